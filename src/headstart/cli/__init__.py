@@ -1,0 +1,1 @@
+"""The command headstart: one file a subcommand."""

@@ -1,0 +1,87 @@
+"""Every error that Headstart raises on purpose.
+
+HeadstartError                exit code 1
+├── UsageError                exit code 2: an option, a name or a recipe is wrong
+├── DataError                 exit code 2: rows of the data are wrong; lists all of them
+├── SourceError               exit code 2: a pretrained model is missing, damaged or not safe to read
+├── StorageError              a file of a run is missing, torn or was changed
+└── TrainingError             training cannot go on (a loss that is not finite, memory)
+
+A message says what was wrong, where, and how to mend it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+class HeadstartError(Exception):
+    """Base of all errors raised on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(HeadstartError):
+    """An option, a name or a recipe is wrong."""
+
+    exit_code = 2
+
+
+class SourceError(HeadstartError):
+    """A pretrained model is missing, damaged or not safe to read."""
+
+    exit_code = 2
+
+
+class StorageError(HeadstartError):
+    """A file of a run is missing, torn or was changed."""
+
+
+class TrainingError(HeadstartError):
+    """Training cannot go on."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in the data: `where` (file or file:row), `what` it is, how to `mend` it."""
+
+    where: str
+    what: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f" ({self.mend})" if self.mend else "")
+
+
+class DataError(HeadstartError):
+    """Rows of the data are wrong. `problems` holds every one of them; the message lists the first 100."""
+
+    exit_code = 2
+    shown = 100
+
+    def __init__(self, summary: str, problems: Iterable[Problem] = ()) -> None:
+        self.summary = summary
+        self.problems = list(problems)
+        lines = [summary, *(f"  {problem}" for problem in self.problems[: self.shown])]
+        if len(self.problems) > self.shown:
+            lines.append(f"  … and {len(self.problems) - self.shown} more")
+        super().__init__("\n".join(lines))
+
+
+def unknown(what: str, name: str, known: Sequence[str]) -> UsageError:
+    """Make the error for a misspelt name: the nearest one, then the whole list.
+
+    Args:
+        what: What the name is meant to be, for example "strategy".
+        name: The name that was given.
+        known: All names that would have been right.
+
+    Returns:
+        The error, to be raised by the caller.
+    """
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    listing = ", ".join(known) if known else "none"
+    return UsageError(f"There is no {what} '{name}'.{hint} Known: {listing}.")

@@ -1,0 +1,102 @@
+"""Build frozen dataclasses from plain data (TOML, options), with an error that names the key and the nearest right one."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from headstart.core.errors import UsageError, unknown
+
+T = TypeVar("T")
+
+
+def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+    """Build a dataclass, nested ones too.
+
+    Args:
+        cls: A dataclass.
+        values: Its fields by name. Strings are converted to the field's type, so "2" does for an int.
+        where: What the values are, for messages: "the recipe", "strategy 'partial'".
+
+    Returns:
+        The instance.
+
+    Raises:
+        UsageError: A key is unknown, a value has the wrong type, or a field without default is missing.
+    """
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # pyright: ignore[reportArgumentType]
+    for key in values:
+        if key not in fields:
+            raise unknown(f"option in {where} called", key, sorted(fields))
+    hints = typing.get_type_hints(cls)
+    missing = [n for n, f in fields.items() if n not in values and not _has_default(f)]
+    if missing:
+        raise UsageError(f"{where} needs {', '.join(missing)}.")
+    converted = {key: convert(hints[key], value, f"{where}, {key}") for key, value in values.items()}
+    try:
+        return cls(**converted)
+    except ValueError as error:  # a __post_init__ that checks ranges
+        raise UsageError(f"{where}: {error}") from error
+
+
+def convert(hint: Any, value: Any, where: str) -> Any:
+    """Convert one plain value to the type that a field declares.
+
+    Args:
+        hint: The declared type.
+        value: What was given.
+        where: What it is, for messages.
+
+    Returns:
+        The value as that type.
+
+    Raises:
+        UsageError: It cannot be read as that type.
+    """
+    if isinstance(hint, types.UnionType) and type(None) in typing.get_args(hint):
+        if value is None or (isinstance(value, str) and value.lower() == "none"):
+            return None
+        hint = typing.Union[tuple(a for a in typing.get_args(hint) if a is not type(None))]  # noqa: UP007
+    parser = getattr(hint, "parse", None)
+    if parser is not None and not isinstance(value, hint):
+        return parser(value, where)
+    if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+        return build(typing.cast(type, hint), value, where)
+    item = _item_type(hint)
+    if item is not None and isinstance(value, list | tuple):
+        return tuple(convert(item, v, f"{where}.{i}") for i, v in enumerate(value))
+    if item is str and isinstance(value, str):
+        return tuple(part for part in value.split(",") if part)
+    import pydantic
+
+    try:
+        return pydantic.TypeAdapter(hint).validate_python(value)
+    except pydantic.ValidationError as error:
+        raise UsageError(f"{where}: {value!r} is not right: {error.errors()[0]['msg'].lower()}.") from error
+
+
+def _item_type(hint: Any) -> Any:
+    args = typing.get_args(hint)
+    return args[0] if typing.get_origin(hint) is tuple and len(args) == 2 and args[1] is Ellipsis else None
+
+
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+
+
+def to_plain(value: Any) -> Any:
+    """Turn dataclasses and tuples into dicts and lists, leaving out what is None (TOML has no null)."""
+    as_plain = getattr(value, "plain", None)
+    if as_plain is not None:
+        return as_plain()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value) if f.init)
+        return {name: to_plain(v) for name, v in pairs if v is not None}
+    if isinstance(value, Mapping | types.MappingProxyType):
+        return {str(k): to_plain(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [to_plain(v) for v in value]
+    return value

@@ -1,0 +1,183 @@
+"""The recipe: the whole plan of a run as frozen data, to TOML and back.
+
+What is None is chosen when the run is planned (`headstart fit --dry-run` prints the outcome).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from headstart.core import options
+from headstart.core.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plug-in by name, with its options. In TOML: a table with `name` and the options beside it."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, value: Any, where: str) -> Self:
+        """Read "name" or {"name": …, options …}."""
+        if isinstance(value, str):
+            return cls(value)
+        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+            return cls(value["name"], {k: v for k, v in value.items() if k != "name"})
+        raise UsageError(f"{where} needs a name, or a table with `name` and options; got {value!r}.")
+
+    def plain(self) -> dict[str, Any]:
+        """Give the TOML table."""
+        return {"name": self.name, **options.to_plain(self.options)}
+
+
+@dataclass(frozen=True)
+class DataPlan:
+    """Which data, and how to read it. Columns and the task are inferred where they are not named."""
+
+    path: str | None = None
+    reader: Choice | None = None  # None tries each reader
+    inputs: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    task: Literal["binary", "multiclass", "multilabel", "regression"] | None = None
+    modality: Literal["image", "text", "vector"] | None = None
+    separator: str | None = None  # splits a multi-label cell: "cat|dog"
+    group: str | None = None  # rows with the same value stay in one split
+    validation: float = 0.15  # share of the training rows, where no validation split is given
+    test: float = 0.15  # share of all rows, where no split at all is given
+    source_domain: tuple[str, ...] = ()  # DOMAIN folders, or values of the column `domain`: labelled
+    target_domain: tuple[str, ...] = ()  # the domain that counts: unlabelled in training, labelled in test
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of training: a strategy, an objective, and how long at which rate."""
+
+    strategy: Choice | None = None
+    objective: Choice = Choice("supervised")
+    steps: int | None = None  # None: from `epochs`
+    epochs: float | None = None  # None: the strategy's default
+    lr: float | None = None  # None: the strategy's default
+    batch_size: int = 32
+    accumulate: int = 1  # micro-batches in one step; batch_size is the whole step's
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    weight_decay: float = 0.01
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: float = 0.1  # share of the steps
+    clip: float = 1.0  # largest gradient norm; 0 does not clip
+    augment: Literal["none", "light", "strong"] | None = None  # None: the strategy's default
+    evaluate: int | None = None  # steps between looks at the validation split; None: once an epoch
+    patience: int = 5  # looks without gain before stopping; 0 never stops early
+
+    def __post_init__(self) -> None:
+        for name, low in [("steps", 1), ("epochs", 0), ("lr", 0), ("batch_size", 1), ("accumulate", 1), ("evaluate", 1), ("clip", 0), ("patience", 0), ("weight_decay", 0)]:
+            value = getattr(self, name)
+            if value is not None and value < low:
+                raise ValueError(f"{name} must be at least {low}; it is {value}.")
+        if not 0 <= self.warmup <= 1:
+            raise ValueError(f"warmup is a share of the steps, 0 to 1; it is {self.warmup}.")
+        if self.accumulate > self.batch_size:
+            raise ValueError(f"accumulate ({self.accumulate}) cannot be more than batch_size ({self.batch_size}).")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The whole plan of a run."""
+
+    data: DataPlan = DataPlan()
+    source: Choice | None = None
+    head: Choice = Choice("linear")
+    stages: tuple[Stage, ...] = (Stage(),)
+    seed: int = 0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: str = "auto"
+    workers: int | None = None  # processes that load data; None chooses
+    budget: float | None = None  # seconds for training, all stages together
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any]) -> Self:
+        """Build a recipe from nested dicts; an unknown key is an error with the nearest name."""
+        return options.build(cls, values, "the recipe")
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Read a recipe from TOML."""
+        try:
+            return cls.from_plain(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise UsageError(f"The recipe is not valid TOML: {error}.") from error
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read a recipe file."""
+        try:
+            return cls.from_toml(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise UsageError(f"There is no recipe file {path}.") from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{path} is not a recipe: it is not UTF-8 text.") from error
+
+    def to_plain(self) -> dict[str, Any]:
+        """Give nested dicts and lists without None."""
+        return options.to_plain(self)
+
+    def to_toml(self) -> str:
+        """Write the recipe as TOML, which `from_toml` reads back to an equal recipe."""
+        import tomli_w
+
+        return tomli_w.dumps(self.to_plain())
+
+    def with_settings(self, settings: Sequence[str]) -> Self:
+        """Apply settings such as "stages.0.strategy.k=2".
+
+        Args:
+            settings: Each PATH=VALUE; a number in the path is a place in a list.
+
+        Returns:
+            The new recipe.
+
+        Raises:
+            UsageError: A setting has no "=", or its path leads nowhere.
+        """
+        plain = self.to_plain()
+        for setting in settings:
+            path, equals, value = setting.partition("=")
+            if not equals:
+                raise UsageError(f"A setting is PATH=VALUE, for example stages.0.lr=0.001; got {setting!r}.")
+            _assign(plain, path.split("."), value, setting)
+        return self.from_plain(plain)
+
+
+def _assign(node: Any, keys: Sequence[str], value: str, setting: str) -> None:
+    for depth, key in enumerate(keys):
+        last = depth == len(keys) - 1
+        if isinstance(node, list):
+            if not key.isdigit() or int(key) > len(node):
+                raise UsageError(f"{setting!r}: '{key}' is not a place in a list of {len(node)}.")
+            if int(key) == len(node):
+                node.append({})
+            key = int(key)  # noqa: PLW2901
+        elif not isinstance(node, dict):
+            raise UsageError(f"{setting!r}: there is nothing below '{keys[depth - 1]}'.")
+        if last:
+            node[key] = value
+        elif isinstance(node, dict):
+            following = node.setdefault(key, {})
+            if isinstance(following, str):  # a plug-in named without options
+                following = node[key] = {"name": following}
+            node = following
+        else:
+            node = node[key]
+
+
+def replace_stage(recipe: Recipe, index: int, **changes: Any) -> Recipe:
+    """Change fields of one stage."""
+    stages = list(recipe.stages)
+    stages[index] = dataclasses.replace(stages[index], **changes)
+    return dataclasses.replace(recipe, stages=tuple(stages))

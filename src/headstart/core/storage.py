@@ -1,0 +1,178 @@
+"""Files that are whole or not there: written aside, hashed, fsynced, then renamed.
+
+A folder under its final name is complete: it holds `manifest.json` with the SHA-256 of each of its
+files. A writer that is killed leaves only a folder `.tmp-HOST-PID-…`, which `sweep` removes once
+its process is gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from headstart.core.errors import SourceError, StorageError
+
+MANIFEST = "manifest.json"
+PICKLE_SUFFIXES = {".pt", ".pth", ".bin", ".pkl", ".pickle", ".joblib", ".ckpt", ".keras", ".h5", ".hdf5", ".metadata", ".distcp"}
+
+
+def sha256(path: Path) -> str:
+    """Hash one file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file so that its final name only ever holds the whole text."""
+    temporary = path.with_name(_temporary_name())
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            _sync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Fill a folder aside and give it its final name when the block ends without an error.
+
+    Args:
+        path: The final name; it must not exist yet.
+
+    Yields:
+        The temporary folder to write into.
+
+    Raises:
+        StorageError: The final name is taken, or the disk refuses; what was there before is untouched.
+    """
+    if path.exists():
+        raise StorageError(f"{path} exists already. Name another folder or delete it.")
+    temporary = path.parent / _temporary_name()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir()
+        yield temporary
+        write_manifest(temporary)
+        for file in [*temporary.rglob("*")]:
+            _sync_folder(file) if file.is_dir() else _sync_file(file)
+        _sync_folder(temporary)
+        temporary.rename(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
+        raise StorageError(f"{path} could not be written: {error.strerror or error}. {free:,} bytes are free there.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_manifest(folder: Path) -> None:
+    """Write the size and SHA-256 of every file below the folder."""
+    files = {
+        str(file.relative_to(folder)): {"bytes": file.stat().st_size, "sha256": sha256(file)}
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.name != MANIFEST
+    }
+    (folder / MANIFEST).write_text(json.dumps({"files": files}, indent=1), encoding="utf-8")
+
+
+def verify(folder: Path) -> None:
+    """Check a folder against its manifest.
+
+    Args:
+        folder: A folder written by `new_folder`.
+
+    Raises:
+        StorageError: A file is missing, has another size or another hash; every such file is named.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+    except FileNotFoundError as error:
+        raise StorageError(f"{folder} has no {MANIFEST}: it was not written by Headstart, or not to the end.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"{folder / MANIFEST} is damaged.") from error
+    wrong = []
+    for name, entry in manifest.items():
+        file = folder / name
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            wrong.append(f"{name}: points outside the folder")
+        elif not file.is_file():
+            wrong.append(f"{name}: missing")
+        elif file.stat().st_size != entry["bytes"]:
+            wrong.append(f"{name}: {file.stat().st_size} bytes instead of {entry['bytes']}")
+        elif sha256(file) != entry["sha256"]:
+            wrong.append(f"{name}: its content was changed")
+    if wrong:
+        raise StorageError(f"{folder} is damaged:\n  " + "\n  ".join(wrong))
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Remove what writers left here that were killed on this machine; return what was removed."""
+    removed = []
+    for orphan in folder.glob(".tmp-*"):
+        host, _, rest = orphan.name.removeprefix(".tmp-").rpartition("-")[0].rpartition("-")
+        if host == _host() and rest.isdigit() and not _alive(int(rest)):
+            shutil.rmtree(orphan) if orphan.is_dir() else orphan.unlink()
+            removed.append(orphan)
+    return removed
+
+
+def refuse_pickle(path: Path) -> None:
+    """Refuse, unread, a file of a kind that can hold a pickle: reading one can run anyone's code.
+
+    Args:
+        path: A weights file that a user named.
+
+    Raises:
+        SourceError: The name's ending is one of those kinds.
+    """
+    if path.suffix.lower() in PICKLE_SUFFIXES:
+        raise SourceError(
+            f"{path} was not read: a '{path.suffix}' file can run code when it is loaded. Convert it to safetensors "
+            "where you trust it: safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'model.safetensors')."
+        )
+
+
+def _temporary_name() -> str:
+    return f".tmp-{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _host() -> str:
+    return socket.gethostname().replace("/", "_") or "host"
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _sync(descriptor: int) -> None:
+    os.fsync(descriptor)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        _sync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    with suppress(PermissionError):  # some systems do not open folders
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            _sync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,212 @@
+"""The words of Headstart as types. Docs: docs/architecture.md, "Words" and "Contracts"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import torch
+    from torch import nn
+
+Modality = Literal["image", "text", "vector"]
+Kind = Literal["binary", "multiclass", "multilabel", "regression"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be predicted from what. `classes` is the one class list, by name; empty for regression."""
+
+    modality: Modality
+    kind: Kind
+    inputs: tuple[str, ...]
+    labels: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that a head gives for one example: classes, or regression targets."""
+        return len(self.classes) or len(self.labels)
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """What a backbone expects of an image: pixels in [0, 1], minus `mean`, over `std`."""
+
+    height: int
+    width: int
+    channels: int = 3
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    interpolation: str = "bicubic"
+    crop: float = 1.0  # evaluation resizes to size / crop, then cuts the centre
+
+
+@dataclass(frozen=True)
+class TextInput:
+    """What a backbone expects of a text: the folder of its tokenizer, and the most tokens that it takes."""
+
+    tokenizer: str
+    max_length: int
+
+
+@dataclass(frozen=True)
+class VectorInput:
+    """What a backbone expects of a row of numbers: how many; None takes the data's."""
+
+    dim: int | None = None
+
+
+Input = ImageInput | TextInput | VectorInput
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a pretrained model, as plain data. `builder` is the source that can `rebuild` it from `architecture`."""
+
+    name: str
+    family: str
+    params: int
+    input: Input
+    builder: str
+    architecture: Mapping[str, Any]
+    source_task: str = ""
+    labels: tuple[str, ...] = ()
+    licence: str = ""
+    sha256: str = ""
+    revision: str = ""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One kind of data that an objective asks for. With `labelled=False` its batches carry no labels."""
+
+    name: str
+    labelled: bool = True
+
+
+class Batch(TypedDict):
+    """One batch. x: images [B, C, H, W], vectors [B, D], or token tensors by name, each [B, T]. ids name the rows."""
+
+    x: Any
+    ids: list[str]
+    y: NotRequired[torch.Tensor]  # [B] int64 classes, [B, C] float32 multi-label, [B, T] float32 regression
+
+
+class Features(TypedDict):
+    """What a backbone returns. Only `pooled` is always there."""
+
+    pooled: torch.Tensor  # [B, D]
+    tokens: NotRequired[torch.Tensor]  # [B, T, D]
+    maps: NotRequired[list[torch.Tensor]]  # each [B, C, H, W]
+    mask: NotRequired[torch.Tensor]  # [B, T], 1 where there is a token
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    """How a head turns its output into a loss.
+
+    `loss` "auto" is cross-entropy for binary and multi-class tasks, binary cross-entropy for
+    multi-label ones, mean squared error for regression. `class_weights` [C] multiply each class.
+    """
+
+    loss: Literal["auto", "cross_entropy", "binary_cross_entropy", "mse", "huber"] = "auto"
+    label_smoothing: float = 0.0
+    class_weights: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a strategy trains with where the recipe leaves it open. `lr` is for AdamW; an epoch is one pass."""
+
+    lr: float
+    epochs: float
+    augment: Literal["none", "light", "strong"] = "light"
+
+
+@dataclass
+class ParamGroup:
+    """Parameters that learn together: their rate is `lr_scale` times the stage's."""
+
+    params: Sequence[nn.Parameter]
+    lr_scale: float = 1.0
+    weight_decay: float | None = None  # None takes the stage's
+
+
+@dataclass
+class Tuning:
+    """What a strategy decided for one model.
+
+    Every parameter in `groups` learns, every other one stays bit-identical. `penalty()` is added
+    to the loss at each step; `merge()` folds inserted modules into the model before it is saved.
+    """
+
+    groups: list[ParamGroup]
+    penalty: Callable[[], torch.Tensor] | None = None
+    merge: Callable[[], None] | None = None
+
+
+class Head(Protocol):
+    """Options of a head, built into a module for a backbone of width `dim` and a task."""
+
+    def build(self, dim: int, task: Task) -> nn.Module:
+        """Make the module (a `headstart.models.model.Head`)."""
+        ...
+
+
+class Source(Protocol):
+    """A place that pretrained models come from. Its dataclass fields are its options."""
+
+    def names(self, query: str) -> list[str]:
+        """List models of this source whose name contains `query`, without loading any."""
+        ...
+
+    def load(self, name: str) -> nn.Module:
+        """Load a `headstart.models.model.Backbone` with its pretrained weights."""
+        ...
+
+    def rebuild(self, card: Card) -> nn.Module:
+        """Build the same network with fresh random weights, offline, from the card alone."""
+        ...
+
+
+class Strategy(Protocol):
+    """How weights may move. Holds options and no state."""
+
+    defaults: Defaults
+
+    def prepare(self, model: Any) -> Tuning:
+        """Decide which parameters of a `headstart.models.model.Model` learn, and how."""
+        ...
+
+
+class Objective(Protocol):
+    """What is minimised, on which streams. Does no input or output."""
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The streams that each step takes one batch of."""
+        ...
+
+    def modules(self, model: Any) -> nn.Module:
+        """Make extra modules that learn with the model and are thrown away afterwards."""
+        ...
+
+    def losses(self, model: Any, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, torch.Tensor]:
+        """Compute the named losses of one step; their sum is minimised. `progress` runs from 0 to 1."""
+        ...
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a run, for whoever shows it. `values` hold the figures that `message` speaks of."""
+
+    kind: Literal["note", "warning", "stage", "step", "evaluation", "saved"]
+    message: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+if TYPE_CHECKING:
+    Listener = Callable[[Event], None]

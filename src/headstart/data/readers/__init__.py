@@ -1,0 +1,1 @@
+"""One file a reader: each turns one shape of data into tables by split."""

@@ -1,0 +1,1 @@
+"""Metrics with intervals, from arrays of labels and predictions."""

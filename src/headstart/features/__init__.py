@@ -1,0 +1,1 @@
+"""Which part of a training graph is constant, and its features computed once."""

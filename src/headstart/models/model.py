@@ -1,0 +1,137 @@
+"""The network of a run: a backbone that is taken over, and a head that is new."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from headstart.core.types import Card, Features, LossOptions, Task
+from headstart.models.outputs import output_for
+
+Pooling = Literal["auto", "cls", "mean"]
+
+
+class Backbone(nn.Module):
+    """The part taken over from a source model: examples in, `Features` out.
+
+    Attributes:
+        card: What is known of the source model.
+        dim: Width D of the pooled features.
+    """
+
+    card: Card
+    dim: int
+
+    @abstractmethod
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        """Give the stages by name, input to output: each the names of its parameters, every parameter in exactly one."""
+
+    @abstractmethod
+    def forward(self, x: Any) -> Features:
+        """Compute the features of a batch's `x`."""
+
+
+class Head(nn.Module):
+    """The part that is new for a task: pools the features, then maps them to the task's outputs.
+
+    Args:
+        trunk: Maps pooled features [B, D] to [B, task.outputs].
+        task: Decides the loss and the decoding.
+        pooling: "auto" takes the backbone's own pooled features; "cls" the first token, "mean" the mean over tokens.
+    """
+
+    def __init__(self, trunk: nn.Module, task: Task, pooling: Pooling = "auto") -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.pooling: Pooling = pooling
+        self.output = output_for(task)
+
+    def forward(self, features: Features) -> torch.Tensor:  # [B, task.outputs]
+        return self.trunk(pool(features, self.pooling))
+
+    def loss(self, out: torch.Tensor, y: torch.Tensor, options: LossOptions | None = None) -> torch.Tensor:
+        """Compute the mean loss over a batch, a scalar.
+
+        Args:
+            out: What `forward` gave, [B, outputs].
+            y: Labels as in `Batch`.
+            options: Which loss; None is the task's usual one.
+        """
+        return self.output.loss(out.float(), y, options or LossOptions())
+
+    def decode(self, out: torch.Tensor) -> torch.Tensor:
+        """Turn outputs [B, outputs] into probabilities [B, C] or regression values [B, T]."""
+        return self.output.decode(out.float())
+
+
+class Model(nn.Module):
+    """A backbone with one head a task; `heads["target"]` is the target task's."""
+
+    def __init__(self, backbone: Backbone, heads: Mapping[str, Head]) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.heads = nn.ModuleDict(heads)
+
+    @property
+    def head(self) -> Head:
+        """The target task's head."""
+        head = self.heads["target"]
+        assert isinstance(head, Head)
+        return head
+
+    def features(self, x: Any) -> Features:
+        """Compute a batch's features; features that were computed before pass through."""
+        return x if isinstance(x, dict) and "pooled" in x else self.backbone(x)
+
+    def forward(self, x: Any) -> torch.Tensor:
+        return self.head(self.features(x))
+
+    def stage_parameters(self) -> dict[str, list[nn.Parameter]]:
+        """Give the backbone's parameters by stage, input to output."""
+        parameters = dict(self.backbone.named_parameters())
+        return {stage: [parameters[name] for name in names] for stage, names in self.backbone.stages().items()}
+
+    def train_learning(self) -> None:
+        """Set what learns to training mode and what is frozen to evaluation mode.
+
+        `requires_grad=False` alone would let frozen batch norm drift and frozen dropout drop.
+        """
+        self.train()
+        _freeze_modes(self)
+
+
+def pool(features: Features, pooling: Pooling) -> torch.Tensor:
+    """Pool features to [B, D].
+
+    Raises:
+        ValueError: "cls" or "mean" was asked for and the backbone gives no tokens.
+    """
+    if pooling == "auto":
+        return features["pooled"]
+    tokens = features.get("tokens")
+    if tokens is None:
+        raise ValueError(f"Pooling '{pooling}' needs a backbone that gives tokens; use pooling 'auto'.")
+    if pooling == "cls":
+        return tokens[:, 0]
+    return mean_over_tokens(tokens, features.get("mask"))
+
+
+def mean_over_tokens(tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Average tokens [B, T, D] over those that the mask [B, T] keeps, to [B, D]."""
+    if mask is None:
+        return tokens.mean(dim=1)
+    weights = mask.unsqueeze(-1).to(tokens.dtype)  # [B, T, 1]
+    return (tokens * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+
+
+def _freeze_modes(module: nn.Module) -> None:
+    parameters = list(module.parameters())
+    if parameters and not any(p.requires_grad for p in parameters):
+        module.eval()  # its children too, those without parameters included
+        return
+    for child in module.children():
+        _freeze_modes(child)

@@ -1,0 +1,1 @@
+"""One file an objective: what is minimised, on which streams."""
