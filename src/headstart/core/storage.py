@@ -29,17 +29,30 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file so that its final name only ever holds the whole text."""
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Write a file aside and give it its final name when the block ends without an error.
+
+    Args:
+        path: The final name; a file of that name is replaced at once.
+
+    Yields:
+        The temporary name to write to.
+    """
     temporary = path.with_name(_temporary_name())
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            _sync(file.fileno())
+        yield temporary
+        _sync_file(temporary)
         temporary.replace(path)
+        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file so that its final name only ever holds the whole text."""
+    with new_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 @contextmanager
@@ -73,6 +86,13 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise StorageError(f"{path} could not be written: {error.strerror or error}. {free:,} bytes are free there.") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder so that its final name never holds a part of it."""
+    aside = path.with_name(_temporary_name())
+    path.rename(aside)
+    shutil.rmtree(aside)
 
 
 def write_manifest(folder: Path) -> None:
@@ -160,13 +180,9 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _sync(descriptor: int) -> None:
-    os.fsync(descriptor)
-
-
 def _sync_file(path: Path) -> None:
     with path.open("rb") as file:
-        _sync(file.fileno())
+        os.fsync(file.fileno())
 
 
 def _sync_folder(path: Path) -> None:

@@ -190,6 +190,11 @@ class Objective(Protocol):
         """The streams that each step takes one batch of."""
         ...
 
+    @property
+    def loss_options(self) -> LossOptions:
+        """What the head's loss is asked for; checked against the task before the run."""
+        ...
+
     def modules(self, model: Any) -> nn.Module:
         """Make extra modules that learn with the model and are thrown away afterwards."""
         ...
@@ -208,5 +213,13 @@ class Event:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-if TYPE_CHECKING:
-    Listener = Callable[[Event], None]
+class Listener(Protocol):
+    """Whoever shows what happens in a run."""
+
+    def __call__(self, event: Event, /) -> None:
+        """Take one event."""
+        ...
+
+
+def silent(event: Event, /) -> None:
+    """Show nothing."""

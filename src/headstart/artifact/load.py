@@ -1,0 +1,74 @@
+"""Load an artefact: checked against its manifest, no pickle, no network, no training data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from headstart.artifact.predictor import Predictor
+from headstart.artifact.save import DESCRIPTION, FORMAT, WEIGHTS
+from headstart.core import options, plugins, storage
+from headstart.core.errors import StorageError
+from headstart.core.recipe import Choice, Recipe
+from headstart.core.types import Task
+from headstart.engine.machine import choose_device, place
+from headstart.models.load import load_source
+from headstart.models.model import Model
+from headstart.models.weights import load_exactly, read_safetensors
+
+
+def find(folder: str | Path) -> Path:
+    """Find the artefact: the folder itself, or `model/` inside a run's folder.
+
+    Raises:
+        StorageError: There is none.
+    """
+    folder = Path(folder)
+    for candidate in (folder, folder / "model"):
+        if (candidate / DESCRIPTION).is_file():
+            return candidate
+    if not folder.exists():
+        raise StorageError(f"There is no folder {folder}.")
+    raise StorageError(f"{folder} holds no saved model: there is no {DESCRIPTION} in it or in {folder / 'model'}.")
+
+
+def load(folder: str | Path, *, device: str = "auto") -> Predictor:
+    """Load a saved model.
+
+    Args:
+        folder: An artefact, or the folder of a run.
+        device: "auto", "cpu", "cuda" …
+
+    Returns:
+        The model with what it takes to use it.
+
+    Raises:
+        StorageError: A file is missing or changed, or a newer Headstart wrote it.
+        SourceError: The network cannot be built: its code is the user's own and is not there.
+    """
+    path = find(folder)
+    storage.verify(path)
+    description = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
+    if description.get("format") != FORMAT:
+        raise StorageError(
+            f"{path} has format {description.get('format')}; this Headstart reads format {FORMAT}. "
+            f"It was written by headstart {description.get('versions', {}).get('headstart', '?')}: use that version."
+        )
+    task = options.build(Task, description["task"], str(path / DESCRIPTION))
+    model = _model(path, description, task)
+    place(model, choose_device(device)).eval()
+    recipe = Recipe.from_plain(description["recipe"])
+    return Predictor(model, task, recipe, precision=description["precision"], fingerprint=description["data"]["fingerprint"])
+
+
+def _model(path: Path, description: dict[str, Any], task: Task) -> Model:
+    with torch.random.fork_rng(devices=[]):
+        backbone = load_source(f"run:{path}", {})
+        head_choice = Choice.parse(description["head"], "head")
+        head = plugins.build("heads", head_choice.name, head_choice.options).build(backbone.dim, task)
+    model = Model(backbone, {"target": head})
+    load_exactly(model, read_safetensors(path / WEIGHTS))
+    return model

@@ -1,0 +1,84 @@
+"""A saved model in use: predictions, probabilities and features of new examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from headstart.core.recipe import Recipe
+from headstart.core.types import Task
+from headstart.data.read import read_unlabelled
+from headstart.data.rows import Rows
+from headstart.data.transforms import Transform, make_transform
+from headstart.engine.predict import embed, predict
+from headstart.models.model import Model
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model with its task.
+
+    `data` below is what `headstart.read` takes, without labels: a folder, a table, or a list of
+    paths, images, texts, pairs of texts or rows of numbers.
+    """
+
+    model: Model
+    task: Task
+    recipe: Recipe
+    precision: str
+    fingerprint: str
+
+    def predict(self, data: Any) -> list[Any]:
+        """Predict for each example a class name, a tuple of class names (multi-label), or a number (or several).
+
+        Raises:
+            DataError: Some examples cannot be read; all of them are named.
+        """
+        return self.decide(self.outputs(self.rows(data)))
+
+    def predict_proba(self, data: Any) -> np.ndarray:
+        """Predict the probability of each class, [N, C] in the order of `classes`.
+
+        Raises:
+            DataError: Some examples cannot be read.
+            ValueError: The task is a regression.
+        """
+        if not self.task.classes:
+            raise ValueError("A regression has no probabilities; use predict.")
+        return self.outputs(self.rows(data))
+
+    def embed(self, data: Any) -> np.ndarray:
+        """Compute the features that the head sees, [N, D].
+
+        Raises:
+            DataError: Some examples cannot be read.
+        """
+        return embed(self.model, self.rows(data), self._transform, precision=self.precision)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class list; empty for a regression."""
+        return self.task.classes
+
+    def rows(self, data: Any) -> Rows:
+        """Read examples without labels."""
+        return read_unlabelled(data, self.recipe.data, self.task)
+
+    def outputs(self, rows: Rows) -> np.ndarray:
+        """Compute probabilities [N, C] or values [N, T] of rows."""
+        return predict(self.model, rows, self._transform, precision=self.precision)
+
+    def decide(self, outputs: np.ndarray) -> list[Any]:
+        """Turn probabilities or values into predictions."""
+        if self.task.kind == "multilabel":
+            return [tuple(c for c, p in zip(self.task.classes, row, strict=True) if p >= 0.5) for row in outputs]
+        if self.task.classes:
+            return [self.task.classes[i] for i in outputs.argmax(axis=1)]
+        return outputs[:, 0].tolist() if outputs.shape[1] == 1 else outputs.tolist()
+
+    @cached_property
+    def _transform(self) -> Transform:
+        return make_transform(self.model.backbone.card.input)

@@ -1,0 +1,71 @@
+"""Write a trained model as an artefact: a folder that loads without the data, the network or the source."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from headstart.core import storage
+from headstart.core.options import to_plain
+from headstart.core.recipe import Recipe
+from headstart.core.types import Card, Task, TextInput
+from headstart.models.cards import card_to_plain
+from headstart.models.model import Model
+
+FORMAT = 1
+WEIGHTS = "model.safetensors"
+DESCRIPTION = "model.json"
+TOKENIZER = "tokenizer"
+
+
+def save(folder: Path, model: Model, task: Task, recipe: Recipe, *, fingerprint: str, precision: str) -> None:
+    """Save a model.
+
+    Args:
+        folder: The folder to make; it must not exist.
+        model: The trained model.
+        task: What it predicts.
+        recipe: The recipe that it was trained by, with everything chosen.
+        fingerprint: Hash of the data that it was trained on.
+        precision: The number format that its figures were measured in.
+
+    Raises:
+        StorageError: The folder exists, or the disk refuses.
+    """
+    with storage.new_folder(folder) as temporary:
+        description = {
+            "format": FORMAT,
+            "card": card_to_plain(_with_own_tokenizer(model.backbone.card, temporary)),
+            "task": to_plain(task),
+            "head": recipe.head.plain(),
+            "recipe": recipe.to_plain(),
+            "precision": precision,
+            "data": {"fingerprint": fingerprint},
+            "versions": {name: importlib.metadata.version(name) for name in ("headstart", "torch", "timm", "transformers")},
+            "python": platform.python_version(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        save_file(_tensors(model), temporary / WEIGHTS)
+        (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _with_own_tokenizer(card: Card, folder: Path) -> Card:
+    """Copy the tokenizer into the artefact and point the card at the copy."""
+    if not isinstance(card.input, TextInput):
+        return card
+    from transformers import AutoTokenizer
+
+    AutoTokenizer.from_pretrained(card.input.tokenizer).save_pretrained(folder / TOKENIZER)
+    return dataclasses.replace(card, input=dataclasses.replace(card.input, tokenizer=TOKENIZER))
+
+
+def _tensors(model: Model) -> dict[str, torch.Tensor]:
+    """Copy all tensors to plain memory; shared ones are stored once a name."""
+    return {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()}

@@ -1,0 +1,49 @@
+"""Stop a run on a signal: at once outside training, between two steps inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+class Stopped(BaseException):
+    """The run was asked to stop. Not an `Exception`, so that no handler swallows it.
+
+    Attributes:
+        signal: The number of the signal.
+        saved: The checkpoint that was written on the way out, in words; empty if there was nothing to save.
+    """
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(signal)
+        self.signal = signal
+        self.saved = ""
+
+
+@dataclass
+class Stop:
+    """A request to stop. `request` may be called from a signal handler."""
+
+    signal: int = 0
+    deferred: bool = False
+
+    def request(self, signal: int) -> None:
+        """Ask to stop: raises `Stopped` at once, unless inside `between_steps`."""
+        self.signal = signal
+        if not self.deferred:
+            raise Stopped(signal)
+
+    @contextmanager
+    def between_steps(self) -> Iterator[None]:
+        """Inside, a request waits for `check`."""
+        self.deferred = True
+        try:
+            yield
+        finally:
+            self.deferred = False
+
+    def check(self) -> None:
+        """Raise `Stopped` if it was asked for."""
+        if self.signal:
+            raise Stopped(self.signal)

@@ -1,0 +1,149 @@
+"""Plan a run: choose everything that the recipe leaves open, and refuse what cannot work, before any slow work."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import torch
+
+from headstart.core import plugins
+from headstart.core.errors import UsageError
+from headstart.core.options import to_plain
+from headstart.core.recipe import Choice, Recipe, Stage
+from headstart.core.seeding import torch_seeded
+from headstart.core.types import Objective, Strategy, VectorInput
+from headstart.data.rows import Dataset
+from headstart.data.transforms import check_fits
+from headstart.models.load import load_source
+from headstart.models.model import Backbone, Model
+from headstart.models.outputs import RegressionOutput, check_loss
+
+DEFAULT_STRATEGY = "full"
+MOST_LOOKS = 30  # on the validation split in one stage, where the recipe does not say
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A recipe with everything chosen, and its plug-ins built."""
+
+    recipe: Recipe
+    strategies: tuple[Strategy, ...]
+    objectives: tuple[Objective, ...]
+
+
+def check_names(recipe: Recipe) -> None:
+    """Build every plug-in that the recipe names, so that a misspelt one is refused before data is read.
+
+    Raises:
+        UsageError: A name or an option is wrong.
+    """
+    if recipe.source is None:
+        raise UsageError(
+            "Name the pretrained model to start from: --source timm:resnet18, hf:FOLDER_OR_ID, local:FOLDER/NAME, run:FOLDER "
+            "or python:MODULE:FUNCTION (headstart list sources)."
+        )
+    prefix = recipe.source.name.partition(":")[0]
+    plugins.build("sources", prefix, recipe.source.options)
+    plugins.build("heads", recipe.head.name, recipe.head.options)
+    if not recipe.stages:
+        raise UsageError("The recipe has no stages: nothing would be learnt.")
+    for stage in recipe.stages:
+        _strategy(stage)
+        plugins.build("objectives", stage.objective.name, stage.objective.options)
+
+
+def load_backbone(recipe: Recipe, data: Dataset) -> Backbone:
+    """Load the recipe's source and check that the data fits it.
+
+    Raises:
+        SourceError: The source cannot be loaded.
+        UsageError: The data is of another kind than the source expects.
+    """
+    assert recipe.source is not None
+    options = dict(recipe.source.options)
+    if data.task.modality == "vector" and recipe.source.name.startswith("vector:"):
+        options.setdefault("dim", int(data.splits["train"].inputs.shape[1]))
+    with torch_seeded(recipe.seed, "source"):
+        backbone = load_source(recipe.source.name, options)
+    check_fits(data.task, backbone.card.input)
+    if isinstance(backbone.card.input, VectorInput):
+        width = data.splits["train"].inputs.shape[1]
+        if backbone.card.input.dim not in (None, width):
+            raise UsageError(f"{backbone.card.name} takes {backbone.card.input.dim} numbers a row; the data has {width}.")
+    return backbone
+
+
+def build_model(recipe: Recipe, data: Dataset, backbone: Backbone) -> Model:
+    """Put the head on the backbone; a regression's head takes the unit of the training labels."""
+    with torch_seeded(recipe.seed, "head"):
+        head = plugins.build("heads", recipe.head.name, recipe.head.options).build(backbone.dim, data.task)
+    if isinstance(head.output, RegressionOutput):
+        targets = data.splits["train"].targets
+        assert targets is not None
+        head.output.standardise(torch.from_numpy(targets))
+    return Model(backbone, {"target": head})
+
+
+def make_plan(recipe: Recipe, data: Dataset) -> Plan:
+    """Choose steps, rates and the like for each stage.
+
+    Args:
+        recipe: Its names have been checked.
+        data: Decides how many steps an epoch has.
+
+    Returns:
+        The plan. Its recipe, run again, gives the same run.
+
+    Raises:
+        UsageError: An objective needs a stream that the data has no rows for, or a loss that does not fit the task.
+    """
+    strategies, objectives, stages = [], [], []
+    for stage in recipe.stages:
+        strategy = _strategy(stage)
+        objective: Objective = plugins.build("objectives", stage.objective.name, stage.objective.options)
+        _check_streams(stage.objective.name, objective, data)
+        check_loss(data.task, objective.loss_options)
+        stages.append(_choose(stage, strategy, objective, data))
+        strategies.append(strategy)
+        objectives.append(objective)
+    return Plan(dataclasses.replace(recipe, stages=tuple(stages)), tuple(strategies), tuple(objectives))
+
+
+def _strategy(stage: Stage) -> Strategy:
+    choice = stage.strategy or Choice(DEFAULT_STRATEGY)
+    return plugins.build("strategies", choice.name, choice.options)
+
+
+def _choose(stage: Stage, strategy: Strategy, objective: Objective, data: Dataset) -> Stage:
+    defaults = strategy.defaults
+    rows = max(len(data.pools[stream.name]) for stream in objective.streams)
+    batch_size = min(stage.batch_size, rows)
+    epoch = math.ceil(rows / batch_size)
+    steps = stage.steps or max(1, math.ceil(epoch * (defaults.epochs if stage.epochs is None else stage.epochs)))
+    return dataclasses.replace(
+        stage,
+        strategy=_with_options((stage.strategy or Choice(DEFAULT_STRATEGY)).name, strategy),
+        objective=_with_options(stage.objective.name, objective),
+        steps=steps,
+        epochs=None,
+        lr=defaults.lr if stage.lr is None else stage.lr,
+        batch_size=batch_size,
+        accumulate=min(stage.accumulate, batch_size),
+        augment=(defaults.augment if data.task.modality == "image" else "none") if stage.augment is None else stage.augment,
+        evaluate=stage.evaluate or min(steps, max(epoch, math.ceil(steps / MOST_LOOKS))),
+    )
+
+
+def _with_options(name: str, plugin: Any) -> Choice:
+    return Choice(name, to_plain(plugin))
+
+
+def _check_streams(name: str, objective: Objective, data: Dataset) -> None:
+    missing = [stream.name for stream in objective.streams if stream.name not in data.pools]
+    if missing:
+        raise UsageError(
+            f"The objective '{name}' needs rows for {', '.join(missing)}; the data has {', '.join(data.pools)}. "
+            "For two domains give --source-domain NAME --target-domain NAME (DOMAIN/CLASS folders, or a column `domain`)."
+        )

@@ -1,0 +1,24 @@
+"""Linear probe: the backbone stays as it is, only the head learns on its features (Alain & Bengio 2016, arXiv:1610.01644).
+
+With an MLP head the same strategy trains that head; the name follows the usual case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from headstart.core.types import Defaults, Tuning
+from headstart.models.model import Model
+from headstart.strategies._groups import head_group
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """Only the head learns; the backbone stays bit-identical, batch norm statistics included."""
+
+    defaults: ClassVar[Defaults] = Defaults(lr=1e-3, epochs=60, augment="none")
+
+    def prepare(self, model: Model) -> Tuning:
+        """Let the heads learn."""
+        return Tuning([head_group(model)])
