@@ -1,0 +1,38 @@
+# make demo, make test: each does its own set-up. PYTHON is the interpreter that makes .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-slow check format clean
+
+demo: .venv/installed
+	rm -rf headstart-demo
+	$(BIN)/headstart demo
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest -q -n 2
+
+test-slow: .venv/installed-dev
+	$(BIN)/python -m pytest -q -m slow --timeout 1800
+
+check: .venv/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pydoclint -q src
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python -m pytest -q tests/test_layers.py
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv headstart-demo .pytest_cache .ruff_cache build src/*.egg-info

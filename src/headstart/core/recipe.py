@@ -5,7 +5,6 @@ What is None is chosen when the run is planned (`headstart fit --dry-run` prints
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -133,28 +132,37 @@ class Recipe:
 
         return tomli_w.dumps(self.to_plain())
 
-    def with_settings(self, settings: Sequence[str]) -> Self:
-        """Apply settings such as "stages.0.strategy.k=2".
+    def with_settings(self, settings: Mapping[str, Any]) -> Self:
+        """Apply settings such as {"stages.0.strategy.k": 2}.
 
         Args:
-            settings: Each PATH=VALUE; a number in the path is a place in a list.
+            settings: Values by path; a number in the path is a place in a list. Strings are converted.
 
         Returns:
             The new recipe.
 
         Raises:
-            UsageError: A setting has no "=", or its path leads nowhere.
+            UsageError: A path leads nowhere, or a value is of the wrong type.
         """
         plain = self.to_plain()
-        for setting in settings:
-            path, equals, value = setting.partition("=")
-            if not equals:
-                raise UsageError(f"A setting is PATH=VALUE, for example stages.0.lr=0.001; got {setting!r}.")
-            _assign(plain, path.split("."), value, setting)
+        for path, value in settings.items():
+            _assign(plain, path.split("."), value, path)
         return self.from_plain(plain)
 
 
-def _assign(node: Any, keys: Sequence[str], value: str, setting: str) -> None:
+def parse_setting(text: str) -> tuple[str, str]:
+    """Split "PATH=VALUE".
+
+    Raises:
+        UsageError: There is no "=".
+    """
+    path, equals, value = text.partition("=")
+    if not equals or not path:
+        raise UsageError(f"A setting is PATH=VALUE, for example stages.0.lr=0.001; got {text!r}.")
+    return path, value
+
+
+def _assign(node: Any, keys: Sequence[str], value: Any, setting: str) -> None:
     for depth, key in enumerate(keys):
         last = depth == len(keys) - 1
         if isinstance(node, list):
@@ -174,10 +182,3 @@ def _assign(node: Any, keys: Sequence[str], value: str, setting: str) -> None:
             node = following
         else:
             node = node[key]
-
-
-def replace_stage(recipe: Recipe, index: int, **changes: Any) -> Recipe:
-    """Change fields of one stage."""
-    stages = list(recipe.stages)
-    stages[index] = dataclasses.replace(stages[index], **changes)
-    return dataclasses.replace(recipe, stages=tuple(stages))

@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from headstart.artifact.load import load
 from headstart.artifact.predictor import Predictor
 from headstart.core import storage
-from headstart.core.types import Task
+from headstart.core.errors import UsageError
+from headstart.core.types import Event, Listener, Task, silent
+from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows
 from headstart.evaluation.metrics import Evaluation, evaluate
 from headstart.evaluation.tables import predictions_frame
 
 Results = dict[str, tuple[Rows, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A saved model's evaluation, by split."""
+
+    folder: Path
+    task: Task
+    metrics: Mapping[str, Evaluation]
+
+    def to_plain(self) -> dict[str, Any]:
+        """Give the JSON object that `headstart evaluate --json` prints last."""
+        return {"run": str(self.folder), "metrics": metrics_plain(self.metrics), "rows": {s: e.rows for s, e in self.metrics.items()}}
+
+
+def metrics_plain(metrics: Mapping[str, Evaluation]) -> dict[str, Any]:
+    """Give each split's metrics as {name: {value, low, high}}."""
+    return {
+        split: {name: dataclasses.asdict(interval) for name, interval in evaluation.metrics.items()}
+        for split, evaluation in metrics.items()
+    }
 
 
 def evaluate_splits(predictor: Predictor, dataset: Dataset, *, seed: int, results: Results) -> dict[str, Evaluation]:
@@ -55,3 +81,39 @@ def write_results(folder: Path, task: Task, metrics: Mapping[str, Evaluation], r
     if frames:
         with storage.new_file(folder / "predictions.parquet") as path:
             pd.concat(frames).to_parquet(path)
+
+
+def evaluate_saved(folder: str | Path, data: Any = None, *, device: str = "auto", listen: Listener = silent) -> Evaluated:
+    """Evaluate a saved model again.
+
+    Args:
+        folder: A run or an artefact.
+        data: Labelled rows, all of which are evaluated as "test"; None evaluates on the run's own splits.
+        device: Where to compute.
+        listen: Is told what was read.
+
+    Returns:
+        The evaluation of each split.
+
+    Raises:
+        StorageError: The artefact is damaged.
+        DataError: Rows are wrong, or have classes that the model does not know.
+        UsageError: No data was named, and the run was fitted on data in memory.
+    """
+    predictor = load(folder, device=device)
+    plan, seed = predictor.recipe.data, predictor.recipe.seed
+    own = data is None
+    data = plan.path if own else data
+    if data is None:
+        raise UsageError(f"{folder} was fitted on data in memory: name the data to evaluate on.")
+    if not own:
+        plan = dataclasses.replace(plan, reader=None, validation=0.0, test=1.0, source_domain=(), target_domain=())
+    dataset = read(data, plan, seed=seed, task=predictor.task)
+    for note in dataset.notes:
+        listen(Event("note", note))
+    if own and dataset.fingerprint != predictor.fingerprint:
+        listen(Event("warning", f"the data in {data} has changed since the model was fitted: its figures are not those of the run"))
+    metrics = evaluate_splits(predictor, dataset, seed=seed, results={})
+    if not metrics:
+        raise UsageError(f"{data} holds no validation or test rows to evaluate on.")
+    return Evaluated(Path(folder), predictor.task, metrics)

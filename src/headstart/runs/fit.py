@@ -30,7 +30,7 @@ from headstart.engine.machine import choose_device, choose_precision
 from headstart.evaluation.metrics import Evaluation
 from headstart.evaluation.quick import score
 from headstart.models.model import Backbone, Model
-from headstart.runs.evaluate import evaluate_splits, write_results
+from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
 from headstart.runs.plan import Plan, build_model, check_names, load_backbone, make_plan
 
 
@@ -56,10 +56,7 @@ class Run:
             "source": self.recipe.source.name if self.recipe.source else None,
             "strategy": "+".join(strategies),
             "objective": "+".join(objectives),
-            "metrics": {
-                split: {name: dataclasses.asdict(interval) for name, interval in evaluation.metrics.items()}
-                for split, evaluation in self.metrics.items()
-            },
+            "metrics": metrics_plain(self.metrics),
             "rows": {split: evaluation.rows for split, evaluation in self.metrics.items()},
             "steps": self.outcome.steps,
             "endings": list(self.outcome.endings),
@@ -134,7 +131,8 @@ def fit(
     save(folder / "model", model, dataset.task, plan.recipe, fingerprint=dataset.fingerprint, precision=precision)
     listen(Event("saved", f"model saved in {folder / 'model'}"))
     predictor = load(folder / "model", device=plan.recipe.device)
-    metrics = evaluate_splits(predictor, dataset, seed=plan.recipe.seed, results=(results := {}))
+    results: Results = {}
+    metrics = evaluate_splits(predictor, dataset, seed=plan.recipe.seed, results=results)
     run = Run(folder, dataset.task, plan.recipe, metrics, outcome, dataset.notes, time.monotonic() - started)
     write_results(folder, dataset.task, metrics, results)
     storage.write_text(folder / "run.json", json.dumps(run.to_plain(), indent=1, ensure_ascii=False))

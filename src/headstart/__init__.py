@@ -1,0 +1,68 @@
+"""Headstart: from a folder or a table to a tested model, by transfer learning.
+
+>>> import headstart as hs
+>>> run = hs.fit("photos", source="timm:mobilenetv3_small_100")
+>>> hs.load(run.folder).predict(["new.jpg"])
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headstart.artifact.load import load as load
+    from headstart.artifact.predictor import Predictor as Predictor
+    from headstart.core.errors import DataError as DataError
+    from headstart.core.errors import HeadstartError as HeadstartError
+    from headstart.core.errors import SourceError as SourceError
+    from headstart.core.errors import StorageError as StorageError
+    from headstart.core.errors import TrainingError as TrainingError
+    from headstart.core.errors import UsageError as UsageError
+    from headstart.core.recipe import Choice as Choice
+    from headstart.core.recipe import DataPlan as DataPlan
+    from headstart.core.recipe import Recipe as Recipe
+    from headstart.core.recipe import Stage as Stage
+    from headstart.data.rows import Dataset as Dataset
+    from headstart.models.model import Backbone as Backbone
+    from headstart.runs.api import evaluate as evaluate
+    from headstart.runs.api import fit as fit
+    from headstart.runs.api import read as read
+    from headstart.runs.api import source as source
+    from headstart.runs.fit import Run as Run
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "load": "headstart.artifact.load",
+    "Predictor": "headstart.artifact.predictor",
+    "DataError": "headstart.core.errors",
+    "HeadstartError": "headstart.core.errors",
+    "SourceError": "headstart.core.errors",
+    "StorageError": "headstart.core.errors",
+    "TrainingError": "headstart.core.errors",
+    "UsageError": "headstart.core.errors",
+    "Choice": "headstart.core.recipe",
+    "DataPlan": "headstart.core.recipe",
+    "Recipe": "headstart.core.recipe",
+    "Stage": "headstart.core.recipe",
+    "Dataset": "headstart.data.rows",
+    "Backbone": "headstart.models.model",
+    "evaluate": "headstart.runs.api",
+    "fit": "headstart.runs.api",
+    "read": "headstart.runs.api",
+    "source": "headstart.runs.api",
+    "Run": "headstart.runs.fit",
+}
+__all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: `import headstart` loads nothing heavy."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'headstart' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,25 @@
+"""headstart evaluate: measure a saved model again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from headstart.cli.show import Show
+
+
+def evaluate(
+    folder: Annotated[str, typer.Argument(help="Folder of a run or of a saved model.")],
+    data: Annotated[str | None, typer.Argument(help="Labelled rows to evaluate on. By default the run's own splits.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
+) -> None:
+    """Measure a saved model on its run's own validation and test rows, or on other labelled rows."""
+    show = Show(as_json)
+    from headstart.cli.results import show_evaluations
+    from headstart.runs.evaluate import evaluate_saved
+
+    evaluated = evaluate_saved(folder, data, device=device, listen=show.listen)
+    show_evaluations(show, evaluated.metrics)
+    show.finish(evaluated.to_plain())

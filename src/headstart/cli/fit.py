@@ -1,0 +1,110 @@
+"""headstart fit: train, test and save a model."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from headstart.cli.show import Show
+from headstart.core.recipe import Recipe, parse_setting
+from headstart.core.stopping import Stop
+
+
+def fit(
+    context: typer.Context,
+    data: Annotated[str | None, typer.Argument(help="A folder of images, a table (CSV, TSV, JSONL, Parquet), a folder of tables, or hf:NAME.")] = None,
+    source: Annotated[str | None, typer.Option(help="The pretrained model: timm:NAME, hf:FOLDER_OR_ID, local:FOLDER/NAME, run:FOLDER …")] = None,
+    weights: Annotated[str | None, typer.Option(help="A safetensors file with the source's weights.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="How weights may move (headstart list strategies).")] = None,
+    objective: Annotated[str | None, typer.Option(help="What is minimised (headstart list objectives).")] = None,
+    head: Annotated[str | None, typer.Option(help="The new part (headstart list heads).")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="A recipe in TOML; the options here change it.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="Any setting of the recipe: --set stages.0.strategy.k=2")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run. By default runs/DATA-STRATEGY-NUMBER.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides everything random. By default 0.")] = None,
+    reader: Annotated[str | None, typer.Option(help="How to read the data (headstart list readers).", rich_help_panel="Data")] = None,
+    label: Annotated[str | None, typer.Option(help="Column with the label; several with commas.", rich_help_panel="Data")] = None,
+    inputs: Annotated[str | None, typer.Option("--input", help="Column with the text, image path or number; several with commas.", rich_help_panel="Data")] = None,
+    task: Annotated[str | None, typer.Option(help="binary, multiclass, multilabel or regression.", rich_help_panel="Data")] = None,
+    modality: Annotated[str | None, typer.Option(help="image, text or vector.", rich_help_panel="Data")] = None,
+    separator: Annotated[str | None, typer.Option(help="Between the labels in a cell of a multi-label task.", rich_help_panel="Data")] = None,
+    group: Annotated[str | None, typer.Option(help="Column whose equal values stay in one split.", rich_help_panel="Data")] = None,
+    validation: Annotated[float | None, typer.Option(help="Share of rows for validation where no split is given.", rich_help_panel="Data")] = None,
+    test: Annotated[float | None, typer.Option(help="Share of rows for the test where no split is given.", rich_help_panel="Data")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of the table's text, for example latin-1.", rich_help_panel="Data")] = None,
+    source_domain: Annotated[str | None, typer.Option(help="Labelled domain; several with commas.", rich_help_panel="Data")] = None,
+    target_domain: Annotated[str | None, typer.Option(help="Domain that counts; its labels are only used for the test.", rich_help_panel="Data")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the training rows (first stage).", rich_help_panel="Training")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps, in place of epochs (first stage).", rich_help_panel="Training")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate (first stage).", rich_help_panel="Training")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples in a step (first stage).", rich_help_panel="Training")] = None,
+    augment: Annotated[str | None, typer.Option(help="none, light or strong (first stage).", rich_help_panel="Training")] = None,
+    budget: Annotated[float | None, typer.Option(help="Seconds that training may take.", rich_help_panel="Training")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.", rich_help_panel="Machine")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.", rich_help_panel="Machine")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that load data.", rich_help_panel="Machine")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the recipe with everything chosen, and stop.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
+) -> None:
+    """Train, test and save a model.
+
+    Example: headstart fit photos/ --source timm:mobilenetv3_small_100 --strategy linear_probe
+    """
+    show = Show(as_json)
+    named: dict[str, Any] = {
+        "source.name": source,
+        "source.weights": weights,
+        "head.name": head,
+        "seed": seed,
+        "data.reader.name": reader,
+        "data.reader.encoding": encoding,
+        "data.labels": label,
+        "data.inputs": inputs,
+        "data.task": task,
+        "data.modality": modality,
+        "data.separator": separator,
+        "data.group": group,
+        "data.validation": validation,
+        "data.test": test,
+        "data.source_domain": source_domain,
+        "data.target_domain": target_domain,
+        "stages.0.strategy.name": strategy,
+        "stages.0.objective.name": objective,
+        "stages.0.epochs": epochs,
+        "stages.0.steps": steps,
+        "stages.0.lr": lr,
+        "stages.0.batch_size": batch_size,
+        "stages.0.augment": augment,
+        "budget": budget,
+        "device": device,
+        "precision": precision,
+        "workers": workers,
+    }
+    if encoding is not None and reader is None:
+        named["data.reader.name"] = "table"
+    settings = {path: value for path, value in named.items() if value is not None}
+    settings |= dict(parse_setting(text) for text in setting or [])
+    plan = (Recipe.read(recipe) if recipe else Recipe()).with_settings(settings)
+
+    from headstart.runs.fit import fit as run_fit
+    from headstart.runs.fit import prepare
+
+    if dry_run:
+        _, _, planned = prepare(data, plan, show.listen)
+        show.say(planned.recipe.to_toml())
+        show.finish({"recipe": planned.recipe.to_plain()})
+        return
+    stop = context.obj if isinstance(context.obj, Stop) else Stop()
+    try:
+        run = run_fit(data, plan, out=out, listen=show.listen, stop=stop)
+    finally:
+        show.close()
+    from headstart.cli.results import show_evaluations
+
+    show_evaluations(show, run.metrics)
+    folder = shlex.quote(str(run.folder))
+    show.say(f"Run: {folder} ({run.seconds:.0f} s). Again: headstart evaluate {folder}; use it: headstart predict {folder} DATA")
+    show.finish(run.to_plain())

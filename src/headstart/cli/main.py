@@ -1,0 +1,75 @@
+"""The command `headstart`: subcommands, exit codes and signals.
+
+Exit codes: 0 the action succeeded, 1 it failed, 2 the command, the data or the source is wrong,
+130 and 143 stopped by Ctrl-C or SIGTERM.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from headstart import __version__
+from headstart.cli import demo, evaluate, fit, listing, predict
+from headstart.core.errors import HeadstartError
+from headstart.core.stopping import Stop, Stopped
+
+app = typer.Typer(
+    name="headstart",
+    help="Transfer learning from a folder or a table to a tested model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.command("fit")(fit.fit)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("list")(listing.listing)
+
+
+@app.callback(invoke_without_command=True)
+def options(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    """Transfer learning from a folder or a table to a tested model."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and end the process with its exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    stop = Stop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _handler(stop))
+    try:
+        app(arguments, obj=stop)
+    except Stopped as stopped:
+        saved = f" The last step is saved in {stopped.saved}." if stopped.saved else ""
+        _end(arguments, f"stopped by {signal.Signals(stopped.signal).name}.{saved}", 128 + stopped.signal)
+    except HeadstartError as error:
+        _end(arguments, str(error), error.exit_code)
+
+
+def _handler(stop: Stop):  # noqa: ANN202
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stop.signal:  # the second time: at once
+            os._exit(128 + number)
+        stop.request(number)
+
+    return handle
+
+
+def _end(arguments: Sequence[str], message: str, code: int) -> None:
+    sys.stderr.write(f"headstart: {message}\n")
+    if "--json" in arguments:
+        sys.stdout.write(json.dumps({"error": message, "exit_code": code}, ensure_ascii=False) + "\n")
+    sys.exit(code)

@@ -1,0 +1,59 @@
+"""headstart predict: use a saved model on new examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headstart.cli.show import Show
+from headstart.core.errors import UsageError
+
+SHOWN = 20
+
+
+def predict(
+    folder: Annotated[str, typer.Argument(help="Folder of a run or of a saved model.")],
+    data: Annotated[list[str], typer.Argument(help="A folder, a table, image files, or texts.")],
+    out: Annotated[Path | None, typer.Option(help="Write the predictions here: .csv, .jsonl or .parquet.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
+) -> None:
+    """Predict for new examples.
+
+    Example: headstart predict runs/photos-full-1 new.jpg other.jpg
+    """
+    show = Show(as_json)
+    if out is not None and out.suffix not in (".csv", ".jsonl", ".parquet"):
+        raise UsageError(f"--out {out}: the ending says the format, one of .csv, .jsonl, .parquet.")
+    from headstart.artifact.load import load
+    from headstart.evaluation.tables import predictions_frame
+
+    predictor = load(folder, device=device)
+    examples = data[0] if len(data) == 1 and Path(data[0]).exists() else data
+    rows = predictor.rows(examples)
+    outputs = predictor.outputs(rows)
+    frame = predictions_frame(predictor.task, list(rows.ids), None, outputs)
+    if out is not None:
+        from headstart.core.storage import new_file
+
+        with new_file(out) as path:
+            if out.suffix == ".csv":
+                frame.to_csv(path, index=False)
+            elif out.suffix == ".jsonl":
+                frame.to_json(path, orient="records", lines=True, force_ascii=False)
+            else:
+                frame.to_parquet(path)
+        show.note(f"{len(frame):,} predictions written to {out}")
+    else:
+        columns = [column for column in frame.columns if not column.startswith("p:")]
+        cells = [[_cell(value) for value in row] for row in frame[columns].head(SHOWN).itertuples(index=False)]
+        show.table(f"{len(frame):,} predictions", columns, cells)
+        if len(frame) > SHOWN:
+            show.note(f"The first {SHOWN}; all of them with --out FILE.csv")
+    show.finish({"run": folder, "predictions": frame.to_dict(orient="records")})
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

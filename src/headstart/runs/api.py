@@ -1,0 +1,118 @@
+"""The functions of the public API: short forms over `Recipe`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from headstart.core.recipe import DataPlan, Recipe
+from headstart.core.types import Listener, silent
+from headstart.data.read import read as read_data
+from headstart.data.rows import Dataset
+from headstart.models.load import load_source
+from headstart.models.model import Backbone
+from headstart.runs.evaluate import Evaluated, evaluate_saved
+from headstart.runs.fit import Run
+from headstart.runs.fit import fit as fit_recipe
+
+
+def read(data: Any, plan: DataPlan | None = None, *, seed: int = 0) -> Dataset:
+    """Read a folder, a table, arrays or a Hugging Face data set, and infer the task.
+
+    Args:
+        data: A path, or a pandas frame, a pair (examples, labels), a dict of splits of such pairs,
+            a `datasets.Dataset`, or "hf:NAME".
+        plan: Names columns, the task, splits and domains where they are not to be inferred.
+        seed: Decides the splits where none are given.
+
+    Returns:
+        The rows by split, with the task; `notes` say what was inferred.
+
+    Raises:
+        DataError: Rows are wrong; all of them are named.
+        UsageError: The data or a column is not there.
+    """
+    return read_data(data, plan or DataPlan(), seed=seed)
+
+
+def source(name: str, options: Mapping[str, Any] | None = None) -> Backbone:
+    """Load a pretrained model, such as "timm:resnet18", "hf:FOLDER_OR_ID" or "local:FOLDER/NAME".
+
+    Args:
+        name: Source and model.
+        options: The source's options (`headstart list sources`).
+
+    Returns:
+        The backbone; its `card` says what it expects and where it comes from.
+
+    Raises:
+        SourceError: The model is missing, damaged or not safe to read.
+        UsageError: The source or an option does not exist.
+    """
+    return load_source(name, options or {})
+
+
+def fit(
+    data: Any,
+    *,
+    source: str | None = None,
+    strategy: str | None = None,
+    objective: str | None = None,
+    head: str | None = None,
+    recipe: Recipe | None = None,
+    settings: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    seed: int | None = None,
+    listen: Listener = silent,
+) -> Run:
+    """Train, test and save a model: what the command `headstart fit` does.
+
+    Args:
+        data: As for `read`, or a `Dataset`.
+        source: The pretrained model to start from.
+        strategy: How weights may move, for the first stage.
+        objective: What is minimised, for the first stage.
+        head: The new part.
+        recipe: A whole recipe, which the arguments here change.
+        settings: Any other setting by its path, such as {"stages.0.lr": 0.001}.
+        out: The run's folder; None makes one below `runs/`.
+        seed: Decides everything random.
+        listen: Is told what happens.
+
+    Returns:
+        The run: `run.metrics["test"].metrics["accuracy"].value`, `run.folder`.
+
+    Raises:
+        UsageError: A name, an option or a combination is wrong.
+        DataError: Rows are wrong; all of them are named.
+        SourceError: The source cannot be loaded.
+        TrainingError: A loss is not finite.
+    """
+    named = {
+        "source.name": source,
+        "stages.0.strategy.name": strategy,
+        "stages.0.objective.name": objective,
+        "head.name": head,
+        "seed": seed,
+        **(settings or {}),
+    }
+    changes = {path: value for path, value in named.items() if value is not None}
+    return fit_recipe(data, (recipe or Recipe()).with_settings(changes), out=out, listen=listen)
+
+
+def evaluate(folder: str | Path, data: Any = None) -> Evaluated:
+    """Evaluate a saved model: on its run's own splits, or on other labelled rows.
+
+    Args:
+        folder: A run or an artefact.
+        data: Labelled rows; None takes the run's own.
+
+    Returns:
+        The metrics of each split, with intervals.
+
+    Raises:
+        StorageError: The artefact is damaged.
+        DataError: Rows are wrong, or have classes that the model does not know.
+    """
+    return evaluate_saved(folder, data)
