@@ -43,7 +43,7 @@ def upward(root: Path) -> list[str]:
     wrong = []
     for file in sorted(root.rglob("*.py")):
         folder = file.relative_to(root).parts[0]
-        if folder == "__init__.py":
+        if folder.endswith(".py"):
             continue
         wrong += [
             f"{file.relative_to(root)} imports {other}"

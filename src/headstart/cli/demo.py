@@ -10,12 +10,14 @@ import shlex
 import statistics
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headstart.cli.show import Show
 from headstart.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from headstart.cli.show import Show
 
 LABELS_A_CLASS = (5, 10, 20, 50)
 STRATEGIES = ("scratch", "linear_probe", "full")
@@ -28,6 +30,8 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
     """Pretrain a small network on the digits 0 to 4, then learn 5 to 9 from few examples: what does the head start gain?"""
+    from headstart.cli.show import Show
+
     show = Show(as_json)
     started = time.monotonic()
     if out.exists():

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from headstart.cli.show import Show
 
 
 def evaluate(
@@ -16,6 +15,8 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
     """Measure a saved model on its run's own validation and test rows, or on other labelled rows."""
+    from headstart.cli.show import Show
+
     show = Show(as_json)
     from headstart.cli.results import show_evaluations
     from headstart.runs.evaluate import evaluate_saved

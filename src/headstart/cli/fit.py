@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from headstart.cli.show import Show
-from headstart.core.recipe import Recipe, parse_setting
 from headstart.core.stopping import Stop
 
 
@@ -25,27 +23,27 @@ def fit(
     setting: Annotated[list[str] | None, typer.Option("--set", help="Any setting of the recipe: --set stages.0.strategy.k=2")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. By default runs/DATA-STRATEGY-NUMBER.")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides everything random. By default 0.")] = None,
-    reader: Annotated[str | None, typer.Option(help="How to read the data (headstart list readers).", rich_help_panel="Data")] = None,
-    label: Annotated[str | None, typer.Option(help="Column with the label; several with commas.", rich_help_panel="Data")] = None,
-    inputs: Annotated[str | None, typer.Option("--input", help="Column with the text, image path or number; several with commas.", rich_help_panel="Data")] = None,
-    task: Annotated[str | None, typer.Option(help="binary, multiclass, multilabel or regression.", rich_help_panel="Data")] = None,
-    modality: Annotated[str | None, typer.Option(help="image, text or vector.", rich_help_panel="Data")] = None,
-    separator: Annotated[str | None, typer.Option(help="Between the labels in a cell of a multi-label task.", rich_help_panel="Data")] = None,
-    group: Annotated[str | None, typer.Option(help="Column whose equal values stay in one split.", rich_help_panel="Data")] = None,
-    validation: Annotated[float | None, typer.Option(help="Share of rows for validation where no split is given.", rich_help_panel="Data")] = None,
-    test: Annotated[float | None, typer.Option(help="Share of rows for the test where no split is given.", rich_help_panel="Data")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Of the table's text, for example latin-1.", rich_help_panel="Data")] = None,
-    source_domain: Annotated[str | None, typer.Option(help="Labelled domain; several with commas.", rich_help_panel="Data")] = None,
-    target_domain: Annotated[str | None, typer.Option(help="Domain that counts; its labels are only used for the test.", rich_help_panel="Data")] = None,
-    epochs: Annotated[float | None, typer.Option(help="Passes over the training rows (first stage).", rich_help_panel="Training")] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps, in place of epochs (first stage).", rich_help_panel="Training")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate (first stage).", rich_help_panel="Training")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Examples in a step (first stage).", rich_help_panel="Training")] = None,
-    augment: Annotated[str | None, typer.Option(help="none, light or strong (first stage).", rich_help_panel="Training")] = None,
-    budget: Annotated[float | None, typer.Option(help="Seconds that training may take.", rich_help_panel="Training")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.", rich_help_panel="Machine")] = None,
-    precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.", rich_help_panel="Machine")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that load data.", rich_help_panel="Machine")] = None,
+    reader: Annotated[str | None, typer.Option(help="How to read the data (headstart list readers).")] = None,
+    label: Annotated[str | None, typer.Option(help="Column with the label; several with commas.")] = None,
+    inputs: Annotated[str | None, typer.Option("--input", help="Column with the text, image path or number; several with commas.")] = None,
+    task: Annotated[str | None, typer.Option(help="binary, multiclass, multilabel or regression.")] = None,
+    modality: Annotated[str | None, typer.Option(help="image, text or vector.")] = None,
+    separator: Annotated[str | None, typer.Option(help="Between the labels in a cell of a multi-label task.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column whose equal values stay in one split.")] = None,
+    validation: Annotated[float | None, typer.Option(help="Share of rows for validation where no split is given.")] = None,
+    test: Annotated[float | None, typer.Option(help="Share of rows for the test where no split is given.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of the table's text, for example latin-1.")] = None,
+    source_domain: Annotated[str | None, typer.Option(help="Labelled domain; several with commas.")] = None,
+    target_domain: Annotated[str | None, typer.Option(help="Domain that counts; its labels are only used for the test.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the training rows (first stage).")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps, in place of epochs (first stage).")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate (first stage).")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples in a step (first stage).")] = None,
+    augment: Annotated[str | None, typer.Option(help="none, light or strong (first stage).")] = None,
+    budget: Annotated[float | None, typer.Option(help="Seconds that training may take.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that load data.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the recipe with everything chosen, and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
@@ -53,6 +51,9 @@ def fit(
 
     Example: headstart fit photos/ --source timm:mobilenetv3_small_100 --strategy linear_probe
     """
+    from headstart.cli.show import Show
+    from headstart.core.recipe import Recipe, parse_setting
+
     show = Show(as_json)
     named: dict[str, Any] = {
         "source.name": source,

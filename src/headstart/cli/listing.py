@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from headstart.cli.show import Show
-from headstart.core import plugins
 from headstart.core.errors import unknown
 
 
@@ -17,6 +15,9 @@ def listing(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
     """List sources, heads, strategies, objectives or readers; or the models of one source."""
+    from headstart.cli.show import Show
+    from headstart.core import plugins
+
     show = Show(as_json)
     if kind not in plugins.PACKAGES:
         raise unknown("list of", kind, list(plugins.PACKAGES))

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from headstart.cli.show import Show
 from headstart.core.errors import UsageError
 
 SHOWN = 20
@@ -24,6 +23,8 @@ def predict(
 
     Example: headstart predict runs/photos-full-1 new.jpg other.jpg
     """
+    from headstart.cli.show import Show
+
     show = Show(as_json)
     if out is not None and out.suffix not in (".csv", ".jsonl", ".parquet"):
         raise UsageError(f"--out {out}: the ending says the format, one of .csv, .jsonl, .parquet.")

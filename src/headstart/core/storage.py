@@ -189,6 +189,6 @@ def _sync_folder(path: Path) -> None:
     with suppress(PermissionError):  # some systems do not open folders
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            _sync(descriptor)
+            os.fsync(descriptor)
         finally:
             os.close(descriptor)
