@@ -45,7 +45,9 @@ def fetch(repository: str, wanted: Sequence[str], revision: str | None = None) -
 
     where = f"{repository} at {revision or 'main'}"
     try:
-        info = _tries(lambda: HfApi().model_info(repository, revision=revision, files_metadata=True, timeout=TIMEOUT), where)
+        info = _tries(
+            lambda: HfApi().model_info(repository, revision=revision, files_metadata=True, timeout=TIMEOUT), where
+        )
         commit = info.sha or ""
         files = [f for f in info.siblings or [] if any(fnmatch.fnmatch(f.rfilename, pattern) for pattern in wanted)]
         if not files:
@@ -95,9 +97,13 @@ def _tries(ask: Callable[[], T], where: str) -> T:
         except OfflineModeIsEnabled as error:
             raise _Unreachable("HF_HUB_OFFLINE is set") from error
         except GatedRepoError as error:
-            raise SourceError(f"{where}: its owner asks you to accept terms. Accept them on the hub and set HF_TOKEN.") from error
+            raise SourceError(
+                f"{where}: its owner asks you to accept terms. Accept them on the hub and set HF_TOKEN."
+            ) from error
         except RepositoryNotFoundError as error:
-            raise SourceError(f"{where}: there is no such repository, or it is private. Check the name; set HF_TOKEN.") from error
+            raise SourceError(
+                f"{where}: there is no such repository, or it is private. Check the name; set HF_TOKEN."
+            ) from error
         except RevisionNotFoundError as error:
             raise SourceError(f"{where}: there is no such revision.") from error
         except (LocalEntryNotFoundError, ConnectionError, TimeoutError) as error:
@@ -149,10 +155,16 @@ def _verify(path: Path, expected: str | None, where: str) -> None:
     """Compare a file with the hash that the hub states: SHA-256 of large files, git's own hash of small ones."""
     if expected is None:
         raise SourceError(f"{where}: the hub states no hash for {path.name}.")
-    digest = hashlib.sha256() if len(expected) == 64 else hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    digest = (
+        hashlib.sha256()
+        if len(expected) == 64
+        else hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    )
     with path.open("rb") as file:
         while block := file.read(2**20):
             digest.update(block)
     if digest.hexdigest() != expected:
         path.resolve().unlink()  # else every later run would find the damaged file in the cache
-        raise SourceError(f"{where}: {path.name} arrived damaged: its hash is {digest.hexdigest()}, not {expected}. Try again.")
+        raise SourceError(
+            f"{where}: {path.name} arrived damaged: its hash is {digest.hexdigest()}, not {expected}. Try again."
+        )

@@ -30,7 +30,9 @@ def load_source(name: str, options: Mapping[str, Any] = NO_OPTIONS) -> Backbone:
     prefix, _, rest = name.partition(":")
     if not rest:
         forms = "\n".join(f"  {source}: {plugins.describe('sources', source)}" for source in plugins.names("sources"))
-        raise UsageError(f"The model '{name}' does not say where it comes from. Write SOURCE:NAME, with one of\n{forms}")
+        raise UsageError(
+            f"The model '{name}' does not say where it comes from. Write SOURCE:NAME, with one of\n{forms}"
+        )
     return plugins.build("sources", prefix, options).load(rest)
 
 

@@ -33,7 +33,9 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise SourceError(f"{path} is damaged: {error}. Fetch it again, or write it with safetensors.torch.save_file.") from error
+        raise SourceError(
+            f"{path} is damaged: {error}. Fetch it again, or write it with safetensors.torch.save_file."
+        ) from error
     check_finite(tensors, str(path))
     return tensors
 
@@ -48,9 +50,13 @@ def check_finite(tensors: Mapping[str, torch.Tensor], where: str) -> None:
     Raises:
         SourceError: Some do; every one of them is named.
     """
-    wrong = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not torch.isfinite(tensor).all()]
+    wrong = [
+        name for name, tensor in tensors.items() if tensor.is_floating_point() and not torch.isfinite(tensor).all()
+    ]
     if wrong:
-        raise SourceError(f"{where}: these tensors hold NaN or infinity: {', '.join(wrong)}. Take weights from before they broke.")
+        raise SourceError(
+            f"{where}: these tensors hold NaN or infinity: {', '.join(wrong)}. Take weights from before they broke."
+        )
 
 
 def check_sha256(path: Path, expected: str, stated_by: str) -> None:
@@ -110,7 +116,9 @@ def _check_header(path: Path) -> None:
         start = file.read(9)
     length = int.from_bytes(start[:8], "little")
     if len(start) < 9 or start[8:] != b"{":
-        raise SourceError(f"{path} ({size:,} bytes) is not a safetensors file; nothing of it was run. Convert it where you trust it.")
+        raise SourceError(
+            f"{path} ({size:,} bytes) is not a safetensors file; nothing of it was run. Convert it where you trust it."
+        )
     if length > min(size - 8, MAX_HEADER_BYTES):
         raise SourceError(
             f"{path} is damaged: it says that its header has {length:,} bytes; the file has {size:,}, "

@@ -33,4 +33,6 @@ class Mlp:
         last = nn.Linear(self.hidden, task.outputs)
         nn.init.trunc_normal_(last.weight, std=0.01)
         nn.init.zeros_(last.bias)
-        return Head(nn.Sequential(nn.Linear(dim, self.hidden), nn.GELU(), nn.Dropout(self.dropout), last), task, self.pooling)
+        return Head(
+            nn.Sequential(nn.Linear(dim, self.hidden), nn.GELU(), nn.Dropout(self.dropout), last), task, self.pooling
+        )

@@ -68,7 +68,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise SourceError(f"{path} is not there: weights in a folder need a card NAME.json beside NAME.safetensors.") from error
+        raise SourceError(
+            f"{path} is not there: weights in a folder need a card NAME.json beside NAME.safetensors."
+        ) from error
     except ValueError as error:
         raise SourceError(f"{path} is not JSON: {error}.") from error
     missing = [key for key in NEEDED if not isinstance(plain, dict) or not isinstance(plain.get(key), str)]
@@ -88,7 +90,9 @@ def _input(plain: Mapping[str, Any], path: Path) -> ImageInput:
     if absent:
         raise SourceError(f"{path} does not say what the network expects: {', '.join(absent)} missing. Add them.")
     if len(plain["input_size"]) != 3 or not len(plain["mean"]) == len(plain["std"]) == plain["input_size"][0]:
-        raise SourceError(f"{path}: input_size must be [channels, height, width], with a mean and a std for each channel.")
+        raise SourceError(
+            f"{path}: input_size must be [channels, height, width], with a mean and a std for each channel."
+        )
     channels, height, width = plain["input_size"]
     return ImageInput(height, width, channels, tuple(plain["mean"]), tuple(plain["std"]), plain["interpolation"])
 

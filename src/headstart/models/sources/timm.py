@@ -15,6 +15,8 @@ from headstart.models import hub, timm_backbone
 from headstart.models.timm_backbone import TimmBackbone
 from headstart.models.weights import load_exactly, read_safetensors
 
+WEIGHTS = "model.safetensors"
+
 
 @dataclass(frozen=True)
 class Timm:
@@ -46,7 +48,7 @@ class Timm:
         if not timm.is_model(name):
             raise unknown("timm model", name, sorted({*timm.list_models(), *timm.list_models(pretrained=True)}))
         config = _config(name)
-        architecture = {"name": timm.get_arch_name(name), "options": _options(name)}
+        architecture = {"name": name.partition(".")[0], "options": _options(config)}
         net = timm_backbone.create(architecture)
         path, revision = self._fetch(name, config)
         if path is not None:
@@ -63,14 +65,13 @@ class Timm:
             return Path(self.weights), ""
         if not self.pretrained:
             return None, ""
-        if config is None or not config.hf_hub_id or config.custom_load:
+        if config is None or not config.hf_hub_id:
             raise SourceError(
                 f"timm:{name} has no safetensors weights on the hub. Convert its weights where you trust them and "
                 "give weights=FILE.safetensors, take a network of `headstart list timm`, or set pretrained=false."
             )
-        wanted = (config.hf_hub_filename or "model.safetensors").replace("pytorch_model.bin", "model.safetensors")
-        snapshot = hub.fetch(config.hf_hub_id, [wanted], self.revision)
-        return snapshot.folder / wanted, snapshot.commit
+        snapshot = hub.fetch(config.hf_hub_id, [WEIGHTS], self.revision)
+        return snapshot.folder / WEIGHTS, snapshot.commit
 
 
 def _config(name: str) -> Any:
@@ -82,9 +83,8 @@ def _config(name: str) -> Any:
         raise UsageError(f"timm:{name}: {error}") from error
 
 
-def _options(name: str) -> dict[str, Any]:
-    """A tag can change the network's shape (another input size); it is then part of the architecture."""
-    config = _config(name)
+def _options(config: Any) -> dict[str, Any]:
+    """Give what a tag changes of the network's shape: the input size, where position embeddings depend on it."""
     if config is None or not config.fixed_input_size:
         return {}
     return {"img_size": list(config.input_size[1:])}
@@ -96,20 +96,22 @@ def _load(net: nn.Module, name: str, config: Any, path: Path, *, from_hub: bool)
 
     tensors = read_safetensors(path)
     if from_hub:  # some are stored under their first author's names: timm's filter, run by its loader, renames them
-        whole = timm.create_model(
-            name, pretrained=True, pretrained_cfg_overlay={"file": str(path), "hf_hub_id": None, "url": None}
-        )
-        tensors = whole.state_dict()
+        overlay = {"file": str(path), "hf_hub_id": None, "url": None, "custom_load": False}
+        tensors = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay).state_dict()
     drop = () if config is None or config.classifier is None else config.classifier
     load_exactly(net, tensors, str(path), drop=(drop,) if isinstance(drop, str) else tuple(drop))
 
 
-def _card(name: str, net: nn.Module, config: Any, architecture: dict[str, Any], path: Path | None, revision: str) -> Card:
+def _card(
+    name: str, net: nn.Module, config: Any, architecture: dict[str, Any], path: Path | None, revision: str
+) -> Card:
     from timm.data import ImageNetInfo, infer_imagenet_subset, resolve_data_config
 
-    data = resolve_data_config(pretrained_cfg=cast(Any, net).pretrained_cfg, model=cast(Any, net))
+    data = resolve_data_config(pretrained_cfg=config.to_dict() if config else cast(Any, net).pretrained_cfg)
     channels, height, width = data["input_size"]
-    subset = infer_imagenet_subset({"num_classes": config.num_classes}) if config and path else None
+    subset = (
+        infer_imagenet_subset({"num_classes": config.num_classes}) if config and revision else None
+    )  # a local file may be of other classes
     return Card(
         name=f"timm:{name}",
         family=timm_backbone.family(net),
