@@ -1,0 +1,205 @@
+"""A network of transformers as a backbone: text encoders and vision models, without their task heads."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from headstart.core.errors import SourceError
+from headstart.core.types import Card, Features, ImageInput
+from headstart.models import stages
+from headstart.models.model import Backbone, mean_over_tokens
+
+
+class TextBackbone(Backbone):
+    """Tokens of a text encoder, pooled by their mean or by the first one."""
+
+    def __init__(self, net: nn.Module, card: Card, pooling: Literal["cls", "mean"]) -> None:
+        super().__init__()
+        self.net = net
+        self.card = card
+        self.pooling = pooling
+        config: Any = net.config
+        self.dim = int(config.hidden_size)
+        # GPT-2 would add the embedding of word 0 or 1; RoBERTa has a single type and fails on pairs
+        self._takes_types = (getattr(config, "type_vocab_size", 0) or 0) > 1 and "token_type_ids" in _arguments(
+            net.forward
+        )
+
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        return stages.prefixed(stages.from_layers(self.net), "net.")
+
+    def forward(self, x: Mapping[str, torch.Tensor]) -> Features:  # each [B, T]
+        mask = x["attention_mask"]
+        types = {"token_type_ids": x["token_type_ids"]} if self._takes_types and "token_type_ids" in x else {}
+        tokens = self.net(input_ids=x["input_ids"], attention_mask=mask, **types).last_hidden_state  # [B, T, D]
+        pooled = tokens[:, 0] if self.pooling == "cls" else mean_over_tokens(tokens, mask)
+        return Features(pooled=pooled, tokens=tokens, mask=mask)
+
+
+class VisionBackbone(Backbone):
+    """Maps of a convolutional network or tokens of a transformer; pooled as the model does, else class token or mean."""
+
+    def __init__(self, net: nn.Module, card: Card) -> None:
+        super().__init__()
+        self.net = net
+        self.card = card
+        self._has_class_token = any(name.endswith("cls_token") for name, _ in net.named_parameters())
+        self.dim = _measure(self, card)
+
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        return stages.prefixed(stages.from_layers(self.net), "net.")
+
+    def forward(self, x: torch.Tensor) -> Features:  # [B, C, H, W]
+        out = self.net(pixel_values=x)
+        last = out.last_hidden_state
+        pooled = getattr(out, "pooler_output", None)
+        if last.ndim == 4:  # [B, D, H, W]
+            return Features(pooled=last.mean(dim=(2, 3)) if pooled is None else pooled.flatten(1), maps=[last])
+        if pooled is None:
+            pooled = last[:, 0] if self._has_class_token else last.mean(dim=1)
+        return Features(pooled=pooled.flatten(1), tokens=last)  # [B, T, D]
+
+
+def config_of(architecture: Mapping[str, Any], where: str) -> Any:
+    """Build transformers' config from plain data.
+
+    Args:
+        architecture: "config" is what config.json holds.
+        where: The model's name, for messages.
+
+    Returns:
+        The config.
+
+    Raises:
+        SourceError: transformers does not know this kind of model, or the values are wrong.
+    """
+    from transformers import AutoConfig
+
+    plain = dict(architecture["config"])
+    kind = plain.pop("model_type", None)
+    if "auto_map" in plain:
+        raise SourceError(
+            f"{where} asks to run Python code that comes with it (auto_map). Headstart runs no such code."
+        )
+    try:
+        return AutoConfig.for_model(kind, **plain)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise SourceError(f"{where}: transformers cannot use its config (model_type {kind!r}): {error}") from error
+
+
+def modality_of(config: Any, where: str) -> Literal["text", "image"]:
+    """Find what a model takes: text or images.
+
+    Args:
+        config: transformers' config.
+        where: The model's name, for messages.
+
+    Returns:
+        The modality.
+
+    Raises:
+        SourceError: It is neither a text encoder nor a vision model, or has two towers or a decoder of its own.
+    """
+    cls = _class_of(config, where)
+    if getattr(config, "is_encoder_decoder", False) or hasattr(config, "text_config"):
+        raise SourceError(
+            f"{where} is a {cls.__name__}, with two networks in one. Take an encoder, such as BERT or ViT."
+        )
+    kinds: dict[str, Literal["text", "image"]] = {"input_ids": "text", "pixel_values": "image"}
+    if cls.main_input_name not in kinds:
+        raise SourceError(f"{where} is a {cls.__name__}, which takes {cls.main_input_name}; text and images are known.")
+    return kinds[cls.main_input_name]
+
+
+def random_net(config: Any, where: str) -> nn.Module:
+    """Build the network with random weights, in float32, without a pooler where its class can do without."""
+    from transformers import AutoModel
+
+    return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False, **_pooler(config, where))
+
+
+def read_net(folder: Path, config: Any) -> nn.Module:
+    """Load the network from a folder that was checked.
+
+    Args:
+        folder: A folder in the Hugging Face layout with safetensors.
+        config: Its config.
+
+    Returns:
+        The network with its weights in float32. What the file has beyond it, the source task's head, is left out.
+
+    Raises:
+        SourceError: Tensors are missing or of another shape; every one is listed.
+    """
+    from transformers import AutoModel
+
+    try:
+        with _quiet():
+            net, report = AutoModel.from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # to list them all below
+                **_pooler(config, str(folder)),
+            )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise SourceError(f"transformers cannot load {folder}: {error}") from error
+    wrong = [f"{name}: missing" for name in sorted(report["missing_keys"])]
+    wrong += [f"{m[0]}: shape {list(m[1])} instead of {list(m[2])}" for m in sorted(report["mismatched_keys"])]
+    if wrong:
+        raise SourceError(f"{folder} does not fit {type(net).__name__}:\n  " + "\n  ".join(wrong))
+    return net
+
+
+def _pooler(config: Any, where: str) -> dict[str, bool]:
+    return {"add_pooling_layer": False} if "add_pooling_layer" in _arguments(_class_of(config, where).__init__) else {}
+
+
+def _class_of(config: Any, where: str) -> Any:
+    from transformers import MODEL_MAPPING
+
+    if type(config) not in MODEL_MAPPING:
+        raise SourceError(f"{where}: transformers has no plain network for {type(config).__name__}.")
+    cls = MODEL_MAPPING[type(config)]
+    return cls[0] if isinstance(cls, list | tuple) else cls
+
+
+def _arguments(function: Any) -> set[str]:
+    return set(inspect.signature(function).parameters)
+
+
+def _measure(backbone: Backbone, card: Card) -> int:
+    expected = card.input
+    assert isinstance(expected, ImageInput)
+    backbone.eval()
+    with torch.no_grad():
+        pooled = backbone(torch.zeros(1, expected.channels, expected.height, expected.width))["pooled"]
+    backbone.train()
+    return pooled.shape[1]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' loading bar and report off the terminal: what matters of it is raised."""
+    from transformers.utils import logging
+
+    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bar:
+            logging.enable_progress_bar()

@@ -1,0 +1,190 @@
+"""What a folder in the Hugging Face layout says, read as plain JSON; folders that are not safe to read are refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from headstart.core.errors import SourceError, UsageError
+from headstart.core.storage import PICKLE_SUFFIXES
+from headstart.core.types import ImageInput
+
+LONGEST_BY_DEFAULT = 256  # tokens: attention's cost grows with the square, and few texts of a table are longer
+RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+WANTED = ("*.json", "*.safetensors", "vocab.txt", "merges.txt", "*.model", "README.md")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON table; {} where the file is not there."""
+    if not path.is_file():
+        return {}
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SourceError(f"{path} is not JSON: {error}. Fetch it again.") from error
+    if not isinstance(plain, dict):
+        raise SourceError(f"{path} is not a JSON table. Fetch it again.")
+    return plain
+
+
+def check_safe(folder: Path) -> list[Path]:
+    """Check that a folder can be read without running anyone's code.
+
+    Args:
+        folder: A folder in the Hugging Face layout.
+
+    Returns:
+        Its weights files.
+
+    Raises:
+        SourceError: It has no config.json or no safetensors, or brings its own code.
+    """
+    if not (folder / "config.json").is_file():
+        raise SourceError(f"{folder} has no config.json: it is not a model in the Hugging Face layout.")
+    for name in ("config.json", "tokenizer_config.json", "preprocessor_config.json"):
+        if "auto_map" in read_json(folder / name):
+            raise SourceError(
+                f"{folder / name} asks to run Python code that comes with the model (auto_map). Headstart runs no such "
+                "code. Take a model of an architecture that transformers has, or build it yourself with python:MODULE:FUNCTION."
+            )
+    index = read_json(folder / "model.safetensors.index.json").get("weight_map")
+    names = sorted(set(index.values())) if index else ["model.safetensors"]
+    outside = [name for name in names if Path(name).name != name]
+    if outside:
+        raise SourceError(f"{folder}/model.safetensors.index.json points outside of its folder: {', '.join(outside)}.")
+    missing = [name for name in names if not (folder / name).is_file()]
+    if not missing:
+        return [folder / name for name in names]
+    others = sorted(f.name for f in folder.iterdir() if f.suffix in {*PICKLE_SUFFIXES, ".msgpack", ".onnx", ".pb"})
+    if others and not index:
+        raise SourceError(
+            f"{folder} has its weights only as {', '.join(others)}, which were not read: loading such a file can run code. "
+            "Convert them where you trust them: AutoModel.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER) writes safetensors."
+        )
+    raise SourceError(f"{folder} lacks {', '.join(missing)}. Fetch the folder again.")
+
+
+def pooling(folder: Path) -> Literal["cls", "mean"]:
+    """Find how a text model pools its tokens: as sentence-transformers' 1_Pooling/config.json says, else the mean.
+
+    Args:
+        folder: A folder in the Hugging Face layout.
+
+    Returns:
+        The pooling.
+
+    Raises:
+        SourceError: It says something else than the first token or the mean.
+    """
+    plain = read_json(folder / "1_Pooling" / "config.json")
+    modes = [
+        key.removeprefix("pooling_mode_") for key, on in plain.items() if key.startswith("pooling_mode_") and on is True
+    ]
+    modes += [plain["pooling_mode"]] if isinstance(plain.get("pooling_mode"), str) else []
+    if not modes or modes in (["mean_tokens"], ["mean"]):
+        return "mean"
+    if modes in (["cls_token"], ["cls"]):
+        return "cls"
+    raise SourceError(
+        f"{folder}/1_Pooling/config.json asks for {' and '.join(modes)}; set the option pooling to cls or mean."
+    )
+
+
+def token_limit(folder: Path, config: Mapping[str, Any]) -> int | None:
+    """Find the most tokens that the model's positions allow; None where they allow any number."""
+    positions = next((config[key] for key in ("max_position_embeddings", "n_positions") if config.get(key)), None)
+    if positions is None or positions < 1:
+        return None
+    # RoBERTa and its kin count positions from the padding's number + 1
+    offset = config.get("pad_token_id", 1) + 1 if config.get("model_type") in ROBERTA_LIKE else 0
+    return positions - offset
+
+
+ROBERTA_LIKE = {
+    "roberta",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "camembert",
+    "longformer",
+    "roberta-prelayernorm",
+    "xmod",
+    "mpnet",
+}
+
+
+def max_length(folder: Path, config: Mapping[str, Any], asked: int | None) -> int:
+    """Choose the most tokens of a text that are kept.
+
+    Args:
+        folder: A folder in the Hugging Face layout.
+        config: Its config.json.
+        asked: What the user wants; None is the least of the model's positions, what the folder's
+            sentence-transformers file says, and 256.
+
+    Returns:
+        The number of tokens.
+
+    Raises:
+        UsageError: More is asked for than the model has positions.
+    """
+    limit = token_limit(folder, config)
+    if asked is not None:
+        if asked < 1 or (limit is not None and asked > limit):
+            raise UsageError(f"max_length must be from 1 to {limit or 'any number'} for {folder.name}, not {asked}.")
+        return asked
+    stated = read_json(folder / "sentence_bert_config.json").get("max_seq_length")
+    return min(n for n in (limit, stated, LONGEST_BY_DEFAULT) if n)
+
+
+def image_input(folder: Path, channels: int) -> ImageInput:
+    """Read what a vision model expects from preprocessor_config.json.
+
+    Args:
+        folder: A folder in the Hugging Face layout.
+        channels: Colour channels of the model.
+
+    Returns:
+        The input; the mean and std are for pixels in [0, 1].
+
+    Raises:
+        SourceError: The file is missing or gives no size.
+    """
+    path = folder / "preprocessor_config.json"
+    plain = read_json(path)
+    size, crop_size = plain.get("size"), plain.get("crop_size") if plain.get("do_center_crop") else None
+    height, width = _sides(crop_size or size)
+    if not height or not width:
+        raise SourceError(f"{path} is missing or gives no size: it must say how images are prepared for this model.")
+    resized = _sides(size)[0] or height
+    crop = float(plain.get("crop_pct") or 1.0) if crop_size is None else min(1.0, height / resized)
+    scale = 255 * plain.get("rescale_factor", 1 / 255) if plain.get("do_rescale", True) else 255.0
+    normalise = plain.get("do_normalize", True)
+    mean = plain.get("image_mean", [0.0] * channels) if normalise else [0.0] * channels
+    std = plain.get("image_std", [1.0] * channels) if normalise else [1.0] * channels
+    return ImageInput(
+        height,
+        width,
+        channels,
+        tuple(round(m / scale, 12) for m in mean),
+        tuple(round(s / scale, 12) for s in std),
+        RESAMPLE.get(plain.get("resample", 2), "bilinear"),
+        crop,
+    )
+
+
+def licence(folder: Path) -> str:
+    """Read the licence from the head of README.md; "" where it says none."""
+    readme = folder / "README.md"
+    head = readme.read_text(encoding="utf-8", errors="replace").split("---")[1:2] if readme.is_file() else []
+    found = re.search(r"^license:\s*(\S+)", head[0], re.MULTILINE) if head else None
+    return found[1] if found else ""
+
+
+def _sides(size: Any) -> tuple[int | None, int | None]:
+    if isinstance(size, Mapping):
+        edge = size.get("shortest_edge")
+        return size.get("height", edge), size.get("width", edge)
+    return (size, size) if isinstance(size, int) else (None, None)

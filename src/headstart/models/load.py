@@ -1,0 +1,56 @@
+"""Load a backbone by its name with prefix ("timm:resnet18"), or rebuild one from its card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from headstart.core import plugins
+from headstart.core.errors import SourceError, UsageError
+from headstart.core.types import Card
+from headstart.models.model import Backbone
+
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+
+def load_source(name: str, options: Mapping[str, Any] = NO_OPTIONS) -> Backbone:
+    """Load a pretrained backbone.
+
+    Args:
+        name: "PREFIX:REST"; the prefix is the source, the rest is the model's name there.
+        options: Options of the source, as plain data.
+
+    Returns:
+        The backbone with its pretrained weights.
+
+    Raises:
+        UsageError: The name has no prefix or an unknown one, or an option is wrong.
+    """
+    prefix, _, rest = name.partition(":")
+    if not rest:
+        forms = "\n".join(f"  {source}: {plugins.describe('sources', source)}" for source in plugins.names("sources"))
+        raise UsageError(
+            f"The model '{name}' does not say where it comes from. Write SOURCE:NAME, with one of\n{forms}"
+        )
+    return plugins.build("sources", prefix, options).load(rest)
+
+
+def rebuild(card: Card) -> Backbone:
+    """Build the network of a card with random weights, offline.
+
+    Args:
+        card: The card of a backbone that was loaded before, perhaps on another machine.
+
+    Returns:
+        A backbone with the same parameter names and shapes.
+
+    Raises:
+        SourceError: The source that the card names is not there.
+    """
+    if card.builder not in plugins.names("sources"):
+        raise SourceError(
+            f"{card.name} was built by the source '{card.builder}', which is not there. "
+            "Install its package, or set HEADSTART_PLUGINS to its folder."
+        )
+    return plugins.build("sources", card.builder, {}).rebuild(card)

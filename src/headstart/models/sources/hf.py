@@ -1,0 +1,114 @@
+"""`hf:FOLDER` or `hf:OWNER/NAME`: a text encoder or vision model of transformers, from a folder or the hub."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from headstart.core.errors import SourceError
+from headstart.core.storage import refuse_pickle, sha256
+from headstart.core.types import Card, TextInput
+from headstart.models import hf_backbone, hf_folder, hub
+from headstart.models.hf_backbone import TextBackbone, VisionBackbone
+from headstart.models.weights import read_safetensors
+
+
+@dataclass(frozen=True)
+class Hf:
+    """A text encoder or vision model of transformers.
+
+    revision: branch, tag or commit of the hub's repository; the commit is written into the card.
+    max_length: the most tokens of a text; by default the least of the model's positions, what the
+    folder's sentence-transformers file says, and 256. pooling: of tokens; "auto" is what the
+    folder's 1_Pooling/config.json says, else the mean.
+    """
+
+    revision: str | None = None
+    max_length: int | None = None
+    pooling: Literal["auto", "cls", "mean"] = "auto"
+
+    def names(self, query: str) -> list[str]:
+        """List the models in the hub's cache whose name contains the query."""
+        return hub.cached(query)
+
+    def load(self, name: str) -> TextBackbone | VisionBackbone:
+        """Load a folder, or a repository of the hub.
+
+        Raises:
+            SourceError: It is missing, damaged, has pickled weights only, or brings its own code.
+        """
+        folder, commit = self._find(name)
+        weights = hf_folder.check_safe(folder)
+        for file in weights:
+            read_safetensors(file)
+        architecture = {"config": _config(folder)}
+        config = hf_backbone.config_of(architecture, name)
+        if hf_backbone.modality_of(config, name) == "text":
+            architecture["pooling"] = hf_folder.pooling(folder) if self.pooling == "auto" else self.pooling
+            length = hf_folder.max_length(folder, config.to_dict(), self.max_length)
+            expected = TextInput(str(folder), length)
+        else:
+            expected = hf_folder.image_input(folder, getattr(config, "num_channels", 3))
+        net = hf_backbone.read_net(folder, config)
+        card = Card(
+            name=f"hf:{name}",
+            family=config.model_type,
+            params=sum(parameter.numel() for parameter in net.parameters()),
+            input=expected,
+            builder="hf",
+            architecture=architecture,
+            source_task=", ".join(config.architectures or ()),
+            labels=_labels(config),
+            licence=hf_folder.licence(folder),
+            sha256=_hash(weights),
+            revision=commit,
+        )
+        return _backbone(net, card)
+
+    def rebuild(self, card: Card) -> TextBackbone | VisionBackbone:
+        """Build the network of a card with random weights."""
+        config = hf_backbone.config_of(card.architecture, card.name)
+        hf_backbone.modality_of(config, card.name)
+        return _backbone(hf_backbone.random_net(config, card.name), card)
+
+    def _find(self, name: str) -> tuple[Path, str]:
+        """Find the folder, and the commit where it is from the hub."""
+        path = Path(name).expanduser()
+        if path.is_dir():
+            return path.resolve(), ""
+        refuse_pickle(path)
+        if path.is_file():
+            raise SourceError(f"{name} is a file. Name the folder that holds config.json and model.safetensors.")
+        if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+            raise SourceError(f"{name} is not there. Name a folder, or a model OWNER/NAME of the hub.")
+        snapshot = hub.fetch(name, hf_folder.WANTED, self.revision)
+        return snapshot.folder, snapshot.commit
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """Read config.json without what is true on one machine only."""
+    plain = hf_folder.read_json(folder / "config.json")
+    return {key: value for key, value in plain.items() if key not in {"_name_or_path", "transformers_version"}}
+
+
+def _labels(config: Any) -> tuple[str, ...]:
+    """Give the source task's class names, where they are more than transformers' own LABEL_0, LABEL_1 …"""
+    names = [str(config.id2label[place]) for place in sorted(config.id2label or {})]
+    return () if all(name == f"LABEL_{place}" for place, name in enumerate(names)) else tuple(names)
+
+
+def _hash(weights: list[Path]) -> str:
+    """Hash the weights file; of several, the list of their hashes."""
+    hashes = [sha256(file) for file in weights]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
+
+
+def _backbone(net: nn.Module, card: Card) -> TextBackbone | VisionBackbone:
+    if isinstance(card.input, TextInput):
+        return TextBackbone(net, card, card.architecture["pooling"])
+    return VisionBackbone(net, card)

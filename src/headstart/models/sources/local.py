@@ -1,0 +1,113 @@
+"""`local:FOLDER/NAME`: NAME.safetensors with NAME.json, a card that names the timm network and the SHA-256."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headstart.core.errors import SourceError
+from headstart.core.types import Card, ImageInput
+from headstart.models import timm_backbone
+from headstart.models.timm_backbone import TimmBackbone
+from headstart.models.weights import check_sha256, load_exactly, read_safetensors
+
+NEEDED = ("architecture", "sha256")
+
+
+@dataclass(frozen=True)
+class Local:
+    """Weights in a folder, each with a JSON card beside it: architecture, kwargs, input_size, mean, std, sha256 …"""
+
+    def names(self, query: str) -> list[str]:
+        """List the models in the folder that the query names; what follows the last / is part of the model's name."""
+        start = Path(query or ".")
+        folder, part = (start, "") if start.is_dir() else (start.parent, start.name)
+        weights = sorted(folder.glob("*.safetensors"))
+        return [str(w.with_suffix("")) for w in weights if part in w.stem and w.with_suffix(".json").is_file()]
+
+    def load(self, name: str) -> TimmBackbone:
+        """Load FOLDER/NAME.
+
+        Raises:
+            SourceError: The card or the weights are missing, damaged or do not fit each other.
+        """
+        stem = name.removesuffix(".safetensors").removesuffix(".json")
+        weights, described = Path(f"{stem}.safetensors"), Path(f"{stem}.json")
+        plain = _read(described)
+        check_sha256(weights, plain["sha256"], described.name)
+        tensors = read_safetensors(weights)
+        options = {key: value for key, value in plain.get("kwargs", {}).items() if key != "num_classes"}
+        architecture = {"name": plain["architecture"], "options": options}
+        net = timm_backbone.create(architecture)
+        load_exactly(net, tensors, str(weights), drop=("classifier", "fc", "head.fc"))
+        card = Card(
+            name=f"local:{Path(stem).name}",
+            family=timm_backbone.family(net),
+            params=timm_backbone.count(net),
+            input=_input(plain, described),
+            builder="local",
+            architecture=architecture,
+            source_task=plain.get("source_task", ""),
+            labels=_labels(plain, described),
+            licence=plain.get("licence", ""),
+            sha256=plain["sha256"],
+        )
+        return TimmBackbone(net, card)
+
+    def rebuild(self, card: Card) -> TimmBackbone:
+        """Build the network of a card with random weights."""
+        return timm_backbone.rebuild(card)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SourceError(
+            f"{path} is not there: weights in a folder need a card NAME.json beside NAME.safetensors."
+        ) from error
+    except ValueError as error:
+        raise SourceError(f"{path} is not JSON: {error}.") from error
+    missing = [key for key in NEEDED if not isinstance(plain, dict) or not isinstance(plain.get(key), str)]
+    if missing:
+        raise SourceError(f"{path} does not give {', '.join(missing)} as text.")
+    return plain
+
+
+def _input(plain: Mapping[str, Any], path: Path) -> ImageInput:
+    """Read what the network expects. A card that describes a patch ("[N,1,96,64]") instead takes numbers as they are."""
+    shape = plain.get("input_size")
+    patch = re.match(r"\[N,(\d+),(\d+),(\d+)\]", str(plain.get("input", "")))
+    if shape is None and patch:
+        channels, height, width = (int(n) for n in patch.groups())
+        return ImageInput(height, width, channels, (0.0,) * channels, (1.0,) * channels, "bilinear")
+    absent = [key for key in ("input_size", "mean", "std", "interpolation") if key not in plain]
+    if absent:
+        raise SourceError(f"{path} does not say what the network expects: {', '.join(absent)} missing. Add them.")
+    if len(plain["input_size"]) != 3 or not len(plain["mean"]) == len(plain["std"]) == plain["input_size"][0]:
+        raise SourceError(
+            f"{path}: input_size must be [channels, height, width], with a mean and a std for each channel."
+        )
+    channels, height, width = plain["input_size"]
+    return ImageInput(height, width, channels, tuple(plain["mean"]), tuple(plain["std"]), plain["interpolation"])
+
+
+def _labels(plain: Mapping[str, Any], path: Path) -> tuple[str, ...]:
+    """Read the class names: a line each, or the last column of a table; () where the file is not there."""
+    named = plain.get("label_file")
+    file = path.parent.parent / named if named else None
+    if file is None or not file.resolve().is_relative_to(path.parent.parent.resolve()) or not file.is_file():
+        return ()
+    with file.open(encoding="utf-8", newline="") as lines:
+        if file.suffix == ".csv":
+            labels = tuple(row[-1] for row in list(csv.reader(lines))[1:])
+        else:
+            labels = tuple(line.rstrip("\r\n") for line in lines)
+    if len(labels) != plain.get("num_classes", len(labels)):
+        raise SourceError(f"{file} has {len(labels)} labels; {path.name} says {plain['num_classes']} classes.")
+    return labels

@@ -1,0 +1,129 @@
+"""`timm:resnet18`: an image network of timm, with weights from the Hugging Face hub or a local file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from torch import nn
+
+from headstart.core.errors import SourceError, UsageError, unknown
+from headstart.core.storage import sha256
+from headstart.core.types import Card, ImageInput
+from headstart.models import hub, timm_backbone
+from headstart.models.timm_backbone import TimmBackbone
+from headstart.models.weights import load_exactly, read_safetensors
+
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Timm:
+    """An image network of timm.
+
+    weights: a local safetensors file of the network; it goes before the hub's. pretrained: false gives random
+    weights. revision: branch, tag or commit of the hub's repository; the commit is written into the card.
+    """
+
+    weights: str | None = None
+    pretrained: bool = True
+    revision: str | None = None
+
+    def names(self, query: str) -> list[str]:
+        """List timm's pretrained networks whose name contains the query."""
+        import timm
+
+        return timm.list_models(f"*{query}*", pretrained=True)
+
+    def load(self, name: str) -> TimmBackbone:
+        """Load a network, for example "resnet18" or "resnet18.a1_in1k".
+
+        Raises:
+            UsageError: timm has no network of that name.
+            SourceError: There are no safetensors weights, or they do not fit.
+        """
+        import timm
+
+        if not timm.is_model(name):
+            raise unknown("timm model", name, sorted({*timm.list_models(), *timm.list_models(pretrained=True)}))
+        config = _config(name)
+        architecture = {"name": name.partition(".")[0], "options": _options(config)}
+        net = timm_backbone.create(architecture)
+        path, revision = self._fetch(name, config)
+        if path is not None:
+            _load(net, name, config, path, from_hub=self.weights is None)
+        return TimmBackbone(net, _card(name, net, config, architecture, path, revision))
+
+    def rebuild(self, card: Card) -> TimmBackbone:
+        """Build the network of a card with random weights."""
+        return timm_backbone.rebuild(card)
+
+    def _fetch(self, name: str, config: Any) -> tuple[Path | None, str]:
+        """Find the weights: the file and the commit that it is pinned to."""
+        if self.weights is not None:
+            return Path(self.weights), ""
+        if not self.pretrained:
+            return None, ""
+        if config is None or not config.hf_hub_id:
+            raise SourceError(
+                f"timm:{name} has no safetensors weights on the hub. Convert its weights where you trust them and "
+                "give weights=FILE.safetensors, take a network of `headstart list timm`, or set pretrained=false."
+            )
+        snapshot = hub.fetch(config.hf_hub_id, [WEIGHTS], self.revision)
+        return snapshot.folder / WEIGHTS, snapshot.commit
+
+
+def _config(name: str) -> Any:
+    from timm.models import get_pretrained_cfg
+
+    try:
+        return get_pretrained_cfg(name)
+    except RuntimeError as error:
+        raise UsageError(f"timm:{name}: {error}") from error
+
+
+def _options(config: Any) -> dict[str, Any]:
+    """Give what a tag changes of the network's shape: the input size, where position embeddings depend on it."""
+    if config is None or not config.fixed_input_size:
+        return {}
+    return {"img_size": list(config.input_size[1:])}
+
+
+def _load(net: nn.Module, name: str, config: Any, path: Path, *, from_hub: bool) -> None:
+    """Load weights into the network, without the classifier."""
+    import timm
+
+    tensors = read_safetensors(path)
+    if from_hub:  # some are stored under their first author's names: timm's filter, run by its loader, renames them
+        overlay = {"file": str(path), "hf_hub_id": None, "url": None, "custom_load": False}
+        tensors = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay).state_dict()
+    drop = () if config is None or config.classifier is None else config.classifier
+    load_exactly(net, tensors, str(path), drop=(drop,) if isinstance(drop, str) else tuple(drop))
+
+
+def _card(
+    name: str, net: nn.Module, config: Any, architecture: dict[str, Any], path: Path | None, revision: str
+) -> Card:
+    from timm.data import ImageNetInfo, infer_imagenet_subset, resolve_data_config
+
+    data = resolve_data_config(pretrained_cfg=config.to_dict() if config else cast(Any, net).pretrained_cfg)
+    channels, height, width = data["input_size"]
+    subset = (
+        infer_imagenet_subset({"num_classes": config.num_classes}) if config and revision else None
+    )  # a local file may be of other classes
+    return Card(
+        name=f"timm:{name}",
+        family=timm_backbone.family(net),
+        params=timm_backbone.count(net),
+        input=ImageInput(
+            height, width, channels, tuple(data["mean"]), tuple(data["std"]), data["interpolation"], data["crop_pct"]
+        ),
+        builder="timm",
+        architecture=architecture,
+        source_task=subset or "",
+        labels=tuple(ImageNetInfo(subset).label_descriptions()) if subset else (),
+        licence=(config.license if config else None) or "",
+        sha256=sha256(path) if path else "",
+        revision=revision,
+    )

@@ -1,0 +1,94 @@
+"""A network of timm as a backbone: built from plain data, cut into its author's layer groups."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from headstart.core.errors import SourceError, unknown
+from headstart.core.types import Card, Features
+from headstart.models import stages
+from headstart.models.model import Backbone
+
+# timm's entry points fix these widths; the builders behind them take `channel_multiplier`.
+WIDTH_BUILDERS = {"mobilenetv1_100": "_gen_mobilenet_v1", "mobilenetv2_100": "_gen_mobilenet_v2"}
+
+
+class TimmBackbone(Backbone):
+    """Features of a timm network without its classifier: `maps` of convolutional ones, `tokens` of transformers."""
+
+    def __init__(self, net: nn.Module, card: Card) -> None:
+        super().__init__()
+        self.net = net
+        self.card = card
+        self.dim = int(getattr(net, "head_hidden_size", None) or net.num_features)  # pyright: ignore[reportArgumentType]
+        self._channels_last = getattr(net, "output_fmt", "NCHW") == "NHWC"
+
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        return stages.prefixed(stages.from_matcher(self.net), "net.")
+
+    def forward(self, x: torch.Tensor) -> Features:  # [B, C, H, W]
+        net = cast(Any, self.net)
+        out = net.forward_features(x)
+        features = Features(pooled=net.forward_head(out, pre_logits=True))  # [B, D]
+        if out.ndim == 4:
+            features["maps"] = [out.permute(0, 3, 1, 2) if self._channels_last else out]
+        elif out.ndim == 3:
+            features["tokens"] = out
+        return features
+
+
+def create(architecture: Mapping[str, Any]) -> nn.Module:
+    """Build a timm network without classifier and with random weights.
+
+    Args:
+        architecture: "name" of the timm network and its "options", as plain data.
+
+    Returns:
+        The network.
+
+    Raises:
+        SourceError: The options are none that timm takes for it, or would make timm read a file.
+    """
+    import timm
+
+    name, options = architecture["name"], {**architecture.get("options", {}), "num_classes": 0}
+    if not timm.is_model(name):
+        raise unknown("timm model", name, timm.list_models())
+    # create_model's own arguments load files, some of them pickles; what is left shapes the network
+    unsafe = [key for key in options if key in inspect.signature(timm.create_model).parameters]
+    if unsafe:
+        raise SourceError(f"{name}: a model card must not set {', '.join(unsafe)}.")
+    try:
+        if "channel_multiplier" in options:
+            return _width_builder(name)(name, **options)
+        return timm.create_model(name, pretrained=False, **options)
+    except (TypeError, ValueError, KeyError, AssertionError, RuntimeError) as error:
+        raise SourceError(f"timm {timm.__version__} cannot build {name} with {options}: {error}") from error
+
+
+def rebuild(card: Card) -> TimmBackbone:
+    """Build the network of a card with random weights."""
+    return TimmBackbone(create(card.architecture), card)
+
+
+def count(net: nn.Module) -> int:
+    """Count the parameters."""
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+def family(net: nn.Module) -> str:
+    """Name the file of timm that the network is from: "resnet", "efficientnet" …"""
+    return type(net).__module__.rpartition(".")[2]
+
+
+def _width_builder(name: str) -> Any:
+    from timm.models import efficientnet
+
+    if name not in WIDTH_BUILDERS:
+        raise SourceError(f"{name}: channel_multiplier is known for {', '.join(WIDTH_BUILDERS)} only.")
+    return getattr(efficientnet, WIDTH_BUILDERS[name])

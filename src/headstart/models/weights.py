@@ -1,0 +1,126 @@
+"""Read safetensors so that a damaged or hostile file gives one clear error, and load tensors into a module exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from headstart.core.errors import SourceError
+from headstart.core.storage import refuse_pickle, sha256
+
+MAX_HEADER_BYTES = 32 * 2**20  # a network with 100,000 tensors needs about 12 MiB
+
+
+def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read the tensors of one file.
+
+    Args:
+        path: A safetensors file.
+
+    Returns:
+        The tensors by name, on the CPU.
+
+    Raises:
+        SourceError: The file is of a kind that can hold a pickle, is missing or damaged, or holds NaN or infinity.
+    """
+    refuse_pickle(path)
+    _check_header(path)
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise SourceError(
+            f"{path} is damaged: {error}. Fetch it again, or write it with safetensors.torch.save_file."
+        ) from error
+    check_finite(tensors, str(path))
+    return tensors
+
+
+def check_finite(tensors: Mapping[str, torch.Tensor], where: str) -> None:
+    """Check that no tensor holds NaN or infinity.
+
+    Args:
+        tensors: Tensors by name.
+        where: The file that they are from, for the message.
+
+    Raises:
+        SourceError: Some do; every one of them is named.
+    """
+    wrong = [
+        name for name, tensor in tensors.items() if tensor.is_floating_point() and not torch.isfinite(tensor).all()
+    ]
+    if wrong:
+        raise SourceError(
+            f"{where}: these tensors hold NaN or infinity: {', '.join(wrong)}. Take weights from before they broke."
+        )
+
+
+def check_sha256(path: Path, expected: str, stated_by: str) -> None:
+    """Check a file's hash against the one that its card states.
+
+    Args:
+        path: The file.
+        expected: The hash in hexadecimal.
+        stated_by: Where the hash is from, for the message.
+
+    Raises:
+        SourceError: The file is missing or has another hash.
+    """
+    if not path.is_file():
+        raise SourceError(f"{path} is not there.")
+    found = sha256(path)
+    if found != expected.lower():
+        raise SourceError(
+            f"{path} is not the file that {stated_by} describes: its SHA-256 is {found}, not {expected}. Fetch it again."
+        )
+
+
+def load_exactly(
+    module: nn.Module, tensors: Mapping[str, torch.Tensor], where: str, *, drop: Sequence[str] = ()
+) -> None:
+    """Load tensors into a module, each into its place, with none missing and none left over.
+
+    Args:
+        module: What to load into.
+        tensors: Tensors by name; they are converted to the module's number type.
+        where: The file that they are from, for the message.
+        drop: Modules whose tensors are left out by name: the classifier of the source task.
+
+    Raises:
+        SourceError: A tensor is missing, unexpected or of another shape; every such tensor is listed.
+    """
+    expected = module.state_dict()
+    given = {n: t for n, t in tensors.items() if not any(n == d or n.startswith(f"{d}.") for d in drop)}
+    wrong = [f"{name}: missing" for name in expected if name not in given]
+    wrong += [f"{name}: unexpected" for name in given if name not in expected]
+    wrong += [
+        f"{name}: shape {list(given[name].shape)} instead of {list(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in given and given[name].shape != tensor.shape
+    ]
+    if wrong:
+        raise SourceError(f"{where} does not fit {type(module).__name__}:\n  " + "\n  ".join(wrong))
+    module.load_state_dict(given)
+
+
+def _check_header(path: Path) -> None:
+    """Check what the file says of its header's length, before anything of that length is allocated."""
+    if not path.is_file():
+        raise SourceError(f"{path} is not there.")
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(9)
+    length = int.from_bytes(start[:8], "little")
+    if len(start) < 9 or start[8:] != b"{":
+        raise SourceError(
+            f"{path} ({size:,} bytes) is not a safetensors file; nothing of it was run. Convert it where you trust it."
+        )
+    if length > min(size - 8, MAX_HEADER_BYTES):
+        raise SourceError(
+            f"{path} is damaged: it says that its header has {length:,} bytes; the file has {size:,}, "
+            f"and at most {MAX_HEADER_BYTES:,} are read. Fetch it again."
+        )
