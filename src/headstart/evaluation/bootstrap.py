@@ -1,0 +1,167 @@
+"""Percentile bootstrap intervals (Efron 1979), and the comparison of two predictions on the same resamples.
+
+Resample r of N rows is a function of the seed, r and N alone, so that two models are measured on the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from headstart.core.errors import UsageError
+from headstart.core.seeding import numpy_generator
+from headstart.core.types import Task
+from headstart.evaluation.checks import checked
+from headstart.evaluation.points import point_values
+from headstart.evaluation.results import PRIMARY, Comparison, Interval, McNemar, finite
+from headstart.evaluation.thresholds import decide
+from headstart.evaluation.weighted import Measure, measure
+
+CELLS = 1_000_000  # of weights that are held at a time: 8 MB, near a processor's cache
+WORK = 4_000_000_000  # rows x outputs x resamples beyond which fewer resamples are drawn: tens of seconds
+FEWEST = 200
+
+
+def paired(
+    task: Task,
+    targets: np.ndarray,
+    predictions_a: np.ndarray,
+    predictions_b: np.ndarray,
+    *,
+    seed: int = 0,
+    resamples: int = 1000,
+    level: float = 0.95,
+) -> Comparison:
+    """Compare two predictions of the same rows: b minus a for each metric, each pair on the same resamples.
+
+    Args:
+        task: What was predicted.
+        targets: Labels [N], [N, C] or [N, T].
+        predictions_a: Probabilities [N, C] or values [N, T].
+        predictions_b: The others, in the same order.
+        seed: Of the resamples.
+        resamples: How many.
+        level: Of the intervals, such as 0.95.
+
+    Returns:
+        The differences with intervals; for binary and multi-class tasks McNemar's exact test too.
+
+    Raises:
+        DataError: Arrays do not fit the task or hold impossible values.
+        UsageError: `resamples` or `level` is out of range.
+    """
+    count, notes = planned(len(targets), task.outputs, resamples, level)
+    points, measures, decisions = [], [], []
+    for predictions in (predictions_a, predictions_b):
+        y, p = checked(task, targets, predictions)
+        decided = None if task.kind == "regression" else decide(task, p)
+        points.append(point_values(task, y, p, decided))
+        measures.append(measure(task, y, p, decided))
+        decisions.append(None if decided is None else decided == y)
+    a, b = measures
+
+    def difference(weights: np.ndarray) -> dict[str, np.ndarray]:
+        first, second = a(weights), b(weights)
+        return {name: second[name] - first[name] for name in first}
+
+    values = {name: points[1][name] - points[0][name] for name in points[0]}
+    spread = sampled(difference, len(targets), seed=seed, resamples=count)
+    differences, more = intervals(values, spread, level)
+    test = mcnemar(*decisions) if task.kind in ("binary", "multiclass") else None
+    return Comparison(PRIMARY[task.kind], differences, test, len(targets), level, (*notes, *more))
+
+
+def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> McNemar:
+    """Test whether two classifiers are right equally often (McNemar 1947; exact binomial form).
+
+    Args:
+        right_a: Which rows the first decides rightly, [N] bool.
+        right_b: The same of the second.
+
+    Returns:
+        The rows that only one decides rightly, and the two-sided p value; 1 where there is none.
+    """
+    from scipy.stats import binomtest
+
+    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    p = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    return McNemar(only_a, only_b, float(p))
+
+
+def planned(rows: int, outputs: int, resamples: int, level: float) -> tuple[int, list[str]]:
+    """Settle how many resamples are drawn.
+
+    Args:
+        rows: N.
+        outputs: C or T.
+        resamples: How many are asked for; 0 gives no intervals.
+        level: Of the intervals.
+
+    Returns:
+        How many are drawn, and notes on why they are fewer.
+
+    Raises:
+        UsageError: A number is out of range.
+    """
+    if resamples < 0:
+        raise UsageError(f"resamples must be 0 (no intervals) or more; got {resamples}.")
+    if not 0 < level < 1:
+        raise UsageError(f"level is a share between 0 and 1, such as 0.95; got {level}.")
+    if rows < 2:
+        return 0, ["There is only one row: no interval can be given."] if resamples else []
+    count = min(resamples, max(FEWEST, WORK // (rows * outputs)))
+    return count, [f"Intervals are from {count} resamples, not {resamples}: the data is large."] if count < resamples else []
+
+
+def sampled(compute: Measure, rows: int, *, seed: int, resamples: int) -> dict[str, np.ndarray]:
+    """Compute metrics on resamples, in chunks that fit the cache.
+
+    Args:
+        compute: From weights [N, R] to metrics [R].
+        rows: N.
+        seed: Of the resamples.
+        resamples: How many; 0 gives an empty dict.
+
+    Returns:
+        Each metric on all resamples, [resamples].
+    """
+    step = max(1, CELLS // rows)
+    chunks = [compute(weights(rows, range(s, min(s + step, resamples)), seed)) for s in range(0, resamples, step)]
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in (chunks[0] if chunks else ())}
+
+
+def weights(rows: int, resamples: Sequence[int], seed: int) -> np.ndarray:
+    """Count how often each row is drawn in each of these resamples, [N, R] float64; each column sums to N."""
+    counts = np.empty((len(resamples), rows))
+    for place, number in enumerate(resamples):
+        drawn = numpy_generator(seed, "bootstrap", number).integers(0, rows, rows)
+        counts[place] = np.bincount(drawn, minlength=rows)
+    return np.ascontiguousarray(counts.T)
+
+
+def intervals(
+    values: Mapping[str, float], spread: Mapping[str, np.ndarray], level: float
+) -> tuple[dict[str, Interval], list[str]]:
+    """Give each value the percentile interval of its resamples.
+
+    Args:
+        values: By name; NaN where undefined.
+        spread: The same on resamples, [R]; NaN where a resample leaves it undefined. Empty gives no intervals.
+        level: Of the intervals.
+
+    Returns:
+        Intervals by name, and a note for each that leaves out resamples.
+    """
+    out, notes = {}, []
+    for name, value in values.items():
+        known = spread[name][np.isfinite(spread[name])] if name in spread and np.isfinite(value) else np.empty(0)
+        if known.size == 0:
+            out[name] = Interval(finite(value))
+            continue
+        low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+        out[name] = Interval(float(value), float(low), float(high))
+        missing = len(spread[name]) - known.size
+        if missing:
+            notes.append(f"{name}: {missing} of {len(spread[name])} resamples left it undefined; the interval is without them.")
+    return out, notes
