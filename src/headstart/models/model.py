@@ -135,3 +135,12 @@ def _freeze_modes(module: nn.Module) -> None:
         return
     for child in module.children():
         _freeze_modes(child)
+
+
+def frozen_modules_train(module: nn.Module) -> list[str]:
+    """Name the modules that are in training mode although all their parameters are frozen: there should be none."""
+    return [
+        name
+        for name, part in module.named_modules()
+        if part.training and (own := list(part.parameters())) and not any(p.requires_grad for p in own)
+    ]

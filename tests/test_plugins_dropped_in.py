@@ -1,0 +1,120 @@
+"""A new strategy, objective, source, head and reader is one file in a folder, and the contract tests pick it up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FILES = {
+    "strategies": '''"""Only the biases learn (for a test)."""
+from dataclasses import dataclass
+from typing import ClassVar
+from headstart.core.types import Defaults, ParamGroup, Tuning
+from headstart.models.model import Model
+
+@dataclass(frozen=True)
+class OnlyBiases:
+    """Biases and the head."""
+    defaults: ClassVar[Defaults] = Defaults(lr=1e-3, epochs=1)
+
+    def prepare(self, model: Model) -> Tuning:
+        biases = [p for name, p in model.backbone.named_parameters() if name.endswith("bias")]
+        return Tuning([ParamGroup(biases), ParamGroup(list(model.heads.parameters()))])
+''',
+    "objectives": '''"""The squared size of the outputs on the train stream (for a test)."""
+from dataclasses import dataclass
+from torch import nn
+from headstart.core.types import LossOptions, Stream
+
+@dataclass(frozen=True)
+class Shrink:
+    """Shrink the outputs."""
+    weight: float = 1.0
+
+    @property
+    def streams(self):
+        return (Stream("train", labelled=False),)
+
+    @property
+    def loss_options(self):
+        return LossOptions()
+
+    def modules(self, model):
+        return nn.Module()
+
+    def losses(self, model, extra, batches, progress):
+        return {"size": self.weight * model(batches["train"]["x"]).square().mean()}
+''',
+    "sources": '''"""A line for vectors (for a test)."""
+from dataclasses import dataclass
+from torch import nn
+from headstart.core.types import Card, Features, VectorInput
+from headstart.models.model import Backbone
+
+@dataclass(frozen=True)
+class Straight:
+    """One linear layer."""
+
+    def names(self, query):
+        return ["line"]
+
+    def load(self, name):
+        return self.rebuild(Card("straight:line", "line", 42, VectorInput(6), "straight", {}))
+
+    def rebuild(self, card):
+        return _Line(card)
+
+class _Line(Backbone):
+    def __init__(self, card):
+        super().__init__()
+        self.card, self.dim, self.layer = card, 6, nn.Linear(6, 6)
+
+    def stages(self):
+        return {"layer": ("layer.weight", "layer.bias")}
+
+    def forward(self, x):
+        return Features(pooled=self.layer(x))
+''',
+    "heads": '''"""A linear map without bias (for a test)."""
+from dataclasses import dataclass
+from torch import nn
+from headstart.models.model import Head
+
+@dataclass(frozen=True)
+class Bare:
+    """No bias."""
+
+    def build(self, dim, task):
+        return Head(nn.Linear(dim, task.outputs, bias=False), task)
+''',
+    "readers": '''"""Reads nothing (for a test)."""
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Nothing:
+    """Never matches."""
+
+    def matches(self, data):
+        return False
+
+    def read(self, data):
+        raise AssertionError
+''',
+}
+NAMES = {"strategies": "only_biases", "objectives": "shrink", "sources": "straight", "heads": "bare", "readers": "nothing"}
+
+
+@pytest.mark.parametrize("kind", list(FILES))
+def test_one_file_is_picked_up_by_the_contract_tests(tmp_path: Path, kind: str) -> None:
+    (tmp_path / kind).mkdir()
+    (tmp_path / kind / f"{NAMES[kind]}.py").write_text(FILES[kind])
+    contracts = Path(__file__).with_name("test_contracts.py")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(contracts), "-k", NAMES[kind], "-rA"]
+    environment = {**os.environ, "HEADSTART_PLUGINS": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=contracts.parents[1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed" in done.stdout and "skipped" not in done.stdout.splitlines()[-1]

@@ -1,0 +1,152 @@
+"""Small data, small models and short runs that many tests share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from headstart.core import plugins
+from headstart.core.recipe import Recipe, Stage
+from headstart.core.seeding import torch_seeded
+from headstart.core.stopping import Stop
+from headstart.core.types import Card, ImageInput, Input, Kind, Listener, Objective, Strategy, Task, VectorInput, silent
+from headstart.data.rows import Dataset, Rows
+from headstart.data.transforms import make_transform
+from headstart.engine.fit import fit
+from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
+from headstart.evaluation.quick import score
+from headstart.models.load import load_source
+from headstart.models.model import Backbone, Model
+from headstart.runs.plan import build_model, make_plan
+
+SOURCES: dict[str, dict[str, Any]] = {
+    "digits:cnn": {},
+    "vector:mlp": {"dim": 6, "width": 16},
+    "timm:test_resnet": {"pretrained": False},  # with batch norm
+    "timm:test_vit": {"pretrained": False},
+}
+
+
+def source(name: str) -> Backbone:
+    """Load one of `SOURCES`, the same weights each time."""
+    with torch_seeded("toy", name):
+        return load_source(name, SOURCES[name])
+
+
+def examples(expects: Input, rows: int, kind: Kind = "multiclass", classes: int = 3, *, seed: int = 0, start: int = 0) -> Rows:
+    """Make labelled rows that can be learnt: the class shifts the numbers or the brightness."""
+    rng = np.random.default_rng([seed, start])
+    labels = np.arange(rows) % classes
+    if isinstance(expects, ImageInput):
+        noise = rng.integers(0, 60, (rows, 16, 16, 3))
+        inputs: Any = list((noise + 60 * labels[:, None, None, None]).astype(np.uint8))
+    else:
+        inputs = (rng.normal(size=(rows, 6)) + 2 * np.eye(6)[labels]).astype(np.float32)
+    targets: dict[str, np.ndarray] = {
+        "binary": labels % 2,
+        "multiclass": labels,
+        "multilabel": np.stack([labels == c for c in range(classes)], axis=1).astype(np.float32),
+        "regression": (labels[:, None] + rng.normal(0, 0.1, (rows, 1))).astype(np.float32),
+    }
+    return Rows([f"row {start + i}" for i in range(rows)], inputs, targets[kind])
+
+
+def task_for(expects: Input, kind: Kind = "multiclass", classes: int = 3) -> Task:
+    """Make the task of `examples`."""
+    names = {"binary": ("a", "b"), "regression": ()}.get(kind, tuple("abcdefgh"[:classes]))
+    return Task("image" if isinstance(expects, ImageInput) else "vector", kind, ("x",), ("y",), names)
+
+
+def dataset(expects: Input, kind: Kind = "multiclass", rows: int = 24) -> Dataset:
+    """Make a data set with validation and test rows and two domains."""
+    train = examples(expects, rows, kind)
+    target = examples(expects, rows, kind, start=2000).unlabelled()
+    splits = {"train": train, "validation": examples(expects, 12, kind, start=1000), "test": examples(expects, 12, kind, start=3000)}
+    return Dataset(task_for(expects, kind), splits, {"train": train, "source": train, "target": target}, fingerprint="toy")
+
+
+def make_model(backbone: Backbone, data: Dataset, head: str = "linear") -> Model:
+    """Put a seeded head on the backbone."""
+    return build_model(Recipe().with_settings({"head.name": head}), data, backbone)
+
+
+def train(
+    folder: Path,
+    model: Model,
+    data: Dataset,
+    strategy: Strategy | str = "full",
+    objective: Objective | str = "supervised",
+    *,
+    stage: Stage | None = None,
+    more: tuple[Stage, ...] = (),
+    validate: bool = False,
+    budget: float | None = None,
+    listen: Listener = silent,
+    stop: Stop | None = None,
+    seed: int = 0,
+    workers: int = 0,
+) -> Outcome:
+    """Train through the engine; the first stage takes `strategy` and `objective`."""
+    first = dataclasses.replace(stage or Stage(steps=4, batch_size=8, lr=1e-2), augment=(stage and stage.augment) or "none")
+    plan = make_plan(dataclasses.replace(Recipe(), stages=(first, *more)), data)
+    jobs = []
+    for number, planned in enumerate(plan.recipe.stages):
+        how = strategy if number == 0 else plan.strategies[number]
+        what = objective if number == 0 else plan.objectives[number]
+        how = plugins.build("strategies", how, {}) if isinstance(how, str) else how
+        what = plugins.build("objectives", what, {}) if isinstance(what, str) else what
+        transform = make_transform(model.backbone.card.input, augment=planned.augment or "none")
+        jobs.append(Job(how, what, planned, {s.name: Examples(data.pools[s.name], transform) for s in what.streams}))
+    validation = data.splits["validation"]
+    targets = validation.targets
+    assert targets is not None
+    around = Surroundings(
+        folder=folder,
+        device=torch.device("cpu"),
+        precision="float32",
+        seed=seed,
+        workers=workers,
+        validation=Examples(validation, make_transform(model.backbone.card.input)) if validate else None,
+        score=lambda predictions: Score(*score(data.task, targets, predictions)),
+        listen=listen,
+        stop=stop or Stop(),
+        budget=budget,
+    )
+    return fit(model, jobs, around)
+
+
+def snapshot(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Copy all tensors."""
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def moved(before: Mapping[str, torch.Tensor], module: torch.nn.Module) -> set[str]:
+    """Name the tensors that are not bit-identical to the copy."""
+    return {name for name, tensor in module.state_dict().items() if not torch.equal(tensor, before[name])}
+
+
+class Tiny(Backbone):
+    """Two linear layers with dropout between them, for vectors of 6 numbers."""
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.card = Card("toy:tiny", "tiny", 0, VectorInput(6), "toy", {})
+        self.dim = 5
+        self.first, self.drop, self.second = torch.nn.Linear(6, 8), torch.nn.Dropout(dropout), torch.nn.Linear(8, 5)
+
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        return {"first": ("first.weight", "first.bias"), "second": ("second.weight", "second.bias")}
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return {"pooled": self.second(self.drop(torch.relu(self.first(x))))}
+
+
+def tiny(dropout: float = 0.0) -> Tiny:
+    """Make a seeded `Tiny`."""
+    with torch_seeded("tiny"):
+        return Tiny(dropout)
