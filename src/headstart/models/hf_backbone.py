@@ -16,6 +16,11 @@ from headstart.core.types import Card, Features, ImageInput
 from headstart.models import stages
 from headstart.models.model import Backbone, mean_over_tokens
 
+REFUSED = {
+    "auto_map": "Python code that comes with the model; Headstart runs no such code",
+    "quantization_config": "quantised weights; take the model's full weights",
+}
+
 
 class TextBackbone(Backbone):
     """Tokens of a text encoder, pooled by their mean or by the first one."""
@@ -44,7 +49,7 @@ class TextBackbone(Backbone):
 
 
 class VisionBackbone(Backbone):
-    """Maps of a convolutional network or tokens of a transformer; pooled as the model does, else class token or mean."""
+    """Maps of a convolutional network or tokens of a transformer, pooled by the model, its class token or the mean."""
 
     def __init__(self, net: nn.Module, card: Card) -> None:
         super().__init__()
@@ -82,16 +87,19 @@ def config_of(architecture: Mapping[str, Any], where: str) -> Any:
     """
     from transformers import AutoConfig
 
-    plain = dict(architecture["config"])
+    # a choice of attention changes no result, and transformers would fetch code for one that it does not know
+    plain = {key: value for key, value in architecture["config"].items() if not key.endswith("attn_implementation")}
     kind = plain.pop("model_type", None)
-    if "auto_map" in plain:
-        raise SourceError(
-            f"{where} asks to run Python code that comes with it (auto_map). Headstart runs no such code."
-        )
+    refused = [f"{key} ({why})" for key, why in REFUSED.items() if key in plain]
+    if refused:
+        raise SourceError(f"{where} cannot be used: its config asks for {', '.join(refused)}.")
     try:
-        return AutoConfig.for_model(kind, **plain)
+        config = AutoConfig.for_model(kind, **plain)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise SourceError(f"{where}: transformers cannot use its config (model_type {kind!r}): {error}") from error
+    if hasattr(config, "use_cache"):
+        config.use_cache = False  # generation's memory of past tokens, of no use here
+    return config
 
 
 def modality_of(config: Any, where: str) -> Literal["text", "image"]:
@@ -160,6 +168,18 @@ def read_net(folder: Path, config: Any) -> nn.Module:
     if wrong:
         raise SourceError(f"{folder} does not fit {type(net).__name__}:\n  " + "\n  ".join(wrong))
     return net
+
+
+def token_limit(net: nn.Module) -> int | None:
+    """Find the most tokens that a network's positions allow; None where they allow any number."""
+    config: Any = net.config
+    positions = getattr(config, "max_position_embeddings", None)
+    if not positions or positions < 1:
+        return None
+    for name, module in net.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            return positions - module.padding_idx - 1  # RoBERTa and its kin count from the padding's number + 1
+    return positions
 
 
 def _pooler(config: Any, where: str) -> dict[str, bool]:

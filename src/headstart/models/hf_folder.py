@@ -14,7 +14,7 @@ from headstart.core.types import ImageInput
 
 LONGEST_BY_DEFAULT = 256  # tokens: attention's cost grows with the square, and few texts of a table are longer
 RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
-WANTED = ("*.json", "*.safetensors", "vocab.txt", "merges.txt", "*.model", "README.md")
+WANTED = ("*.json", "1_Pooling/config.json", "model*.safetensors", "vocab.txt", "merges.txt", "*.model", "README.md")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -48,8 +48,10 @@ def check_safe(folder: Path) -> list[Path]:
         if "auto_map" in read_json(folder / name):
             raise SourceError(
                 f"{folder / name} asks to run Python code that comes with the model (auto_map). Headstart runs no such "
-                "code. Take a model of an architecture that transformers has, or build it yourself with python:MODULE:FUNCTION."
+                "code. Take a model of an architecture that transformers has, or build it with python:MODULE:FUNCTION."
             )
+    if (folder / "adapter_config.json").is_file():
+        raise SourceError(f"{folder} is an adapter for another model. Merge it into that model and save the whole.")
     index = read_json(folder / "model.safetensors.index.json").get("weight_map")
     names = sorted(set(index.values())) if index else ["model.safetensors"]
     outside = [name for name in names if Path(name).name != name]
@@ -61,8 +63,9 @@ def check_safe(folder: Path) -> list[Path]:
     others = sorted(f.name for f in folder.iterdir() if f.suffix in {*PICKLE_SUFFIXES, ".msgpack", ".onnx", ".pb"})
     if others and not index:
         raise SourceError(
-            f"{folder} has its weights only as {', '.join(others)}, which were not read: loading such a file can run code. "
-            "Convert them where you trust them: AutoModel.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER) writes safetensors."
+            f"{folder} has its weights only as {', '.join(others)}, which were not read: loading such a file can run "
+            "code. Convert them where you trust them, to safetensors: "
+            "AutoModel.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER)."
         )
     raise SourceError(f"{folder} lacks {', '.join(missing)}. Fetch the folder again.")
 
@@ -93,34 +96,12 @@ def pooling(folder: Path) -> Literal["cls", "mean"]:
     )
 
 
-def token_limit(folder: Path, config: Mapping[str, Any]) -> int | None:
-    """Find the most tokens that the model's positions allow; None where they allow any number."""
-    positions = next((config[key] for key in ("max_position_embeddings", "n_positions") if config.get(key)), None)
-    if positions is None or positions < 1:
-        return None
-    # RoBERTa and its kin count positions from the padding's number + 1
-    offset = config.get("pad_token_id", 1) + 1 if config.get("model_type") in ROBERTA_LIKE else 0
-    return positions - offset
-
-
-ROBERTA_LIKE = {
-    "roberta",
-    "xlm-roberta",
-    "xlm-roberta-xl",
-    "camembert",
-    "longformer",
-    "roberta-prelayernorm",
-    "xmod",
-    "mpnet",
-}
-
-
-def max_length(folder: Path, config: Mapping[str, Any], asked: int | None) -> int:
+def max_length(folder: Path, limit: int | None, asked: int | None) -> int:
     """Choose the most tokens of a text that are kept.
 
     Args:
         folder: A folder in the Hugging Face layout.
-        config: Its config.json.
+        limit: The most tokens that the model's positions allow; None where they allow any number.
         asked: What the user wants; None is the least of the model's positions, what the folder's
             sentence-transformers file says, and 256.
 
@@ -130,7 +111,6 @@ def max_length(folder: Path, config: Mapping[str, Any], asked: int | None) -> in
     Raises:
         UsageError: More is asked for than the model has positions.
     """
-    limit = token_limit(folder, config)
     if asked is not None:
         if asked < 1 or (limit is not None and asked > limit):
             raise UsageError(f"max_length must be from 1 to {limit or 'any number'} for {folder.name}, not {asked}.")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from headstart.core.errors import SourceError
+from headstart.core.storage import write_text
 
 WAITS = (1.0, 2.0, 4.0)  # seconds before each further try
 TIMEOUT = 20.0  # seconds for one answer
@@ -49,13 +50,18 @@ def fetch(repository: str, wanted: Sequence[str], revision: str | None = None) -
             lambda: HfApi().model_info(repository, revision=revision, files_metadata=True, timeout=TIMEOUT), where
         )
         commit = info.sha or ""
-        files = [f for f in info.siblings or [] if any(fnmatch.fnmatch(f.rfilename, pattern) for pattern in wanted)]
+        files = [file for file in info.siblings or [] if _matches(file.rfilename, wanted)]
         if not files:
             raise SourceError(f"{where} has no file {' or '.join(wanted)}. Only safetensors weights are read.")
         for file in files:
             got = _tries(lambda f=file: hf_hub_download(repository, f.rfilename, revision=commit), where)
             _verify(Path(got), file.lfs.sha256 if file.lfs else file.blob_id, where)
-        return Snapshot(Path(got).parents[len(Path(files[-1].rfilename).parts) - 1], commit)
+        folder = Path(got).parents[len(Path(files[-1].rfilename).parts) - 1]
+        if revision != commit:  # the cache's own note of what a branch stands for, needed when offline
+            note = folder.parents[1] / "refs" / (revision or "main")
+            note.parent.mkdir(parents=True, exist_ok=True)
+            write_text(note, commit)
+        return Snapshot(folder, commit)
     except _Unreachable as error:
         return _from_cache(repository, wanted, revision, error)
     except HFValidationError as error:
@@ -90,7 +96,9 @@ def _tries(ask: Callable[[], T], where: str) -> T:
         RevisionNotFoundError,
     )
 
-    transport = HfHubHTTPError.__bases__[0]  # the HTTP library's own error: another library in each major version
+    transport: type[Exception] = HfHubHTTPError.__bases__[
+        0
+    ]  # the HTTP library's own error: another library in each major version
     for wait in (*WAITS, None):
         try:
             return ask()
@@ -133,7 +141,7 @@ def _from_cache(repository: str, wanted: Sequence[str], revision: str | None, re
         )
     except LocalEntryNotFoundError as error:
         raise SourceError(_advice(repository, revision, reason)) from error
-    files = [f for f in folder.rglob("*") if any(fnmatch.fnmatch(str(f.relative_to(folder)), p) for p in wanted)]
+    files = [file for file in folder.rglob("*") if _matches(file.relative_to(folder).as_posix(), wanted)]
     if not files:
         raise SourceError(_advice(repository, revision, reason))
     for file in files:
@@ -149,6 +157,11 @@ def _advice(repository: str, revision: str | None, reason: Exception) -> str:
         f"Go online and try again; or run `hf download {repository}` on a machine that is online and copy the folder "
         "here; or name a local folder or file instead."
     )
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    """A star stands for no slash, so that "*.json" is of the top folder only."""
+    return any(name.count("/") == p.count("/") and fnmatch.fnmatch(name, p) for p in patterns)
 
 
 def _verify(path: Path, expected: str | None, where: str) -> None:

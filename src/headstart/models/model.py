@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
@@ -28,7 +28,7 @@ class Backbone(nn.Module):
 
     @abstractmethod
     def stages(self) -> dict[str, tuple[str, ...]]:
-        """Give the stages by name, input to output: each the names of its parameters, every parameter in exactly one."""
+        """Give the names of the parameters by stage, input to output; every parameter is in exactly one stage."""
 
     @abstractmethod
     def forward(self, x: Any) -> Features:
@@ -85,7 +85,7 @@ class Model(nn.Module):
 
     def features(self, x: Any) -> Features:
         """Compute a batch's features; features that were computed before pass through."""
-        return x if isinstance(x, dict) and "pooled" in x else self.backbone(x)
+        return cast(Features, x) if isinstance(x, dict) and "pooled" in x else self.backbone(x)
 
     def forward(self, x: Any) -> torch.Tensor:
         return self.head(self.features(x))

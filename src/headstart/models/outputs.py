@@ -42,7 +42,7 @@ class MultiLabelOutput(nn.Module):
 
 
 class RegressionOutput(nn.Module):
-    """Numbers: the head works in units of the training labels' standard deviation; `decode` gives the label's own unit."""
+    """Numbers: the head works in standard deviations of the training labels; `decode` gives the label's own unit."""
 
     losses = ("mse", "huber")
     mean: torch.Tensor

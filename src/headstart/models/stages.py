@@ -1,4 +1,4 @@
-"""Cut a network into ordered, named stages: from timm's own layer groups, from a list of layers, or from its children."""
+"""Cut a network into ordered, named stages: by timm's own layer groups, by a list of layers, or by its children."""
 
 from __future__ import annotations
 

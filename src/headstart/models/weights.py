@@ -75,7 +75,8 @@ def check_sha256(path: Path, expected: str, stated_by: str) -> None:
     found = sha256(path)
     if found != expected.lower():
         raise SourceError(
-            f"{path} is not the file that {stated_by} describes: its SHA-256 is {found}, not {expected}. Fetch it again."
+            f"{path} is not the file that {stated_by} describes: its SHA-256 is {found}, not {expected}. "
+            "Fetch it again."
         )
 
 

@@ -46,15 +46,16 @@ class Hf:
         weights = hf_folder.check_safe(folder)
         for file in weights:
             read_safetensors(file)
-        architecture = {"config": _config(folder)}
+        architecture: dict[str, Any] = {"config": _config(folder)}
         config = hf_backbone.config_of(architecture, name)
-        if hf_backbone.modality_of(config, name) == "text":
+        kind = hf_backbone.modality_of(config, name)
+        net = hf_backbone.read_net(folder, config)
+        if kind == "text":
             architecture["pooling"] = hf_folder.pooling(folder) if self.pooling == "auto" else self.pooling
-            length = hf_folder.max_length(folder, config.to_dict(), self.max_length)
-            expected = TextInput(str(folder), length)
+            limit = hf_backbone.token_limit(net)
+            expected = TextInput(str(folder), hf_folder.max_length(folder, limit, self.max_length))
         else:
             expected = hf_folder.image_input(folder, getattr(config, "num_channels", 3))
-        net = hf_backbone.read_net(folder, config)
         card = Card(
             name=f"hf:{name}",
             family=config.model_type,

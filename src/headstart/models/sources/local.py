@@ -80,7 +80,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _input(plain: Mapping[str, Any], path: Path) -> ImageInput:
-    """Read what the network expects. A card that describes a patch ("[N,1,96,64]") instead takes numbers as they are."""
+    """Read what the network expects. One whose card describes a patch ("[N,1,96,64]") takes numbers as they are."""
     shape = plain.get("input_size")
     patch = re.match(r"\[N,(\d+),(\d+),(\d+)\]", str(plain.get("input", "")))
     if shape is None and patch:

@@ -64,6 +64,10 @@ class Python:
         net = _call(name)
         if self.weights is not None:
             load_exactly(net, read_safetensors(Path(self.weights)), self.weights)
+        if isinstance(net, Backbone) and hasattr(net, "card"):  # its author says what it expects
+            card = replace(
+                net.card, name=card.name, builder="python", architecture=card.architecture, sha256=card.sha256
+            )
         return _backbone(net, card)
 
     def rebuild(self, card: Card) -> Backbone:
@@ -113,7 +117,8 @@ class _OwnNet(Backbone):
             return Features(pooled=out)
         got = f"a tensor of shape {list(out.shape)}" if isinstance(out, torch.Tensor) else f"a {type(out).__name__}"
         raise SourceError(
-            f"{self.card.name}: its network must give pooled [B, D], maps [B, C, H, W] or a dict with 'pooled', not {got}."
+            f"{self.card.name}: its network must give pooled [B, D], maps [B, C, H, W] or a dict with 'pooled', "
+            f"not {got}."
         )
 
 

@@ -105,7 +105,8 @@ def _load(net: nn.Module, name: str, config: Any, path: Path, *, from_hub: bool)
 def _card(
     name: str, net: nn.Module, config: Any, architecture: dict[str, Any], path: Path | None, revision: str
 ) -> Card:
-    from timm.data import ImageNetInfo, infer_imagenet_subset, resolve_data_config
+    from timm.data.config import resolve_data_config
+    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 
     data = resolve_data_config(pretrained_cfg=config.to_dict() if config else cast(Any, net).pretrained_cfg)
     channels, height, width = data["input_size"]

@@ -1,0 +1,69 @@
+"""What a head's numbers mean for each kind of task."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from headstart.core.errors import UsageError
+from headstart.core.types import LossOptions, Task
+from headstart.models.outputs import RegressionOutput, check_loss, output_for
+
+CLASSES = Task("text", "multiclass", ("text",), ("label",), ("a", "b"))
+MANY = Task("text", "multilabel", ("text",), ("a", "b"), ("a", "b"))
+NUMBERS = Task("vector", "regression", ("x",), ("price", "age"))
+
+
+def test_classes():
+    output = output_for(CLASSES)
+    y = torch.tensor([0, 1])
+    assert output.loss(torch.zeros(2, 2), y, LossOptions()).item() == pytest.approx(math.log(2))
+    smooth = output.loss(torch.tensor([[9.0, -9.0]]), torch.tensor([0]), LossOptions(label_smoothing=0.2))
+    assert smooth.item() == pytest.approx(0.1 * 18, abs=1e-3)
+    assert output.decode(torch.zeros(1, 2)).tolist() == [[0.5, 0.5]]
+
+
+def test_many_labels():
+    output = output_for(MANY)
+    y = torch.tensor([[1.0, 0.0]])
+    assert output.loss(torch.zeros(1, 2), y, LossOptions()).item() == pytest.approx(math.log(2))
+    assert output.loss(torch.zeros(1, 2), y, LossOptions(class_weights=(3, 1))).item() == pytest.approx(2 * math.log(2))
+    assert output.decode(torch.tensor([[0.0, 100.0]])).tolist() == [[0.5, 1.0]]
+
+
+def test_regression_is_in_the_labels_own_unit():
+    output = output_for(NUMBERS)
+    assert isinstance(output, RegressionOutput)
+    y = torch.tensor([[100.0, 1.0], [300.0, 3.0]])
+    output.standardise(y)
+    assert output.decode(torch.tensor([[1.0, -1.0]])).tolist() == [[300.0, 1.0]]
+    assert output.loss(torch.tensor([[-1.0, -1.0], [1.0, 1.0]]), y, LossOptions()).item() == pytest.approx(0)
+    assert output.loss(torch.zeros(2, 2), y, LossOptions(loss="huber")).item() == pytest.approx(0.5)
+
+
+def test_a_constant_target_does_not_divide_by_zero():
+    output = RegressionOutput(1)
+    output.standardise(torch.full((5, 1), 7.0))
+    assert output.decode(torch.zeros(1, 1)).item() == 7.0
+    assert math.isfinite(output.loss(torch.zeros(5, 1), torch.full((5, 1), 7.0), LossOptions()).item())
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "message"),
+    [
+        (CLASSES, LossOptions(loss="mse"), "does not fit a multiclass task. Fitting: cross_entropy"),
+        (NUMBERS, LossOptions(loss="cross_entropy"), "Fitting: mse, huber"),
+        (CLASSES, LossOptions(class_weights=(1, 2, 3)), "has 3 numbers; the task has 2 classes"),
+        (NUMBERS, LossOptions(label_smoothing=0.1), "label_smoothing is for classes"),
+    ],
+)
+def test_losses_that_do_not_fit(task, options, message):
+    with pytest.raises(UsageError, match=message):
+        check_loss(task, options)
+
+
+def test_losses_that_fit():
+    check_loss(NUMBERS, LossOptions(loss="huber"))
+    check_loss(CLASSES, LossOptions(label_smoothing=0.1, class_weights=(1, 2)))
