@@ -19,8 +19,9 @@ from headstart.evaluation.thresholds import decide
 from headstart.evaluation.weighted import Measure, measure
 
 CELLS = 1_000_000  # of weights that are held at a time: 8 MB, near a processor's cache
-WORK = 4_000_000_000  # rows x outputs x resamples beyond which fewer resamples are drawn: tens of seconds
+WORK = 2_000_000_000  # rows x outputs x resamples beyond which fewer resamples are drawn: tens of seconds
 FEWEST = 200
+ROUNDING = 1e-9
 
 
 def paired(
@@ -111,7 +112,8 @@ def planned(rows: int, outputs: int, resamples: int, level: float) -> tuple[int,
     if rows < 2:
         return 0, ["There is only one row: no interval can be given."] if resamples else []
     count = min(resamples, max(FEWEST, WORK // (rows * outputs)))
-    return count, [f"Intervals are from {count} resamples, not {resamples}: the data is large."] if count < resamples else []
+    fewer = f"Intervals are from {count} resamples, not {resamples}: the data is large."
+    return count, [fewer] if count < resamples else []
 
 
 def sampled(compute: Measure, rows: int, *, seed: int, resamples: int) -> dict[str, np.ndarray]:
@@ -151,7 +153,7 @@ def intervals(
         level: Of the intervals.
 
     Returns:
-        Intervals by name, and a note for each that leaves out resamples.
+        Intervals by name, and notes on those that leave out resamples or miss the value.
     """
     out, notes = {}, []
     for name, value in values.items():
@@ -161,7 +163,11 @@ def intervals(
             continue
         low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
         out[name] = Interval(float(value), float(low), float(high))
-        missing = len(spread[name]) - known.size
-        if missing:
-            notes.append(f"{name}: {missing} of {len(spread[name])} resamples left it undefined; the interval is without them.")
+        drawn = len(spread[name])
+        if known.size < drawn:
+            notes.append(
+                f"{name}: undefined in {drawn - known.size} of {drawn} resamples; the interval is of the others."
+            )
+        if not low - ROUNDING <= value <= high + ROUNDING:
+            notes.append(f"{name}: its value is outside its interval, because rows drawn twice move this metric.")
     return out, notes

@@ -109,17 +109,20 @@ def bin_places(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
 
 def calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
     """Compute the expected calibration error over 15 bins: the mean gap of confidence [N] and correctness [N]."""
-    table = calibration_bins(confidence, correct)
-    gaps = [b.rows * abs(b.accuracy - b.confidence) for b in table if b.accuracy is not None and b.confidence is not None]
-    return float(sum(gaps) / len(confidence))
+    gaps = np.bincount(bin_places(confidence), weights=correct - confidence, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def _minimise(loss: Callable[[float], float]) -> float:
     from scipy.optimize import minimize_scalar
 
     # the loss has one valley in the inverse temperature (it is convex there), hence in its logarithm
-    span = (float(np.log(LOWEST)), float(np.log(HIGHEST)))
-    found = minimize_scalar(lambda log: loss(float(np.exp(log))), bounds=span, method="bounded", options={"xatol": 1e-6})
+    found = minimize_scalar(
+        lambda log: loss(float(np.exp(log))),
+        bounds=np.log([LOWEST, HIGHEST]),
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
     return float(np.exp(found.x))  # pyright: ignore[reportAttributeAccessIssue]
 
 

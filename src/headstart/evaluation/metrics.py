@@ -1,4 +1,4 @@
-"""Evaluate predictions: every metric of the task's kind with its interval, tables by class, and notes on what is undefined."""
+"""Evaluate predictions: every metric of the task's kind with its interval, tables by class, and notes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _absences(task: Task, y: np.ndarray) -> list[str]:
     absent = [f"'{name}'" for name, rows in zip(task.classes, support, strict=True) if not rows]
     if not absent:
         return []
-    return [f"No row is of the class {', '.join(absent)}: an average over classes counts it only where it is predicted."]
+    return [f"No row is of the class {', '.join(absent)}: averages over classes count it only where it is predicted."]
 
 
 def _undefined(values: Mapping[str, float]) -> list[str]:
@@ -83,4 +83,4 @@ def _without_width(metrics: Mapping[str, Interval], rows: int, level: float) -> 
     if accuracy is None or accuracy.value != 1.0 or rows < 2:
         return []
     least = (1 - level) ** (1 / rows)  # the exact binomial bound (Clopper & Pearson 1934), one-sided
-    return [f"No error in {rows} rows, so the intervals have no width; the accuracy is above {least:.3f} at {level:.0%}."]
+    return [f"No error in {rows} rows, so that no resample has one; the accuracy is above {least:.3f} at {level:.0%}."]

@@ -42,7 +42,8 @@ def class_table(task: Task, y: np.ndarray, p: np.ndarray, decided: np.ndarray | 
 
     columns = precision_recall_fscore_support(y, decided, labels=range(len(task.classes)), zero_division=np.nan)  # pyright: ignore[reportArgumentType]
     names = ("precision", "recall", "f1", "support")
-    return {c: {n: float(np.asarray(v)[i]) for n, v in zip(names, columns, strict=True)} for i, c in enumerate(task.classes)}
+    by_class = np.stack(columns, axis=1).tolist()  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return {name: dict(zip(names, row, strict=True)) for name, row in zip(task.classes, by_class, strict=True)}
 
 
 def confusion_table(task: Task, y: np.ndarray, decided: np.ndarray | None) -> list[list[int]] | None:
@@ -66,8 +67,8 @@ def target_values(y: np.ndarray, p: np.ndarray) -> dict[str, np.ndarray]:
         "mae": metrics.mean_absolute_error(y, p, multioutput="raw_values"),
         "rmse": metrics.root_mean_squared_error(y, p, multioutput="raw_values"),
         "r2": np.array([np.nan if f else metrics.r2_score(a, b) for a, b, f in zip(y.T, p.T, fixed_y, strict=True)]),
-        "spearman": np.array([stats.spearmanr(*pair).statistic if pair else np.nan for pair in pairs]),
-        "pearson": np.array([stats.pearsonr(*pair).statistic if pair else np.nan for pair in pairs]),
+        "spearman": np.array([stats.spearmanr(*pair)[0] if pair else np.nan for pair in pairs]),
+        "pearson": np.array([stats.pearsonr(*pair)[0] if pair else np.nan for pair in pairs]),
     }  # pyright: ignore[reportReturnType]
 
 

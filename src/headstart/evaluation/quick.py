@@ -20,8 +20,8 @@ def score(task: Task, targets: np.ndarray, predictions: np.ndarray) -> tuple[str
         predictions: Probabilities [N, C] or values [N, T].
 
     Returns:
-        The metric's name, its value, and whether higher is better. The value is the worst there is
-        (minus or plus infinity) where predictions are not finite or the metric is undefined, so that it is never the best.
+        The metric's name, its value, and whether higher is better. The value is the worst there is (minus or
+        plus infinity) where predictions are not finite or the metric is undefined: such a step is never the best.
     """
     name = PRIMARY[task.kind]
     higher = HIGHER_IS_BETTER[name]

@@ -14,7 +14,7 @@ from scipy import sparse
 from headstart.core.types import Task
 from headstart.evaluation.calibration import BINS, bin_places
 from headstart.evaluation.points import row_log_loss
-from headstart.evaluation.weighted_ranks import correlation, ranking, ranks, ratio, squares
+from headstart.evaluation.weighted_ranks import RankMeasure, correlation, ranking, ranks, ratio, squares
 
 Weights = np.ndarray  # [N, R] float64
 Measure = Callable[[Weights], dict[str, np.ndarray]]  # gives [R] for each metric, NaN where undefined
@@ -53,13 +53,14 @@ def _single_class(y: np.ndarray, p: np.ndarray, decided: np.ndarray) -> Measure:
 
     def compute(weights: Weights) -> dict[str, np.ndarray]:
         total = weights.sum(axis=0)
-        support, chosen, hits = in_label @ weights, in_decision @ weights, in_both @ weights  # each [C, R]
+        support, chosen, hits = (np.asarray(m @ weights) for m in (in_label, in_decision, in_both))  # each [C, R]
         seen = support + chosen > 0
-        parts = {"precision": ratio(hits, chosen), "recall": ratio(hits, support), "f1": ratio(2 * hits, support + chosen)}
+        f1 = ratio(2 * hits, support + chosen)
+        parts = {"precision": ratio(hits, chosen), "recall": ratio(hits, support), "f1": f1}
         log_loss, brier = row_values @ weights / total
         out = {"accuracy": hits.sum(axis=0) / total, "balanced_accuracy": _mean(parts["recall"])}
         out |= {f"{name}_macro": _mean(np.where(seen, np.nan_to_num(part), np.nan)) for name, part in parts.items()}
-        out |= {"log_loss": log_loss, "brier": brier, "ece": np.abs(in_bin @ weights).sum(axis=0) / total}
+        out |= {"log_loss": log_loss, "brier": brier, "ece": np.abs(np.asarray(in_bin @ weights)).sum(axis=0) / total}
         if binary:
             out |= {name: part[1] for name, part in parts.items()}
         return out | _rank_means(rankings, weights)
@@ -72,11 +73,12 @@ def _multilabel(y: np.ndarray, p: np.ndarray, decided: np.ndarray) -> Measure:
     columns = [sparse.csr_array(m.T.astype(np.float64)) for m in (y, decided, y * decided)]  # each [C, N]
     eps = np.finfo(np.float64).eps
     chance = np.clip(np.where(y == 1, p, 1 - p), eps, 1)
-    row_values = np.stack([(y == decided).all(axis=1), (y != decided).mean(axis=1), -np.log(chance).mean(axis=1)])  # [3, N]
+    wrong = y != decided
+    row_values = np.stack([~wrong.any(axis=1), wrong.mean(axis=1), -np.log(chance).mean(axis=1)])  # [3, N]
     rankings = [ranking(y[:, c] == 1, p[:, c]) for c in range(classes)]
 
     def compute(weights: Weights) -> dict[str, np.ndarray]:
-        support, chosen, hits = (column @ weights for column in columns)
+        support, chosen, hits = (np.asarray(column @ weights) for column in columns)
         subset, hamming, log_loss = row_values @ weights / weights.sum(axis=0)
         micro = ratio(2 * hits.sum(axis=0), support.sum(axis=0) + chosen.sum(axis=0))
         out = {"subset_accuracy": subset, "hamming_loss": hamming, "log_loss": log_loss, "f1_micro": micro}
@@ -113,7 +115,7 @@ def _places(places: np.ndarray, count: int, values: np.ndarray | None = None) ->
     return sparse.csr_array((data[keep], (places[keep], keep)), shape=(count, len(places)))
 
 
-def _rank_means(rankings: list[Callable[[Weights], tuple[np.ndarray, np.ndarray]]], weights: Weights) -> dict[str, np.ndarray]:
+def _rank_means(rankings: list[RankMeasure], weights: Weights) -> dict[str, np.ndarray]:
     known = np.zeros((2, weights.shape[1]))
     sums = np.zeros((2, weights.shape[1]))
     for compute in rankings:

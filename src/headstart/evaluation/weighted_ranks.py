@@ -8,8 +8,10 @@ import numpy as np
 
 UNSURE = 1e-12  # spread over size below which values count as constant: the rest is rounding
 
+RankMeasure = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
-def ranking(positive: np.ndarray, score: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+
+def ranking(positive: np.ndarray, score: np.ndarray) -> RankMeasure:
     """Prepare AUROC and average precision.
 
     AUROC is the share of pairs of a positive and a negative row in the right order, ties counting half;
@@ -71,7 +73,7 @@ def ratio(over: np.ndarray, under: np.ndarray) -> np.ndarray:
 
 
 def _mass_above(score: np.ndarray, rows: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
-    """Prepare the total weight [R], and for each of `rows` the weight that scores higher, and at least as high, [P, R]."""
+    """Prepare the total weight [R], and what scores higher, and at least as high, than each of `rows`, [P, R]."""
     order = np.argsort(-score, kind="stable").astype(np.int32)  # one for each class is kept, hence small
     first = np.searchsorted(-score[order], -score[rows], side="left")
     after = np.searchsorted(-score[order], -score[rows], side="right")

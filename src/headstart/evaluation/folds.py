@@ -1,0 +1,104 @@
+"""Repeated cross-validation: seeded folds, stratified or by group, and the interval of a mean over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from headstart.core.errors import DataError, UsageError
+from headstart.core.seeding import mix
+from headstart.core.types import Kind
+from headstart.evaluation.results import Interval
+
+
+def folds(
+    targets: np.ndarray, *, k: int, repeats: int, seed: int, kind: Kind, groups: np.ndarray | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Split rows into k folds, `repeats` times over; each fold is the test part once a repeat.
+
+    Binary and multi-class tasks are stratified: each fold has about the same share of each class.
+
+    Args:
+        targets: Labels [N], [N, C] or [N, T].
+        k: Folds.
+        repeats: How often the rows are shuffled and split anew.
+        seed: Of the shuffling; a repeat is a function of the seed and its number.
+        kind: Of the task.
+        groups: [N]; rows of the same group are always in the same fold. None lets every row be alone.
+
+    Returns:
+        Places of the training rows and of the test rows, k * repeats times.
+
+    Raises:
+        UsageError: k or repeats is too small.
+        DataError: There are fewer rows, groups, or rows of a class than folds.
+    """
+    if k < 2 or repeats < 1:
+        raise UsageError(
+            f"Cross-validation needs k of 2 or more and repeats of 1 or more; got k={k}, repeats={repeats}."
+        )
+    stratified = kind in ("binary", "multiclass")
+    units = len(targets) if groups is None else len(np.unique(groups))
+    if units < k:
+        raise DataError(f"{units} {'rows' if groups is None else 'groups'} cannot fill {k} folds. Choose a smaller k.")
+    if stratified:
+        classes, rows = np.unique(targets, return_counts=True)
+        if rows.min() < k:
+            few = ", ".join(f"class {c} has {n}" for c, n in zip(classes, rows, strict=True) if n < k)
+            raise DataError(
+                f"{k} folds need {k} rows of each class; {few}. Choose a smaller k, or leave the class out."
+            )
+    return _splits(targets, k, repeats, seed, stratified, groups)
+
+
+def pool_folds(values: Sequence[float], *, train_rows: int, test_rows: int, level: float = 0.95) -> Interval:
+    """Average one metric over folds, with the corrected interval of Nadeau & Bengio (2003).
+
+    The training sets of folds overlap, so that the folds' values are not independent. The variance of their mean is
+    taken as (1/J + test/train) times their sample variance, with Student's t for J - 1 degrees of freedom. Pass
+    differences of two methods on the same folds to compare the two.
+
+    Args:
+        values: One for each of the J folds of all repeats.
+        train_rows: Rows that one fold trains on.
+        test_rows: Rows that one fold tests on.
+        level: Of the interval.
+
+    Returns:
+        The mean and its interval; without interval for one fold.
+
+    Raises:
+        UsageError: There is no value, one is not finite, or a number is out of range.
+    """
+    from scipy.stats import t
+
+    found = np.asarray(values, dtype=np.float64)
+    if not found.size or not np.isfinite(found).all():
+        raise UsageError(f"Folds can be pooled where each has a finite value; got {found.tolist()}.")
+    if train_rows < 1 or test_rows < 1 or not 0 < level < 1:
+        raise UsageError(
+            f"train_rows and test_rows are 1 or more, level is between 0 and 1; got {train_rows}, {test_rows}, {level}."
+        )
+    mean, count = float(found.mean()), found.size
+    if count == 1:
+        return Interval(mean)
+    half = t.ppf((1 + level) / 2, count - 1) * np.sqrt((1 / count + test_rows / train_rows) * found.var(ddof=1))
+    return Interval(mean, float(mean - half), float(mean + half))
+
+
+def _splits(
+    targets: np.ndarray, k: int, repeats: int, seed: int, stratified: bool, groups: np.ndarray | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    from sklearn import model_selection
+
+    makers = {
+        (True, False): model_selection.StratifiedKFold,
+        (True, True): model_selection.StratifiedGroupKFold,
+        (False, False): model_selection.KFold,
+        (False, True): model_selection.GroupKFold,
+    }
+    maker = makers[stratified, groups is not None]
+    for repeat in range(repeats):
+        splitter = maker(k, shuffle=True, random_state=mix(seed, "folds", repeat) % 2**32)
+        yield from splitter.split(np.empty((len(targets), 0)), targets if stratified else None, groups)

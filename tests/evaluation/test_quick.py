@@ -1,0 +1,35 @@
+"""The number that training keeps its best step by."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from headstart.evaluation.metrics import evaluate
+from headstart.evaluation.quick import score
+
+
+@pytest.mark.parametrize(("kind", "width"), [("binary", 2), ("multiclass", 4), ("multilabel", 3), ("regression", 2)])
+def test_it_is_the_primary_metric(make, kind, width):
+    task, y, p = make(kind, 50, width, digits=1)
+    name, value, higher = score(task, y, p)
+    full = evaluate(task, y, p, resamples=0)
+    assert name == full.primary
+    assert value == pytest.approx(full.metrics[name].value)
+    assert higher == full.to_plain()["higher_is_better"][name]
+
+
+@pytest.mark.parametrize(("kind", "width"), [("binary", 2), ("multilabel", 3), ("regression", 2)])
+def test_nan_is_never_best(make, kind, width):
+    task, y, p = make(kind, 10, width)
+    p[3, 1] = np.nan
+    _, value, higher = score(task, y, p)
+    assert value == (-math.inf if higher else math.inf)
+
+
+def test_undefined_is_never_best(make):
+    task, y, p = make("multilabel", 10, 3)
+    assert score(task, np.zeros_like(y), p)[1] == -math.inf
+    assert score(task, y[:0], p[:0])[1] == -math.inf
