@@ -70,5 +70,5 @@ def _model(path: Path, description: dict[str, Any], task: Task) -> Model:
         head_choice = Choice.parse(description["head"], "head")
         head = plugins.build("heads", head_choice.name, head_choice.options).build(backbone.dim, task)
     model = Model(backbone, {"target": head})
-    load_exactly(model, read_safetensors(path / WEIGHTS))
+    load_exactly(model, read_safetensors(path / WEIGHTS), str(path / WEIGHTS))
     return model

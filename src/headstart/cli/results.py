@@ -20,8 +20,7 @@ def show_evaluations(show: Show, metrics: Mapping[str, Evaluation]) -> None:
             show.note(f"note: {note}")
     if metrics:
         split, evaluation = list(metrics.items())[-1]
-        by_class = class_rows(evaluation)
-        if by_class:
-            more = f", the first {MOST_CLASSES} of {len(by_class)}" if len(by_class) > MOST_CLASSES else ""
-            columns = ("class", "precision", "recall", "F1", "rows")
-            show.table(f"by class, {split}{more}", columns, by_class[:MOST_CLASSES])
+        headings, *rows = class_rows(evaluation) or [()]
+        if rows:
+            more = f", the first {MOST_CLASSES} of {len(rows)}" if len(rows) > MOST_CLASSES else ""
+            show.table(f"by class, {split}{more}", headings, rows[:MOST_CLASSES])
