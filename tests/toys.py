@@ -92,6 +92,7 @@ def train(
     workers: int = 0,
 ) -> Outcome:
     """Train through the engine; the first stage takes `strategy` and `objective`."""
+    folder.mkdir(exist_ok=True)
     first = dataclasses.replace(stage or Stage(steps=4, batch_size=8, lr=1e-2), augment=(stage and stage.augment) or "none")
     plan = make_plan(dataclasses.replace(Recipe(), stages=(first, *more)), data)
     jobs = []

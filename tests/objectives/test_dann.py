@@ -67,7 +67,7 @@ def test_only_the_backbone_is_reversed() -> None:
         batches = {"source": {"x": source, "y": y, "ids": []}, "target": {"x": target, "ids": []}}
         return objective.losses(model, extra, batches, 1.0)["domain"].item()  # pyright: ignore[reportArgumentType]
 
-    assert domain_loss(0.1, 0) > domain_loss(0, 0) > domain_loss(0, 0.1)
+    assert domain_loss(10, 0) > domain_loss(0, 0) > domain_loss(0, 1)
 
 
 def test_the_target_stream_has_no_labels(tmp_path: Path) -> None:
