@@ -81,6 +81,14 @@ def open_image(item: Any, *, near: int | None = None, where: str | None = None) 
     return _opaque(upright, where)
 
 
+def count_frames(content: bytes) -> int:
+    """Count the frames of an animation or the pages of a document, from the bytes of a file that `open_image` takes."""
+    if not content.startswith((b"GIF8", b"II", b"MM", b"RIFF", b"\x89PNG")):
+        return 1
+    with Image.open(io.BytesIO(content)) as image:
+        return getattr(image, "n_frames", 1)
+
+
 def _check_content(content: bytes, where: str) -> None:
     head = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not content:

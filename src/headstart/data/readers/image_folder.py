@@ -47,6 +47,7 @@ class ImageFolder:
         """
         walk = _Walk(Path(data))
         if self.domains:
+            walk.refuse_loose(walk.root)
             for folder in _folders(walk.root):
                 walk.read_splits(folder, folder.name)
         else:
