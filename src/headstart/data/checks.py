@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -63,7 +63,10 @@ def digests(parts: Mapping[str, Rows], modality: Modality) -> tuple[dict[str, li
     if modality != "image":
         return {name: [_digest(item) for item in rows.inputs] for name, rows in parts.items()}, []
     every = [(row, item) for rows in parts.values() for row, item in zip(rows.ids, rows.inputs, strict=True)]
-    with warnings.catch_warnings(), ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:  # Pillow decodes outside the GIL
+    with (
+        warnings.catch_warnings(),
+        ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool,
+    ):  # Pillow decodes outside the GIL
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         looked = list(pool.map(_look, *zip(*every, strict=True))) if every else []
     problems = [problem for _, _, found in looked for problem in found]
@@ -75,7 +78,9 @@ def digests(parts: Mapping[str, Rows], modality: Modality) -> tuple[dict[str, li
     return {name: [next(found) for _ in rows.ids] for name, rows in parts.items()}, notes
 
 
-def check_repeats(train: list[bytes], test: Rows, test_digests: list[bytes], train_ids: list[str], modality: Modality) -> list[str]:
+def check_repeats(
+    train: list[bytes], test: Rows, test_digests: list[bytes], train_ids: Sequence[str], modality: Modality
+) -> list[str]:
     """Compare training and test rows by content.
 
     Args:
@@ -93,7 +98,11 @@ def check_repeats(train: list[bytes], test: Rows, test_digests: list[bytes], tra
     """
     first = dict(zip(reversed(train), reversed(train_ids), strict=True))
     same = [(test.ids[i], first[d], test.inputs[i]) for i, d in enumerate(test_digests) if d in first]
-    files = [Problem(row, f"is the same file as {twin} in training", "delete one of them") for row, twin, item in same if isinstance(item, Path)]
+    files = [
+        Problem(row, f"is the same file as {twin} in training", "delete one of them")
+        for row, twin, item in same
+        if isinstance(item, Path)
+    ]
     if files:
         raise DataError("Test images must not occur in training:", files)
     what = "text" if modality == "text" else "content"

@@ -20,7 +20,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from headstart.core.errors import DataError, Problem
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jfif .png .bmp .gif .webp .tif .tiff .ppm .pgm .pbm .avif .heic .heif .svg".split()
+    {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".avif"}
+    | {".heic", ".heif", ".svg"}  # read only to say what is missing
 )
 MOST_PIXELS = 64_000_000
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, struct.error, zlib.error, IndexError, KeyError)
@@ -103,7 +104,9 @@ def _check_content(content: bytes, where: str) -> None:
 
 def _enable_heic(where: str) -> None:
     if importlib.util.find_spec("pillow_heif") is None:
-        raise _bad(where, "is a HEIC image, for which there is no decoder", "pip install pillow-heif, or convert it to JPEG")
+        raise _bad(
+            where, "is a HEIC image, for which there is no decoder", "pip install pillow-heif, or convert it to JPEG"
+        )
     importlib.import_module("pillow_heif").register_heif_opener()
 
 
@@ -148,7 +151,9 @@ def _eight_bits(array: np.ndarray, where: str) -> np.ndarray:
 
 
 def _too_large(where: str, pixels: str) -> DataError:
-    return _bad(where, f"has {pixels} pixels, more than {MOST_PIXELS // 10**6} million", "make it smaller, or delete it")
+    return _bad(
+        where, f"has {pixels} pixels, more than {MOST_PIXELS // 10**6} million", "make it smaller, or delete it"
+    )
 
 
 def _bad(where: str, what: str, mend: str = "") -> DataError:

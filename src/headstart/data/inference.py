@@ -19,9 +19,28 @@ from headstart.data.tables import Tables, blank, number
 if TYPE_CHECKING:
     import pandas as pd
 
-LABEL_NAMES = ("label", "labels", "target", "targets", "class", "classes", "y", "score", "sentiment", "category", "rating", "stars")
+LABEL_NAMES = (
+    "label",
+    "labels",
+    "target",
+    "targets",
+    "class",
+    "classes",
+    "y",
+    "score",
+    "sentiment",
+    "category",
+    "rating",
+    "stars",
+)
 TEXT_NAMES = ("text", "texts", "sentence", "content", "review", "title", "question", "document")
-PAIR_NAMES = (("sentence1", "sentence2"), ("premise", "hypothesis"), ("question1", "question2"), ("text_a", "text_b"), ("text1", "text2"))
+PAIR_NAMES = (
+    ("sentence1", "sentence2"),
+    ("premise", "hypothesis"),
+    ("question1", "question2"),
+    ("text_a", "text_b"),
+    ("text1", "text2"),
+)
 ROW_NUMBER_NAMES = ("id", "idx", "index", "row", "rowid")
 MOST_INTEGER_CLASSES = 20
 
@@ -105,7 +124,9 @@ def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[
     if len(flags) > 1 and any(contents(list(frame[c])) in {"image", "text"} for c in others):
         return tuple(flags)
     if len(columns) < (1 if plan.inputs else 2) or contents(list(frame[columns[-1]])) in {"image", "vector"}:
-        raise UsageError(f"There is no label column. Columns: {', '.join(map(str, frame.columns))}. Name one with labels.")
+        raise UsageError(
+            f"There is no label column. Columns: {', '.join(map(str, frame.columns))}. Name one with labels."
+        )
     return (columns[-1],)
 
 
@@ -128,8 +149,9 @@ def _guess_inputs(frame: pd.DataFrame, columns: list[str], plan: DataPlan) -> tu
 
 def _common_modality(held: dict[str, Content]) -> Modality:
     kinds = {"vector" if content == "number" else content for content in held.values()}
-    if len(kinds) == 1 and (only := kinds.pop()) in {"image", "text", "vector"}:
-        return only
+    for modality in ("image", "text", "vector"):
+        if kinds == {modality}:
+            return modality
     raise UsageError(f"The inputs must hold one kind of data: {', '.join(f'{n} holds {c}' for n, c in held.items())}.")
 
 
@@ -173,7 +195,9 @@ def _guess_kind(frame: pd.DataFrame, labels: Sequence[str], plan: DataPlan) -> K
     if len(labels) > 1:
         values = {number(cell) for cell in cells}
         if None in values:
-            raise UsageError(f"Several label columns must hold numbers: {', '.join(labels)}. For classes, name one column.")
+            raise UsageError(
+                f"Several label columns must hold numbers: {', '.join(labels)}. For classes, name one column."
+            )
         return "multilabel" if values <= {0.0, 1.0} else "regression"
     if any(isinstance(cell, list | tuple | set | frozenset | np.ndarray) for cell in cells):
         return "multilabel"
@@ -182,8 +206,8 @@ def _guess_kind(frame: pd.DataFrame, labels: Sequence[str], plan: DataPlan) -> K
         classes = len({str(cell) for cell in cells})
         if classes * 2 > len(cells) >= 20 and not plan.labels:
             raise UsageError(
-                f"The column '{labels[0]}' has {classes} different values in {len(cells)} rows. If it is the label, name it with "
-                f"labels; else name another. Columns: {', '.join(map(str, frame.columns))}."
+                f"The column '{labels[0]}' has {classes} different values in {len(cells)} rows. If it is the label, "
+                f"name it with labels; else name another. Columns: {', '.join(map(str, frame.columns))}."
             )
         return "binary" if classes == 2 else "multiclass"
     return _kind_of_numbers(cells, [n for n in numbers if n is not None])
@@ -193,8 +217,13 @@ def _kind_of_numbers(cells: Sequence[Any], numbers: Sequence[float]) -> Kind:
     values = set(numbers)
     if not all(np.isfinite(n) and n == int(n) for n in values):
         return "regression"
-    floats = any(isinstance(cell, float) or (isinstance(cell, str) and not cell.strip().lstrip("+-").isdigit()) for cell in cells)
-    plain = any(not isinstance(cell, float) and (not isinstance(cell, str) or cell.strip().lstrip("+-").isdigit()) for cell in cells)
+    floats = any(
+        isinstance(cell, float) or (isinstance(cell, str) and not cell.strip().lstrip("+-").isdigit()) for cell in cells
+    )
+    plain = any(
+        not isinstance(cell, float) and (not isinstance(cell, str) or cell.strip().lstrip("+-").isdigit())
+        for cell in cells
+    )
     if floats and not plain and not values <= {0.0, 1.0}:
         return "regression"
     few = len(values) <= MOST_INTEGER_CLASSES and (len(values) <= 2 or len(numbers) >= 2 * len(values))
@@ -212,7 +241,9 @@ def _check_kind(kind: Kind, labels: Sequence[str], plan: DataPlan) -> None:
 
 
 def _say(what: str, columns: Sequence[str], how: str) -> str:
-    listing = ", ".join(f"'{name}'" for name in columns[:6]) + (f" … ({len(columns)} in all)" if len(columns) > 6 else "")
+    listing = ", ".join(f"'{name}'" for name in columns[:6]) + (
+        f" … ({len(columns)} in all)" if len(columns) > 6 else ""
+    )
     return f"{what}: column{'s' if len(columns) > 1 else ''} {listing}, {how}"
 
 
@@ -229,4 +260,6 @@ def check_columns(frame: pd.DataFrame, names: Sequence[str], where: str) -> None
     """
     absent = [name for name in names if name not in frame.columns]
     if absent:
-        raise DataError("; ".join(f"{where}: {unknown('column', name, [str(c) for c in frame.columns])}" for name in absent))
+        raise DataError(
+            "; ".join(f"{where}: {unknown('column', name, [str(c) for c in frame.columns])}" for name in absent)
+        )

@@ -61,7 +61,9 @@ def _images(frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
 
 def _texts(frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
     if len(columns) not in {1, 2}:
-        raise UsageError(f"A text task has one input column or two, a pair; {len(columns)} are named: {', '.join(columns)}.")
+        raise UsageError(
+            f"A text task has one input column or two, a pair; {len(columns)} are named: {', '.join(columns)}."
+        )
     problems = []
     texts: list[list[str]] = []
     for column in columns:
@@ -90,7 +92,10 @@ def _vectors(frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
         else:
             with np.errstate(over="ignore"):
                 finite = np.isfinite(array.reshape(-1).astype(np.float32))
-            problems.extend(Problem(f"{row}, column {c}", f"{array.reshape(-1)[c]} is not a finite number of 32 bits") for c in np.flatnonzero(~finite))
+            problems.extend(
+                Problem(f"{row}, column {c}", f"{array.reshape(-1)[c]} is not a finite number of 32 bits")
+                for c in np.flatnonzero(~finite)
+            )
     if problems:
         raise DataError("Inputs that are not finite numbers of equal count:", problems)
     return np.stack([array.reshape(-1) for array in arrays]).astype(np.float32)
@@ -109,7 +114,7 @@ def loose_frame(items: Any, task: Task) -> tuple[pd.DataFrame, Task]:
     Raises:
         DataError: There are no examples, or they have another count of numbers than the task.
     """
-    cells = list(items[None] if isinstance(items, np.ndarray) and items.ndim == 1 and task.modality == "vector" else items)
+    cells: list[Any] = [items] if _is_one_vector(items, task) else list(items)
     if not cells:
         raise DataError("There are no examples: the list is empty.")
     if task.modality == "image":
@@ -124,9 +129,16 @@ def loose_frame(items: Any, task: Task) -> tuple[pd.DataFrame, Task]:
     if task.modality == "vector":
         wide = [np.asarray(cell) for cell in cells]
         if len(task.inputs) > 1 and any(array.size != len(task.inputs) for array in wide):
-            raise DataError(f"The model predicts from {len(task.inputs)} numbers ({', '.join(task.inputs[:10])}); a row has another count.")
+            raise DataError(
+                f"The model predicts from {len(task.inputs)} numbers ({', '.join(task.inputs[:10])}); "
+                "a row has another count."
+            )
         return make_frame({"x": wide}, ids), replace(task, inputs=("x",))
     return make_frame({task.inputs[0]: cells}, ids), task
+
+
+def _is_one_vector(items: Any, task: Task) -> bool:
+    return task.modality == "vector" and isinstance(items, np.ndarray) and items.ndim == 1
 
 
 def _is_pair(cell: Any) -> bool:

@@ -39,13 +39,18 @@ def with_classes(task: Task, train: pd.DataFrame, frames: Mapping[str, pd.DataFr
         return replace(task, classes=task.labels)
     _check_spelling(frames, task, separator)
     names = {name for cell in train[task.labels[0]] for name in map(class_name, _split(cell, task, separator))}
-    classes = tuple(sorted(names, key=_order(names)))
+    classes = sorted(names, key=_order(names))
     if len(classes) < 2:
         only = f"only one class, '{classes[0]}'" if classes else "no class"
-        raise DataError(f"The column '{task.labels[0]}' has {only}. A task needs at least two classes, or numbers that differ.")
+        raise DataError(
+            f"The column '{task.labels[0]}' has {only}. A task needs at least two classes, or numbers that differ."
+        )
     if task.kind == "binary" and len(classes) > 2:
-        raise DataError(f"A binary task has two classes; the column '{task.labels[0]}' has {len(classes)}: {', '.join(classes[:20])}.")
-    return replace(task, classes=classes)
+        raise DataError(
+            f"A binary task has two classes; the column '{task.labels[0]}' has {len(classes)}: "
+            f"{', '.join(classes[:20])}."
+        )
+    return replace(task, classes=tuple(classes))
 
 
 def encode(frame: pd.DataFrame, task: Task, separator: str | None) -> np.ndarray:
@@ -75,8 +80,14 @@ def encode(frame: pd.DataFrame, task: Task, separator: str | None) -> np.ndarray
         found.append([places.get(name, 0) for name in names])
     if unseen:
         mend = "add training rows of it, or correct the label"
-        problems = [Problem(row, f"class '{name}' is not among the training rows", mend) for name, rows in unseen.items() for row in rows]
-        raise DataError(f"Classes that were not in training: {', '.join(unseen)}. Known: {', '.join(task.classes)}.", problems)
+        problems = [
+            Problem(row, f"class '{name}' is not among the training rows", mend)
+            for name, rows in unseen.items()
+            for row in rows
+        ]
+        raise DataError(
+            f"Classes that were not in training: {', '.join(unseen)}. Known: {', '.join(task.classes)}.", problems
+        )
     if task.kind != "multilabel":
         return np.array([row[0] for row in found], dtype=np.int64)
     targets = np.zeros((len(found), len(task.classes)), dtype=np.float32)
@@ -113,7 +124,11 @@ def numbers(frame: pd.DataFrame, columns: Sequence[str], *, flags: bool = False)
                 elif flags and value not in {0.0, 1.0}:
                     wrong = "is neither 0 nor 1"
             if wrong:
-                problems.append(Problem(f"{frame.index[row]}, column '{column}'", f"{cell!r} {wrong}", "correct it or delete the row"))
+                problems.append(
+                    Problem(
+                        f"{frame.index[row]}, column '{column}'", f"{cell!r} {wrong}", "correct it or delete the row"
+                    )
+                )
     if problems:
         raise DataError("Numbers that cannot be used:", problems)
     return values
@@ -123,7 +138,10 @@ def check_spread(targets: np.ndarray, task: Task) -> None:
     """Refuse a regression target [N, T] that is the same in every training row."""
     for name, column in zip(task.labels, targets.T, strict=True):
         if np.ptp(column) == 0:
-            raise DataError(f"The column '{name}' is {column[0]:g} in every training row. There is nothing to learn from a constant.")
+            raise DataError(
+                f"The column '{name}' is {column[0]:g} in every training row. "
+                "There is nothing to learn from a constant."
+            )
 
 
 def class_name(value: Any) -> str:
@@ -134,7 +152,7 @@ def class_name(value: Any) -> str:
 
 
 def check_present(frames: Mapping[str, pd.DataFrame], task: Task) -> None:
-    """Check that every row has its label; a multi-label cell may be blank where it is a list or is split by a separator.
+    """Check that every row has its label; a blank multi-label cell is a row without labels.
 
     Raises:
         DataError: Labels are missing; all rows are listed.
@@ -145,7 +163,9 @@ def check_present(frames: Mapping[str, pd.DataFrame], task: Task) -> None:
         for column in task.labels:
             for row, cell in zip(frame.index, frame[column], strict=True):
                 if missing(cell) or (blank(cell) and not many):
-                    problems.append(Problem(str(row), f"has no label (column '{column}')", "label the row or delete it"))
+                    problems.append(
+                        Problem(str(row), f"has no label (column '{column}')", "label the row or delete it")
+                    )
     if problems:
         raise DataError(f"{len(problems)} labels are missing:", problems)
 
@@ -175,7 +195,11 @@ def _check_spelling(frames: Mapping[str, pd.DataFrame], task: Task, separator: s
         spellings[text if as_number is None else as_number][spelling] += 1
         first.setdefault(spelling, row)
     problems = [
-        Problem(first[spelling], f"{spelling} ({count} rows) and {', '.join(s for s in ways if s != spelling)} seem to be one class", "write them alike")
+        Problem(
+            first[spelling],
+            f"{spelling} ({count} rows) and {', '.join(s for s in ways if s != spelling)} seem to be one class",
+            "write them alike",
+        )
         for ways in spellings.values()
         if len(ways) > 1
         for spelling, count in ways.items()

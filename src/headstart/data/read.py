@@ -1,8 +1,7 @@
-"""From what a user has to a checked data set: find the reader, infer the task, encode, check, split."""
+"""From what a user has to a checked data set: read, infer the task, encode, check, split."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.core import plugins
 from headstart.core.errors import DataError, Problem, UsageError, unknown
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Task
 from headstart.data.checks import check_repeats, digests, for_all
+from headstart.data.find import read_tables
 from headstart.data.images import is_image, is_image_name
 from headstart.data.inference import check_columns, describe_labels, infer
 from headstart.data.inputs import loose_frame, make_rows
@@ -73,7 +72,7 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
     notes += [*more, *split_notes]
     if "test" in splits and "train" in splits:
         first, last = splits["train"], splits["test"]
-        notes += check_repeats(list(first.digests), last.rows, list(last.digests), list(first.rows.ids), task.modality)
+        notes += check_repeats(first.digests, last.rows, last.digests, first.rows.ids, task.modality)
     return _dataset(task, splits, [*tables.notes, *notes])
 
 
@@ -81,7 +80,8 @@ def read_unlabelled(data: Any, plan: DataPlan, task: Task) -> Rows:
     """Read examples to predict on; labels are not needed and not read.
 
     Args:
-        data: What `read` takes; also a flat folder of images, one image file, or a list of texts, paths, PIL images or arrays.
+        data: What `read` takes; also a flat folder of images, one image file, or a list of texts, paths,
+            PIL images or arrays.
         plan: How to read it.
         task: What the model predicts from.
 
@@ -97,45 +97,12 @@ def read_unlabelled(data: Any, plan: DataPlan, task: Task) -> Rows:
         frame, task = loose_frame(items, task)
     else:
         frame = join(list(read_tables(data, plan).splits.values()))
-        if list(frame.columns) == ["x"] or "x" in frame.columns and not set(task.inputs) & set(frame.columns):
+        if list(frame.columns) == ["x"] or ("x" in frame.columns and not set(task.inputs) & set(frame.columns)):
             frame, task = loose_frame(list(frame["x"]), task)
         check_columns(frame, task.inputs, "the data")
     rows = make_rows(frame, task)
     digests({"all": rows}, task.modality)
     return rows
-
-
-def read_tables(data: Any, plan: DataPlan) -> Tables:
-    """Read data with the reader that the plan names, or with the one that says it can.
-
-    Args:
-        data: Anything.
-        plan: May name the reader, and domains.
-
-    Returns:
-        The tables.
-
-    Raises:
-        UsageError: There is no such path, or not exactly one reader takes the data.
-    """
-    if isinstance(data, str | Path):
-        _check_path(data)
-    if plan.reader:
-        return _build(plan.reader.name, plan, plan.reader.options).read(data)
-    readers = {name: _build(name, plan, {}) for name in plugins.names("readers")}
-    fitting = [name for name, reader in readers.items() if reader.matches(data)]
-    if len(fitting) > 1:
-        raise UsageError(f"{_describe(data)} can be read in more than one way. Name the reader: {', '.join(fitting)}.")
-    if not fitting:
-        accepted = "\n".join(f"  {name}: {plugins.describe('readers', name)}" for name in readers)
-        raise UsageError(f"No reader takes this: {_describe(data)}. What each one takes:\n{accepted}")
-    return readers[fitting[0]].read(data)
-
-
-def _build(name: str, plan: DataPlan, options: Mapping[str, Any]) -> Any:
-    domains = bool(plan.source_domain or plan.target_domain)
-    takes = "domains" in getattr(plugins.load("readers", name), "__dataclass_fields__", {})
-    return plugins.build("readers", name, {"domains": True, **options} if domains and takes else options)
 
 
 def _by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], list[str]]:
@@ -151,7 +118,7 @@ def _by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame],
         names = [str(cell) for cell in frame["domain"]]
         known |= {name: known.get(name, 0) + names.count(name) for name in dict.fromkeys(names)}
         for role, domains in (("source", plan.source_domain), ("target", plan.target_domain)):
-            chosen = frame[[name in domains for name in names]]
+            chosen: pd.DataFrame = frame.iloc[[i for i, name in enumerate(names) if name in domains]]
             if role == "target":
                 part = "test" if split == "test" else "target"
             else:
@@ -161,7 +128,10 @@ def _by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame],
     for name in (*plan.source_domain, *plan.target_domain):
         if name not in known:
             raise unknown("domain", name, sorted(known))
-    notes = [f"domains: {', '.join(plan.source_domain)} (labelled) to {', '.join(plan.target_domain)} (labels only in the test split)"]
+    notes = [
+        f"domains: {', '.join(plan.source_domain)} (labelled) to "
+        f"{', '.join(plan.target_domain)} (labels only in the test split)"
+    ]
     unused = found.pop("unused", None)
     if unused:
         notes.append(f"{sum(map(len, unused))} test rows of the source domain are not used")
@@ -171,7 +141,9 @@ def _by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame],
     return {part: join(frames) for part, frames in found.items()}, notes
 
 
-def _check_frames(labelled: Mapping[str, pd.DataFrame], frames: Mapping[str, pd.DataFrame], task: Task, plan: DataPlan) -> None:
+def _check_frames(
+    labelled: Mapping[str, pd.DataFrame], frames: Mapping[str, pd.DataFrame], task: Task, plan: DataPlan
+) -> None:
     group = [plan.group] if plan.group else []
     for name, frame in frames.items():
         check_columns(frame, [*task.inputs, *(task.labels if name in labelled else ()), *group], f"split '{name}'")
@@ -180,7 +152,11 @@ def _check_frames(labelled: Mapping[str, pd.DataFrame], frames: Mapping[str, pd.
 def _groups(frame: pd.DataFrame, column: str | None) -> list[str] | None:
     if column is None:
         return None
-    nameless = [Problem(str(row), f"has no group (column '{column}')") for row, cell in zip(frame.index, frame[column], strict=True) if blank(cell)]
+    nameless = [
+        Problem(str(row), f"has no group (column '{column}')")
+        for row, cell in zip(frame.index, frame[column], strict=True)
+        if blank(cell)
+    ]
     if nameless:
         raise DataError("Groups are missing:", nameless)
     return [str(cell) for cell in frame[column]]
@@ -202,7 +178,9 @@ def _dataset(task: Task, splits: Mapping[str, Part], notes: Sequence[str]) -> Da
     pools = {"train": splits["train"].rows} if "train" in splits else {}
     if "target" in splits:
         pools |= {"source": splits["train"].rows, "target": splits["target"].rows.unlabelled()}
-    return Dataset(task, {n: part.rows for n, part in splits.items() if n != "target"}, pools, tuple(notes), hasher.hexdigest())
+    return Dataset(
+        task, {n: part.rows for n, part in splits.items() if n != "target"}, pools, tuple(notes), hasher.hexdigest()
+    )
 
 
 def _loose_items(data: Any, task: Task) -> Any:
@@ -212,30 +190,13 @@ def _loose_items(data: Any, task: Task) -> Any:
         if path.is_file() and is_image_name(path.name):
             return [path]
         if task.modality == "image" and path.is_dir():
-            flat = [file for file in sorted(path.iterdir()) if file.is_file() and is_image_name(file.name) and not file.name.startswith(".")]
+            flat = [
+                file
+                for file in sorted(path.iterdir())
+                if file.is_file() and is_image_name(file.name) and not file.name.startswith(".")
+            ]
             return flat or None
         return None
     if isinstance(data, list | np.ndarray) or type(data).__name__ == "Series":
         return data
     return [data] if is_image(data) else None
-
-
-def _check_path(data: str | Path) -> None:
-    path = Path(data)
-    if str(data).startswith("hf:") or path.exists():
-        return
-    parent = next(folder for folder in [*path.absolute().parents] if folder.is_dir())
-    missing = path.absolute().relative_to(parent).parts[0]
-    near = difflib.get_close_matches(missing, [entry.name for entry in parent.iterdir()], n=1, cutoff=0.5)
-    hint = f" Did you mean '{parent / near[0]}'?" if near else f" In {parent} there is no '{missing}'."
-    raise UsageError(f"There is no file or folder '{data}'.{hint}")
-
-
-def _describe(data: Any) -> str:
-    if isinstance(data, str | Path) and Path(data).is_dir():
-        names = [entry.name + "/" * entry.is_dir() for entry in sorted(Path(data).iterdir())]
-        return f"the folder {data} with {', '.join(names[:8]) + (' …' if len(names) > 8 else '') or 'nothing in it'}"
-    if isinstance(data, str | Path):
-        return f"the file {data}"
-    shape = getattr(data, "shape", None)
-    return f"{type(data).__name__}{f' of shape {tuple(shape)}' if shape is not None else ''}"

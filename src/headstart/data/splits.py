@@ -22,11 +22,11 @@ TARGET_TEST_SHARE = 0.5  # of the target domain, where it comes without a test s
 
 @dataclass(frozen=True)
 class Part:
-    """Rows with what decides where they may go: the hash of their content and, where the plan names one, their group."""
+    """Rows with what decides where they may go: the hash of their content and, where one is named, their group."""
 
     rows: Rows
-    digests: Sequence[bytes]
-    groups: Sequence[str] | None = None
+    digests: list[bytes]
+    groups: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -71,7 +71,9 @@ def make_splits(parts: Mapping[str, Part], task: Task, plan: DataPlan, seed: int
     return {name: splits[name] for name in order}, notes
 
 
-def _cut(splits: dict[str, Part], origin: str, name: str, share: float, task: Task, seed: int, notes: list[str]) -> None:
+def _cut(
+    splits: dict[str, Part], origin: str, name: str, share: float, task: Task, seed: int, notes: list[str]
+) -> None:
     """Move a share of the rows of one split to a new one."""
     if not 0 <= share < 1:
         raise UsageError(f"The {name} share is at least 0 and below 1; it is {share:g}.")
@@ -83,7 +85,11 @@ def _cut(splits: dict[str, Part], origin: str, name: str, share: float, task: Ta
     random = numpy_generator(seed, "split", name)
     if part.groups is None:
         chosen = _by_stratum(strata, share, random)
-        lone = [task.classes[c] for c, count in Counter(strata.tolist()).items() if count == 1 and 0 <= c < len(task.classes)]
+        lone = [
+            task.classes[c]
+            for c, count in Counter(strata.tolist()).items()
+            if count == 1 and 0 <= c < len(task.classes)
+        ]
         if lone:
             notes.append(f"{name}: has no row of {', '.join(sorted(lone))}, which have one row only")
     else:
@@ -95,7 +101,8 @@ def _cut(splits: dict[str, Part], origin: str, name: str, share: float, task: Ta
         return
     splits[origin], splits[name] = part.take(np.flatnonzero(~chosen)), part.take(np.flatnonzero(chosen))
     how = "by group" if part.groups is not None else "at random" if task.kind == "regression" else "balanced by class"
-    notes.append(f"{name}: {chosen.sum()} of {len(part)} rows of {'the data' if origin == 'train' else origin}, chosen {how}, seed {seed}")
+    whose = " of the target domain" if origin == "target" else ""
+    notes.append(f"{name}: {chosen.sum()} of {len(part)} rows{whose}, chosen {how}, seed {seed}")
 
 
 def _strata(task: Task, targets: np.ndarray | None, count: int) -> np.ndarray:
@@ -124,7 +131,9 @@ def _by_stratum(strata: np.ndarray, share: float, random: np.random.Generator) -
     return chosen
 
 
-def _by_group(strata: np.ndarray, groups: Sequence[str], share: float, random: np.random.Generator, name: str) -> np.ndarray:
+def _by_group(
+    strata: np.ndarray, groups: Sequence[str], share: float, random: np.random.Generator, name: str
+) -> np.ndarray:
     """Choose whole groups until the share is nearly reached; groups that bring a new class stay behind first."""
     every = np.array(groups, dtype=object)
     seen: set[int] = set()
@@ -137,7 +146,7 @@ def _by_group(strata: np.ndarray, groups: Sequence[str], share: float, random: n
         seen |= classes
     if not free:
         raise DataError(
-            f"There are too few groups for a {name} split: each of the {len(set(groups))} groups has a class that no other one has. "
+            f"There are too few groups for a {name} split: each of the {len(set(groups))} has a class that the others lack. "
             "Give the splits yourself, or leave out the group."
         )
     chosen = np.zeros(len(strata), dtype=bool)
@@ -151,7 +160,9 @@ def _by_group(strata: np.ndarray, groups: Sequence[str], share: float, random: n
     return chosen
 
 
-def _keep_copies_together(digests: Sequence[bytes], chosen: np.ndarray, notes: list[str], name: str, origin: str) -> np.ndarray:
+def _keep_copies_together(
+    digests: Sequence[bytes], chosen: np.ndarray, notes: list[str], name: str, origin: str
+) -> np.ndarray:
     """Put rows back whose content is the same as that of a row which was not chosen."""
     staying = {digest for digest, moved in zip(digests, chosen, strict=True) if not moved}
     copies = np.array([digest in staying for digest in digests]) & chosen
@@ -166,6 +177,8 @@ def _check_groups(parts: Mapping[str, Part]) -> None:
     for split, part in parts.items():
         for group in dict.fromkeys(part.groups or ()):
             if home.setdefault(group, split) != split:
-                problems.append(Problem(f"group '{group}'", f"has rows in {home[group]} and in {split}", "move all to one split"))
+                problems.append(
+                    Problem(f"group '{group}'", f"has rows in {home[group]} and in {split}", "move all to one split")
+                )
     if problems:
         raise DataError("Groups span the given splits:", problems)

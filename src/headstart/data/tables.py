@@ -63,7 +63,9 @@ def make_frame(columns: Mapping[str, Iterable[Any]], ids: Sequence[str]) -> pd.D
     import pandas as pd
 
     index = pd.Index(list(ids), dtype=object)
-    return pd.DataFrame({name: pd.Series(_objects(cells, len(index)), index=index) for name, cells in columns.items()}, index=index)
+    return pd.DataFrame(
+        {name: pd.Series(_objects(cells, len(index)), index=index) for name, cells in columns.items()}, index=index
+    )
 
 
 def join(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

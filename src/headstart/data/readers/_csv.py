@@ -29,22 +29,37 @@ def decode(content: bytes, name: str, encoding: str | None) -> str:
         DataError: The bytes are not text in that encoding; the message names byte, line and a better encoding.
     """
     if encoding is None and content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        raise DataError(f"{name} is UTF-16 text, not UTF-8.", [Problem(f"{name}, byte 0, line 1", "a UTF-16 mark", _hint("utf-16"))])
+        raise DataError(
+            f"{name} is UTF-16 text, not UTF-8.", [Problem(f"{name}, byte 0, line 1", "a UTF-16 mark", _hint("utf-16"))]
+        )
     if encoding is None and b"\0" in content[:1000] and content[1:1000:2].count(0) > len(content[:1000]) // 3:
-        raise DataError(f"{name} is UTF-16 text, not UTF-8.", [Problem(f"{name}, byte 1, line 1", "a zero byte", _hint("utf-16-le"))])
-    zeros = [i for i, line in enumerate(content.splitlines(), 1) if b"\0" in line] if not encoding and b"\0" in content else []
+        raise DataError(
+            f"{name} is UTF-16 text, not UTF-8.",
+            [Problem(f"{name}, byte 1, line 1", "a zero byte", _hint("utf-16-le"))],
+        )
+    zeros = (
+        [i for i, line in enumerate(content.splitlines(), 1) if b"\0" in line]
+        if not encoding and b"\0" in content
+        else []
+    )
     if zeros:
-        problems = [Problem(f"{name}:{line}", "holds a NUL byte", "delete it; the file may be damaged") for line in zeros]
+        problems = [
+            Problem(f"{name}:{line}", "holds a NUL byte", "delete it; the file may be damaged") for line in zeros
+        ]
         raise DataError(f"{name} is not clean text:", problems)
     try:
         return content.decode(encoding or "utf-8-sig")
     except LookupError as error:
-        raise DataError(f"{name}: there is no encoding '{encoding}'. Usual ones: utf-8, utf-16, cp1252, gb18030.") from error
+        raise DataError(
+            f"{name}: there is no encoding '{encoding}'. Usual ones: utf-8, utf-16, cp1252, gb18030."
+        ) from error
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         what = f"byte 0x{content[error.start]:02x} is not {error.encoding} text"
         hint = _hint(_likely_encoding(content))
-        raise DataError(f"{name} is not {error.encoding} text.", [Problem(f"{name}, byte {error.start}, line {line}", what, hint)]) from error
+        raise DataError(
+            f"{name} is not {error.encoding} text.", [Problem(f"{name}, byte {error.start}, line {line}", what, hint)]
+        ) from error
 
 
 def parse(text: str, name: str, delimiter: str) -> Sheet:
@@ -78,7 +93,9 @@ def parse(text: str, name: str, delimiter: str) -> Sheet:
                 start = reader.line_num + 1
         except csv.Error as error:
             mend = "is a quote not closed, or a quote inside a cell not doubled?"
-            raise DataError(f"{name} is not a clean CSV file.", [Problem(f"{name}:{start}", str(error), mend)]) from error
+            raise DataError(
+                f"{name} is not a clean CSV file.", [Problem(f"{name}:{start}", str(error), mend)]
+            ) from error
         finally:
             csv.field_size_limit(before)
     if len(rows) < 2:
@@ -86,7 +103,11 @@ def parse(text: str, name: str, delimiter: str) -> Sheet:
     header, *rows = rows
     _check_header(header, name)
     problems = [
-        Problem(f"{name}:{line}", f"has {len(row)} cells, the header has {len(header)}", f"cells with '{delimiter}' need quotes")
+        Problem(
+            f"{name}:{line}",
+            f"has {len(row)} cells, the header has {len(header)}",
+            f"cells with '{delimiter}' need quotes",
+        )
         for row, line in zip(rows, lines[1:], strict=True)
         if len(row) != len(header)
     ]
@@ -96,10 +117,16 @@ def parse(text: str, name: str, delimiter: str) -> Sheet:
 
 
 def _check_header(header: list[str], name: str) -> None:
-    problems = [Problem(f"{name}:1", f"column {i} has no name", "name it, or leave it out") for i, c in enumerate(header, 1) if not c.strip()]
+    problems = [
+        Problem(f"{name}:1", f"column {i} has no name", "name it, or leave it out")
+        for i, c in enumerate(header, 1)
+        if not c.strip()
+    ]
     for column in dict.fromkeys(header):
         if column.strip() and header.count(column) > 1:
-            problems.append(Problem(f"{name}:1", f"column '{column}' occurs {header.count(column)} times", "rename one"))
+            problems.append(
+                Problem(f"{name}:1", f"column '{column}' occurs {header.count(column)} times", "rename one")
+            )
     if problems:
         raise DataError(f"{name} has a wrong header line:", problems)
 
@@ -111,7 +138,10 @@ def _hint(encoding: str) -> str:
 def _likely_encoding(content: bytes) -> str:
     """Tell Chinese from Western text: its bytes above 127 come in pairs, those of Western letters mostly alone."""
     high = [byte > 127 for byte in content]
-    alone = sum(here and not before and not after for before, here, after in zip([False, *high], high, [*high[1:], False], strict=False))
+    alone = sum(
+        here and not before and not after
+        for before, here, after in zip([False, *high], high, [*high[1:], False], strict=False)
+    )
     if alone * 2 < sum(high):
         try:
             content.decode("gb18030")

@@ -32,7 +32,8 @@ def resolve_images(columns: Mapping[str, Sequence[Any]], ids: Sequence[str], fol
         texts = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
         if len(texts) and sum(map(is_image_name, texts)) * 2 > len(texts):
             resolved[column] = [
-                None if blank(cell) else _resolve(cell, folder, f"{row}, column '{column}'", problems) for cell, row in zip(cells, ids, strict=True)
+                None if blank(cell) else _resolve(cell, folder, f"{row}, column '{column}'", problems)
+                for cell, row in zip(cells, ids, strict=True)
             ]
         else:
             resolved[column] = list(cells)

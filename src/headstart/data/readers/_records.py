@@ -73,7 +73,9 @@ def read_parquet(path: Path, name: str) -> dict[str, list[Any]]:
                 first += table.num_rows
     except (pa.ArrowException, OSError) as error:
         where = f"{name}, from record {first}"
-        raise DataError(f"{name} is damaged.", [Problem(where, str(error).partition(".")[0], "is the file cut off? copy it again")]) from error
+        raise DataError(
+            f"{name} is damaged.", [Problem(where, str(error).partition(".")[0], "is the file cut off? copy it again")]
+        ) from error
     if first == 1:
         raise DataError(f"{name} has no records.")
     return columns

@@ -51,7 +51,9 @@ class HfDataset:
                 columns, hints, dropped = _columns(whole[name], trusted)
                 rows = len(whole[name])
                 frames[split] = make_frame(columns, [f"{name}[{i}]" for i in range(rows)])
-                notes.extend(f"ignored the column '{column}' of '{name}': not text, numbers or images" for column in dropped)
+                notes.extend(
+                    f"ignored the column '{column}' of '{name}': not text, numbers or images" for column in dropped
+                )
         if not frames:
             raise DataError(f"The data set has no split train, validation or test. It has: {', '.join(whole)}.")
         return Tables(frames, hints, tuple(dict.fromkeys(notes)))
@@ -71,8 +73,8 @@ class HfDataset:
             return datasets.load_dataset(name, self.config, revision=self.revision)
         except (OSError, ValueError, RuntimeError) as error:  # OSError: every failure of the network and the hub
             raise DataError(
-                f"The data set '{name}' could not be loaded from the hub: {error}\nWithout a network, load it elsewhere, "
-                "write it with save_to_disk(FOLDER), and give that folder."
+                f"The data set '{name}' could not be loaded from the hub: {error}\n"
+                "Without a network, load it elsewhere, write it with save_to_disk(FOLDER), and give that folder."
             ) from error
 
 
@@ -111,5 +113,7 @@ def _image(cell: Any, trusted: bool) -> Any:
     if cell is None or cell.get("bytes"):
         return cell and cell["bytes"]
     if not trusted:
-        raise DataError(f"The data set names an image file outside itself: {cell.get('path')}. Save it with its images embedded.")
+        raise DataError(
+            f"The data set names an image file outside itself: {cell.get('path')}. Save it with its images embedded."
+        )
     return Path(cell["path"])

@@ -43,7 +43,7 @@ class ImageFolder:
             The tables.
 
         Raises:
-            DataError: A class folder is empty, an image lies outside the class folders, or a link leads out of the folder.
+            DataError: A class folder is empty, an image lies outside them, or a link leads out.
         """
         walk = _Walk(Path(data))
         if self.domains:

@@ -71,7 +71,9 @@ def input_columns(x: Any) -> dict[str, Sequence[Any]]:
     cells = _cells(x)
     if not cells:
         raise DataError("There are no examples: the inputs are empty.")
-    if all(isinstance(cell, tuple | list) and len(cell) == 2 and all(isinstance(t, str) for t in cell) for cell in cells):
+    if all(
+        isinstance(cell, tuple | list) and len(cell) == 2 and all(isinstance(t, str) for t in cell) for cell in cells
+    ):
         return {"text_a": [cell[0] for cell in cells], "text_b": [cell[1] for cell in cells]}
     if all(isinstance(cell, str) and is_image_name(cell) for cell in cells):
         return {"x": [Path(cell) for cell in cells]}
@@ -106,9 +108,12 @@ def _frame(part: Any, split: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
     columns = {**inputs, **labels}
     lengths = {name: len(cells) for name, cells in columns.items()}
     if len(set(lengths.values())) != 1:
-        raise DataError(f"'{split}': the parts differ in length: {', '.join(f'{n} has {c}' for n, c in lengths.items())}.")
+        raise DataError(
+            f"'{split}': the parts differ in length: {', '.join(f'{n} has {c}' for n, c in lengths.items())}."
+        )
     source = part[0] if _is_pair(part) else part
-    names = list(source.index) if _is_frame(source) and source.index.is_unique else range(next(iter(lengths.values())))
+    index: Any = getattr(source, "index", None) if _is_frame(source) else None
+    names = list(index) if index is not None and index.is_unique else range(next(iter(lengths.values())))
     return make_frame(columns, [f"{split}[{name}]" for name in names]), tuple(labels)
 
 
@@ -118,7 +123,9 @@ def _label_columns(y: Any, name: str) -> dict[str, Sequence[Any]]:
     cells = _cells(y)
     widths = {len(cell) if isinstance(cell, np.ndarray | list | tuple) else 0 for cell in cells}
     wide = isinstance(cells[0], np.ndarray) if cells else False
-    table = wide or (cells and all(isinstance(c, list | tuple) and all(isinstance(v, int | float) for v in c) for c in cells))
+    table = wide or (
+        cells and all(isinstance(c, list | tuple) and all(isinstance(v, int | float) for v in c) for c in cells)
+    )
     if table and len(widths) == 1 and 0 not in widths:
         width = widths.pop()
         if width == 1:
@@ -155,8 +162,8 @@ def _load(path: Path) -> Mapping[str, np.ndarray] | np.ndarray:
             return {name: loaded[name] for name in loaded.files}
     except ValueError as error:
         raise DataError(
-            f"{path} was not read: it holds pickled objects or is damaged, and unpickling can run anyone's code ({error}). "
-            "Save plain arrays of numbers or text."
+            f"{path} was not read: it holds pickled objects or is damaged, and unpickling can run "
+            f"anyone's code ({error}). Save plain arrays of numbers or text."
         ) from error
     except (OSError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is damaged: {error}. Is the file cut off?") from error

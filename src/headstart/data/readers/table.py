@@ -1,4 +1,4 @@
-"""CSV, TSV, JSON lines or Parquet: one file, or a folder with train, dev and test files. Image paths are relative to the file."""
+"""CSV, TSV, JSON lines or Parquet: one file, or a folder with train, dev and test files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SUFFIXES = (*TEXT_SUFFIXES, ".parquet")
 class Table:
     """Read tables.
 
-    encoding None is UTF-8. delimiter None is a comma (a tab in .tsv; a semicolon or tab where the header has no comma).
+    Image paths are relative to their table's folder. encoding None is UTF-8. delimiter None is a comma (a tab in .tsv; a semicolon or tab where the header has no comma).
     With `domains` the top folders are domains: DOMAIN/train.csv; a single table needs a column `domain`.
     """
 
@@ -119,7 +119,11 @@ def _guess_delimiter(text: str, suffix: str) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [f for f in sorted(folder.iterdir()) if f.is_file() and f.suffix.lower() in SUFFIXES and not f.name.startswith(".")]
+    return [
+        f
+        for f in sorted(folder.iterdir())
+        if f.is_file() and f.suffix.lower() in SUFFIXES and not f.name.startswith(".")
+    ]
 
 
 def _folders(folder: Path) -> list[Path]:
