@@ -1,0 +1,67 @@
+"""Find the reader for what a user has; where none fits, say what was seen and what each reader takes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from headstart.core import plugins
+from headstart.core.errors import UsageError
+from headstart.core.recipe import DataPlan
+from headstart.data.tables import Tables
+
+
+def read_tables(data: Any, plan: DataPlan) -> Tables:
+    """Read data with the reader that the plan names, or with the one that says it can.
+
+    Args:
+        data: Anything.
+        plan: May name the reader, and domains.
+
+    Returns:
+        The tables.
+
+    Raises:
+        UsageError: There is no such path, or not exactly one reader takes the data.
+    """
+    if isinstance(data, str | Path):
+        _check_path(data)
+    if plan.reader:
+        return _build(plan.reader.name, plan, plan.reader.options).read(data)
+    readers = {name: _build(name, plan, {}) for name in plugins.names("readers")}
+    fitting = [name for name, reader in readers.items() if reader.matches(data)]
+    if len(fitting) > 1:
+        raise UsageError(f"{_describe(data)} can be read in more than one way. Name the reader: {', '.join(fitting)}.")
+    if not fitting:
+        accepted = "\n".join(f"  {name}: {plugins.describe('readers', name)}" for name in readers)
+        raise UsageError(f"No reader takes this: {_describe(data)}. What each one takes:\n{accepted}")
+    return readers[fitting[0]].read(data)
+
+
+def _build(name: str, plan: DataPlan, options: Mapping[str, Any]) -> Any:
+    domains = bool(plan.source_domain or plan.target_domain)
+    takes = "domains" in getattr(plugins.load("readers", name), "__dataclass_fields__", {})
+    return plugins.build("readers", name, {"domains": True, **options} if domains and takes else options)
+
+
+def _check_path(data: str | Path) -> None:
+    path = Path(data)
+    if str(data).startswith("hf:") or path.exists():
+        return
+    parent = next(folder for folder in [*path.absolute().parents] if folder.is_dir())
+    missing = path.absolute().relative_to(parent).parts[0]
+    near = difflib.get_close_matches(missing, [entry.name for entry in parent.iterdir()], n=1, cutoff=0.5)
+    hint = f" Did you mean '{parent / near[0]}'?" if near else f" In {parent} there is no '{missing}'."
+    raise UsageError(f"There is no file or folder '{data}'.{hint}")
+
+
+def _describe(data: Any) -> str:
+    if isinstance(data, str | Path) and Path(data).is_dir():
+        names = [entry.name + "/" * entry.is_dir() for entry in sorted(Path(data).iterdir())]
+        return f"the folder {data} with {', '.join(names[:8]) + (' …' if len(names) > 8 else '') or 'nothing in it'}"
+    if isinstance(data, str | Path):
+        return f"the file {data}"
+    shape = getattr(data, "shape", None)
+    return f"{type(data).__name__}{f' of shape {tuple(shape)}' if shape is not None else ''}"

@@ -1,0 +1,151 @@
+"""Read a CSV file as text, with the line number of each row, and name every line that is wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+from dataclasses import dataclass
+
+from headstart.core.errors import DataError, Problem
+
+LONGEST_CELL = 10_000_000  # characters; a longer cell is a quote that was never closed
+_limit = threading.Lock()  # the csv module has one limit for the whole process
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The columns of a CSV file, and the line in the file on which each row starts."""
+
+    columns: dict[str, list[str]]
+    lines: list[int]
+    blank_lines: int
+
+
+def decode(content: bytes, name: str, encoding: str | None) -> str:
+    """Decode the bytes of a text file; UTF-8, with or without a byte order mark, unless `encoding` says otherwise.
+
+    Raises:
+        DataError: The bytes are not text in that encoding; the message names byte, line and a better encoding.
+    """
+    if encoding is None and content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        raise DataError(
+            f"{name} is UTF-16 text, not UTF-8.", [Problem(f"{name}, byte 0, line 1", "a UTF-16 mark", _hint("utf-16"))]
+        )
+    if encoding is None and b"\0" in content[:1000] and content[1:1000:2].count(0) > len(content[:1000]) // 3:
+        raise DataError(
+            f"{name} is UTF-16 text, not UTF-8.",
+            [Problem(f"{name}, byte 1, line 1", "a zero byte", _hint("utf-16-le"))],
+        )
+    zeros = (
+        [i for i, line in enumerate(content.splitlines(), 1) if b"\0" in line]
+        if not encoding and b"\0" in content
+        else []
+    )
+    if zeros:
+        problems = [
+            Problem(f"{name}:{line}", "holds a NUL byte", "delete it; the file may be damaged") for line in zeros
+        ]
+        raise DataError(f"{name} is not clean text:", problems)
+    try:
+        return content.decode(encoding or "utf-8-sig")
+    except LookupError as error:
+        raise DataError(
+            f"{name}: there is no encoding '{encoding}'. Usual ones: utf-8, utf-16, cp1252, gb18030."
+        ) from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        what = f"byte 0x{content[error.start]:02x} is not {error.encoding} text"
+        hint = _hint(_likely_encoding(content))
+        raise DataError(
+            f"{name} is not {error.encoding} text.", [Problem(f"{name}, byte {error.start}, line {line}", what, hint)]
+        ) from error
+
+
+def parse(text: str, name: str, delimiter: str) -> Sheet:
+    """Parse CSV text with a header line.
+
+    Args:
+        text: The whole file.
+        name: The file, for messages.
+        delimiter: What stands between cells.
+
+    Returns:
+        The columns, every cell as text.
+
+    Raises:
+        DataError: No header or rows, a column name that is blank or double, rows of another length, open quotes.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    blank_lines = 0
+    start = 1
+    with _limit:
+        before = csv.field_size_limit(LONGEST_CELL)
+        try:
+            for row in reader:
+                if row:
+                    rows.append(row)
+                    lines.append(start)
+                else:
+                    blank_lines += 1
+                start = reader.line_num + 1
+        except csv.Error as error:
+            mend = "is a quote not closed, or a quote inside a cell not doubled?"
+            raise DataError(
+                f"{name} is not a clean CSV file.", [Problem(f"{name}:{start}", str(error), mend)]
+            ) from error
+        finally:
+            csv.field_size_limit(before)
+    if len(rows) < 2:
+        raise DataError(f"{name} has no rows{'' if rows else ' and no header line'}. The first line names the columns.")
+    header, *rows = rows
+    _check_header(header, name)
+    problems = [
+        Problem(
+            f"{name}:{line}",
+            f"has {len(row)} cells, the header has {len(header)}",
+            f"cells with '{delimiter}' need quotes",
+        )
+        for row, line in zip(rows, lines[1:], strict=True)
+        if len(row) != len(header)
+    ]
+    if problems:
+        raise DataError(f"{name} has rows of the wrong length:", problems)
+    return Sheet({column: [row[i] for row in rows] for i, column in enumerate(header)}, lines[1:], blank_lines)
+
+
+def _check_header(header: list[str], name: str) -> None:
+    problems = [
+        Problem(f"{name}:1", f"column {i} has no name", "name it, or leave it out")
+        for i, c in enumerate(header, 1)
+        if not c.strip()
+    ]
+    for column in dict.fromkeys(header):
+        if column.strip() and header.count(column) > 1:
+            problems.append(
+                Problem(f"{name}:1", f"column '{column}' occurs {header.count(column)} times", "rename one")
+            )
+    if problems:
+        raise DataError(f"{name} has a wrong header line:", problems)
+
+
+def _hint(encoding: str) -> str:
+    return f"try the reader's option encoding={encoding}"
+
+
+def _likely_encoding(content: bytes) -> str:
+    """Tell Chinese from Western text: its bytes above 127 come in pairs, those of Western letters mostly alone."""
+    high = [byte > 127 for byte in content]
+    alone = sum(
+        here and not before and not after
+        for before, here, after in zip([False, *high], high, [*high[1:], False], strict=False)
+    )
+    if alone * 2 < sum(high):
+        try:
+            content.decode("gb18030")
+        except UnicodeDecodeError:
+            return "cp1252"
+        return "gb18030"
+    return "cp1252"

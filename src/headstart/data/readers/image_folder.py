@@ -1,0 +1,135 @@
+"""Images in folders named after their class: CLASS/*.jpg, or train/CLASS/*.jpg with val/ and test/ beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from headstart.core.errors import DataError, Problem
+from headstart.data.images import is_image_name
+from headstart.data.tables import SPLITS, Tables, make_frame, split_name
+
+SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db"}
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Read a folder of images. With `domains` the top folders are domains: DOMAIN/CLASS or DOMAIN/train/CLASS."""
+
+    domains: bool = False
+
+    def matches(self, data: Any) -> bool:
+        """Say whether `data` is a folder with images in folders, and not a table or a saved data set."""
+        if not isinstance(data, str | Path) or not Path(data).is_dir():
+            return False
+        root = Path(data)
+        files = [entry.name.lower() for entry in root.iterdir() if entry.is_file()]
+        if {"dataset_info.json", "dataset_dict.json"} & set(files):
+            return False
+        if any(split_name(Path(f).stem) and f.endswith((".csv", ".tsv", ".jsonl", ".parquet")) for f in files):
+            return False
+        return any(is_image_name(file.name) for folder in _folders(root) for file in folder.rglob("*"))
+
+    def read(self, data: Any) -> Tables:
+        """Read to columns image, label and, with `domains`, domain.
+
+        Args:
+            data: The folder.
+
+        Returns:
+            The tables.
+
+        Raises:
+            DataError: A class folder is empty, an image lies outside them, or a link leads out.
+        """
+        walk = _Walk(Path(data))
+        if self.domains:
+            walk.refuse_loose(walk.root)
+            for folder in _folders(walk.root):
+                walk.read_splits(folder, folder.name)
+        else:
+            walk.read_splits(walk.root, None)
+        return walk.tables()
+
+
+@dataclass
+class _Walk:
+    root: Path
+    rows: dict[str, list[tuple[str, Path, str, str | None]]] = field(default_factory=dict)  # id, file, label, domain
+    problems: list[Problem] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+
+    def read_splits(self, folder: Path, domain: str | None) -> None:
+        splits = {sub: SPLITS.get(sub.name.lower()) for sub in _folders(folder)}
+        if not set(splits.values()) & {"train", "test"}:
+            self.read_classes(folder, "all", domain)
+            return
+        for sub, split in splits.items():
+            if split:
+                self.read_classes(sub, split, domain)
+            else:
+                self.ignored.append(f"{self.name(sub)}/")
+        self.refuse_loose(folder)
+
+    def read_classes(self, folder: Path, split: str, domain: str | None) -> None:
+        self.refuse_loose(folder)
+        for sub in _folders(folder):
+            found = [(self.name(file), file, sub.name, domain) for file in self.images(sub)]
+            if not found:
+                self.problems.append(Problem(f"{self.name(sub)}/", "has no images", "add some, or delete the folder"))
+            self.rows.setdefault(split, []).extend(found)
+
+    def refuse_loose(self, folder: Path) -> None:
+        for file in sorted(folder.iterdir()):
+            if file.is_symlink() and file.is_dir():
+                self.problems.append(Problem(self.name(file), "is a link to a folder", "copy the folder itself"))
+            elif not file.is_dir() and not _hidden(file):
+                if is_image_name(file.name):
+                    self.problems.append(Problem(self.name(file), "lies outside the class folders", "move it into one"))
+                else:
+                    self.ignored.append(self.name(file))
+
+    def images(self, folder: Path) -> Iterator[Path]:
+        for entry in sorted(folder.iterdir()):
+            if _hidden(entry):
+                continue
+            if entry.is_symlink() and not (entry.is_file() and entry.resolve().is_relative_to(self.root.resolve())):
+                what = f"is a link to {entry.readlink()}, which is not a file inside the folder"
+                self.problems.append(Problem(self.name(entry), what, "copy the file itself"))
+            elif entry.is_dir():
+                yield from self.images(entry)
+            elif is_image_name(entry.name):
+                yield entry
+            else:
+                self.ignored.append(self.name(entry))
+
+    def name(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    def tables(self) -> Tables:
+        if self.problems:
+            raise DataError(f"{self.root} cannot be read as a folder of images:", self.problems)
+        frames = {}
+        for split, rows in self.rows.items():
+            if not rows:
+                raise DataError(f"{self.root} has no images in its '{split}' part.")
+            ids, files, labels, domains = zip(*rows, strict=True)
+            columns = {"image": files, "label": labels} | ({"domain": domains} if domains[0] is not None else {})
+            frames[split] = make_frame(columns, ids)
+        notes = ()
+        if self.ignored:
+            kinds = Counter(Path(name).suffix or name for name in self.ignored)
+            listing = ", ".join(self.ignored[:5]) + (" …" if len(self.ignored) > 5 else "")
+            notes = (f"ignored {kinds.total()} entries that are not images: {listing}",)
+        return Tables(frames, ("label",), notes)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [sub for sub in sorted(folder.iterdir()) if sub.is_dir() and not _hidden(sub) and not sub.is_symlink()]
+
+
+def _hidden(path: Path) -> bool:
+    return path.name.startswith(".") or path.name.lower() in SYSTEM_FILES

@@ -1,0 +1,169 @@
+"""Data in memory: (X, y), arrays by name, pandas frames, or {"train": (X, y), …}; also .npz and .npy files."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart.core.errors import DataError, UsageError
+from headstart.data.images import is_image_name
+from headstart.data.tables import SPLITS, Tables, make_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LABEL_NAMES = ("y", "label", "labels", "target", "targets")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Read arrays, lists and frames. Inputs are called x, labels label (label_0, label_1 … where there are several)."""
+
+    def matches(self, data: Any) -> bool:
+        """Say whether `data` is a pair, a dict, a pandas frame, or the path of an .npz or .npy file."""
+        if isinstance(data, str | Path):
+            return Path(data).is_file() and Path(data).suffix.lower() in {".npz", ".npy"}
+        return _is_frame(data) or _is_pair(data) or (type(data) is dict and bool(data)) or isinstance(data, np.ndarray)
+
+    def read(self, data: Any) -> Tables:
+        """Read to one frame a split.
+
+        Args:
+            data: What `matches` takes.
+
+        Returns:
+            The tables.
+
+        Raises:
+            DataError: Parts differ in length, or a file holds pickled objects, which are never loaded.
+        """
+        if isinstance(data, str | Path):
+            data = _load(Path(data))
+        parts = _parts(data)
+        frames, hints = {}, ()
+        for split, part in parts.items():
+            frames[split], hints = _frame(part, split)
+        return Tables(frames, hints)
+
+
+def input_columns(x: Any) -> dict[str, Sequence[Any]]:
+    """Make columns of inputs: vectors [N, D], images, texts, pairs of texts, or the columns of a frame.
+
+    Args:
+        x: N examples.
+
+    Returns:
+        Cells by column; one column `x` unless the examples bring columns of their own.
+
+    Raises:
+        DataError: The examples are of no known kind.
+    """
+    if _is_frame(x):
+        return {str(name): list(x[name]) for name in x.columns}
+    if isinstance(x, dict):
+        return {str(name): _cells(cells) for name, cells in x.items()}
+    cells = _cells(x)
+    if not cells:
+        raise DataError("There are no examples: the inputs are empty.")
+    if all(
+        isinstance(cell, tuple | list) and len(cell) == 2 and all(isinstance(t, str) for t in cell) for cell in cells
+    ):
+        return {"text_a": [cell[0] for cell in cells], "text_b": [cell[1] for cell in cells]}
+    if all(isinstance(cell, str) and is_image_name(cell) for cell in cells):
+        return {"x": [Path(cell) for cell in cells]}
+    if all(isinstance(cell, list | tuple) for cell in cells):
+        return {"x": [np.asarray(cell, dtype=np.float64) for cell in cells]}
+    return {"x": cells}
+
+
+def _parts(data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        return {"all": data}
+    if all(str(key).lower() in SPLITS for key in data):
+        return {SPLITS[str(key).lower()]: part for key, part in data.items()}
+    parts: dict[str, dict[str, Any]] = {}
+    for key, cells in data.items():  # Keras names its arrays x_train, y_train, x_test, y_test
+        found = re.fullmatch(r"(.+)_(train|val|valid|validation|test)", str(key))
+        if not found:
+            return {"all": data}
+        parts.setdefault(SPLITS[found[2]], {})[found[1]] = cells
+    return dict(parts)
+
+
+def _frame(part: Any, split: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    if _is_pair(part):
+        inputs, labels = input_columns(part[0]), _label_columns(part[1], "label")
+    elif isinstance(part, dict):
+        named = [key for key in part if str(key).lower() in LABEL_NAMES][:1]
+        labels = _label_columns(part[named[0]], str(named[0])) if named else {}
+        inputs = input_columns({key: cells for key, cells in part.items() if key not in named})
+    else:
+        inputs, labels = input_columns(part), {}
+    columns = {**inputs, **labels}
+    lengths = {name: len(cells) for name, cells in columns.items()}
+    if len(set(lengths.values())) != 1:
+        raise DataError(
+            f"'{split}': the parts differ in length: {', '.join(f'{n} has {c}' for n, c in lengths.items())}."
+        )
+    source = part[0] if _is_pair(part) else part
+    index: Any = getattr(source, "index", None) if _is_frame(source) else None
+    names = list(index) if index is not None and index.is_unique else range(next(iter(lengths.values())))
+    return make_frame(columns, [f"{split}[{name}]" for name in names]), tuple(labels)
+
+
+def _label_columns(y: Any, name: str) -> dict[str, Sequence[Any]]:
+    if _is_frame(y):
+        return {str(column): list(y[column]) for column in y.columns}
+    cells = _cells(y)
+    widths = {len(cell) if isinstance(cell, np.ndarray | list | tuple) else 0 for cell in cells}
+    wide = isinstance(cells[0], np.ndarray) if cells else False
+    table = wide or (
+        cells and all(isinstance(c, list | tuple) and all(isinstance(v, int | float) for v in c) for c in cells)
+    )
+    if table and len(widths) == 1 and 0 not in widths:
+        width = widths.pop()
+        if width == 1:
+            return {name: [cell[0] for cell in cells]}
+        return {f"{name}_{i}": [cell[i] for cell in cells] for i in range(width)}
+    return {name: cells}
+
+
+def _cells(values: Any) -> list[Any]:
+    if isinstance(values, list | tuple):
+        return [v.item() if isinstance(v, np.generic) else v for v in values]
+    if isinstance(values, str) or not hasattr(values, "__array__"):
+        raise UsageError(f"Inputs and labels are arrays, lists or frames; got {type(values).__name__}.")
+    if type(values).__name__ == "Series":
+        return list(values)
+    array = np.asarray(values)
+    return array.tolist() if array.ndim == 1 else list(array)
+
+
+def _is_pair(data: Any) -> bool:
+    return isinstance(data, tuple) and len(data) == 2 and not any(isinstance(part, str) for part in data)
+
+
+def _is_frame(data: Any) -> bool:
+    return type(data).__name__ == "DataFrame" and hasattr(data, "columns") and hasattr(data, "index")
+
+
+def _load(path: Path) -> Mapping[str, np.ndarray] | np.ndarray:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except ValueError as error:
+        raise DataError(
+            f"{path} was not read: it holds pickled objects or is damaged, and unpickling can run "
+            f"anyone's code ({error}). Save plain arrays of numbers or text."
+        ) from error
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is damaged: {error}. Is the file cut off?") from error

@@ -1,0 +1,141 @@
+"""CSV, TSV, JSON lines or Parquet: one file, or a folder with train, dev and test files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart.core.errors import DataError, UsageError
+from headstart.data.readers._csv import decode, parse
+from headstart.data.readers._paths import resolve_images
+from headstart.data.readers._records import read_jsonl, read_parquet
+from headstart.data.tables import Tables, join, make_frame, split_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
+SUFFIXES = (*TEXT_SUFFIXES, ".parquet")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Read tables.
+
+    Image paths are relative to their table's folder. encoding None is UTF-8. delimiter None is a comma (a tab in .tsv; a semicolon or tab where the header has no comma).
+    With `domains` the top folders are domains: DOMAIN/train.csv; a single table needs a column `domain`.
+    """
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    domains: bool = False
+
+    def matches(self, data: Any) -> bool:
+        """Say whether `data` is a table file, or a folder with table files for splits or with just one."""
+        if not isinstance(data, str | Path):
+            return False
+        path = Path(data)
+        if path.is_file():
+            return path.suffix.lower() in SUFFIXES
+        if not path.is_dir() or (path / "dataset_info.json").exists():
+            return False
+        if self.domains and any(_split_files(sub) for sub in _folders(path)):
+            return True
+        return bool(_split_files(path)) or len(_files(path)) == 1
+
+    def read(self, data: Any) -> Tables:
+        """Read every cell of the tables; text stays text.
+
+        Args:
+            data: The file or folder.
+
+        Returns:
+            The tables.
+
+        Raises:
+            DataError: A file is empty or damaged, or rows are wrong; every one is named by file and line.
+        """
+        path = Path(data)
+        if self.domains and path.is_dir() and not _split_files(path):
+            return self._read_domains(path)
+        return self._read_folder(path, "") if path.is_dir() else self._read_single(path)
+
+    def _read_single(self, path: Path) -> Tables:
+        frame, notes = self._read_file(path, path.name)
+        return Tables({"all": frame}, notes=notes).by_split_column()
+
+    def _read_folder(self, folder: Path, prefix: str) -> Tables:
+        files = _split_files(folder)
+        if not files:
+            return self._read_single(_only_file(folder))
+        frames: dict[str, list[pd.DataFrame]] = {}
+        notes: list[str] = []
+        for path, split in files.items():
+            frame, more = self._read_file(path, prefix + path.name)
+            frames.setdefault(split, []).append(frame)
+            notes.extend(more)
+        others = [path.name for path in _files(folder) if path not in files]
+        if others:
+            notes.append(f"ignored tables that name no split: {', '.join(others)}")
+        return Tables({split: join(parts) for split, parts in frames.items()}, notes=tuple(notes))
+
+    def _read_domains(self, root: Path) -> Tables:
+        frames: dict[str, list[pd.DataFrame]] = {}
+        notes: list[str] = []
+        for folder in _folders(root):
+            if _files(folder):
+                tables = self._read_folder(folder, f"{folder.name}/")
+                notes.extend(tables.notes)
+                for split, frame in tables.splits.items():
+                    frames.setdefault(split, []).append(frame.assign(domain=folder.name).astype(object))
+        return Tables({split: join(parts) for split, parts in frames.items()}, notes=tuple(notes))
+
+    def _read_file(self, path: Path, name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        notes = ()
+        suffix = path.suffix.lower()
+        if path.stat().st_size == 0:
+            raise DataError(f"{name} is empty (0 bytes).")
+        if suffix == ".parquet":
+            columns = read_parquet(path, name)
+            rows = range(1, len(next(iter(columns.values()))) + 1)
+        elif suffix in {".jsonl", ".ndjson"}:
+            columns, rows = read_jsonl(decode(path.read_bytes(), name, self.encoding), name)
+        else:
+            text = decode(path.read_bytes(), name, self.encoding)
+            sheet = parse(text, name, self.delimiter or _guess_delimiter(text, suffix))
+            columns, rows = sheet.columns, sheet.lines
+            if sheet.blank_lines:
+                notes = (f"{name}: {sheet.blank_lines} blank lines are no rows",)
+        ids = [f"{name}:{row}" for row in rows]
+        return make_frame(resolve_images(columns, ids, path.parent), ids), notes
+
+
+def _guess_delimiter(text: str, suffix: str) -> str:
+    header = text.partition("\n")[0]
+    if suffix == ".tsv":
+        return "\t"
+    return next((sign for sign in (",", "\t", ";") if sign in header), ",")
+
+
+def _files(folder: Path) -> list[Path]:
+    return [
+        f
+        for f in sorted(folder.iterdir())
+        if f.is_file() and f.suffix.lower() in SUFFIXES and not f.name.startswith(".")
+    ]
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [sub for sub in sorted(folder.iterdir()) if sub.is_dir() and not sub.name.startswith(".")]
+
+
+def _split_files(folder: Path) -> dict[Path, str]:
+    return {file: split for file in _files(folder) if (split := split_name(file.stem))}
+
+
+def _only_file(folder: Path) -> Path:
+    files = _files(folder)
+    if len(files) != 1:
+        raise UsageError(f"{folder} has {len(files)} tables; name one of them, or call them train, dev and test.")
+    return files[0]

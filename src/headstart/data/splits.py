@@ -1,0 +1,184 @@
+"""Divide rows into training, validation and test: by class, by group, by domain, always by the seed.
+
+Splits that were given are kept. A group never spans two splits, and every class keeps a row in training.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from headstart.core.errors import DataError, Problem, UsageError
+from headstart.core.recipe import DataPlan
+from headstart.core.seeding import numpy_generator
+from headstart.core.types import Task
+from headstart.data.rows import Rows
+
+TARGET_TEST_SHARE = 0.5  # of the target domain, where it comes without a test split
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows with what decides where they may go: the hash of their content and, where one is named, their group."""
+
+    rows: Rows
+    digests: list[bytes]
+    groups: list[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, places: np.ndarray) -> Part:
+        """Keep the rows at these places, in this order."""
+        groups = None if self.groups is None else [self.groups[i] for i in places]
+        return Part(self.rows.take(places), [self.digests[i] for i in places], groups)
+
+
+def make_splits(parts: Mapping[str, Part], task: Task, plan: DataPlan, seed: int) -> tuple[dict[str, Part], list[str]]:
+    """Complete the splits.
+
+    Args:
+        parts: By what was given: "all", or "train", "validation", "test"; with domains "train" is the
+            source's, "test" the target's, and "target" the rest of the target domain.
+        task: Decides what is balanced over the splits.
+        plan: The shares.
+        seed: Decides the rows.
+
+    Returns:
+        "train", "validation", "test" as far as there are any, "target" with domains; and notes.
+
+    Raises:
+        DataError: A group spans given splits, or there are too few groups.
+        UsageError: A share is not in [0, 1).
+    """
+    splits = dict(parts)
+    notes: list[str] = []
+    _check_groups(splits)
+    if "all" in splits:
+        splits["train"] = splits.pop("all")
+        _cut(splits, "train", "test", plan.test, task, seed, notes)
+    if "target" in splits and "test" not in splits:
+        _cut(splits, "target", "test", TARGET_TEST_SHARE, task, seed, notes)
+    if "train" in splits and "validation" not in splits:
+        _cut(splits, "train", "validation", plan.validation, task, seed, notes)
+    if "test" not in splits:
+        notes.append("there is no test split: the validation figures were also used for choosing")
+    order = [name for name in ("train", "validation", "test", "target") if name in splits]
+    notes.append(f"rows: {', '.join(f'{name} {len(splits[name])}' for name in order)}")
+    return {name: splits[name] for name in order}, notes
+
+
+def _cut(
+    splits: dict[str, Part], origin: str, name: str, share: float, task: Task, seed: int, notes: list[str]
+) -> None:
+    """Move a share of the rows of one split to a new one."""
+    if not 0 <= share < 1:
+        raise UsageError(f"The {name} share is at least 0 and below 1; it is {share:g}.")
+    part = splits[origin]
+    if share == 0 or len(part) < 2:
+        notes.append(f"{name}: no rows were taken ({'the share is 0' if share == 0 else 'too few rows'})")
+        return
+    strata = _strata(task, part.rows.targets, len(part))
+    random = numpy_generator(seed, "split", name)
+    if part.groups is None:
+        chosen = _by_stratum(strata, share, random)
+        lone = [
+            task.classes[c]
+            for c, count in Counter(strata.tolist()).items()
+            if count == 1 and 0 <= c < len(task.classes)
+        ]
+        if lone:
+            notes.append(f"{name}: has no row of {', '.join(sorted(lone))}, which have one row only")
+    else:
+        chosen = _by_group(strata, part.groups, share, random, name)
+    if task.modality == "image" and part.groups is None:
+        chosen = _keep_copies_together(part.digests, chosen, notes, name, origin)
+    if not chosen.any():
+        notes.append(f"{name}: no rows were taken, every class has one row only")
+        return
+    splits[origin], splits[name] = part.take(np.flatnonzero(~chosen)), part.take(np.flatnonzero(chosen))
+    how = "by group" if part.groups is not None else "at random" if task.kind == "regression" else "balanced by class"
+    whose = " of the target domain" if origin == "target" else ""
+    notes.append(f"{name}: {chosen.sum()} of {len(part)} rows{whose}, chosen {how}, seed {seed}")
+
+
+def _strata(task: Task, targets: np.ndarray | None, count: int) -> np.ndarray:
+    """Give each row the class to balance by, [N]: for several labels the rarest one, -1 without any."""
+    if task.kind == "regression" or targets is None:
+        return np.full(count, -1)
+    if targets.ndim == 1:
+        return targets
+    frequency = np.where(targets > 0, targets.sum(axis=0), np.inf)  # [N, C]
+    return np.where(targets.any(axis=1), frequency.argmin(axis=1), -1)
+
+
+def _by_stratum(strata: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
+    """Choose a share of each class by largest remainders; one row of each class is never chosen."""
+    names, sizes = np.unique(strata, return_counts=True)
+    quota = np.floor(share * sizes).astype(int)
+    remainders = share * sizes - quota
+    short = min(max(1, round(share * len(strata))), int((sizes - 1).sum())) - int(quota.sum())
+    for place in np.lexsort((random.permutation(len(names)), -remainders)):
+        if short > 0 and quota[place] < sizes[place] - 1:
+            quota[place] += 1
+            short -= 1
+    chosen = np.zeros(len(strata), dtype=bool)
+    for name, count in zip(names, quota, strict=True):
+        chosen[random.permutation(np.flatnonzero(strata == name))[:count]] = True
+    return chosen
+
+
+def _by_group(
+    strata: np.ndarray, groups: Sequence[str], share: float, random: np.random.Generator, name: str
+) -> np.ndarray:
+    """Choose whole groups until the share is nearly reached; groups that bring a new class stay behind first."""
+    every = np.array(groups, dtype=object)
+    seen: set[int] = set()
+    free: list[np.ndarray] = []
+    for group in random.permutation(sorted(set(groups))):
+        members = np.flatnonzero(every == group)
+        classes = set(strata[members].tolist())
+        if classes <= seen:
+            free.append(members)
+        seen |= classes
+    if not free:
+        raise DataError(
+            f"There are too few groups for a {name} split: each of the {len(set(groups))} has a class that the others lack. "
+            "Give the splits yourself, or leave out the group."
+        )
+    chosen = np.zeros(len(strata), dtype=bool)
+    wanted = share * len(strata)
+    for members in free:
+        taken = chosen.sum()
+        if abs(taken + len(members) - wanted) < abs(taken - wanted):
+            chosen[members] = True
+    if not chosen.any():
+        chosen[min(free, key=len)] = True
+    return chosen
+
+
+def _keep_copies_together(
+    digests: Sequence[bytes], chosen: np.ndarray, notes: list[str], name: str, origin: str
+) -> np.ndarray:
+    """Put rows back whose content is the same as that of a row which was not chosen."""
+    staying = {digest for digest, moved in zip(digests, chosen, strict=True) if not moved}
+    copies = np.array([digest in staying for digest in digests]) & chosen
+    if copies.any():
+        notes.append(f"{name}: {copies.sum()} rows stay in {origin}, where there is a copy of each")
+    return chosen & ~copies
+
+
+def _check_groups(parts: Mapping[str, Part]) -> None:
+    home: dict[str, str] = {}
+    problems = []
+    for split, part in parts.items():
+        for group in dict.fromkeys(part.groups or ()):
+            if home.setdefault(group, split) != split:
+                problems.append(
+                    Problem(f"group '{group}'", f"has rows in {home[group]} and in {split}", "move all to one split")
+                )
+    if problems:
+        raise DataError("Groups span the given splits:", problems)

@@ -1,0 +1,121 @@
+"""What a reader returns: one pandas frame a split, every row with its own name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart.core.errors import DataError, Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Frames by split: "train", "validation", "test", or "all" where no split was given.
+
+    Each frame's index names its rows ("train/ants/1.jpg", "train.csv:17"), each name once. Cells are
+    text, numbers, lists, arrays or images (a `Path`, bytes, a PIL image, an array); None is missing.
+    labels_hint: label columns that the reader is sure of. notes: what was left out, in words.
+    """
+
+    splits: Mapping[str, pd.DataFrame]
+    labels_hint: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def by_split_column(self) -> Tables:
+        """Divide the rows of "all" by a column named `split`, if it holds nothing but names of splits."""
+        whole = self.splits.get("all")
+        if whole is None or "split" not in whole.columns:
+            return self
+        names = [split_name(str(cell)) for cell in whole["split"]]
+        if any(name is None for name in names) or "train" not in names:
+            return self
+        rest = whole.drop(columns="split")
+        found = {name: rest[[n == name for n in names]] for name in dict.fromkeys(SPLITS.values()) if name in names}
+        return replace(self, splits=found, notes=(*self.notes, "splits: taken from the column 'split'"))
+
+
+def split_name(name: str) -> str | None:
+    """Give the split that a folder, file or key names: "val" and "dev.csv" are "validation"; None if it names none."""
+    words = [word for word in re.split(r"[^a-z]+", name.lower()) if word in SPLITS]
+    return SPLITS[words[0]] if len(words) == 1 else None
+
+
+def make_frame(columns: Mapping[str, Iterable[Any]], ids: Sequence[str]) -> pd.DataFrame:
+    """Make a frame of untouched Python objects, so that no cell is turned into another type on the way."""
+    import pandas as pd
+
+    index = pd.Index(list(ids), dtype=object)
+    return pd.DataFrame(
+        {name: pd.Series(_objects(cells, len(index)), index=index) for name, cells in columns.items()}, index=index
+    )
+
+
+def join(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put frames below each other; a column that one of them lacks is missing there.
+
+    Args:
+        frames: At least one frame.
+
+    Returns:
+        One frame with the rows of all.
+
+    Raises:
+        DataError: A row name occurs twice.
+    """
+    names = list(dict.fromkeys(str(name) for frame in frames for name in frame.columns))
+    ids = [row for frame in frames for row in frame.index]
+    if len(set(ids)) < len(ids):
+        seen: set[str] = set()
+        twice = [row for row in ids if row in seen or seen.add(row)]
+        raise DataError("Rows have the same name:", [Problem(row, "occurs twice") for row in twice])
+    cells = {n: [c for f in frames for c in (f[n] if n in f.columns else [None] * len(f))] for n in names}
+    return make_frame(cells, ids)
+
+
+def missing(cell: Any) -> bool:
+    """Say whether a cell is missing: None, NaN or pandas' NA. Blank text is not missing."""
+    if isinstance(cell, float | np.floating):
+        return bool(np.isnan(cell))
+    return cell is None or type(cell).__name__ in {"NAType", "NaTType"}
+
+
+def blank(cell: Any) -> bool:
+    """Say whether a cell is missing or text without a visible sign."""
+    return missing(cell) or (isinstance(cell, str) and not cell.strip())
+
+
+def number(cell: Any) -> float | None:
+    """Read a cell as a number, NaN and infinity included; None if it is not one."""
+    if isinstance(cell, bool | np.bool_ | int | float | np.integer | np.floating):
+        return float(cell)
+    if isinstance(cell, str) and "_" not in cell:  # float() would take "1_0" for 10
+        try:
+            return float(cell)
+        except ValueError:
+            return None
+    return None
+
+
+def _objects(cells: Iterable[Any], count: int) -> np.ndarray:
+    array = np.empty(count, dtype=object)  # filled one by one: NumPy would stack equal arrays
+    for place, cell in enumerate(cells):
+        array[place] = cell.item() if isinstance(cell, np.generic) else cell
+    return array
