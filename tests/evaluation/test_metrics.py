@@ -115,7 +115,8 @@ def test_constant_labels_leave_correlations_undefined():
 def test_several_targets_are_averaged_and_listed(make):
     task, y, p = make("regression", 50, 3)
     got = evaluate(task, y, p, resamples=0)
-    assert value(got, "rmse") == pytest.approx(np.mean([got.per_class[name]["rmse"] for name in task.labels]))
+    assert value(got, "rmse") == pytest.approx(metrics.root_mean_squared_error(y, p))
+    assert got.per_class["c1"]["rmse"] == pytest.approx(np.sqrt(np.mean((y[:, 1] - p[:, 1]) ** 2)))
     assert evaluate(replace(task, labels=("c0",)), y[:, :1], p[:, :1], resamples=0).per_class == {}
 
 
@@ -127,8 +128,8 @@ def test_order_of_rows_does_not_matter(make, kind, width):
     for name, interval in a.metrics.items():
         other = b.metrics[name]
         assert other.value == pytest.approx(interval.value)
-        width_ = interval.high - interval.low
-        assert abs(other.low - interval.low) < 0.3 * width_ and abs(other.high - interval.high) < 0.3 * width_, name
+        ends, others = np.array([interval.low, interval.high]), np.array([other.low, other.high])
+        assert (np.abs(others - ends) < 0.3 * np.ptp(ends)).all(), name
     assert evaluate(task, y, p) == a  # the same seed gives the same interval
 
 
@@ -159,6 +160,8 @@ def test_every_bad_row_is_listed():
     assert {problem.where for problem in caught.value.problems} == {"row 1", "row 2"}  # NaN hides sums
     with pytest.raises(DataError, match="logits"):
         evaluate(BINARY, np.array([0, 1]), np.array([[3.0, -2.0], [1.0, 0.0]]))
+    with pytest.raises(DataError, match="sum to 1"):
+        evaluate(BINARY, np.array([0, 1]), np.array([[0.2, 0.2], [1.0, 0.0]]))
 
 
 @pytest.mark.parametrize(
