@@ -26,7 +26,7 @@ def gradients(progress: float) -> tuple[torch.Tensor, torch.Tensor, Model]:
     """Give the domain loss's gradient on the backbone's and the classifier's first weights."""
     data = toys.dataset(VectorInput(6))
     model = toys.make_model(toys.tiny(), data)
-    objective = Dann(hidden=4)
+    objective = Dann(hidden=32)
     torch.manual_seed(0)
     extra = objective.modules(model)
     source, target = (torch.from_numpy(data.pools[name].inputs[:8]) + shift for name, shift in (("source", 0.0), ("target", 1.0)))
@@ -56,7 +56,7 @@ def test_only_the_backbone_is_reversed() -> None:
 
     def domain_loss(change_backbone: float, change_classifier: float) -> float:
         model = toys.make_model(toys.tiny(), data)
-        objective = Dann(hidden=4)
+        objective = Dann(hidden=32)
         torch.manual_seed(0)
         extra = objective.modules(model)
         with torch.no_grad():
@@ -67,7 +67,7 @@ def test_only_the_backbone_is_reversed() -> None:
         batches = {"source": {"x": source, "y": y, "ids": []}, "target": {"x": target, "ids": []}}
         return objective.losses(model, extra, batches, 1.0)["domain"].item()  # pyright: ignore[reportArgumentType]
 
-    assert domain_loss(10, 0) > domain_loss(0, 0) > domain_loss(0, 1)
+    assert domain_loss(0.1, 0) > domain_loss(0, 0) > domain_loss(0, 0.1)
 
 
 def test_the_target_stream_has_no_labels(tmp_path: Path) -> None:
