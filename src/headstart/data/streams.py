@@ -20,9 +20,6 @@ from headstart.core.types import Batch, Stream
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform
 
-if TYPE_CHECKING:
-    pass
-
 WINDOW = 50  # batches of text that are sorted by length together
 
 
