@@ -154,6 +154,10 @@ def class_name(value: Any) -> str:
 def check_present(frames: Mapping[str, pd.DataFrame], task: Task) -> None:
     """Check that every row has its label; a blank multi-label cell is a row without labels.
 
+    Args:
+        frames: Rows by split.
+        task: Says which columns are the labels.
+
     Raises:
         DataError: Labels are missing; all rows are listed.
     """
