@@ -5,7 +5,7 @@ Every guess can be overridden by the plan, and is written down in words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -131,7 +131,7 @@ def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[
 
 
 def _guess_inputs(frame: pd.DataFrame, columns: list[str], plan: DataPlan) -> tuple[Modality, tuple[str, ...]]:
-    held = {name: contents(list(frame[name])) for name in (plan.inputs or columns)}
+    held: dict[str, Content] = {name: contents(list(frame[name])) for name in (plan.inputs or columns)}
     if plan.inputs:
         return plan.modality or _common_modality(held), plan.inputs
     found: dict[Modality, tuple[str, ...]] = {
@@ -147,7 +147,7 @@ def _guess_inputs(frame: pd.DataFrame, columns: list[str], plan: DataPlan) -> tu
     raise UsageError(f"No column is fit as {wanted}. Columns beside the labels: {listing}. Name some with inputs.")
 
 
-def _common_modality(held: dict[str, Content]) -> Modality:
+def _common_modality(held: Mapping[str, Content]) -> Modality:
     kinds = {"vector" if content == "number" else content for content in held.values()}
     for modality in ("image", "text", "vector"):
         if kinds == {modality}:
@@ -155,7 +155,7 @@ def _common_modality(held: dict[str, Content]) -> Modality:
     raise UsageError(f"The inputs must hold one kind of data: {', '.join(f'{n} holds {c}' for n, c in held.items())}.")
 
 
-def _text_inputs(frame: pd.DataFrame, held: dict[str, Content]) -> tuple[str, ...]:
+def _text_inputs(frame: pd.DataFrame, held: Mapping[str, Content]) -> tuple[str, ...]:
     texts = [name for name, content in held.items() if content == "text"]
     usual = {name.strip().lower(): name for name in texts}
     for first, second in PAIR_NAMES:
@@ -177,7 +177,7 @@ def _is_free_text(cells: Sequence[Any]) -> bool:
     return len(set(texts)) > max(1, 0.2 * len(texts)) and worded > 0.1 * len(texts)
 
 
-def _vector_inputs(frame: pd.DataFrame, held: dict[str, Content]) -> tuple[str, ...]:
+def _vector_inputs(frame: pd.DataFrame, held: Mapping[str, Content]) -> tuple[str, ...]:
     vectors = [name for name, content in held.items() if content == "vector"]
     if vectors:
         return (vectors[0],)

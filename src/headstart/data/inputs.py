@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def make_rows(frame: pd.DataFrame, task: Task, targets: np.ndarray | None = None) -> Rows:
-    """Make the rows of a split.
+def make_rows(frame: pd.DataFrame, task: Task) -> Rows:
+    """Make rows without labels.
 
     Args:
         frame: Cells by column, each row under its name.
         task: Says which columns are the inputs, and of which modality.
-        targets: The labels.
 
     Returns:
         The rows.
@@ -34,8 +33,7 @@ def make_rows(frame: pd.DataFrame, task: Task, targets: np.ndarray | None = None
     Raises:
         DataError: An input is missing or of another kind; every row is listed.
     """
-    ids = [str(row) for row in frame.index]
-    return Rows(ids, make_inputs(frame, task), targets)
+    return Rows([str(row) for row in frame.index], make_inputs(frame, task))
 
 
 def make_inputs(frame: pd.DataFrame, task: Task) -> Any:

@@ -35,7 +35,7 @@ def with_classes(task: Task, train: pd.DataFrame, frames: Mapping[str, pd.DataFr
     check_present(frames, task)
     if task.kind == "regression":
         return task
-    if task.kind == "multilabel" and len(task.labels) > 1:
+    if _has_column_each(task):
         return replace(task, classes=task.labels)
     _check_spelling(frames, task, separator)
     names = {name for cell in train[task.labels[0]] for name in map(class_name, _split(cell, task, separator))}
@@ -67,7 +67,7 @@ def encode(frame: pd.DataFrame, task: Task, separator: str | None) -> np.ndarray
     Raises:
         DataError: A class is not in the class list, or a number is not a finite one; all rows are listed.
     """
-    if task.kind == "regression" or (task.kind == "multilabel" and len(task.labels) > 1):
+    if task.kind == "regression" or _has_column_each(task):
         return numbers(frame, task.labels, flags=task.kind == "multilabel")
     places = {name: place for place, name in enumerate(task.classes)}
     unseen: dict[str, list[str]] = defaultdict(list)
@@ -154,11 +154,15 @@ def class_name(value: Any) -> str:
 def check_present(frames: Mapping[str, pd.DataFrame], task: Task) -> None:
     """Check that every row has its label; a blank multi-label cell is a row without labels.
 
+    Args:
+        frames: Rows by split.
+        task: Says which columns are the labels.
+
     Raises:
         DataError: Labels are missing; all rows are listed.
     """
     problems = []
-    many = task.kind == "multilabel" and len(task.labels) == 1
+    many = task.kind == "multilabel" and not _has_column_each(task)
     for frame in frames.values():
         for column in task.labels:
             for row, cell in zip(frame.index, frame[column], strict=True):
@@ -168,6 +172,11 @@ def check_present(frames: Mapping[str, pd.DataFrame], task: Task) -> None:
                     )
     if problems:
         raise DataError(f"{len(problems)} labels are missing:", problems)
+
+
+def _has_column_each(task: Task) -> bool:
+    """Say whether every class has its own column of 0 and 1."""
+    return task.kind == "multilabel" and len(task.labels) > 1
 
 
 def _split(cell: Any, task: Task, separator: str | None) -> list[Any]:

@@ -16,7 +16,7 @@ from headstart.data.checks import check_repeats, digests, for_all
 from headstart.data.find import read_tables
 from headstart.data.images import is_image, is_image_name
 from headstart.data.inference import check_columns, describe_labels, infer
-from headstart.data.inputs import loose_frame, make_rows
+from headstart.data.inputs import loose_frame, make_inputs, make_rows
 from headstart.data.labels import check_present, check_spread, encode, with_classes
 from headstart.data.rows import Dataset, Rows
 from headstart.data.splits import Part, make_splits
@@ -62,7 +62,7 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
         check_present(labelled, task)
         fresh = False
     known = task
-    rows = for_all(labelled, lambda frame: make_rows(frame, known, encode(frame, known, plan.separator)))
+    rows = for_all(labelled, lambda frame: _labelled_rows(frame, known, plan.separator))
     rows |= for_all({n: f for n, f in frames.items() if n not in labelled}, lambda frame: make_rows(frame, known))
     if fresh and task.kind == "regression":
         check_spread(_targets(rows.get("train", rows.get("all"))), task)
@@ -147,6 +147,13 @@ def _check_frames(
     group = [plan.group] if plan.group else []
     for name, frame in frames.items():
         check_columns(frame, [*task.inputs, *(task.labels if name in labelled else ()), *group], f"split '{name}'")
+
+
+def _labelled_rows(frame: pd.DataFrame, task: Task, separator: str | None) -> Rows:
+    """Make rows with targets; what is wrong with inputs and with labels comes in one error."""
+    jobs = {"inputs": lambda: make_inputs(frame, task), "targets": lambda: encode(frame, task, separator)}
+    done = for_all(jobs, lambda job: job())
+    return Rows([str(row) for row in frame.index], done["inputs"], done["targets"])
 
 
 def _groups(frame: pd.DataFrame, column: str | None) -> list[str] | None:

@@ -15,7 +15,7 @@ from headstart.core.types import Task
 class Rows:
     """Examples in order. `ids` name each row in messages and predictions ("train/ants/1.jpg", "train.csv:17").
 
-    inputs: for images paths, PIL images or arrays [H, W] or [H, W, C]; for text strings or pairs of
+    inputs: for images paths, bytes of files, PIL images or arrays [H, W] or [H, W, C]; for text strings or pairs of
     strings; for vectors one array [N, D] float32.
     targets: [N] int64 classes, [N, C] float32 multi-label, [N, T] float32 regression; None without labels.
     """

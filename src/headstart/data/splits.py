@@ -146,7 +146,7 @@ def _by_group(
         seen |= classes
     if not free:
         raise DataError(
-            f"There are too few groups for a {name} split: each of the {len(set(groups))} has a class that the others lack. "
+            f"There are too few groups for a {name} split: each of the {len(set(groups))} has a class of its own. "
             "Give the splits yourself, or leave out the group."
         )
     chosen = np.zeros(len(strata), dtype=bool)

@@ -85,6 +85,12 @@ class VectorTransform:
     def prepare(self, rows: Rows) -> np.ndarray:  # [N, D]
         """Check the width.
 
+        Args:
+            rows: Rows of vectors.
+
+        Returns:
+            The vectors, float32.
+
         Raises:
             UsageError: The rows have another count of numbers than the network takes.
         """

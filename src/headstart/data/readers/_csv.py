@@ -25,6 +25,14 @@ class Sheet:
 def decode(content: bytes, name: str, encoding: str | None) -> str:
     """Decode the bytes of a text file; UTF-8, with or without a byte order mark, unless `encoding` says otherwise.
 
+    Args:
+        content: The whole file.
+        name: The file, for messages.
+        encoding: None is UTF-8.
+
+    Returns:
+        The text.
+
     Raises:
         DataError: The bytes are not text in that encoding; the message names byte, line and a better encoding.
     """

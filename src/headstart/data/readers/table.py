@@ -21,9 +21,9 @@ SUFFIXES = (*TEXT_SUFFIXES, ".parquet")
 
 @dataclass(frozen=True)
 class Table:
-    """Read tables.
+    """Read tables; image paths in them are relative to the table's folder.
 
-    Image paths are relative to their table's folder. encoding None is UTF-8. delimiter None is a comma (a tab in .tsv; a semicolon or tab where the header has no comma).
+    encoding None is UTF-8. delimiter None is a comma, a tab in .tsv, a semicolon or tab where the header has no comma.
     With `domains` the top folders are domains: DOMAIN/train.csv; a single table needs a column `domain`.
     """
 

