@@ -75,12 +75,10 @@ IMAGE = {"size": 16}
         ("flat", IMAGE, torch.rand(2, 3, 16, 16), 7),
         ("rows", {"vector": True, "dim": 3}, torch.rand(2, 3), 2),
         ("Words", {"tokenizer": "t"}, {"input_ids": torch.ones(2, 5).long(), "attention_mask": torch.ones(2, 5)}, 3),
-        ("own", {"size": 16, "channels": 1, "mean": "0.5", "std": "0.5"}, torch.rand(2, 1, 16, 16), 64),
+        ("own", {"size": 16, "channels": 1, "mean": (0.5,), "std": (0.5,)}, torch.rand(2, 1, 16, 16), 64),
     ],
 )
 def test_contract(name, options, x, dim):
-    if isinstance(options.get("mean"), str):
-        options = {**options, "mean": (0.5,), "std": (0.5,)}
     backbone = load_source(f"python:my_nets:{name}", options)
     check_backbone(backbone, x, 2)
     assert backbone.dim == dim
@@ -102,7 +100,7 @@ def test_weights(tmp_path):
     backbone = load_source("python:my_nets:rows", {"vector": True, "dim": 3, "weights": "w.safetensors"})
     assert all((parameter == 0.5).all() for parameter in backbone.parameters())
     assert len(backbone.card.sha256) == 64
-    with pytest.raises(SourceError, match="0.weight: shape"):
+    with pytest.raises(SourceError, match="2.weight: missing"):
         load_source("python:my_nets:flat", {"weights": "w.safetensors"})
 
 
