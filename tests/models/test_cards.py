@@ -10,11 +10,18 @@ from headstart.core.errors import SourceError
 from headstart.core.types import Card, ImageInput, TextInput, VectorInput
 from headstart.models.cards import card_from_plain, card_to_plain, modality
 
-INPUTS = [ImageInput(8, 9, 1, (0.5,), (0.25,), "bilinear", 0.9), TextInput("tokenizer", 64), VectorInput(7), VectorInput()]
+INPUTS = [
+    ImageInput(8, 9, 1, (0.5,), (0.25,), "bilinear", 0.9),
+    TextInput("tokenizer", 64),
+    VectorInput(7),
+    VectorInput(),
+]
 
 
 def _card(expected=INPUTS[0]) -> Card:
-    return Card("x:y", "cnn", 3, expected, "x", {"a": {"b": None, "c": [1, 2]}}, "task", ("ant", "bee"), "MIT", "12ab", "main")
+    return Card(
+        "x:y", "cnn", 3, expected, "x", {"a": {"b": None, "c": [1, 2]}}, "task", ("ant", "bee"), "MIT", "12ab", "main"
+    )
 
 
 @pytest.mark.parametrize("expected", INPUTS)
@@ -36,7 +43,10 @@ def _change(**changes) -> dict:
     [
         ({}, "not a table"),
         (_change(colour="red"), "'colour' is unknown"),
-        ({k: v for k, v in _change().items() if k not in {"builder", "params"}}, "'builder' is missing; 'params' is missing"),
+        (
+            {k: v for k, v in _change().items() if k not in {"builder", "params"}},
+            "'builder' is missing; 'params' is missing",
+        ),
         (_change(input={"modality": "smell"}), "input.modality is 'smell'"),
         (_change(input={"modality": "image", "height": "tall", "width": 3}), "height"),
         (_change(architecture=[1]), "'architecture' is not a table"),

@@ -48,7 +48,9 @@ def test_head_loss_and_decode():
     out = torch.zeros(2, 3)
     assert model.head.loss(out, torch.tensor([0, 2])).item() == pytest.approx(1.0986, abs=1e-4)
     assert model.head.decode(out)[0].tolist() == pytest.approx([1 / 3] * 3)
-    weighted = model.head.loss(torch.tensor([[2.0, 0, 0], [0, 0, 0]]), torch.tensor([0, 1]), LossOptions(class_weights=(9, 1, 1)))
+    weighted = model.head.loss(
+        torch.tensor([[2.0, 0, 0], [0, 0, 0]]), torch.tensor([0, 1]), LossOptions(class_weights=(9, 1, 1))
+    )
     assert weighted.item() == pytest.approx((9 * 0.2395 + 1.0986) / 10, abs=1e-4)
 
 

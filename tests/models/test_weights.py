@@ -112,7 +112,10 @@ def test_the_canary_sings_where_a_pickle_is_read(tmp_path):
 
 
 def test_numbers_that_are_not_finite_are_named_all(tmp_path):
-    save_file({"a": torch.tensor([1.0, torch.nan]), "b": torch.tensor([torch.inf]), "c": torch.ones(1)}, tmp_path / "w.safetensors")
+    save_file(
+        {"a": torch.tensor([1.0, torch.nan]), "b": torch.tensor([torch.inf]), "c": torch.ones(1)},
+        tmp_path / "w.safetensors",
+    )
     with pytest.raises(SourceError, match=r"NaN or infinity: a, b\."):
         read_safetensors(tmp_path / "w.safetensors")
     check_finite({"whole": torch.ones(2, dtype=torch.int64)}, "here")
@@ -120,7 +123,12 @@ def test_numbers_that_are_not_finite_are_named_all(tmp_path):
 
 def test_load_exactly_lists_every_difference():
     net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
-    tensors = {"0.weight": torch.ones(9, 2), "1.weight": torch.ones(1, 3), "1.bias": torch.ones(1), "2.bias": torch.ones(1)}
+    tensors = {
+        "0.weight": torch.ones(9, 2),
+        "1.weight": torch.ones(1, 3),
+        "1.bias": torch.ones(1),
+        "2.bias": torch.ones(1),
+    }
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     with pytest.raises(SourceError) as caught:
         load_exactly(net, tensors, "the file")
@@ -131,7 +139,12 @@ def test_load_exactly_lists_every_difference():
 
 def test_load_exactly_drops_by_whole_name():
     net = nn.Linear(2, 1)
-    tensors = {"weight": torch.ones(1, 2), "bias": torch.ones(1), "fc.weight": torch.ones(5), "fc2.weight": torch.ones(5)}
+    tensors = {
+        "weight": torch.ones(1, 2),
+        "bias": torch.ones(1),
+        "fc.weight": torch.ones(5),
+        "fc2.weight": torch.ones(5),
+    }
     with pytest.raises(SourceError, match="fc2.weight: unexpected"):
         load_exactly(net, tensors, "the file", drop=("fc",))
     del tensors["fc2.weight"]

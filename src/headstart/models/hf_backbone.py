@@ -85,6 +85,7 @@ def config_of(architecture: Mapping[str, Any], where: str) -> Any:
     Raises:
         SourceError: transformers does not know this kind of model, or the values are wrong.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
     # a choice of attention changes no result, and transformers would fetch code for one that it does not know
@@ -95,7 +96,7 @@ def config_of(architecture: Mapping[str, Any], where: str) -> Any:
         raise SourceError(f"{where} cannot be used: its config asks for {', '.join(refused)}.")
     try:
         config = AutoConfig.for_model(kind, **plain)
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, StrictDataclassError) as error:
         raise SourceError(f"{where}: transformers cannot use its config (model_type {kind!r}): {error}") from error
     if hasattr(config, "use_cache"):
         config.use_cache = False  # generation's memory of past tokens, of no use here

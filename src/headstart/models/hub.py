@@ -41,20 +41,25 @@ def fetch(repository: str, wanted: Sequence[str], revision: str | None = None) -
         SourceError: The repository, revision or a file is not there, a file has another hash than the hub states,
             or the hub cannot be reached and the cache does not have it.
     """
-    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub import HfApi, constants, hf_hub_download
     from huggingface_hub.errors import HFValidationError
 
     where = f"{repository} at {revision or 'main'}"
     try:
+        api = HfApi(endpoint=constants.ENDPOINT)
         info = _tries(
-            lambda: HfApi().model_info(repository, revision=revision, files_metadata=True, timeout=TIMEOUT), where
+            lambda: api.model_info(repository, revision=revision, files_metadata=True, timeout=TIMEOUT), where, WAITS
         )
         commit = info.sha or ""
         files = [file for file in info.siblings or [] if _matches(file.rfilename, wanted)]
         if not files:
             raise SourceError(f"{where} has no file {' or '.join(wanted)}. Only safetensors weights are read.")
         for file in files:
-            got = _tries(lambda f=file: hf_hub_download(repository, f.rfilename, revision=commit), where)
+            got = _tries(
+                lambda f=file: hf_hub_download(repository, f.rfilename, revision=commit, endpoint=api.endpoint),
+                where,
+                WAITS[:1],  # huggingface_hub itself tries a download several times
+            )
             _verify(Path(got), file.lfs.sha256 if file.lfs else file.blob_id, where)
         folder = Path(got).parents[len(Path(files[-1].rfilename).parts) - 1]
         if revision != commit:  # the cache's own note of what a branch stands for, needed when offline
@@ -84,7 +89,7 @@ class _Unreachable(Exception):
     """The hub gave no answer, or was too busy for all tries."""
 
 
-def _tries(ask: Callable[[], T], where: str) -> T:
+def _tries(ask: Callable[[], T], where: str, waits: Sequence[float]) -> T:
     """Ask the hub; ask again where it is busy, failing or cut off."""
     from huggingface_hub.errors import (
         EntryNotFoundError,
@@ -99,7 +104,7 @@ def _tries(ask: Callable[[], T], where: str) -> T:
     transport: type[Exception] = HfHubHTTPError.__bases__[
         0
     ]  # the HTTP library's own error: another library in each major version
-    for wait in (*WAITS, None):
+    for wait in (*waits, None):
         try:
             return ask()
         except OfflineModeIsEnabled as error:

@@ -1,0 +1,96 @@
+"""`digits:` and `vector:`: they learn in seconds, from random weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from sklearn.datasets import load_breast_cancer, load_digits
+from torch import nn
+from torch.nn import functional
+
+from headstart.core.errors import UsageError
+from headstart.core.types import ImageInput, VectorInput
+from headstart.models.load import load_source
+from headstart.models.model import Backbone
+from headstart.models.sources.vector import Standardise
+from models.contract import check_backbone
+
+
+def _accuracy(backbone: Backbone, x: torch.Tensor, y: torch.Tensor, train: int, steps: int) -> float:
+    """Train on the first rows with AdamW, then test on the rest."""
+    net = nn.ModuleList([backbone, nn.Linear(backbone.dim, int(y.max()) + 1)]).train()
+    optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3)
+    for _ in range(steps):
+        rows = torch.randint(train, (128,))
+        loss = functional.cross_entropy(net[1](backbone(x[rows])["pooled"]), y[rows])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    net.eval()
+    with torch.no_grad():
+        return (net[1](backbone(x[train:])["pooled"]).argmax(1) == y[train:]).float().mean().item()
+
+
+def test_digits_are_learnt():
+    torch.manual_seed(0)
+    digits = load_digits()
+    backbone = load_source("digits:cnn")
+    expected = backbone.card.input
+    assert isinstance(expected, ImageInput)
+    x = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
+    x = functional.interpolate(x, size=(expected.height, expected.width), mode="bilinear")
+    x = (x - expected.mean[0]) / expected.std[0]
+    assert _accuracy(backbone, x, torch.tensor(digits.target), train=1000, steps=120) > 0.95
+
+
+def test_digits_contract():
+    backbone = load_source("digits:cnn")
+    check_backbone(backbone, torch.rand(3, 1, 16, 16), 3)
+    assert list(backbone.stages()) == ["block1", "block2", "block3"]
+
+
+def test_rows_of_unlike_sizes_are_learnt():
+    torch.manual_seed(0)
+    table = load_breast_cancer()  # columns from 0.001 to 4000
+    order = torch.randperm(len(table.target))
+    x, y = torch.tensor(table.data, dtype=torch.float32)[order], torch.tensor(table.target)[order]
+    assert _accuracy(load_source("vector:mlp", {"dim": 30}), x, y, train=400, steps=100) > 0.93
+
+
+def test_vector_contract():
+    backbone = load_source("vector:mlp", {"dim": 4, "width": 8, "depth": 3})
+    check_backbone(backbone, torch.rand(3, 4), 3)
+    assert list(backbone.stages()) == ["layer1", "layer2", "layer3"]
+    assert backbone.card.input == VectorInput(4)
+
+
+def test_vector_needs_the_width_of_the_data():
+    with pytest.raises(UsageError, match="filled from the data"):
+        load_source("vector:mlp")
+    with pytest.raises(UsageError, match="at least 1"):
+        load_source("vector:mlp", {"dim": 3, "depth": 0})
+
+
+@pytest.mark.parametrize("name", ["digits:cn", "vector:ml"])
+def test_other_names(name):
+    with pytest.raises(UsageError, match="Did you mean"):
+        load_source(name, {"dim": 2} if name.startswith("vector") else {})
+
+
+def test_standardise_counts_every_row_once_whatever_the_batches():
+    x = torch.randn(100, 3) * torch.tensor([1.0, 50.0, 0.01]) + torch.tensor([0.0, 1000.0, 5.0])
+    layer = Standardise(3).train()
+    for batch in x.split([1, 40, 2, 57]):
+        assert torch.isfinite(layer(batch)).all()
+    assert layer.count == 100
+    assert torch.allclose(layer.mean, x.mean(dim=0), rtol=1e-4)
+    assert torch.allclose(layer.variance, x.var(dim=0, correction=0), rtol=1e-2)
+    layer.eval()
+    before = layer.mean.clone()
+    assert torch.allclose(layer(x).std(dim=0, correction=0), torch.ones(3), atol=1e-2)
+    assert torch.equal(layer.mean, before)
+
+
+def test_a_constant_column_stays_zero():
+    layer = Standardise(1).train()
+    assert torch.equal(layer(torch.full((4, 1), 7.0)), torch.zeros(4, 1))
