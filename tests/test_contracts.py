@@ -109,11 +109,15 @@ def test_a_head_maps_features_to_the_outputs_of_the_task(name: str, kind: Kind) 
 def loadable(name: str) -> tuple[str, Backbone]:
     """Load the first model that a source lists, with random weights where that is an option."""
     source = plugins.load("sources", name)
-    options: dict[str, Any] = {"pretrained": False} if "pretrained" in {f.name for f in dataclasses.fields(source)} else {}
+    options: dict[str, Any] = (
+        {"pretrained": False} if "pretrained" in {f.name for f in dataclasses.fields(source)} else {}
+    )
     options |= {"dim": 6} if "dim" in {f.name for f in dataclasses.fields(source)} else {}
     names = plugins.build("sources", name, options).names("")
     if not names:
-        pytest.skip(f"{name}: lists no model where there is none in this folder or cache; it has claim tests of its own")
+        pytest.skip(
+            f"{name}: lists no model where there is none in this folder or cache; it has claim tests of its own"
+        )
     chosen = next((n for n in names if n == "test_resnet"), names[0])
     try:
         return f"{name}:{chosen}", load_source(f"{name}:{chosen}", options)
@@ -150,5 +154,9 @@ def test_a_reader_takes_no_strangers(name: str) -> None:
 def test_dann_is_no_special_case() -> None:
     """The engine knows an objective only by its contract."""
     source = Path(__file__).parents[1] / "src" / "headstart"
-    users = [p.name for p in source.rglob("*.py") if "dann" in p.read_text(encoding="utf-8").lower() and p.parent.name != "objectives"]
+    users = [
+        p.name
+        for p in source.rglob("*.py")
+        if "dann" in p.read_text(encoding="utf-8").lower() and p.parent.name != "objectives"
+    ]
     assert users == [] and Dann().streams

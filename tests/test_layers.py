@@ -31,7 +31,11 @@ def imports(file: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "headstart" else [node.module or ""]
+            names = (
+                [f"{node.module}.{alias.name}" for alias in node.names]
+                if node.module == "headstart"
+                else [node.module or ""]
+            )
         else:
             continue
         found |= {name.split(".")[1] for name in names if name.startswith("headstart.")}
@@ -72,7 +76,11 @@ def test_an_upward_import_is_found(tmp_path: Path) -> None:
 
 
 def test_no_file_is_long() -> None:
-    long = {str(file.relative_to(SOURCE)): count for file in SOURCE.rglob("*.py") if (count := len(file.read_text().splitlines())) > 400}
+    long = {
+        str(file.relative_to(SOURCE)): count
+        for file in SOURCE.rglob("*.py")
+        if (count := len(file.read_text().splitlines())) > 400
+    }
     assert long == {}
 
 

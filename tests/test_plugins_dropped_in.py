@@ -105,7 +105,13 @@ class Nothing:
         raise AssertionError
 ''',
 }
-NAMES = {"strategies": "only_biases", "objectives": "shrink", "sources": "straight", "heads": "bare", "readers": "nothing"}
+NAMES = {
+    "strategies": "only_biases",
+    "objectives": "shrink",
+    "sources": "straight",
+    "heads": "bare",
+    "readers": "nothing",
+}
 
 
 @pytest.mark.parametrize("kind", list(FILES))
@@ -113,7 +119,20 @@ def test_one_file_is_picked_up_by_the_contract_tests(tmp_path: Path, kind: str) 
     (tmp_path / kind).mkdir()
     (tmp_path / kind / f"{NAMES[kind]}.py").write_text(FILES[kind])
     contracts = Path(__file__).with_name("test_contracts.py")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(contracts), "-k", NAMES[kind], "-rA"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        str(contracts),
+        "-k",
+        NAMES[kind],
+        "-rA",
+    ]
     environment = {**os.environ, "HEADSTART_PLUGINS": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=contracts.parents[1])
     assert done.returncode == 0, done.stdout + done.stderr

@@ -38,7 +38,9 @@ def source(name: str) -> Backbone:
         return load_source(name, SOURCES[name])
 
 
-def examples(expects: Input, rows: int, kind: Kind = "multiclass", classes: int = 3, *, seed: int = 0, start: int = 0) -> Rows:
+def examples(
+    expects: Input, rows: int, kind: Kind = "multiclass", classes: int = 3, *, seed: int = 0, start: int = 0
+) -> Rows:
     """Make labelled rows that can be learnt: the class shifts the numbers or the brightness."""
     rng = np.random.default_rng([seed, start])
     labels = np.arange(rows) % classes
@@ -66,8 +68,14 @@ def dataset(expects: Input, kind: Kind = "multiclass", rows: int = 24) -> Datase
     """Make a data set with validation and test rows and two domains."""
     train = examples(expects, rows, kind)
     target = examples(expects, rows, kind, start=2000).unlabelled()
-    splits = {"train": train, "validation": examples(expects, 12, kind, start=1000), "test": examples(expects, 12, kind, start=3000)}
-    return Dataset(task_for(expects, kind), splits, {"train": train, "source": train, "target": target}, fingerprint="toy")
+    splits = {
+        "train": train,
+        "validation": examples(expects, 12, kind, start=1000),
+        "test": examples(expects, 12, kind, start=3000),
+    }
+    return Dataset(
+        task_for(expects, kind), splits, {"train": train, "source": train, "target": target}, fingerprint="toy"
+    )
 
 
 def make_model(backbone: Backbone, data: Dataset, head: str = "linear") -> Model:
@@ -93,7 +101,9 @@ def train(
 ) -> Outcome:
     """Train through the engine; the first stage takes `strategy` and `objective`."""
     folder.mkdir(exist_ok=True)
-    first = dataclasses.replace(stage or Stage(steps=4, batch_size=8, lr=1e-2), augment=(stage and stage.augment) or "none")
+    first = dataclasses.replace(
+        stage or Stage(steps=4, batch_size=8, lr=1e-2), augment=(stage and stage.augment) or "none"
+    )
     plan = make_plan(dataclasses.replace(Recipe(), stages=(first, *more)), data)
     jobs = []
     for number, planned in enumerate(plan.recipe.stages):

@@ -45,7 +45,9 @@ def test_a_wrong_setting_is_named(path: str, value: str, message: str) -> None:
 
 
 def test_settings_reach_into_plugins_and_new_stages() -> None:
-    recipe = Recipe().with_settings({"stages.0.strategy.name": "partial", "stages.0.strategy.k": "2", "stages.1.lr": "0.1"})
+    recipe = Recipe().with_settings(
+        {"stages.0.strategy.name": "partial", "stages.0.strategy.k": "2", "stages.1.lr": "0.1"}
+    )
     assert recipe.stages[0].strategy == Choice("partial", {"k": "2"})
     assert recipe.stages[1].lr == 0.1
 

@@ -42,11 +42,19 @@ def test_an_existing_folder_is_not_touched(tmp_path: Path) -> None:
     storage.verify(path)
 
 
-@pytest.mark.parametrize(("change", "message"), [("flip", "its content was changed"), ("cut", "2 bytes instead of 3"), ("empty", "0 bytes"), ("gone", "missing")])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [("flip", "its content was changed"), ("cut", "2 bytes instead of 3"), ("empty", "0 bytes"), ("gone", "missing")],
+)
 def test_damage_is_named(tmp_path: Path, change: str, message: str) -> None:
     path = write(tmp_path / "x")
     file = path / "a.txt"
-    {"flip": lambda: file.write_text("onf"), "cut": lambda: file.write_text("on"), "empty": lambda: file.write_text(""), "gone": file.unlink}[change]()
+    {
+        "flip": lambda: file.write_text("onf"),
+        "cut": lambda: file.write_text("on"),
+        "empty": lambda: file.write_text(""),
+        "gone": file.unlink,
+    }[change]()
     with pytest.raises(StorageError, match=f"a.txt: {message}"):
         storage.verify(path)
 

@@ -29,7 +29,9 @@ def gradients(progress: float) -> tuple[torch.Tensor, torch.Tensor, Model]:
     objective = Dann(hidden=32)
     torch.manual_seed(0)
     extra = objective.modules(model)
-    source, target = (torch.from_numpy(data.pools[name].inputs[:8]) + shift for name, shift in (("source", 0.0), ("target", 1.0)))
+    source, target = (
+        torch.from_numpy(data.pools[name].inputs[:8]) + shift for name, shift in (("source", 0.0), ("target", 1.0))
+    )
     y = torch.from_numpy(data.pools["source"].targets[:8])  # pyright: ignore[reportOptionalSubscript]
     batches = {"source": {"x": source, "y": y, "ids": []}, "target": {"x": target, "ids": []}}
     losses = objective.losses(model, extra, batches, progress)  # pyright: ignore[reportArgumentType]

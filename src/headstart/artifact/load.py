@@ -61,7 +61,9 @@ def load(folder: str | Path, *, device: str = "auto") -> Predictor:
     model = _model(path, description, task)
     place(model, choose_device(device)).eval()
     recipe = Recipe.from_plain(description["recipe"])
-    return Predictor(model, task, recipe, precision=description["precision"], fingerprint=description["data"]["fingerprint"])
+    return Predictor(
+        model, task, recipe, precision=description["precision"], fingerprint=description["data"]["fingerprint"]
+    )
 
 
 def _model(path: Path, description: dict[str, Any], task: Task) -> Model:

@@ -48,7 +48,9 @@ def save(folder: Path, model: Model, task: Task, recipe: Recipe, *, fingerprint:
             "recipe": recipe.to_plain(),
             "precision": precision,
             "data": {"fingerprint": fingerprint},
-            "versions": {name: importlib.metadata.version(name) for name in ("headstart", "torch", "timm", "transformers")},
+            "versions": {
+                name: importlib.metadata.version(name) for name in ("headstart", "torch", "timm", "transformers")
+            },
             "python": platform.python_version(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
@@ -68,4 +70,7 @@ def _with_own_tokenizer(card: Card, folder: Path) -> Card:
 
 def _tensors(model: Model) -> dict[str, torch.Tensor]:
     """Copy all tensors to plain memory; shared ones are stored once a name."""
-    return {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()}
+    return {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in model.state_dict().items()
+    }

@@ -25,7 +25,9 @@ STEPS = 200  # the same for all, so that no strategy has more work than another
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the images and the runs; it must not exist.")] = Path("headstart-demo"),
+    out: Annotated[Path, typer.Option(help="Folder for the images and the runs; it must not exist.")] = Path(
+        "headstart-demo"
+    ),
     seeds: Annotated[int, typer.Option(help="Runs of each kind, each with other examples.", min=1)] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
@@ -38,26 +40,68 @@ def demo(
         raise UsageError(f"{out} exists already. Name another folder with --out, or delete it.")
     from headstart.runs.demo_data import write_digits
 
-    show.say("Real handwritten digits (scikit-learn, 8 x 8 pixels) as image folders. Each command below is run as it stands.")
+    show.say(
+        "Real handwritten digits (scikit-learn, 8 x 8 pixels) as image folders. Each command below is run as it stands."
+    )
     write_digits(out, LABELS_A_CLASS, seeds)
     source = out / "runs" / "source"
-    pretraining = _run(show, ["fit", f"{out}/source", "--source", "digits:cnn", "--strategy", "scratch", "--augment", "none", "--out", str(source)])
+    pretraining = _run(
+        show,
+        [
+            "fit",
+            f"{out}/source",
+            "--source",
+            "digits:cnn",
+            "--strategy",
+            "scratch",
+            "--augment",
+            "none",
+            "--out",
+            str(source),
+        ],
+    )
     accuracy = pretraining["metrics"]["test"]["accuracy"]["value"]
     show.say(f"  source task, digits 0 to 4: test accuracy {accuracy:.3f}")
-    table: dict[str, dict[int, list[float]]] = {strategy: {shots: [] for shots in LABELS_A_CLASS} for strategy in STRATEGIES}
+    table: dict[str, dict[int, list[float]]] = {
+        strategy: {shots: [] for shots in LABELS_A_CLASS} for strategy in STRATEGIES
+    }
     for shots in LABELS_A_CLASS:
         for seed in range(seeds):
             for strategy in STRATEGIES:
                 run = out / "runs" / f"{strategy}-{shots}-{seed}"
-                arguments = ["fit", f"{out}/target/{shots}-a-class-{seed}", "--source", f"run:{source}", "--strategy", strategy]
-                arguments += ["--steps", str(STEPS), "--augment", "none", "--validation", "0", "--seed", str(seed), "--out", str(run)]
+                arguments = [
+                    "fit",
+                    f"{out}/target/{shots}-a-class-{seed}",
+                    "--source",
+                    f"run:{source}",
+                    "--strategy",
+                    strategy,
+                ]
+                arguments += [
+                    "--steps",
+                    str(STEPS),
+                    "--augment",
+                    "none",
+                    "--validation",
+                    "0",
+                    "--seed",
+                    str(seed),
+                    "--out",
+                    str(run),
+                ]
                 result = _run(show, arguments)
                 table[strategy][shots].append(result["metrics"]["test"]["accuracy"]["value"])
     columns = ("test accuracy, digits 5 to 9", *(f"{shots} a class" for shots in LABELS_A_CLASS))
     show.say("")
-    show.table(f"Mean ± standard deviation over {seeds} seeds", columns, ([s, *map(_cell, table[s].values())] for s in STRATEGIES))
+    show.table(
+        f"Mean ± standard deviation over {seeds} seeds",
+        columns,
+        ([s, *map(_cell, table[s].values())] for s in STRATEGIES),
+    )
     seconds = time.monotonic() - started
-    show.say(f"Images, runs and saved models are in {out}/ ({seconds:.0f} s). On your own folder: headstart fit FOLDER --source timm:resnet18")
+    show.say(
+        f"Images, runs and saved models are in {out}/ ({seconds:.0f} s). On your own folder: headstart fit FOLDER --source timm:resnet18"
+    )
     show.finish({"folder": str(out), "source_accuracy": accuracy, "accuracy": table, "seconds": round(seconds, 1)})
 
 

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 
-
 def evaluate(
     folder: Annotated[str, typer.Argument(help="Folder of a run or of a saved model.")],
-    data: Annotated[str | None, typer.Argument(help="Labelled rows to evaluate on. By default the run's own splits.")] = None,
+    data: Annotated[
+        str | None, typer.Argument(help="Labelled rows to evaluate on. By default the run's own splits.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:

@@ -13,28 +13,42 @@ from headstart.core.stopping import Stop
 
 def fit(
     context: typer.Context,
-    data: Annotated[str | None, typer.Argument(help="A folder of images, a table (CSV, TSV, JSONL, Parquet), a folder of tables, or hf:NAME.")] = None,
-    source: Annotated[str | None, typer.Option(help="The pretrained model: timm:NAME, hf:FOLDER_OR_ID, local:FOLDER/NAME, run:FOLDER …")] = None,
+    data: Annotated[
+        str | None,
+        typer.Argument(help="A folder of images, a table (CSV, TSV, JSONL, Parquet), a folder of tables, or hf:NAME."),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="The pretrained model: timm:NAME, hf:FOLDER_OR_ID, local:FOLDER/NAME, run:FOLDER …"),
+    ] = None,
     weights: Annotated[str | None, typer.Option(help="A safetensors file with the source's weights.")] = None,
     strategy: Annotated[str | None, typer.Option(help="How weights may move (headstart list strategies).")] = None,
     objective: Annotated[str | None, typer.Option(help="What is minimised (headstart list objectives).")] = None,
     head: Annotated[str | None, typer.Option(help="The new part (headstart list heads).")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe in TOML; the options here change it.")] = None,
-    setting: Annotated[list[str] | None, typer.Option("--set", help="Any setting of the recipe: --set stages.0.strategy.k=2")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="Any setting of the recipe: --set stages.0.strategy.k=2")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. By default runs/DATA-STRATEGY-NUMBER.")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides everything random. By default 0.")] = None,
     reader: Annotated[str | None, typer.Option(help="How to read the data (headstart list readers).")] = None,
     label: Annotated[str | None, typer.Option(help="Column with the label; several with commas.")] = None,
-    inputs: Annotated[str | None, typer.Option("--input", help="Column with the text, image path or number; several with commas.")] = None,
+    inputs: Annotated[
+        str | None, typer.Option("--input", help="Column with the text, image path or number; several with commas.")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="binary, multiclass, multilabel or regression.")] = None,
     modality: Annotated[str | None, typer.Option(help="image, text or vector.")] = None,
     separator: Annotated[str | None, typer.Option(help="Between the labels in a cell of a multi-label task.")] = None,
     group: Annotated[str | None, typer.Option(help="Column whose equal values stay in one split.")] = None,
-    validation: Annotated[float | None, typer.Option(help="Share of rows for validation where no split is given.")] = None,
+    validation: Annotated[
+        float | None, typer.Option(help="Share of rows for validation where no split is given.")
+    ] = None,
     test: Annotated[float | None, typer.Option(help="Share of rows for the test where no split is given.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Of the table's text, for example latin-1.")] = None,
     source_domain: Annotated[str | None, typer.Option(help="Labelled domain; several with commas.")] = None,
-    target_domain: Annotated[str | None, typer.Option(help="Domain that counts; its labels are only used for the test.")] = None,
+    target_domain: Annotated[
+        str | None, typer.Option(help="Domain that counts; its labels are only used for the test.")
+    ] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the training rows (first stage).")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps, in place of epochs (first stage).")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate (first stage).")] = None,
@@ -44,7 +58,9 @@ def fit(
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that load data.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the recipe with everything chosen, and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, print the recipe with everything chosen, and stop.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
     """Train, test and save a model.
@@ -107,5 +123,7 @@ def fit(
 
     show_evaluations(show, run.metrics)
     folder = shlex.quote(str(run.folder))
-    show.say(f"Run: {folder} ({run.seconds:.0f} s). Again: headstart evaluate {folder}; use it: headstart predict {folder} DATA")
+    show.say(
+        f"Run: {folder} ({run.seconds:.0f} s). Again: headstart evaluate {folder}; use it: headstart predict {folder} DATA"
+    )
     show.finish(run.to_plain())

@@ -83,7 +83,11 @@ class Show:
                 self.note(f"  step {step} of {steps}, loss {loss:.4f}")
             return
         if self._progress is None or self._task is None:
-            columns = (TextColumn("  step {task.completed} of {task.total}"), BarColumn(), TextColumn("loss {task.fields[loss]:.4f}"))
+            columns = (
+                TextColumn("  step {task.completed} of {task.total}"),
+                BarColumn(),
+                TextColumn("loss {task.fields[loss]:.4f}"),
+            )
             self._progress = Progress(*columns, TimeRemainingColumn(), console=self.aside, transient=True)
             self._task = self._progress.add_task("", total=steps, loss=loss)
             self._progress.start()

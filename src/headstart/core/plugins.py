@@ -31,7 +31,13 @@ PACKAGES = {
     "objectives": "headstart.objectives",
     "readers": "headstart.data.readers",
 }
-SINGULAR = {"sources": "source", "heads": "head", "strategies": "strategy", "objectives": "objective", "readers": "reader"}
+SINGULAR = {
+    "sources": "source",
+    "heads": "head",
+    "strategies": "strategy",
+    "objectives": "objective",
+    "readers": "reader",
+}
 
 
 def names(kind: str) -> list[str]:
@@ -79,7 +85,9 @@ def load(kind: str, name: str) -> type:
         if not attribute.startswith("_") and dataclasses.is_dataclass(value) and value.__module__ == module.__name__
     ]
     if len(found) != 1 or not isinstance(found[0], type):
-        raise UsageError(f"{files[name]} must define exactly one public dataclass (the {SINGULAR[kind]}); it has {len(found)}.")
+        raise UsageError(
+            f"{files[name]} must define exactly one public dataclass (the {SINGULAR[kind]}); it has {len(found)}."
+        )
     return found[0]
 
 

@@ -75,7 +75,17 @@ class Stage:
     patience: int = 5  # looks without gain before stopping; 0 never stops early
 
     def __post_init__(self) -> None:
-        for name, low in [("steps", 1), ("epochs", 0), ("lr", 0), ("batch_size", 1), ("accumulate", 1), ("evaluate", 1), ("clip", 0), ("patience", 0), ("weight_decay", 0)]:
+        for name, low in [
+            ("steps", 1),
+            ("epochs", 0),
+            ("lr", 0),
+            ("batch_size", 1),
+            ("accumulate", 1),
+            ("evaluate", 1),
+            ("clip", 0),
+            ("patience", 0),
+            ("weight_decay", 0),
+        ]:
             value = getattr(self, name)
             if value is not None and value < low:
                 raise ValueError(f"{name} must be at least {low}; it is {value}.")

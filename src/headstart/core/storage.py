@@ -20,7 +20,20 @@ from pathlib import Path
 from headstart.core.errors import SourceError, StorageError
 
 MANIFEST = "manifest.json"
-PICKLE_SUFFIXES = {".pt", ".pth", ".bin", ".pkl", ".pickle", ".joblib", ".ckpt", ".keras", ".h5", ".hdf5", ".metadata", ".distcp"}
+PICKLE_SUFFIXES = {
+    ".pt",
+    ".pth",
+    ".bin",
+    ".pkl",
+    ".pickle",
+    ".joblib",
+    ".ckpt",
+    ".keras",
+    ".h5",
+    ".hdf5",
+    ".metadata",
+    ".distcp",
+}
 
 
 def sha256(path: Path) -> str:
@@ -83,7 +96,9 @@ def new_folder(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     except OSError as error:
         free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
-        raise StorageError(f"{path} could not be written: {error.strerror or error}. {free:,} bytes are free there.") from error
+        raise StorageError(
+            f"{path} could not be written: {error.strerror or error}. {free:,} bytes are free there."
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -117,7 +132,9 @@ def verify(folder: Path) -> None:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
     except FileNotFoundError as error:
-        raise StorageError(f"{folder} has no {MANIFEST}: it was not written by Headstart, or not to the end.") from error
+        raise StorageError(
+            f"{folder} has no {MANIFEST}: it was not written by Headstart, or not to the end."
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise StorageError(f"{folder / MANIFEST} is damaged.") from error
     wrong = []

@@ -199,7 +199,9 @@ class Objective(Protocol):
         """Make extra modules that learn with the model and are thrown away afterwards."""
         ...
 
-    def losses(self, model: Any, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, torch.Tensor]:
+    def losses(
+        self, model: Any, extra: nn.Module, batches: Mapping[str, Batch], progress: float
+    ) -> dict[str, torch.Tensor]:
         """Compute the named losses of one step; their sum is minimised. `progress` runs from 0 to 1."""
         ...
 

@@ -28,7 +28,9 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor], state: Mapping[str, An
         StorageError: The disk refuses; older checkpoints are untouched.
     """
     with storage.new_folder(path) as folder:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / "model.safetensors")
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / "model.safetensors"
+        )
         (folder / "state.json").write_text(json.dumps({"format": FORMAT, **state}), encoding="utf-8")
 
 
@@ -47,7 +49,9 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     storage.verify(path)
     state = json.loads((path / "state.json").read_text(encoding="utf-8"))
     if state.pop("format") != FORMAT:
-        raise StorageError(f"{path} was written by another version of Headstart (its format is not {FORMAT}). Use that version.")
+        raise StorageError(
+            f"{path} was written by another version of Headstart (its format is not {FORMAT}). Use that version."
+        )
     return load_file(path / "model.safetensors"), state
 
 

@@ -68,7 +68,14 @@ class _Stage:
     """One stage while it runs."""
 
     def __init__(
-        self, model: Model, job: Job, around: Surroundings, number: int, seconds: float | None, moved: set[str], best: Score | None
+        self,
+        model: Model,
+        job: Job,
+        around: Surroundings,
+        number: int,
+        seconds: float | None,
+        moved: set[str],
+        best: Score | None,
     ) -> None:
         self.model, self.job, self.around, self.number, self.seconds = model, job, around, number, seconds
         self.moved = moved
@@ -86,7 +93,13 @@ class _Stage:
         place(self.model, self.around.device)
         self.extra = place(self.job.objective.modules(self.model), self.around.device)
         self.moved |= {name for name, p in self.model.named_parameters() if p.requires_grad}
-        extra_group = [{"params": list(self.extra.parameters()), "lr_scale": self._head_scale(), "weight_decay": self.job.stage.weight_decay}]
+        extra_group = [
+            {
+                "params": list(self.extra.parameters()),
+                "lr_scale": self._head_scale(),
+                "weight_decay": self.job.stage.weight_decay,
+            }
+        ]
         self.optimiser = make_optimiser(self.tuning.groups, self.job.stage)
         if extra_group[0]["params"]:
             self.optimiser.add_param_group(extra_group[0])
@@ -125,7 +138,15 @@ class _Stage:
                 rate = set_rate(self.optimiser, stage, progress)
                 key = (self.number, self.taken)
                 losses = train_step(
-                    self.model, self.extra, self.tuning, self.optimiser, self.job, self.around, batches, key=key, progress=progress
+                    self.model,
+                    self.extra,
+                    self.tuning,
+                    self.optimiser,
+                    self.job,
+                    self.around,
+                    batches,
+                    key=key,
+                    progress=progress,
                 )
                 self.taken += 1
             log.append(losses)
@@ -159,7 +180,11 @@ class _Stage:
         score = self.around.score(predictions)
         better = score.beats(self.best)
         self._log({score.name: score.value})
-        self._tell("evaluation", f"validation {score.name} {score.value:.4f}", {"step": self.taken, score.name: score.value, "best": better})
+        self._tell(
+            "evaluation",
+            f"validation {score.name} {score.value:.4f}",
+            {"step": self.taken, score.name: score.value, "best": better},
+        )
         if better:
             self.best, self.looks_without_gain = score, 0
             with self.around.stop.between_steps():
@@ -206,7 +231,11 @@ class _Stage:
         folder = self.around.folder / "checkpoints"
         path = folder / f"step-{self.number}-{self.taken:07d}"
         if not path.exists():
-            state = {"stage": self.number, "step": self.taken, "best": None if self.best is None else self.best._asdict()}
+            state = {
+                "stage": self.number,
+                "step": self.taken,
+                "best": None if self.best is None else self.best._asdict(),
+            }
             checkpoint.save(path, tensors, state)
         checkpoint.keep_only(folder, path)
         self.best_path = path
@@ -225,7 +254,12 @@ class _Stage:
         return f"{learning:,} of {everything:,} parameters learn"
 
     def _log(self, values: dict[str, Any]) -> None:
-        entry = {"stage": self.number, "step": self.taken, "seconds": round(time.monotonic() - self.started, 3), **values}
+        entry = {
+            "stage": self.number,
+            "step": self.taken,
+            "seconds": round(time.monotonic() - self.started, 3),
+            **values,
+        }
         with (self.around.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
 

@@ -74,5 +74,9 @@ def keep_memory() -> None:
         libc = ctypes.CDLL("libc.so.6")
     except OSError:
         return
-    for option, value in ((-3, 1 << 30), (-1, (1 << 31) - 1), (-2, 64 << 20)):  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
+    for option, value in (
+        (-3, 1 << 30),
+        (-1, (1 << 31) - 1),
+        (-2, 64 << 20),
+    ):  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
         libc.mallopt(option, value)

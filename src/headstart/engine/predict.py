@@ -16,12 +16,28 @@ from headstart.engine.machine import autocast, keep_memory, to_device
 from headstart.models.model import Model, pool
 
 
-def predict(model: Model, rows: Rows, transform: Transform, *, batch_size: int = 64, workers: int = 0, precision: str = "float32") -> np.ndarray:
+def predict(
+    model: Model,
+    rows: Rows,
+    transform: Transform,
+    *,
+    batch_size: int = 64,
+    workers: int = 0,
+    precision: str = "float32",
+) -> np.ndarray:
     """Predict probabilities [N, C] or values [N, T], float32."""
     return _run(model, rows, transform, lambda x: model.head.decode(model(x)), batch_size, workers, precision)
 
 
-def embed(model: Model, rows: Rows, transform: Transform, *, batch_size: int = 64, workers: int = 0, precision: str = "float32") -> np.ndarray:
+def embed(
+    model: Model,
+    rows: Rows,
+    transform: Transform,
+    *,
+    batch_size: int = 64,
+    workers: int = 0,
+    precision: str = "float32",
+) -> np.ndarray:
     """Compute the features that the head sees, [N, D] float32."""
 
     def pooled(x: Any) -> torch.Tensor:

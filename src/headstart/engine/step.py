@@ -83,7 +83,10 @@ def _split(batches: Mapping[str, Batch], parts: int) -> list[dict[str, Batch]]:
 def _split_one(batch: Batch, parts: int) -> list[Batch]:
     size = len(batch["ids"])
     edges = [size * i // parts for i in range(parts + 1)]
-    return [cast(Batch, {key: _cut(value, a, b) for key, value in batch.items()}) for a, b in zip(edges, edges[1:], strict=False)]
+    return [
+        cast(Batch, {key: _cut(value, a, b) for key, value in batch.items()})
+        for a, b in zip(edges, edges[1:], strict=False)
+    ]
 
 
 def _cut(value: Any, start: int, end: int) -> Any:
@@ -92,7 +95,9 @@ def _cut(value: Any, start: int, end: int) -> Any:
     return value[start:end]
 
 
-def _not_finite(losses: Mapping[str, torch.Tensor], part: Mapping[str, Batch], key: tuple[int, int], lr: float | None) -> str:
+def _not_finite(
+    losses: Mapping[str, torch.Tensor], part: Mapping[str, Batch], key: tuple[int, int], lr: float | None
+) -> str:
     wrong = ", ".join(f"{name} = {loss.item()}" for name, loss in losses.items() if not torch.isfinite(loss))
     rows = "; ".join(f"{name}: {', '.join(batch['ids'][:8])}" for name, batch in part.items())
     return (

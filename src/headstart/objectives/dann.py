@@ -49,7 +49,9 @@ class Dann:
         """Make the domain classifier, [B, D] to [B]."""
         return DomainClassifier(model.backbone.dim, self.hidden)
 
-    def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, torch.Tensor]:
+    def losses(
+        self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float
+    ) -> dict[str, torch.Tensor]:
         """Compute the task's loss on the source and the domain loss on both."""
         source, target = batches["source"], batches["target"]
         assert "y" in source

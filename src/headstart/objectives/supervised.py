@@ -45,7 +45,9 @@ class Supervised:
         """Add nothing."""
         return nn.Module()
 
-    def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, torch.Tensor]:
+    def losses(
+        self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float
+    ) -> dict[str, torch.Tensor]:
         """Compute the head's loss."""
         batch = batches["train"]
         assert "y" in batch

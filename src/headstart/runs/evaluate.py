@@ -34,7 +34,11 @@ class Evaluated:
 
     def to_plain(self) -> dict[str, Any]:
         """Give the JSON object that `headstart evaluate --json` prints last."""
-        return {"run": str(self.folder), "metrics": metrics_plain(self.metrics), "rows": {s: e.rows for s, e in self.metrics.items()}}
+        return {
+            "run": str(self.folder),
+            "metrics": metrics_plain(self.metrics),
+            "rows": {s: e.rows for s, e in self.metrics.items()},
+        }
 
 
 def metrics_plain(metrics: Mapping[str, Evaluation]) -> dict[str, Any]:
@@ -83,7 +87,9 @@ def write_results(folder: Path, task: Task, metrics: Mapping[str, Evaluation], r
             pd.concat(frames).to_parquet(path)
 
 
-def evaluate_saved(folder: str | Path, data: Any = None, *, device: str = "auto", listen: Listener = silent) -> Evaluated:
+def evaluate_saved(
+    folder: str | Path, data: Any = None, *, device: str = "auto", listen: Listener = silent
+) -> Evaluated:
     """Evaluate a saved model again.
 
     Args:
@@ -112,7 +118,12 @@ def evaluate_saved(folder: str | Path, data: Any = None, *, device: str = "auto"
     for note in dataset.notes:
         listen(Event("note", note))
     if own and dataset.fingerprint != predictor.fingerprint:
-        listen(Event("warning", f"the data in {data} has changed since the model was fitted: its figures are not those of the run"))
+        listen(
+            Event(
+                "warning",
+                f"the data in {data} has changed since the model was fitted: its figures are not those of the run",
+            )
+        )
     metrics = evaluate_splits(predictor, dataset, seed=seed, results={})
     if not metrics:
         raise UsageError(f"{data} holds no validation or test rows to evaluate on.")

@@ -92,7 +92,12 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
         listen(Event("note", note))
     backbone = load_backbone(recipe, dataset)
     card = backbone.card
-    listen(Event("note", f"source: {card.name}, {card.params:,} parameters" + (f", {card.source_task}" if card.source_task else "")))
+    listen(
+        Event(
+            "note",
+            f"source: {card.name}, {card.params:,} parameters" + (f", {card.source_task}" if card.source_task else ""),
+        )
+    )
     return dataset, backbone, make_plan(recipe, dataset)
 
 

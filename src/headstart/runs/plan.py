@@ -71,7 +71,9 @@ def load_backbone(recipe: Recipe, data: Dataset) -> Backbone:
     if isinstance(backbone.card.input, VectorInput):
         width = data.splits["train"].inputs.shape[1]
         if backbone.card.input.dim not in (None, width):
-            raise UsageError(f"{backbone.card.name} takes {backbone.card.input.dim} numbers a row; the data has {width}.")
+            raise UsageError(
+                f"{backbone.card.name} takes {backbone.card.input.dim} numbers a row; the data has {width}."
+            )
     return backbone
 
 
@@ -131,7 +133,9 @@ def _choose(stage: Stage, strategy: Strategy, objective: Objective, data: Datase
         lr=defaults.lr if stage.lr is None else stage.lr,
         batch_size=batch_size,
         accumulate=min(stage.accumulate, batch_size),
-        augment=(defaults.augment if data.task.modality == "image" else "none") if stage.augment is None else stage.augment,
+        augment=(defaults.augment if data.task.modality == "image" else "none")
+        if stage.augment is None
+        else stage.augment,
         evaluate=stage.evaluate or min(steps, max(epoch, math.ceil(steps / MOST_LOOKS))),
     )
 

@@ -31,6 +31,8 @@ class Partial:
         """
         stages = model.stage_parameters()
         if self.k > len(stages):
-            raise UsageError(f"partial, k={self.k}: {model.backbone.card.name} has {len(stages)} stages: {', '.join(stages)}.")
+            raise UsageError(
+                f"partial, k={self.k}: {model.backbone.card.name} has {len(stages)} stages: {', '.join(stages)}."
+            )
         last = [parameter for stage in list(stages.values())[-self.k :] for parameter in stage]
         return Tuning([ParamGroup(last), head_group(model, self.head_lr)])
