@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import toys
 import torch
 
+import toys
 from headstart.core import plugins
 from headstart.core.errors import SourceError
 from headstart.core.options import to_plain

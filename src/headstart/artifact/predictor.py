@@ -13,6 +13,7 @@ from headstart.core.types import Task
 from headstart.data.read import read_unlabelled
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform, make_transform
+from headstart.engine.machine import choose_threads, threads
 from headstart.engine.predict import embed, predict
 from headstart.models.model import Model
 
@@ -56,7 +57,9 @@ class Predictor:
         Raises:
             DataError: Some examples cannot be read.
         """
-        return embed(self.model, self.rows(data), self._transform, precision=self.precision)
+        rows = self.rows(data)
+        with threads(choose_threads(self.model.backbone.card.params)):
+            return embed(self.model, rows, self._transform, precision=self.precision)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -69,7 +72,8 @@ class Predictor:
 
     def outputs(self, rows: Rows) -> np.ndarray:
         """Compute probabilities [N, C] or values [N, T] of rows."""
-        return predict(self.model, rows, self._transform, precision=self.precision)
+        with threads(choose_threads(self.model.backbone.card.params)):
+            return predict(self.model, rows, self._transform, precision=self.precision)
 
     def decide(self, outputs: np.ndarray) -> list[Any]:
         """Turn probabilities or values into predictions."""

@@ -26,10 +26,10 @@ from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.engine.fit import fit as train
 from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
-from headstart.engine.machine import choose_device, choose_precision
+from headstart.engine.machine import choose_device, choose_precision, choose_threads, threads
 from headstart.evaluation.metrics import Evaluation
 from headstart.evaluation.quick import score
-from headstart.models.model import Backbone, Model
+from headstart.models.model import Backbone
 from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
 from headstart.runs.plan import Plan, build_model, check_names, load_backbone, make_plan
 
@@ -132,7 +132,8 @@ def fit(
     model = build_model(plan.recipe, dataset, backbone)
     device = choose_device(plan.recipe.device)
     precision = choose_precision(plan.recipe.precision, device)
-    outcome = train(model, *_jobs(plan, dataset, backbone, folder, listen, stop or Stop(), precision))
+    with threads(choose_threads(backbone.card.params)):
+        outcome = train(model, *_jobs(plan, dataset, backbone, folder, listen, stop or Stop(), precision))
     save(folder / "model", model, dataset.task, plan.recipe, fingerprint=dataset.fingerprint, precision=precision)
     listen(Event("saved", f"model saved in {folder / 'model'}"))
     predictor = load(folder / "model", device=plan.recipe.device)
