@@ -52,15 +52,14 @@ class _SmallCnn(Backbone):
         super().__init__()
         self.card = card
         self.net = _net(tuple(card.architecture["widths"]))
-        side = card.input.height // 2 ** len(card.architecture["widths"]) if isinstance(card.input, ImageInput) else 1
-        self.dim = card.architecture["widths"][-1] * side**2
+        self.dim = card.architecture["widths"][-1]
 
     def stages(self) -> dict[str, tuple[str, ...]]:
         return stages.prefixed(stages.from_children(self.net), "net.")
 
     def forward(self, x: torch.Tensor) -> Features:  # [B, 1, H, W]
-        maps = self.net(x)  # [B, C, H/8, W/8]
-        return Features(pooled=maps.flatten(1), maps=[maps])  # where a stroke is tells digits apart
+        maps = self.net(x)  # [B, D, H/8, W/8]
+        return Features(pooled=maps.mean(dim=(2, 3)), maps=[maps])
 
 
 def _net(widths: tuple[int, ...] = WIDTHS) -> nn.Sequential:
