@@ -1,4 +1,4 @@
-"""Imports point to a lower rank only, and folders of one rank never import each other (docs/architecture.md, section 2)."""
+"""Imports point to a lower rank only; folders of one rank never import each other (docs/architecture.md)."""
 
 from __future__ import annotations
 

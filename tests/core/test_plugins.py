@@ -47,6 +47,7 @@ def test_a_misspelt_name_or_option_is_answered_with_the_nearest() -> None:
 
 
 def test_listing_imports_no_torch() -> None:
-    code = "import sys; from headstart.core import plugins; [plugins.describe(k, n) for k in plugins.PACKAGES for n in plugins.names(k)]"
+    code = "import sys; from headstart.core import plugins as p\n"
+    code += "[p.describe(kind, name) for kind in p.PACKAGES for name in p.names(kind)]"
     code += "; assert not {'torch', 'timm', 'numpy', 'pandas'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -39,7 +39,7 @@ def test_toml_and_back(recipe: Recipe) -> None:
     ],
 )
 def test_a_wrong_setting_is_named(path: str, value: str, message: str) -> None:
-    with pytest.raises(UsageError, match=".*") as caught:
+    with pytest.raises(UsageError) as caught:
         Recipe().with_settings({path: value})
     assert message in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""Claims of the loop: the same seed gives the same weights, micro-batches and computed features change nothing, the best step is kept."""
+"""Claims of the loop: the seed decides the weights, micro-batches change nothing, the best step is kept."""
 
 from __future__ import annotations
 

@@ -23,6 +23,12 @@ from headstart.models.weights import load_exactly, read_safetensors
 def find(folder: str | Path) -> Path:
     """Find the artefact: the folder itself, or `model/` inside a run's folder.
 
+    Args:
+        folder: An artefact or a run.
+
+    Returns:
+        The folder with `model.json`.
+
     Raises:
         StorageError: There is none.
     """

@@ -22,8 +22,9 @@ from headstart.models.model import Model
 class Predictor:
     """A model with its task.
 
-    `data` below is what `headstart.read` takes, without labels: a folder, a table, or a list of
-    paths, images, texts, pairs of texts or rows of numbers.
+    Every method raises `DataError` where examples cannot be read, and names all of them. `data` below is what
+    `headstart.read` takes, without labels: a folder, a table, or a list of paths, images, texts, pairs of texts or
+    rows of numbers.
     """
 
     model: Model
@@ -33,30 +34,17 @@ class Predictor:
     fingerprint: str
 
     def predict(self, data: Any) -> list[Any]:
-        """Predict for each example a class name, a tuple of class names (multi-label), or a number (or several).
-
-        Raises:
-            DataError: Some examples cannot be read; all of them are named.
-        """
+        """Predict for each example a class name, a tuple of class names (multi-label), or a number (or several)."""
         return self.decide(self.outputs(self.rows(data)))
 
     def predict_proba(self, data: Any) -> np.ndarray:
-        """Predict the probability of each class, [N, C] in the order of `classes`.
-
-        Raises:
-            DataError: Some examples cannot be read.
-            ValueError: The task is a regression.
-        """
+        """Predict the probability of each class, [N, C] in the order of `classes`; a regression has none."""
         if not self.task.classes:
             raise ValueError("A regression has no probabilities; use predict.")
         return self.outputs(self.rows(data))
 
     def embed(self, data: Any) -> np.ndarray:
-        """Compute the features that the head sees, [N, D].
-
-        Raises:
-            DataError: Some examples cannot be read.
-        """
+        """Compute the features that the head sees, [N, D]."""
         rows = self.rows(data)
         with threads(choose_threads(self.model.backbone.card.params)):
             return embed(self.model, rows, self._transform, precision=self.precision)

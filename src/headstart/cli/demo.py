@@ -47,7 +47,8 @@ def demo(
     )
     write_digits(out, LABELS_A_CLASS, seeds)
     source = out / "runs" / "source"
-    arguments = f"fit {quote(out / 'source')} --source digits:cnn --strategy scratch --epochs 15 --lr 0.002 --augment none --out {quote(source)}"
+    arguments = f"fit {_quote(out / 'source')} --source digits:cnn --strategy scratch --epochs 15 --lr 0.002"
+    arguments += f" --augment none --out {_quote(source)}"
     pretraining = _run(show, shlex.split(arguments))
     accuracy = pretraining["metrics"]["test"]["accuracy"]["value"]
     show.say(f"  source task, digits 0 to 4: test accuracy {accuracy:.3f}")
@@ -58,8 +59,11 @@ def demo(
         for seed in range(seeds):
             for strategy in STRATEGIES:
                 run = out / "runs" / f"{strategy}-{shots}-{seed}"
-                arguments = f"fit {quote(out / 'target' / f'{shots}-a-class-{seed}')} --source {quote(f'run:{source}')}"
-                arguments += f" --strategy {strategy} --steps {STEPS} --lr {RATES[strategy]} --augment none --validation 0 --seed {seed} --out {quote(run)}"
+                arguments = (
+                    f"fit {_quote(out / 'target' / f'{shots}-a-class-{seed}')} --source {_quote(f'run:{source}')}"
+                )
+                arguments += f" --strategy {strategy} --steps {STEPS} --lr {RATES[strategy]} --augment none"
+                arguments += f" --validation 0 --seed {seed} --out {_quote(run)}"
                 arguments += " --set stages.0.strategy.head_lr=1" if strategy == "full" else ""
                 result = _run(show, shlex.split(arguments))
                 table[strategy][shots].append(result["metrics"]["test"]["accuracy"]["value"])
@@ -89,7 +93,7 @@ def _run(show: Show, arguments: list[str]) -> dict[str, Any]:
     return json.loads(output.getvalue().splitlines()[-1])
 
 
-def quote(word: object) -> str:
+def _quote(word: object) -> str:
     """Quote a word of a command for a shell."""
     return shlex.quote(str(word))
 

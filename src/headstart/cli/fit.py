@@ -124,6 +124,7 @@ def fit(
     show_evaluations(show, run.metrics)
     folder = shlex.quote(str(run.folder))
     show.say(
-        f"Run: {folder} ({run.seconds:.0f} s). Again: headstart evaluate {folder}; use it: headstart predict {folder} DATA"
+        f"Run: {folder} ({run.seconds:.0f} s). "
+        f"Measure again: headstart evaluate {folder}. Use it: headstart predict {folder} DATA"
     )
     show.finish(run.to_plain())

@@ -1,4 +1,4 @@
-"""Build frozen dataclasses from plain data (TOML, options), with an error that names the key and the nearest right one."""
+"""Build frozen dataclasses from plain data (TOML, options); a wrong key is named, with the nearest right one."""
 
 from __future__ import annotations
 

@@ -161,7 +161,13 @@ class Recipe:
 
 
 def parse_setting(text: str) -> tuple[str, str]:
-    """Split "PATH=VALUE".
+    """Split a setting at its first "=".
+
+    Args:
+        text: "PATH=VALUE".
+
+    Returns:
+        The path and the value.
 
     Raises:
         UsageError: There is no "=".

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 class Stopped(BaseException):
     """The run was asked to stop. Not an `Exception`, so that no handler swallows it.
 
-    Attributes:
-        signal: The number of the signal.
-        saved: The checkpoint that was written on the way out, in words; empty if there was nothing to save.
+    `signal` is its number; `saved` is the checkpoint that was written on the way out, empty where there was none.
     """
 
     def __init__(self, signal: int) -> None:

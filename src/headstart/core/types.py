@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NotRequired, Protocol, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +64,10 @@ Input = ImageInput | TextInput | VectorInput
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a pretrained model, as plain data. `builder` is the source that can `rebuild` it from `architecture`."""
+    """What is known of a pretrained model, as plain data.
+
+    `builder` is the source that can `rebuild` the network from `architecture`.
+    """
 
     name: str
     family: str
@@ -175,7 +178,7 @@ class Source(Protocol):
 class Strategy(Protocol):
     """How weights may move. Holds options and no state."""
 
-    defaults: Defaults
+    defaults: ClassVar[Defaults]
 
     def prepare(self, model: Any) -> Tuning:
         """Decide which parameters of a `headstart.models.model.Model` learn, and how."""

@@ -194,7 +194,7 @@ class _Stage:
         return not self.job.stage.patience or self.looks_without_gain < self.job.stage.patience
 
     def _examples(self) -> tuple[dict[str, Iterator[Batch]], Examples | None]:
-        """Make the streams and the validation rows; features take the place of examples where the backbone is a constant."""
+        """Make the streams and the validation rows; where the backbone is a constant, of its features."""
         training, validation = dict(self.job.training), self.around.validation
         assert self.job.stage.augment is not None
         if backbone_is_constant(self.model, self.job.stage.augment):

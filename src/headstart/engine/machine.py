@@ -20,7 +20,13 @@ SMALL = 500_000  # parameters
 
 
 def choose_device(name: str) -> torch.device:
-    """Find the device by name; "auto" takes a GPU where there is one.
+    """Find the device by name.
+
+    Args:
+        name: "auto" takes a GPU where there is one.
+
+    Returns:
+        The device.
 
     Raises:
         UsageError: The name is no device, or this machine has none of that kind.
@@ -37,7 +43,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: Precision, device: torch.device) -> Literal["float32", "bfloat16"]:
-    """Choose the number format: "auto" is bfloat16 on a GPU, float32 on a CPU, where bfloat16 is slower for some networks."""
+    """Choose the number format: "auto" is bfloat16 on a GPU, and float32 on a CPU, where some networks gain nothing."""
     if name == "auto":
         return "bfloat16" if device.type == "cuda" else "float32"
     return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -83,10 +84,7 @@ def _split(batches: Mapping[str, Batch], parts: int) -> list[dict[str, Batch]]:
 def _split_one(batch: Batch, parts: int) -> list[Batch]:
     size = len(batch["ids"])
     edges = [size * i // parts for i in range(parts + 1)]
-    return [
-        cast(Batch, {key: _cut(value, a, b) for key, value in batch.items()})
-        for a, b in zip(edges, edges[1:], strict=False)
-    ]
+    return [cast(Batch, {key: _cut(value, a, b) for key, value in batch.items()}) for a, b in itertools.pairwise(edges)]
 
 
 def _cut(value: Any, start: int, end: int) -> Any:

@@ -1,4 +1,4 @@
-"""Domain-adversarial training: features that a domain classifier cannot tell apart (Ganin et al. 2016, arXiv:1505.07818).
+"""Domain-adversarial training: features that do not tell the domain (Ganin et al. 2016, arXiv:1505.07818).
 
 The gradient reversal layer is the identity forward and multiplies the gradient by -lambda
 backward, with lambda = 2 / (1 + exp(-10 p)) - 1 over the progress p (their section 5.2.2). Source

@@ -36,13 +36,16 @@ class Plan:
 def check_names(recipe: Recipe) -> None:
     """Build every plug-in that the recipe names, so that a misspelt one is refused before data is read.
 
+    Args:
+        recipe: The plan as it was given.
+
     Raises:
         UsageError: A name or an option is wrong.
     """
     if recipe.source is None:
         raise UsageError(
-            "Name the pretrained model to start from: --source timm:resnet18, hf:FOLDER_OR_ID, local:FOLDER/NAME, run:FOLDER "
-            "or python:MODULE:FUNCTION (headstart list sources)."
+            "Name the pretrained model to start from: --source timm:resnet18, hf:FOLDER_OR_ID, local:FOLDER/NAME, "
+            "run:FOLDER or python:MODULE:FUNCTION (headstart list sources)."
         )
     prefix = recipe.source.name.partition(":")[0]
     plugins.build("sources", prefix, recipe.source.options)
@@ -56,6 +59,13 @@ def check_names(recipe: Recipe) -> None:
 
 def load_backbone(recipe: Recipe, data: Dataset) -> Backbone:
     """Load the recipe's source and check that the data fits it.
+
+    Args:
+        recipe: Names the source.
+        data: Rows that the source must be able to take.
+
+    Returns:
+        The backbone.
 
     Raises:
         SourceError: The source cannot be loaded.
@@ -149,5 +159,6 @@ def _check_streams(name: str, objective: Objective, data: Dataset) -> None:
     if missing:
         raise UsageError(
             f"The objective '{name}' needs rows for {', '.join(missing)}; the data has {', '.join(data.pools)}. "
-            "For two domains give --source-domain NAME --target-domain NAME (DOMAIN/CLASS folders, or a column `domain`)."
+            "For two domains give --source-domain NAME --target-domain NAME "
+            "(DOMAIN/CLASS folders, or a column `domain`)."
         )

@@ -1,4 +1,4 @@
-"""Linear probe: the backbone stays as it is, only the head learns on its features (Alain & Bengio 2016, arXiv:1610.01644).
+"""Linear probe: the backbone stays as it is, only the head learns (Alain & Bengio 2016, arXiv:1610.01644).
 
 With an MLP head the same strategy trains that head; the name follows the usual case.
 """

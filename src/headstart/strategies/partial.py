@@ -1,4 +1,4 @@
-"""Partial transfer: the last k stages and the head learn, the stages before stay (Yosinski et al. 2014, arXiv:1411.1792)."""
+"""Partial transfer: the last k stages and the head learn (Yosinski et al. 2014, arXiv:1411.1792)."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ class Partial:
 
     def prepare(self, model: Model) -> Tuning:
         """Let the last stages and the heads learn.
+
+        Args:
+            model: Its backbone has at least k stages.
+
+        Returns:
+            Two groups: the stages, the heads.
 
         Raises:
             UsageError: The backbone has fewer than k stages.

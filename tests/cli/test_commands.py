@@ -1,0 +1,219 @@
+"""Claims of the command: one command from a folder to a tested model, exact figures again, honest exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import headstart as hs
+from headstart.cli.main import main
+from headstart.core.recipe import Recipe
+
+COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
+FIT = ["--source", "timm:test_resnet", "--set", "source.pretrained=false", "--steps", "6", "--batch-size", "8"]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder with 14 noisy pictures of each of three colours."""
+    folder = tmp_path_factory.mktemp("data") / "photos"
+    random = np.random.default_rng(0)
+    for name, colour in COLOURS.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(14):
+            pixels = np.clip(np.array(colour) + random.normal(0, 40, (24, 30, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Run the command in this process; give its exit code, stdout and stderr."""
+    try:
+        main(arguments)
+        code: Any = 0
+    except SystemExit as end:
+        code = end.code or 0
+    output = capsys.readouterr()
+    return code, output.out, output.err
+
+
+def test_fit_evaluate_and_predict(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    code, stdout, stderr = run(capsys, "fit", str(photos), *FIT, "--out", str(out), "--json")
+    assert code == 0, stderr
+    assert len(stdout.splitlines()) == 1
+    result = json.loads(stdout)
+    assert set(result) >= {"run", "task", "source", "strategy", "metrics", "seconds"}
+    assert set(result["metrics"]) == {"validation", "test"}
+    assert set(result["metrics"]["test"]["accuracy"]) == {"value", "low", "high"}
+    assert {f.name for f in out.iterdir()} >= {
+        "recipe.toml",
+        "metrics.json",
+        "metrics.jsonl",
+        "predictions.parquet",
+        "model",
+    }
+    assert not [f for f in out.rglob("*") if f.suffix in {".pt", ".bin", ".pkl", ".pth"}]
+
+    again = [sys.executable, "-m", "headstart", "evaluate", str(out), "--json"]
+    done = subprocess.run(again, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1])["metrics"] == result["metrics"]  # a new process, exactly
+
+    picture = str(photos / "red" / "0.png")
+    code, stdout, _ = run(capsys, "predict", str(out), picture, "--json")
+    prediction = json.loads(stdout)["predictions"][0]
+    assert code == 0 and prediction["prediction"] in COLOURS
+    assert sum(prediction[f"p:{name}"] for name in COLOURS) == pytest.approx(1, abs=1e-5)
+    code, _, _ = run(capsys, "predict", str(out), str(photos), "--out", str(tmp_path / "p.csv"))
+    assert code == 0 and len((tmp_path / "p.csv").read_text().splitlines()) == 43
+
+
+def test_the_python_api_does_the_same(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = {"source.pretrained": False, "stages.0.steps": 6, "stages.0.batch_size": 8}
+    made = hs.fit(photos, source="timm:test_resnet", settings=settings, out=tmp_path / "api")
+    code, stdout, _ = run(capsys, "fit", str(photos), *FIT, "--out", str(tmp_path / "command"), "--json")
+    assert code == 0
+    assert json.loads(stdout)["metrics"] == made.to_plain()["metrics"]
+    model = hs.load(made.folder)
+    images = [np.full((20, 20, 3), colour, dtype=np.uint8) for colour in COLOURS.values()]
+    assert set(model.predict(images)) <= set(COLOURS)
+    assert model.predict_proba(images).shape == (3, 3) and model.embed(images).shape[0] == 3
+    assert hs.evaluate(made.folder).to_plain()["metrics"] == made.to_plain()["metrics"]
+
+
+def test_a_dry_run_prints_a_recipe_that_runs_as_it_is(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, stdout, _ = run(capsys, "fit", str(photos), *FIT, "--dry-run")
+    assert code == 0
+    recipe = Recipe.from_toml(stdout)
+    assert recipe.stages[0].steps == 6 and recipe.stages[0].lr is not None and recipe.stages[0].strategy is not None
+    (tmp_path / "r.toml").write_text(stdout)
+    code, again, _ = run(capsys, "fit", "--recipe", str(tmp_path / "r.toml"), "--dry-run")
+    assert code == 0 and again == stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--source", "tim:resnet18"], "There is no source 'tim'. Did you mean 'timm'?"),
+        (["--source", "timm:test_resnett", "--set", "source.pretrained=false"], "Did you mean"),
+        (["--source", "timm:test_resnet", "--strategy", "ful"], "There is no strategy 'ful'. Did you mean 'full'?"),
+        (["--source", "timm:test_resnet", "--objective", "supervized"], "Did you mean 'supervised'?"),
+        (["--source", "timm:test_resnet", "--set", "stages.0.lrr=1"], "Did you mean 'lr'?"),
+        (["--source", "timm:test_resnet", "--set", "source.pretraind=false"], "Did you mean 'pretrained'?"),
+        (
+            ["--source", "timm:test_resnet", "--set", "source.pretrained=false", "--objective", "dann"],
+            "needs rows for source, target",
+        ),
+        ([], "Name the pretrained model"),
+        (["--source", "timm:test_resnet", "--device", "gpu7"], "There is no device 'gpu7'"),
+    ],
+)
+def test_a_wrong_word_is_named_before_any_work(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    code, stdout, stderr = run(capsys, "fit", str(photos), *arguments, "--out", str(tmp_path / "run"), "--json")
+    assert code == 2
+    assert message in stderr and message in json.loads(stdout)["error"]
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_misspelt_option_command_and_folder(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, stderr = run(capsys, "fit", str(photos), "--sorce", "x")
+    assert code == 2 and "--source" in stderr
+    code, _, stderr = run(capsys, "fitt")
+    assert code == 2 and "Did you mean 'fit'?" in stderr
+    code, _, stderr = run(capsys, "fit", str(photos.with_name("photo")), "--source", "digits:cnn")
+    assert code == 2 and "photos" in stderr
+
+
+def test_every_bad_image_is_listed_at_once(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import shutil
+
+    bad = tmp_path / "bad"
+    shutil.copytree(photos, bad)
+    (bad / "red" / "0.png").write_bytes((bad / "red" / "0.png").read_bytes()[:60])
+    (bad / "green" / "1.png").write_bytes(b"")
+    (bad / "blue" / "2.png").write_text("<html>not found</html>")
+    code, _, stderr = run(capsys, "fit", str(bad), *FIT, "--out", str(tmp_path / "run"))
+    assert code == 2
+    assert all(name in stderr for name in ("red/0.png", "green/1.png", "blue/2.png"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_never_written_over(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "mine.txt").write_text("keep")
+    code, _, stderr = run(capsys, "fit", str(photos), *FIT, "--out", str(out))
+    assert code == 2 and "is not empty" in stderr and (out / "mine.txt").read_text() == "keep"
+
+
+def test_an_artefact_of_a_newer_format_or_damaged(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert run(capsys, "fit", str(photos), *FIT, "--out", str(out))[0] == 0
+    from headstart.core.storage import write_manifest
+
+    file = out / "model" / "model.json"
+    good = file.read_text()
+    file.write_text(good.replace('"format": 1', '"format": 99'))
+    code, _, stderr = run(capsys, "evaluate", str(out))
+    assert code == 1 and "model.json:" in stderr
+    write_manifest(out / "model")
+    code, _, stderr = run(capsys, "evaluate", str(out))
+    assert code == 1 and "has format 99" in stderr
+    code, _, stderr = run(capsys, "evaluate", str(tmp_path / "nowhere"))
+    assert code == 1 and "There is no folder" in stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_the_last_step(photos: Path, tmp_path: Path, number: int, code: int) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "headstart",
+        "fit",
+        str(photos),
+        *FIT[:4],
+        "--steps",
+        "100000",
+        "--out",
+        str(tmp_path / "r"),
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    log = tmp_path / "r" / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while not log.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == code, stderr
+    assert "The last step is saved in" in stderr
+    assert list((tmp_path / "r" / "checkpoints").glob("step-*/model.safetensors"))
+
+
+def test_help_and_lists_import_no_torch() -> None:
+    code = "import sys; from headstart.cli.main import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+    code += "assert not {'torch', 'timm', 'pandas', 'numpy'} & set(sys.modules), 'heavy'"
+    for arguments in (["--help"], ["fit", "--help"], ["list", "strategies"], ["list", "sources"], ["--version"]):
+        subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
+
+
+def test_listing(capsys: pytest.CaptureFixture[str]) -> None:
+    code, stdout, _ = run(capsys, "list", "strategies", "--json")
+    assert code == 0 and {"full", "linear_probe", "partial", "scratch"} <= set(json.loads(stdout)["strategies"])
+    assert run(capsys, "list", "strategy")[0] == 2
