@@ -56,7 +56,7 @@ class Predictor:
         Raises:
             DataError: Some examples cannot be read.
         """
-        return embed(self.model, self.rows(data), self._transform, precision=self.precision)
+        return self.features(self.rows(data))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -70,6 +70,10 @@ class Predictor:
     def outputs(self, rows: Rows) -> np.ndarray:
         """Compute probabilities [N, C] or values [N, T] of rows."""
         return predict(self.model, rows, self._transform, precision=self.precision)
+
+    def features(self, rows: Rows) -> np.ndarray:
+        """Compute the features [N, D] of rows that the head sees."""
+        return embed(self.model, rows, self._transform, precision=self.precision)
 
     def decide(self, outputs: np.ndarray) -> list[Any]:
         """Turn probabilities or values into predictions."""
