@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from headstart.core.seeding import mix
+from headstart.core.seeding import mix, seed_torch
 from headstart.core.stopping import Stopped
 from headstart.core.types import Batch, Event, Tuning
 from headstart.data.streams import BatchStream
@@ -87,7 +87,7 @@ class _Stage:
     def run(self) -> Score | None:
         """Train through the stage and leave the model at its best."""
         self.started = time.monotonic()
-        torch.manual_seed(mix(self.around.seed, "stage", self.number))
+        seed_torch(self.around.seed, "stage", self.number)
         self.tuning = self.job.strategy.prepare(self.model)
         let_learn(self.model, self.tuning)
         place(self.model, self.around.device)
@@ -125,6 +125,8 @@ class _Stage:
         stage, stop = self.job.stage, self.around.stop
         assert stage.steps is not None and stage.evaluate is not None
         log: list[dict[str, float]] = []
+        self.model.train_learning()  # `predict` puts the modes back
+        self.extra.train()
         while self.taken < stage.steps:
             stop.check()
             progress = self._progress()
@@ -132,8 +134,6 @@ class _Stage:
                 self.ending = f"the time budget of {self.seconds:.0f} s is used up"
                 break
             batches = {name: next(stream) for name, stream in streams.items()}
-            self.model.train_learning()
-            self.extra.train()
             with stop.between_steps():
                 rate = set_rate(self.optimiser, stage, progress)
                 key = (self.number, self.taken)

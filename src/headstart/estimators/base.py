@@ -20,12 +20,7 @@ from headstart.estimators.examples import column_names, make_examples, modality_
 from headstart.estimators.fitted import Fitted
 from headstart.estimators.training import train
 
-VECTOR_DEFAULTS = {
-    "source.name": "vector:mlp",
-    "stages.0.strategy.name": "scratch",
-    "stages.0.epochs": 60,
-    "stages.0.lr": 3e-3,
-}
+WITHOUT_SOURCE = {"source.name": "vector:mlp", "stages.0.strategy.name": "scratch"}
 
 
 class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -158,7 +153,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         }
         chosen = {path: value for path, value in named.items() if value is not None}
         alone = modality == "vector" and "source.name" not in chosen
-        return Recipe().with_settings({**(VECTOR_DEFAULTS if alone else {}), **chosen})
+        return Recipe().with_settings({**(WITHOUT_SOURCE if alone else {}), **chosen})
 
 
 def _seed(random_state: Any) -> int:
