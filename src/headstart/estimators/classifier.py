@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
@@ -46,6 +46,7 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):
             TrainingError: A loss is not finite.
         """
         modality, inputs, examples = self._read_training(X, y)
+        assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         if type_of_target(y).startswith("multilabel"):
             names = [str(name) for name in getattr(y, "columns", range(np.shape(y)[1]))]

@@ -48,15 +48,19 @@ def make_examples(X: Any, task: Task) -> Rows:
         task: Names the columns, as `column_names` gave them for the training examples.
 
     Returns:
-        The rows, named by a frame's index or by their place.
+        The rows, named by a frame's index or by their place, images in files by their path too.
 
     Raises:
         DataError: An example is missing or of another kind; every one is listed.
     """
     columns = _columns(X)
-    count = len(next(iter(columns.values())))
-    index = X.index if is_frame(X) and X.index.is_unique else range(count)
-    return make_rows(make_frame(columns, [f"row {name}" for name in index]), task)
+    first = next(iter(columns.values()))
+    index = X.index if is_frame(X) and X.index.is_unique else range(len(first))
+    names = [
+        f"row {name}" + (f" ({cell})" if isinstance(cell, Path) else "")
+        for name, cell in zip(index, first, strict=True)
+    ]
+    return make_rows(make_frame(columns, names), task)
 
 
 def column_names(X: Any) -> tuple[str, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 from headstart.artifact.load import load
@@ -14,13 +16,9 @@ from headstart.artifact.save import save
 
 @dataclass
 class Fitted:
-    """A predictor that can be copied, sent to another process and stored.
-
-    `home` keeps the files of a copy as long as it lives: a tokenizer is read from there.
-    """
+    """A predictor that can be copied, sent to another process and stored."""
 
     predictor: Predictor
-    home: TemporaryDirectory[str] | None = None
 
     def save(self, folder: Path) -> None:
         """Write the artefact.
@@ -50,8 +48,8 @@ class Fitted:
         Raises:
             StorageError: The files do not belong together.
         """
-        self.home = TemporaryDirectory(prefix="headstart-", ignore_cleanup_errors=True)
-        folder = Path(self.home.name)
+        folder = Path(mkdtemp(prefix="headstart-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)  # until then a tokenizer is read from it
         for name, content in state["files"].items():
             file = folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
