@@ -88,7 +88,7 @@ class ImageTransform:
             image.height, image.width, self.expects.channels
         )
         mean, std = torch.tensor(self.expects.mean), torch.tensor(self.expects.std)
-        return ((pixels / 255 - mean) / std).permute(2, 0, 1).contiguous()
+        return pixels.div_(255).sub_(mean).div_(std).permute(2, 0, 1).contiguous()
 
     @cached_property
     def _pipelines(self) -> tuple[Any, Any]:
