@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,17 @@ def pictures(count: int = 12) -> tuple[np.ndarray, np.ndarray]:
     return (noise + 150 * y[:, None, None, None]).astype(np.uint8), np.array(["dark", "bright"])[y]
 
 
+def table(load: Callable[..., Any], *, as_frame: bool = False) -> tuple[Any, Any]:
+    """Load a table of scikit-learn's."""
+    return load(return_X_y=True, as_frame=as_frame)
+
+
 def test_vectors_by_cross_validation() -> None:
     assert cross_val_score(hs.HeadstartClassifier(), *load_wine(return_X_y=True), cv=3).mean() > 0.93
 
 
 def test_regression_in_the_units_of_y() -> None:
-    X, y = load_diabetes(return_X_y=True)
+    X, y = table(load_diabetes)
     model = hs.HeadstartRegressor(epochs=10).fit(X[:300], 1000 * y[:300] - 7)
     assert model.score(X[300:], 1000 * y[300:] - 7) > 0.35
 
@@ -68,7 +74,7 @@ def test_a_pipeline_and_a_search_set_options_by_name() -> None:
 
 
 def test_pandas_in_pandas_out() -> None:
-    X, y = load_wine(return_X_y=True, as_frame=True)
+    X, y = table(load_wine, as_frame=True)
     X.index = X.index + 100
     model = hs.HeadstartClassifier(epochs=5).set_output(transform="pandas").fit(X, y)
     assert list(model.feature_names_in_) == list(X.columns)

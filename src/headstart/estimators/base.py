@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -40,6 +40,8 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     """
 
     fitted_: Fitted
+    n_features_in_: int
+    feature_names_in_: np.ndarray
 
     def __init__(
         self,
@@ -107,7 +109,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         modality = modality_of(X)
         vectors = modality == "vector"
         if y is None:
-            validate_data(self, X, y)  # says that it is needed
+            validate_data(self, X, cast(Any, y))  # says that it is needed
         if not vectors and self.source is None and "source.name" not in (self.settings or {}):
             raise UsageError(
                 f"X holds {modality}s, which need a pretrained model: source='timm:resnet18', 'hf:FOLDER_OR_ID', "

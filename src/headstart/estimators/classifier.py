@@ -79,7 +79,13 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):
         return self.fitted_.predictor.outputs(rows)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predict classes [N], or for several labels an example 0 and 1 [N, C].
+        """Predict classes.
+
+        Args:
+            X: As in `fit`.
+
+        Returns:
+            Classes [N] as in y, or for several labels an example 0 and 1 [N, C].
 
         Raises:
             DataError: Some examples cannot be read; all are listed.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -40,8 +40,8 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):
             TrainingError: A loss is not finite.
         """
         modality, inputs, examples = self._read_training(X, y)
-        targets = np.array(check_array(y, ensure_2d=False, dtype=np.float32, input_name="y"))
-        self._flat = targets.ndim == 1
+        targets = np.array(check_array(y, ensure_2d=False, dtype=cast(Any, np.float32), input_name="y"))
+        self._flat_y = targets.ndim == 1
         targets = targets.reshape(len(targets), -1)
         names = getattr(y, "columns", [f"y{place}" for place in range(targets.shape[1])])
         self._train(examples, Task(modality, "regression", inputs, tuple(str(name) for name in names)), targets)
@@ -61,7 +61,7 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):
         """
         rows = self._rows_to_predict(X)
         values = self.fitted_.predictor.outputs(rows).astype(np.float64)
-        return values[:, 0] if self._flat else values
+        return values[:, 0] if self._flat_y else values
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
