@@ -20,6 +20,7 @@ RANKS = {
     "evaluation": 4,
     "artifact": 4,
     "runs": 5,
+    "estimators": 6,
     "cli": 6,
 }
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from headstart.core.recipe import Recipe as Recipe
     from headstart.core.recipe import Stage as Stage
     from headstart.data.rows import Dataset as Dataset
+    from headstart.estimators.classifier import HeadstartClassifier as HeadstartClassifier
+    from headstart.estimators.regressor import HeadstartRegressor as HeadstartRegressor
     from headstart.models.model import Backbone as Backbone
     from headstart.runs.api import evaluate as evaluate
     from headstart.runs.api import fit as fit
@@ -47,6 +49,8 @@ _HOMES = {
     "Recipe": "headstart.core.recipe",
     "Stage": "headstart.core.recipe",
     "Dataset": "headstart.data.rows",
+    "HeadstartClassifier": "headstart.estimators.classifier",
+    "HeadstartRegressor": "headstart.estimators.regressor",
     "Backbone": "headstart.models.model",
     "evaluate": "headstart.runs.api",
     "fit": "headstart.runs.api",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from headstart.core.seeding import mix, numpy_generator, torch_seeded
+from headstart.core.seeding import mix, numpy_generator, seed_torch, torch_seeded
 
 
 def test_equal_parts_give_equal_seeds_and_others_do_not() -> None:
@@ -26,3 +26,14 @@ def test_the_global_generator_is_put_back() -> None:
 
 def test_numpy_is_seeded_by_the_parts() -> None:
     assert numpy_generator(1, "a").random() == numpy_generator(1, "a").random() != numpy_generator(1, "b").random()
+
+
+def test_seeding_torch_notes_nothing_down() -> None:
+    torch.manual_seed(mix(1, "step", 2))
+    expected = torch.rand(3)
+    waiting = len(torch.cuda._queued_calls)
+    seed_torch(1, "step", 2)
+    assert torch.equal(torch.rand(3), expected)
+    with torch_seeded(1):
+        pass
+    assert len(torch.cuda._queued_calls) == waiting

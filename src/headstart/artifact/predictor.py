@@ -45,9 +45,7 @@ class Predictor:
 
     def embed(self, data: Any) -> np.ndarray:
         """Compute the features that the head sees, [N, D]."""
-        rows = self.rows(data)
-        with threads(choose_threads(self.model.backbone.card.params)):
-            return embed(self.model, rows, self._transform, precision=self.precision)
+        return self.features(self.rows(data))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -62,6 +60,11 @@ class Predictor:
         """Compute probabilities [N, C] or values [N, T] of rows."""
         with threads(choose_threads(self.model.backbone.card.params)):
             return predict(self.model, rows, self._transform, precision=self.precision)
+
+    def features(self, rows: Rows) -> np.ndarray:
+        """Compute the features [N, D] of rows that the head sees."""
+        with threads(choose_threads(self.model.backbone.card.params)):
+            return embed(self.model, rows, self._transform, precision=self.precision)
 
     def decide(self, outputs: np.ndarray) -> list[Any]:
         """Turn probabilities or values into predictions."""

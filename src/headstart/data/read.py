@@ -73,7 +73,7 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
     if "test" in splits and "train" in splits:
         first, last = splits["train"], splits["test"]
         notes += check_repeats(first.digests, last.rows, last.digests, first.rows.ids, task.modality)
-    return _dataset(task, splits, [*tables.notes, *notes])
+    return make_dataset(task, splits, [*tables.notes, *notes])
 
 
 def read_unlabelled(data: Any, plan: DataPlan, task: Task) -> Rows:
@@ -174,7 +174,8 @@ def _targets(rows: Rows | None) -> np.ndarray:
     return rows.targets
 
 
-def _dataset(task: Task, splits: Mapping[str, Part], notes: Sequence[str]) -> Dataset:
+def make_dataset(task: Task, splits: Mapping[str, Part], notes: Sequence[str]) -> Dataset:
+    """Put checked splits together: the pools for streams, and the fingerprint of all rows and labels."""
     hasher = hashlib.sha256()
     for name, part in splits.items():
         hasher.update(f"{name}\0".encode())

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from headstart.core.seeding import mix
+from headstart.core.seeding import mix, seed_torch
 from headstart.core.stopping import Stopped
 from headstart.core.types import Batch, Event, Tuning
 from headstart.data.streams import BatchStream
@@ -20,7 +20,7 @@ from headstart.engine import checkpoint
 from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
 from headstart.engine.machine import keep_memory, place
 from headstart.engine.optimisers import make_optimiser, set_rate
-from headstart.engine.predict import embed, predict
+from headstart.engine.predict import embed, fast_features, predict
 from headstart.engine.step import train_step
 from headstart.features.frozen import FeatureTransform, backbone_is_constant, frozen_rows
 from headstart.models.model import Model
@@ -87,7 +87,7 @@ class _Stage:
     def run(self) -> Score | None:
         """Train through the stage and leave the model at its best."""
         self.started = time.monotonic()
-        torch.manual_seed(mix(self.around.seed, "stage", self.number))
+        seed_torch(self.around.seed, "stage", self.number)
         self.tuning = self.job.strategy.prepare(self.model)
         let_learn(self.model, self.tuning)
         place(self.model, self.around.device)
@@ -125,6 +125,8 @@ class _Stage:
         stage, stop = self.job.stage, self.around.stop
         assert stage.steps is not None and stage.evaluate is not None
         log: list[dict[str, float]] = []
+        self.model.train_learning()  # `predict` puts the modes back
+        self.extra.train()
         while self.taken < stage.steps:
             stop.check()
             progress = self._progress()
@@ -132,8 +134,6 @@ class _Stage:
                 self.ending = f"the time budget of {self.seconds:.0f} s is used up"
                 break
             batches = {name: next(stream) for name, stream in streams.items()}
-            self.model.train_learning()
-            self.extra.train()
             with stop.between_steps():
                 rate = set_rate(self.optimiser, stage, progress)
                 key = (self.number, self.taken)
@@ -199,12 +199,13 @@ class _Stage:
         assert self.job.stage.augment is not None
         if backbone_is_constant(self.model, self.job.stage.augment):
             self._tell("note", "the backbone is constant: its features are computed once", {})
+            fast = fast_features(self.model, *next(iter(training.values())), precision=self.around.precision)
             computed: dict[int, Examples] = {}
             for name, examples in training.items():
                 if id(examples.rows) not in computed:
-                    computed[id(examples.rows)] = self._freeze(examples)
+                    computed[id(examples.rows)] = self._freeze(fast, examples)
                 training[name] = computed[id(examples.rows)]
-            validation = None if validation is None else self._freeze(validation)
+            validation = None if validation is None else self._freeze(fast, validation)
         streams = {
             stream.name: BatchStream(
                 training[stream.name].rows,
@@ -218,8 +219,8 @@ class _Stage:
         }
         return streams, validation
 
-    def _freeze(self, examples: Examples) -> Examples:
-        values = embed(self.model, *examples, workers=self._workers(examples), precision=self.around.precision)
+    def _freeze(self, model: Model, examples: Examples) -> Examples:
+        values = embed(model, *examples, workers=self._workers(examples), precision=self.around.precision)
         return Examples(frozen_rows(examples.rows, values), FeatureTransform())
 
     def _workers(self, examples: Examples) -> int:

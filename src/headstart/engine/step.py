@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import TrainingError
-from headstart.core.seeding import seed_step
+from headstart.core.seeding import seed_torch
 from headstart.core.types import Batch, Tuning
 from headstart.engine.job import Job, Surroundings
 from headstart.engine.machine import autocast, to_device
@@ -54,7 +54,7 @@ def train_step(
     sizes = [len(next(iter(part.values()))["ids"]) for part in _split(batches, parts)]
     for number, part in enumerate(_split(batches, parts)):
         share = sizes[number] / sum(sizes)
-        seed_step(around.device, around.seed, "step", *key, number)
+        seed_torch(around.seed, "step", *key, number)
         on_device = {name: cast(Batch, to_device(batch, around.device)) for name, batch in part.items()}
         with autocast(around.precision, around.device):
             losses = job.objective.losses(model, extra, on_device, progress)

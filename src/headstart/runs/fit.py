@@ -133,7 +133,7 @@ def fit(
     device = choose_device(plan.recipe.device)
     precision = choose_precision(plan.recipe.precision, device)
     with threads(choose_threads(backbone.card.params)):
-        outcome = train(model, *_jobs(plan, dataset, backbone, folder, listen, stop or Stop(), precision))
+        outcome = train(model, *make_jobs(plan, dataset, backbone, folder, listen, stop or Stop(), precision))
     save(folder / "model", model, dataset.task, plan.recipe, fingerprint=dataset.fingerprint, precision=precision)
     listen(Event("saved", f"model saved in {folder / 'model'}"))
     predictor = load(folder / "model", device=plan.recipe.device)
@@ -145,9 +145,23 @@ def fit(
     return run
 
 
-def _jobs(
+def make_jobs(
     plan: Plan, dataset: Dataset, backbone: Backbone, folder: Path, listen: Listener, stop: Stop, precision: str
 ) -> tuple[list[Job], Surroundings]:
+    """Make what the loop is given from a plan.
+
+    Args:
+        plan: Everything chosen.
+        dataset: The rows.
+        backbone: Says what the transforms must give.
+        folder: Takes the log and the checkpoints.
+        listen: Is told what happens.
+        stop: Lets a signal stop the run between two steps.
+        precision: The number format.
+
+    Returns:
+        A job for each stage, and the surroundings they run in.
+    """
     recipe, expects = plan.recipe, backbone.card.input
     jobs = []
     for stage, strategy, objective in zip(recipe.stages, plan.strategies, plan.objectives, strict=True):

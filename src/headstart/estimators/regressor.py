@@ -1,0 +1,69 @@
+"""`HeadstartRegressor`: one number an example, or several, for scikit-learn."""
+
+from __future__ import annotations
+
+from typing import Any, Self, cast
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_array
+
+from headstart.core.types import Task
+from headstart.estimators.base import HeadstartEstimator
+
+
+class HeadstartRegressor(RegressorMixin, HeadstartEstimator):
+    """Predict numbers from images, texts, pairs of texts or vectors with a pretrained network.
+
+    Attributes:
+        fitted_: The model.
+        n_features_in_: Columns of X, where it has columns.
+        feature_names_in_: Their names, where X was a frame.
+    """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train.
+
+        Args:
+            X: N examples, as in `HeadstartClassifier.fit`.
+            y: Numbers [N] or [N, T], in any unit.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ValueError: X or y is not what scikit-learn takes.
+            UsageError: An option is wrong, or images or texts come without a source.
+            DataError: Images or texts cannot be used; all are listed.
+            SourceError: The source cannot be loaded.
+            TrainingError: A loss is not finite.
+        """
+        modality, inputs, examples = self._read_training(X, y)
+        targets = np.array(check_array(y, ensure_2d=False, dtype=cast(Any, np.float32), input_name="y"))
+        self._flat_y = targets.ndim == 1
+        targets = targets.reshape(len(targets), -1)
+        names = getattr(y, "columns", [f"y{place}" for place in range(targets.shape[1])])
+        self._train(examples, Task(modality, "regression", inputs, tuple(str(name) for name in names)), targets)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:  # [N] or [N, T]
+        """Predict numbers.
+
+        Args:
+            X: As in `fit`.
+
+        Returns:
+            Values in the unit of y and in its shape: [N] or [N, T].
+
+        Raises:
+            DataError: Some examples cannot be read; all are listed.
+        """
+        rows = self._rows_to_predict(X)
+        values = self.fitted_.predictor.outputs(rows).astype(np.float64)
+        return values[:, 0] if self._flat_y else values
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

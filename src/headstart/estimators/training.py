@@ -1,0 +1,49 @@
+"""From rows and targets to a fitted model, without leaving a folder behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from headstart.artifact.predictor import Predictor
+from headstart.core.recipe import DataPlan, Recipe
+from headstart.core.stopping import Stop
+from headstart.core.types import Task, silent
+from headstart.data.checks import digests
+from headstart.data.read import make_dataset
+from headstart.data.rows import Rows
+from headstart.data.splits import Part, make_splits
+from headstart.engine.fit import fit
+from headstart.engine.machine import choose_device, choose_precision
+from headstart.estimators.fitted import Fitted
+from headstart.runs.fit import make_jobs, prepare
+from headstart.runs.plan import build_model
+
+
+def train(rows: Rows, task: Task, recipe: Recipe) -> Fitted:
+    """Train a model on labelled rows.
+
+    Args:
+        rows: All of them train, but for the share `recipe.data.validation`, on which the best step is chosen.
+        task: What is to be learnt.
+        recipe: The plan; what it leaves open is chosen.
+
+    Returns:
+        The model.
+
+    Raises:
+        UsageError: A name, an option or a combination is wrong.
+        DataError: Images cannot be used; all are listed.
+        SourceError: The source cannot be loaded.
+        TrainingError: A loss is not finite.
+    """
+    hashes, _ = digests({"train": rows}, task.modality)
+    plan = DataPlan(validation=recipe.data.validation, test=0.0)
+    parts, notes = make_splits({"train": Part(rows, hashes["train"])}, task, plan, recipe.seed)
+    dataset, backbone, chosen = prepare(make_dataset(task, parts, notes), recipe)
+    model = build_model(chosen.recipe, dataset, backbone)
+    precision = choose_precision(recipe.precision, choose_device(recipe.device))
+    with TemporaryDirectory(prefix="headstart-") as scratch:
+        fit(model, *make_jobs(chosen, dataset, backbone, Path(scratch), silent, Stop(), precision))
+    model.eval()
+    return Fitted(Predictor(model, task, chosen.recipe, precision, dataset.fingerprint))

@@ -1,0 +1,70 @@
+"""Claim: folding keeps the features and leaves the network untouched, and is left out where it would change them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import toys
+import torch
+from torch import nn
+
+from headstart.core.seeding import torch_seeded
+from headstart.core.types import Card, ImageInput
+from headstart.features.folding import folded, has_norms
+from headstart.models.load import load_source
+from headstart.models.model import Backbone
+
+
+def shaken(backbone: Backbone) -> Backbone:
+    """Give the batch norms statistics and weights that matter."""
+    with torch_seeded("shaken"), torch.no_grad():
+        for module in backbone.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                assert module.running_mean is not None and module.running_var is not None
+                module.running_mean.normal_(0, 0.1)
+                module.running_var.uniform_(0.5, 1.5)
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.normal_(0, 0.1)
+    return backbone
+
+
+@pytest.mark.parametrize("name", ["timm:test_resnet", "timm:mobilenetv2_100", "timm:test_efficientnet"])
+def test_the_features_agree_and_the_network_is_untouched(name: str) -> None:
+    with torch_seeded("net"):
+        backbone = shaken(load_source(name, {"pretrained": False})).train()
+    before = toys.snapshot(backbone)
+    x = torch.rand(3, 3, 64, 64)
+    fast = folded(backbone, x[:2])
+    assert fast is not backbone and not has_norms(fast)
+    assert not toys.moved(before, backbone) and backbone.training and has_norms(backbone)
+    expected = backbone.eval()(x)["pooled"]
+    with torch.inference_mode():
+        assert (fast(x)["pooled"] - expected).abs().max() < 1e-4 * expected.abs().max()
+
+
+class Forked(Backbone):
+    """A convolution whose output goes to a batch norm and past it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.card = Card("toy:forked", "toy", 0, ImageInput(8, 8), "toy", {})
+        self.dim = 4
+        self.conv, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        return {"all": tuple(name for name, _ in self.named_parameters())}
+
+    def forward(self, x: torch.Tensor) -> Any:
+        out = self.conv(x)
+        return {"pooled": (self.norm(out) + out).mean(dim=(2, 3))}
+
+
+def test_what_would_change_the_features_is_not_folded() -> None:
+    backbone = shaken(Forked())
+    assert folded(backbone, torch.rand(2, 3, 8, 8)) is backbone
+
+
+def test_a_network_without_batch_norm_stays_as_it_is() -> None:
+    backbone = toys.source("timm:test_vit")
+    assert not has_norms(backbone)
