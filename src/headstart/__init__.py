@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from headstart.core.recipe import Stage as Stage
     from headstart.data.rows import Dataset as Dataset
     from headstart.models.model import Backbone as Backbone
+    from headstart.runs.api import cross_validate as cross_validate
     from headstart.runs.api import evaluate as evaluate
     from headstart.runs.api import fit as fit
     from headstart.runs.api import read as read
     from headstart.runs.api import source as source
+    from headstart.runs.compare import compare as compare
     from headstart.runs.fit import Run as Run
 
 __version__ = "0.1.0"
@@ -48,6 +50,8 @@ _HOMES = {
     "Stage": "headstart.core.recipe",
     "Dataset": "headstart.data.rows",
     "Backbone": "headstart.models.model",
+    "compare": "headstart.runs.compare",
+    "cross_validate": "headstart.runs.api",
     "evaluate": "headstart.runs.api",
     "fit": "headstart.runs.api",
     "read": "headstart.runs.api",

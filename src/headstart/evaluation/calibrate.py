@@ -98,7 +98,9 @@ def _thresholds(task: Task, targets: np.ndarray, outputs: np.ndarray) -> tuple[d
         enough = {c: bool(n >= FEWEST_POSITIVES) for c, n in zip(task.classes, support, strict=True)}
         rare = [name for name, fine in enough.items() if not fine]
         shown = ", ".join(rare[:10]) + (", …" if len(rare) > 10 else "")
-        notes = [f"threshold {USUAL} for classes of fewer than {FEWEST_POSITIVES} validation rows: {shown}"] if rare else []
+        notes = (
+            [f"threshold {USUAL} for classes of fewer than {FEWEST_POSITIVES} validation rows: {shown}"] if rare else []
+        )
         return {name: value if enough[name] else USUAL for name, value in found.items()}, notes
     if task.kind != "binary":
         return {}, []
@@ -107,7 +109,9 @@ def _thresholds(task: Task, targets: np.ndarray, outputs: np.ndarray) -> tuple[d
     if counts[rarer] >= IMBALANCED * len(targets):
         return {}, []
     if counts[rarer] < FEWEST_POSITIVES:
-        return {}, [f"no threshold: {counts[rarer]} validation rows of '{task.classes[rarer]}', fewer than {FEWEST_POSITIVES}"]
+        return {}, [
+            f"no threshold: {counts[rarer]} validation rows of '{task.classes[rarer]}', fewer than {FEWEST_POSITIVES}"
+        ]
     if rarer == 1:
         return choose_thresholds(task, targets, outputs), []
     # thresholds are of the second class: choose for the first as if it were the second, and turn the result over

@@ -108,9 +108,9 @@ def write_results(
             plain[split]["uncalibrated"] = _uncalibrated(task, outputs)
     storage.write_text(folder / "metrics.json", json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False))
     frames = [
-        predictions_frame(
-            task, list(rows.ids), rows.targets, calibrated, thresholds=calibration.thresholds
-        ).assign(split=split)
+        predictions_frame(task, list(rows.ids), rows.targets, calibrated, thresholds=calibration.thresholds).assign(
+            split=split
+        )
         for split, (rows, _, calibrated) in results.items()
     ]
     if frames:

@@ -132,6 +132,7 @@ def fit(
     dataset, backbone, plan = prepare(data, recipe, listen)
     folder = _make_folder(out, plan.recipe)
     storage.sweep(folder)
+    listen(Event("run", f"run: {folder}", {"folder": str(folder), "recipe": plan.recipe.to_plain()}))
     storage.write_text(folder / "recipe.toml", plan.recipe.to_toml())
     model = build_model(plan.recipe, dataset, backbone)
     device = choose_device(plan.recipe.device)
@@ -163,6 +164,7 @@ def fit(
     write_observed(folder, seen)
     storage.write_text(folder / "run.json", json.dumps(run.to_plain(), indent=1, ensure_ascii=False))
     write_report(folder)
+    listen(Event("result", f"report: {folder / 'report.html'}", {"metrics": metrics_plain(metrics)}))
     return run
 
 
@@ -170,9 +172,7 @@ def _validation_outputs(model: Model, around: Surroundings) -> dict[str, np.ndar
     """Compute what the network gives for the validation rows; the saved model would give the same."""
     if around.validation is None:
         return {}
-    return {
-        "validation": predict(model, *around.validation, workers=around.workers, precision=around.precision)
-    }
+    return {"validation": predict(model, *around.validation, workers=around.workers, precision=around.precision)}
 
 
 def _calibration(dataset: Dataset, raw: Mapping[str, np.ndarray]) -> Calibration:

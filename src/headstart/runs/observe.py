@@ -1,4 +1,4 @@
-"""See what a run does to its model: fingerprints and features before and after, mistakes, cost. All of it plain data."""
+"""See what a run does to its model: fingerprints and features before and after, mistakes, cost; as plain data."""
 
 from __future__ import annotations
 

@@ -125,3 +125,8 @@ def unit(task: Task, metric: str) -> str:
     if metric == "brier":
         return "squared probability, 0 to 1" if task.kind == "binary" else "squared probability, 0 to 2"
     return UNITS[metric]
+
+
+def words(metric: str) -> str:
+    """Write a metric's name so that it can be broken into lines: "balanced accuracy"."""
+    return metric.replace("_", " ")

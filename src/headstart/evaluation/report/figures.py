@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.core.seeding import numpy_generator
 from headstart.evaluation.calibration import calibration_bins
-from headstart.evaluation.report.facts import Facts, Map
+from headstart.evaluation.report.facts import Facts, Map, words
 from headstart.evaluation.report.html import Markup, classed, join
 from headstart.evaluation.report.svg import (
     GREY,
@@ -44,18 +44,24 @@ def learning_curves(facts: Facts) -> Markup | None:
     if loss:
         axes = Axes(span((x for x, _ in loss), zero=True), span((y for _, y in loss), zero=True), "step", "loss")
         line = curve(axes, thin(loss), PALETTE[0], dots=len(loss) < 15)
-        note = classed("p", "soft", "Mean over the last steps, as minimised: nats for classes, squared deviations for numbers.")
-        drawn.append(figure("Training loss", chart(axes, [*_borders(axes, starts), line], "training loss by step"), note))
+        note = classed(
+            "p", "soft", "Mean over the last steps, as minimised: nats for classes, squared deviations for numbers."
+        )
+        drawn.append(
+            figure("Training loss", chart(axes, [*_borders(axes, starts), line], "training loss by step"), note)
+        )
     names = [name for name in dict.fromkeys(k for entry in facts.history for k in entry) if name in HIGHER_IS_BETTER]
     for name in names:
         points = _over_steps(facts.history, name, starts)
         if points:
-            axes = Axes(span((x for x, _ in points), zero=True), span(y for _, y in points), "step", name)
+            axes = Axes(span((x for x, _ in points), zero=True), span(y for _, y in points), "step", words(name))
             line = curve(axes, thin(points), PALETTE[1], dots=len(points) < 40)
             best = (max if HIGHER_IS_BETTER[name] else min)(points, key=lambda point: point[1])
-            note = classed("p", "soft", f"Best: {best[1]:.4g} at step {best[0]:.0f}; the weights of that step were kept.")
+            note = classed(
+                "p", "soft", f"Best: {best[1]:.4g} at step {best[0]:.0f}; the weights of that step were kept."
+            )
             picture = chart(axes, [*_borders(axes, starts), line], f"validation {name} by step")
-            drawn.append(figure(f"Validation {name}", picture, note))
+            drawn.append(figure(f"Validation {words(name)}", picture, note))
     return classed("div", "figures", *drawn) if drawn else None
 
 
@@ -74,7 +80,11 @@ def calibration(facts: Facts, split: str) -> Markup | None:
     axes = Axes((0, 1), (0, 1), said, rate)
     bars = [(b.low, b.high, b.accuracy) for b in bins if b.accuracy is not None]
     dots = [(b.confidence, b.accuracy) for b in bins if b.confidence is not None and b.accuracy is not None]
-    marks = [columns(axes, bars, PALETTE[0], 0.35), guide(axes, (0, 0), (1, 1)), curve(axes, dots, PALETTE[0], dots=True)]
+    marks = [
+        columns(axes, bars, PALETTE[0], 0.35),
+        guide(axes, (0, 0), (1, 1)),
+        curve(axes, dots, PALETTE[0], dots=True),
+    ]
     plot = figure("Is the probability right?", chart(axes, marks, "calibration plot"))
     most = max(b.rows for b in bins)
     axes = Axes((0, 1), (0, most * 1.05), said, counted)
@@ -106,7 +116,9 @@ def regression(facts: Facts, split: str) -> Markup | None:
         drawn.append(figure(f"Errors: {name}", chart(axes, [columns(axes, bars, PALETTE[0])], "histogram of errors")))
     notes = []
     if len(targets) > MOST_DOTS:
-        notes.append(classed("p", "soft", f"{MOST_DOTS} of {len(targets):,} rows are drawn, at random; errors: all rows."))
+        notes.append(
+            classed("p", "soft", f"{MOST_DOTS} of {len(targets):,} rows are drawn, at random; errors: all rows.")
+        )
     if len(facts.task.labels) > MOST_TARGETS:
         notes.append(classed("p", "soft", f"The first {MOST_TARGETS} of {len(facts.task.labels)} targets are drawn."))
     return join([classed("div", "figures", *drawn), *notes])
@@ -167,5 +179,5 @@ def _map_legend(seen: Map, numbers: bool, labels: Sequence[str]) -> Markup:
 
 def _map_words(seen: Map) -> Markup:
     still = "" if "after" in seen else " The backbone did not move, so that the map after the transfer is the same."
-    words = f"{seen['rows']:,} {seen['split']} rows; each map has its own components (PCA, no unit).{still}"
-    return classed("p", "soft", words)
+    note = f"{seen['rows']:,} {seen['split']} rows; each map has its own components (PCA, no unit).{still}"
+    return classed("p", "soft", note)

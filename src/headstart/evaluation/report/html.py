@@ -42,10 +42,12 @@ def join(parts: Iterable[object]) -> Markup:
 
 
 def table(headings: Sequence[object], rows: Iterable[Sequence[object]], css: str = "") -> Markup:
-    """Make a table that scrolls on its own where the screen is narrow; its first column stands left, the others right."""
-    body = [tag("tr", tag("th", row[0], attributes={"scope": "row"}), *(_cell(cell) for cell in row[1:])) for row in rows]
-    head = [tag("tr", *(tag("th", cell, attributes={"scope": "col"}) for cell in headings))] if headings else []
-    return classed("div", "scroll", classed("table", css, tag("thead", *head), tag("tbody", *body)))
+    """Make a table that scrolls by itself on a narrow screen; its first column stands left, the others right."""
+    body = [
+        tag("tr", tag("th", row[0], attributes={"scope": "row"}), *(_cell(cell) for cell in row[1:])) for row in rows
+    ]
+    head = tag("tr", *(tag("th", cell, attributes=_at(cell) | {"scope": "col"}) for cell in headings))
+    return classed("div", "scroll", classed("table", css, tag("thead", head), tag("tbody", *body)))
 
 
 def pairs(rows: Iterable[tuple[object, object]]) -> Markup:
@@ -53,5 +55,15 @@ def pairs(rows: Iterable[tuple[object, object]]) -> Markup:
     return classed("dl", "pairs", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in rows))
 
 
+class Left(str):
+    """A cell that stands left."""
+
+    __slots__ = ()
+
+
 def _cell(cell: object) -> Markup:
-    return cell if isinstance(cell, Markup) and cell.startswith("<td") else tag("td", cell)
+    return cell if isinstance(cell, Markup) and cell.startswith("<td") else tag("td", cell, attributes=_at(cell))
+
+
+def _at(cell: object) -> dict[str, object]:
+    return {"class": "left"} if isinstance(cell, Left) else {}

@@ -1,11 +1,8 @@
-"""The model card of a saved model: Markdown with the front matter that the Hugging Face hub reads.
-
-JSON is YAML, so that the front matter needs no YAML writer: each value is written as JSON.
-"""
+"""The model card of a saved model: Markdown with the front matter that the Hugging Face hub reads."""
 
 from __future__ import annotations
 
-import json
+import re
 from typing import Any
 
 from headstart.core.types import Task
@@ -31,13 +28,15 @@ def model_card(facts: Facts) -> str:
     Returns:
         Markdown.
     """
-    front = "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in _front(facts).items())
+    import yaml
+
+    front = yaml.safe_dump(_front(facts), sort_keys=False, allow_unicode=True)
     card, task = facts.observed["source"], facts.task
     strategies = " then ".join(stage.strategy.name if stage.strategy else "full" for stage in facts.recipe.stages)
     lines = [
         f"# {_name(facts)}",
         "",
-        f"A {task.kind} model for {task.modality} input. It was learnt from `{_plain(card['name'])}` "
+        f"A {task.kind} model for {task.modality} input. It was learnt from {_plain(card['name'])} "
         f"({_plain(card.get('source_task') or 'source task not stated')}) by the strategy {strategies}, with Headstart "
         f"{facts.versions['headstart']}.",
         "",
@@ -46,7 +45,7 @@ def model_card(facts: Facts) -> str:
         "```python",
         "import headstart as hs",
         "",
-        "model = hs.load(\"FOLDER\")  # the folder of this file",
+        'model = hs.load("FOLDER")  # the folder of this file',
         "model.predict([...])",
         "```",
         "",
@@ -62,7 +61,7 @@ def model_card(facts: Facts) -> str:
         lines.append(f"- Targets: {', '.join(_plain(name) for name in task.labels)}")
     lines += ["", "## Evaluation", "", *_metrics(facts), "", "## Limits", "", *_limits(facts)]
     lines += ["", "## Recipe", "", "```toml", facts.recipe.to_toml().rstrip().replace("```", "` ` `"), "```", ""]
-    return f"---\n{front}\n---\n\n" + "\n".join(lines)
+    return f"---\n{front}---\n\n" + "\n".join(lines)
 
 
 def _front(facts: Facts) -> dict[str, Any]:
@@ -72,7 +71,10 @@ def _front(facts: Facts) -> dict[str, Any]:
     if pipeline:
         front["pipeline_tag"] = pipeline
     if card.get("licence"):
-        front["license"] = card["licence"].lower()
+        known = re.fullmatch(r"[A-Za-z0-9.+-]+", card["licence"])
+        front |= (
+            {"license": card["licence"].lower()} if known else {"license": "other", "license_name": card["licence"]}
+        )
     base = card["name"].partition(":")[2]
     if card["name"].startswith("hf:") and base.count("/") == 1 and not base.startswith((".", "/", "~")):
         front["base_model"] = base
@@ -134,4 +136,4 @@ def _data(facts: Facts) -> str:
 
 def _plain(text: str) -> str:
     """Take from a name what Markdown or HTML would read as markup."""
-    return " ".join("".join(f"\\{sign}" if sign in "\\`*_[]<>|#" else sign for sign in text).split())
+    return " ".join("".join(f"\\{sign}" if sign in "\\`*[]<>|#" else sign for sign in text).split())

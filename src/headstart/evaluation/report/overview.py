@@ -1,11 +1,11 @@
-"""The parts of the report in words and figures: headline, what was learnt from what, data, recipe, cost, how to run again."""
+"""The parts of the report in words: headline, what was learnt from what, data, recipe, cost, how to run again."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
 
-from headstart.evaluation.report.facts import Facts, unit
+from headstart.evaluation.report.facts import Facts, unit, words
 from headstart.evaluation.report.html import Markup, classed, join, pairs, table, tag
 from headstart.evaluation.results import HIGHER_IS_BETTER, Interval
 from headstart.evaluation.tables import interval_text
@@ -27,7 +27,7 @@ def headline(facts: Facts) -> Markup:
     figure = classed(
         "p",
         "headline",
-        f"{split} {name} ",
+        f"{split} {words(name)} ",
         tag("strong", value),
         f" ({unit(facts.task, name)}; {sure}{evaluation['rows']:,} rows; {better} is better)",
     )
@@ -92,8 +92,8 @@ def data(facts: Facts) -> Markup:
 
 def recipe(facts: Facts) -> Markup:
     """Show the recipe, folded."""
-    words = tag("summary", "The recipe with everything chosen (TOML); run again, it gives the same run")
-    return tag("details", words, tag("pre", facts.recipe.to_toml()))
+    title = tag("summary", "The recipe with everything chosen (TOML); run again, it gives the same run")
+    return tag("details", title, tag("pre", facts.recipe.to_toml()))
 
 
 def cost(facts: Facts) -> Markup:
@@ -142,12 +142,14 @@ def _class_counts(counts: dict[str, dict[str, int]]) -> Iterable[Markup]:
     yield table(("class", *(f"{split}, rows" for split in splits), ""), rows)
     if len(names) > len(shown):
         left = sum(total.values()) - sum(total[name] for name in shown)
-        yield classed("p", "soft", f"The {len(shown)} most frequent of {len(names)} classes; the others have {left:,} rows.")
+        yield classed(
+            "p", "soft", f"The {len(shown)} most frequent of {len(names)} classes; the others have {left:,} rows."
+        )
 
 
 def _bar(share: float) -> Markup:
     bar = tag("span", attributes={"class": "bar", "style": f"width:{100 * share:.1f}px"})
-    return tag("td", bar, attributes={"style": "text-align:left"})
+    return classed("td", "left", bar)
 
 
 def _data_name(facts: Facts) -> str:

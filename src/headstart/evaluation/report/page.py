@@ -41,9 +41,7 @@ def render(facts: Facts) -> str:
     ]
     shown = [(_anchor(title), title, content) for title, content in sections if content]
     links = [tag("a", title, attributes={"href": f"#{anchor}"}) for anchor, title, _ in shown]
-    body = [
-        tag("section", tag("h2", title), content, attributes={"id": anchor}) for anchor, title, content in shown
-    ]
+    body = [tag("section", tag("h2", title), content, attributes={"id": anchor}) for anchor, title, content in shown]
     head = [
         tag("meta", attributes={"charset": "utf-8"}),
         tag("meta", attributes={"name": "viewport", "content": "width=device-width, initial-scale=1"}),
@@ -66,7 +64,11 @@ def _calibration(facts: Facts, split: str) -> Markup | None:
 
 
 def _where(split: str) -> Markup:
-    seen = " These rows also chose the temperature, so that it looks a little better here." if split == "validation" else ""
+    seen = (
+        " These rows also chose the temperature, so that it looks a little better here."
+        if split == "validation"
+        else ""
+    )
     return classed("p", "soft", f"Measured on {split} rows; on the dashed line, probabilities are right.{seen}")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from headstart.evaluation.report.facts import Facts, unit
-from headstart.evaluation.report.html import Markup, classed, join, table, tag
+from headstart.evaluation.report.facts import Facts, unit, words
+from headstart.evaluation.report.html import Left, Markup, classed, join, table, tag
 from headstart.evaluation.results import HIGHER_IS_BETTER, Interval
 from headstart.evaluation.tables import interval_text, number_text
 
@@ -27,10 +27,10 @@ def metrics(facts: Facts) -> Markup:
     for name in names:
         cells = [text for split in splits for text in interval_text(Interval(**facts.metrics[split]["metrics"][name]))]
         better = "↑" if HIGHER_IS_BETTER[name] else "↓"
-        rows.append((f"{name} {better}", *cells, tag("td", unit(facts.task, name), attributes={"style": "text-align:left"})))
+        rows.append((f"{words(name)} {better}", *cells, Left(unit(facts.task, name))))
     notes = [(split, note) for split in splits for note in facts.metrics[split]["notes"]]
     how = "↑ higher is better, ↓ lower. Intervals: percentile bootstrap over rows; they do not cover training anew."
-    parts = [table((*headings, "unit"), rows, "metrics"), classed("p", "soft", how)]
+    parts = [table((*headings, Left("unit")), rows, "metrics"), classed("p", "soft", how)]
     if notes:
         parts.append(classed("ul", "notes", *(tag("li", f"{split}: {note}") for split, note in notes)))
     return join(parts)
@@ -52,7 +52,11 @@ def by_class(facts: Facts, split: str) -> Markup | None:
     limits = facts.calibration.thresholds
     extra = ("threshold, probability",) if limits else ()
     units = {"support": "rows", "precision": "share", "recall": "share", "f1": "0 to 1"}
-    headings = ["", *(f"{column}, {units.get(column) or unit(facts.task, column)}" for column in columns), *extra]
+    headings = [
+        "",
+        *(f"{words(column)}, {units.get(column) or unit(facts.task, column)}" for column in columns),
+        *extra,
+    ]
     cells = [
         (
             name,
@@ -74,11 +78,18 @@ def confusion(facts: Facts, split: str) -> Markup | None:
         return _pairs(matrix, classes)
     most = [max(sum(row), 1) for row in matrix]
     rows = [
-        (f"{place + 1} {name}", *(_shaded(count, count / most[place], place == column) for column, count in enumerate(row)))
+        (
+            f"{place + 1} {name}",
+            *(_shaded(count, count / most[place], place == column) for column, count in enumerate(row)),
+        )
         for place, (name, row) in enumerate(zip(classes, matrix, strict=True))
     ]
-    words = "Rows: the label. Columns: the decision, by the same numbers. Cells: how many rows; colour: share of the label."
-    return join([table(("label \\ decision", *range(1, len(classes) + 1)), rows, "confusion"), classed("p", "soft", words)])
+    note = (
+        "Rows: the label. Columns: the decision, by the same numbers. Cells: how many rows; colour: share of the label."
+    )
+    return join(
+        [table(("label \\ decision", *range(1, len(classes) + 1)), rows, "confusion"), classed("p", "soft", note)]
+    )
 
 
 def chosen(facts: Facts) -> Markup:
@@ -91,15 +102,15 @@ def chosen(facts: Facts) -> Markup:
             tag(
                 "p",
                 f"Probabilities are scaled by the temperature {calibration.temperature:.3f}, fitted on "
-                f"{calibration.rows:,} validation rows: before, the model was {sure} there. No decision is changed by it.",
+                f"{calibration.rows:,} validation rows: before, the model was {sure} there. It changes no decision.",
             )
         )
         rows = []
         for split, entry in facts.metrics.items():
             for name, before in entry.get("uncalibrated", {}).items():
                 after = entry["metrics"][name]["value"]
-                rows.append((f"{split}: {name}", _number(before), _number(after), unit(facts.task, name)))
-        parts.append(table(("", "before", "after", "unit"), rows))
+                rows.append((f"{split}: {words(name)}", _number(before), _number(after), Left(unit(facts.task, name))))
+        parts.append(table(("", "before", "after", Left("unit")), rows))
     if calibration.thresholds and facts.task.kind == "binary":
         ((name, limit),) = calibration.thresholds.items()
         text = f"The classes are of unequal size: a row is decided as '{name}' from a probability of {limit:.3f} on, "
@@ -115,27 +126,22 @@ def folds(plain: dict[str, Any], facts: Facts) -> Markup:
     rows = []
     for name, interval in plain["mean"].items():
         value, bounds = interval_text(Interval(**interval))
-        rows.append((name, value, bounds, _number(together[name]["value"]), unit(facts.task, name)))
+        rows.append((words(name), value, bounds, _number(together[name]["value"]), Left(unit(facts.task, name))))
     how = (
-        f"{plain['k']} folds, {plain['repeats']} times over {plain['rows']:,} rows; test rows are in no fold. Intervals: "
-        "Student's t with the corrected variance of Nadeau & Bengio (2003). The model saved here was trained anew, as the "
-        "recipe says, on the rows of all folds."
+        f"{plain['k']} folds, {plain['repeats']} times over {plain['rows']:,} rows; test rows are in no fold. "
+        "Intervals: Student's t with the corrected variance of Nadeau & Bengio (2003). The model saved here was "
+        "trained on the rows of all folds, as the recipe says."
     )
-    headings = ("metric", "mean over folds", "95 % interval", "out-of-fold rows together", "unit")
+    headings = ("metric", "mean over folds", "95 % interval", "out-of-fold rows together", Left("unit"))
     return join([table(headings, rows), classed("p", "soft", how)])
 
 
 def _pairs(matrix: list[list[int]], classes: tuple[str, ...]) -> Markup:
-    wrong = [
-        (count, a, b) for a, row in enumerate(matrix) for b, count in enumerate(row) if a != b and count > 0
-    ]
+    wrong = [(count, a, b) for a, row in enumerate(matrix) for b, count in enumerate(row) if a != b and count > 0]
     worst = sorted(wrong, key=lambda entry: (-entry[0], entry[1], entry[2]))[:MOST_CONFUSIONS]
-    rows = [
-        (classes[a], tag("td", classes[b], attributes={"style": "text-align:left"}), f"{count:,}", f"{count / sum(matrix[a]):.0%}")
-        for count, a, b in worst
-    ]
-    words = f"The {len(worst)} most frequent of {len(wrong)} kinds of mistakes. The whole matrix is in metrics.json."
-    return join([table(("label", "decided as", "rows", "of the label"), rows), classed("p", "soft", words)])
+    rows = [(classes[a], Left(classes[b]), f"{count:,}", f"{count / sum(matrix[a]):.0%}") for count, a, b in worst]
+    note = f"The {len(worst)} most frequent of {len(wrong)} kinds of mistakes. The whole matrix is in metrics.json."
+    return join([table(("label", Left("decided as"), "rows", "of the label"), rows), classed("p", "soft", note)])
 
 
 def _shaded(count: int, share: float, right: bool) -> Markup:

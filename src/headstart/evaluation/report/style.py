@@ -19,17 +19,20 @@ a { color: var(--accent); }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
 th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top; }
 td { white-space: nowrap; }
-thead th { color: var(--soft); font-weight: 600; white-space: nowrap; }
+thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
+.left { text-align: left; }
 th:first-child { text-align: left; padding-left: 0; font-weight: 500; }
-tbody th { min-width: 6rem; max-width: 18rem; overflow-wrap: anywhere; unicode-bidi: isolate; }
+tbody th { min-width: 6.5rem; max-width: 18rem; overflow-wrap: anywhere; unicode-bidi: isolate; }
 .metrics tr.primary > * { font-weight: 700; }
 .words td { text-align: left; white-space: normal; min-width: 9rem; }
-.confusion td, .confusion thead th { text-align: center; padding: .3rem .5rem; min-width: 2.6rem; border: 1px solid #fff; }
+.confusion td, .confusion thead th {
+  text-align: center; padding: .3rem .5rem; min-width: 2.6rem; border: 1px solid #fff; }
 .confusion thead th:first-child { text-align: left; }
 .bar { display: inline-block; height: .7em; background: var(--accent); border-radius: 2px; min-width: 1px; }
 .bar.still { background: #c3ccd6; }
 .pairs { margin: .4rem 0; }
-.pairs div { display: grid; grid-template-columns: 11rem 1fr; gap: .8rem; padding: .2rem 0; border-bottom: 1px solid var(--line); }
+.pairs div { display: grid; grid-template-columns: 11rem 1fr; gap: .8rem; padding: .2rem 0;
+  border-bottom: 1px solid var(--line); }
 .pairs dt { color: var(--soft); } .pairs dd { margin: 0; unicode-bidi: isolate; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1.2rem; }
 figure { margin: 0; min-width: 0; } figure svg { display: block; width: 100%; max-width: 34rem; height: auto; }
@@ -39,12 +42,13 @@ svg text { font: 12px system-ui, "DejaVu Sans", sans-serif; fill: var(--soft); }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); gap: .8rem; }
 .cards.texts { grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); }
 .card { border: 1px solid var(--line); border-radius: 6px; padding: .6rem; font-size: .85rem; min-width: 0; }
-.card img { display: block; width: 100%; height: 8rem; object-fit: contain; background: var(--wash); margin-bottom: .4rem; }
+.card img { display: block; width: 100%; height: 8rem; object-fit: contain;
+  background: var(--wash); margin-bottom: .4rem; }
 .card img.tiny { image-rendering: pixelated; }
 .card div { unicode-bidi: isolate; }
 .card blockquote { margin: 0 0 .4rem; padding-left: .6rem; border-left: 3px solid var(--line); }
-pre { background: var(--wash); padding: .8rem; border-radius: 6px; overflow-x: auto; font-size: .82rem; line-height: 1.4;
-  overflow-wrap: normal; }
+pre { background: var(--wash); padding: .8rem; border-radius: 6px; overflow-x: auto; font-size: .82rem;
+  line-height: 1.4; overflow-wrap: normal; }
 summary { cursor: pointer; color: var(--accent); }
 @media (max-width: 40rem) {
   main { padding: .6rem .8rem 3rem; } h1 { font-size: 1.3rem; }

@@ -10,7 +10,16 @@ from headstart.evaluation.report.html import Markup, classed, join, tag
 
 WIDTH, HEIGHT = 420, 260
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 44
-PALETTE = ("#0b6bb5", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#56b4e9", "#7d3ac1", "#4b5563")  # Okabe & Ito's, darkened
+PALETTE = (
+    "#0b6bb5",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#8a6d00",
+    "#56b4e9",
+    "#7d3ac1",
+    "#4b5563",
+)  # Okabe & Ito's, darkened
 GREY = "#b8c1cc"
 
 

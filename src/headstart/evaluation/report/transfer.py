@@ -14,7 +14,9 @@ def moved(facts: Facts) -> Markup:
     rows = []
     for stage in moves[:MOST_STAGES]:
         share = stage["moved"] / stage["parameters"] if stage["parameters"] else 0.0
-        state = "new" if stage.get("new") else "moved" if share == 1 else "frozen" if share == 0 else f"{share:.1%} moved"
+        state = (
+            "new" if stage.get("new") else "moved" if share == 1 else "frozen" if share == 0 else f"{share:.1%} moved"
+        )
         rows.append((stage["name"], f"{stage['parameters']:,}", f"{stage['moved']:,}", _bar(share), state))
     everything = sum(stage["parameters"] for stage in moves)
     learnt = sum(stage["moved"] for stage in moves)
@@ -35,7 +37,9 @@ def mistakes(facts: Facts) -> Markup:
     if not found:
         return tag("p", f"No {split} row was decided wrongly." if split else "There were no rows to look at.")
     numbers = facts.task.kind == "regression"
-    many = f"{seen['wrong']:,} {split} rows were decided wrongly; these" if not numbers else f"Of the {split} rows, these"
+    many = (
+        f"{seen['wrong']:,} {split} rows were decided wrongly; these" if not numbers else f"Of the {split} rows, these"
+    )
     words = f"{many} {len(found)} are furthest from their label. Look for wrong labels among them."
     texts = any("text" in mistake for mistake in found)
     return join([tag("p", words), classed("div", "cards texts" if texts else "cards", *map(_card, found))])
@@ -58,6 +62,8 @@ def _card(mistake: Mistake) -> Markup:
 
 
 def _bar(share: float) -> Markup:
-    still = tag("span", attributes={"class": "bar still", "style": f"width:{80 * (1 - share):.1f}px"}) if share < 1 else ""
+    still = (
+        tag("span", attributes={"class": "bar still", "style": f"width:{80 * (1 - share):.1f}px"}) if share < 1 else ""
+    )
     bar = tag("span", attributes={"class": "bar", "style": f"width:{80 * share:.1f}px"}) if share else ""
     return tag("td", bar, still)
