@@ -65,9 +65,7 @@ def fit(
     repeats: Annotated[int, typer.Option(help="With --folds: how often the rows are divided anew.", min=1)] = 1,
     log: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Send figures to tensorboard, mlflow or wandb: --log NAME or NAME:OPTION=VALUE,… (repeatable)."
-        ),
+        typer.Option(help="Send figures to a tracker (headstart list trackers): NAME or NAME:OPTION=VALUE,…"),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, print the recipe with everything chosen, and stop.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headstart.core.errors import UsageError
 from headstart.core.types import Event
 from headstart.trackers._figures import Figures, flat, need
 
@@ -21,11 +22,18 @@ class MLflow:
     uri: str = ""
 
     def open(self) -> _Tracking:
-        """Find the experiment, or make it."""
+        """Find the experiment, or make it.
+
+        Raises:
+            UsageError: The package is not installed, or MLflow refuses the address.
+        """
         package = need("mlflow", "mlflow")
-        client = package.MlflowClient(tracking_uri=self.uri or None)
-        known = client.get_experiment_by_name(self.experiment)
-        experiment = client.create_experiment(self.experiment) if known is None else known.experiment_id
+        try:
+            client = package.MlflowClient(tracking_uri=self.uri or None)
+            known = client.get_experiment_by_name(self.experiment)
+            experiment = client.create_experiment(self.experiment) if known is None else known.experiment_id
+        except package.MlflowException as error:
+            raise UsageError(f"MLflow cannot be used at {self.uri or 'its default address'}: {error}") from error
         return _Tracking(client, experiment, package.entities.Metric)
 
 
