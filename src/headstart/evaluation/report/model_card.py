@@ -126,14 +126,19 @@ def _limits(facts: Facts) -> list[str]:
 
 
 def _name(facts: Facts) -> str:
-    return facts.folder.rstrip("/").rpartition("/")[2] or "model"
+    return _one_line(facts.folder.rstrip("/").rpartition("/")[2]) or "model"
 
 
 def _data(facts: Facts) -> str:
     path = facts.recipe.data.path
-    return path.rstrip("/").rpartition("/")[2] if path else "data in memory"
+    return _one_line(path.rstrip("/").rpartition("/")[2]) if path else "data in memory"
+
+
+def _one_line(text: str) -> str:
+    """Take out line ends, so that no name can end the front matter."""
+    return " ".join(text.split())
 
 
 def _plain(text: str) -> str:
     """Take from a name what Markdown or HTML would read as markup."""
-    return " ".join("".join(f"\\{sign}" if sign in "\\`*[]<>|#" else sign for sign in text).split())
+    return _one_line("".join(f"\\{sign}" if sign in "\\`*[]<>|#" else sign for sign in text))
