@@ -56,7 +56,7 @@ def test_other_labels_are_refused_and_named(two_runs, tmp_path):
     row = (frame["split"] == "test") & (frame.index == place)
     frame.loc[row, "label"] = "benign" if frame.loc[row, "label"].item() == "malignant" else "malignant"
     frame.to_parquet(copy / "predictions.parquet")
-    with pytest.raises(DataError, match="1 of .* rows have different labels") as caught:
+    with pytest.raises(DataError, match=r"1 of .* rows have different labels") as caught:
         hs.compare([two_runs[0].folder, copy])
     assert caught.value.problems[0].where == frame.loc[row, "id"].item()
 

@@ -68,7 +68,7 @@ def make_facts(make) -> MakeFacts:
                 "notes": [f"label: {name}"],
                 "rows": {"train": rows, "test": rows},
                 "classes": {"train": dict.fromkeys(task.classes, 3)} if task.classes else {},
-                "ranges": {} if task.classes else {"train": dict.fromkeys(names, [0.0, 0.5, 1.0])},
+                "ranges": {} if task.classes else {"train": {name: [0.0, 0.5, 1.0] for name in names}},
                 "moves": [
                     {"name": "stem", "parameters": 600, "moved": 0},
                     {"name": name, "parameters": 300, "moved": 300},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -14,7 +15,7 @@ def test_ticks_are_few_and_inside(low, high):
     found = ticks(low, high)
     assert 2 <= len(found) <= 8
     assert all(low - 1e-9 * abs(low) <= value <= high + 1e-9 * abs(high) for value in found)
-    steps = {round(b - a, 12) for a, b in zip(found, found[1:], strict=False)}
+    steps = {round(b - a, 12) for a, b in pairwise(found)}
     assert len({float(f"{step:.6g}") for step in steps}) == 1
 
 
@@ -27,7 +28,7 @@ def test_a_span_has_a_width(values):
 def test_up_is_up():
     axes = Axes((0, 10), (0, 1), "x", "y")
     assert axes.up(1) < axes.up(0) and axes.across(10) > axes.across(0)
-    assert 0 <= axes.up(1) and axes.up(0) <= HEIGHT and axes.across(10) <= WIDTH
+    assert axes.up(1) >= 0 and axes.up(0) <= HEIGHT and axes.across(10) <= WIDTH
 
 
 def test_names_are_escaped():

@@ -34,7 +34,7 @@ def model_card(facts: Facts) -> str:
     card, task = facts.observed["source"], facts.task
     strategies = " then ".join(stage.strategy.name if stage.strategy else "full" for stage in facts.recipe.stages)
     lines = [
-        f"# {_name(facts)}",
+        f"# {_plain(_name(facts))}",
         "",
         f"A {task.kind} model for {task.modality} input. It was learnt from {_plain(card['name'])} "
         f"({_plain(card.get('source_task') or 'source task not stated')}) by the strategy {strategies}, with Headstart "
