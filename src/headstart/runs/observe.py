@@ -122,6 +122,9 @@ def fingerprints(model: torch.nn.Module) -> dict[str, bytes]:
 def project(features: np.ndarray) -> tuple[np.ndarray, float]:
     """Project features [M, D] onto their first two principal components (Pearson 1901).
 
+    Args:
+        features: [M, D].
+
     Returns:
         Places [M, 2], each component's sign such that its largest entry is positive, and the share of the variance.
     """

@@ -14,6 +14,12 @@ from headstart.core.types import Event, Listener, Tracking
 def parse_tracker(text: str) -> Choice:
     """Read "NAME" or "NAME:OPTION=VALUE,OPTION=VALUE".
 
+    Args:
+        text: As on the command line.
+
+    Returns:
+        The tracker with its options, still text.
+
     Raises:
         UsageError: An option has no value.
     """

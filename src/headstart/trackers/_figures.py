@@ -61,6 +61,13 @@ def flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 def need(module: str, tracker: str) -> ModuleType:
     """Import a tracker's package.
 
+    Args:
+        module: To import.
+        tracker: Name of the tracker, and of its extra.
+
+    Returns:
+        The module.
+
     Raises:
         UsageError: It is not installed; the message names the extra.
     """

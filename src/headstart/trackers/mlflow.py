@@ -24,6 +24,9 @@ class MLflow:
     def open(self) -> _Tracking:
         """Find the experiment, or make it.
 
+        Returns:
+            What takes the events.
+
         Raises:
             UsageError: The package is not installed, or MLflow refuses the address.
         """
