@@ -155,17 +155,19 @@ def test_texts_are_cut_padded_and_put_back_in_place() -> None:
 def test_evaluation_cuts_the_centre_and_normalises() -> None:
     image = np.zeros((40, 80, 3), dtype=np.uint8)
     image[:, 10:70] = 255
-    x = make_transform(IMAGE).example(image, None)
+    transform = make_transform(IMAGE)
+    x = transform.collate([transform.example(image, None)])[0]
     assert x.shape == (3, 16, 16) and x.dtype == torch.float32
     white = (1 - torch.tensor(IMAGE.mean)) / torch.tensor(IMAGE.std)
     assert torch.allclose(x, white[:, None, None].expand(3, 16, 16), atol=1e-5)
-    half = make_transform(ImageInput(16, 16, 1, (0.5,), (0.5,), crop=0.5)).example(image[:, :, 0], None)
+    transform = make_transform(ImageInput(16, 16, 1, (0.5,), (0.5,), crop=0.5))
+    half = transform.collate([transform.example(image[:, :, 0], None)])[0]
     assert half.shape == (1, 16, 16) and half.min() == 1
 
 
 def test_44_a_very_long_image_is_not_enlarged_as_a_whole() -> None:
     for augment in ("light", "none"):
-        assert make_transform(IMAGE, augment=augment).example(np.ones((1, 10_000)), 3).shape == (3, 16, 16)
+        assert make_transform(IMAGE, augment=augment).example(np.ones((1, 10_000)), 3).shape == (16, 16, 3)
 
 
 def test_a_network_of_another_modality_is_refused() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import toys
 import torch
 
+import toys
 from headstart.core.errors import TrainingError
 from headstart.core.recipe import Choice, Stage
 from headstart.core.stopping import Stop, Stopped

@@ -93,7 +93,10 @@ def server(tmp_path, monkeypatch) -> Iterator[type[_Hub]]:
     running = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=running.serve_forever)
     thread.start()
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{running.server_port}")
+    endpoint = f"http://127.0.0.1:{running.server_port}"
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", endpoint)
+    template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(hub, "WAITS", (0.0, 0.0, 0.0))
@@ -121,7 +124,7 @@ def test_asks_again_where_the_hub_is_busy(server, fail):
 
 def test_what_arrives_damaged_is_not_kept(server):
     server.corrupt = {"model.safetensors"}
-    with pytest.raises(SourceError, match="model.safetensors arrived damaged"):
+    with pytest.raises(SourceError, match=r"model\.safetensors arrived damaged"):
         hub.fetch("someone/small", ["model.safetensors"])
     server.corrupt = set()
     snapshot = hub.fetch("someone/small", ["model.safetensors"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import toys
 import torch
 
+import toys
 from headstart.core.recipe import Stage
 from headstart.core.types import VectorInput
 from headstart.models.model import Model

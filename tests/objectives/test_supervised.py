@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import toys
 import torch
 from torch import nn
 from torch.nn import functional
 
+import toys
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
 from headstart.core.types import Kind, LossOptions, VectorInput
@@ -37,7 +37,7 @@ def test_binary_cross_entropy_for_multilabel() -> None:
 
 
 @pytest.mark.parametrize(("name", "reference"), [("mse", functional.mse_loss), ("huber", functional.huber_loss)])
-def test_regression_in_units_of_the_labels_deviation(name: str, reference) -> None:  # noqa: ANN001
+def test_regression_in_units_of_the_labels_deviation(name: str, reference) -> None:
     got, out, y = loss(Supervised(loss=name), "regression")  # pyright: ignore[reportArgumentType]
     assert torch.allclose(got, reference(out, (y - y.mean()) / y.std(correction=0)), rtol=1e-4)
 
@@ -51,7 +51,7 @@ def test_it_learns(tmp_path: Path, kind: Kind) -> None:
     assert loss_of(model, data) < 0.7 * before
 
 
-def loss_of(model, data) -> float:  # noqa: ANN001
+def loss_of(model, data) -> float:
     rows = data.splits["test"]
     return model.head.loss(model(torch.from_numpy(rows.inputs)), torch.from_numpy(rows.targets)).item()
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-import toys
 
+import toys
 from headstart.core.recipe import Stage
 from headstart.core.types import ParamGroup, Strategy, Tuning
 from headstart.models.model import Model

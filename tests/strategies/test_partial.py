@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import toys
 
+import toys
 from headstart.core.errors import UsageError
 from headstart.strategies.partial import Partial
 

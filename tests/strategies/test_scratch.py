@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import toys
 import torch
 
+import toys
 from headstart.core.seeding import torch_seeded
 from headstart.models.model import Model
 from headstart.strategies.scratch import Scratch

@@ -13,6 +13,7 @@ from headstart.core.types import Task
 from headstart.data.read import read_unlabelled
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform, make_transform
+from headstart.engine.machine import choose_threads, threads
 from headstart.engine.predict import embed, predict
 from headstart.evaluation.calibrate import Calibration
 from headstart.evaluation.thresholds import decide
@@ -59,7 +60,9 @@ class Predictor:
         Raises:
             DataError: Some examples cannot be read.
         """
-        return embed(self.model, self.rows(data), self._transform, precision=self.precision)
+        rows = self.rows(data)
+        with threads(choose_threads(self.model.backbone.card.params)):
+            return embed(self.model, rows, self._transform, precision=self.precision)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -76,7 +79,8 @@ class Predictor:
 
     def raw_outputs(self, rows: Rows) -> np.ndarray:
         """Compute probabilities [N, C] as the network gives them, or values [N, T]."""
-        return predict(self.model, rows, self._transform, precision=self.precision)
+        with threads(choose_threads(self.model.backbone.card.params)):
+            return predict(self.model, rows, self._transform, precision=self.precision)
 
     def decide(self, outputs: np.ndarray) -> list[Any]:
         """Turn calibrated probabilities or values into predictions, by the model's own thresholds where it has some."""

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 LABELS_A_CLASS = (5, 10, 20, 50)
 STRATEGIES = ("scratch", "linear_probe", "full")
-STEPS = 200  # the same for all, so that no strategy has more work than another
+STEPS = 100  # the same for all, so that no strategy has more work than another
+RATES = {"scratch": "0.004", "linear_probe": "0.01", "full": "0.004"}
 
 
 def demo(
@@ -31,7 +32,7 @@ def demo(
     seeds: Annotated[int, typer.Option(help="Runs of each kind, each with other examples.", min=1)] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
-    """Pretrain a small network on the digits 0 to 4, then learn 5 to 9 from few examples: what does the head start gain?"""
+    """Pretrain on the digits 0 to 4, learn 5 to 9 from few examples: what does the head start gain?"""
     from headstart.cli.show import Show
 
     show = Show(as_json)
@@ -41,25 +42,13 @@ def demo(
     from headstart.runs.demo_data import write_digits
 
     show.say(
-        "Real handwritten digits (scikit-learn, 8 x 8 pixels) as image folders. Each command below is run as it stands."
+        "Real handwritten digits (scikit-learn), each at a random place of a 16 x 16 picture, as image folders. "
+        "Each command below is run as it stands."
     )
     write_digits(out, LABELS_A_CLASS, seeds)
     source = out / "runs" / "source"
-    pretraining = _run(
-        show,
-        [
-            "fit",
-            f"{out}/source",
-            "--source",
-            "digits:cnn",
-            "--strategy",
-            "scratch",
-            "--augment",
-            "none",
-            "--out",
-            str(source),
-        ],
-    )
+    arguments = f"fit {quote(out / 'source')} --source digits:cnn --strategy scratch --epochs 15 --lr 0.002 --augment none --out {quote(source)}"
+    pretraining = _run(show, shlex.split(arguments))
     accuracy = pretraining["metrics"]["test"]["accuracy"]["value"]
     show.say(f"  source task, digits 0 to 4: test accuracy {accuracy:.3f}")
     table: dict[str, dict[int, list[float]]] = {
@@ -69,27 +58,10 @@ def demo(
         for seed in range(seeds):
             for strategy in STRATEGIES:
                 run = out / "runs" / f"{strategy}-{shots}-{seed}"
-                arguments = [
-                    "fit",
-                    f"{out}/target/{shots}-a-class-{seed}",
-                    "--source",
-                    f"run:{source}",
-                    "--strategy",
-                    strategy,
-                ]
-                arguments += [
-                    "--steps",
-                    str(STEPS),
-                    "--augment",
-                    "none",
-                    "--validation",
-                    "0",
-                    "--seed",
-                    str(seed),
-                    "--out",
-                    str(run),
-                ]
-                result = _run(show, arguments)
+                arguments = f"fit {quote(out / 'target' / f'{shots}-a-class-{seed}')} --source {quote(f'run:{source}')}"
+                arguments += f" --strategy {strategy} --steps {STEPS} --lr {RATES[strategy]} --augment none --validation 0 --seed {seed} --out {quote(run)}"
+                arguments += " --set stages.0.strategy.head_lr=1" if strategy == "full" else ""
+                result = _run(show, shlex.split(arguments))
                 table[strategy][shots].append(result["metrics"]["test"]["accuracy"]["value"])
     columns = ("test accuracy, digits 5 to 9", *(f"{shots} a class" for shots in LABELS_A_CLASS))
     show.say("")
@@ -100,7 +72,8 @@ def demo(
     )
     seconds = time.monotonic() - started
     show.say(
-        f"Images, runs and saved models are in {out}/ ({seconds:.0f} s). On your own folder: headstart fit FOLDER --source timm:resnet18"
+        f"Images, runs and saved models are in {out}/ ({seconds:.0f} s). "
+        "On your own folder: headstart fit FOLDER --source timm:resnet18"
     )
     show.finish({"folder": str(out), "source_accuracy": accuracy, "accuracy": table, "seconds": round(seconds, 1)})
 
@@ -114,6 +87,11 @@ def _run(show: Show, arguments: list[str]) -> dict[str, Any]:
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(io.StringIO()):
         app([*arguments, "--json"], standalone_mode=False)
     return json.loads(output.getvalue().splitlines()[-1])
+
+
+def quote(word: object) -> str:
+    """Quote a word of a command for a shell."""
+    return shlex.quote(str(word))
 
 
 def _cell(values: list[float]) -> str:

@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _end(arguments, str(error), error.exit_code)
 
 
-def _handler(stop: Stop):  # noqa: ANN202
+def _handler(stop: Stop):
     def handle(number: int, frame: FrameType | None) -> None:
         if stop.signal:  # the second time: at once
             os._exit(128 + number)

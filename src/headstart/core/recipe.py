@@ -180,7 +180,7 @@ def _assign(node: Any, keys: Sequence[str], value: Any, setting: str) -> None:
                 raise UsageError(f"{setting!r}: '{key}' is not a place in a list of {len(node)}.")
             if int(key) == len(node):
                 node.append({})
-            key = int(key)  # noqa: PLW2901
+            key = int(key)
         elif not isinstance(node, dict):
             raise UsageError(f"{setting!r}: there is nothing below '{keys[depth - 1]}'.")
         if last:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Augment = Literal["none", "light", "strong"]
+KEPT_BYTES = 256 << 20  # of opened images, in each process that opens them
 
 
 @dataclass(frozen=True)
@@ -52,23 +54,38 @@ class ImageTransform:
     def lengths(self, prepared: Any) -> np.ndarray | None:
         """Give None: all images become one size."""
 
-    def example(self, item: Any, seed: int | None) -> torch.Tensor:  # [C, H, W]
-        """Open, cut, resize and normalise one image."""
-        wanted = self.expects
-        image = open_image(item, near=2 * max(wanted.height, wanted.width)).convert(
-            "L" if wanted.channels == 1 else "RGB"
-        )
-        if seed is None or self.augment == "none":
-            return self._normalise(self._centre(image))
-        before, after = self._pipelines
-        with torch_seeded(seed):
-            return after(self._normalise(before(image)))
+    def example(self, item: Any, seed: int | None) -> torch.Tensor:  # [H, W, C] uint8
+        """Open, cut and resize one image; what needs no seed is kept for the next time."""
+        if seed is not None and self.augment != "none":
+            before, after = self._pipelines
+            image = self._open(item)
+            with torch_seeded(seed):
+                return after(_pixels(before(image)))
+        if not isinstance(item, str | Path):
+            return _pixels(self._centre(self._open(item)))
+        kept = self._kept.get(str(item))
+        if kept is None:
+            kept = _pixels(self._centre(self._open(item)))
+            if (len(self._kept) + 1) * kept.numel() <= KEPT_BYTES:
+                self._kept[str(item)] = kept
+        return kept
 
     def collate(self, examples: list[torch.Tensor]) -> torch.Tensor:  # [B, C, H, W]
-        """Stack the images."""
+        """Stack the images and normalise them, all at once."""
         import torch
 
-        return torch.stack(examples)
+        pixels = torch.stack(examples).permute(0, 3, 1, 2)
+        mean, std = (torch.tensor(values).reshape(1, -1, 1, 1) for values in (self.expects.mean, self.expects.std))
+        return pixels.float().div_(255).sub_(mean).div_(std)
+
+    def _open(self, item: Any) -> Image.Image:
+        wanted = self.expects
+        image = open_image(item, near=2 * max(wanted.height, wanted.width))
+        return image.convert("L" if wanted.channels == 1 else "RGB")
+
+    @cached_property
+    def _kept(self) -> dict[str, torch.Tensor]:
+        return {}
 
     def _centre(self, image: Image.Image) -> Image.Image:
         """Resize and cut in one step, so that a very long image is never enlarged as a whole."""
@@ -81,18 +98,9 @@ class ImageTransform:
         resample = Image.Resampling[self.expects.interpolation.upper()]
         return image.resize((width, height), resample, box=(left, top, left + cut_width, top + cut_height))
 
-    def _normalise(self, image: Image.Image) -> torch.Tensor:
-        import torch
-
-        pixels = torch.from_numpy(np.array(image, dtype=np.float32)).reshape(
-            image.height, image.width, self.expects.channels
-        )
-        mean, std = torch.tensor(self.expects.mean), torch.tensor(self.expects.std)
-        return ((pixels / 255 - mean) / std).permute(2, 0, 1).contiguous()
-
     @cached_property
     def _pipelines(self) -> tuple[Any, Any]:
-        """What happens to the picture, and what to its tensor."""
+        """What happens to the picture, and what to its pixels."""
         from torchvision.transforms import v2
 
         mode = v2.InterpolationMode(self.expects.interpolation)
@@ -100,4 +108,21 @@ class ImageTransform:
         before = [v2.RandomResizedCrop(size, scale=(0.35, 1.0), interpolation=mode), v2.RandomHorizontalFlip()]
         if self.augment == "light":
             return v2.Compose(before), v2.Identity()
-        return v2.Compose([*before, v2.TrivialAugmentWide()]), v2.RandomErasing()
+        grey = [255 * mean for mean in self.expects.mean]  # zero once it is normalised
+        return v2.Compose([*before, v2.TrivialAugmentWide()]), v2.Compose(
+            [_channels_first, v2.RandomErasing(value=grey), _channels_last]
+        )
+
+
+def _pixels(image: Image.Image) -> torch.Tensor:  # [H, W, C] uint8
+    import torch
+
+    return torch.from_numpy(np.array(image, dtype=np.uint8)).reshape(image.height, image.width, -1)
+
+
+def _channels_first(pixels: torch.Tensor) -> torch.Tensor:
+    return pixels.permute(2, 0, 1)
+
+
+def _channels_last(pixels: torch.Tensor) -> torch.Tensor:
+    return pixels.permute(1, 2, 0)

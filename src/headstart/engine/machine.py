@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any, Literal, TypeVar
 
@@ -15,6 +16,7 @@ from headstart.core.errors import UsageError
 
 Precision = Literal["auto", "float32", "bfloat16"]
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
+SMALL = 500_000  # parameters
 
 
 def choose_device(name: str) -> torch.device:
@@ -59,6 +61,25 @@ def to_device(value: Any, device: torch.device) -> Any:
     if isinstance(value, dict):
         return {key: to_device(v, device) for key, v in value.items()}
     return value
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Compute with this many threads inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def choose_threads(parameters: int) -> int:
+    """Choose how many threads to compute with: a small network is faster on one, as the others mostly wait.
+
+    A rule and no measurement, so that the same run takes the same number again: it is part of the result's last bits.
+    """
+    return 1 if parameters < SMALL else torch.get_num_threads()
 
 
 @cache

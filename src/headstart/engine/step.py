@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import TrainingError
-from headstart.core.seeding import mix
+from headstart.core.seeding import seed_step
 from headstart.core.types import Batch, Tuning
 from headstart.engine.job import Job, Surroundings
 from headstart.engine.machine import autocast, to_device
@@ -53,7 +53,7 @@ def train_step(
     sizes = [len(next(iter(part.values()))["ids"]) for part in _split(batches, parts)]
     for number, part in enumerate(_split(batches, parts)):
         share = sizes[number] / sum(sizes)
-        torch.manual_seed(mix(around.seed, "step", *key, number))
+        seed_step(around.device, around.seed, "step", *key, number)
         on_device = {name: cast(Batch, to_device(batch, around.device)) for name, batch in part.items()}
         with autocast(around.precision, around.device):
             losses = job.objective.losses(model, extra, on_device, progress)

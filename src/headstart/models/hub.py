@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,25 +42,20 @@ def fetch(repository: str, wanted: Sequence[str], revision: str | None = None) -
         SourceError: The repository, revision or a file is not there, a file has another hash than the hub states,
             or the hub cannot be reached and the cache does not have it.
     """
-    from huggingface_hub import HfApi, constants, hf_hub_download
+    from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import HFValidationError
 
     where = f"{repository} at {revision or 'main'}"
     try:
-        api = HfApi(endpoint=constants.ENDPOINT)
-        info = _tries(
-            lambda: api.model_info(repository, revision=revision, files_metadata=True, timeout=TIMEOUT), where, WAITS
-        )
+        ask = partial(HfApi().model_info, repository, revision=revision, files_metadata=True, timeout=TIMEOUT)
+        info = _tries(ask, where, WAITS)
         commit = info.sha or ""
         files = [file for file in info.siblings or [] if _matches(file.rfilename, wanted)]
         if not files:
             raise SourceError(f"{where} has no file {' or '.join(wanted)}. Only safetensors weights are read.")
         for file in files:
-            got = _tries(
-                lambda f=file: hf_hub_download(repository, f.rfilename, revision=commit, endpoint=api.endpoint),
-                where,
-                WAITS[:1],  # huggingface_hub itself tries a download several times
-            )
+            download = partial(hf_hub_download, repository, file.rfilename, revision=commit)
+            got = _tries(download, where, WAITS[:1])  # huggingface_hub itself tries a download several times
             _verify(Path(got), file.lfs.sha256 if file.lfs else file.blob_id, where)
         folder = Path(got).parents[len(Path(files[-1].rfilename).parts) - 1]
         if revision != commit:  # the cache's own note of what a branch stands for, needed when offline

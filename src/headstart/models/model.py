@@ -60,6 +60,9 @@ class Head(nn.Module):
             out: What `forward` gave, [B, outputs].
             y: Labels as in `Batch`.
             options: Which loss; None is the task's usual one.
+
+        Returns:
+            The loss.
         """
         return self.output.loss(out.float(), y, options or LossOptions())
 
@@ -106,6 +109,13 @@ class Model(nn.Module):
 
 def pool(features: Features, pooling: Pooling) -> torch.Tensor:
     """Pool features to [B, D].
+
+    Args:
+        features: What a backbone gave.
+        pooling: How.
+
+    Returns:
+        The pooled features [B, D].
 
     Raises:
         ValueError: "cls" or "mean" was asked for and the backbone gives no tokens.

@@ -11,6 +11,7 @@ import numpy as np
 from headstart.core.seeding import numpy_generator
 
 TEST_A_CLASS = 80
+SIDE = 16  # pixels of a picture; each digit, 8 x 8, stands at a random place in it, the same each time
 
 
 def write_digits(folder: Path, labels_a_class: Sequence[int], seeds: int) -> None:
@@ -34,7 +35,10 @@ def write_digits(folder: Path, labels_a_class: Sequence[int], seeds: int) -> Non
         for place in places:
             path = split / str(labels[place]) / f"{place:04d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels[place]).save(path)
+            top, left = numpy_generator("demo", "place", int(place)).integers(0, SIDE - 8 + 1, size=2)
+            picture = np.zeros((SIDE, SIDE), dtype=np.uint8)
+            picture[top : top + 8, left : left + 8] = pixels[place]
+            Image.fromarray(picture).save(path)
 
     write(np.flatnonzero(labels < 5), folder / "source")
     order = numpy_generator("demo", "test").permutation(np.flatnonzero(labels >= 5))

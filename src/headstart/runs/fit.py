@@ -26,7 +26,7 @@ from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.engine.fit import fit as train
 from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
-from headstart.engine.machine import choose_device, choose_precision
+from headstart.engine.machine import choose_device, choose_precision, choose_threads, threads
 from headstart.engine.predict import predict
 from headstart.evaluation.calibrate import Calibration, calibrate
 from headstart.evaluation.metrics import Evaluation
@@ -137,10 +137,11 @@ def fit(
     model = build_model(plan.recipe, dataset, backbone)
     device = choose_device(plan.recipe.device)
     precision = choose_precision(plan.recipe.precision, device)
-    before = look_before(model, dataset, device=device, precision=precision, seed=plan.recipe.seed)
-    jobs, around = _jobs(plan, dataset, backbone, folder, listen, stop or Stop(), precision)
-    outcome = train(model, jobs, around)
-    raw = _validation_outputs(model, around)
+    with threads(choose_threads(backbone.card.params)):
+        before = look_before(model, dataset, device=device, precision=precision, seed=plan.recipe.seed)
+        jobs, around = _jobs(plan, dataset, backbone, folder, listen, stop or Stop(), precision)
+        outcome = train(model, jobs, around)
+        raw = _validation_outputs(model, around)
     calibration = _calibration(dataset, raw)
     save(
         folder / "model",
@@ -160,7 +161,8 @@ def fit(
     outputs = {split: (output.rows, output.calibrated) for split, output in results.items()}
     cost = {"seconds": run.seconds, "training_seconds": outcome.seconds}
     thresholds = calibration.thresholds
-    seen = look_after(before, model, dataset, outputs, thresholds=thresholds, precision=precision, cost=cost)
+    with threads(choose_threads(backbone.card.params)):
+        seen = look_after(before, model, dataset, outputs, thresholds=thresholds, precision=precision, cost=cost)
     write_observed(folder, seen)
     storage.write_text(folder / "run.json", json.dumps(run.to_plain(), indent=1, ensure_ascii=False))
     write_report(folder)

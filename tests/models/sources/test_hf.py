@@ -202,7 +202,7 @@ def test_damage_is_named(bert):
     weights = bert / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-50])
-    with pytest.raises(SourceError, match="model.safetensors is damaged"):
+    with pytest.raises(SourceError, match=r"model\.safetensors is damaged"):
         load_source(f"hf:{bert}")
     weights.write_bytes(whole)
     _change(bert, "config.json", num_hidden_layers=4, intermediate_size=38)
@@ -243,7 +243,7 @@ def test_shards_are_read_and_may_not_point_outside(tmp_path):
     with pytest.raises(SourceError, match="points outside"):
         load_source(f"hf:{tmp_path}")
     _change(tmp_path, "model.safetensors.index.json", weight_map=dict.fromkeys(index["weight_map"], "gone.safetensors"))
-    with pytest.raises(SourceError, match="lacks gone.safetensors"):
+    with pytest.raises(SourceError, match=r"lacks gone\.safetensors"):
         load_source(f"hf:{tmp_path}")
 
 

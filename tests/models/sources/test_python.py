@@ -100,7 +100,7 @@ def test_weights(tmp_path):
     backbone = load_source("python:my_nets:rows", {"vector": True, "dim": 3, "weights": "w.safetensors"})
     assert all((parameter == 0.5).all() for parameter in backbone.parameters())
     assert len(backbone.card.sha256) == 64
-    with pytest.raises(SourceError, match="2.weight: missing"):
+    with pytest.raises(SourceError, match=r"2\.weight: missing"):
         load_source("python:my_nets:flat", {"weights": "w.safetensors"})
 
 

@@ -70,7 +70,7 @@ def test_damage_is_named(tmp_path):
     content = bytearray((folder / "model.safetensors").read_bytes())
     content[-1] ^= 1
     (folder / "model.safetensors").write_bytes(content)
-    with pytest.raises(StorageError, match="model.safetensors: its content was changed"):
+    with pytest.raises(StorageError, match=r"model\.safetensors: its content was changed"):
         load_source(f"run:{folder}")
     with pytest.raises(SourceError, match="holds no saved model"):
         load_source(f"run:{tmp_path}")
@@ -79,7 +79,7 @@ def test_damage_is_named(tmp_path):
 def test_a_backbone_that_does_not_fit(tmp_path):
     backbone = load_source("digits:cnn")
     folder = _save(tmp_path / "run", backbone, tensors={"backbone.net.block1.0.weight": None})
-    with pytest.raises(SourceError, match="net.block1.0.weight: missing"):
+    with pytest.raises(SourceError, match=r"net\.block1\.0\.weight: missing"):
         load_source(f"run:{folder}")
     with pytest.raises(SourceError, match="The model card is damaged"):
         load_source(f"run:{_save(tmp_path / 'run2', backbone, card={})}")

@@ -94,3 +94,12 @@ def test_standardise_counts_every_row_once_whatever_the_batches():
 def test_a_constant_column_stays_zero():
     layer = Standardise(1).train()
     assert torch.equal(layer(torch.full((4, 1), 7.0)), torch.zeros(4, 1))
+
+
+def test_the_unit_of_a_column_does_not_matter():
+    backbone = load_source("vector:mlp", {"dim": 3}).train()
+    again = load_source("vector:mlp", {"dim": 3}).train()
+    again.load_state_dict(backbone.state_dict())
+    x = torch.randn(20, 3)
+    other_units = x * torch.tensor([1000.0, 0.01, 1.0]) + torch.tensor([0.0, 1.0, -7.0])
+    assert torch.allclose(backbone(x)["pooled"], again(other_units)["pooled"], atol=1e-3)

@@ -39,6 +39,12 @@ class Hf:
     def load(self, name: str) -> TextBackbone | VisionBackbone:
         """Load a folder, or a repository of the hub.
 
+        Args:
+            name: A folder, or OWNER/NAME on the hub.
+
+        Returns:
+            The backbone.
+
         Raises:
             SourceError: It is missing, damaged, has pickled weights only, or brings its own code.
         """

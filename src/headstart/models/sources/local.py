@@ -33,6 +33,12 @@ class Local:
     def load(self, name: str) -> TimmBackbone:
         """Load FOLDER/NAME.
 
+        Args:
+            name: FOLDER/NAME.
+
+        Returns:
+            The backbone.
+
         Raises:
             SourceError: The card or the weights are missing, damaged or do not fit each other.
         """

@@ -54,6 +54,12 @@ class Python:
     def load(self, name: str) -> Backbone:
         """Call MODULE:FUNCTION.
 
+        Args:
+            name: MODULE:FUNCTION.
+
+        Returns:
+            The backbone.
+
         Raises:
             UsageError: The module or function is not there.
             SourceError: What it returns is no network that can be used.
@@ -72,6 +78,12 @@ class Python:
 
     def rebuild(self, card: Card) -> Backbone:
         """Call the function of a card again; its file must be there.
+
+        Args:
+            card: What `load` wrote.
+
+        Returns:
+            The backbone.
 
         Raises:
             SourceError: The function cannot be called here.

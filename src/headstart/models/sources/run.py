@@ -29,6 +29,12 @@ class Run:
     def load(self, name: str) -> Backbone:
         """Load the backbone of the model that a run saved.
 
+        Args:
+            name: The folder of a run, or of a saved model.
+
+        Returns:
+            The backbone.
+
         Raises:
             SourceError: The folder holds no saved model, or its card is damaged.
         """

@@ -39,6 +39,12 @@ class Timm:
     def load(self, name: str) -> TimmBackbone:
         """Load a network, for example "resnet18" or "resnet18.a1_in1k".
 
+        Args:
+            name: timm's name, with or without a tag.
+
+        Returns:
+            The backbone.
+
         Raises:
             UsageError: timm has no network of that name.
             SourceError: There are no safetensors weights, or they do not fit.

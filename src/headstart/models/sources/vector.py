@@ -36,6 +36,12 @@ class Vector:
     def load(self, name: str) -> Backbone:
         """Build the network, drawn from torch's global generator.
 
+        Args:
+            name: "mlp".
+
+        Returns:
+            The backbone.
+
         Raises:
             UsageError: The name is another one, or the data has not yet said how many numbers a row has.
         """
