@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from headstart.estimators.classifier import HeadstartClassifier as HeadstartClassifier
     from headstart.estimators.regressor import HeadstartRegressor as HeadstartRegressor
     from headstart.models.model import Backbone as Backbone
+    from headstart.runs.api import cross_validate as cross_validate
     from headstart.runs.api import evaluate as evaluate
     from headstart.runs.api import fit as fit
     from headstart.runs.api import read as read
     from headstart.runs.api import source as source
+    from headstart.runs.compare import compare as compare
     from headstart.runs.fit import Run as Run
 
 __version__ = "0.1.0"
@@ -52,6 +54,8 @@ _HOMES = {
     "HeadstartClassifier": "headstart.estimators.classifier",
     "HeadstartRegressor": "headstart.estimators.regressor",
     "Backbone": "headstart.models.model",
+    "compare": "headstart.runs.compare",
+    "cross_validate": "headstart.runs.api",
     "evaluate": "headstart.runs.api",
     "fit": "headstart.runs.api",
     "read": "headstart.runs.api",

@@ -15,6 +15,7 @@ from headstart.core.errors import StorageError
 from headstart.core.recipe import Choice, Recipe
 from headstart.core.types import Task
 from headstart.engine.machine import choose_device, place
+from headstart.evaluation.calibrate import Calibration
 from headstart.models.load import load_source
 from headstart.models.model import Model
 from headstart.models.weights import load_exactly, read_safetensors
@@ -67,8 +68,14 @@ def load(folder: str | Path, *, device: str = "auto") -> Predictor:
     model = _model(path, description, task)
     place(model, choose_device(device)).eval()
     recipe = Recipe.from_plain(description["recipe"])
+    calibration = options.build(Calibration, description.get("calibration", {}), str(path / DESCRIPTION))
     return Predictor(
-        model, task, recipe, precision=description["precision"], fingerprint=description["data"]["fingerprint"]
+        model,
+        task,
+        recipe,
+        precision=description["precision"],
+        fingerprint=description["data"]["fingerprint"],
+        calibration=calibration,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,8 @@ from headstart.data.rows import Rows
 from headstart.data.transforms import Transform, make_transform
 from headstart.engine.machine import choose_threads, threads
 from headstart.engine.predict import embed, predict
+from headstart.evaluation.calibrate import Calibration
+from headstart.evaluation.thresholds import decide
 from headstart.models.model import Model
 
 
@@ -32,13 +34,14 @@ class Predictor:
     recipe: Recipe
     precision: str
     fingerprint: str
+    calibration: Calibration = field(default_factory=Calibration)
 
     def predict(self, data: Any) -> list[Any]:
         """Predict for each example a class name, a tuple of class names (multi-label), or a number (or several)."""
         return self.decide(self.outputs(self.rows(data)))
 
     def predict_proba(self, data: Any) -> np.ndarray:
-        """Predict the probability of each class, [N, C] in the order of `classes`; a regression has none."""
+        """Predict the calibrated probability of each class, [N, C] in the order of `classes`; a regression has none."""
         if not self.task.classes:
             raise ValueError("A regression has no probabilities; use predict.")
         return self.outputs(self.rows(data))
@@ -57,7 +60,11 @@ class Predictor:
         return read_unlabelled(data, self.recipe.data, self.task)
 
     def outputs(self, rows: Rows) -> np.ndarray:
-        """Compute probabilities [N, C] or values [N, T] of rows."""
+        """Compute calibrated probabilities [N, C] or values [N, T] of rows."""
+        return self.calibration.apply(self.task, self.raw_outputs(rows))
+
+    def raw_outputs(self, rows: Rows) -> np.ndarray:
+        """Compute probabilities [N, C] as the network gives them, or values [N, T]."""
         with threads(choose_threads(self.model.backbone.card.params)):
             return predict(self.model, rows, self._transform, precision=self.precision)
 
@@ -67,12 +74,13 @@ class Predictor:
             return embed(self.model, rows, self._transform, precision=self.precision)
 
     def decide(self, outputs: np.ndarray) -> list[Any]:
-        """Turn probabilities or values into predictions."""
+        """Turn calibrated probabilities or values into predictions, by the model's own thresholds where it has some."""
+        if self.task.kind == "regression":
+            return outputs[:, 0].tolist() if outputs.shape[1] == 1 else outputs.tolist()
+        decided = decide(self.task, outputs, self.calibration.thresholds)
         if self.task.kind == "multilabel":
-            return [tuple(c for c, p in zip(self.task.classes, row, strict=True) if p >= 0.5) for row in outputs]
-        if self.task.classes:
-            return [self.task.classes[i] for i in outputs.argmax(axis=1)]
-        return outputs[:, 0].tolist() if outputs.shape[1] == 1 else outputs.tolist()
+            return [tuple(self.task.classes[place] for place in np.flatnonzero(row)) for row in decided]
+        return [self.task.classes[place] for place in decided]
 
     @cached_property
     def _transform(self) -> Transform:

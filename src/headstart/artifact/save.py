@@ -16,6 +16,7 @@ from headstart.core import storage
 from headstart.core.options import to_plain
 from headstart.core.recipe import Recipe
 from headstart.core.types import Card, Task, TextInput
+from headstart.evaluation.calibrate import Calibration
 from headstart.models.cards import card_to_plain
 from headstart.models.model import Model
 
@@ -25,7 +26,16 @@ DESCRIPTION = "model.json"
 TOKENIZER = "tokenizer"
 
 
-def save(folder: Path, model: Model, task: Task, recipe: Recipe, *, fingerprint: str, precision: str) -> None:
+def save(
+    folder: Path,
+    model: Model,
+    task: Task,
+    recipe: Recipe,
+    *,
+    fingerprint: str,
+    precision: str,
+    calibration: Calibration | None = None,
+) -> None:
     """Save a model.
 
     Args:
@@ -35,6 +45,7 @@ def save(folder: Path, model: Model, task: Task, recipe: Recipe, *, fingerprint:
         recipe: The recipe that it was trained by, with everything chosen.
         fingerprint: Hash of the data that it was trained on.
         precision: The number format that its figures were measured in.
+        calibration: What its probabilities go through; None leaves them as they are.
 
     Raises:
         StorageError: The folder exists, or the disk refuses.
@@ -47,6 +58,7 @@ def save(folder: Path, model: Model, task: Task, recipe: Recipe, *, fingerprint:
             "head": recipe.head.plain(),
             "recipe": recipe.to_plain(),
             "precision": precision,
+            "calibration": (calibration or Calibration()).to_plain(),
             "data": {"fingerprint": fingerprint},
             "versions": {
                 name: importlib.metadata.version(name) for name in ("headstart", "torch", "timm", "transformers")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from headstart.core.errors import UsageError
 from headstart.core.stopping import Stop
 
 
@@ -58,6 +59,14 @@ def fit(
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that load data.")] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Measure by cross-validation with so many folds, beside the model of all rows.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="With --folds: how often the rows are divided anew.", min=1)] = 1,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(help="Send figures to a tracker (headstart list trackers): NAME or NAME:OPTION=VALUE,…"),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, print the recipe with everything chosen, and stop.")
     ] = False,
@@ -104,6 +113,10 @@ def fit(
         named["data.reader.name"] = "table"
     settings = {path: value for path, value in named.items() if value is not None}
     settings |= dict(parse_setting(text) for text in setting or [])
+    if folds is not None and recipe is None:
+        settings.setdefault("data.test", 0.0)  # small data: every row is tested in its fold
+    if folds is None and repeats > 1:
+        raise UsageError("--repeats is for cross-validation: name --folds too.")
     plan = (Recipe.read(recipe) if recipe else Recipe()).with_settings(settings)
 
     from headstart.runs.fit import fit as run_fit
@@ -115,16 +128,29 @@ def fit(
         show.finish({"recipe": planned.recipe.to_plain()})
         return
     stop = context.obj if isinstance(context.obj, Stop) else Stop()
+    from headstart.runs.track import parse_tracker, tracked
+
+    crossed = None
     try:
-        run = run_fit(data, plan, out=out, listen=show.listen, stop=stop)
+        with tracked([parse_tracker(text) for text in log or []], show.listen) as listen:
+            if folds is None:
+                run = run_fit(data, plan, out=out, listen=listen, stop=stop)
+            else:
+                from headstart.runs.folds import cross_validate
+
+                crossed = cross_validate(data, plan, k=folds, repeats=repeats, out=out, listen=listen, stop=stop)
+                run = crossed.final
     finally:
         show.close()
-    from headstart.cli.results import show_evaluations
+    from headstart.cli.results import show_evaluations, show_folds
 
     show_evaluations(show, run.metrics)
+    if crossed is not None:
+        show_folds(show, crossed)
     folder = shlex.quote(str(run.folder))
     show.say(
         f"Run: {folder} ({run.seconds:.0f} s). "
         f"Measure again: headstart evaluate {folder}. Use it: headstart predict {folder} DATA"
     )
-    show.finish(run.to_plain())
+    show.say(f"Report: {shlex.quote(str(run.folder / 'report.html'))}")
+    show.finish(run.to_plain() | ({} if crossed is None else {"folds": crossed.to_plain()}))

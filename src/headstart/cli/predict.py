@@ -35,7 +35,8 @@ def predict(
     examples = data[0] if len(data) == 1 and Path(data[0]).exists() else data
     rows = predictor.rows(examples)
     outputs = predictor.outputs(rows)
-    frame = predictions_frame(predictor.task, list(rows.ids), None, outputs)
+    thresholds = predictor.calibration.thresholds
+    frame = predictions_frame(predictor.task, list(rows.ids), None, outputs, thresholds=thresholds)
     if out is not None:
         from headstart.core.storage import new_file
 

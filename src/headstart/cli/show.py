@@ -58,6 +58,8 @@ class Show:
         if event.kind == "step":
             self._step(event)
             return
+        if event.kind == "result":  # the command shows tables of them
+            return
         if event.kind == "stage":
             self.close()
         if event.kind == "warning":

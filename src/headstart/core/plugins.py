@@ -30,6 +30,7 @@ PACKAGES = {
     "strategies": "headstart.strategies",
     "objectives": "headstart.objectives",
     "readers": "headstart.data.readers",
+    "trackers": "headstart.trackers",
 }
 SINGULAR = {
     "sources": "source",
@@ -37,6 +38,7 @@ SINGULAR = {
     "strategies": "strategy",
     "objectives": "objective",
     "readers": "reader",
+    "trackers": "tracker",
 }
 
 

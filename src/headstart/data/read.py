@@ -186,9 +186,17 @@ def make_dataset(task: Task, splits: Mapping[str, Part], notes: Sequence[str]) -
     pools = {"train": splits["train"].rows} if "train" in splits else {}
     if "target" in splits:
         pools |= {"source": splits["train"].rows, "target": splits["target"].rows.unlabelled()}
-    return Dataset(
-        task, {n: part.rows for n, part in splits.items() if n != "target"}, pools, tuple(notes), hasher.hexdigest()
-    )
+    rows = {n: part.rows for n, part in splits.items() if n != "target"}
+    return Dataset(task, rows, pools, tuple(notes), hasher.hexdigest(), _kept_together(task, splits))
+
+
+def _kept_together(task: Task, splits: Mapping[str, Part]) -> dict[str, str]:
+    """Name the group of each row: the one that was asked for, else of images the content, where some are copies."""
+    parts = [splits[name] for name in ("train", "validation") if name in splits]
+    if parts and parts[0].groups is not None:
+        return {row: group for part in parts for row, group in zip(part.rows.ids, part.groups or (), strict=True)}
+    found = {row: digest.hex() for part in parts for row, digest in zip(part.rows.ids, part.digests, strict=True)}
+    return found if task.modality == "image" and len(set(found.values())) < len(found) else {}
 
 
 def _loose_items(data: Any, task: Task) -> Any:

@@ -45,6 +45,7 @@ class Dataset:
     pools: what streams are made of, by stream name: "train", and with domains "source" (labelled)
     and "target" (without labels). The test split is never among them.
     notes: what was inferred, in words, to be printed. fingerprint: a hash of all rows and labels.
+    groups: by row, what must stay on one side of any split: the group that was asked for, or copies of an image.
     """
 
     task: Task
@@ -52,3 +53,4 @@ class Dataset:
     pools: Mapping[str, Rows]
     notes: Sequence[str] = field(default_factory=tuple)
     fingerprint: str = ""
+    groups: Mapping[str, str] = field(default_factory=dict)

@@ -150,7 +150,7 @@ class _Stage:
                 )
                 self.taken += 1
             log.append(losses)
-            self._tell("step", "", {"step": self.taken, "steps": stage.steps, "loss": sum(losses.values())})
+            self._tell("step", "", {"step": self.taken, "steps": stage.steps, "loss": sum(losses.values()), "lr": rate})
             if self.taken % LOG_EVERY == 0 or self.taken == stage.steps:
                 means = {name: math.fsum(entry[name] for entry in log) / len(log) for name in losses}
                 self._log({"lr": rate, "loss": math.fsum(means.values()), "losses": means})

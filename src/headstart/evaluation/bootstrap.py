@@ -33,6 +33,7 @@ def paired(
     seed: int = 0,
     resamples: int = 1000,
     level: float = 0.95,
+    thresholds: tuple[Mapping[str, float] | None, Mapping[str, float] | None] = (None, None),
 ) -> Comparison:
     """Compare two predictions of the same rows: b minus a for each metric, each pair on the same resamples.
 
@@ -44,6 +45,7 @@ def paired(
         seed: Of the resamples.
         resamples: How many.
         level: Of the intervals, such as 0.95.
+        thresholds: Those of the first and of the second, as `evaluate` takes them.
 
     Returns:
         The differences with intervals; for binary and multi-class tasks McNemar's exact test too.
@@ -54,9 +56,9 @@ def paired(
     """
     count, notes = planned(len(targets), task.outputs, resamples, level)
     points, measures, decisions = [], [], []
-    for predictions in (predictions_a, predictions_b):
+    for predictions, limits in zip((predictions_a, predictions_b), thresholds, strict=True):
         y, p = checked(task, targets, predictions)
-        decided = None if task.kind == "regression" else decide(task, p)
+        decided = None if task.kind == "regression" else decide(task, p, limits)
         points.append(point_values(task, y, p, decided))
         measures.append(measure(task, y, p, decided))
         decisions.append(None if decided is None else decided == y)

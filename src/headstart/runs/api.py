@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from headstart.models.model import Backbone
 from headstart.runs.evaluate import Evaluated, evaluate_saved
 from headstart.runs.fit import Run
 from headstart.runs.fit import fit as fit_recipe
+from headstart.runs.folds import CrossValidated
+from headstart.runs.folds import cross_validate as run_folds
+from headstart.runs.track import parse_tracker, tracked
 
 
 def read(data: Any, plan: DataPlan | None = None, *, seed: int = 0) -> Dataset:
@@ -64,6 +67,7 @@ def fit(
     settings: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     seed: int | None = None,
+    trackers: Sequence[str] = (),
     listen: Listener = silent,
 ) -> Run:
     """Train, test and save a model: what the command `headstart fit` does.
@@ -78,6 +82,7 @@ def fit(
         settings: Any other setting by its path, such as {"stages.0.lr": 0.001}.
         out: The run's folder; None makes one below `runs/`.
         seed: Decides everything random.
+        trackers: Places that figures are sent to: "tensorboard", "mlflow:experiment=NAME", "wandb".
         listen: Is told what happens.
 
     Returns:
@@ -89,16 +94,56 @@ def fit(
         SourceError: The source cannot be loaded.
         TrainingError: A loss is not finite.
     """
-    named = {
-        "source.name": source,
-        "stages.0.strategy.name": strategy,
-        "stages.0.objective.name": objective,
-        "head.name": head,
-        "seed": seed,
-        **(settings or {}),
-    }
-    changes = {path: value for path, value in named.items() if value is not None}
-    return fit_recipe(data, (recipe or Recipe()).with_settings(changes), out=out, listen=listen)
+    plan = _recipe(recipe, settings, source=source, strategy=strategy, objective=objective, head=head, seed=seed)
+    with tracked([parse_tracker(name) for name in trackers], listen) as told:
+        return fit_recipe(data, plan, out=out, listen=told)
+
+
+def cross_validate(
+    data: Any,
+    *,
+    folds: int = 5,
+    repeats: int = 1,
+    source: str | None = None,
+    strategy: str | None = None,
+    objective: str | None = None,
+    head: str | None = None,
+    recipe: Recipe | None = None,
+    settings: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    seed: int | None = None,
+    listen: Listener = silent,
+) -> CrossValidated:
+    """Fit on all rows, and measure by cross-validation: what `headstart fit --folds` does.
+
+    Without a recipe, no test rows are set apart where the data names none: each row is tested in its fold.
+
+    Args:
+        data: As for `read`, or a `Dataset`; its test rows are in no fold.
+        folds: How many.
+        repeats: How often the rows are divided anew.
+        source: The pretrained model to start from.
+        strategy: How weights may move, for the first stage.
+        objective: What is minimised, for the first stage.
+        head: The new part.
+        recipe: A whole recipe, which the arguments here change.
+        settings: Any other setting by its path.
+        out: The run's folder; None makes one below `runs/`.
+        seed: Decides everything random.
+        listen: Is told what happens.
+
+    Returns:
+        The model of all rows in `final`, the mean over folds in `mean`.
+
+    Raises:
+        UsageError: A name, an option or a number is wrong.
+        DataError: Rows are wrong, or there are fewer of a class than folds.
+        SourceError: The source cannot be loaded.
+        TrainingError: A loss is not finite.
+    """
+    given = {**({} if recipe else {"data.test": 0.0}), **(settings or {})}
+    plan = _recipe(recipe, given, source=source, strategy=strategy, objective=objective, head=head, seed=seed)
+    return run_folds(data, plan, k=folds, repeats=repeats, out=out, listen=listen)
 
 
 def evaluate(folder: str | Path, data: Any = None) -> Evaluated:
@@ -116,3 +161,24 @@ def evaluate(folder: str | Path, data: Any = None) -> Evaluated:
         DataError: Rows are wrong, or have classes that the model does not know.
     """
     return evaluate_saved(folder, data)
+
+
+def _recipe(
+    recipe: Recipe | None,
+    settings: Mapping[str, Any] | None,
+    *,
+    source: str | None,
+    strategy: str | None,
+    objective: str | None,
+    head: str | None,
+    seed: int | None,
+) -> Recipe:
+    named = {
+        "source.name": source,
+        "stages.0.strategy.name": strategy,
+        "stages.0.objective.name": objective,
+        "head.name": head,
+        "seed": seed,
+        **(settings or {}),
+    }
+    return (recipe or Recipe()).with_settings({path: value for path, value in named.items() if value is not None})

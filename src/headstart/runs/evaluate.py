@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,10 +18,22 @@ from headstart.core.errors import UsageError
 from headstart.core.types import Event, Listener, Task, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows
+from headstart.evaluation.calibrate import Calibration
 from headstart.evaluation.metrics import Evaluation, evaluate
 from headstart.evaluation.tables import predictions_frame
 
-Results = dict[str, tuple[Rows, np.ndarray]]
+SCALED = ("ece", "log_loss", "brier")  # the metrics that a temperature moves
+
+
+class Outputs(NamedTuple):
+    """Rows of a split with what the network gave for them and what came of it by calibration, [N, C] or [N, T]."""
+
+    rows: Rows
+    raw: np.ndarray
+    calibrated: np.ndarray
+
+
+Results = dict[str, Outputs]
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,14 @@ def metrics_plain(metrics: Mapping[str, Evaluation]) -> dict[str, Any]:
     }
 
 
-def evaluate_splits(predictor: Predictor, dataset: Dataset, *, seed: int, results: Results) -> dict[str, Evaluation]:
+def evaluate_splits(
+    predictor: Predictor,
+    dataset: Dataset,
+    *,
+    seed: int,
+    results: Results,
+    raw: Mapping[str, np.ndarray] | None = None,
+) -> dict[str, Evaluation]:
     """Evaluate on the validation and test rows that there are.
 
     Args:
@@ -57,34 +76,53 @@ def evaluate_splits(predictor: Predictor, dataset: Dataset, *, seed: int, result
         dataset: Its class list is the model's.
         seed: Of the bootstrap.
         results: Takes the rows and predictions of each split.
+        raw: The network's outputs by split, where they are known already.
 
     Returns:
         An evaluation a split.
     """
     evaluations = {}
+    calibration = predictor.calibration
     for split in ("validation", "test"):
         rows = dataset.splits.get(split)
         if rows is None or rows.targets is None:
             continue
-        predictions = predictor.outputs(rows)
-        results[split] = (rows, predictions)
-        evaluations[split] = evaluate(dataset.task, rows.targets, predictions, seed=seed)
+        known = (raw or {}).get(split)
+        outputs = predictor.raw_outputs(rows) if known is None else known
+        results[split] = Outputs(rows, outputs, calibration.apply(dataset.task, outputs))
+        evaluations[split] = evaluate(
+            dataset.task, rows.targets, results[split].calibrated, seed=seed, thresholds=calibration.thresholds
+        )
     return evaluations
 
 
-def write_results(folder: Path, task: Task, metrics: Mapping[str, Evaluation], results: Results) -> None:
+def write_results(
+    folder: Path, task: Task, metrics: Mapping[str, Evaluation], results: Results, calibration: Calibration
+) -> None:
     """Write metrics.json and predictions.parquet."""
     import pandas as pd
 
     plain: dict[str, Any] = {split: evaluation.to_plain() for split, evaluation in metrics.items()}
+    if calibration.temperature is not None:
+        for split, outputs in results.items():
+            plain[split]["uncalibrated"] = _uncalibrated(task, outputs)
     storage.write_text(folder / "metrics.json", json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False))
     frames = [
-        predictions_frame(task, list(rows.ids), rows.targets, predictions).assign(split=split)
-        for split, (rows, predictions) in results.items()
+        predictions_frame(task, list(rows.ids), rows.targets, calibrated, thresholds=calibration.thresholds).assign(
+            split=split
+        )
+        for split, (rows, _, calibrated) in results.items()
     ]
     if frames:
         with storage.new_file(folder / "predictions.parquet") as path:
             pd.concat(frames).to_parquet(path)
+
+
+def _uncalibrated(task: Task, outputs: Outputs) -> dict[str, float | None]:
+    """Give what the metrics would be without the temperature."""
+    assert outputs.rows.targets is not None
+    before = evaluate(task, outputs.rows.targets, outputs.raw, resamples=0).metrics
+    return {name: before[name].value for name in SCALED if name in before}
 
 
 def evaluate_saved(

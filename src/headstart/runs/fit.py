@@ -27,11 +27,15 @@ from headstart.data.transforms import make_transform
 from headstart.engine.fit import fit as train
 from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
 from headstart.engine.machine import choose_device, choose_precision, choose_threads, threads
+from headstart.engine.predict import predict
+from headstart.evaluation.calibrate import Calibration, calibrate
 from headstart.evaluation.metrics import Evaluation
 from headstart.evaluation.quick import score
-from headstart.models.model import Backbone
+from headstart.models.model import Backbone, Model
 from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
+from headstart.runs.observe import look_after, look_before
 from headstart.runs.plan import Plan, build_model, check_names, load_backbone, make_plan
+from headstart.runs.report import write_observed, write_report
 
 
 @dataclass(frozen=True)
@@ -128,21 +132,56 @@ def fit(
     dataset, backbone, plan = prepare(data, recipe, listen)
     folder = _make_folder(out, plan.recipe)
     storage.sweep(folder)
+    listen(Event("run", f"run: {folder}", {"folder": str(folder), "recipe": plan.recipe.to_plain()}))
     storage.write_text(folder / "recipe.toml", plan.recipe.to_toml())
     model = build_model(plan.recipe, dataset, backbone)
     device = choose_device(plan.recipe.device)
     precision = choose_precision(plan.recipe.precision, device)
     with threads(choose_threads(backbone.card.params)):
-        outcome = train(model, *make_jobs(plan, dataset, backbone, folder, listen, stop or Stop(), precision))
-    save(folder / "model", model, dataset.task, plan.recipe, fingerprint=dataset.fingerprint, precision=precision)
+        before = look_before(model, dataset, device=device, precision=precision, seed=plan.recipe.seed)
+        jobs, around = make_jobs(plan, dataset, backbone, folder, listen, stop or Stop(), precision)
+        outcome = train(model, jobs, around)
+        raw = _validation_outputs(model, around)
+    calibration = _calibration(dataset, raw)
+    save(
+        folder / "model",
+        model,
+        dataset.task,
+        plan.recipe,
+        fingerprint=dataset.fingerprint,
+        precision=precision,
+        calibration=calibration,
+    )
     listen(Event("saved", f"model saved in {folder / 'model'}"))
     predictor = load(folder / "model", device=plan.recipe.device)
     results: Results = {}
-    metrics = evaluate_splits(predictor, dataset, seed=plan.recipe.seed, results=results)
+    metrics = evaluate_splits(predictor, dataset, seed=plan.recipe.seed, results=results, raw=raw)
     run = Run(folder, dataset.task, plan.recipe, metrics, outcome, dataset.notes, time.monotonic() - started)
-    write_results(folder, dataset.task, metrics, results)
+    write_results(folder, dataset.task, metrics, results, calibration)
+    outputs = {split: (output.rows, output.calibrated) for split, output in results.items()}
+    cost = {"seconds": run.seconds, "training_seconds": outcome.seconds}
+    thresholds = calibration.thresholds
+    with threads(choose_threads(backbone.card.params)):
+        seen = look_after(before, model, dataset, outputs, thresholds=thresholds, precision=precision, cost=cost)
+    write_observed(folder, seen)
     storage.write_text(folder / "run.json", json.dumps(run.to_plain(), indent=1, ensure_ascii=False))
+    write_report(folder)
+    listen(Event("result", f"report: {folder / 'report.html'}", {"metrics": metrics_plain(metrics)}))
     return run
+
+
+def _validation_outputs(model: Model, around: Surroundings) -> dict[str, np.ndarray]:
+    """Compute what the network gives for the validation rows; the saved model would give the same."""
+    if around.validation is None:
+        return {}
+    return {"validation": predict(model, *around.validation, workers=around.workers, precision=around.precision)}
+
+
+def _calibration(dataset: Dataset, raw: Mapping[str, np.ndarray]) -> Calibration:
+    rows = dataset.splits.get("validation")
+    if rows is None or rows.targets is None:
+        return Calibration(notes=() if dataset.task.kind == "regression" else ("not calibrated: no validation rows",))
+    return calibrate(dataset.task, rows.targets, raw["validation"])
 
 
 def make_jobs(

@@ -1,0 +1,132 @@
+"""What a report is made of: plain data that lies in the files of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NotRequired, TypedDict
+
+import numpy as np
+
+from headstart.core.recipe import Recipe
+from headstart.core.types import Task
+from headstart.evaluation.calibrate import Calibration
+
+UNITS = {
+    "accuracy": "share of rows",
+    "balanced_accuracy": "share, mean over classes",
+    "precision": "share",
+    "recall": "share",
+    "f1": "0 to 1",
+    "precision_macro": "share, mean over classes",
+    "recall_macro": "share, mean over classes",
+    "f1_macro": "0 to 1, mean over classes",
+    "f1_micro": "0 to 1, all labels together",
+    "subset_accuracy": "share of rows with every label right",
+    "hamming_loss": "share of labels that are wrong",
+    "auroc": "0 to 1; chance is 0.5",
+    "average_precision": "0 to 1",
+    "log_loss": "nats a row",
+    "ece": "probability, 0 to 1",
+    "r2": "share of variance; 1 is perfect",
+    "spearman": "−1 to 1",
+    "pearson": "−1 to 1",
+}
+
+
+class StageMoves(TypedDict):
+    """How much of one stage of the network is no longer bit-identical to the source, in parameters (numbers)."""
+
+    name: str
+    parameters: int
+    moved: int
+    new: NotRequired[bool]
+
+
+class Map(TypedDict):
+    """Rows in two dimensions by PCA of their features; `groups` are places in `names`, or values of a regression."""
+
+    split: str
+    rows: int
+    names: list[str]
+    groups: list[float]
+    before: list[list[float]]
+    after: NotRequired[list[list[float]]]
+    variance: list[float]  # share of the variance that the two dimensions show, before and after
+
+
+class Mistake(TypedDict):
+    """One row that the model got wrong. `how` says how wrong, in words."""
+
+    id: str
+    label: str
+    prediction: str
+    how: str
+    text: NotRequired[str]
+    image: NotRequired[str]  # a data URI
+    tiny: NotRequired[bool]  # an image of few pixels, to be shown enlarged
+
+
+class Observed(TypedDict):
+    """What is seen while a run goes on and is in no other file of it (`report.json`)."""
+
+    format: int
+    source: Mapping[str, Any]  # the source's card
+    notes: list[str]
+    rows: dict[str, int]  # by split
+    classes: dict[str, dict[str, int]]  # rows by class, by split
+    ranges: dict[str, dict[str, list[float]]]  # regression: least, mean and greatest label, by split and target
+    moves: list[StageMoves]
+    map: NotRequired[Map]
+    mistakes_of: str  # the split
+    mistakes: list[Mistake]
+    wrong: int  # rows, of which `mistakes` are the worst
+    cost: dict[str, Any]
+
+
+class Arrays(NamedTuple):
+    """Labels and calibrated predictions of a split."""
+
+    targets: np.ndarray
+    predictions: np.ndarray
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a report says of a run.
+
+    run: run.json. metrics: metrics.json. history: the lines of metrics.jsonl. folds: folds.json, where
+    there was a cross-validation. folder: how the user called the run.
+    """
+
+    folder: str
+    task: Task
+    recipe: Recipe
+    run: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    history: Sequence[Mapping[str, Any]]
+    arrays: Mapping[str, Arrays]
+    observed: Observed
+    calibration: Calibration
+    versions: Mapping[str, str]
+    created: str
+    folds: Mapping[str, Any] | None = None
+
+    @property
+    def split(self) -> str | None:
+        """The split that counts: "test", else "validation", else None."""
+        return next((name for name in ("test", "validation") if name in self.metrics), None)
+
+
+def unit(task: Task, metric: str) -> str:
+    """Name the unit of a metric."""
+    if metric in ("mae", "rmse"):
+        return f"unit of {', '.join(task.labels)}" + (", mean" if len(task.labels) > 1 else "")
+    if metric == "brier":
+        return "squared probability, 0 to 1" if task.kind == "binary" else "squared probability, 0 to 2"
+    return UNITS[metric]
+
+
+def words(metric: str) -> str:
+    """Write a metric's name so that it can be broken into lines: "balanced accuracy"."""
+    return metric.replace("_", " ")

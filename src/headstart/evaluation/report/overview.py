@@ -1,0 +1,166 @@
+"""The parts of the report in words: headline, what was learnt from what, data, recipe, cost, how to run again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from headstart.evaluation.report.facts import Facts, unit, words
+from headstart.evaluation.report.html import Markup, classed, join, pairs, table, tag
+from headstart.evaluation.results import HIGHER_IS_BETTER, Interval
+from headstart.evaluation.tables import interval_text
+
+MOST_CLASSES = 40
+
+
+def headline(facts: Facts) -> Markup:
+    """Say the one figure, what it was measured on, and how sure it is."""
+    title = tag("h1", f"{_data_name(facts)}, learnt from {facts.observed['source']['name']}")
+    split = facts.split
+    if split is None:
+        return join([title, tag("p", "There were no validation or test rows: nothing was measured.")])
+    evaluation = facts.metrics[split]
+    name = evaluation["primary"]
+    value, interval = interval_text(Interval(**evaluation["metrics"][name]))
+    sure = f"{evaluation['level']:.0%} interval {interval}, " if interval != "–" else ""
+    better = "higher" if HIGHER_IS_BETTER[name] else "lower"
+    figure = classed(
+        "p",
+        "headline",
+        f"{split} {words(name)} ",
+        tag("strong", value),
+        f" ({unit(facts.task, name)}; {sure}{evaluation['rows']:,} rows; {better} is better)",
+    )
+    warning = []
+    if split == "validation":
+        text = "There is no test split: these rows also chose the model, so that the figure is somewhat too good."
+        warning.append(tag("p", text))
+    return join([title, figure, *warning, classed("p", "soft", f"Run {facts.folder}, {facts.created}")])
+
+
+def learnt(facts: Facts) -> Markup:
+    """Say what was learnt from what, and how."""
+    card, recipe = facts.observed["source"], facts.recipe
+    size = ", ".join(f"{key} {value}" for key, value in card["input"].items() if key in ("height", "width", "channels"))
+    expected = f"{card['input']['modality']}" + (f" ({size}, in pixels and colours)" if size else "")
+    rows: list[tuple[object, object]] = [
+        ("Source model", f"{card['name']} ({card['family']}, {card['params']:,} parameters)"),
+        ("Source task", card.get("source_task") or "not stated"),
+        ("It expects", expected),
+        ("Licence", card.get("licence") or "not stated"),
+        ("Weights (SHA-256)", card.get("sha256") or "not stated"),
+        ("Head", _choice(recipe.head.plain())),
+    ]
+    for number, stage in enumerate(recipe.stages):
+        name = f"Stage {number}" if len(recipe.stages) > 1 else "Training"
+        plan = [
+            ("strategy", _choice(stage.strategy.plain()) if stage.strategy else "full"),
+            ("objective", _choice(stage.objective.plain())),
+            ("steps", f"{stage.steps:,}" if stage.steps else "–"),
+            ("learning rate", f"{stage.lr:g} ({stage.optimiser}, {stage.schedule})" if stage.lr else stage.optimiser),
+            ("batch", f"{stage.batch_size} rows"),
+            ("augmentation", stage.augment or "–"),
+        ]
+        rows.append((name, "; ".join(f"{key} {value}" for key, value in plan)))
+        if number < len(facts.run.get("endings", [])):
+            rows.append((f"{name} ended", facts.run["endings"][number]))
+    return pairs(rows)
+
+
+def data(facts: Facts) -> Markup:
+    """Say what the data is and how it was split."""
+    task, seen = facts.task, facts.observed
+    rows: list[tuple[object, object]] = [
+        ("Data", facts.recipe.data.path or "in memory"),
+        ("Task", f"{task.kind} of {task.modality} input"),
+        ("Rows", "; ".join(f"{split} {count:,}" for split, count in seen["rows"].items())),
+    ]
+    parts = [pairs(rows)]
+    if seen["classes"]:
+        parts += [tag("h3", "Rows by class"), *_class_counts(seen["classes"])]
+    if seen["ranges"]:
+        cells = [
+            (f"{split}: {label}", *(f"{value:.4g}" for value in values))
+            for split, targets in seen["ranges"].items()
+            for label, values in targets.items()
+        ]
+        parts += [tag("h3", "Labels, in their own unit"), table(("", "least", "mean", "greatest"), cells)]
+    if seen["notes"]:
+        parts.append(classed("ul", "notes", *(tag("li", note) for note in seen["notes"])))
+    return join(parts)
+
+
+def recipe(facts: Facts) -> Markup:
+    """Show the recipe, folded."""
+    title = tag("summary", "The recipe with everything chosen (TOML); run again, it gives the same run")
+    return tag("details", title, tag("pre", facts.recipe.to_toml()))
+
+
+def cost(facts: Facts) -> Markup:
+    """Say what the run took."""
+    spent = facts.observed["cost"]
+    rows: list[tuple[object, object]] = [
+        ("Time", f"{spent['seconds']:.1f} s in all, of which training {spent['training_seconds']:.1f} s"),
+        ("Processor time", f"{spent['cpu_seconds']:.1f} s"),
+        ("Steps", f"{facts.run['steps']:,} updates"),
+        ("Peak memory", _memory(spent.get("peak_bytes"), "of the process")),
+    ]
+    if spent.get("gpu_bytes") is not None:
+        rows.append(("Peak GPU memory", _memory(spent["gpu_bytes"], f"on {spent['gpu']}")))
+    rows += [
+        ("Number format", f"{spent['precision']} on {spent['device']}"),
+        ("Machine", f"{spent['machine']}, {spent['cpus']} processors, {spent['threads']} threads used"),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items())),
+    ]
+    return pairs(rows)
+
+
+def again(facts: Facts) -> Markup:
+    """Show the commands that run, measure and use it again."""
+    folder, path = shlex.quote(facts.folder), shlex.quote(facts.recipe.data.path or "DATA")
+    lines = [
+        f"headstart fit {path} --recipe {folder}/recipe.toml   # the same run in a new folder",
+        f"headstart evaluate {folder}   # measure the saved model again",
+        f"headstart predict {folder} DATA --out predictions.csv   # use it",
+        f"headstart report {folder}   # write this page again",
+        "",
+        "import headstart as hs",
+        f"hs.load({facts.folder!r}).predict([...])",
+    ]
+    return tag("pre", "\n".join(lines))
+
+
+def _class_counts(counts: dict[str, dict[str, int]]) -> Iterable[Markup]:
+    splits = list(counts)
+    names = list(dict.fromkeys(name for by_class in counts.values() for name in by_class))
+    total = {name: sum(by_class.get(name, 0) for by_class in counts.values()) for name in names}
+    shown = sorted(names, key=lambda name: -total[name])[:MOST_CLASSES] if len(names) > MOST_CLASSES else names
+    most = max(total.values(), default=1) or 1
+    rows = [
+        (name, *(f"{counts[split].get(name, 0):,}" for split in splits), _bar(total[name] / most)) for name in shown
+    ]
+    yield table(("class", *(f"{split}, rows" for split in splits), ""), rows)
+    if len(names) > len(shown):
+        left = sum(total.values()) - sum(total[name] for name in shown)
+        yield classed(
+            "p", "soft", f"The {len(shown)} most frequent of {len(names)} classes; the others have {left:,} rows."
+        )
+
+
+def _bar(share: float) -> Markup:
+    bar = tag("span", attributes={"class": "bar", "style": f"width:{100 * share:.1f}px"})
+    return classed("td", "left", bar)
+
+
+def _data_name(facts: Facts) -> str:
+    path = facts.recipe.data.path
+    return path.rstrip("/").rpartition("/")[2] if path else "Data in memory"
+
+
+def _choice(plain: dict[str, object]) -> str:
+    options = ", ".join(f"{key}={value}" for key, value in plain.items() if key != "name")
+    return f"{plain['name']} ({options})" if options else str(plain["name"])
+
+
+def _memory(size: int | None, whose: str) -> str:
+    return f"{size / 2**20:,.0f} MiB {whose}" if size else "not known on this system"

@@ -1,0 +1,69 @@
+"""What moved and what stayed frozen, and the rows that the model got most wrong."""
+
+from __future__ import annotations
+
+from headstart.evaluation.report.facts import Facts, Mistake
+from headstart.evaluation.report.html import Markup, classed, join, table, tag
+
+MOST_STAGES = 40
+
+
+def moved(facts: Facts) -> Markup:
+    """Show by stage how many parameters differ from the source's, bit by bit."""
+    moves = facts.observed["moves"]
+    rows = []
+    for stage in moves[:MOST_STAGES]:
+        share = stage["moved"] / stage["parameters"] if stage["parameters"] else 0.0
+        state = (
+            "new" if stage.get("new") else "moved" if share == 1 else "frozen" if share == 0 else f"{share:.1%} moved"
+        )
+        rows.append((stage["name"], f"{stage['parameters']:,}", f"{stage['moved']:,}", _bar(share), state))
+    everything = sum(stage["parameters"] for stage in moves)
+    learnt = sum(stage["moved"] for stage in moves)
+    words = (
+        f"{learnt:,} of {everything:,} parameters ({learnt / max(everything, 1):.1%}) changed. Every other one is "
+        "bit-identical to the source's, compared by SHA-256 of each tensor before and after training."
+    )
+    parts = [tag("p", words), table(("stage", "parameters", "of them moved", "", ""), rows)]
+    if len(moves) > MOST_STAGES:
+        parts.append(classed("p", "soft", f"The first {MOST_STAGES} of {len(moves)} stages."))
+    return join(parts)
+
+
+def mistakes(facts: Facts) -> Markup:
+    """Show the rows that the model got most wrong, with their pictures or texts."""
+    seen = facts.observed
+    found, split = seen["mistakes"], seen["mistakes_of"]
+    if not found:
+        return tag("p", f"No {split} row was decided wrongly." if split else "There were no rows to look at.")
+    numbers = facts.task.kind == "regression"
+    many = (
+        f"{seen['wrong']:,} {split} rows were decided wrongly; these" if not numbers else f"Of the {split} rows, these"
+    )
+    words = f"{many} {len(found)} are furthest from their label. Look for wrong labels among them."
+    texts = any("text" in mistake for mistake in found)
+    return join([tag("p", words), classed("div", "cards texts" if texts else "cards", *map(_card, found))])
+
+
+def _card(mistake: Mistake) -> Markup:
+    parts = []
+    if "image" in mistake:
+        css = {"class": "tiny"} if mistake.get("tiny") else {}
+        parts.append(tag("img", attributes={"src": mistake["image"], "alt": f"row {mistake['id']}", **css}))
+    if "text" in mistake:
+        parts.append(tag("blockquote", mistake["text"]))
+    parts += [
+        tag("div", "label ", tag("strong", mistake["label"])),
+        tag("div", "predicted ", tag("strong", mistake["prediction"])),
+        tag("div", mistake["how"]),
+        classed("div", "soft", mistake["id"]),
+    ]
+    return classed("div", "card", *parts)
+
+
+def _bar(share: float) -> Markup:
+    still = (
+        tag("span", attributes={"class": "bar still", "style": f"width:{80 * (1 - share):.1f}px"}) if share < 1 else ""
+    )
+    bar = tag("span", attributes={"class": "bar", "style": f"width:{80 * share:.1f}px"}) if share else ""
+    return tag("td", bar, still)

@@ -1,0 +1,173 @@
+"""Cross-validation of a recipe: a run a fold, their mean with an interval, and one model of all rows.
+
+The folds are made of the training and validation rows; test rows are in none. Each fold is trained as a plain
+run is, with a validation part of its own cut from its training rows, and measured on the rows that it left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.core import storage
+from headstart.core.errors import UsageError
+from headstart.core.recipe import Recipe
+from headstart.core.seeding import mix
+from headstart.core.stopping import Stop
+from headstart.core.types import Event, Listener, silent
+from headstart.data.read import read
+from headstart.data.rows import Dataset, Rows
+from headstart.data.splits import Part, make_splits
+from headstart.evaluation.folds import folds, pool_folds
+from headstart.evaluation.metrics import Evaluation, evaluate
+from headstart.evaluation.results import Interval
+from headstart.evaluation.tables import frame_arrays
+from headstart.runs.fit import Run, fit
+from headstart.runs.plan import check_names
+from headstart.runs.report import write_report
+
+RECORD = "folds.json"
+FOLDS = "folds"
+
+
+@dataclass(frozen=True)
+class CrossValidated:
+    """A cross-validated recipe.
+
+    final: the run on all rows. mean: over the folds of all repeats, with corrected intervals. out_of_fold: all
+    rows of the first repeat, each predicted by the model that had not seen it and decided without the thresholds that
+    each fold chose for itself. values: each metric by fold.
+    """
+
+    final: Run
+    k: int
+    repeats: int
+    mean: Mapping[str, Interval]
+    out_of_fold: Evaluation
+    values: Mapping[str, Sequence[float | None]]
+
+    def to_plain(self) -> dict[str, Any]:
+        """Give what `folds.json` holds."""
+        return {
+            "k": self.k,
+            "repeats": self.repeats,
+            "rows": self.out_of_fold.rows,
+            "mean": {name: interval.to_plain() for name, interval in self.mean.items()},
+            "out_of_fold": self.out_of_fold.to_plain(),
+            "values": {name: list(values) for name, values in self.values.items()},
+        }
+
+
+def cross_validate(
+    data: Any,
+    recipe: Recipe,
+    *,
+    k: int,
+    repeats: int = 1,
+    out: str | Path | None = None,
+    listen: Listener = silent,
+    stop: Stop | None = None,
+) -> CrossValidated:
+    """Fit a recipe on all rows, and measure it by repeated cross-validation.
+
+    Args:
+        data: As for `fit`.
+        recipe: What is measured.
+        k: Folds.
+        repeats: How often the rows are divided anew.
+        out: Folder of the final run; the folds' runs are in `folds/` in it, without their weights.
+        listen: Is told what happens.
+        stop: Lets a signal stop between two steps.
+
+    Returns:
+        The final run, with the figures of the folds.
+
+    Raises:
+        UsageError: A number or a name is wrong, or the data has two domains.
+        DataError: Rows are wrong, or there are fewer of a class than folds.
+    """
+    import pandas as pd
+
+    check_names(recipe)
+    if isinstance(data, str | Path):
+        recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, path=str(data)))
+    if data is None:
+        data = recipe.data.path
+    if data is None:
+        raise UsageError("Name the data: a folder, a table, or `path` under [data] in the recipe.")
+    dataset = data if isinstance(data, Dataset) else read(data, recipe.data, seed=recipe.seed)
+    if "target" in dataset.pools:
+        raise UsageError("Cross-validation is for data of one domain; this recipe names two.")
+    rows = _all_rows(dataset)
+    assert rows.targets is not None
+    groups = np.array([dataset.groups[row] for row in rows.ids]) if dataset.groups else None
+    parts = list(folds(rows.targets, k=k, repeats=repeats, seed=recipe.seed, kind=dataset.task.kind, groups=groups))
+    listen(Event("note", f"the model of all rows; then {len(parts)} folds"))
+    final = fit(dataset, recipe, out=out, listen=listen, stop=stop)
+    measured: list[Evaluation] = []
+    frames = []
+    out_of_fold = np.full((len(rows), dataset.task.outputs), np.nan)
+    for number, (train, test) in enumerate(parts):
+        repeat, fold = divmod(number, k)
+        listen(
+            Event("note", f"fold {fold + 1} of {k}" + (f", repeat {repeat + 1} of {repeats}" if repeats > 1 else ""))
+        )
+        own = _fold_data(dataset, rows, groups, train, test, recipe)
+        seeded = dataclasses.replace(recipe, seed=mix(recipe.seed, "fold", repeat, fold) % 2**31)
+        run = fit(own, seeded, out=final.folder / FOLDS / f"{repeat}-{fold}", listen=listen, stop=stop)
+        frame = pd.read_parquet(run.folder / "predictions.parquet")
+        frames.append(frame[frame["split"] == "test"].drop(columns="split").assign(repeat=repeat, fold=fold))
+        for heavy in ("model", "checkpoints"):
+            shutil.rmtree(run.folder / heavy, ignore_errors=True)
+        measured.append(run.metrics["test"])
+        if repeat == 0:
+            out_of_fold[test] = frame_arrays(dataset.task, frames[-1])[2]
+    values = {name: [entry.metrics[name].value for entry in measured] for name in measured[0].metrics}
+    mean = _pooled(values, len(parts[0][0]), len(parts[0][1]))
+    together = evaluate(dataset.task, rows.targets, out_of_fold, seed=recipe.seed)
+    result = CrossValidated(final, k, repeats, mean, together, values)
+    storage.write_text(
+        final.folder / RECORD, json.dumps(result.to_plain(), indent=1, ensure_ascii=False, allow_nan=False)
+    )
+    with storage.new_file(final.folder / FOLDS / "predictions.parquet") as path:
+        pd.concat(frames).to_parquet(path)
+    write_report(final.folder)
+    return result
+
+
+def _all_rows(dataset: Dataset) -> Rows:
+    parts = [dataset.splits[name] for name in ("train", "validation") if name in dataset.splits]
+    inputs: Any = [item for part in parts for item in part.inputs]
+    if isinstance(parts[0].inputs, np.ndarray):
+        inputs = np.concatenate([part.inputs for part in parts])
+    targets = np.concatenate([part.targets for part in parts if part.targets is not None])
+    return Rows([row for part in parts for row in part.ids], inputs, targets)
+
+
+def _fold_data(
+    dataset: Dataset, rows: Rows, groups: np.ndarray | None, train: np.ndarray, test: np.ndarray, recipe: Recipe
+) -> Dataset:
+    """Make a fold's data set: its test part is the fold, its validation part is cut from the rest."""
+    rest = rows.take(train)
+    together = None if groups is None else [str(group) for group in groups[train]]
+    digests = [row.encode() for row in rest.ids]  # copies are in one group already
+    splits, notes = make_splits({"train": Part(rest, digests, together)}, dataset.task, recipe.data, recipe.seed)
+    made = {name: part.rows for name, part in splits.items()}
+    made["test"] = rows.take(test)
+    return Dataset(dataset.task, made, {"train": made["train"]}, tuple(notes), f"{dataset.fingerprint}-fold")
+
+
+def _pooled(values: Mapping[str, Sequence[float | None]], train: int, test: int) -> dict[str, Interval]:
+    """Average each metric over the folds in which it is defined; None where it is in none."""
+    known = {name: [value for value in found if value is not None] for name, found in values.items()}
+    return {
+        name: pool_folds(found, train_rows=train, test_rows=test) if found else Interval(None)
+        for name, found in known.items()
+    }

@@ -1,0 +1,270 @@
+"""See what a run does to its model: fingerprints and features before and after, mistakes, cost; as plain data."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from headstart.core.seeding import numpy_generator
+from headstart.core.types import Card, Task
+from headstart.data.rows import Dataset, Rows
+from headstart.data.transforms import Transform, make_transform
+from headstart.engine.machine import place
+from headstart.engine.predict import embed
+from headstart.evaluation.report.facts import Map, Observed, StageMoves
+from headstart.models.cards import card_to_plain
+from headstart.models.model import Model
+from headstart.runs.mistakes import worst
+
+FORMAT = 1
+MAP_ROWS = 150  # two passes of them through the backbone: a small part of what evaluation takes
+MAP_CLASSES = 8  # as many as can be told apart by colour
+
+
+@dataclass(frozen=True)
+class Before:
+    """A model before it is trained: the SHA-256 of each tensor, and the features [M, D] of some rows."""
+
+    card: Card
+    tensors: Mapping[str, bytes]
+    split: str
+    rows: Rows | None
+    features: np.ndarray | None
+    started: float  # processor seconds of this process
+
+
+def look_before(model: Model, data: Dataset, *, device: torch.device, precision: str, seed: int) -> Before:
+    """Take down what the model is before training.
+
+    Args:
+        model: With the source's backbone; is moved to the device.
+        data: Test rows, else validation rows, else training rows are drawn on the map.
+        device: Where to compute.
+        precision: The number format.
+        seed: Decides which rows are drawn.
+
+    Returns:
+        What `look_after` compares with.
+    """
+    started = time.process_time()
+    split = next(name for name in ("test", "validation", "train") if name in data.splits)
+    rows = _map_rows(data.task, data.splits[split], seed)
+    place(model, device)
+    features = embed(model, rows, _transform(model), precision=precision) if len(rows) > 2 else None
+    return Before(model.backbone.card, fingerprints(model), split, rows, features, started)
+
+
+def look_after(
+    before: Before,
+    model: Model,
+    data: Dataset,
+    outputs: Mapping[str, tuple[Rows, np.ndarray]],
+    *,
+    thresholds: Mapping[str, float],
+    precision: str,
+    cost: Mapping[str, Any],
+) -> Observed:
+    """Say what the run did.
+
+    Args:
+        before: What `look_before` took down.
+        model: The trained model.
+        data: All rows.
+        outputs: Rows and calibrated predictions by split.
+        thresholds: By which classes are decided.
+        precision: The number format.
+        cost: Figures that the caller knows, such as seconds.
+
+    Returns:
+        Plain data for `report.json`.
+    """
+    moves = _moves(model, before.tensors)
+    split = next((name for name in ("test", "validation") if name in outputs), "")
+    wrong, mistakes = worst(data.task, *outputs[split], thresholds) if split else (0, [])
+    observed: Observed = {
+        "format": FORMAT,
+        "source": card_to_plain(before.card),
+        "notes": list(data.notes),
+        "rows": {name: len(rows) for name, rows in data.splits.items()},
+        "classes": _class_counts(data),
+        "ranges": _ranges(data),
+        "moves": moves,
+        "mistakes_of": split,
+        "mistakes": mistakes,
+        "wrong": wrong,
+        "cost": {**_machine(model, before.started, precision), **cost},
+    }
+    if before.features is not None and before.rows is not None:
+        still = not any(stage["moved"] for stage in moves if not stage.get("new"))
+        after = None if still else embed(model, before.rows, _transform(model), precision=precision)
+        observed["map"] = _map(data.task, before, after)
+    return observed
+
+
+def fingerprints(model: torch.nn.Module) -> dict[str, bytes]:
+    """Hash every tensor of the model, its buffers too."""
+    return {
+        name: hashlib.sha256(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()).digest()
+        for name, tensor in model.state_dict().items()
+        if tensor.numel()
+    }
+
+
+def project(features: np.ndarray) -> tuple[np.ndarray, float]:
+    """Project features [M, D] onto their first two principal components (Pearson 1901).
+
+    Args:
+        features: [M, D].
+
+    Returns:
+        Places [M, 2], each component's sign such that its largest entry is positive, and the share of the variance.
+    """
+    centred = features.astype(np.float64) - features.mean(axis=0)
+    u, scale, _ = np.linalg.svd(centred, full_matrices=False)
+    places = np.zeros((len(features), 2))
+    width = min(2, u.shape[1])
+    places[:, :width] = u[:, :width] * scale[:width]
+    places *= np.where(places[np.abs(places).argmax(axis=0), [0, 1]] < 0, -1, 1)
+    total = float((scale**2).sum())
+    return places, float((scale[:2] ** 2).sum() / total) if total else 0.0
+
+
+def peak_memory() -> int | None:
+    """Give the most bytes of memory that this process has held; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else peak * 1024
+
+
+def _transform(model: Model) -> Transform:
+    return make_transform(model.backbone.card.input)
+
+
+def _map_rows(task: Task, rows: Rows, seed: int) -> Rows:
+    """Choose rows of the most frequent classes, about as many of each."""
+    assert rows.targets is not None
+    random = numpy_generator(seed, "map")
+    groups = _groups(task, rows.targets)
+    if task.kind == "regression":
+        return rows.take(np.sort(random.permutation(len(rows))[:MAP_ROWS]))
+    names, counts = np.unique(groups[groups >= 0], return_counts=True)
+    chosen = names[np.argsort(-counts, kind="stable")[:MAP_CLASSES]]
+    share = -(-MAP_ROWS // max(len(chosen), 1))
+    places = [random.permutation(np.flatnonzero(groups == name))[:share] for name in chosen]
+    return rows.take(np.sort(np.concatenate(places)) if places else np.empty(0, dtype=np.int64))
+
+
+def _groups(task: Task, targets: np.ndarray) -> np.ndarray:
+    """Give each row what it is coloured by, [N]: its class, its rarest label (-1 without one), or its first number."""
+    if task.kind == "regression":
+        return targets[:, 0]
+    if task.kind != "multilabel":
+        return targets
+    frequency = np.where(targets > 0, targets.sum(axis=0), np.inf)
+    return np.where(targets.any(axis=1), frequency.argmin(axis=1), -1)
+
+
+def _map(task: Task, before: Before, after: np.ndarray | None) -> Map:
+    assert before.rows is not None and before.rows.targets is not None and before.features is not None
+    groups = _groups(task, before.rows.targets)
+    names: list[str] = []
+    if task.classes:
+        present = np.unique(groups)
+        names = [task.classes[int(place)] for place in present]
+        groups = np.searchsorted(present, groups)
+    places, share = project(before.features)
+    seen: Map = {
+        "split": before.split,
+        "rows": len(before.rows),
+        "names": names,
+        "groups": [float(value) for value in groups],
+        "before": _rounded(places),
+        "variance": [share],
+    }
+    if after is not None:
+        places, share = project(after)
+        seen["after"] = _rounded(places)
+        seen["variance"].append(share)
+    return seen
+
+
+def _rounded(places: np.ndarray) -> list[list[float]]:
+    return [[float(f"{value:.5g}") for value in row] for row in places]
+
+
+def _moves(model: Model, before: Mapping[str, bytes]) -> list[StageMoves]:
+    after = fingerprints(model)
+    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    stages = {name: [f"backbone.{part}" for part in parts] for name, parts in model.backbone.stages().items()}
+    own = {name for parts in stages.values() for name in parts}
+    rest = [name for name in sizes if name not in own]
+    listed = [_stage(name, parts, sizes, before, after) for name, parts in stages.items()]
+    return [*listed, {**_stage("head", rest, sizes, before, after), "new": True}]
+
+
+def _stage(
+    name: str, parts: Sequence[str], sizes: Mapping[str, int], before: Mapping[str, bytes], after: Mapping[str, bytes]
+) -> StageMoves:
+    moved = sum(sizes[part] for part in parts if before.get(part) != after.get(part))
+    return {"name": name, "parameters": sum(sizes[part] for part in parts), "moved": moved}
+
+
+def _class_counts(data: Dataset) -> dict[str, dict[str, int]]:
+    counts = {}
+    for split, rows in data.splits.items():
+        if rows.targets is None or not data.task.classes:
+            continue
+        many = data.task.kind == "multilabel"
+        support = rows.targets.sum(axis=0) if many else np.bincount(rows.targets, minlength=len(data.task.classes))
+        counts[split] = {name: int(count) for name, count in zip(data.task.classes, support, strict=True)}
+    return counts
+
+
+def _ranges(data: Dataset) -> dict[str, dict[str, list[float]]]:
+    if data.task.kind != "regression":
+        return {}
+    return {
+        split: {
+            label: [float(look(rows.targets[:, place])) for look in (np.min, np.mean, np.max)]
+            for place, label in enumerate(data.task.labels)
+        }
+        for split, rows in data.splits.items()
+        if rows.targets is not None
+    }
+
+
+def _machine(model: Model, started: float, precision: str) -> dict[str, Any]:
+    device = next(model.parameters()).device
+    plain: dict[str, Any] = {
+        "cpu_seconds": time.process_time() - started,
+        "peak_bytes": peak_memory(),
+        "precision": precision,
+        "device": str(device),
+        "machine": _processor(),
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+    if device.type == "cuda":
+        plain |= {"gpu": torch.cuda.get_device_name(device), "gpu_bytes": torch.cuda.max_memory_allocated(device)}
+    return plain
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not on Linux
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()

@@ -1,0 +1,102 @@
+"""Write report.html and the model card from the files of a run: neither the data nor the model is needed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from headstart.artifact.load import find
+from headstart.artifact.save import DESCRIPTION
+from headstart.core import options, storage
+from headstart.core.errors import StorageError
+from headstart.core.recipe import Recipe
+from headstart.core.types import Task
+from headstart.evaluation.calibrate import Calibration
+from headstart.evaluation.report.facts import Arrays, Facts, Observed
+from headstart.evaluation.report.model_card import model_card
+from headstart.evaluation.report.page import render
+from headstart.evaluation.tables import frame_arrays
+
+REPORT = "report.html"
+OBSERVED = "report.json"
+CARD = "README.md"
+
+
+def write_report(folder: str | Path) -> Path:
+    """Write the report of a run, and the model card beside the saved model.
+
+    The card is left out of the model's manifest: it is there to be edited.
+
+    Args:
+        folder: A finished run.
+
+    Returns:
+        The file `report.html`.
+
+    Raises:
+        StorageError: The folder holds no finished run, or a file of it is damaged.
+    """
+    folder = Path(folder)
+    facts = read_facts(folder)
+    storage.write_text(folder / REPORT, render(facts))
+    card = find(folder) / CARD
+    if not card.exists():
+        storage.write_text(card, model_card(facts))
+    return folder / REPORT
+
+
+def write_observed(folder: Path, observed: Observed) -> None:
+    """Write what was seen while the run went on."""
+    storage.write_text(folder / OBSERVED, json.dumps(observed, ensure_ascii=False))
+
+
+def read_facts(folder: Path) -> Facts:
+    """Read all that a report says from the files of a run.
+
+    Args:
+        folder: A finished run.
+
+    Returns:
+        The facts.
+
+    Raises:
+        StorageError: A file is not there, or is damaged.
+    """
+    import pandas as pd
+
+    description = _json(find(folder) / DESCRIPTION)
+    task = options.build(Task, description["task"], DESCRIPTION)
+    metrics = _json(folder / "metrics.json")
+    arrays = {}
+    if metrics:
+        frame = pd.read_parquet(folder / "predictions.parquet")
+        for split in metrics:
+            part = frame[frame["split"] == split]
+            arrays[split] = Arrays(*frame_arrays(task, part)[1:])
+    history = folder / "metrics.jsonl"
+    lines = history.read_text(encoding="utf-8").splitlines() if history.exists() else []
+    folds = folder / "folds.json"
+    return Facts(
+        folder=str(folder),
+        task=task,
+        recipe=Recipe.from_plain(description["recipe"]),
+        run=_json(folder / "run.json"),
+        metrics=metrics,
+        history=[json.loads(line) for line in lines],
+        arrays=arrays,
+        observed=_json(folder / OBSERVED),
+        calibration=options.build(Calibration, description.get("calibration", {}), DESCRIPTION),
+        versions={**description["versions"], "python": description["python"]},
+        created=description["created"],
+        folds=_json(folds) if folds.exists() else None,
+    )
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StorageError(f"{path} is not there: {path.parent} is no finished run of this version.") from error
+    except ValueError as error:
+        raise StorageError(f"{path} is damaged: {error}.") from error

@@ -1,0 +1,160 @@
+"""The report: whole, escaped, of bounded size, with a unit to every metric, and shown by a real browser."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from headstart.core.types import Kind
+from headstart.evaluation.report.facts import UNITS, unit
+from headstart.evaluation.report.page import render
+from headstart.evaluation.results import HIGHER_IS_BETTER
+
+KINDS: list[Kind] = ["binary", "multiclass", "multilabel", "regression"]
+WIDTHS = {"binary": 2, "multiclass": 4, "multilabel": 4, "regression": 1}
+NASTY = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(2)> \u202eevil\x00 ü 蚂蚁 🐜 & `"
+VOID = {"meta", "img", "line", "rect", "circle", "path"}
+
+
+class Structure(HTMLParser):
+    """Collects tags, attributes and text, and notices tags that are not closed in order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_part_is_there_for_every_kind_of_task(make_facts, kind):
+    page = Structure(render(make_facts(kind, 80, WIDTHS[kind])))
+    titles = {attributes["id"] for tag, attributes in page.seen if tag == "section"}
+    always = {"what-was-learnt-from-what", "the-data", "metrics", "learning-curves", "embedding-map", "worst-mistakes"}
+    assert always | {"what-moved-what-stayed-frozen", "cost", "recipe", "how-to-run-again"} <= titles
+    assert ("predictions" in titles) == (kind == "regression")
+    assert ("calibration" in titles) == (kind != "regression")
+    assert ("confusion-matrix" in titles) == (kind in ("binary", "multiclass"))
+    links = {str(attributes["href"]).removeprefix("#") for tag, attributes in page.seen if tag == "a"}
+    assert links == titles
+    drawings = [tag for tag, _ in page.seen if tag == "svg"]
+    assert len(drawings) == 6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_are_text_whatever_they_hold(make_facts, kind):
+    text = render(make_facts(kind, 60, WIDTHS[kind], name=NASTY))
+    page = Structure(text)
+    assert "script" not in {tag for tag, _ in page.seen}
+    assert all(not name.startswith("on") for _, attributes in page.seen for name in attributes)
+    assert all(tag != "img" for tag, _ in page.seen)
+    assert "<script>alert(1)</script>" in page.text  # it is shown, as text
+    assert "\x00" not in text
+    text.encode("utf-8")
+
+
+def test_a_lone_surrogate_in_a_file_name_can_be_written(make_facts):
+    render(make_facts("multiclass", 60, 3, name="a\udcff")).encode("utf-8")
+
+
+def test_nothing_is_fetched_and_no_script_can_run(make_facts):
+    page = Structure(render(make_facts("multiclass", 80, 4)))
+    policy = next(a["content"] for _, a in page.seen if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None and "default-src 'none'" in policy and "script" not in policy
+    assert not [tag for tag, _ in page.seen if tag in {"script", "link", "iframe", "object"}]
+    assert not [a for _, a in page.seen for key in ("src", "href") if (a.get(key) or "#")[0] != "#"]
+
+
+@pytest.mark.parametrize(("kind", "width"), [("multiclass", 200), ("multilabel", 200), ("regression", 3)])
+def test_size_is_bounded_for_many_rows_and_classes(make_facts, kind, width):
+    text = render(make_facts(kind, 10_000, width, steps=20_000))
+    assert len(text) < 400_000
+    assert "of 200" in text or kind == "regression"
+
+
+def test_every_metric_has_a_unit(make_facts):
+    task = make_facts("regression", 20, 1).task
+    assert all(unit(task, name) for name in HIGHER_IS_BETTER)
+    assert set(UNITS) | {"mae", "rmse", "brier"} == set(HIGHER_IS_BETTER)
+
+
+def test_a_run_without_evaluation_has_a_report(make_facts):
+    bare = dataclasses.replace(make_facts("binary", 60, 2), metrics={}, arrays={}, history=[])
+    observed = {**bare.observed, "mistakes": [], "mistakes_of": ""}
+    del observed["map"]
+    page = Structure(render(dataclasses.replace(bare, observed=observed)))
+    assert "nothing was measured" in page.text
+
+
+def test_several_stages_are_drawn_one_after_another(make_facts):
+    facts = make_facts("binary", 60, 2)
+    stages = (*facts.recipe.stages, facts.recipe.stages[0])
+    later = [{**entry, "stage": 1} for entry in facts.history]
+    history = [*facts.history, *later]
+    two = dataclasses.replace(facts, recipe=dataclasses.replace(facts.recipe, stages=stages), history=history)
+    assert render(two).count("stroke-dasharray") == render(facts).count("stroke-dasharray") + 2
+    assert "at step 1;" in render(two)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "multiclass",
+        pytest.param("multilabel", marks=pytest.mark.slow),
+        pytest.param("regression", marks=pytest.mark.slow),
+    ],
+)
+def test_a_browser_shows_it(make_facts, tmp_path, kind):
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium on this machine: the report is not looked at in a browser")
+    page = tmp_path / "report.html"
+    page.write_text(render(make_facts(kind, 80, WIDTHS[kind], name="a rather long name of a class")), encoding="utf-8")
+    document = browse(browser, page, tmp_path, "--dump-dom")
+    assert "a rather long name" in document and document.count("<svg") == 6
+    for width in (1200, 390):
+        picture = tmp_path / f"{width}.png"
+        browse(browser, page, tmp_path, f"--screenshot={picture}", f"--window-size={width},900")
+        with Image.open(picture) as image:
+            assert image.width == width
+            colours = image.convert("RGB").getcolors(maxcolors=10**6)
+        assert colours is not None and len(colours) > 20
+
+
+def browse(browser: str, page: Path, folder: Path, *options: str) -> str:
+    """Run the browser with a new profile and without any traffic of its own."""
+    quiet = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
+    quiet += " disable-component-update disable-sync hide-scrollbars"
+    flags = [f"--{name}" for name in quiet.split()]
+    profile = folder / f"profile-{len(list(folder.iterdir()))}"
+    command = [browser, *flags, f"--user-data-dir={profile}", *options, page.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout
+
+
+def test_the_headline_names_split_value_interval_and_rows(make_facts):
+    page = Structure(render(make_facts("binary", 80, 2)))
+    assert re.search(r"test accuracy 0\.\d+ \(share of rows; 95% interval 0\.\d+ to 0\.\d+, 80 rows", page.text)

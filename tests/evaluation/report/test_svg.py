@@ -1,0 +1,42 @@
+"""Axes: round ticks inside the range, and places in the right direction."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+
+from headstart.evaluation.report.svg import HEIGHT, WIDTH, Axes, chart, curve, span, tick_text, ticks
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-0.3, 0.31), (0, 12345), (1e-6, 3e-6), (-5e9, 2e9), (99.9, 100.1)])
+def test_ticks_are_few_and_inside(low, high):
+    found = ticks(low, high)
+    assert 2 <= len(found) <= 8
+    assert all(low - 1e-9 * abs(low) <= value <= high + 1e-9 * abs(high) for value in found)
+    steps = {round(b - a, 12) for a, b in pairwise(found)}
+    assert len({float(f"{step:.6g}") for step in steps}) == 1
+
+
+@pytest.mark.parametrize("values", [[], [3.0], [0.0, 0.0], [math.nan, math.inf], [-1.0, 1.0]])
+def test_a_span_has_a_width(values):
+    low, high = span(values)
+    assert math.isfinite(low) and math.isfinite(high) and low < high
+
+
+def test_up_is_up():
+    axes = Axes((0, 10), (0, 1), "x", "y")
+    assert axes.up(1) < axes.up(0) and axes.across(10) > axes.across(0)
+    assert axes.up(1) >= 0 and axes.up(0) <= HEIGHT and axes.across(10) <= WIDTH
+
+
+def test_names_are_escaped():
+    axes = Axes((0, 1), (0, 1), "<b>", "&")
+    drawn = chart(axes, [curve(axes, [(0, 0), (1, 1)], "#000")], '"')
+    assert "<b>" not in drawn and "&lt;b&gt;" in drawn and 'aria-label="&quot;"' in drawn
+
+
+@pytest.mark.parametrize(("value", "text"), [(1500, "1.5k"), (2e6, "2M"), (0.25, "0.25"), (-3e9, "-3G"), (0, "0")])
+def test_ticks_are_brief(value, text):
+    assert tick_text(value) == text

@@ -1,0 +1,68 @@
+"""Comparing runs: differences on the same rows, and a refusal where the rows differ."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+import headstart as hs
+from headstart.core.errors import DataError, StorageError, UsageError
+
+
+def test_differences_are_those_of_the_metrics(two_runs):
+    a, b = two_runs
+    compared = hs.compare([a.folder, b.folder], resamples=200)
+    assert compared.split == "test" and compared.rows == a.metrics["test"].rows
+    for name, difference in compared.comparisons[str(b.folder)].differences.items():
+        values = [run.metrics["test"].metrics[name].value for run in two_runs]
+        assert difference.value == pytest.approx(values[1] - values[0], abs=1e-9)
+        assert difference.low is not None and difference.high is not None and difference.low <= difference.high
+    test = compared.comparisons[str(b.folder)].mcnemar
+    assert test is not None
+    right = [run.metrics["test"].metrics["accuracy"].value * compared.rows for run in two_runs]
+    assert test.only_b - test.only_a == round(right[1] - right[0])
+    json.dumps(compared.to_plain(), allow_nan=False)
+
+
+def test_the_order_of_rows_and_classes_does_not_matter(two_runs, tmp_path):
+    a, b = two_runs
+    copy = tmp_path / "copy"
+    shutil.copytree(b.folder, copy)
+    frame = pd.read_parquet(copy / "predictions.parquet")
+    frame.iloc[::-1].to_parquet(copy / "predictions.parquet")
+    path = copy / "model" / "model.json"
+    description = json.loads(path.read_text())
+    description["task"]["classes"].reverse()
+    path.write_text(json.dumps(description))
+    same = hs.compare([a.folder, b.folder], resamples=50).comparisons[str(b.folder)]
+    turned = hs.compare([a.folder, copy], resamples=50).comparisons[str(copy)]
+    assert turned.differences == same.differences
+
+
+def test_other_rows_are_refused_and_counted(two_runs, fit_rows):
+    other = fit_rows("linear_probe", seed=1)
+    with pytest.raises(DataError, match=r"of which \d+ are common"):
+        hs.compare([two_runs[0].folder, other.folder])
+
+
+def test_other_labels_are_refused_and_named(two_runs, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(two_runs[1].folder, copy)
+    frame = pd.read_parquet(copy / "predictions.parquet")
+    place = frame.index[frame["split"] == "test"][0]
+    row = (frame["split"] == "test") & (frame.index == place)
+    frame.loc[row, "label"] = "benign" if frame.loc[row, "label"].item() == "malignant" else "malignant"
+    frame.to_parquet(copy / "predictions.parquet")
+    with pytest.raises(DataError, match=r"1 of .* rows have different labels") as caught:
+        hs.compare([two_runs[0].folder, copy])
+    assert caught.value.problems[0].where == frame.loc[row, "id"].item()
+
+
+def test_one_run_or_none_is_refused(two_runs, tmp_path):
+    with pytest.raises(UsageError, match="two different runs"):
+        hs.compare([two_runs[0].folder, two_runs[0].folder])
+    with pytest.raises(StorageError, match="no finished run"):
+        hs.compare([two_runs[0].folder, tmp_path])

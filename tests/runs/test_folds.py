@@ -1,0 +1,82 @@
+"""Cross-validation: every row is tested by a model that has not seen it, and test rows by none."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+import headstart as hs
+from headstart.core.errors import UsageError
+from headstart.runs import folds
+from headstart.runs.folds import cross_validate
+
+SETTINGS = {"stages.0.steps": 4, "stages.0.lr": 1e-2, "data.validation": 0.2}
+
+
+def test_each_row_is_tested_once_a_repeat_and_never_trained_on(cancer, tmp_path, monkeypatch):
+    seen = []
+    plain = folds.fit
+
+    def watched(data, recipe, **given):
+        seen.append(data)
+        return plain(data, recipe, **given)
+
+    monkeypatch.setattr(folds, "fit", watched)
+    recipe = hs.Recipe().with_settings({**SETTINGS, "source.name": "vector:mlp", "data.test": 0.2})
+    got = cross_validate(cancer, recipe, k=3, repeats=2, out=tmp_path / "run")
+    whole, *parts = seen
+    kept = set(whole.splits["train"].ids) | set(whole.splits["validation"].ids)
+    apart = set(whole.splits["test"].ids)
+    assert len(parts) == 6
+    for repeat in (parts[:3], parts[3:]):
+        tested = [row for part in repeat for row in part.splits["test"].ids]
+        assert sorted(tested) == sorted(kept)
+    for part in parts:
+        learnt = set(part.pools["train"].ids) | set(part.splits["validation"].ids)
+        assert not learnt & set(part.splits["test"].ids) and not learnt & apart
+        assert learnt | set(part.splits["test"].ids) == kept
+    plain_result = json.loads((tmp_path / "run" / "folds.json").read_text())
+    assert plain_result["rows"] == len(kept) and len(plain_result["values"]["accuracy"]) == 6
+    mean = got.mean["accuracy"]
+    assert mean.value == pytest.approx(sum(plain_result["values"]["accuracy"]) / 6)
+    assert mean.low is not None and mean.value is not None and mean.low < mean.value
+    frame = pd.read_parquet(tmp_path / "run" / "folds" / "predictions.parquet")
+    assert len(frame) == 2 * len(kept)
+    first = frame[frame["repeat"] == 0]
+    assert got.out_of_fold.metrics["accuracy"].value == pytest.approx((first["label"] == first["prediction"]).mean())
+    assert "Cross-validation" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert hs.load(tmp_path / "run").classes == ("benign", "malignant")
+    assert not (tmp_path / "run" / "folds" / "0-0" / "model").exists()
+
+
+def test_groups_stay_in_one_fold(tmp_path):
+    frame = pd.DataFrame({"a": range(60), "b": [i % 7 for i in range(60)], "who": [f"p{i // 3}" for i in range(60)]})
+    frame["label"] = ["x" if i % 2 else "y" for i in range(60)]
+    data = hs.read(frame, hs.DataPlan(inputs=("a", "b"), labels=("label",), group="who", test=0.0))
+    assert set(data.groups.values()) == set(frame["who"])
+    seen = []
+    settings = {**SETTINGS, "stages.0.steps": 1}
+    recipe = hs.Recipe().with_settings({**settings, "source.name": "vector:mlp"})
+    got = cross_validate(data, recipe, k=3, out=tmp_path / "run", listen=seen.append)
+    frame = pd.read_parquet(tmp_path / "run" / "folds" / "predictions.parquet")
+    homes = frame.assign(who=[data.groups[row] for row in frame["id"]]).groupby("who")["fold"].nunique()
+    assert (homes == 1).all() and got.k == 3
+
+
+def test_two_domains_are_refused(tmp_path):
+    frame = pd.DataFrame({"a": range(40), "domain": ["s", "t"] * 20, "label": ["x", "y", "y", "x"] * 10})
+    recipe = hs.Recipe().with_settings(
+        {"source.name": "vector:mlp", "data.source_domain": "s", "data.target_domain": "t", "data.inputs": "a"}
+    )
+    with pytest.raises(UsageError, match="one domain"):
+        cross_validate(frame, recipe, k=2, out=tmp_path / "run")
+
+
+def test_without_a_recipe_no_row_is_set_apart(cancer, tmp_path):
+    got = hs.cross_validate(
+        cancer, folds=2, source="vector:mlp", settings={**SETTINGS, "stages.0.steps": 1}, out=tmp_path / "run"
+    )
+    assert "test" not in got.final.metrics
+    assert got.out_of_fold.rows == len(pd.read_csv(cancer))
