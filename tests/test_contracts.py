@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -54,7 +54,7 @@ def test_a_strategy_moves_what_it_names_and_nothing_else(tmp_path: Path, strateg
     @dataclasses.dataclass(frozen=True)
     class Watched:
         inner: Any
-        defaults: Any
+        defaults: ClassVar[Any] = plugins.load("strategies", strategy).defaults
 
         def prepare(self, model: Any) -> Any:
             tuning = self.inner.prepare(model)
@@ -64,7 +64,7 @@ def test_a_strategy_moves_what_it_names_and_nothing_else(tmp_path: Path, strateg
             return tuning
 
     inner = plugins.build("strategies", strategy, {})
-    toys.train(tmp_path, model, data, Watched(inner, inner.defaults), stage=Stage(steps=3, batch_size=8, lr=1e-2))
+    toys.train(tmp_path, model, data, Watched(inner), stage=Stage(steps=3, batch_size=8, lr=1e-2))
     parameters = {name for name, _ in model.named_parameters()}
     moved = toys.moved(prepared["before"], model) & parameters
     assert prepared["names"], "nothing learns"

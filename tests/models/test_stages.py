@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import timm
+import torch
 from torch import nn
 
 from headstart.models.stages import from_children, from_layers, from_matcher, prefixed
@@ -38,7 +39,7 @@ def test_more_than_nine_layers_stay_in_order():
 
 def test_without_a_list_the_children_are_the_stages():
     net = nn.Sequential(nn.Linear(1, 2), nn.ReLU(), nn.Linear(2, 1))
-    net.register_parameter("scale", nn.Parameter(net[0].bias.detach()))
+    net.register_parameter("scale", nn.Parameter(torch.zeros(2)))
     assert list(from_layers(net)) == list(from_children(net)) == ["own", "0", "2"]
 
 

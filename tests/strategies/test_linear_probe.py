@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pytest
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import ParamGroup, Strategy, Tuning
+from headstart.core.types import Defaults, ParamGroup, Strategy, Tuning
 from headstart.models.model import Model
 from headstart.strategies.linear_probe import LinearProbe
 
@@ -35,7 +35,7 @@ def test_the_backbone_stays(tmp_path: Path, augment: Literal["none", "light"]) -
 class Cheat:
     """A probe that lets one stage of the backbone learn."""
 
-    defaults = LinearProbe.defaults
+    defaults: ClassVar[Defaults] = LinearProbe.defaults
 
     def prepare(self, model: Model) -> Tuning:
         tuning = LinearProbe().prepare(model)

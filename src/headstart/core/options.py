@@ -63,7 +63,7 @@ def convert(hint: Any, value: Any, where: str) -> Any:
     parser = getattr(hint, "parse", None)
     if parser is not None and not isinstance(value, hint):
         return parser(value, where)
-    if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
         return build(typing.cast(type, hint), value, where)
     item = _item_type(hint)
     if item is not None and isinstance(value, list | tuple):
@@ -73,7 +73,8 @@ def convert(hint: Any, value: Any, where: str) -> Any:
     import pydantic
 
     try:
-        return pydantic.TypeAdapter(hint).validate_python(value)
+        checker: Any = pydantic.TypeAdapter(typing.cast(Any, hint))
+        return checker.validate_python(value)
     except pydantic.ValidationError as error:
         raise UsageError(f"{where}: {value!r} is not right: {error.errors()[0]['msg'].lower()}.") from error
 

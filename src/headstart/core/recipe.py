@@ -179,14 +179,15 @@ def parse_setting(text: str) -> tuple[str, str]:
 
 
 def _assign(node: Any, keys: Sequence[str], value: Any, setting: str) -> None:
-    for depth, key in enumerate(keys):
+    for depth, name in enumerate(keys):
+        key: Any = name
         last = depth == len(keys) - 1
         if isinstance(node, list):
-            if not key.isdigit() or int(key) > len(node):
+            if not name.isdigit() or int(name) > len(node):
                 raise UsageError(f"{setting!r}: '{key}' is not a place in a list of {len(node)}.")
-            if int(key) == len(node):
+            if int(name) == len(node):
                 node.append({})
-            key = int(key)
+            key = int(name)
         elif not isinstance(node, dict):
             raise UsageError(f"{setting!r}: there is nothing below '{keys[depth - 1]}'.")
         if last:

@@ -108,7 +108,7 @@ class ImageTransform:
         before = [v2.RandomResizedCrop(size, scale=(0.35, 1.0), interpolation=mode), v2.RandomHorizontalFlip()]
         if self.augment == "light":
             return v2.Compose(before), v2.Identity()
-        grey = [255 * mean for mean in self.expects.mean]  # zero once it is normalised
+        grey: Any = [255 * mean for mean in self.expects.mean]  # zero once it is normalised
         return v2.Compose([*before, v2.TrivialAugmentWide()]), v2.Compose(
             [_channels_first, v2.RandomErasing(value=grey), _channels_last]
         )

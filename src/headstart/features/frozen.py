@@ -37,9 +37,9 @@ class FeatureTransform:
         """Take one row [D]."""
         return item
 
-    def collate(self, items: Sequence[Any]) -> Features:
+    def collate(self, examples: list[Any]) -> Features:
         """Stack rows to [B, D]. They are also the one token, so that heads that pool tokens see the same."""
-        pooled = torch.from_numpy(np.stack(items))
+        pooled = torch.from_numpy(np.stack(examples))
         return {"pooled": pooled, "tokens": pooled.unsqueeze(1)}
 
 

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,13 @@ from headstart.core.types import ImageInput, TextInput
 from headstart.models.load import load_source
 from models.contract import check_backbone
 
-SMALL = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 37, "vocab_size": 99}
+SMALL: dict[str, Any] = {
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 37,
+    "vocab_size": 99,
+}
 TEXT = {
     "bert": transformers.BertConfig(**SMALL, max_position_embeddings=64),
     "roberta": transformers.RobertaConfig(**SMALL, max_position_embeddings=66, type_vocab_size=1, pad_token_id=1),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -33,7 +35,7 @@ def _accuracy(backbone: Backbone, x: torch.Tensor, y: torch.Tensor, train: int, 
 
 def test_digits_are_learnt():
     torch.manual_seed(0)
-    digits = load_digits()
+    digits: Any = load_digits()
     backbone = load_source("digits:cnn")
     expected = backbone.card.input
     assert isinstance(expected, ImageInput)
@@ -51,7 +53,7 @@ def test_digits_contract():
 
 def test_rows_of_unlike_sizes_are_learnt():
     torch.manual_seed(0)
-    table = load_breast_cancer()  # columns from 0.001 to 4000
+    table: Any = load_breast_cancer()  # columns from 0.001 to 4000
     order = torch.randperm(len(table.target))
     x, y = torch.tensor(table.data, dtype=torch.float32)[order], torch.tensor(table.target)[order]
     assert _accuracy(load_source("vector:mlp", {"dim": 30}), x, y, train=400, steps=100) > 0.93

@@ -56,7 +56,7 @@ def test_local_weights_give_the_same_features_as_the_whole_network(tmp_path):
     backbone = load_source(f"timm:{NAME}", {"weights": str(tmp_path / "w.safetensors")}).eval()
     x = torch.rand(2, 3, 160, 160)
     with torch.no_grad():
-        expected = whole.forward_head(whole.forward_features(x), pre_logits=True)
+        expected = whole.forward_head(whole.forward_features(x), pre_logits=True)  # pyright: ignore[reportCallIssue]
         assert torch.equal(backbone(x)["pooled"], expected)
     assert len(backbone.card.sha256) == 64
     assert backbone.card.labels == ()  # seven classes of who knows what
