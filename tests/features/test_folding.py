@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import toys
 import torch
 from torch import nn
 
+import toys
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import Card, ImageInput
 from headstart.features.folding import folded, has_norms
