@@ -1,0 +1,46 @@
+"""No call in the source can read a pickle, run a model's own code, or load YAML with its tags."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import headstart
+
+SOURCE = Path(headstart.__file__).parent
+FORBIDDEN = {
+    "torch.load",
+    "pickle.load",
+    "pickle.loads",
+    "joblib.load",
+    "yaml.load",
+    "yaml.full_load",
+    "yaml.unsafe_load",
+}
+ARGUMENTS = {"allow_pickle", "trust_remote_code"}
+
+
+def unsafe(tree: ast.AST) -> list[str]:
+    """List the calls that could run someone else's code."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            found += [name] if name in FORBIDDEN else []
+            found += [
+                f"{name}({keyword.arg}=…)"
+                for keyword in node.keywords
+                if keyword.arg in ARGUMENTS
+                and not (isinstance(keyword.value, ast.Constant) and keyword.value.value is False)
+            ]
+    return found
+
+
+def test_nothing_in_the_source_can_run_code_from_a_file() -> None:
+    wrong = {str(f.relative_to(SOURCE)): unsafe(ast.parse(f.read_text(encoding="utf-8"))) for f in SOURCE.rglob("*.py")}
+    assert {file: calls for file, calls in wrong.items() if calls} == {}
+
+
+def test_such_calls_are_found() -> None:
+    code = "import torch\ntorch.load('x')\nnumpy.load('x', allow_pickle=True)\nf(trust_remote_code=flag)\nyaml.load(t)"
+    assert len(unsafe(ast.parse(code))) == 4
