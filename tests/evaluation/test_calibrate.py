@@ -42,7 +42,7 @@ def test_decisions_stay_at_any_temperature(make):
     near = np.float32(p) * 0 + np.float32(0.2) + np.float32(1e-7) * np.random.default_rng(0).integers(0, 9, p.shape)
     for outputs in (np.float32(p), near.astype(np.float32)):
         for temperature in (0.01, 0.5, 3.0, 100.0):
-            scaled = Calibration(temperature).apply(task, outputs)
+            scaled = Calibration(temperature).apply(task, np.asarray(outputs))
             assert np.array_equal(scaled.argmax(axis=1), outputs.argmax(axis=1))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -51,7 +52,7 @@ def test_other_rows_are_refused_and_counted(two_runs, fit_rows):
 def test_other_labels_are_refused_and_named(two_runs, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(two_runs[1].folder, copy)
-    frame = pd.read_parquet(copy / "predictions.parquet")
+    frame: Any = pd.read_parquet(copy / "predictions.parquet")
     place = frame.index[frame["split"] == "test"][0]
     row = (frame["split"] == "test") & (frame.index == place)
     frame.loc[row, "label"] = "benign" if frame.loc[row, "label"].item() == "malignant" else "malignant"

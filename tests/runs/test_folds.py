@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -61,7 +62,7 @@ def test_groups_stay_in_one_fold(tmp_path):
     recipe = hs.Recipe().with_settings({**settings, "source.name": "vector:mlp"})
     got = cross_validate(data, recipe, k=3, out=tmp_path / "run", listen=seen.append)
     frame = pd.read_parquet(tmp_path / "run" / "folds" / "predictions.parquet")
-    homes = frame.assign(who=[data.groups[row] for row in frame["id"]]).groupby("who")["fold"].nunique()
+    homes: Any = frame.assign(who=[data.groups[row] for row in frame["id"]]).groupby("who")["fold"].nunique()
     assert (homes == 1).all() and got.k == 3
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def test_a_run_leaves_a_report_and_a_model_card(two_runs):
         assert all(stage["moved"] == moved * stage["parameters"] for stage in backbone)
         assert seen["moves"][-1]["new"] and seen["moves"][-1]["moved"] == seen["moves"][-1]["parameters"]
         assert ("after" in seen["map"]) == bool(moved)
-        card = ModelCard.load(run.folder / "model" / "README.md")
+        card: Any = ModelCard.load(run.folder / "model" / "README.md")
         assert card.data.pipeline_tag == "tabular-classification"
 
 

@@ -37,10 +37,10 @@ def test_a_missing_package_is_named_with_its_extra_before_any_work(name, monkeyp
 
 def test_tensorboard_reads_what_was_written(tmp_path):
     pytest.importorskip("tensorboard", reason="tensorboard is not installed (pip install 'headstart[tensorboard]')")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.backend.event_processing import event_accumulator  # pyright: ignore[reportMissingImports]
 
     run = fit(tmp_path / "run", "tensorboard")
-    events = EventAccumulator(str(run.folder / "tensorboard"))
+    events = event_accumulator.EventAccumulator(str(run.folder / "tensorboard"))
     events.Reload()
     assert [event.step for event in events.Scalars("train/loss")] == list(range(1, 13))
     assert [event.step for event in events.Scalars("validation/accuracy")] == [6, 12]

@@ -224,6 +224,9 @@ class Tracker(Protocol):
     def open(self) -> Tracking:
         """Check that it can be used, before any work.
 
+        Returns:
+            What takes the run's events.
+
         Raises:
             UsageError: Its package is not installed; the message names the extra.
         """

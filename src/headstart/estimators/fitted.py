@@ -45,6 +45,9 @@ class Fitted:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Load the model from the files of an artefact, checked by their hashes.
 
+        Args:
+            state: What `__getstate__` gave.
+
         Raises:
             StorageError: The files do not belong together.
         """

@@ -109,7 +109,7 @@ def _measured(folder: Path, metrics: Mapping[str, Any], split: str) -> _Measured
     task = options.build(Task, description["task"], str(folder))
     calibration = options.build(Calibration, description.get("calibration", {}), str(folder))
     frame = pd.read_parquet(folder / "predictions.parquet")
-    ids, targets, predictions = frame_arrays(task, frame[frame["split"] == split])
+    ids, targets, predictions = frame_arrays(task, frame.loc[frame["split"] == split])
     return _Measured(str(folder), task, calibration.thresholds, metrics, ids, targets, predictions)
 
 

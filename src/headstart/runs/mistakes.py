@@ -51,9 +51,10 @@ def worst(
             wrong = np.flatnonzero(decided != y)
             distance = -np.log(np.clip(np.take_along_axis(p, y[:, None], axis=1)[:, 0], 1e-300, 1))
     order = wrong[np.argsort(-distance[wrong], kind="stable")][:MOST]
-    return len(wrong), [
+    shown: list[Any] = [
         {**_words(task, y[i], p[i], thresholds), "id": rows.ids[i], **_shown(task, rows, i)} for i in order
     ]
+    return len(wrong), shown
 
 
 def thumbnail(item: Any) -> tuple[str, bool]:

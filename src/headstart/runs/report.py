@@ -72,7 +72,7 @@ def read_facts(folder: Path) -> Facts:
     if metrics:
         frame = pd.read_parquet(folder / "predictions.parquet")
         for split in metrics:
-            part = frame[frame["split"] == split]
+            part = frame.loc[frame["split"] == split]
             arrays[split] = Arrays(*frame_arrays(task, part)[1:])
     history = folder / "metrics.jsonl"
     lines = history.read_text(encoding="utf-8").splitlines() if history.exists() else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 import yaml
@@ -14,7 +15,7 @@ from headstart.evaluation.report.model_card import model_card
 @pytest.mark.parametrize(("kind", "width"), [("binary", 2), ("multiclass", 3), ("multilabel", 3), ("regression", 1)])
 def test_the_hub_reads_it(make_facts, tmp_path, kind, width):
     facts = make_facts(kind, 60, width)
-    card = ModelCard(model_card(facts))
+    card: Any = ModelCard(model_card(facts))
     assert card.data.library_name == "headstart" and card.data.license == "mit"
     assert card.data.eval_results is not None
     measured = {result.metric_type: result.metric_value for result in card.data.eval_results}
