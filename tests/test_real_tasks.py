@@ -51,7 +51,7 @@ def test_film_reviews(
 
 @pytest.mark.timeout(1500)
 def test_pairs_of_sentences_as_a_regression(shared: Callable[[str], Path], encoder: str, tmp_path: Path) -> None:
-    result = fit(tmp_path / "run", str(shared("data/text/stsb/en")), "--source", encoder)
+    result = fit(tmp_path / "run", str(shared("data/text/stsb/en")), "--source", encoder, "--epochs", "3")
     print("stsb en, full, test Spearman", result["metrics"]["test"]["spearman"], result["seconds"], "s")
     assert result["metrics"]["test"]["spearman"]["value"] >= 0.82
 
@@ -64,7 +64,7 @@ def test_chinese_texts_run(
     result = fit(tmp_path / "run", str(shared(f"data/text/{name}")), *source)
     print(name, "linear probe, test accuracy", result["metrics"]["test"]["accuracy"])
     assert len(result["task"]["classes"]) == classes
-    assert result["metrics"]["test"]["accuracy"]["value"] > 1.5 / classes * (1 if classes > 2 else 0.9)
+    assert result["metrics"]["test"]["accuracy"]["value"] > {2: 0.6, 10: 0.2}[classes]
 
 
 def test_two_domains_with_dann(shared: Callable[[str], Path], tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import headstart as hs
@@ -21,10 +20,4 @@ EXPECTED_FAILURES: dict[str, str] = {}
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
 )
 def test_scikit_learn_takes_it(estimator: Any, check: Callable[[Any], None]) -> None:
-    check(estimator)
-
-
-@pytest.mark.slow
-@parametrize_with_checks([hs.HeadstartClassifier(), hs.HeadstartRegressor()])
-def test_scikit_learn_takes_the_defaults(estimator: Any, check: Callable[[Any], None]) -> None:
     check(estimator)
