@@ -30,6 +30,7 @@ PACKAGES = {
     "strategies": "headstart.strategies",
     "objectives": "headstart.objectives",
     "readers": "headstart.data.readers",
+    "surgery": "headstart.models.surgery",
 }
 SINGULAR = {
     "sources": "source",
@@ -37,6 +38,7 @@ SINGULAR = {
     "strategies": "strategy",
     "objectives": "objective",
     "readers": "reader",
+    "surgery": "operation",
 }
 
 

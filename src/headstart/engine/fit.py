@@ -17,10 +17,12 @@ from headstart.core.stopping import Stopped
 from headstart.core.types import Batch, Event, Tuning
 from headstart.data.streams import BatchStream
 from headstart.engine import checkpoint
+from headstart.engine.hold import hold
 from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
 from headstart.engine.machine import keep_memory, place
 from headstart.engine.optimisers import make_optimiser, set_rate
 from headstart.engine.predict import embed, predict
+from headstart.engine.proof import check_frozen, fingerprints, frozen_fingerprints, in_words, what_moved
 from headstart.engine.step import train_step
 from headstart.features.frozen import FeatureTransform, backbone_is_constant, frozen_rows
 from headstart.models.model import Model
@@ -40,11 +42,12 @@ def fit(model: Model, jobs: list[Job], around: Surroundings) -> Outcome:
         How it went.
 
     Raises:
-        TrainingError: A loss is not finite.
+        TrainingError: A loss is not finite, or a frozen parameter moved.
         Stopped: The run was asked to stop; the last step is saved.
     """
     keep_memory()
     started = time.monotonic()
+    before = fingerprints(model)
     moved: set[str] = set()
     best: Score | None = None
     endings: list[str] = []
@@ -61,7 +64,9 @@ def fit(model: Model, jobs: list[Job], around: Surroundings) -> Outcome:
             best = stage.run()
             taken += stage.taken
             endings.append(stage.ending)
-    return Outcome(best, taken, time.monotonic() - started, tuple(endings))
+    proof = what_moved(model, before)
+    around.listen(Event("note", in_words(proof), {"moved": proof}))
+    return Outcome(best, taken, time.monotonic() - started, tuple(endings), proof)
 
 
 class _Stage:
@@ -89,6 +94,7 @@ class _Stage:
         self.started = time.monotonic()
         torch.manual_seed(mix(self.around.seed, "stage", self.number))
         self.tuning = self.job.strategy.prepare(self.model)
+        self.tuning.groups = hold(self.model.backbone, self.tuning.groups)
         let_learn(self.model, self.tuning)
         place(self.model, self.around.device)
         self.extra = place(self.job.objective.modules(self.model), self.around.device)
@@ -103,6 +109,7 @@ class _Stage:
         self.optimiser = make_optimiser(self.tuning.groups, self.job.stage)
         if extra_group[0]["params"]:
             self.optimiser.add_param_group(extra_group[0])
+        frozen = frozen_fingerprints(self.model, self.tuning)
         streams, self.validation = self._examples()
         if self.best is not None:
             self._save()  # where this stage starts is the score to beat
@@ -117,6 +124,7 @@ class _Stage:
             raise
         if self.best_path is not None:
             self._load(self.best_path)
+        check_frozen(self.model, frozen)
         if self.tuning.merge is not None:
             self.tuning.merge()
         return self.best

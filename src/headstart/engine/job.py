@@ -15,6 +15,7 @@ from headstart.core.stopping import Stop
 from headstart.core.types import Listener, Objective, Strategy
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform
+from headstart.engine.proof import Moved
 
 
 class Examples(NamedTuple):
@@ -70,9 +71,10 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How training ended: `best` on validation, the steps taken and why each stage ended."""
+    """How training ended: `best` on validation, the steps taken, why each stage ended, and what moved, by part."""
 
     best: Score | None
     steps: int
     seconds: float
     endings: tuple[str, ...]
+    moved: Mapping[str, Moved]

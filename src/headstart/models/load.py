@@ -10,6 +10,7 @@ from headstart.core import plugins
 from headstart.core.errors import SourceError, UsageError
 from headstart.core.types import Card
 from headstart.models.model import Backbone
+from headstart.models.operate import RECORD, replay
 
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
@@ -43,7 +44,7 @@ def rebuild(card: Card) -> Backbone:
         card: The card of a backbone that was loaded before, perhaps on another machine.
 
     Returns:
-        A backbone with the same parameter names and shapes.
+        A backbone with the same parameter names and shapes, after the surgery that the card records.
 
     Raises:
         SourceError: The source that the card names is not there.
@@ -53,4 +54,5 @@ def rebuild(card: Card) -> Backbone:
             f"{card.name} was built by the source '{card.builder}', which is not there. "
             "Install its package, or set HEADSTART_PLUGINS to its folder."
         )
-    return plugins.build("sources", card.builder, {}).rebuild(card)
+    source = plugins.build("sources", card.builder, {}).rebuild
+    return replay(card, source) if RECORD in card.architecture else source(card)

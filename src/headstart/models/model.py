@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal, cast
 
 import torch
@@ -21,10 +22,19 @@ class Backbone(nn.Module):
     Attributes:
         card: What is known of the source model.
         dim: Width D of the pooled features.
+        source_classifier: Weight [C, D] and bias [C] of the source task's own linear classifier on the pooled
+            features, where the source has one. It is no part of the backbone: nothing moves or saves it.
+        channels_last: Whether maps inside are [B, H, W, C]; `Features` has them as [B, C, H, W] all the same.
+        held: Parameters by name that surgery freezes (True) or lets learn (False), whatever the strategy says.
+        kept_rows: None, or by which names a linear head starts from the rows of `source_classifier` ("CLASS=LABEL").
     """
 
     card: Card
     dim: int
+    source_classifier: tuple[torch.Tensor, torch.Tensor | None] | None = None
+    channels_last: bool = False
+    held: Mapping[str, bool] = MappingProxyType({})
+    kept_rows: tuple[str, ...] | None = None
 
     @abstractmethod
     def stages(self) -> dict[str, tuple[str, ...]]:

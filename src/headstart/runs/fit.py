@@ -60,6 +60,7 @@ class Run:
             "rows": {split: evaluation.rows for split, evaluation in self.metrics.items()},
             "steps": self.outcome.steps,
             "endings": list(self.outcome.endings),
+            "moved": dict(self.outcome.moved),
             "seconds": round(self.seconds, 2),
         }
 
@@ -90,7 +91,7 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
     dataset = data if isinstance(data, Dataset) else read(data, recipe.data, seed=recipe.seed)
     for note in dataset.notes:
         listen(Event("note", note))
-    backbone = load_backbone(recipe, dataset)
+    backbone = load_backbone(recipe, dataset, listen)
     card = backbone.card
     listen(
         Event(
