@@ -64,7 +64,8 @@ class _Until:
     """Stands in the place of a backbone's method `forward`, which would run on to the end."""
 
     def __init__(self, backbone: Backbone, layer: str, pool: Pool) -> None:
-        self.backbone, self.layer, self.pool = backbone, layer, pool
+        self.backbone, self.layer = backbone, layer
+        self.pool: Pool = pool
 
     def __call__(self, x: Any) -> Features:
         """Compute the features: run until the layer, then pool."""

@@ -1,5 +1,6 @@
-"""Take over the weights of some layers only; the others start at random (specific-layer transfer, Yosinski et al. 2014,
-arXiv:1411.1792).
+"""Take over the weights of some layers only, the others start at random: specific-layer transfer.
+
+Yosinski et al. 2014, arXiv:1411.1792, section 2: base networks of which n layers are copied and the rest is random.
 """
 
 from __future__ import annotations
