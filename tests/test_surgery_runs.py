@@ -41,6 +41,16 @@ steps = 3
 batch_size = 16
 """
 
+VGG = """
+head = { name = "mlp", hidden = 1024, dropout = 0.5 }
+source = { name = "timm:vgg16", pretrained = false }
+surgery = [
+  { name = "adapt_input", size = 32 },
+  { name = "cut", after = "features", pool = "flatten" },
+]
+stages = [{ strategy = "linear_probe", steps = 20, lr = 0.001 }]
+"""
+
 
 def grey(rows: int, seed: int = 0) -> tuple[np.ndarray, list[str]]:
     rng = np.random.default_rng(seed)
@@ -166,7 +176,7 @@ def test_options_of_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         "--load-layers",
         "stem,layer1",
         "--steps",
-        "1",
+        "3",
         "--json",
     ]
     with pytest.raises(SystemExit) as ended:
@@ -194,3 +204,12 @@ def test_digits_of_28_pixels_train_in_a_network_for_colour(shared, tmp_path: Pat
     done = hs.fit({"train": train, "test": test}, source=f"local:{name}", settings=settings, out=tmp_path / "run")
     accuracy = done.metrics["test"].metrics["accuracy"].value
     assert accuracy is not None and accuracy > 0.3, "chance is 0.1"
+
+
+@pytest.mark.slow
+def test_a_dense_classifier_on_a_frozen_vgg(tmp_path: Path) -> None:
+    recipe = Recipe.from_toml(VGG)
+    done = hs.fit({"train": grey(30), "test": grey(12, 1)}, recipe=recipe, out=tmp_path / "run")
+    head = load(done.folder).model.head.trunk
+    assert [tuple(p.shape) for p in head.parameters()] == [(1024, 512), (1024,), (3, 1024), (3,)]
+    assert {name for name, stage in done.outcome.moved.items() if stage["moved"]} == {"heads.target"}

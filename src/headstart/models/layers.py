@@ -127,11 +127,37 @@ def find_parameters(backbone: Backbone, patterns: Collection[str], what: str) ->
     Raises:
         UsageError: A pattern fits nothing.
     """
-    stage_of = {name: stage for stage, names in backbone.stages().items() for name in names}
-    names = [name for name, _ in backbone.named_parameters()]
+    return find_tensors(backbone, [name for name, _ in backbone.named_parameters()], patterns, what)
+
+
+def find_tensors(backbone: Backbone, names: Sequence[str], patterns: Collection[str], what: str) -> list[str]:
+    """Find tensors among names, parameters or buffers; a buffer is of the stage of its layer's parameters.
+
+    Args:
+        backbone: Whose tensors.
+        names: Full names to choose from.
+        patterns: As for `find_parameters`.
+        what: The operation, for messages.
+
+    Returns:
+        Those of the names that fit a pattern, in their order.
+
+    Raises:
+        UsageError: A pattern fits nothing.
+    """
+    stage_of: dict[str, str] = {}
+    for stage, own in backbone.stages().items():
+        for name in own:
+            stage_of[name] = stage
+            stage_of.setdefault(name.rpartition(".")[0], stage)
     chosen: set[str] = set()
     for pattern in patterns:
-        fitting = {n for n in names if fits(pattern, n) or fnmatchcase(stage_of.get(n, ""), pattern)}
+        fitting = {
+            name
+            for name in names
+            if fits(pattern, name)
+            or fnmatchcase(stage_of.get(name) or stage_of.get(name.rpartition(".")[0], ""), pattern)
+        }
         if not fitting:
             raise no_layer(backbone, pattern, what)
         chosen |= fitting

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, Self
 import torch
 
 from headstart.core.errors import SourceError
-from headstart.models.layers import fits, no_layer
+from headstart.models.layers import find_tensors
 from headstart.models.load import load_source, rebuild
 from headstart.models.operate import Body
 
@@ -40,10 +40,7 @@ class LoadLayers:
         own = backbone.state_dict()
         given = own if self.source is None else load_source(self.source).state_dict()
         where = self.source or backbone.card.name
-        for pattern in self.layers:
-            if not any(fits(pattern, name) for name in own):
-                raise no_layer(backbone, pattern, "load_layers")
-        named = [name for name in own if any(fits(pattern, name) for pattern in self.layers)]
+        named = find_tensors(backbone, list(own), self.layers, "load_layers")
         wrong = [name for name in named if name in given and given[name].shape != own[name].shape]
         missing = [name for name in named if name not in given]
         matched = [name for name in named if name in given and name not in set(wrong)]
