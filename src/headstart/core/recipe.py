@@ -145,7 +145,13 @@ class Recipe:
         return tomli_w.dumps(self.to_plain())
 
     def with_surgery(self, operations: Sequence[str]) -> Self:
-        """Add operations, each written as "NAME OPTION=VALUE …".
+        """Add operations of surgery at the end.
+
+        Args:
+            operations: Each written as "NAME OPTION=VALUE …".
+
+        Returns:
+            The new recipe.
 
         Raises:
             UsageError: One is not written so.
@@ -171,7 +177,13 @@ class Recipe:
 
 
 def parse_operation(text: str) -> Choice:
-    """Read "NAME OPTION=VALUE …", as `--surgery` takes it.
+    """Read an operation as `--surgery` takes it.
+
+    Args:
+        text: "NAME OPTION=VALUE …".
+
+    Returns:
+        Its name and options.
 
     Raises:
         UsageError: It is not written so.

@@ -27,6 +27,12 @@ def input_to_plain(expected: Input) -> dict[str, Any]:
 def input_from_plain(plain: Mapping[str, Any]) -> Input:
     """Build an input from what `input_to_plain` gave.
 
+    Args:
+        plain: The input as plain data.
+
+    Returns:
+        The input.
+
     Raises:
         SourceError: A key is missing or unknown, or the modality is none that is known.
     """

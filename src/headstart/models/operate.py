@@ -55,6 +55,9 @@ class Body:
     def drop_classifier(self, what: str) -> None:
         """Let go of the source's classifier, where an operation leaves other features than it stood on.
 
+        Args:
+            what: The operation, for messages.
+
         Raises:
             UsageError: An earlier operation asked to start the head from it.
         """
@@ -84,7 +87,13 @@ class Operated:
     seed: int = 0
 
     def undo(self, steps: int | None = None) -> Backbone:
-        """Take the last steps back; None takes back all and gives the very backbone that was there before.
+        """Take the last steps back.
+
+        Args:
+            steps: How many; None takes back all.
+
+        Returns:
+            The backbone without them; without any, the very one that was there before.
 
         Raises:
             UsageError: There were fewer steps.

@@ -87,6 +87,13 @@ def start_rows(head: Head, backbone: Backbone, task: Task) -> dict[str, int]:
 def rows_for(backbone: Backbone, task: Task) -> dict[str, int]:
     """Find the rows that `start_rows` will take.
 
+    Args:
+        backbone: Says its labels, and by which names the rows are asked for.
+        task: Of the head.
+
+    Returns:
+        The row of each class that was found.
+
     Raises:
         UsageError: The task has no classes, or none was found.
     """

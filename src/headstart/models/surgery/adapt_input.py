@@ -42,6 +42,12 @@ class AdaptInput:
     def apply(self, body: Body) -> Self:
         """Change the first layers and what the card says of the input.
 
+        Args:
+            body: Its backbone is changed.
+
+        Returns:
+            The operation, as the card records it.
+
         Raises:
             UsageError: The network takes another kind of input, or has no layer that could be adapted.
         """

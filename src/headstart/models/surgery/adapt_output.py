@@ -28,6 +28,12 @@ class AdaptOutput:
     def apply(self, body: Body) -> Self:
         """Ask for it; the rows are found when the classes are known.
 
+        Args:
+            body: Its backbone is changed.
+
+        Returns:
+            The operation, as the card records it.
+
         Raises:
             UsageError: The source has no classifier, does not name its classes, or the features are no longer its own.
         """

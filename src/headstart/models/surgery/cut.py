@@ -34,6 +34,12 @@ class Cut:
     def apply(self, body: Body) -> Self:
         """Stop the forward pass at the layer, and take out what it no longer reaches.
 
+        Args:
+            body: Its backbone is changed.
+
+        Returns:
+            The operation, as the card records it.
+
         Raises:
             UsageError: There is no such layer, or its output is no tensor with 2, 3 or 4 axes.
         """

@@ -19,6 +19,12 @@ class Freeze:
     def apply(self, body: Body) -> Self:
         """Mark the parameters; the engine takes them out of every strategy's groups.
 
+        Args:
+            body: Its backbone is changed.
+
+        Returns:
+            The operation, as the card records it.
+
         Raises:
             UsageError: A pattern fits nothing.
         """

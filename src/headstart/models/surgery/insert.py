@@ -36,6 +36,12 @@ class Insert:
     def apply(self, body: Body) -> Self:
         """Register the layer inside its neighbour and let a hook call it.
 
+        Args:
+            body: Its backbone is changed.
+
+        Returns:
+            The operation, as the card records it.
+
         Raises:
             UsageError: There is no such place, or the layer does not go with the shape there.
         """

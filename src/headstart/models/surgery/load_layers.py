@@ -32,6 +32,12 @@ class LoadLayers:
     def apply(self, body: Body) -> Self:
         """Load random weights and over them those that were named.
 
+        Args:
+            body: Its backbone is changed.
+
+        Returns:
+            The operation, as the card records it.
+
         Raises:
             UsageError: A pattern fits no tensor.
             SourceError: Named tensors have another shape in the source, or none of them is there.

@@ -22,6 +22,12 @@ class Remove:
     def apply(self, body: Body) -> Self:
         """Put `Removed` in the place of each.
 
+        Args:
+            body: Its backbone is changed.
+
+        Returns:
+            The operation, as the card records it.
+
         Raises:
             UsageError: No layer fits, or one changes the shape.
         """

@@ -35,6 +35,12 @@ class Replace:
     def apply(self, body: Body) -> Self:
         """Put the new layers in place.
 
+        Args:
+            body: Its backbone is changed.
+
+        Returns:
+            The operation, as the card records it.
+
         Raises:
             UsageError: No layer fits, or `by` does not go with the shape there.
         """

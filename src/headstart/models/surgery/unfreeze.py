@@ -19,6 +19,12 @@ class Unfreeze:
     def apply(self, body: Body) -> Self:
         """Mark the parameters; the engine adds them to every strategy's groups.
 
+        Args:
+            body: Its backbone is changed.
+
+        Returns:
+            The operation, as the card records it.
+
         Raises:
             UsageError: A pattern fits nothing.
         """
