@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,20 @@ import pytest
 import toys
 import torch
 
+from headstart.artifact.load import load
+from headstart.artifact.save import save
 from headstart.core import plugins
-from headstart.core.errors import SourceError
+from headstart.core.errors import SourceError, UsageError
 from headstart.core.options import to_plain
-from headstart.core.recipe import Stage
+from headstart.core.recipe import Recipe, Stage
 from headstart.core.types import ImageInput, Kind, TextInput, VectorInput
+from headstart.data.rows import Dataset
+from headstart.data.transforms import make_transform
+from headstart.engine.predict import predict
 from headstart.models.cards import card_from_plain, card_to_plain
 from headstart.models.load import load_source, rebuild
-from headstart.models.model import Backbone, Head, frozen_modules_train
+from headstart.models.model import Backbone, Head, Model, frozen_modules_train
+from headstart.models.taps import probe
 from headstart.objectives.dann import Dann
 
 KINDS: list[Kind] = ["binary", "multiclass", "multilabel", "regression"]
@@ -36,6 +43,8 @@ def test_every_plugin_is_a_frozen_dataclass_with_defaults_and_a_description(kind
 @pytest.mark.parametrize("objective", plugins.names("objectives"))
 @pytest.mark.parametrize("strategy", plugins.names("strategies"))
 def test_every_strategy_works_with_every_objective(tmp_path: Path, strategy: str, objective: str, source: str) -> None:
+    if lacks(strategy, source):
+        source = "timm:test_vit"
     backbone = toys.source(source)
     data = toys.dataset(backbone.card.input)
     model = toys.make_model(backbone, data)
@@ -44,9 +53,27 @@ def test_every_strategy_works_with_every_objective(tmp_path: Path, strategy: str
     assert all(torch.isfinite(tensor).all() for tensor in toys.snapshot(model).values())
 
 
+@pytest.mark.parametrize("source", ["digits:cnn", "timm:test_resnet"])
 @pytest.mark.parametrize("strategy", plugins.names("strategies"))
-def test_a_strategy_moves_what_it_names_and_nothing_else(tmp_path: Path, strategy: str) -> None:
-    backbone = toys.source("timm:test_resnet")
+def test_a_strategy_refuses_a_backbone_that_lacks_what_it_needs(strategy: str, source: str) -> None:
+    if not lacks(strategy, source):
+        return
+    backbone = toys.source(source)
+    with pytest.raises(UsageError, match=f"{strategy} needs .* {backbone.card.name}"):
+        plugins.build("strategies", strategy, {}).prepare(toys.make_model(backbone, toys.dataset(backbone.card.input)))
+
+
+def lacks(strategy: str, source: str) -> bool:
+    """Say whether a strategy declares that it needs features which a backbone does not give."""
+    needs = getattr(plugins.load("strategies", strategy), "needs", None)
+    return needs is not None and needs not in probe(toys.source(source))
+
+
+@pytest.mark.parametrize("strategy", plugins.names("strategies"))
+def test_a_strategy_moves_what_it_names_and_nothing_else_and_merging_changes_no_prediction(
+    tmp_path: Path, strategy: str
+) -> None:
+    backbone = toys.source("timm:test_vit" if lacks(strategy, "timm:test_resnet") else "timm:test_resnet")
     data = toys.dataset(backbone.card.input)
     model = toys.make_model(backbone, data)
     prepared: dict[str, Any] = {}
@@ -58,10 +85,16 @@ def test_a_strategy_moves_what_it_names_and_nothing_else(tmp_path: Path, strateg
 
         def prepare(self, model: Any) -> Any:
             tuning = self.inner.prepare(model)
-            learning = {id(p) for group in tuning.groups for p in group.params}
-            prepared["names"] = {name for name, p in model.named_parameters() if id(p) in learning}
-            prepared["before"] = toys.snapshot(model)
-            return tuning
+
+            def note(groups: Any) -> Any:
+                learning = {id(p) for group in groups for p in group.params}
+                prepared["names"] = {name for name, p in model.named_parameters() if id(p) in learning}
+                return groups
+
+            note(tuning.groups)
+            prepared["before"], prepared["merge"] = toys.snapshot(model), tuning.merge
+            look = tuning.look and (lambda batches, loss: note(tuning.look(batches, loss)))
+            return dataclasses.replace(tuning, look=look, merge=None)
 
     inner = plugins.build("strategies", strategy, {})
     toys.train(tmp_path, model, data, Watched(inner, inner.defaults), stage=Stage(steps=3, batch_size=8, lr=1e-2))
@@ -71,6 +104,31 @@ def test_a_strategy_moves_what_it_names_and_nothing_else(tmp_path: Path, strateg
     assert moved <= prepared["names"]
     assert {name for name in prepared["names"] if name.startswith("heads.")} <= moved
     assert frozen_modules_train(model) == []
+    if prepared["merge"] is not None:
+        before = outputs(model, data)
+        prepared["merge"]()
+        assert torch.allclose(before, outputs(model, data), atol=1e-5)
+
+
+@pytest.mark.parametrize("strategy", plugins.names("strategies"))
+def test_a_model_tuned_by_any_strategy_is_saved_and_loaded(tmp_path: Path, strategy: str) -> None:
+    backbone = toys.source("timm:test_vit")
+    data = toys.dataset(backbone.card.input)
+    model = toys.make_model(backbone, data)
+    toys.train(tmp_path, model, data, strategy, stage=Stage(steps=2, batch_size=8, lr=1e-2))
+    save(tmp_path / "model", model, data.task, Recipe(), fingerprint="toy", precision="float32")
+    loaded = load(tmp_path / "model", device="cpu").model
+    assert torch.equal(outputs(model, data), outputs(loaded, data))
+    again = load_source(f"run:{tmp_path / 'model'}")
+    copied = copy.deepcopy(model)
+    for parameter in model.parameters():
+        parameter.data.zero_()
+    assert torch.equal(outputs(copied, data), outputs(Model(again, {"target": loaded.head}), data))
+
+
+def outputs(model: Model, data: Dataset) -> torch.Tensor:
+    """Compute what a model gives for the validation rows."""
+    return torch.from_numpy(predict(model, data.splits["validation"], make_transform(model.backbone.card.input)))
 
 
 @pytest.mark.parametrize("objective", plugins.names("objectives"))

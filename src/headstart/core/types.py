@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import torch
     from torch import nn
@@ -77,6 +77,7 @@ class Card:
     licence: str = ""
     sha256: str = ""
     revision: str = ""
+    inserted: tuple[Mapping[str, Any], ...] = ()  # strategies whose modules stay in it, in order: name and options
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ class ParamGroup:
     params: Sequence[nn.Parameter]
     lr_scale: float = 1.0
     weight_decay: float | None = None  # None takes the stage's
+    start: float = 0.0  # share of the stage that passes before they learn; they are frozen until then
 
 
 @dataclass
@@ -141,11 +143,23 @@ class Tuning:
 
     Every parameter in `groups` learns, every other one stays bit-identical. `penalty()` is added
     to the loss at each step; `merge()` folds inserted modules into the model before it is saved.
+    `look(batches, loss)` is called once before the first step, with the model in evaluation mode;
+    the groups that it returns take the place of `groups`. `batches` are those of the stage's
+    streams, without end; `loss` gives the objective's loss on one of them, with its graph.
     """
 
     groups: list[ParamGroup]
     penalty: Callable[[], torch.Tensor] | None = None
     merge: Callable[[], None] | None = None
+    look: Callable[[Iterator[Mapping[str, Batch]], Loss], list[ParamGroup]] | None = None
+
+
+class Loss(Protocol):
+    """The objective's loss on one batch a stream."""
+
+    def __call__(self, batches: Mapping[str, Batch], /) -> torch.Tensor:
+        """Compute it, a scalar with its graph."""
+        ...
 
 
 class Head(Protocol):
@@ -173,12 +187,25 @@ class Source(Protocol):
 
 
 class Strategy(Protocol):
-    """How weights may move. Holds options and no state."""
+    """How weights may move. Holds options and no state.
+
+    A strategy that needs more of a backbone than pooled features says so in a class attribute
+    `needs`, a key of `Features`, and refuses other backbones in `prepare` (UsageError).
+    One whose modules cannot be merged into the network is an `Inserting` strategy too.
+    """
 
     defaults: Defaults
 
     def prepare(self, model: Any) -> Tuning:
         """Decide which parameters of a `headstart.models.model.Model` learn, and how."""
+        ...
+
+
+class Inserting(Protocol):
+    """A strategy whose modules stay in the backbone: they are saved, and inserted again before weights are loaded."""
+
+    def insert(self, backbone: Any) -> nn.Module:
+        """Insert the modules into a `headstart.models.model.Backbone` and record them in its card."""
         ...
 
 

@@ -17,6 +17,7 @@ from headstart.core.stopping import Stopped
 from headstart.core.types import Batch, Event, Tuning
 from headstart.data.streams import BatchStream
 from headstart.engine import checkpoint
+from headstart.engine.look import look
 from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
 from headstart.engine.machine import keep_memory, place
 from headstart.engine.optimisers import make_optimiser, set_rate
@@ -45,7 +46,7 @@ def fit(model: Model, jobs: list[Job], around: Surroundings) -> Outcome:
     """
     keep_memory()
     started = time.monotonic()
-    moved: set[str] = set()
+    moved: set[nn.Parameter] = set()
     best: Score | None = None
     endings: list[str] = []
     taken = 0
@@ -74,7 +75,7 @@ class _Stage:
         around: Surroundings,
         number: int,
         seconds: float | None,
-        moved: set[str],
+        moved: set[nn.Parameter],
         best: Score | None,
     ) -> None:
         self.model, self.job, self.around, self.number, self.seconds = model, job, around, number, seconds
@@ -92,7 +93,10 @@ class _Stage:
         let_learn(self.model, self.tuning)
         place(self.model, self.around.device)
         self.extra = place(self.job.objective.modules(self.model), self.around.device)
-        self.moved |= {name for name, p in self.model.named_parameters() if p.requires_grad}
+        if self.tuning.look is not None:
+            self.tuning.groups = look(self.model, self.extra, self.tuning.look, self.job, self.around, self.number)
+            let_learn(self.model, self.tuning)
+        self.moved |= {parameter for group in self.tuning.groups for parameter in group.params}
         extra_group = [
             {
                 "params": list(self.extra.parameters()),
@@ -119,6 +123,7 @@ class _Stage:
             self._load(self.best_path)
         if self.tuning.merge is not None:
             self.tuning.merge()
+            self.moved |= set(self.model.backbone.parameters())  # for the checkpoints of later stages
         return self.best
 
     def _steps(self, streams: dict[str, Iterator[Batch]]) -> None:
@@ -132,6 +137,7 @@ class _Stage:
                 self.ending = f"the time budget of {self.seconds:.0f} s is used up"
                 break
             batches = {name: next(stream) for name, stream in streams.items()}
+            let_learn(self.model, self.tuning, progress)
             self.model.train_learning()
             self.extra.train()
             with stop.between_steps():
@@ -226,8 +232,9 @@ class _Stage:
         return 0 if isinstance(examples.transform, FeatureTransform) else self.around.workers
 
     def _save(self) -> Path:
-        buffers = {name for name, _ in self.model.named_buffers()}
-        tensors = {name: t for name, t in self.model.state_dict().items() if name in self.moved or name in buffers}
+        names = {name for name, parameter in self.model.named_parameters() if parameter in self.moved}
+        names |= {name for name, _ in self.model.named_buffers()}
+        tensors = {name: tensor for name, tensor in self.model.state_dict().items() if name in names}
         folder = self.around.folder / "checkpoints"
         path = folder / f"step-{self.number}-{self.taken:07d}"
         if not path.exists():
@@ -267,8 +274,8 @@ class _Stage:
         self.around.listen(Event(kind, message, {"stage": self.number, **values}))
 
 
-def let_learn(model: nn.Module, tuning: Tuning) -> None:
-    """Let exactly the tuning's parameters learn."""
-    learning = {id(p) for group in tuning.groups for p in group.params}
+def let_learn(model: nn.Module, tuning: Tuning, progress: float = 1.0) -> None:
+    """Let exactly the parameters learn whose turn has come at a progress in [0, 1]."""
+    learning = {id(p) for group in tuning.groups if group.start <= progress for p in group.params}
     for parameter in model.parameters():
         parameter.requires_grad_(id(parameter) in learning)

@@ -21,10 +21,12 @@ class Backbone(nn.Module):
     Attributes:
         card: What is known of the source model.
         dim: Width D of the pooled features.
+        channels_last: Whether maps inside are [B, H, W, C]; `Features` has them as [B, C, H, W] all the same.
     """
 
     card: Card
     dim: int
+    channels_last: bool = False
 
     @abstractmethod
     def stages(self) -> dict[str, tuple[str, ...]]:
