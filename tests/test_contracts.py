@@ -86,15 +86,16 @@ def test_a_strategy_moves_what_it_names_and_nothing_else_and_merging_changes_no_
         def prepare(self, model: Any) -> Any:
             tuning = self.inner.prepare(model)
 
-            def note(groups: Any) -> Any:
+            def note(groups: Any) -> None:
                 learning = {id(p) for group in groups for p in group.params}
                 prepared["names"] = {name for name, p in model.named_parameters() if id(p) in learning}
-                return groups
 
             note(tuning.groups)
             prepared["before"], prepared["merge"] = toys.snapshot(model), tuning.merge
-            look = tuning.look and (lambda batches, loss: note(tuning.look(batches, loss)))
-            return dataclasses.replace(tuning, look=look, merge=None)
+            survey, tuning.merge = tuning.survey, None
+            if survey is not None:
+                tuning.survey = lambda rows: (survey(rows), note(tuning.groups))
+            return tuning
 
     inner = plugins.build("strategies", strategy, {})
     toys.train(tmp_path, model, data, Watched(inner, inner.defaults), stage=Stage(steps=3, batch_size=8, lr=1e-2))

@@ -8,7 +8,6 @@ import pytest
 import toys
 import torch
 
-from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
 from headstart.core.types import ImageInput, VectorInput
 from headstart.models.model import Backbone
@@ -66,9 +65,6 @@ def test_the_lasso_finds_the_features_that_matter() -> None:
     assert set(feature_scores(features, y, head, 2, 0.01).topk(2).indices.tolist()) == {7, 31}
 
 
-def test_streams_without_labels_are_refused() -> None:
-    model = toys.make_model(toys.tiny(), toys.dataset(VectorInput(6)))
-    look = Head2Toe(batches=1).prepare(model).look
-    assert look is not None
-    with pytest.raises(UsageError, match="chooses features by labels"):
-        look(iter([{"target": {"x": torch.zeros(2, 6), "ids": ["a", "b"]}}]), lambda batches: torch.zeros(()))
+def test_options_are_checked() -> None:
+    with pytest.raises(ValueError, match="lasso"):
+        Head2Toe(lasso=-1)

@@ -54,6 +54,10 @@ def fit(
     lr: Annotated[float | None, typer.Option(help="Learning rate (first stage).")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples in a step (first stage).")] = None,
     augment: Annotated[str | None, typer.Option(help="none, light or strong (first stage).")] = None,
+    imbalance: Annotated[
+        str | None,
+        typer.Option(help="Rare classes: none, weights, sampler, focal, logit_adjust or auto (first stage)."),
+    ] = None,
     budget: Annotated[float | None, typer.Option(help="Seconds that training may take.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
@@ -95,6 +99,7 @@ def fit(
         "stages.0.lr": lr,
         "stages.0.batch_size": batch_size,
         "stages.0.augment": augment,
+        "stages.0.imbalance": imbalance,
         "budget": budget,
         "device": device,
         "precision": precision,

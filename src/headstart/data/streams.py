@@ -17,6 +17,7 @@ import numpy as np
 from headstart.core.errors import DataError, UsageError
 from headstart.core.seeding import mix, numpy_generator
 from headstart.core.types import Batch, Stream
+from headstart.data.balanced import BalancedOrder
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform
 
@@ -33,10 +34,19 @@ class BatchStream:
         batch_size: Rows in a batch.
         seed: The run's seed.
         workers: Processes that open images; text and vectors are ready at hand and need none.
+        balanced: Give every class equally often, whatever its share of the rows is; for rows of one class each.
     """
 
     def __init__(
-        self, rows: Rows, transform: Transform, *, stream: Stream, batch_size: int, seed: int, workers: int = 0
+        self,
+        rows: Rows,
+        transform: Transform,
+        *,
+        stream: Stream,
+        batch_size: int,
+        seed: int,
+        workers: int = 0,
+        balanced: bool = False,
     ) -> None:
         if not len(rows):
             raise DataError(f"The stream '{stream.name}' has no rows.")
@@ -51,6 +61,7 @@ class BatchStream:
         self._lengths = transform.lengths(self._prepared)
         self._workers = workers if _costly(self._prepared, self._lengths) else 0
         self._epoch_order = lru_cache(maxsize=2)(self._make_order)
+        self._balanced = BalancedOrder(self.rows.targets, (seed, stream.name)) if balanced else None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -66,6 +77,8 @@ class BatchStream:
         """Give the (epoch, row) of each sample of a batch."""
         count = len(self.rows)
         first = step * self.batch_size
+        if self._balanced is not None:
+            return [self._balanced.sample(n) for n in range(first, first + self.batch_size)]
         epochs_places = (divmod(n, count) for n in range(first, first + self.batch_size))
         return [(epoch, int(self._epoch_order(epoch)[place])) for epoch, place in epochs_places]
 

@@ -14,15 +14,17 @@ from torch import nn
 
 from headstart.core.seeding import mix
 from headstart.core.stopping import Stopped
-from headstart.core.types import Batch, Event, Tuning
+from headstart.core.types import Batch, Event, ParamGroup, Tuning
 from headstart.data.streams import BatchStream
+from headstart.data.transforms import make_transform
 from headstart.engine import checkpoint
-from headstart.engine.look import look
+from headstart.engine.averaging import Average
 from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
 from headstart.engine.machine import keep_memory, place
 from headstart.engine.optimisers import make_optimiser, set_rate
 from headstart.engine.predict import embed, predict
 from headstart.engine.step import train_step
+from headstart.engine.survey import survey
 from headstart.features.frozen import FeatureTransform, backbone_is_constant, frozen_rows
 from headstart.models.model import Model
 
@@ -84,6 +86,7 @@ class _Stage:
         self.taken = 0
         self.ending = "all steps done"
         self.looks_without_gain = 0
+        self.gains: list[bool] = []  # of each look, whether it was the best so far: the schedule "plateau" follows them
 
     def run(self) -> Score | None:
         """Train through the stage and leave the model at its best."""
@@ -93,20 +96,15 @@ class _Stage:
         let_learn(self.model, self.tuning)
         place(self.model, self.around.device)
         self.extra = place(self.job.objective.modules(self.model), self.around.device)
-        if self.tuning.look is not None:
-            self.tuning.groups = look(self.model, self.extra, self.tuning.look, self.job, self.around, self.number)
+        self._rebalance()
+        if self.tuning.survey is not None:
+            self.tuning.survey(self._survey)
+            self.model.zero_grad(set_to_none=True)
             let_learn(self.model, self.tuning)
         self.moved |= {parameter for group in self.tuning.groups for parameter in group.params}
-        extra_group = [
-            {
-                "params": list(self.extra.parameters()),
-                "lr_scale": self._head_scale(),
-                "weight_decay": self.job.stage.weight_decay,
-            }
-        ]
-        self.optimiser = make_optimiser(self.tuning.groups, self.job.stage)
-        if extra_group[0]["params"]:
-            self.optimiser.add_param_group(extra_group[0])
+        extra_group = ParamGroup(list(self.extra.parameters()), self._head_scale())
+        self.optimiser = make_optimiser([*self.tuning.groups, extra_group], self.job.stage)
+        self.average = Average(self.model, self.job.stage.ema)
         streams, self.validation = self._examples()
         if self.best is not None:
             self._save()  # where this stage starts is the score to beat
@@ -121,6 +119,10 @@ class _Stage:
             raise
         if self.best_path is not None:
             self._load(self.best_path)
+        else:
+            self.average.settle()
+        if self.tuning.settle is not None:
+            self.tuning.settle(self._judge)
         if self.tuning.merge is not None:
             self.tuning.merge()
             self.moved |= set(self.model.backbone.parameters())  # for the checkpoints of later stages
@@ -141,7 +143,7 @@ class _Stage:
             self.model.train_learning()
             self.extra.train()
             with stop.between_steps():
-                rate = set_rate(self.optimiser, stage, progress)
+                rate = set_rate(self.optimiser, stage, progress, self.gains)
                 key = (self.number, self.taken)
                 losses = train_step(
                     self.model,
@@ -154,6 +156,7 @@ class _Stage:
                     key=key,
                     progress=progress,
                 )
+                self.average.update()
                 self.taken += 1
             log.append(losses)
             self._tell("step", "", {"step": self.taken, "steps": stage.steps, "loss": sum(losses.values())})
@@ -180,24 +183,50 @@ class _Stage:
         """Score the model on validation, keep it if it is the best; return whether to go on."""
         if self.validation is None:
             return True
-        predictions = predict(
-            self.model, *self.validation, workers=self._workers(self.validation), precision=self.around.precision
-        )
-        score = self.around.score(predictions)
-        better = score.beats(self.best)
-        self._log({score.name: score.value})
-        self._tell(
-            "evaluation",
-            f"validation {score.name} {score.value:.4f}",
-            {"step": self.taken, score.name: score.value, "best": better},
-        )
-        if better:
-            self.best, self.looks_without_gain = score, 0
-            with self.around.stop.between_steps():
-                self._save()
-        else:
-            self.looks_without_gain += 1
+        with self.average.in_place():
+            score = self._score(self.validation)
+            better = score.beats(self.best)
+            self.gains.append(better)
+            self._log({score.name: score.value})
+            self._tell(
+                "evaluation",
+                f"validation {score.name} {score.value:.4f}",
+                {"step": self.taken, score.name: score.value, "best": better},
+            )
+            if better:
+                self.best, self.looks_without_gain = score, 0
+                with self.around.stop.between_steps():
+                    self._save()
+            else:
+                self.looks_without_gain += 1
         return not self.job.stage.patience or self.looks_without_gain < self.job.stage.patience
+
+    def _score(self, validation: Examples) -> Score:
+        predictions = predict(
+            self.model, *validation, workers=self._workers(validation), precision=self.around.precision
+        )
+        return self.around.score(predictions)
+
+    def _judge(self) -> float | None:
+        """Score the model as it stands, higher being better; it becomes the best where it is."""
+        if self.validation is None:
+            return None
+        score = self._score(self.validation)
+        if score.beats(self.best):
+            self.best = score
+        return score.value if score.higher_is_better else -score.value
+
+    def _rebalance(self) -> None:
+        """Tell the head how to make up for rare classes, by the counts of the labelled rows that it learns from."""
+        self.model.head.output.rebalance(self.job.stage.imbalance, self._labelled().rows.targets)
+
+    def _labelled(self) -> Examples:
+        """Give the rows of the objective's first labelled stream."""
+        return next(self.job.training[stream.name] for stream in self.job.objective.streams if stream.labelled)
+
+    def _survey(self) -> Iterator[Batch]:
+        examples = Examples(self._labelled().rows, make_transform(self.model.backbone.card.input))
+        return survey(self.model, examples, workers=self._workers(examples))
 
     def _examples(self) -> tuple[dict[str, Iterator[Batch]], Examples | None]:
         """Make the streams and the validation rows; features take the place of examples where the backbone is a constant."""
@@ -219,6 +248,7 @@ class _Stage:
                 batch_size=self.job.stage.batch_size,
                 seed=mix(self.around.seed, "stream", self.number),
                 workers=self._workers(training[stream.name]),
+                balanced=stream.labelled and self.job.stage.imbalance == "sampler",
             ).batches()
             for stream in self.job.objective.streams
         }

@@ -98,7 +98,10 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
             f"source: {card.name}, {card.params:,} parameters" + (f", {card.source_task}" if card.source_task else ""),
         )
     )
-    return dataset, backbone, make_plan(recipe, dataset)
+    plan = make_plan(recipe, dataset)
+    for note in plan.notes:
+        listen(Event("note", note))
+    return dataset, backbone, plan
 
 
 def fit(

@@ -7,15 +7,14 @@ many are kept as the backbone has pooled ones, so that any head fits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
-from headstart.core.errors import UsageError
-from headstart.core.types import Batch, Defaults, Features, Loss, ParamGroup, Tuning
+from headstart.core.types import Batch, Defaults, Features, Tuning
 from headstart.models.model import Backbone, Head, Model, mean_over_tokens
 from headstart.models.taps import channel_axis, first, stage_modules, stage_shapes
 from headstart.strategies._groups import head_group
@@ -26,44 +25,39 @@ FIT_STEPS, FIT_RATE = 200, 1e-2  # of the linear model that scores the features;
 
 @dataclass(frozen=True)
 class Head2Toe:
-    """Features are chosen by the rows of the first `batches` and a group lasso of weight `lasso`; only the head learns."""
+    """Features are chosen by the training rows and a group lasso of weight `lasso`; only the head learns."""
 
-    batches: int = 32
     lasso: float = 1e-3
     defaults: ClassVar[Defaults] = Defaults(lr=1e-3, epochs=60, augment="none")
 
     def __post_init__(self) -> None:
-        if self.batches < 1 or self.lasso < 0:
-            raise ValueError(
-                f"batches must be at least 1 and lasso not below 0; they are {self.batches} and {self.lasso}."
-            )
+        if self.lasso < 0:
+            raise ValueError(f"lasso must not be below 0; it is {self.lasso}.")
 
     def prepare(self, model: Model) -> Tuning:
         """Tap the stages; the features are chosen before the first step."""
-        select, head = self.insert(model.backbone), head_group(model)
+        select = self.insert(model.backbone)
 
-        def look(batches: Iterator[Mapping[str, Batch]], loss: Loss) -> list[ParamGroup]:
-            labelled = [b for _ in range(self.batches) for b in next(batches).values() if "y" in b]
-            if not labelled:
-                raise UsageError("head2toe chooses features by labels; the objective's streams have none.")
-            with torch.no_grad():
-                outputs = model(labelled[0]["x"]).shape[1]
-                select.take_all()
-                features = torch.cat([model.backbone(b["x"])["pooled"].float() for b in labelled])  # [N, F]
-            y = torch.cat([b["y"] for b in labelled if "y" in b])
-            mean, std = features.mean(dim=0), features.std(dim=0, correction=0)
-            scores = feature_scores((features - mean) / std.clamp(min=1e-6), y, model.head, outputs, self.lasso)
+        @torch.no_grad()
+        def survey(rows: Callable[[], Iterable[Batch]]) -> None:
+            outputs = model(next(iter(rows()))["x"]).shape[1]
+            select.take_all()
+            seen = [(model.backbone(batch["x"])["pooled"].float(), batch.get("y")) for batch in rows()]
+            features = torch.cat([pooled for pooled, _ in seen])  # [N, F]
+            y = torch.cat([y for _, y in seen if y is not None])
+            mean, std = features.mean(dim=0), features.std(dim=0, correction=0).clamp(min=1e-6)
+            scores = feature_scores((features - mean) / std, y, model.head, outputs, self.lasso)
             best = scores.topk(model.backbone.dim).indices.sort().values
-            select.take(best, mean[best], std[best].clamp(min=1e-6))
-            return [head]
+            select.take(best, mean[best], std[best])
 
-        return Tuning([head], look=look)
+        return Tuning([head_group(model)], survey=survey)
 
     def insert(self, backbone: Backbone) -> Select:
         """Tap the stages. Until features are chosen, they are the backbone's own."""
         return insert_once(backbone, self, _make)
 
 
+@torch.enable_grad()
 def feature_scores(
     features: torch.Tensor, y: torch.Tensor, head: Head, outputs: int, lasso: float
 ) -> torch.Tensor:

@@ -7,30 +7,29 @@ form, some stages learn and the rest stays. A new head's gradients say little: l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Batch, Defaults, Loss, ParamGroup, Tuning
+from headstart.core.types import Batch, Defaults, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
 
 
 @dataclass(frozen=True)
 class Surgical:
-    """The `k` stages with the largest |gradient| / |weights| over the first `batches` learn, and the head `head_lr` times faster."""
+    """The `k` stages with the largest |gradient| / |weights| on the training rows learn, and the head `head_lr` times faster."""
 
     k: int = 1
-    batches: int = 8
     head_lr: float = 10.0
     defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=4)
 
     def __post_init__(self) -> None:
-        if self.k < 1 or self.batches < 1:
-            raise ValueError(f"k and batches must be at least 1; they are {self.k} and {self.batches}.")
+        if self.k < 1:
+            raise ValueError(f"k must be at least 1; it is {self.k}.")
 
     def prepare(self, model: Model) -> Tuning:
         """Let everything have a gradient, then choose.
@@ -45,14 +44,17 @@ class Surgical:
             )
         head = head_group(model, self.head_lr)
 
-        def look(batches: Iterator[Mapping[str, Batch]], loss: Loss) -> list[ParamGroup]:
-            for _ in range(self.batches):
-                loss(next(batches)).backward()
-            by_size = sorted(stages.values(), key=relative_gradient_norm, reverse=True)
-            chosen = by_size[: self.k]
-            return [ParamGroup([p for stage in chosen for p in stage]), head]
+        tuning = Tuning([backbone_group(model), head])
 
-        return Tuning([backbone_group(model), head], look=look)
+        def survey(rows: Callable[[], Iterable[Batch]]) -> None:
+            for batch in rows():
+                assert "y" in batch
+                (model.head.loss(model(batch["x"]), batch["y"]) * len(batch["ids"])).backward()
+            chosen = sorted(stages.values(), key=relative_gradient_norm, reverse=True)[: self.k]
+            tuning.groups = [ParamGroup([p for stage in chosen for p in stage]), head]
+
+        tuning.survey = survey
+        return tuning
 
 
 def relative_gradient_norm(params: list[torch.nn.Parameter]) -> float:
