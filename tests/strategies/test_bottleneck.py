@@ -1,4 +1,4 @@
-"""Claim: the backbone's own weights stay, adapters start as nothing, learn, and stay in the model through later stages and on load."""
+"""Claim: the backbone's own weights stay; adapters start as nothing, learn, and stay through later stages and on load."""
 
 from __future__ import annotations
 
@@ -63,5 +63,5 @@ def test_other_options_are_refused() -> None:
     backbone = toys.source("digits:cnn")
     model = toys.make_model(backbone, toys.dataset(backbone.card.input))
     Bottleneck(width=4).prepare(model)
-    with pytest.raises(UsageError, match="has modules of 'bottleneck' already, made with .*'width': 4"):
+    with pytest.raises(UsageError, match=r"has modules of 'bottleneck' already, made with .*'width': 4"):
         Bottleneck(width=5).prepare(model)

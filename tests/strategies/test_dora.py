@@ -1,4 +1,4 @@
-"""Claim: a weight is magnitude times direction, the direction changed by a low rank, the magnitude one number an output."""
+"""Claim: a weight is magnitude times direction: a low rank changes the one, a number an output is the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claim: a stage is bit-identical, its batch norm statistics included, and in evaluation mode until its turn; the last stage comes first."""
+"""Claim: a stage is bit-identical, batch norm statistics included, and in evaluation mode until its turn; the last is first."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def test_a_turn_lets_the_optimiser_start_afresh(tmp_path: Path) -> None:
 
         def prepare(self, model):
             tuning = Gradual().prepare(model)
-            return dataclasses.replace(tuning, groups=[dataclasses.replace(tuning.groups[0], start=2.0), *tuning.groups[1:]])
+            return dataclasses.replace(
+                tuning, groups=[dataclasses.replace(tuning.groups[0], start=2.0), *tuning.groups[1:]]
+            )
 
     toys.train(tmp_path, model, data, Never(), stage=Stage(steps=6, batch_size=8, lr=0.1, weight_decay=5.0))
     stages = backbone.stages()

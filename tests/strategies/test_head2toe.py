@@ -1,4 +1,4 @@
-"""Claim: where the last stage has lost what the labels need, features of earlier stages are chosen and the head learns from them."""
+"""Claim: where the last stage has lost what the labels need, features of earlier stages are chosen and do the work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claim: one step of plain gradient descent moves each stage `decay` times as far, for its gradient, as the one above it."""
+"""Claim: a step of plain gradient descent moves each stage, for its gradient, `decay` times as far as the one above."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ def step(folder: Path, strategy: Strategy) -> dict[str, torch.Tensor]:
 
 def test_steps_shrink_towards_the_input(tmp_path: Path) -> None:
     full, layerwise = step(tmp_path, Full(head_lr=4)), step(tmp_path, LayerwiseLr(decay=0.5, head_lr=4))
-    for name, share in [("backbone.first.weight", 0.5), ("backbone.second.weight", 1.0), ("heads.target.trunk.weight", 1)]:
+    for name, share in [
+        ("backbone.first.weight", 0.5),
+        ("backbone.second.weight", 1.0),
+        ("heads.target.trunk.weight", 1),
+    ]:
         assert full[name].abs().max() > 0
         assert torch.allclose(layerwise[name], share * full[name], rtol=1e-3, atol=1e-7)
 

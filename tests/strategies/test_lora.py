@@ -1,4 +1,4 @@
-"""Claim: each weight changes by a matrix of at most the given rank, and merging leaves the plain network and its predictions."""
+"""Claim: each weight changes by a matrix of at most the given rank; merging leaves the plain network and its predictions."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def test_the_named_layers_only() -> None:
     tuning = Lora(layers=("*.qkv",)).prepare(model)
     assert len(tuning.groups[0].params) == 2 * 6
     with pytest.raises(UsageError, match=r"'\*.qkw' fits nothing.*\*.qkv"):
-        Lora(layers=("*.qkw",)).prepare(toys.make_model(toys.source("timm:test_vit"), toys.dataset(backbone.card.input)))
+        Lora(layers=("*.qkw",)).prepare(
+            toys.make_model(toys.source("timm:test_vit"), toys.dataset(backbone.card.input))
+        )
 
 
 class Wrapped(Backbone):
@@ -123,7 +125,9 @@ def test_a_stage_after_it_goes_on_from_the_merged_weights(tmp_path: Path) -> Non
 
 def test_a_backbone_without_layers_that_it_knows() -> None:
     backbone = Wrapped(nn.LayerNorm(8))
-    with pytest.raises(UsageError, match="lora needs a linear or convolution layer in the backbone; toy:wrapped has none"):
+    with pytest.raises(
+        UsageError, match="lora needs a linear or convolution layer in the backbone; toy:wrapped has none"
+    ):
         Lora().prepare(Model(backbone, {}))
 
 

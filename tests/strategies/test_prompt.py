@@ -1,4 +1,4 @@
-"""Claim: learnt tokens change what a frozen transformer gives, in each layer of an image network, without changing any shape."""
+"""Claim: learnt tokens change what a frozen transformer gives, in each layer of an image network, and no shape."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_padding_changes_nothing(tmp_path: Path) -> None:
 def test_more_tokens_than_positions(tmp_path: Path) -> None:
     backbone = network(tmp_path, "bert")
     assert isinstance(backbone.card.input, TextInput)
-    with pytest.raises(UsageError, match="positions for 64 tokens and texts take up to 40.*max_length to at most 39"):
+    with pytest.raises(UsageError, match=r"positions for 64 tokens and texts take up to 40.*max_length to at most 39"):
         Prompt(tokens=25).insert(backbone)
     Prompt(tokens=24).insert(backbone)
 

@@ -38,8 +38,8 @@ def insert_once(backbone: Backbone, strategy: Any, make: Callable[[Backbone], Mo
         earlier = next(dict(c) for c in backbone.card.inserted if c["name"] == name)
         if earlier != choice:
             raise UsageError(
-                f"{backbone.card.name} has modules of '{name}' already, made with {earlier}; now {choice} is asked for. "
-                "Use the same options."
+                f"{backbone.card.name} has modules of '{name}' already, made with {earlier}; now {choice} is asked "
+                "for. Use the same options."
             )
         return present
     module = make(backbone)

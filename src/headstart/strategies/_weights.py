@@ -1,4 +1,4 @@
-"""The weight matrices of a backbone, computed anew from a frozen original and a few numbers that learn, and merged again.
+"""The weights of a backbone, computed from a frozen original and a few numbers that learn, and merged again.
 
 The weight itself is computed (torch's parametrisation), not the layer's output, so that networks
 that use a layer's weight without calling the layer, as some attentions do, are right as well, and

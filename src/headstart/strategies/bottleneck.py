@@ -1,7 +1,8 @@
-"""Bottleneck adapters: a small network after each stage learns (Houlsby et al. 2019, arXiv:1902.00751; Pfeiffer et al. 2020, arXiv:2005.00052).
+"""Bottleneck adapters: a small network after each stage learns (Houlsby et al. 2019, arXiv:1902.00751).
 
-Houlsby puts two adapters into each transformer layer, Pfeiffer one at its end; here one stands at
-the end of each stage, which in a transformer is a layer. On maps it is applied at each place, a 1×1 convolution.
+Houlsby puts two adapters into each transformer layer, Pfeiffer et al. 2020 (arXiv:2005.00247) one at its
+end; here one stands at the end of each stage, which in a transformer is a layer. On maps it is applied at
+each place, as a 1×1 convolution.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from headstart.strategies._insert import insert_once
 
 @dataclass(frozen=True)
 class Bottleneck:
-    """After each stage h becomes h + up(gelu(down(h))), `width` wide inside; the adapters and the head learn, and stay in the model."""
+    """After each stage h becomes h + up(gelu(down(h))), `width` wide inside.
+
+    The adapters and the head learn. The adapters stay in the model: they cannot be merged.
+    """
 
     width: int = 64
     defaults: ClassVar[Defaults] = Defaults(lr=1e-3, epochs=8)

@@ -1,4 +1,4 @@
-"""DoRA: a weight's direction learns by LoRA and its magnitude by itself (Liu et al. 2024, arXiv:2402.09353, eq. 5 and 11)."""
+"""DoRA: a weight's direction learns by LoRA, its magnitude by itself (Liu et al. 2024, arXiv:2402.09353, eq. 5, 11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gradual unfreezing: the head learns first, then one stage after another from the top (ULMFiT, Howard & Ruder 2018, arXiv:1801.06146)."""
+"""Gradual unfreezing: the head first, then stage after stage from the top (Howard & Ruder 2018, arXiv:1801.06146)."""
 
 from __future__ import annotations
 

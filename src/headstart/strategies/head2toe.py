@@ -58,9 +58,7 @@ class Head2Toe:
 
 
 @torch.enable_grad()
-def feature_scores(
-    features: torch.Tensor, y: torch.Tensor, head: Head, outputs: int, lasso: float
-) -> torch.Tensor:
+def feature_scores(features: torch.Tensor, y: torch.Tensor, head: Head, outputs: int, lasso: float) -> torch.Tensor:
     """Score features by the size of their weights in a linear model with a group lasso (eq. 3).
 
     Args:
@@ -130,7 +128,7 @@ class Select(nn.Module):
         self.take(torch.arange(self.total, device=self.index.device), zeros, zeros + 1)
 
     def after(self, _: nn.Module, __: Any, base: Features) -> Features:
-        """Stand behind the backbone, as its forward hook. The features are also the one token, for heads that pool tokens."""
+        """Stand behind the backbone, as its forward hook. What is chosen is the one token too, for heads that pool."""
         mask = base.get("mask")
         pooled = torch.cat([*(tap.fetch(mask) for tap in self.taps), base["pooled"]], dim=1)  # [B, F]
         chosen = (pooled[:, self.index] - self.mean) / self.std

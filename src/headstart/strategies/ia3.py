@@ -19,7 +19,10 @@ from headstart.strategies._weights import tune_weights
 
 @dataclass(frozen=True)
 class Ia3:
-    """W becomes l ⊙ W with one number for each output, 1 at first; merged at the end. `layers` are patterns such as "*.fc1"."""
+    """W becomes l ⊙ W with one number l for each output, 1 at first; merged at the end.
+
+    `layers` are patterns such as "*.fc1".
+    """
 
     layers: tuple[str, ...] = ("*",)
     defaults: ClassVar[Defaults] = Defaults(lr=5e-3, epochs=8)

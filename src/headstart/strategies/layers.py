@@ -1,4 +1,4 @@
-"""Specific-layer transfer: the named stages, layers or parameters learn, the rest stays (Yosinski et al. 2014, arXiv:1411.1792)."""
+"""Specific-layer transfer: the named stages or layers learn, the rest stays (Yosinski et al. 2014, arXiv:1411.1792)."""
 
 from __future__ import annotations
 

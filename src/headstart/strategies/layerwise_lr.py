@@ -1,6 +1,6 @@
-"""Layer-wise rates: every stage learns, the nearer to the input the slower (ULMFiT, Howard & Ruder 2018, arXiv:1801.06146).
+"""Layer-wise rates: the nearer to the input, the slower a stage learns (Howard & Ruder 2018, arXiv:1801.06146).
 
-The paper calls them discriminative rates and divides by 2.6 from layer to layer of a three-layer
+The paper (ULMFiT) calls them discriminative rates and divides by 2.6 from layer to layer of a three-layer
 network; deep transformers use a milder decay (0.65 to 0.9; Clark et al. 2020, arXiv:2003.10555).
 """
 
@@ -16,7 +16,7 @@ from headstart.strategies._groups import head_group, stage_groups
 
 @dataclass(frozen=True)
 class LayerwiseLr:
-    """Each stage learns `decay` times as fast as the one above it; the head `head_lr` times faster than the last stage."""
+    """Each stage learns `decay` times as fast as the one above it, the head `head_lr` times faster than the last."""
 
     decay: float = 0.75
     head_lr: float = 10.0

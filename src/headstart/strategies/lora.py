@@ -1,4 +1,4 @@
-"""LoRA: to each frozen weight a product of two thin matrices is added, which learn (Hu et al. 2021, arXiv:2106.09685, eq. 3).
+"""LoRA: two thin matrices learn, whose product is added to each weight (Hu et al. 2021, arXiv:2106.09685, eq. 3).
 
 For a convolution the weight [O, I, h, w] is taken as a matrix [O, I·h·w]. The paper adapts the
 attention's projections; here all linear and convolution layers are adapted unless some are named.
@@ -19,9 +19,10 @@ from headstart.strategies._weights import tune_weights
 
 @dataclass(frozen=True)
 class Lora:
-    """W becomes W + alpha / rank · U D, with D [rank, columns] random and U [rows, rank] zero at first; merged at the end.
+    """W becomes W + alpha / rank · U D, with D [rank, columns] random and U [rows, rank] zero at first.
 
-    `layers` are patterns such as "*.qkv". A matrix with fewer rows or columns than `rank` takes that many.
+    It is merged at the end. `layers` are patterns such as "*.qkv". A matrix with fewer rows or columns
+    than `rank` takes that many.
     """
 
     rank: int = 8

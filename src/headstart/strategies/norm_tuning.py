@@ -1,4 +1,4 @@
-"""Norm tuning: only the scales and shifts of norm layers and the head learn (Frankle, Schwab & Morcos 2020, arXiv:2003.00152)."""
+"""Norm tuning: only the scales and shifts of norm layers and the head learn (Frankle et al. 2020, arXiv:2003.00152)."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class NormTuning:
         affine = [p for module in norms for p in module.parameters(recurse=False) if p.ndim == 1]
         if not affine:
             raise UsageError(
-                f"norm_tuning needs norm layers with parameters; {model.backbone.card.name} has none. Use bitfit or lora."
+                f"norm_tuning needs norm layers with parameters; {model.backbone.card.name} has none. "
+                "Use bitfit or lora."
             )
         return Tuning([ParamGroup(affine), head_group(model, self.head_lr)])

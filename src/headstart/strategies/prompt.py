@@ -1,7 +1,8 @@
-"""Prompt tuning: learnt tokens beside the example's own steer a frozen transformer (Jia et al. 2022, arXiv:2203.12119; Lester et al. 2021, arXiv:2104.08691).
+"""Prompt tuning: learnt tokens beside the example's own steer a frozen transformer (Jia et al. 2022, arXiv:2203.12119).
 
-Images: VPT-deep, new prompt tokens in each layer. Texts: prompts before the embedded words, which
-shifts the words' positions. The prompts' own outputs are dropped, so that features keep their shape.
+Images: VPT-deep, new prompt tokens in each layer. Texts (Lester et al. 2021, arXiv:2104.08691): prompts
+before the embedded words, which shifts the words' positions. The prompts' own outputs are dropped, so that
+features keep their shape.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from headstart.strategies._insert import insert_once
 
 @dataclass(frozen=True)
 class Prompt:
-    """`tokens` prompts (in each layer, for images) and the head learn, and stay in the model; needs a backbone of tokens."""
+    """`tokens` prompts and the head learn; the prompts, for images a set in each layer, stay in the model.
+
+    It needs a backbone of tokens.
+    """
 
     tokens: int = 10
     defaults: ClassVar[Defaults] = Defaults(lr=1e-2, epochs=10)
@@ -68,12 +72,12 @@ class Prompt:
 
 
 class LayerPrompt(nn.Module):
-    """Prompt tokens [P, D] at the end of one layer's input [B, T, D]; after the first layer, in the place of earlier ones."""
+    """Prompt tokens [P, D] at the end of one layer's input [B, T, D]; after the first layer they replace those."""
 
     def __init__(self, tokens: int, dim: int, is_first: bool) -> None:
         super().__init__()
         self.tokens = nn.Parameter(torch.empty(tokens, dim))
-        nn.init.uniform_(self.tokens, -(3 / dim) ** 0.5, (3 / dim) ** 0.5)
+        nn.init.uniform_(self.tokens, -((3 / dim) ** 0.5), (3 / dim) ** 0.5)
         self.is_first = is_first
 
     def before(self, _: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -116,7 +120,9 @@ class WordPrompt(nn.Module):
 
 def _text(backbone: Backbone, tokens: int) -> nn.Module:
     if not isinstance(backbone, TextBackbone):
-        raise UsageError(f"prompt knows how text goes into networks of transformers (hf:); {backbone.card.name} is none.")
+        raise UsageError(
+            f"prompt knows how text goes into networks of transformers (hf:); {backbone.card.name} is none."
+        )
     expects, limit = backbone.card.input, token_limit(backbone.net)
     assert isinstance(expects, TextInput)
     if limit is not None and expects.max_length + tokens > limit:

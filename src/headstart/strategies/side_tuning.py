@@ -1,4 +1,4 @@
-"""Side-tuning: the backbone stays, a copy beside it learns, and their features are blended (Zhang et al. 2020, arXiv:1912.13503, eq. 1).
+"""Side-tuning: a copy beside the frozen backbone learns, features are blended (Zhang et al. 2020, arXiv:1912.13503).
 
 The paper's side network may be smaller than the backbone; here it is a copy of it, the paper's
 choice where the sizes allow it. Computing takes twice as long as with the backbone alone.
@@ -23,7 +23,10 @@ HEAD_LR = 10.0  # as in `full`
 
 @dataclass(frozen=True)
 class SideTuning:
-    """Features become a · backbone + (1 - a) · side, with a = 1/2 at first; the side network, a and the head learn, and stay in the model."""
+    """Features become a · backbone + (1 - a) · side, with a = 1/2 at first.
+
+    The side network, a and the head learn. Both networks stay in the model.
+    """
 
     defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=4)
 

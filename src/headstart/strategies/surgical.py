@@ -1,4 +1,4 @@
-"""Surgical fine-tuning: the stages whose gradients are largest for their size learn (Lee et al. 2022, arXiv:2210.11466, section 4).
+"""Surgical fine-tuning: the stages with the largest relative gradients learn (Lee et al. 2022, arXiv:2210.11466).
 
 The paper's Auto-RGN scales each layer's rate by its relative gradient norm; here, as in its manual
 form, some stages learn and the rest stays. A new head's gradients say little: let a stage of
@@ -21,7 +21,10 @@ from headstart.strategies._groups import backbone_group, head_group
 
 @dataclass(frozen=True)
 class Surgical:
-    """The `k` stages with the largest |gradient| / |weights| on the training rows learn, and the head `head_lr` times faster."""
+    """The `k` stages with the largest |gradient| / |weights| on the training rows learn.
+
+    The gradient is the task loss's, over one pass. The head learns `head_lr` times faster.
+    """
 
     k: int = 1
     head_lr: float = 10.0
