@@ -63,6 +63,7 @@ def main(arguments: list[str]) -> None:
                 )
                 seconds += time.process_time() - started
             accuracies.append(run.metrics["test"].metrics["accuracy"].value)
+            print(f"{strategy}, seed {seed}: {accuracies[-1]:.3f}", file=sys.stderr, flush=True)
         stage = run.recipe.stages[0]
         each = " ".join(f"{a:.3f}" for a in accuracies)
         print(

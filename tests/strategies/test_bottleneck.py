@@ -1,4 +1,4 @@
-"""Claim: the backbone's own weights stay; adapters start as nothing, learn, and stay through later stages and on load."""
+"""Claim: the backbone's weights stay; adapters start as nothing, learn, and stay through later stages and on load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claim: a stage is bit-identical, batch norm statistics included, and in evaluation mode until its turn; the last is first."""
+"""Claim: until its turn a stage is bit-identical, batch norm statistics included, and evaluates; the last is first."""
 
 from __future__ import annotations
 

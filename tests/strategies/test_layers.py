@@ -1,4 +1,4 @@
-"""Claim: exactly what the patterns name moves, and the head; a pattern without a match is an error with the nearest name."""
+"""Claim: exactly what the patterns name moves, and the head; one that fits nothing is an error with the nearest name."""
 
 from __future__ import annotations
 

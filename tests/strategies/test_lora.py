@@ -1,4 +1,4 @@
-"""Claim: each weight changes by a matrix of at most the given rank; merging leaves the plain network and its predictions."""
+"""Claim: each weight changes by a matrix of the given rank; merging leaves the plain network and its predictions."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 import toys
@@ -17,7 +18,7 @@ from headstart.models.model import Backbone
 from headstart.models.taps import example
 from headstart.strategies.prompt import Prompt
 
-SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 37}
+SMALL: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 37}
 NETS = {
     "bert": transformers.BertConfig(**SMALL, vocab_size=99, max_position_embeddings=64),
     "roberta": transformers.RobertaConfig(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -207,7 +207,7 @@ class Strategy(Protocol):
     One whose modules cannot be merged into the network is an `Inserting` strategy too.
     """
 
-    defaults: Defaults
+    defaults: ClassVar[Defaults]
 
     def prepare(self, model: Any) -> Tuning:
         """Decide which parameters of a `headstart.models.model.Model` learn, and how."""

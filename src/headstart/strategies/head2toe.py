@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
@@ -130,7 +130,8 @@ class Select(nn.Module):
     def after(self, _: nn.Module, __: Any, base: Features) -> Features:
         """Stand behind the backbone, as its forward hook. What is chosen is the one token too, for heads that pool."""
         mask = base.get("mask")
-        pooled = torch.cat([*(tap.fetch(mask) for tap in self.taps), base["pooled"]], dim=1)  # [B, F]
+        tapped = [cast(Tap, tap).fetch(mask) for tap in self.taps]
+        pooled = torch.cat([*tapped, base["pooled"]], dim=1)  # [B, F]
         chosen = (pooled[:, self.index] - self.mean) / self.std
         return Features(pooled=chosen, tokens=chosen.unsqueeze(1))
 
