@@ -121,6 +121,11 @@ class Recipe:
     device: str = "auto"
     workers: int | None = None  # processes that load data; None chooses
     budget: float | None = None  # seconds for training, all stages together
+    checkpoint: float = 60.0  # seconds between saved steps; 0 saves each
+
+    def __post_init__(self) -> None:
+        if self.checkpoint < 0:
+            raise ValueError(f"checkpoint is in seconds, at least 0; it is {self.checkpoint}.")
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Self:

@@ -21,6 +21,7 @@ from headstart.data.balanced import BalancedOrder
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform
 
+HUNG = 300  # seconds after which a worker that gives no batch counts as hung
 WINDOW = 50  # batches of text that are sorted by length together
 
 
@@ -35,6 +36,7 @@ class BatchStream:
         seed: The run's seed.
         workers: Processes that open images; text and vectors are ready at hand and need none.
         balanced: Give every class equally often, whatever its share of the rows is; for rows of one class each.
+        share: This process's number and how many processes share each batch; it gets its piece of it.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class BatchStream:
         seed: int,
         workers: int = 0,
         balanced: bool = False,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         if not len(rows):
             raise DataError(f"The stream '{stream.name}' has no rows.")
@@ -57,6 +60,7 @@ class BatchStream:
         self.stream = stream
         self.batch_size = batch_size
         self.seed = seed
+        self._piece = slice(*(batch_size * number // share[1] for number in (share[0], share[0] + 1)))
         self._prepared = transform.prepare(self.rows)
         self._lengths = transform.lengths(self._prepared)
         self._workers = workers if _costly(self._prepared, self._lengths) else 0
@@ -71,7 +75,7 @@ class BatchStream:
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Give batch `start`, `start` + 1 … without end."""
         maker = _BatchMaker(self.rows, self._prepared, self.transform, (self.seed, self.stream.name))
-        return _load(maker, (self._samples(step) for step in itertools.count(start)), self._workers)
+        return _load(maker, (self._samples(step)[self._piece] for step in itertools.count(start)), self._workers)
 
     def _samples(self, step: int) -> list[tuple[int, int]]:
         """Give the (epoch, row) of each sample of a batch."""
@@ -150,6 +154,7 @@ def _load(maker: _BatchMaker, samples: Iterator[list[tuple[int, int]]], workers:
         sampler=order,
         batch_size=None,
         num_workers=workers,
+        timeout=HUNG,
         collate_fn=as_is,
         generator=torch.Generator(),
     )

@@ -15,6 +15,7 @@ from headstart.core.stopping import Stop
 from headstart.core.types import Listener, Objective, Strategy
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform
+from headstart.engine.distributed import World
 
 
 class Examples(NamedTuple):
@@ -54,6 +55,8 @@ class Surroundings:
 
     `score` judges predictions on the validation rows (probabilities or values, in their order).
     `budget` is in seconds, for all jobs together. `folder` takes metrics.jsonl and checkpoints/.
+    `checkpoint` is in seconds between saved steps, 0 saves each; `resume` goes on from the newest.
+    `world` is this process among all that train together.
     """
 
     folder: Path
@@ -66,6 +69,9 @@ class Surroundings:
     listen: Listener
     stop: Stop
     budget: float | None = None
+    checkpoint: float = 60.0
+    resume: bool = False
+    world: World = World()
 
 
 @dataclass(frozen=True)

@@ -3,65 +3,102 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import nn
 
 from headstart.core.errors import TrainingError
 from headstart.core.seeding import mix
-from headstart.core.types import PARTS, Batch, Objective, Seen, Stepper, Tuning, Update
+from headstart.core.types import PARTS, Batch, Event, Objective, Seen, Stepper, Tuning, Update
 from headstart.engine.job import Job, Surroundings
 from headstart.engine.machine import autocast, to_device
+from headstart.engine.memory import is_out_of_memory
 from headstart.engine.penalties import penalties
+from headstart.engine.predict import cut
 from headstart.models.model import Model
 
 
+class Setting(NamedTuple):
+    """All that a step works on."""
+
+    model: Model
+    extra: nn.Module  # the objective's modules, which learn along
+    tuning: Tuning  # gives the penalties
+    optimiser: torch.optim.Optimizer  # has its rates set
+    job: Job
+    around: Surroundings
+
+
 def train_step(
-    model: Model,
-    extra: nn.Module,
-    tuning: Tuning,
-    optimiser: torch.optim.Optimizer,
-    job: Job,
-    around: Surroundings,
-    batches: Mapping[str, Batch],
-    *,
-    key: tuple[int, int],
-    progress: float,
-) -> dict[str, float]:
+    setting: Setting, batches: Mapping[str, Batch], *, key: tuple[int, int], progress: float, parts: int
+) -> tuple[dict[str, torch.Tensor], int]:
     """Take one step.
 
+    Where memory runs out, the batch is cut into twice as many micro-batches, and their gradients are added up: the
+    step stays one over the whole batch. (Batch norm that learns has then seen the failed piece once more.)
+
     Args:
-        model: Learns.
-        extra: The objective's modules, which learn along.
-        tuning: Gives the penalties.
-        optimiser: Has its rates set.
-        job: Gives the objective and the stage.
-        around: Gives device, precision and seed.
-        batches: One batch a stream.
+        setting: What learns, and how.
+        batches: One batch a stream: this process's share of it.
         key: Number of the stage and of the step: dropout is a function of the seed and of them.
         progress: Share of the stage that is done, in [0, 1].
+        parts: Micro-batches to cut the batch into.
 
     Returns:
-        The mean of each named loss; of updates with losses of the same name, the last one's.
+        This process's share of the mean of each named loss, scalars on the device (of updates with losses of the same
+        name, the last one's); and the number of micro-batches to go on with.
 
     Raises:
-        TrainingError: A loss is not finite; no weight was changed by it.
+        TrainingError: A loss is not finite (on a GPU that is found later), or memory does not suffice for one row.
     """
-    means: dict[str, float] = {}
-    parts = _split(batches, job.stage.accumulate)
-    for number, update in enumerate(updates_of(job.objective)):
-        learning = _learning(model, extra, update)
+    means: dict[str, torch.Tensor] = {}
+    world = setting.around.world
+    for number, update in enumerate(updates_of(setting.job.objective)):
+        learning = _learning(setting.model, setting.extra, update)
         if not learning:
             continue
-        optimiser.zero_grad(set_to_none=True)
-        means |= _gradients(
-            model, extra, tuning, job, around, parts, update, learning, key=(*key, number), progress=progress
+        found = None
+        while found is None:
+            setting.optimiser.zero_grad(set_to_none=True)
+            try:
+                found = _gradients(
+                    setting, _split(batches, parts), update, learning, key=(*key, number), progress=progress
+                )
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                parts = _smaller(setting.around, parts, batches, error)
+        losses, wrong = found
+        if world.most(float(bool(wrong))):
+            raise TrainingError(wrong or "The loss is not finite in another process, which names the rows.")
+        world.add_gradients(learning)
+        means |= losses
+        if setting.job.stage.clip:
+            torch.nn.utils.clip_grad_norm_(learning, setting.job.stage.clip)
+        setting.optimiser.step()  # what has no gradient does not move
+    return means, parts
+
+
+def _smaller(around: Surroundings, parts: int, batches: Mapping[str, Batch], error: BaseException) -> int:
+    """Give the next number of micro-batches, and say so."""
+    rows = max(len(batch["ids"]) for batch in batches.values())
+    if parts >= rows:
+        raise TrainingError(
+            f"Memory does not suffice for a single row on {around.device} ({str(error).splitlines()[0][:200]}). Try a "
+            "smaller source, a strategy that lets less learn (linear_probe, partial), or --precision bfloat16."
+        ) from error
+    more = min(2 * parts, rows)
+    if around.device.type == "cuda":
+        torch.cuda.empty_cache()
+    around.listen(
+        Event(
+            "warning",
+            f"memory ran out: each batch is now computed in {more} micro-batches in place of {parts}. The step is still "
+            f"over all {rows} rows.",
         )
-        if job.stage.clip:
-            torch.nn.utils.clip_grad_norm_(learning, job.stage.clip)
-        optimiser.step()  # what has no gradient does not move
-    return means
+    )
+    return more
 
 
 def updates_of(objective: Objective) -> tuple[Update, ...]:
@@ -70,24 +107,27 @@ def updates_of(objective: Objective) -> tuple[Update, ...]:
 
 
 def _gradients(
-    model: Model,
-    extra: nn.Module,
-    tuning: Tuning,
-    job: Job,
-    around: Surroundings,
+    setting: Setting,
     parts: Sequence[Mapping[str, Batch]],
     update: Update,
     learning: Sequence[nn.Parameter],
     *,
     key: tuple[int, int, int],
     progress: float,
-) -> dict[str, float]:
-    """Add up the gradients of one update over the micro-batches; return the mean of each named loss."""
-    sums: dict[str, float] = {}
+) -> tuple[dict[str, torch.Tensor], str]:
+    """Add up the gradients of one update over the micro-batches.
+
+    Returns:
+        The share of each named loss, and what is wrong where one is not finite.
+    """
+    model, extra, tuning, _, job, around = setting
+    sums: dict[str, torch.Tensor] = {}
     sizes = [len(next(iter(part.values()))["ids"]) for part in parts]
+    rows = sum(sizes) if around.world.size == 1 else job.stage.batch_size  # of all processes
+    others = ("process", around.world.rank) if around.world.rank else ()  # dropout is another one in each process
     for number, part in enumerate(parts):
-        share = sizes[number] / sum(sizes)
-        torch.manual_seed(mix(around.seed, "step", *key, number))
+        share = sizes[number] / rows
+        torch.manual_seed(mix(around.seed, "step", *key, number, *others))
         on_device = {name: cast(Batch, to_device(batch, around.device)) for name, batch in part.items()}
         with autocast(around.precision, around.device), model.passes() as passes:
             losses = update.losses(model, extra, on_device, progress)
@@ -95,12 +135,13 @@ def _gradients(
                 losses["watched"] = tuning.watch([_with_labels(seen, on_device) for seen in passes])
         losses |= penalties(tuning, learning, job.stage)
         total = torch.stack([loss.float() for loss in losses.values()]).sum() * share
-        if not torch.isfinite(total):
-            raise TrainingError(_not_finite(losses, part, key, job.stage.lr))
+        if around.device.type == "cpu" and not torch.isfinite(total):  # a GPU would have to be waited for
+            return sums, _not_finite(losses, part, key, job.stage.lr)
         total.backward(inputs=learning)
         for name, loss in losses.items():
-            sums[name] = sums.get(name, 0.0) + loss.item() * share
-    return sums
+            value = loss.detach().double() * share
+            sums[name] = sums[name] + value if name in sums else value
+    return sums, ""
 
 
 def _learning(model: Model, extra: nn.Module, update: Update) -> list[nn.Parameter]:
@@ -134,15 +175,9 @@ def _split_one(batch: Batch, parts: int) -> list[Batch]:
     size = len(batch["ids"])
     edges = [size * i // parts for i in range(parts + 1)]
     return [
-        cast(Batch, {key: _cut(value, a, b) for key, value in batch.items()})
+        cast(Batch, {key: cut(value, a, b) for key, value in batch.items()})
         for a, b in zip(edges, edges[1:], strict=False)
     ]
-
-
-def _cut(value: Any, start: int, end: int) -> Any:
-    if isinstance(value, dict):
-        return {key: _cut(v, start, end) for key, v in value.items()}
-    return value[start:end]
 
 
 def _not_finite(
