@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from headstart.core.processes import rank
 from headstart.core.stopping import Stop
 
 
@@ -30,6 +31,10 @@ def fit(
         list[str] | None, typer.Option("--set", help="Any setting of the recipe: --set stages.0.strategy.k=2")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. By default runs/DATA-STRATEGY-NUMBER.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with the run in this folder. An unfinished run in --out goes on of itself.")
+    ] = None,
+    processes: Annotated[int, typer.Option(help="Processes that share the work on this machine (docs/scale.md).")] = 1,
     seed: Annotated[int | None, typer.Option(help="Decides everything random. By default 0.")] = None,
     reader: Annotated[str | None, typer.Option(help="How to read the data (headstart list readers).")] = None,
     label: Annotated[str | None, typer.Option(help="Column with the label; several with commas.")] = None,
@@ -71,9 +76,13 @@ def fit(
 
     Example: headstart fit photos/ --source timm:mobilenetv3_small_100 --strategy linear_probe
     """
+    from headstart.cli.launch import launch
     from headstart.cli.show import Show
     from headstart.core.recipe import Recipe, parse_setting
 
+    if processes > 1:
+        launch(processes)
+        return
     show = Show(as_json)
     named: dict[str, Any] = {
         "source.name": source,
@@ -109,6 +118,8 @@ def fit(
         named["data.reader.name"] = "table"
     settings = {path: value for path, value in named.items() if value is not None}
     settings |= dict(parse_setting(text) for text in setting or [])
+    if recipe is None and resume is not None:
+        recipe = resume / "recipe.toml"
     plan = (Recipe.read(recipe) if recipe else Recipe()).with_settings(settings)
 
     from headstart.runs.fit import fit as run_fit
@@ -121,9 +132,11 @@ def fit(
         return
     stop = context.obj if isinstance(context.obj, Stop) else Stop()
     try:
-        run = run_fit(data, plan, out=out, listen=show.listen, stop=stop)
+        run = run_fit(data, plan, out=out, resume=resume, listen=show.listen, stop=stop)
     finally:
         show.close()
+    if rank():  # the first process tells
+        return
     from headstart.cli.results import show_evaluations
 
     show_evaluations(show, run.metrics)

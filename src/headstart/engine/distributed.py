@@ -9,7 +9,6 @@ score, budget) travel in a group of their own on the CPU, so that a GPU is never
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 from torch import distributed, nn
 
+from headstart.core import processes
 from headstart.core.errors import TrainingError
 
 T = TypeVar("T")
@@ -142,11 +142,6 @@ class World:
             ) from error
 
 
-def rank_from_environment() -> int:
-    """Give this process's number as the launcher set it; 0 without one."""
-    return int(os.environ.get("RANK", "0"))
-
-
 def connect(device: torch.device, *, timeout: float = TIMEOUT) -> tuple[World, torch.device]:
     """Join the processes that a launcher such as torchrun started.
 
@@ -160,13 +155,12 @@ def connect(device: torch.device, *, timeout: float = TIMEOUT) -> tuple[World, t
     Raises:
         TrainingError: The processes did not find each other.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = processes.count()
     if size == 1:
         return World(), device
     cuda = device.type == "cuda"
     if cuda:
-        local = int(os.environ.get("LOCAL_RANK", "0"))
-        device = torch.device("cuda", local % torch.cuda.device_count())
+        device = torch.device("cuda", processes.local_rank() % torch.cuda.device_count())
         torch.cuda.set_device(device)
     wait = timedelta(seconds=timeout)
     try:

@@ -63,6 +63,7 @@ def fit(
     recipe: Recipe | None = None,
     settings: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
+    resume: str | Path | None = None,
     seed: int | None = None,
     listen: Listener = silent,
 ) -> Run:
@@ -76,7 +77,8 @@ def fit(
         head: The new part.
         recipe: A whole recipe, which the arguments here change.
         settings: Any other setting by its path, such as {"stages.0.lr": 0.001}.
-        out: The run's folder; None makes one below `runs/`.
+        out: The run's folder; None makes one below `runs/`. An unfinished run of the same recipe and data goes on.
+        resume: The folder of a run to go on with. Without a recipe its own is taken.
         seed: Decides everything random.
         listen: Is told what happens.
 
@@ -98,7 +100,9 @@ def fit(
         **(settings or {}),
     }
     changes = {path: value for path, value in named.items() if value is not None}
-    return fit_recipe(data, (recipe or Recipe()).with_settings(changes), out=out, listen=listen)
+    if resume is not None and recipe is None:
+        recipe = Recipe.read(Path(resume) / "recipe.toml")
+    return fit_recipe(data, (recipe or Recipe()).with_settings(changes), out=out, resume=resume, listen=listen)
 
 
 def evaluate(folder: str | Path, data: Any = None) -> Evaluated:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from headstart.artifact.load import load
 from headstart.artifact.save import save
@@ -24,6 +23,7 @@ from headstart.core.types import Event, Listener, Task, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
+from headstart.engine.distributed import World, connect, disconnect
 from headstart.engine.fit import fit as train
 from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
 from headstart.engine.machine import choose_device, choose_precision
@@ -31,7 +31,8 @@ from headstart.evaluation.metrics import Evaluation
 from headstart.evaluation.quick import score
 from headstart.models.model import Backbone, Model
 from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
-from headstart.runs.plan import Plan, build_model, check_names, load_backbone, make_plan
+from headstart.runs.folder import MODEL, Claim, check_folder, claimed
+from headstart.runs.plan import Plan, build_model, check_names, check_shares, load_backbone, make_plan
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,25 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
 
 
 def fit(
-    data: Any, recipe: Recipe, *, out: str | Path | None = None, listen: Listener = silent, stop: Stop | None = None
+    data: Any,
+    recipe: Recipe,
+    *,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    listen: Listener = silent,
+    stop: Stop | None = None,
 ) -> Run:
     """Train, test and save a model.
+
+    A run that was stopped goes on where it was, and ends as if it had not been: with `resume`, or of itself where
+    `out` holds an unfinished run of the same recipe and data. Of several processes (docs/scale.md) the first one
+    writes, tests and tells; the others return a run without metrics.
 
     Args:
         data: What `headstart.read` takes, or a `Dataset`; None takes the recipe's path.
         recipe: The plan; what it leaves open is chosen.
-        out: The run's folder, which must not exist; None makes one below `runs/`.
+        out: The run's folder, which must not hold a finished run; None makes one below `runs/`.
+        resume: The folder of a run to go on with, in place of `out`; of a finished one the results are given again.
         listen: Is told what happens.
         stop: Lets a signal stop the run between two steps.
 
@@ -120,36 +132,88 @@ def fit(
         The run, with its metrics.
 
     Raises:
-        UsageError: A name, an option or a combination is wrong, or the folder exists.
+        UsageError: A name, an option or a combination is wrong, or the folder holds another run.
         DataError: Rows are wrong; all of them are named.
         SourceError: The source cannot be loaded.
-        TrainingError: A loss is not finite.
+        StorageError: The folder cannot be written to, has no room, or another process uses it.
+        TrainingError: A loss is not finite, or memory does not suffice.
     """
+    check_folder(out, resume)
+    world, device = connect(choose_device(recipe.device))
+    listen = listen if world.is_writer else silent
+    try:
+        prepared = prepare(data, recipe, listen)
+        dataset, _, plan = prepared
+        check_shares(plan.recipe, world.size)
+        with claimed(resume or out, plan.recipe, dataset, world, device, listen) as claim:
+            return _fit(claim, *prepared, world=world, device=device, listen=listen, stop=stop or Stop())
+    finally:
+        disconnect()
+
+
+def _fit(
+    claim: Claim,
+    dataset: Dataset,
+    backbone: Backbone,
+    plan: Plan,
+    *,
+    world: World,
+    device: torch.device,
+    listen: Listener,
+    stop: Stop,
+) -> Run:
     started = time.monotonic()
-    if out is not None and Path(out).exists() and any(Path(out).iterdir()):
-        raise UsageError(f"{out} exists already and is not empty. Name another folder with --out, or delete it.")
-    dataset, backbone, plan = prepare(data, recipe, listen)
-    folder = _make_folder(out, plan.recipe)
-    storage.sweep(folder)
-    storage.write_text(folder / "recipe.toml", plan.recipe.to_toml())
-    model = build_model(plan.recipe, dataset, backbone)
-    device = choose_device(plan.recipe.device)
-    precision = choose_precision(plan.recipe.precision, device)
-    outcome = train(model, *_jobs(plan, dataset, backbone, folder, listen, stop or Stop(), precision))
-    save(folder / "model", model, dataset.task, plan.recipe, fingerprint=dataset.fingerprint, precision=precision)
-    listen(Event("saved", f"model saved in {folder / 'model'}"))
-    predictor = load(folder / "model", device=plan.recipe.device)
+    recipe = plan.recipe
+    folder, begun, state = claim
+    precision = choose_precision(recipe.precision, device)
+    if state.status == "training":
+        model = build_model(recipe, dataset, backbone)
+        jobs, around = make_jobs(plan, dataset, backbone, folder, listen, stop, precision)
+        around = dataclasses.replace(around, device=device, world=world, resume=begun)
+        outcome = train(model, jobs, around)
+        if world.is_writer:
+            if (folder / MODEL).exists():  # of a process that ended before it could say so
+                storage.remove_folder(folder / MODEL)
+            save(folder / MODEL, model, dataset.task, recipe, fingerprint=dataset.fingerprint, precision=precision)
+            state = state.with_outcome(outcome)
+            state.write(folder)
+            listen(Event("saved", f"model saved in {folder / MODEL}"))
+    else:
+        outcome = state.ended
+    if not world.is_writer:
+        return Run(folder, dataset.task, recipe, {}, outcome, dataset.notes, outcome.seconds)
+    predictor = load(folder / MODEL, device=str(device))
     results: Results = {}
-    metrics = evaluate_splits(predictor, dataset, seed=plan.recipe.seed, results=results)
-    run = Run(folder, dataset.task, plan.recipe, metrics, outcome, dataset.notes, time.monotonic() - started)
-    write_results(folder, dataset.task, metrics, results)
-    storage.write_text(folder / "run.json", json.dumps(run.to_plain(), indent=1, ensure_ascii=False))
+    metrics = evaluate_splits(predictor, dataset, seed=recipe.seed, results=results)
+    run = Run(
+        folder, dataset.task, recipe, metrics, outcome, dataset.notes, outcome.seconds + time.monotonic() - started
+    )
+    if state.status != "finished":
+        write_results(folder, dataset.task, metrics, results)
+        storage.write_text(folder / "run.json", json.dumps(run.to_plain(), indent=1, ensure_ascii=False))
+        dataclasses.replace(state, status="finished").write(folder)
+        if (folder / "checkpoints").exists():  # the model has what is worth keeping
+            storage.remove_folder(folder / "checkpoints")
     return run
 
 
-def _jobs(
+def make_jobs(
     plan: Plan, dataset: Dataset, backbone: Backbone, folder: Path, listen: Listener, stop: Stop, precision: str
 ) -> tuple[list[Job], Surroundings]:
+    """Make what the loop is given from a plan.
+
+    Args:
+        plan: Everything chosen.
+        dataset: The rows.
+        backbone: Says what the transforms must give.
+        folder: Takes the log and the checkpoints.
+        listen: Is told what happens.
+        stop: Lets a signal stop the run between two steps.
+        precision: The number format.
+
+    Returns:
+        A job for each stage, and the surroundings they run in.
+    """
     recipe, expects = plan.recipe, backbone.card.input
     jobs = []
     for stage, strategy, objective in zip(recipe.stages, plan.strategies, plan.objectives, strict=True):
@@ -174,24 +238,6 @@ def _jobs(
         listen=listen,
         stop=stop,
         budget=recipe.budget,
+        checkpoint=recipe.checkpoint,
     )
     return jobs, around
-
-
-def _make_folder(out: str | Path | None, recipe: Recipe) -> Path:
-    """Make the run's folder: the one that was named, or runs/DATA-STRATEGY-NUMBER."""
-    if out is not None:
-        folder = Path(out)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-    data = Path(recipe.data.path or "data").resolve().stem
-    strategy = recipe.stages[-1].strategy
-    name = re.sub(r"[^\w.-]+", "_", f"{data}-{strategy.name if strategy else ''}")[:100]
-    for number in itertools.count(1):
-        folder = Path("runs") / f"{name}-{number}"
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
-    raise AssertionError("unreachable")

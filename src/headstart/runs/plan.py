@@ -122,6 +122,20 @@ def make_plan(recipe: Recipe, data: Dataset) -> Plan:
     return Plan(chosen, tuple(strategies), tuple(objectives), tuple(notes))
 
 
+def check_shares(recipe: Recipe, processes: int) -> None:
+    """Check that each process gets rows of each batch.
+
+    Raises:
+        UsageError: A stage's batch has fewer rows than there are processes.
+    """
+    for number, stage in enumerate(recipe.stages):
+        if stage.batch_size < processes:
+            raise UsageError(
+                f"Stage {number} has {stage.batch_size} rows in a batch, fewer than the {processes} processes. "
+                "Use fewer processes or a larger --batch-size."
+            )
+
+
 def _strategy(stage: Stage) -> Strategy:
     choice = stage.strategy or Choice(DEFAULT_STRATEGY)
     return plugins.build("strategies", choice.name, choice.options)
