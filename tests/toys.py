@@ -98,6 +98,8 @@ def train(
     stop: Stop | None = None,
     seed: int = 0,
     workers: int = 0,
+    checkpoint: float = 60.0,
+    resume: bool = False,
 ) -> Outcome:
     """Train through the engine; the first stage takes `strategy` and `objective`."""
     folder.mkdir(exist_ok=True)
@@ -127,6 +129,8 @@ def train(
         listen=listen,
         stop=stop or Stop(),
         budget=budget,
+        checkpoint=checkpoint,
+        resume=resume,
     )
     return fit(model, jobs, around)
 

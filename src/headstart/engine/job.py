@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +44,8 @@ class Score(NamedTuple):
     higher_is_better: bool
 
     def beats(self, other: Score | None) -> bool:
-        """Say whether this is strictly better; a value that is not a number never is."""
-        if self.value != self.value:
+        """Say whether this is strictly better; a value that is not finite never is."""
+        if not math.isfinite(self.value):
             return False
         return other is None or (self.value > other.value if self.higher_is_better else self.value < other.value)
 

@@ -208,7 +208,7 @@ class StageRun:
                 progress.best = self.saver.save_best(self.number, progress.step, tensors)
             else:
                 progress.looks_without_gain += 1
-        self._log({score.name: score.value})
+        self._log({score.name: score.value if math.isfinite(score.value) else None})
         values = {"step": progress.step, score.name: score.value, "best": better}
         self._tell("evaluation", f"validation {score.name} {score.value:.4f}", values)
 
