@@ -85,7 +85,7 @@ def _smaller(around: Surroundings, parts: int, batches: Mapping[str, Batch], err
     rows = max(len(batch["ids"]) for batch in batches.values())
     if parts >= rows:
         raise TrainingError(
-            f"Memory does not suffice for a single row on {around.device} ({str(error).splitlines()[0][:200]}). Try a "
+            f"Memory does not suffice for a single row on {around.device} ({type(error).__name__}). Try a "
             "smaller source, a strategy that lets less learn (linear_probe, partial), or --precision bfloat16."
         ) from error
     more = min(2 * parts, rows)
