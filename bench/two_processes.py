@@ -2,7 +2,7 @@
 
 Usage: python bench/two_processes.py
 
-Nothing is dropped out and batch norm stays as it is or is absent, so both should agree up to the order of float sums.
+The network has no dropout and no statistics of batches, so both should agree up to the order of float sums.
 """
 
 from __future__ import annotations
@@ -16,17 +16,25 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
 
 SIZES = {"train": 300, "validation": 101, "test": 101}  # odd, so that the shares are unequal
 BASE = ["--strategy", "full", "--steps", "40", "--set", "stages.0.evaluate=10", "--set", "stages.0.patience=0"]
 CASES = {
-    "vectors, batch 32": ["--batch-size", "32"],
+    "batch 32: equal shares": ["--batch-size", "32"],
     "batch 31: unequal shares": ["--batch-size", "31"],
     "batch 30 in 3 micro-batches": ["--batch-size", "30", "--set", "stages.0.accumulate=3"],
     "linear probe on computed features": ["--batch-size", "32", "--strategy", "linear_probe"],
 }
+
+
+def network() -> torch.nn.Module:
+    """Build a small network with layer norm, for `python:two_processes:network`."""
+    return torch.nn.Sequential(
+        torch.nn.Linear(64, 64), torch.nn.GELU(), torch.nn.LayerNorm(64), torch.nn.Linear(64, 32), torch.nn.GELU()
+    )
 
 
 def write_digits(folder: Path) -> None:
@@ -42,9 +50,13 @@ def write_digits(folder: Path) -> None:
 
 def fit(data: Path, out: Path, options: list[str], processes: int) -> None:
     """Run the command."""
-    command = [sys.executable, "-m", "headstart", "fit", str(data), "--source", "vector:mlp", *BASE, *options]
+    command = [sys.executable, "-m", "headstart", "fit", str(data), "--source", "python:two_processes:network"]
+    command += ["--set", "source.vector=true", "--set", "source.dim=64", *BASE, *options]
     command += ["--device", "cpu", "--out", str(out), "--processes", str(processes)]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    here = Path(__file__).resolve().parent
+    search = os.pathsep.join(str(Path(part).resolve()) for part in sys.path if part)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": search}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=here)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr[-3000:]}")
 

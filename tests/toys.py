@@ -17,6 +17,7 @@ from headstart.core.stopping import Stop
 from headstart.core.types import Card, ImageInput, Input, Kind, Listener, Objective, Strategy, Task, VectorInput, silent
 from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import make_transform
+from headstart.engine.distributed import World
 from headstart.engine.fit import fit
 from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
 from headstart.evaluation.quick import score
@@ -30,6 +31,8 @@ SOURCES: dict[str, dict[str, Any]] = {
     "timm:test_resnet": {"pretrained": False},  # with batch norm
     "timm:test_vit": {"pretrained": False},
 }
+
+ALONE = World()
 
 
 def source(name: str) -> Backbone:
@@ -100,6 +103,7 @@ def train(
     workers: int = 0,
     checkpoint: float = 60.0,
     resume: bool = False,
+    world: World = ALONE,
 ) -> Outcome:
     """Train through the engine; the first stage takes `strategy` and `objective`."""
     folder.mkdir(exist_ok=True)
@@ -131,6 +135,7 @@ def train(
         budget=budget,
         checkpoint=checkpoint,
         resume=resume,
+        world=world,
     )
     return fit(model, jobs, around)
 
