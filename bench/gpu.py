@@ -1,4 +1,4 @@
-"""One epoch of a network of timm on the CPU and on a GPU: loss, accuracy, time, memory, and how often the GPU is waited for.
+"""One epoch of a network of timm on the CPU and on a GPU: loss, accuracy, time, memory, waits for the GPU.
 
 Usage: python bench/gpu.py [--network resnet18] [--pixels 96] [--epochs 1] [--workers 8] [--skip-cpu]
 

@@ -67,9 +67,7 @@ def make_run(kind: str, steps: int) -> tuple[str, Recipe]:
 def small(data: Dataset) -> Dataset:
     """Keep some rows of each split."""
     rng = np.random.default_rng(0)
-    splits = {
-        name: rows.take(np.sort(rng.permutation(len(rows))[: KEPT[name]])) for name, rows in data.splits.items()
-    }
+    splits = {name: rows.take(np.sort(rng.permutation(len(rows))[: KEPT[name]])) for name, rows in data.splits.items()}
     return dataclasses.replace(data, splits=splits, pools={"train": splits["train"]})
 
 
@@ -112,7 +110,7 @@ def start(path: str, recipe: Recipe, folder: Path, *, slow: bool) -> int:
 
 
 def wait(pid: int, seconds: float, folder: Path | None = None) -> int | None:
-    """Wait for a session, if a folder is given from its first step on; give its exit status, None where it still runs."""
+    """Wait for a session, with a folder from its first step on; give its exit status, None where it still runs."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if folder is not None and mark(folder).exists():

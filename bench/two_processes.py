@@ -87,8 +87,7 @@ def main() -> int:
             rows = len(predictions)
             once = rows == SIZES["validation"] + SIZES["test"] and not predictions.duplicated(["split", "id"]).any()
             print(
-                f"{name:36} {losses:17.2e} {weights:11.2e} {'equal' if same else 'DIFFER':>8} "
-                f"{f'{rows} {once}':>16}",
+                f"{name:36} {losses:17.2e} {weights:11.2e} {'equal' if same else 'DIFFER':>8} {f'{rows} {once}':>16}",
                 flush=True,
             )
             failed += not (losses < 1e-5 and weights < 1e-4 and same and once)

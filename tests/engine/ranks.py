@@ -79,7 +79,7 @@ def main(folder: Path, case: str) -> int:
                 train(folder, case, world)
                 distributed.disconnect()
                 code = 0
-            except BaseException:  # the process ends here, and says why
+            except BaseException:  # noqa: BLE001 - the process ends here, and says why
                 traceback.print_exc()
             finally:
                 sys.stderr.flush()

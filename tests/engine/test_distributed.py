@@ -1,4 +1,4 @@
-"""Claims of several processes: the curve and the weights of one, one writer, each row once, one end for all (gloo, CPU)."""
+"""Claims of several processes (gloo): the curve and the weights of one, one writer, each row once, one end for all."""
 
 from __future__ import annotations
 

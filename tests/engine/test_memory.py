@@ -27,7 +27,7 @@ class Hungry(Supervised):
     """Runs out of memory where a batch has more rows than `most`."""
 
     most: int = 8
-    error: Exception = MemoryError()
+    error: Exception = dataclasses.field(default_factory=MemoryError)
 
     def losses(self, model: Any, extra: Any, batches: Any, progress: float) -> dict[str, torch.Tensor]:
         if len(batches["train"]["ids"]) > self.most:
@@ -42,7 +42,9 @@ def train(folder: Path, objective: Any, **options: Any) -> dict[str, torch.Tenso
     return toys.snapshot(model)
 
 
-@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), RuntimeError(CPU)], ids=repr)
+@pytest.mark.parametrize(
+    "error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), RuntimeError(CPU)], ids=repr
+)
 def test_smaller_pieces_give_the_same_steps(tmp_path: Path, error: Exception) -> None:
     whole = train(tmp_path, "supervised")
     seen: list[Event] = []

@@ -265,7 +265,9 @@ def test_the_budget_counts_the_time_of_earlier_sessions(tmp_path: Path) -> None:
             stop.signal = 15
 
     with pytest.raises(Stopped) as stopped:
-        toys.train(tmp_path, toys.make_model(toys.tiny(), data), data, stage=stage, budget=1.0, listen=listen, stop=stop)
+        toys.train(
+            tmp_path, toys.make_model(toys.tiny(), data), data, stage=stage, budget=1.0, listen=listen, stop=stop
+        )
     path = Path(stopped.value.saved)
     state = json.loads((path / "state.json").read_text())
     assert 0 < state["stage"]["seconds"] <= state["run"]["seconds"] < 1

@@ -32,7 +32,8 @@ def fit(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. By default runs/DATA-STRATEGY-NUMBER.")] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Go on with the run in this folder. An unfinished run in --out goes on of itself.")
+        Path | None,
+        typer.Option(help="Go on with the run in this folder. An unfinished run in --out goes on of itself."),
     ] = None,
     processes: Annotated[int, typer.Option(help="Processes that share the work on this machine (docs/scale.md).")] = 1,
     seed: Annotated[int | None, typer.Option(help="Decides everything random. By default 0.")] = None,

@@ -115,4 +115,3 @@ def _share(left: float | None, jobs: Sequence[Job]) -> float | None:
     """Share the time that is left among the stages that are left, by their steps."""
     steps = [job.stage.steps or 0 for job in jobs]
     return None if left is None else left * steps[0] / sum(steps)
-

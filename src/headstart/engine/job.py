@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,7 +72,7 @@ class Surroundings:
     budget: float | None = None
     checkpoint: float = 60.0
     resume: bool = False
-    world: World = World()
+    world: World = field(default_factory=World)
 
 
 @dataclass(frozen=True)

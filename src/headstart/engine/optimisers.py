@@ -78,9 +78,7 @@ def _decay(optimiser: torch.optim.Optimizer, *_: Any) -> None:
             torch._foreach_mul_(moving, 1 - group["lr"] * group["decay"])
 
 
-def set_rate(
-    optimiser: torch.optim.Optimizer, stage: Stage, progress: float, gains: Sequence[bool] = ()
-) -> float:
+def set_rate(optimiser: torch.optim.Optimizer, stage: Stage, progress: float, gains: Sequence[bool] = ()) -> float:
     """Set every group's rate for this moment, and return the stage's own rate.
 
     Args:

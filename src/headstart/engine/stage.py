@@ -325,7 +325,9 @@ class StageRun:
         step = checkpoint.size(self._parts()[0]) + moments
         best = checkpoint.size({"model": model_tensors(self.model, self.moved)})
         if self.world.is_writer:
-            checkpoint.check_space(self.around.folder, 2 * (step + best) + checkpoint.size({"": self.model.state_dict()}))
+            checkpoint.check_space(
+                self.around.folder, 2 * (step + best) + checkpoint.size({"": self.model.state_dict()})
+            )
 
     def _learning(self) -> str:
         learning = sum(p.numel() for p in self.model.parameters() if p.requires_grad)

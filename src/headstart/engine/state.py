@@ -102,7 +102,7 @@ def unpack_optimiser(optimiser: torch.optim.Optimizer, tensors: Tensors, plain: 
         number, _, key = name.partition(".")
         parameter = parameters[int(number)]
         if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
-            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)  # noqa: PLW2901
+            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         state.setdefault(int(number), {})[key] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from itertools import pairwise
+from typing import NamedTuple, cast
 
 import torch
 from torch import nn
@@ -94,8 +95,8 @@ def _smaller(around: Surroundings, parts: int, batches: Mapping[str, Batch], err
     around.listen(
         Event(
             "warning",
-            f"memory ran out: each batch is now computed in {more} micro-batches in place of {parts}. The step is still "
-            f"over all {rows} rows.",
+            f"memory ran out: each batch is now computed in {more} micro-batches in place of {parts}. "
+            f"The step is still over all {rows} rows.",
         )
     )
     return more
@@ -116,6 +117,14 @@ def _gradients(
     progress: float,
 ) -> tuple[dict[str, torch.Tensor], str]:
     """Add up the gradients of one update over the micro-batches.
+
+    Args:
+        setting: What learns, and how.
+        parts: The micro-batches.
+        update: Gives the losses.
+        learning: What they are minimised over.
+        key: Numbers of the stage, the step and the update.
+        progress: Share of the stage that is done.
 
     Returns:
         The share of each named loss, and what is wrong where one is not finite.
@@ -174,10 +183,7 @@ def _split(batches: Mapping[str, Batch], parts: int) -> list[dict[str, Batch]]:
 def _split_one(batch: Batch, parts: int) -> list[Batch]:
     size = len(batch["ids"])
     edges = [size * i // parts for i in range(parts + 1)]
-    return [
-        cast(Batch, {key: cut(value, a, b) for key, value in batch.items()})
-        for a, b in zip(edges, edges[1:], strict=False)
-    ]
+    return [cast(Batch, {key: cut(value, a, b) for key, value in batch.items()}) for a, b in pairwise(edges)]
 
 
 def _not_finite(

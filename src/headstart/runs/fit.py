@@ -29,7 +29,7 @@ from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
 from headstart.engine.machine import choose_device, choose_precision
 from headstart.evaluation.metrics import Evaluation
 from headstart.evaluation.quick import score
-from headstart.models.model import Backbone, Model
+from headstart.models.model import Backbone
 from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
 from headstart.runs.folder import MODEL, Claim, check_folder, claimed
 from headstart.runs.plan import Plan, build_model, check_names, check_shares, load_backbone, make_plan

@@ -37,6 +37,10 @@ class Claim(NamedTuple):
 def check_folder(out: str | Path | None, resume: str | Path | None) -> None:
     """Check, before any slow work, that a run can start or go on in the folder.
 
+    Args:
+        out: The folder of a new run, or of an unfinished one.
+        resume: The folder of a run to go on with.
+
     Raises:
         UsageError: `out` holds a finished run or something else, or `resume` holds no run.
     """

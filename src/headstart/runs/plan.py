@@ -125,6 +125,10 @@ def make_plan(recipe: Recipe, data: Dataset) -> Plan:
 def check_shares(recipe: Recipe, processes: int) -> None:
     """Check that each process gets rows of each batch.
 
+    Args:
+        recipe: With everything chosen.
+        processes: That share each batch.
+
     Raises:
         UsageError: A stage's batch has fewer rows than there are processes.
     """

@@ -76,6 +76,12 @@ def describe(recipe: Recipe, dataset: Dataset, *, device: torch.device, processe
 def read(folder: Path) -> RunState | None:
     """Read the state of a run; None where the folder holds no run.
 
+    Args:
+        folder: Of the run.
+
+    Returns:
+        The state.
+
     Raises:
         StorageError: The file is damaged, or another version of Headstart wrote it.
     """
