@@ -128,6 +128,10 @@ def keep_only(folder: Path, keep: Iterable[str]) -> None:
 def check_space(folder: Path, needed: int) -> None:
     """Check that the volume that the folder is on has room.
 
+    Args:
+        folder: Of the run.
+        needed: Bytes.
+
     Raises:
         StorageError: It has not.
     """

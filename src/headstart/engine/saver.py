@@ -48,6 +48,11 @@ class Saver:
     def save_start(self, stage: int, tensors: Tensors, state: Mapping[str, Any]) -> None:
         """Save the model before a stage.
 
+        Args:
+            stage: Its number.
+            tensors: What can have moved until then.
+            state: JSON data: where the run stands.
+
         Raises:
             StorageError: The disk refuses; the stages before are still there.
         """
@@ -93,6 +98,12 @@ class Saver:
 
     def load_best(self, name: str) -> Tensors:
         """Give the best weights.
+
+        Args:
+            name: What `save_best` gave.
+
+        Returns:
+            Tensors by name.
 
         Raises:
             StorageError: They were damaged after they were written.
