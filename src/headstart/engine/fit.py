@@ -100,7 +100,8 @@ class _Stage:
         self._rebalance()
         extra_group = ParamGroup(list(self.extra.parameters()), self._head_scale())
         self.optimiser = make_optimiser([*self.tuning.groups, extra_group], self.job.stage)
-        self.average = Average(self.model, self.job.stage.ema)
+        learning = [p for group in self.tuning.groups for p in group.params]
+        self.average = Average(self.model, learning, self.job.stage.ema)
         streams, self.validation = self._examples()
         if self.tuning.survey is not None:
             self.tuning.survey(self._survey)
