@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from headstart import __version__
-from headstart.cli import demo, evaluate, fit, listing, predict
+from headstart.cli import demo, evaluate, fit, listing, predict, soup
 from headstart.core.errors import HeadstartError
 from headstart.core.stopping import Stop, Stopped
 
@@ -34,6 +34,7 @@ app.command("demo")(demo.demo)
 app.command("fit")(fit.fit)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("soup")(soup.soup)
 app.command("list")(listing.listing)
 
 
