@@ -1,4 +1,7 @@
-"""Claims of the loop: the same seed gives the same weights, micro-batches and computed features change nothing, the best step is kept."""
+"""Claims of the loop: the same seed gives the same weights, micro-batches and computed features change nothing.
+
+The best step is kept.
+"""
 
 from __future__ import annotations
 

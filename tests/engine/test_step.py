@@ -1,10 +1,13 @@
-"""Claims of a step: strategies see the passes that the objective made, with labels where it had them; penalties; updates."""
+"""Claims of a step: strategies see the passes that the objective made.
+
+With labels where it had them; penalties; updates.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import toys
@@ -28,7 +31,7 @@ def watched(folder: Path, objective: str, inner: Any, stage: Stage = STAGE) -> t
     model.backbone.register_forward_hook(lambda *_: made.append(1))
 
     class Watching:
-        defaults = inner.defaults
+        defaults: ClassVar = inner.defaults
 
         def prepare(self, model: Any) -> Tuning:
             tuning = inner.prepare(model)

@@ -1,4 +1,7 @@
-"""Claims: each way of making up for rare classes follows its equation, helps a rare class, and is refused where it does not fit."""
+"""Claims: each way of making up for rare classes follows its equation, helps a rare class.
+
+Is refused where it does not fit.
+"""
 
 from __future__ import annotations
 

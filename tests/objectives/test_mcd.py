@@ -1,4 +1,7 @@
-"""Claims: classifiers learn to disagree, features to make them agree, each update moves its own part alone; no target label is seen."""
+"""Claims: classifiers learn to disagree, features to make them agree.
+
+Each update moves its own part alone; no target label is seen.
+"""
 
 from __future__ import annotations
 

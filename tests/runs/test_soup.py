@@ -1,4 +1,7 @@
-"""Claims: a soup is the mean of weights; the greedy one is never worse on validation than its best run; strangers are refused."""
+"""Claims: a soup is the mean of weights; the greedy one is never worse on validation than its best run.
+
+Strangers are refused.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,8 @@ def test_a_greedy_soup_is_never_worse_on_validation_than_its_best_run(runs: list
     alone = [member.validation for member in made.members]
     assert all(value is not None for value in alone)
     best = max(value for value in alone if value is not None)
-    assert made.metrics["validation"].metrics["accuracy"].value >= best - 1e-9
+    together = made.metrics["validation"].metrics["accuracy"].value
+    assert together is not None and together >= best - 1e-9
     assert made.members[alone.index(best)].kept
 
 
@@ -81,7 +85,9 @@ def test_runs_that_were_split_differently_are_refused(tmp_path: Path) -> None:
     table = tmp_path / "rows.csv"
     pd.DataFrame(x, columns=list("abcdef")).assign(label=[f"c{c}" for c in y]).to_csv(table, index=False)
     folders = [
-        hs.fit(str(table), source="vector:mlp", out=tmp_path / str(seed), seed=seed, settings={"stages.0.steps": 2}).folder
+        hs.fit(
+            str(table), source="vector:mlp", out=tmp_path / str(seed), seed=seed, settings={"stages.0.steps": 2}
+        ).folder
         for seed in (0, 1)
     ]
     with pytest.raises(hs.UsageError, match="may have learnt from rows that would judge it"):

@@ -1,4 +1,7 @@
-"""Claims: the contrastive loss is what its equation says, classes come apart in the features, and keys are kept by class."""
+"""Claims: the contrastive loss is what its equation says, classes come apart in the features.
+
+Keys are kept by class.
+"""
 
 from __future__ import annotations
 

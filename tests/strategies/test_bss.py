@@ -1,4 +1,7 @@
-"""Claims: the penalty is the k smallest squared singular values of the pass that the objective made, and training shrinks them."""
+"""Claims: the penalty is the k smallest squared singular values of the pass that the objective made.
+
+Training shrinks them.
+"""
 
 from __future__ import annotations
 

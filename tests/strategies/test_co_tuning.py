@@ -1,8 +1,12 @@
-"""Claims: the relation is the mean source answer of each target class, and the source head learns these as soft labels."""
+"""Claims: the relation is the mean source answer of each target class.
+
+The source head learns these as soft labels.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import toys
@@ -10,7 +14,7 @@ import torch
 
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
-from headstart.core.types import Batch, VectorInput
+from headstart.core.types import VectorInput
 from headstart.models.model import Model
 from headstart.strategies.co_tuning import CoTuning, category_relation
 
@@ -22,7 +26,7 @@ def model_with_source_head() -> Model:
     return toys.make_model(backbone, toys.dataset(VectorInput(6)))
 
 
-def rows() -> list[Batch]:
+def rows() -> list[Any]:
     data = toys.dataset(VectorInput(6)).splits["train"]
     x, y = torch.from_numpy(data.inputs), torch.from_numpy(data.targets)  # pyright: ignore[reportArgumentType]
     return [{"x": x[:10], "y": y[:10], "ids": []}, {"x": x[10:], "y": y[10:], "ids": []}]
@@ -50,9 +54,9 @@ def test_the_source_head_learns_the_relation_and_is_dropped(tmp_path: Path) -> N
     inner = CoTuning(weight=5.0)
 
     class Watched:
-        defaults = inner.defaults
+        defaults: ClassVar = inner.defaults
 
-        def prepare(self, model: Model):  # noqa: ANN202
+        def prepare(self, model: Model):
             tuning = inner.prepare(model)
             drop, head = tuning.merge, model.get_submodule("source_head")
 

@@ -1,4 +1,7 @@
-"""Claims: the distance is 0 at the start, attention is a distribution that favours the channel the task needs, maps stay near."""
+"""Claims: the distance is 0 at the start, attention is a distribution that favours the channel the task needs.
+
+Maps stay near.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class Channels(Backbone):
     def stages(self) -> dict[str, tuple[str, ...]]:
         return {"scale": ("scale.weight",)}
 
-    def forward(self, x: torch.Tensor):  # noqa: ANN201
+    def forward(self, x: torch.Tensor):
         return {"pooled": self.scale(x) * 1}  # the stage's output is not the pooled features
 
 

@@ -1,4 +1,7 @@
-"""Claims: the loss is 0 at the start, its teacher never moves, and a large weight keeps the features where they were."""
+"""Claims: the loss is 0 at the start, its teacher never moves.
+
+A large weight keeps the features where they were.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Claims: the common part stays the source's bit by bit; the private part starts at random, statistics included, and learns."""
+"""Claims: the common part stays the source's bit by bit; the private part starts at random, statistics included.
+
+Learns.
+"""
 
 from __future__ import annotations
 

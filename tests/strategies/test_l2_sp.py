@@ -1,4 +1,7 @@
-"""Claims: the penalty is 0 for the backbone at the start and grows with the distance from it; weights stay nearer to it."""
+"""Claims: the penalty is 0 for the backbone at the start and grows with the distance from it.
+
+Weights stay nearer to it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Claims: the distillation is least at the start, the source head's answers are kept, and a source without a classifier is refused."""
+"""Claims: the distillation is least at the start, the source head's answers are kept.
+
+A source without a classifier is refused.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +36,9 @@ def old_answers_moved(folder: Path, weight: float) -> float:
     x = torch.from_numpy(data.splits["train"].inputs)
 
     def answers() -> torch.Tensor:
-        assert backbone.source_classifier is not None and backbone.source_classifier[1] is not None
+        assert backbone.source_classifier is not None
         classifier, bias = backbone.source_classifier
+        assert bias is not None
         return (model.features(x)["pooled"].detach() @ classifier.T + bias).softmax(1)
 
     before = answers()

@@ -1,4 +1,7 @@
-"""Claims: p = 1 is batch norm, p = 0 never uses the batch, each channel takes one of the two; the network has its own norm back."""
+"""Claims: p = 1 is batch norm, p = 0 never uses the batch.
+
+Each channel takes one of the two; the network has its own norm back.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Claims: alpha 0 is the start and 1 the end, between them weights are interpolated; validation chooses where it can."""
+"""Claims: alpha 0 is the start and 1 the end.
+
+Between them weights are interpolated; validation chooses where it can.
+"""
 
 from __future__ import annotations
 

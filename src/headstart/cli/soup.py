@@ -9,7 +9,9 @@ import typer
 
 
 def soup(
-    runs: Annotated[list[str], typer.Argument(help="Folders of runs from one source, with one head, on the same data.")],
+    runs: Annotated[
+        list[str], typer.Argument(help="Folders of runs from one source, with one head, on the same data.")
+    ],
     out: Annotated[Path, typer.Option(help="The folder to make.")],
     kind: Annotated[
         str, typer.Option(help="greedy keeps the runs that help on validation, uniform takes all.")

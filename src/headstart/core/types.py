@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -200,7 +200,7 @@ class Source(Protocol):
 class Strategy(Protocol):
     """How weights may move. Holds options and no state."""
 
-    defaults: Defaults
+    defaults: ClassVar[Defaults]
 
     def prepare(self, model: Any) -> Tuning:
         """Decide which parameters of a `headstart.models.model.Model` learn, and how."""
@@ -237,7 +237,7 @@ PARTS: tuple[Part, ...] = ("backbone", "heads", "extra")
 
 @dataclass(frozen=True)
 class Update:
-    """One of several updates in a step: `losses` (as `Objective.losses`) are minimised over the parts in `learn` alone."""
+    """One of several updates in a step: `losses`, as in `Objective`, are minimised over the parts in `learn` alone."""
 
     learn: tuple[Part, ...]
     losses: Callable[[Any, nn.Module, Mapping[str, Batch], float], dict[str, torch.Tensor]]

@@ -40,8 +40,8 @@ class Average:
             return
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        current = [p.detach() for p in self._parameters.values()]
-        torch._foreach_lerp_(list(self.weights.values()), current, 1 - decay)
+        for name, parameter in self._parameters.items():
+            self.weights[name].lerp_(parameter, 1 - decay)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

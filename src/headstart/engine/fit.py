@@ -215,7 +215,9 @@ class _Stage:
 
     def _rebalance(self) -> None:
         """Tell the head how to make up for rare classes, by the counts of the labelled rows that it learns from."""
-        self.model.head.output.rebalance(self.job.stage.imbalance, self._labelled().rows.targets)
+        targets = self._labelled().rows.targets
+        assert targets is not None
+        self.model.head.output.rebalance(self.job.stage.imbalance, targets)
 
     def _labelled(self) -> Examples:
         """Give the rows of the objective's first labelled stream."""

@@ -1,8 +1,8 @@
-"""Maximum classifier discrepancy: two classifiers disagree, the features settle it (Saito et al. 2018, arXiv:1712.02560, section 3.3).
+"""Maximum classifier discrepancy: two classifiers disagree, the features settle it (Saito 2018, arXiv:1712.02560).
 
-Each step has three kinds of updates: all learn the source task; the classifiers learn to disagree on the target while
-they keep the source task; the features learn to make them agree, `agree` times. The discrepancy is the mean absolute
-difference of the two answers (their eq. 9); for a regression, of standardised values.
+Their section 3.3. Each step has three kinds of updates: all learn the source task; the classifiers learn to disagree
+on the target while they keep the source task; the features learn to make them agree, `agree` times. The discrepancy
+is the mean absolute difference of the two answers (their eq. 9); for a regression, of standardised values.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def make_plan(recipe: Recipe, data: Dataset) -> Plan:
         _check_streams(stage.objective.name, objective, data)
         check_loss(data.task, objective.loss_options)
         if stage.imbalance == "auto":
-            stage, note = _choose_imbalance(stage, objective, data)  # noqa: PLW2901
+            stage, note = _choose_imbalance(stage, objective, data)
             notes.append(note)
         check_imbalance(stage.imbalance, data.task, objective.loss_options)
         stages.append(_choose(stage, strategy, objective, data))

@@ -205,7 +205,9 @@ def _dataset(name: str, first: Predictor, data: Any) -> Dataset:
     data = first.recipe.data.path if data is None else data
     if data is None:
         raise UsageError(f"{name} was fitted on data in memory: give the data.")
-    dataset = data if isinstance(data, Dataset) else read(data, first.recipe.data, seed=first.recipe.seed, task=first.task)
+    dataset = (
+        data if isinstance(data, Dataset) else read(data, first.recipe.data, seed=first.recipe.seed, task=first.task)
+    )
     if dataset.fingerprint != first.fingerprint:
         raise UsageError(f"The data is not what {name} was fitted on: rows, labels or splits have changed.")
     return dataset

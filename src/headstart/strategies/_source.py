@@ -1,4 +1,4 @@
-"""What several strategies take from the start of training: a frozen copy, the first weights, the source's classifier."""
+"""What strategies take from the start of training: a frozen copy, the first weights, the source's classifier."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ class FrozenCopy:
         Args:
             x: A batch's x.
             device: Where it is; the copy follows.
+
+        Returns:
+            The features that the backbone gave at the start.
         """
         if next(self.backbone.parameters()).device != device:
             self.backbone.to(device)

@@ -83,7 +83,7 @@ class BiTuning:
 
 
 class Keys(nn.Module):
-    """A projector, and for each class a ring of the last normalised features h and projections z; y is -1 where empty."""
+    """A projector, and a ring of the last features h and projections z of each class; y is -1 where empty."""
 
     h: torch.Tensor
     z: torch.Tensor

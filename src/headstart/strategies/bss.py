@@ -1,7 +1,7 @@
 """BSS: suppress the features' smallest singular values, the least transferable (Chen et al. 2019, NeurIPS, eq. 5).
 
-"Catastrophic Forgetting Meets Negative Transfer: Batch Spectral Shrinkage for Safe Transfer Learning". The values are those
-of each batch that the backbone is given; with micro-batches, of each of these.
+"Catastrophic Forgetting Meets Negative Transfer: Batch Spectral Shrinkage for Safe Transfer Learning". The values are
+those of each batch that the backbone is given; with micro-batches, of each of these.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Co-tuning: the source's head learns along, on the source classes that each target class stands for (You et al. 2020, NeurIPS).
+"""Co-tuning: the source's head learns along, on the source classes that a target class stands for (You 2020, NeurIPS).
 
 The relation p(source class | target class) is their "direct approach", algorithm 1 without its calibration: the mean of
 the source model's probabilities over the training rows of each target class. Calibration needs source data, which is
@@ -23,7 +23,7 @@ from headstart.strategies._source import mean, number_of_classes, source_head
 
 @dataclass(frozen=True)
 class CoTuning:
-    """All stages, the source's head and the new head learn; the source's head on soft source labels of each target class.
+    """All stages and both heads learn; the source's head on soft source labels of each target class.
 
     Needs the source task's classifier, which is thrown away afterwards, and a task of one class a row. weight: of the
     source head's loss. temperature: divides the source's logits where the relation is learnt. head_lr: the new head

@@ -1,10 +1,10 @@
-"""DELTA: the feature maps of every stage stay near the source's, the useful channels most (Li et al. 2019, arXiv:1901.09229, eq. 5-6).
+"""DELTA: the maps of every stage stay near the source's, useful channels most (Li 2019, arXiv:1901.09229, eq. 5-6).
 
 A channel's attention is by how much the loss grows when it is switched off. The paper switches off one channel after
 another, a pass over the data each; here all are estimated in one pass by the first-order term, minus the sum of
-gradient times activation (as in Molchanov et al. 2017, arXiv:1611.06440, eq. 6). The head that this loss needs is fitted
-on the start's features first, as in the paper. Standardised losses over 5, then softmax, and the distance's scale are
-those of the authors' code.
+gradient times activation (as in Molchanov et al. 2017, arXiv:1611.06440, eq. 6). The head that this loss needs is
+fitted on the start's features first, as in the paper. Standardised losses over 5, then softmax, and the distance's
+scale are those of the authors' code.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ HEAD_STEPS = 100
 
 @dataclass(frozen=True)
 class Delta:
-    """All stages learn, under alpha times the attention-weighted distance of each stage's maps from the source's, and beta/2 ||w||^2 for the head.
+    """All stages learn, under alpha times the distance of each stage's maps from the source's, weighted by attention.
 
-    A frozen copy of the backbone sees each batch too: a step takes about a third more. head_lr: the new head learns so
-    many times faster.
+    beta/2 ||w||^2 of the heads is added. A frozen copy of the backbone sees each batch too: a step takes about a
+    third more. head_lr: the new head learns so many times faster.
     """
 
     alpha: float = 0.01
@@ -129,9 +129,7 @@ def distance(maps: torch.Tensor, taught: torch.Tensor, attention: torch.Tensor) 
     return channels / (2 * places * batch) * (squares * attention).sum()
 
 
-def channel_attention(
-    model: Model, taps: Taps, rows: Callable[[], Iterable[Batch]]
-) -> dict[str, torch.Tensor]:
+def channel_attention(model: Model, taps: Taps, rows: Callable[[], Iterable[Batch]]) -> dict[str, torch.Tensor]:
     """Estimate how useful each stage's channels are for the target task.
 
     Args:

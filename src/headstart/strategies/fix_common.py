@@ -1,4 +1,4 @@
-"""Fixed common part: the first stages are the source's and stay so; the private stages start anew (Yosinski et al. 2014, arXiv:1411.1792).
+"""Fixed common part: the first stages stay the source's, the private ones start anew (Yosinski 2014, arXiv:1411.1792).
 
 Their networks "AnB": the first n layers are copied and frozen, the others are random and learn.
 """
@@ -16,7 +16,7 @@ from headstart.strategies._groups import head_group
 
 @dataclass(frozen=True)
 class FixCommon:
-    """The first k stages (by default all but the last) are taken over and fixed; the others start at random and learn, as the head."""
+    """The first k stages are taken over and fixed; the others start at random and learn. k None: all but the last."""
 
     k: int | None = None
     defaults: ClassVar[Defaults] = Defaults(lr=1e-3, epochs=10)

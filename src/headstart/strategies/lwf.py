@@ -1,4 +1,4 @@
-"""Learning without forgetting: the source head keeps answering as at the start (Li & Hoiem 2016, arXiv:1606.09282, eq. 2-3).
+"""Learning without forgetting: the source head answers as at the start (Li & Hoiem 2016, arXiv:1606.09282, eq. 2-3).
 
 Two deviations: the old answers are those of a frozen copy on the same augmented batch, where the paper records them
 once on plain examples; and the new head is not warmed up first (put a `linear_probe` stage before for that).

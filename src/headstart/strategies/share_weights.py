@@ -1,7 +1,7 @@
-"""Shared common part: the first stages start as the source's and learn on; the private stages start anew (Yosinski et al. 2014, arXiv:1411.1792).
+"""Shared common part: the first stages learn on, the private ones start anew (Yosinski 2014, arXiv:1411.1792).
 
-Their networks "AnB+". Every stream of the objective passes through the common part: with an objective that has a source stream
-source and target learn one set of weights together, hard parameter sharing (Caruana 1997).
+Their networks "AnB+". Every stream of the objective passes through the common part: with an objective that has a source
+stream, source and target learn one set of weights together, hard parameter sharing (Caruana 1997).
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from headstart.strategies._groups import head_group
 
 @dataclass(frozen=True)
 class ShareWeights:
-    """The first k stages (by default all but the last) start as the source's; the others start at random and learn `private_lr` times faster."""
+    """The first k stages start as the source's, the others at random; all learn.
+
+    k None: all but the last. private_lr: the private stages and the head learn so many times faster.
+    """
 
     k: int | None = None
     private_lr: float = 10.0

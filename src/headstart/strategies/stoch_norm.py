@@ -1,4 +1,4 @@
-"""StochNorm: batch norm that flips, channel by channel, between the batch's and the source's statistics (Kou et al. 2020, NeurIPS)."""
+"""StochNorm: each batch-norm channel takes the batch's or the moving statistics by chance (Kou 2020, NeurIPS)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from headstart.strategies._groups import backbone_group, head_group
 
 @dataclass(frozen=True)
 class StochNorm:
-    """All stages learn; in training each batch-norm channel takes the batch's statistics with probability p, else its moving ones.
+    """All stages learn; in training a batch-norm channel takes the batch's statistics with probability p.
 
-    Needs batch norm in the backbone. Afterwards the network has its own batch norm back. head_lr: the new head learns
-    so many times faster.
+    Else it takes the moving ones, which begin as the source's. Needs batch norm in the backbone. Afterwards the
+    network has its own batch norm back. head_lr: the new head learns so many times faster.
     """
 
     p: float = 0.5
@@ -44,7 +44,8 @@ class StochNorm:
         }
         if not norms:
             raise UsageError(
-                f"stoch_norm needs batch norm in the backbone, and {model.backbone.card.name} has none. Use l2_sp or bss."
+                f"stoch_norm needs batch norm in the backbone, and {model.backbone.card.name} has none. "
+                "Use l2_sp or bss."
             )
         for name, norm in norms.items():
             model.backbone.set_submodule(name, StochasticBatchNorm(norm, self.p))
@@ -58,7 +59,7 @@ class StochNorm:
 
 
 class StochasticBatchNorm(nn.Module):
-    """Has the parameters and statistics of a batch norm under their own names; what timm's norms do after it follows."""
+    """Has a batch norm's parameters and statistics under their own names; what timm's norms do after it follows."""
 
     running_mean: torch.Tensor
     running_var: torch.Tensor

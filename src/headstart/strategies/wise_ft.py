@@ -1,4 +1,4 @@
-"""WiSE-FT: full fine-tuning, then the weights between the start and the end (Wortsman et al. 2022, arXiv:2109.01903, eq. 1)."""
+"""WiSE-FT: full fine-tuning, then weights between the start and the end (Wortsman 2022, arXiv:2109.01903, eq. 1)."""
 
 from __future__ import annotations
 

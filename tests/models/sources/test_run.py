@@ -92,5 +92,6 @@ def test_a_linear_head_of_the_run_is_the_source_classifier(tmp_path):
     weight, bias = torch.randn(5, first.dim), torch.randn(5)
     tensors = {"heads.target.trunk.weight": weight, "heads.target.trunk.bias": bias}
     found = load_source(f"run:{_save(tmp_path / 'run', first, tensors=tensors)}").source_classifier
-    assert found is not None and torch.equal(found[0], weight) and torch.equal(found[1], bias)
+    assert found is not None and found[1] is not None
+    assert torch.equal(found[0], weight) and torch.equal(found[1], bias)
     assert load_source(f"run:{_save(tmp_path / 'other', first)}").source_classifier is None
