@@ -17,6 +17,7 @@ from headstart.core.stopping import Stop
 from headstart.core.types import Card, ImageInput, Input, Kind, Listener, Objective, Strategy, Task, VectorInput, silent
 from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import make_transform
+from headstart.engine.distributed import World
 from headstart.engine.fit import fit
 from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
 from headstart.evaluation.quick import score
@@ -30,6 +31,8 @@ SOURCES: dict[str, dict[str, Any]] = {
     "timm:test_resnet": {"pretrained": False},  # with batch norm
     "timm:test_vit": {"pretrained": False},
 }
+
+ALONE = World()
 
 
 def source(name: str) -> Backbone:
@@ -98,6 +101,9 @@ def train(
     stop: Stop | None = None,
     seed: int = 0,
     workers: int = 0,
+    checkpoint: float = 60.0,
+    resume: bool = False,
+    world: World = ALONE,
 ) -> Outcome:
     """Train through the engine; the first stage takes `strategy` and `objective`."""
     folder.mkdir(exist_ok=True)
@@ -127,6 +133,9 @@ def train(
         listen=listen,
         stop=stop or Stop(),
         budget=budget,
+        checkpoint=checkpoint,
+        resume=resume,
+        world=world,
     )
     return fit(model, jobs, around)
 

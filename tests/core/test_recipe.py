@@ -32,7 +32,6 @@ def test_toml_and_back(recipe: Recipe) -> None:
         ("data.lables", "a", "Did you mean 'labels'?"),
         ("stages.0.lr", "fast", "the recipe, stages.0, lr: 'fast' is not right"),
         ("stages.0.warmup", "2", "warmup is a share of the steps"),
-        ("stages.0.optimiser", "adamm", "'adamw' or 'sgd'"),
         ("stages.5.lr", "1", "'5' is not a place in a list of 1"),
         ("seed.x", "1", "there is nothing below 'seed'"),
         ("stages.0.batch_size", "0", "batch_size must be at least 1"),

@@ -73,7 +73,7 @@ def test_features_computed_once_give_the_same_head(tmp_path: Path, monkeypatch: 
         return toys.snapshot(model.head)
 
     once = head()
-    monkeypatch.setattr("headstart.engine.fit.backbone_is_constant", lambda model, augment: False)
+    monkeypatch.setattr("headstart.engine.stage.backbone_is_constant", lambda model, augment: False)
     each_step = head()
     assert all(torch.allclose(once[name], each_step[name], atol=1e-5) for name in once)
 
@@ -143,9 +143,9 @@ def test_a_stop_saves_the_last_step(tmp_path: Path) -> None:
 
     with pytest.raises(Stopped) as caught:
         toys.train(tmp_path, model, data, stage=STAGE, listen=listen, stop=stop)
-    tensors, state = checkpoint.load(Path(caught.value.saved))
-    assert state["step"] == 3
-    assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in tensors.items())
+    saved = checkpoint.load(Path(caught.value.saved))
+    assert saved.state["stage"]["step"] == 3
+    assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in saved.parts["model"].items())
 
 
 def test_the_log_has_losses_and_rates(tmp_path: Path) -> None:

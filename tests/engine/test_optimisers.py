@@ -13,7 +13,7 @@ from headstart.engine.optimisers import make_optimiser, rate_factor, set_rate
 def test_vectors_are_not_decayed_and_groups_keep_their_scale() -> None:
     layer = torch.nn.Linear(3, 2)
     optimiser = make_optimiser([ParamGroup(list(layer.parameters()), 10.0)], Stage(lr=0.1, weight_decay=0.5))
-    assert [(g["params"][0].ndim, g["weight_decay"], g["lr_scale"]) for g in optimiser.param_groups] == [
+    assert [(g["params"][0].ndim, g["decay"], g["lr_scale"]) for g in optimiser.param_groups] == [
         (2, 0.5, 10.0),
         (1, 0.0, 10.0),
     ]

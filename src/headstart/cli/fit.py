@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from headstart.core.errors import UsageError
+from headstart.core.processes import rank
 from headstart.core.stopping import Stop
 
 
@@ -31,6 +32,11 @@ def fit(
         list[str] | None, typer.Option("--set", help="Any setting of the recipe: --set stages.0.strategy.k=2")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. By default runs/DATA-STRATEGY-NUMBER.")] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Go on with the run in this folder. An unfinished run in --out goes on of itself."),
+    ] = None,
+    processes: Annotated[int, typer.Option(help="Processes that share the work on this machine (docs/scale.md).")] = 1,
     seed: Annotated[int | None, typer.Option(help="Decides everything random. By default 0.")] = None,
     reader: Annotated[str | None, typer.Option(help="How to read the data (headstart list readers).")] = None,
     label: Annotated[str | None, typer.Option(help="Column with the label; several with commas.")] = None,
@@ -55,6 +61,10 @@ def fit(
     lr: Annotated[float | None, typer.Option(help="Learning rate (first stage).")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples in a step (first stage).")] = None,
     augment: Annotated[str | None, typer.Option(help="none, light or strong (first stage).")] = None,
+    imbalance: Annotated[
+        str | None,
+        typer.Option(help="Rare classes: none, weights, sampler, focal, logit_adjust or auto (first stage)."),
+    ] = None,
     budget: Annotated[float | None, typer.Option(help="Seconds that training may take.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
@@ -76,9 +86,15 @@ def fit(
 
     Example: headstart fit photos/ --source timm:mobilenetv3_small_100 --strategy linear_probe
     """
+    from headstart.cli.launch import launch
     from headstart.cli.show import Show
     from headstart.core.recipe import Recipe, parse_setting
 
+    if processes > 1:
+        if folds is not None:
+            raise UsageError("--folds makes its runs one after another in one process: leave --processes away.")
+        launch(processes)
+        return
     show = Show(as_json)
     named: dict[str, Any] = {
         "source.name": source,
@@ -104,6 +120,7 @@ def fit(
         "stages.0.lr": lr,
         "stages.0.batch_size": batch_size,
         "stages.0.augment": augment,
+        "stages.0.imbalance": imbalance,
         "budget": budget,
         "device": device,
         "precision": precision,
@@ -117,6 +134,10 @@ def fit(
         settings.setdefault("data.test", 0.0)  # small data: every row is tested in its fold
     if folds is None and repeats > 1:
         raise UsageError("--repeats is for cross-validation: name --folds too.")
+    if folds is not None and resume is not None:
+        raise UsageError("--resume goes on with one run, and --folds makes several: name only one of them.")
+    if recipe is None and resume is not None:
+        recipe = resume / "recipe.toml"
     plan = (Recipe.read(recipe) if recipe else Recipe()).with_settings(settings)
 
     from headstart.runs.fit import fit as run_fit
@@ -132,9 +153,9 @@ def fit(
 
     crossed = None
     try:
-        with tracked([parse_tracker(text) for text in log or []], show.listen) as listen:
+        with tracked([parse_tracker(text) for text in log or [] if not rank()], show.listen) as listen:
             if folds is None:
-                run = run_fit(data, plan, out=out, listen=listen, stop=stop)
+                run = run_fit(data, plan, out=out, resume=resume, listen=listen, stop=stop)
             else:
                 from headstart.runs.folds import cross_validate
 
@@ -142,6 +163,8 @@ def fit(
                 run = crossed.final
     finally:
         show.close()
+    if rank():  # the first process tells
+        return
     from headstart.cli.results import show_evaluations, show_folds
 
     show_evaluations(show, run.metrics)

@@ -18,7 +18,8 @@ import typer
 
 from headstart import __version__
 from headstart.cli import compare, demo, evaluate, fit, listing, predict, report
-from headstart.core.errors import HeadstartError
+from headstart.core.errors import HeadstartError, TrainingError
+from headstart.core.processes import rank
 from headstart.core.stopping import Stop, Stopped
 
 app = typer.Typer(
@@ -59,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         saved = f" The last step is saved in {stopped.saved}." if stopped.saved else ""
         _end(arguments, f"stopped by {signal.Signals(stopped.signal).name}.{saved}", 128 + stopped.signal)
     except HeadstartError as error:
+        if rank() and not isinstance(error, TrainingError):  # all processes find the same; the first one tells
+            sys.exit(error.exit_code)
         _end(arguments, str(error), error.exit_code)
 
 

@@ -65,10 +65,16 @@ class Stage:
     lr: float | None = None  # None: the strategy's default
     batch_size: int = 32
     accumulate: int = 1  # micro-batches in one step; batch_size is the whole step's
-    optimiser: Literal["adamw", "sgd"] = "adamw"
-    weight_decay: float = 0.01
-    schedule: Literal["cosine", "constant"] = "cosine"
+    optimiser: str = "adamw"  # torch's, in small letters
+    weight_decay: float = 0.01  # decoupled, with every optimiser
+    l1: float = 0.0  # times the sum of the absolute weights that learn, in the loss
+    l2: float = 0.0  # times half the sum of their squares, in the loss
+    schedule: Literal["cosine", "constant", "linear", "one_cycle", "plateau"] = "cosine"
     warmup: float = 0.1  # share of the steps
+    plateau_looks: int = 2  # looks without gain after which the schedule "plateau" lowers the rate
+    plateau_factor: float = 0.3  # by which it does
+    ema: float = 0.0  # decay of the moving average of the weights that is looked at and kept; 0: the weights themselves
+    imbalance: Literal["none", "weights", "sampler", "focal", "logit_adjust", "auto"] = "none"  # for rare classes
     clip: float = 1.0  # largest gradient norm; 0 does not clip
     augment: Literal["none", "light", "strong"] | None = None  # None: the strategy's default
     evaluate: int | None = None  # steps between looks at the validation split; None: once an epoch
@@ -85,12 +91,19 @@ class Stage:
             ("clip", 0),
             ("patience", 0),
             ("weight_decay", 0),
+            ("l1", 0),
+            ("l2", 0),
+            ("plateau_looks", 1),
         ]:
             value = getattr(self, name)
             if value is not None and value < low:
                 raise ValueError(f"{name} must be at least {low}; it is {value}.")
         if not 0 <= self.warmup <= 1:
             raise ValueError(f"warmup is a share of the steps, 0 to 1; it is {self.warmup}.")
+        if not 0 < self.plateau_factor < 1:
+            raise ValueError(f"plateau_factor must be between 0 and 1; it is {self.plateau_factor}.")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema is a decay, at least 0 and below 1 (such as 0.999); it is {self.ema}.")
         if self.accumulate > self.batch_size:
             raise ValueError(f"accumulate ({self.accumulate}) cannot be more than batch_size ({self.batch_size}).")
 
@@ -108,6 +121,11 @@ class Recipe:
     device: str = "auto"
     workers: int | None = None  # processes that load data; None chooses
     budget: float | None = None  # seconds for training, all stages together
+    checkpoint: float = 60.0  # seconds between saved steps; 0 saves each
+
+    def __post_init__(self) -> None:
+        if self.checkpoint < 0:
+            raise ValueError(f"checkpoint is in seconds, at least 0; it is {self.checkpoint}.")
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Self:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NotRequired, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import torch
     from torch import nn
@@ -138,17 +138,42 @@ class ParamGroup:
     weight_decay: float | None = None  # None takes the stage's
 
 
+@dataclass(frozen=True)
+class Seen:
+    """One forward pass that the objective made in this step: what the backbone was given, what it gave, the labels.
+
+    `y` is None where the stream has no labels, or where the objective changed the batch before it passed it on.
+    """
+
+    x: Any
+    features: Features
+    y: torch.Tensor | None = None
+
+
 @dataclass
 class Tuning:
     """What a strategy decided for one model.
 
-    Every parameter in `groups` learns, every other one stays bit-identical. `penalty()` is added
-    to the loss at each step; `merge()` folds inserted modules into the model before it is saved.
+    Every parameter in `groups` learns, every other one stays bit-identical. A strategy that needs more than
+    that gives functions, which the engine calls for every objective alike:
+
+    survey: once before the first step, with a function that gives every labelled training row once, in batches
+        without augmentation, on the model's device, the model being in evaluation mode. What it learns is a function
+        of the model and the rows alone, so that a restart learns the same.
+    penalty: at each update of the weights; added to the loss. Depends on the weights alone.
+    watch: as `penalty`, from the forward passes that the objective made, with their gradients: no second pass is
+        paid for. Passes that no gradient can reach are left out; the list may be empty.
+    settle: once after the last step, at the best weights, with a function that scores the model as it stands on
+        validation (higher is better; None without validation rows).
+    merge: at the very end; folds inserted modules into the model before it is saved.
     """
 
     groups: list[ParamGroup]
     penalty: Callable[[], torch.Tensor] | None = None
     merge: Callable[[], None] | None = None
+    survey: Callable[[Callable[[], Iterable[Batch]]], None] | None = None
+    watch: Callable[[Sequence[Seen]], torch.Tensor] | None = None
+    settle: Callable[[Callable[[], float | None]], None] | None = None
 
 
 class Head(Protocol):
@@ -206,6 +231,31 @@ class Objective(Protocol):
         self, model: Any, extra: nn.Module, batches: Mapping[str, Batch], progress: float
     ) -> dict[str, torch.Tensor]:
         """Compute the named losses of one step; their sum is minimised. `progress` runs from 0 to 1."""
+        ...
+
+
+Part = Literal["backbone", "heads", "extra"]
+PARTS: tuple[Part, ...] = ("backbone", "heads", "extra")
+
+
+@dataclass(frozen=True)
+class Update:
+    """One of several updates in a step: `losses` (as `Objective.losses`) are minimised over the parts `learn` alone."""
+
+    learn: tuple[Part, ...]
+    losses: Callable[[Any, nn.Module, Mapping[str, Batch], float], dict[str, torch.Tensor]]
+
+
+@runtime_checkable
+class Stepper(Protocol):
+    """An objective of alternating updates, each with its own losses over its own part of what learns.
+
+    A part in which the strategy lets nothing learn is skipped.
+    """
+
+    @property
+    def updates(self) -> tuple[Update, ...]:
+        """The updates of one step, in order."""
         ...
 
 

@@ -17,9 +17,11 @@ import numpy as np
 from headstart.core.errors import DataError, UsageError
 from headstart.core.seeding import mix, numpy_generator
 from headstart.core.types import Batch, Stream
+from headstart.data.balanced import BalancedOrder
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform
 
+HUNG = 300  # seconds after which a worker that gives no batch counts as hung
 WINDOW = 50  # batches of text that are sorted by length together
 
 
@@ -33,10 +35,21 @@ class BatchStream:
         batch_size: Rows in a batch.
         seed: The run's seed.
         workers: Processes that open images; text and vectors are ready at hand and need none.
+        balanced: Give every class equally often, whatever its share of the rows is; for rows of one class each.
+        share: This process's number and how many processes share each batch; it gets its piece of it.
     """
 
     def __init__(
-        self, rows: Rows, transform: Transform, *, stream: Stream, batch_size: int, seed: int, workers: int = 0
+        self,
+        rows: Rows,
+        transform: Transform,
+        *,
+        stream: Stream,
+        batch_size: int,
+        seed: int,
+        workers: int = 0,
+        balanced: bool = False,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         if not len(rows):
             raise DataError(f"The stream '{stream.name}' has no rows.")
@@ -47,10 +60,12 @@ class BatchStream:
         self.stream = stream
         self.batch_size = batch_size
         self.seed = seed
+        self._piece = slice(*(batch_size * number // share[1] for number in (share[0], share[0] + 1)))
         self._prepared = transform.prepare(self.rows)
         self._lengths = transform.lengths(self._prepared)
         self._workers = workers if _costly(self._prepared, self._lengths) else 0
         self._epoch_order = lru_cache(maxsize=2)(self._make_order)
+        self._balanced = BalancedOrder(self.rows.targets, (seed, stream.name)) if balanced else None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -60,12 +75,14 @@ class BatchStream:
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Give batch `start`, `start` + 1 … without end."""
         maker = _BatchMaker(self.rows, self._prepared, self.transform, (self.seed, self.stream.name))
-        return _load(maker, (self._samples(step) for step in itertools.count(start)), self._workers)
+        return _load(maker, (self._samples(step)[self._piece] for step in itertools.count(start)), self._workers)
 
     def _samples(self, step: int) -> list[tuple[int, int]]:
         """Give the (epoch, row) of each sample of a batch."""
         count = len(self.rows)
         first = step * self.batch_size
+        if self._balanced is not None:
+            return [self._balanced.sample(n) for n in range(first, first + self.batch_size)]
         epochs_places = (divmod(n, count) for n in range(first, first + self.batch_size))
         return [(epoch, int(self._epoch_order(epoch)[place])) for epoch, place in epochs_places]
 
@@ -137,6 +154,7 @@ def _load(maker: _BatchMaker, samples: Iterator[list[tuple[int, int]]], workers:
         sampler=order,
         batch_size=None,
         num_workers=workers,
+        timeout=HUNG,
         collate_fn=as_is,
         generator=torch.Generator(),
     )

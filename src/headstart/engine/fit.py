@@ -1,38 +1,35 @@
-"""The training loop: the only one. Every strategy and objective goes through it."""
+"""The training loop: the only one. Every strategy and objective goes through it, stage by stage, and any start."""
 
 from __future__ import annotations
 
-import json
-import math
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import torch
-from torch import nn
 
-from headstart.core.seeding import mix, seed_torch
-from headstart.core.stopping import Stopped
-from headstart.core.types import Batch, Event, Tuning
-from headstart.data.streams import BatchStream
+from headstart.core import storage
+from headstart.core.seeding import seed_torch
+from headstart.core.types import Event
 from headstart.engine import checkpoint
-from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
+from headstart.engine.checkpoint import Checkpoint
+from headstart.engine.feed import Workers
+from headstart.engine.job import Job, Outcome, Surroundings
+from headstart.engine.log import Log
 from headstart.engine.machine import keep_memory, place
-from headstart.engine.optimisers import make_optimiser, set_rate
-from headstart.engine.predict import embed, fast_features, predict
-from headstart.engine.step import train_step
-from headstart.features.frozen import FeatureTransform, backbone_is_constant, frozen_rows
+from headstart.engine.saver import Saver
+from headstart.engine.stage import StageRun, Tools
+from headstart.engine.state import Progress, Standing, load_model, model_tensors
 from headstart.models.model import Model
-
-LOG_EVERY = 10  # steps
 
 
 def fit(model: Model, jobs: list[Job], around: Surroundings) -> Outcome:
     """Train a model through all jobs; it ends with the weights that were best on validation.
 
+    With `around.resume` it goes on from the newest whole checkpoint, and ends with the very same
+    weights as if it had not been stopped.
+
     Args:
-        model: Is changed in place and moved to the device.
+        model: As the source gave it, with a new head. Is changed in place and moved to the device.
         jobs: The recipe's stages.
         around: Where and how to train.
 
@@ -40,236 +37,81 @@ def fit(model: Model, jobs: list[Job], around: Surroundings) -> Outcome:
         How it went.
 
     Raises:
-        TrainingError: A loss is not finite.
+        TrainingError: A loss is not finite, or memory does not suffice.
+        StorageError: There is no room for checkpoints, or another version wrote them.
         Stopped: The run was asked to stop; the last step is saved.
     """
     keep_memory()
     started = time.monotonic()
-    moved: set[str] = set()
-    best: Score | None = None
-    endings: list[str] = []
-    taken = 0
-    with torch.random.fork_rng(devices=[]):
-        for number, job in enumerate(jobs):
-            left = None if around.budget is None else around.budget - (time.monotonic() - started)
-            if left is not None and left <= 0:
-                endings.append("not started: the time budget is used up")
+    with torch.random.fork_rng(devices=[]), around.stop.between_steps():
+        log = Log(around.folder / "metrics.jsonl", silent=not around.world.is_writer)
+        saved = _find(around, log)
+        saver = Saver(
+            around.folder / "checkpoints",
+            every=around.checkpoint,
+            listen=around.listen,
+            found=saved,
+            writer=around.world.is_writer,
+        )
+        tools = Tools(log, saver, Workers(around.workers, lambda text: around.listen(Event("warning", text))))
+        standing = Standing() if saved is None else Standing.from_plain(saved.state["run"])
+        place(model, around.device)
+        if saved is not None:
+            _go_back(model, jobs, around, standing, saved)
+        before = standing.seconds
+        while standing.stage < len(jobs):
+            number = standing.stage
+            standing.seconds = before + time.monotonic() - started
+            left = None if around.budget is None else around.world.from_writer(around.budget - standing.seconds)
+            resumed = saved if saved is not None and "stage" in saved.state else None
+            if resumed is None and left is not None and left <= 0:
+                standing.endings.append("not started: the time budget is used up")
+                standing.stage += 1
+                saved = None
                 continue
-            steps_left = sum(j.stage.steps or 0 for j in jobs[number:])
-            seconds = None if left is None else left * (job.stage.steps or 0) / steps_left
-            stage = _Stage(model, job, around, number, seconds, moved, best)
-            best = stage.run()
-            taken += stage.taken
-            endings.append(stage.ending)
-    return Outcome(best, taken, time.monotonic() - started, tuple(endings))
+            progress = Progress(jobs[number].stage.accumulate, _share(left, jobs[number:]))
+            if number and saved is None:
+                start = {"run": standing.to_plain(), "log": log.position}
+                saver.save_start(number, model_tensors(model, standing.moved), start)
+            StageRun(model, jobs[number], around, tools, standing, progress).run(resumed)
+            saved = None
+            standing.stage += 1
+    return Outcome(standing.best, standing.taken, before + time.monotonic() - started, tuple(standing.endings))
 
 
-class _Stage:
-    """One stage while it runs."""
-
-    def __init__(
-        self,
-        model: Model,
-        job: Job,
-        around: Surroundings,
-        number: int,
-        seconds: float | None,
-        moved: set[str],
-        best: Score | None,
-    ) -> None:
-        self.model, self.job, self.around, self.number, self.seconds = model, job, around, number, seconds
-        self.moved = moved
-        self.best, self.best_path = best, None
-        self.taken = 0
-        self.ending = "all steps done"
-        self.looks_without_gain = 0
-
-    def run(self) -> Score | None:
-        """Train through the stage and leave the model at its best."""
-        self.started = time.monotonic()
-        seed_torch(self.around.seed, "stage", self.number)
-        self.tuning = self.job.strategy.prepare(self.model)
-        let_learn(self.model, self.tuning)
-        place(self.model, self.around.device)
-        self.extra = place(self.job.objective.modules(self.model), self.around.device)
-        self.moved |= {name for name, p in self.model.named_parameters() if p.requires_grad}
-        extra_group = [
-            {
-                "params": list(self.extra.parameters()),
-                "lr_scale": self._head_scale(),
-                "weight_decay": self.job.stage.weight_decay,
-            }
-        ]
-        self.optimiser = make_optimiser(self.tuning.groups, self.job.stage)
-        if extra_group[0]["params"]:
-            self.optimiser.add_param_group(extra_group[0])
-        streams, self.validation = self._examples()
-        if self.best is not None:
-            self._save()  # where this stage starts is the score to beat
-        self._tell("stage", f"stage {self.number}: {self._learning()}", {"steps": self.job.stage.steps})
-        try:
-            self._steps(streams)
-        except Stopped as stopped:
-            if self.taken:
-                with self.around.stop.between_steps():
-                    path = self._save()
-                stopped.saved = str(path)
-            raise
-        if self.best_path is not None:
-            self._load(self.best_path)
-        if self.tuning.merge is not None:
-            self.tuning.merge()
-        return self.best
-
-    def _steps(self, streams: dict[str, Iterator[Batch]]) -> None:
-        stage, stop = self.job.stage, self.around.stop
-        assert stage.steps is not None and stage.evaluate is not None
-        log: list[dict[str, float]] = []
-        self.model.train_learning()  # `predict` puts the modes back
-        self.extra.train()
-        while self.taken < stage.steps:
-            stop.check()
-            progress = self._progress()
-            if progress >= 1:
-                self.ending = f"the time budget of {self.seconds:.0f} s is used up"
-                break
-            batches = {name: next(stream) for name, stream in streams.items()}
-            with stop.between_steps():
-                rate = set_rate(self.optimiser, stage, progress)
-                key = (self.number, self.taken)
-                losses = train_step(
-                    self.model,
-                    self.extra,
-                    self.tuning,
-                    self.optimiser,
-                    self.job,
-                    self.around,
-                    batches,
-                    key=key,
-                    progress=progress,
-                )
-                self.taken += 1
-            log.append(losses)
-            self._tell("step", "", {"step": self.taken, "steps": stage.steps, "loss": sum(losses.values()), "lr": rate})
-            if self.taken % LOG_EVERY == 0 or self.taken == stage.steps:
-                means = {name: math.fsum(entry[name] for entry in log) / len(log) for name in losses}
-                self._log({"lr": rate, "loss": math.fsum(means.values()), "losses": means})
-                log.clear()
-            if (self.taken % stage.evaluate == 0 or self.taken == stage.steps) and not self._look():
-                self.ending = f"no gain on validation in {stage.patience} looks"
-                break
-        else:
-            return
-        if self.taken % stage.evaluate:
-            self._look()
-
-    def _progress(self) -> float:
-        """Share of the stage that is done: by steps, or by time where that runs out first."""
-        assert self.job.stage.steps is not None
-        by_steps = self.taken / self.job.stage.steps
-        by_time = 0.0 if self.seconds is None else (time.monotonic() - self.started) / self.seconds
-        return max(by_steps, by_time)
-
-    def _look(self) -> bool:
-        """Score the model on validation, keep it if it is the best; return whether to go on."""
-        if self.validation is None:
-            return True
-        predictions = predict(
-            self.model, *self.validation, workers=self._workers(self.validation), precision=self.around.precision
-        )
-        score = self.around.score(predictions)
-        better = score.beats(self.best)
-        self._log({score.name: score.value})
-        self._tell(
-            "evaluation",
-            f"validation {score.name} {score.value:.4f}",
-            {"step": self.taken, score.name: score.value, "best": better},
-        )
-        if better:
-            self.best, self.looks_without_gain = score, 0
-            with self.around.stop.between_steps():
-                self._save()
-        else:
-            self.looks_without_gain += 1
-        return not self.job.stage.patience or self.looks_without_gain < self.job.stage.patience
-
-    def _examples(self) -> tuple[dict[str, Iterator[Batch]], Examples | None]:
-        """Make the streams and the validation rows; where the backbone is a constant, of its features."""
-        training, validation = dict(self.job.training), self.around.validation
-        assert self.job.stage.augment is not None
-        if backbone_is_constant(self.model, self.job.stage.augment):
-            self._tell("note", "the backbone is constant: its features are computed once", {})
-            fast = fast_features(self.model, *next(iter(training.values())), precision=self.around.precision)
-            computed: dict[int, Examples] = {}
-            for name, examples in training.items():
-                if id(examples.rows) not in computed:
-                    computed[id(examples.rows)] = self._freeze(fast, examples)
-                training[name] = computed[id(examples.rows)]
-            validation = None if validation is None else self._freeze(fast, validation)
-        streams = {
-            stream.name: BatchStream(
-                training[stream.name].rows,
-                training[stream.name].transform,
-                stream=stream,
-                batch_size=self.job.stage.batch_size,
-                seed=mix(self.around.seed, "stream", self.number),
-                workers=self._workers(training[stream.name]),
-            ).batches()
-            for stream in self.job.objective.streams
-        }
-        return streams, validation
-
-    def _freeze(self, model: Model, examples: Examples) -> Examples:
-        values = embed(model, *examples, workers=self._workers(examples), precision=self.around.precision)
-        return Examples(frozen_rows(examples.rows, values), FeatureTransform())
-
-    def _workers(self, examples: Examples) -> int:
-        return 0 if isinstance(examples.transform, FeatureTransform) else self.around.workers
-
-    def _save(self) -> Path:
-        buffers = {name for name, _ in self.model.named_buffers()}
-        tensors = {name: t for name, t in self.model.state_dict().items() if name in self.moved or name in buffers}
-        folder = self.around.folder / "checkpoints"
-        path = folder / f"step-{self.number}-{self.taken:07d}"
-        if not path.exists():
-            state = {
-                "stage": self.number,
-                "step": self.taken,
-                "best": None if self.best is None else self.best._asdict(),
-            }
-            checkpoint.save(path, tensors, state)
-        checkpoint.keep_only(folder, path)
-        self.best_path = path
-        return path
-
-    def _load(self, path: Path) -> None:
-        tensors, _ = checkpoint.load(path)
-        self.model.load_state_dict({**self.model.state_dict(), **tensors})
-
-    def _head_scale(self) -> float:
-        return max(group.lr_scale for group in self.tuning.groups)
-
-    def _learning(self) -> str:
-        learning = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
-        everything = sum(p.numel() for p in self.model.parameters())
-        return f"{learning:,} of {everything:,} parameters learn"
-
-    def _log(self, values: dict[str, Any]) -> None:
-        entry = {
-            "stage": self.number,
-            "step": self.taken,
-            "seconds": round(time.monotonic() - self.started, 3),
-            **values,
-        }
-        with (self.around.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
-
-    def _tell(self, kind: Any, message: str, values: dict[str, Any]) -> None:
-        self.around.listen(Event(kind, message, {"stage": self.number, **values}))
+def _find(around: Surroundings, log: Log) -> Checkpoint | None:
+    """Find the checkpoint to go on from, and clear away what does not belong to it."""
+    folder = around.folder / "checkpoints"
+    found = None
+    if around.world.is_writer:
+        storage.sweep(folder)
+        found = checkpoint.latest(folder, lambda text: around.listen(Event("warning", text))) if around.resume else None
+        checkpoint.keep_only(folder, [] if found is None else [found.path.name, *found.state["needs"]])
+    name = around.world.from_writer(None if found is None else found.path.name)
+    if name is None:
+        log.cut(0)
+        return None
+    found = found or checkpoint.load(folder / name)
+    log.cut(found.state["log"])
+    place_text = f"stage {found.state['run']['stage']}, step {found.state.get('stage', {}).get('step', 0)}"
+    around.listen(Event("note", f"going on from {place_text}"))
+    return found
 
 
-def let_learn(model: nn.Module, tuning: Tuning) -> None:
-    """Let exactly the tuning's parameters learn."""
-    learning = {id(p) for group in tuning.groups for p in group.params}
-    for parameter in model.parameters():
-        parameter.requires_grad_(id(parameter) in learning)
+def _go_back(model: Model, jobs: Sequence[Job], around: Surroundings, standing: Standing, saved: Checkpoint) -> None:
+    """Bring the model to where the stage started: modules that earlier stages inserted, then the weights."""
+    for number, job in enumerate(jobs[: standing.stage]):
+        seed_torch(around.seed, "stage", number)
+        tuning = job.strategy.prepare(model)
+        if tuning.merge is not None:
+            tuning.merge()
+    place(model, around.device)
+    if standing.stage:
+        start = checkpoint.load(around.folder / "checkpoints" / f"start-{standing.stage}")
+        load_model(model, start.parts["model"])
+
+
+def _share(left: float | None, jobs: Sequence[Job]) -> float | None:
+    """Share the time that is left among the stages that are left, by their steps."""
+    steps = [job.stage.steps or 0 for job in jobs]
+    return None if left is None else left * steps[0] / sum(steps)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from headstart.core.stopping import Stop
 from headstart.core.types import Listener, Objective, Strategy
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform
+from headstart.engine.distributed import World
 
 
 class Examples(NamedTuple):
@@ -42,8 +44,8 @@ class Score(NamedTuple):
     higher_is_better: bool
 
     def beats(self, other: Score | None) -> bool:
-        """Say whether this is strictly better; a value that is not a number never is."""
-        if self.value != self.value:
+        """Say whether this is strictly better; a value that is not finite never is."""
+        if not math.isfinite(self.value):
             return False
         return other is None or (self.value > other.value if self.higher_is_better else self.value < other.value)
 
@@ -54,6 +56,8 @@ class Surroundings:
 
     `score` judges predictions on the validation rows (probabilities or values, in their order).
     `budget` is in seconds, for all jobs together. `folder` takes metrics.jsonl and checkpoints/.
+    `checkpoint` is in seconds between saved steps, 0 saves each; `resume` goes on from the newest.
+    `world` is this process among all that train together.
     """
 
     folder: Path
@@ -66,6 +70,9 @@ class Surroundings:
     listen: Listener
     stop: Stop
     budget: float | None = None
+    checkpoint: float = 60.0
+    resume: bool = False
+    world: World = field(default_factory=World)
 
 
 @dataclass(frozen=True)

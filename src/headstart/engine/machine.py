@@ -62,6 +62,8 @@ def place(module: ModuleT, device: torch.device) -> ModuleT:
 def to_device(value: Any, device: torch.device) -> Any:
     """Move a batch, or any part of one, to the device."""
     if isinstance(value, torch.Tensor):
+        if device.type == "cuda" and value.device.type == "cpu":
+            value = value.pin_memory()  # only then does the copy run beside the computing
         layout = torch.channels_last if value.ndim == 4 else torch.preserve_format
         return value.to(device, non_blocking=True, memory_format=layout)
     if isinstance(value, dict):

@@ -4,22 +4,55 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import torch
 
+from headstart.core.errors import UsageError, unknown
 from headstart.core.recipe import Stage
 from headstart.core.types import ParamGroup
+
+UNFIT = {
+    "lbfgs": "it calls the loss several times in one step",
+    "muon": "it takes matrices only, and every network here has vectors too",
+    "sparseadam": "it takes sparse gradients only",
+}
+OPTIONS: dict[str, dict[str, Any]] = {"sgd": {"momentum": 0.9, "nesterov": True}, "rmsprop": {"momentum": 0.9}}
+
+
+@cache
+def optimisers() -> dict[str, type[torch.optim.Optimizer]]:
+    """Find torch's optimisers that take plain parameter groups, by name in small letters."""
+    found = {name.lower(): kind for name, kind in vars(torch.optim).items() if isinstance(kind, type)}
+    base = torch.optim.Optimizer
+    return {n: k for n, k in sorted(found.items()) if issubclass(k, base) and k is not base and n not in UNFIT}
+
+
+def check_optimiser(name: str) -> None:
+    """Check an optimiser's name.
+
+    Raises:
+        UsageError: There is none of that name, or it cannot be used here.
+    """
+    if name in UNFIT:
+        raise UsageError(f"The optimiser '{name}' cannot be used: {UNFIT[name]}. Usable: {', '.join(optimisers())}.")
+    if name not in optimisers():
+        raise unknown("optimiser", name, list(optimisers()))
 
 
 def make_optimiser(groups: Sequence[ParamGroup], stage: Stage) -> torch.optim.Optimizer:
     """Make the stage's optimiser. Biases and norm scales (one dimension) are not decayed.
+
+    Weight decay is decoupled with every optimiser (Loshchilov & Hutter 2019, arXiv:1711.05101): before each step a
+    weight that has a gradient is multiplied by 1 - lr * decay. The coupled form is the stage's `l2`.
 
     Args:
         groups: What learns.
         stage: Gives `optimiser`, `lr` and `weight_decay`.
 
     Returns:
-        An optimiser whose groups carry `lr_scale`; `set_rate` sets their rates.
+        An optimiser whose groups carry `lr_scale` and `decay`; `set_rate` sets their rates.
     """
     assert stage.lr is not None
     made = []
@@ -29,16 +62,35 @@ def make_optimiser(groups: Sequence[ParamGroup], stage: Stage) -> torch.optim.Op
         vectors = [p for p in group.params if p.ndim <= 1]
         for params, amount in ((matrices, decay), (vectors, 0.0)):
             if params:
-                made.append({"params": params, "weight_decay": amount, "lr_scale": group.lr_scale, "lr": stage.lr})
-    if stage.optimiser == "sgd":
-        return torch.optim.SGD(made, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(made, fused=False)
+                made.append({"params": params, "decay": amount, "lr_scale": group.lr_scale, "lr": stage.lr})
+    kind: Any = optimisers()[stage.optimiser]
+    options = {"weight_decay": 0.0} if stage.optimiser == "adamw" else {}  # elsewhere none is the default
+    optimiser: torch.optim.Optimizer = kind(made, **options, **OPTIONS.get(stage.optimiser, {}))
+    optimiser.register_step_pre_hook(_decay)
+    return optimiser
 
 
-def set_rate(optimiser: torch.optim.Optimizer, stage: Stage, progress: float) -> float:
-    """Set every group's rate for this moment, and return the stage's own rate."""
+@torch.no_grad()
+def _decay(optimiser: torch.optim.Optimizer, *_: Any) -> None:
+    for group in optimiser.param_groups:
+        moving = [p for p in group["params"] if p.grad is not None]
+        if group["decay"] and moving:
+            torch._foreach_mul_(moving, 1 - group["lr"] * group["decay"])
+
+
+def set_rate(optimiser: torch.optim.Optimizer, stage: Stage, progress: float, gains: Sequence[bool] = ()) -> float:
+    """Set every group's rate for this moment, and return the stage's own rate.
+
+    Args:
+        optimiser: Of `make_optimiser`.
+        stage: Gives rate and schedule.
+        progress: Share of the stage that is done, in [0, 1].
+        gains: For each look at the validation rows in this stage so far, whether it was the best.
+    """
     assert stage.lr is not None
     rate = stage.lr * rate_factor(stage.schedule, stage.warmup, progress)
+    if stage.schedule == "plateau":
+        rate *= stage.plateau_factor ** plateaus(gains, stage.plateau_looks)
     for group in optimiser.param_groups:
         group["lr"] = rate * group["lr_scale"]
     return rate
@@ -47,11 +99,30 @@ def set_rate(optimiser: torch.optim.Optimizer, stage: Stage, progress: float) ->
 def rate_factor(schedule: str, warmup: float, progress: float) -> float:
     """Give the share of the full rate at a progress in [0, 1].
 
-    Rises in a line over the share `warmup`, then stays ("constant") or falls along half a cosine
-    to 0 (Loshchilov & Hutter 2016, arXiv:1608.03983, without restarts).
+    Rises over the share `warmup`, then
+    - "constant" and "plateau" stay (a plateau's falls follow from the looks: `plateaus`);
+    - "cosine" falls along half a cosine to 0 (Loshchilov & Hutter 2016, arXiv:1608.03983, without restarts);
+    - "linear" falls in a line to 0;
+    - "one_cycle" rises from 1/25 along half a cosine and falls to 1/250,000 (Smith & Topin 2018, arXiv:1708.07120,
+      with the shape and bounds that torch and fastai use; the momentum stays as it is).
     """
+    done = (progress - warmup) / max(1 - warmup, 1e-12)
+    falling = 0.5 * (1 + math.cos(math.pi * done))
+    if schedule == "one_cycle":
+        start, end = 1 / 25, 1 / 250_000
+        if progress < warmup:
+            return start + (1 - start) * 0.5 * (1 - math.cos(math.pi * progress / warmup))
+        return end + (1 - end) * falling
     if progress < warmup:
         return progress / warmup
-    if schedule == "constant":
-        return 1.0
-    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / max(1 - warmup, 1e-12)))
+    return {"constant": 1.0, "plateau": 1.0, "linear": 1 - done, "cosine": falling}[schedule]
+
+
+def plateaus(gains: Sequence[bool], looks: int) -> int:
+    """Count how often the score stood still for this many looks in a row; each look counts for one plateau only."""
+    count = still = 0
+    for gain in gains:
+        still = 0 if gain else still + 1
+        if still == looks:
+            count, still = count + 1, 0
+    return count

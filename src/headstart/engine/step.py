@@ -1,76 +1,175 @@
-"""One training step: losses of micro-batches, gradients, clipping, update."""
+"""One training step: its updates (one, or a stepper's), each with losses of micro-batches, gradients, clipping."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple, cast
 
 import torch
 from torch import nn
 
 from headstart.core.errors import TrainingError
 from headstart.core.seeding import seed_torch
-from headstart.core.types import Batch, Tuning
+from headstart.core.types import PARTS, Batch, Event, Objective, Seen, Stepper, Tuning, Update
 from headstart.engine.job import Job, Surroundings
 from headstart.engine.machine import autocast, to_device
+from headstart.engine.memory import is_out_of_memory
+from headstart.engine.penalties import penalties
+from headstart.engine.predict import cut
 from headstart.models.model import Model
 
 
+class Setting(NamedTuple):
+    """All that a step works on."""
+
+    model: Model
+    extra: nn.Module  # the objective's modules, which learn along
+    tuning: Tuning  # gives the penalties
+    optimiser: torch.optim.Optimizer  # has its rates set
+    job: Job
+    around: Surroundings
+
+
 def train_step(
-    model: Model,
-    extra: nn.Module,
-    tuning: Tuning,
-    optimiser: torch.optim.Optimizer,
-    job: Job,
-    around: Surroundings,
-    batches: Mapping[str, Batch],
-    *,
-    key: tuple[int, int],
-    progress: float,
-) -> dict[str, float]:
+    setting: Setting, batches: Mapping[str, Batch], *, key: tuple[int, int], progress: float, parts: int
+) -> tuple[dict[str, torch.Tensor], int]:
     """Take one step.
 
+    Where memory runs out, the batch is cut into twice as many micro-batches, and their gradients are added up: the
+    step stays one over the whole batch. (Batch norm that learns has then seen the failed piece once more.)
+
     Args:
-        model: Learns.
-        extra: The objective's modules, which learn along.
-        tuning: Gives the penalty.
-        optimiser: Has its rates set.
-        job: Gives the objective and the stage.
-        around: Gives device, precision and seed.
-        batches: One batch a stream.
+        setting: What learns, and how.
+        batches: One batch a stream: this process's share of it.
         key: Number of the stage and of the step: dropout is a function of the seed and of them.
         progress: Share of the stage that is done, in [0, 1].
+        parts: Micro-batches to cut the batch into.
 
     Returns:
-        The mean of each named loss.
+        This process's share of the mean of each named loss, scalars on the device (of updates with losses of the same
+        name, the last one's); and the number of micro-batches to go on with.
 
     Raises:
-        TrainingError: A loss is not finite; no weight was changed by this step.
+        TrainingError: A loss is not finite (on a GPU that is found later), or memory does not suffice for one row.
     """
-    optimiser.zero_grad(set_to_none=True)
-    sums: dict[str, float] = {}
-    parts = job.stage.accumulate
-    sizes = [len(next(iter(part.values()))["ids"]) for part in _split(batches, parts)]
-    for number, part in enumerate(_split(batches, parts)):
-        share = sizes[number] / sum(sizes)
-        seed_torch(around.seed, "step", *key, number)
+    means: dict[str, torch.Tensor] = {}
+    world = setting.around.world
+    for number, update in enumerate(updates_of(setting.job.objective)):
+        learning = _learning(setting.model, setting.extra, update)
+        if not learning:
+            continue
+        found = None
+        while found is None:
+            setting.optimiser.zero_grad(set_to_none=True)
+            try:
+                found = _gradients(
+                    setting, _split(batches, parts), update, learning, key=(*key, number), progress=progress
+                )
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                parts = _smaller(setting.around, parts, batches, error)
+        losses, wrong = found
+        if world.most(float(bool(wrong))):
+            raise TrainingError(wrong or "The loss is not finite in another process, which names the rows.")
+        world.add_gradients(learning)
+        means |= losses
+        if setting.job.stage.clip:
+            torch.nn.utils.clip_grad_norm_(learning, setting.job.stage.clip)
+        setting.optimiser.step()  # what has no gradient does not move
+    return means, parts
+
+
+def _smaller(around: Surroundings, parts: int, batches: Mapping[str, Batch], error: BaseException) -> int:
+    """Give the next number of micro-batches, and say so."""
+    rows = max(len(batch["ids"]) for batch in batches.values())
+    if parts >= rows:
+        raise TrainingError(
+            f"Memory does not suffice for a single row on {around.device} ({type(error).__name__}). Try a "
+            "smaller source, a strategy that lets less learn (linear_probe, partial), or --precision bfloat16."
+        ) from error
+    more = min(2 * parts, rows)
+    if around.device.type == "cuda":
+        torch.cuda.empty_cache()
+    around.listen(
+        Event(
+            "warning",
+            f"memory ran out: each batch is now computed in {more} micro-batches in place of {parts}. "
+            f"The step is still over all {rows} rows.",
+        )
+    )
+    return more
+
+
+def updates_of(objective: Objective) -> tuple[Update, ...]:
+    """Give the updates of one step: a stepper's own, or the one over everything that learns."""
+    return objective.updates if isinstance(objective, Stepper) else (Update(PARTS, objective.losses),)
+
+
+def _gradients(
+    setting: Setting,
+    parts: Sequence[Mapping[str, Batch]],
+    update: Update,
+    learning: Sequence[nn.Parameter],
+    *,
+    key: tuple[int, int, int],
+    progress: float,
+) -> tuple[dict[str, torch.Tensor], str]:
+    """Add up the gradients of one update over the micro-batches.
+
+    Args:
+        setting: What learns, and how.
+        parts: The micro-batches.
+        update: Gives the losses.
+        learning: What they are minimised over.
+        key: Numbers of the stage, the step and the update.
+        progress: Share of the stage that is done.
+
+    Returns:
+        The share of each named loss, and what is wrong where one is not finite.
+    """
+    model, extra, tuning, _, job, around = setting
+    sums: dict[str, torch.Tensor] = {}
+    sizes = [len(next(iter(part.values()))["ids"]) for part in parts]
+    rows = sum(sizes) if around.world.size == 1 else job.stage.batch_size  # of all processes
+    others = ("process", around.world.rank) if around.world.rank else ()  # dropout is another one in each process
+    for number, part in enumerate(parts):
+        share = sizes[number] / rows
+        seed_torch(around.seed, "step", *key, number, *others)
         on_device = {name: cast(Batch, to_device(batch, around.device)) for name, batch in part.items()}
-        with autocast(around.precision, around.device):
-            losses = job.objective.losses(model, extra, on_device, progress)
-        if tuning.penalty is not None:
-            losses["penalty"] = tuning.penalty()
+        with autocast(around.precision, around.device), model.passes() as passes:
+            losses = update.losses(model, extra, on_device, progress)
+            if tuning.watch is not None:
+                losses["watched"] = tuning.watch([_with_labels(seen, on_device) for seen in passes])
+        losses |= penalties(tuning, learning, job.stage)
         total = torch.stack([loss.float() for loss in losses.values()]).sum() * share
-        if not torch.isfinite(total):
-            raise TrainingError(_not_finite(losses, part, key, job.stage.lr))
-        total.backward()
+        if around.device.type == "cpu" and not torch.isfinite(total):  # a GPU would have to be waited for
+            return sums, _not_finite(losses, part, key, job.stage.lr)
+        total.backward(inputs=learning)
         for name, loss in losses.items():
-            sums[name] = sums.get(name, 0.0) + loss.item() * share
-    if job.stage.clip:
-        learning = [p for group in optimiser.param_groups for p in group["params"]]
-        torch.nn.utils.clip_grad_norm_(learning, job.stage.clip)
-    optimiser.step()
-    return sums
+            value = loss.detach().double() * share
+            sums[name] = sums[name] + value if name in sums else value
+    return sums, ""
+
+
+def _learning(model: Model, extra: nn.Module, update: Update) -> list[nn.Parameter]:
+    """List the parameters that an update moves. What a strategy added beside the backbone goes with the heads."""
+    in_backbone = {id(p) for p in model.backbone.parameters()}
+    found: list[nn.Parameter] = []
+    if "backbone" in update.learn:
+        found += [p for p in model.backbone.parameters() if p.requires_grad]
+    if "heads" in update.learn:
+        found += [p for p in model.parameters() if p.requires_grad and id(p) not in in_backbone]
+    if "extra" in update.learn:
+        found += [p for p in extra.parameters() if p.requires_grad]
+    return found
+
+
+def _with_labels(seen: Seen, batches: Mapping[str, Batch]) -> Seen:
+    """Give a pass the labels of the batch that it was made of, where the objective passed that on as it is."""
+    y = next((batch.get("y") for batch in batches.values() if batch["x"] is seen.x), None)
+    return Seen(seen.x, seen.features, y)
 
 
 def _split(batches: Mapping[str, Batch], parts: int) -> list[dict[str, Batch]]:
@@ -84,21 +183,16 @@ def _split(batches: Mapping[str, Batch], parts: int) -> list[dict[str, Batch]]:
 def _split_one(batch: Batch, parts: int) -> list[Batch]:
     size = len(batch["ids"])
     edges = [size * i // parts for i in range(parts + 1)]
-    return [cast(Batch, {key: _cut(value, a, b) for key, value in batch.items()}) for a, b in itertools.pairwise(edges)]
-
-
-def _cut(value: Any, start: int, end: int) -> Any:
-    if isinstance(value, dict):
-        return {key: _cut(v, start, end) for key, v in value.items()}
-    return value[start:end]
+    return [cast(Batch, {key: cut(value, a, b) for key, value in batch.items()}) for a, b in pairwise(edges)]
 
 
 def _not_finite(
-    losses: Mapping[str, torch.Tensor], part: Mapping[str, Batch], key: tuple[int, int], lr: float | None
+    losses: Mapping[str, torch.Tensor], part: Mapping[str, Batch], key: tuple[int, int, int], lr: float | None
 ) -> str:
     wrong = ", ".join(f"{name} = {loss.item()}" for name, loss in losses.items() if not torch.isfinite(loss))
     rows = "; ".join(f"{name}: {', '.join(batch['ids'][:8])}" for name, batch in part.items())
+    update = f", update {key[2]}" if key[2] else ""
     return (
-        f"The loss is not finite at stage {key[0]}, step {key[1]} ({wrong}). Rows of the batch: {rows}. "
+        f"The loss is not finite at stage {key[0]}, step {key[1]}{update} ({wrong}). Rows of the batch: {rows}. "
         f"No weight was changed by it. Look at these rows, or lower the learning rate (now {lr:g})."
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal, cast
 
 import torch
 from torch import nn
 
-from headstart.core.types import Card, Features, LossOptions, Task
+from headstart.core.types import Card, Features, LossOptions, Seen, Task
 from headstart.models.outputs import output_for
 
 Pooling = Literal["auto", "cls", "mean"]
@@ -21,10 +22,13 @@ class Backbone(nn.Module):
     Attributes:
         card: What is known of the source model.
         dim: Width D of the pooled features.
+        source_classifier: Weight [C, D] and bias [C] of the source task's own linear classifier on the pooled
+            features, where the source has one. It is no part of the backbone: nothing moves or saves it.
     """
 
     card: Card
     dim: int
+    source_classifier: tuple[torch.Tensor, torch.Tensor | None] | None = None
 
     @abstractmethod
     def stages(self) -> dict[str, tuple[str, ...]]:
@@ -78,6 +82,7 @@ class Model(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.heads = nn.ModuleDict(heads)
+        self._passes: list[Seen] | None = None
 
     @property
     def head(self) -> Head:
@@ -88,7 +93,21 @@ class Model(nn.Module):
 
     def features(self, x: Any) -> Features:
         """Compute a batch's features; features that were computed before pass through."""
-        return cast(Features, x) if isinstance(x, dict) and "pooled" in x else self.backbone(x)
+        if isinstance(x, dict) and "pooled" in x:
+            return cast(Features, x)
+        features: Features = self.backbone(x)
+        if self._passes is not None and features["pooled"].requires_grad:
+            self._passes.append(Seen(x, features))
+        return features
+
+    @contextmanager
+    def passes(self) -> Iterator[list[Seen]]:
+        """Keep the forward passes of the backbone that are made inside the block and that a gradient can reach."""
+        self._passes = []
+        try:
+            yield self._passes
+        finally:
+            self._passes = None
 
     def forward(self, x: Any) -> torch.Tensor:
         return self.head(self.features(x))

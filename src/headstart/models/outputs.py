@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
 from headstart.core.errors import UsageError
 from headstart.core.types import LossOptions, Task
+from headstart.models.imbalance import Balance, balance_classes, balance_labels
 
 
 class ClassOutput(nn.Module):
@@ -15,10 +17,27 @@ class ClassOutput(nn.Module):
 
     losses = ("cross_entropy",)
 
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+        self.balance = Balance()
+
+    def rebalance(self, kind: str, targets: np.ndarray) -> None:
+        """Make up for rare classes from now on, by the labels [N] of the training rows."""
+        self.balance = balance_classes(kind, targets, self.classes)
+
     def loss(self, out: torch.Tensor, y: torch.Tensor, options: LossOptions) -> torch.Tensor:
-        """Compute the mean cross-entropy with label smoothing and class weights."""
-        weights = out.new_tensor(options.class_weights) if options.class_weights else None
-        return functional.cross_entropy(out, y, weight=weights, label_smoothing=options.label_smoothing)
+        """Compute the mean cross-entropy with label smoothing, class weights and what the balance asks for."""
+        if self.balance.shift:
+            out = out + out.new_tensor(self.balance.shift)
+        given = options.class_weights or self.balance.weights
+        weights = out.new_tensor(given) if given else None
+        smoothing = options.label_smoothing
+        if not self.balance.focus:
+            return functional.cross_entropy(out, y, weight=weights, label_smoothing=smoothing)
+        right = out.softmax(dim=1).gather(1, y.unsqueeze(1)).squeeze(1)  # [B]
+        each = functional.cross_entropy(out, y, weight=weights, label_smoothing=smoothing, reduction="none")
+        return ((1 - right) ** self.balance.focus * each).mean()
 
     def decode(self, out: torch.Tensor) -> torch.Tensor:
         """Give probabilities [B, C]."""
@@ -30,11 +49,24 @@ class MultiLabelOutput(nn.Module):
 
     losses = ("binary_cross_entropy",)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.balance = Balance()
+
+    def rebalance(self, kind: str, targets: np.ndarray) -> None:
+        """Make up for rare labels from now on, by the labels [N, C] of the training rows."""
+        self.balance = balance_labels(kind, targets)
+
     def loss(self, out: torch.Tensor, y: torch.Tensor, options: LossOptions) -> torch.Tensor:
         """Compute the mean binary cross-entropy; smoothing moves labels towards 1/2, weights multiply the positives."""
         smooth = y * (1 - options.label_smoothing) + options.label_smoothing / 2
-        weights = out.new_tensor(options.class_weights) if options.class_weights else None
-        return functional.binary_cross_entropy_with_logits(out, smooth, pos_weight=weights)
+        given = options.class_weights or self.balance.weights
+        weights = out.new_tensor(given) if given else None
+        each = functional.binary_cross_entropy_with_logits(out, smooth, pos_weight=weights, reduction="none")
+        if self.balance.focus:
+            right = torch.where(y > 0.5, out.sigmoid(), (-out).sigmoid())
+            each = (1 - right) ** self.balance.focus * each
+        return each.mean()
 
     def decode(self, out: torch.Tensor) -> torch.Tensor:
         """Give a probability for each class, [B, C]."""
@@ -52,6 +84,9 @@ class RegressionOutput(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(targets))
         self.register_buffer("std", torch.ones(targets))
+
+    def rebalance(self, kind: str, targets: np.ndarray) -> None:
+        """Change nothing: numbers have no classes (`check_imbalance` refuses everything but "none")."""
 
     def standardise(self, targets: torch.Tensor) -> None:
         """Take mean and deviation from the training labels [N, T]."""
@@ -74,8 +109,8 @@ Output = ClassOutput | MultiLabelOutput | RegressionOutput
 def output_for(task: Task) -> Output:
     """Make the output of a task."""
     makers = {
-        "binary": ClassOutput,
-        "multiclass": ClassOutput,
+        "binary": lambda: ClassOutput(len(task.classes)),
+        "multiclass": lambda: ClassOutput(len(task.classes)),
         "multilabel": MultiLabelOutput,
         "regression": lambda: RegressionOutput(len(task.labels)),
     }

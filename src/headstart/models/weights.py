@@ -108,6 +108,26 @@ def load_exactly(
     module.load_state_dict(given)
 
 
+def classifier_in(
+    tensors: Mapping[str, torch.Tensor], names: Sequence[str], dim: int
+) -> tuple[torch.Tensor, torch.Tensor | None] | None:
+    """Find the source task's linear classifier among the tensors of a file.
+
+    Args:
+        tensors: Tensors by name.
+        names: Modules that may be the classifier.
+        dim: Width D of the features that it must take.
+
+    Returns:
+        Weight [C, D] and bias [C] where there is one; None without a classifier, or with one of another form.
+    """
+    for name in names:
+        weight = tensors.get(f"{name}.weight")
+        if weight is not None and weight[0].numel() == dim:  # some are convolutions of one pixel, [C, D, 1, 1]
+            return weight.reshape(-1, dim), tensors.get(f"{name}.bias")
+    return None
+
+
 def _check_header(path: Path) -> None:
     """Check what the file says of its header's length, before anything of that length is allocated."""
     if not path.is_file():

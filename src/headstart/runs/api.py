@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from headstart.core.processes import rank
 from headstart.core.recipe import DataPlan, Recipe
 from headstart.core.types import Listener, silent
 from headstart.data.read import read as read_data
@@ -66,6 +67,7 @@ def fit(
     recipe: Recipe | None = None,
     settings: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
+    resume: str | Path | None = None,
     seed: int | None = None,
     trackers: Sequence[str] = (),
     listen: Listener = silent,
@@ -80,7 +82,8 @@ def fit(
         head: The new part.
         recipe: A whole recipe, which the arguments here change.
         settings: Any other setting by its path, such as {"stages.0.lr": 0.001}.
-        out: The run's folder; None makes one below `runs/`.
+        out: The run's folder; None makes one below `runs/`. An unfinished run of the same recipe and data goes on.
+        resume: The folder of a run to go on with. Without a recipe its own is taken.
         seed: Decides everything random.
         trackers: Places that figures are sent to: "tensorboard", "mlflow:experiment=NAME", "wandb".
         listen: Is told what happens.
@@ -94,9 +97,11 @@ def fit(
         SourceError: The source cannot be loaded.
         TrainingError: A loss is not finite.
     """
+    if resume is not None and recipe is None:
+        recipe = Recipe.read(Path(resume) / "recipe.toml")
     plan = _recipe(recipe, settings, source=source, strategy=strategy, objective=objective, head=head, seed=seed)
-    with tracked([parse_tracker(name) for name in trackers], listen) as told:
-        return fit_recipe(data, plan, out=out, listen=told)
+    with tracked([parse_tracker(name) for name in trackers if not rank()], listen) as told:
+        return fit_recipe(data, plan, out=out, resume=resume, listen=told)
 
 
 def cross_validate(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from headstart.artifact.load import load
+from headstart.artifact.predictor import Predictor
 from headstart.artifact.save import save
 from headstart.core import storage
 from headstart.core.errors import UsageError
@@ -24,6 +24,7 @@ from headstart.core.types import Event, Listener, Task, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
+from headstart.engine.distributed import World, connect, disconnect
 from headstart.engine.fit import fit as train
 from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
 from headstart.engine.machine import choose_device, choose_precision, choose_threads, threads
@@ -33,8 +34,9 @@ from headstart.evaluation.metrics import Evaluation
 from headstart.evaluation.quick import score
 from headstart.models.model import Backbone, Model
 from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
-from headstart.runs.observe import look_after, look_before
-from headstart.runs.plan import Plan, build_model, check_names, load_backbone, make_plan
+from headstart.runs.folder import MODEL, Claim, check_folder, claimed
+from headstart.runs.observe import Before, look_after, look_before
+from headstart.runs.plan import Plan, build_model, check_names, check_shares, load_backbone, make_plan
 from headstart.runs.report import write_observed, write_report
 
 
@@ -102,18 +104,32 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
             f"source: {card.name}, {card.params:,} parameters" + (f", {card.source_task}" if card.source_task else ""),
         )
     )
-    return dataset, backbone, make_plan(recipe, dataset)
+    plan = make_plan(recipe, dataset)
+    for note in plan.notes:
+        listen(Event("note", note))
+    return dataset, backbone, plan
 
 
 def fit(
-    data: Any, recipe: Recipe, *, out: str | Path | None = None, listen: Listener = silent, stop: Stop | None = None
+    data: Any,
+    recipe: Recipe,
+    *,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    listen: Listener = silent,
+    stop: Stop | None = None,
 ) -> Run:
     """Train, test and save a model.
+
+    A run that was stopped goes on where it was, and ends as if it had not been: with `resume`, or of itself where
+    `out` holds an unfinished run of the same recipe and data. Of several processes (docs/scale.md) the first one
+    writes, tests and tells; the others return a run without metrics.
 
     Args:
         data: What `headstart.read` takes, or a `Dataset`; None takes the recipe's path.
         recipe: The plan; what it leaves open is chosen.
-        out: The run's folder, which must not exist; None makes one below `runs/`.
+        out: The run's folder, which must not hold a finished run; None makes one below `runs/`.
+        resume: The folder of a run to go on with, in place of `out`; of a finished one the results are given again.
         listen: Is told what happens.
         stop: Lets a signal stop the run between two steps.
 
@@ -121,53 +137,108 @@ def fit(
         The run, with its metrics.
 
     Raises:
-        UsageError: A name, an option or a combination is wrong, or the folder exists.
+        UsageError: A name, an option or a combination is wrong, or the folder holds another run.
         DataError: Rows are wrong; all of them are named.
         SourceError: The source cannot be loaded.
-        TrainingError: A loss is not finite.
+        StorageError: The folder cannot be written to, has no room, or another process uses it.
+        TrainingError: A loss is not finite, or memory does not suffice.
     """
+    check_folder(out, resume)
+    world, device = connect(choose_device(recipe.device))
+    listen = listen if world.is_writer else silent
+    try:
+        prepared = prepare(data, recipe, listen)
+        dataset, backbone, plan = prepared
+        check_shares(plan.recipe, world.size)
+        count = threads(choose_threads(backbone.card.params))
+        with count, claimed(resume or out, plan.recipe, dataset, world, device, listen) as claim:
+            return _fit(claim, *prepared, world=world, device=device, listen=listen, stop=stop or Stop())
+    finally:
+        disconnect()
+
+
+def _fit(
+    claim: Claim,
+    dataset: Dataset,
+    backbone: Backbone,
+    plan: Plan,
+    *,
+    world: World,
+    device: torch.device,
+    listen: Listener,
+    stop: Stop,
+) -> Run:
     started = time.monotonic()
-    if out is not None and Path(out).exists() and any(Path(out).iterdir()):
-        raise UsageError(f"{out} exists already and is not empty. Name another folder with --out, or delete it.")
-    dataset, backbone, plan = prepare(data, recipe, listen)
-    folder = _make_folder(out, plan.recipe)
-    storage.sweep(folder)
-    listen(Event("run", f"run: {folder}", {"folder": str(folder), "recipe": plan.recipe.to_plain()}))
-    storage.write_text(folder / "recipe.toml", plan.recipe.to_toml())
-    model = build_model(plan.recipe, dataset, backbone)
-    device = choose_device(plan.recipe.device)
-    precision = choose_precision(plan.recipe.precision, device)
-    with threads(choose_threads(backbone.card.params)):
-        before = look_before(model, dataset, device=device, precision=precision, seed=plan.recipe.seed)
-        jobs, around = make_jobs(plan, dataset, backbone, folder, listen, stop or Stop(), precision)
+    recipe = plan.recipe
+    folder, begun, state = claim
+    precision = choose_precision(recipe.precision, device)
+    listen(Event("run", f"run: {folder}", {"folder": str(folder), "recipe": recipe.to_plain()}))
+    model = build_model(recipe, dataset, backbone)
+    before = None
+    if world.is_writer and state.status != "finished":
+        before = look_before(model, dataset, device=device, precision=precision, seed=recipe.seed)
+    raw, spent = {}, 0.0
+    if state.status == "training":
+        jobs, around = make_jobs(plan, dataset, backbone, folder, listen, stop, precision)
+        around = dataclasses.replace(around, device=device, world=world, resume=begun)
+        began = time.monotonic()
         outcome = train(model, jobs, around)
-        raw = _validation_outputs(model, around)
-    calibration = _calibration(dataset, raw)
+        spent = time.monotonic() - began
+        if world.is_writer:
+            raw = _validation_outputs(model, around)
+            _save(folder, model, dataset, recipe, precision, _calibration(dataset, raw))
+            state = state.with_outcome(outcome)
+            state.write(folder)
+            listen(Event("saved", f"model saved in {folder / MODEL}"))
+    else:
+        outcome = state.ended
+    if not world.is_writer:
+        return Run(folder, dataset.task, recipe, {}, outcome, dataset.notes, outcome.seconds)
+    predictor = load(folder / MODEL, device=str(device))
+    results: Results = {}
+    metrics = evaluate_splits(predictor, dataset, seed=recipe.seed, results=results, raw=raw)
+    seconds = outcome.seconds + time.monotonic() - started - spent
+    run = Run(folder, dataset.task, recipe, metrics, outcome, dataset.notes, seconds)
+    if before is not None:
+        write_results(folder, dataset.task, metrics, results, predictor.calibration)
+        _write_run(run, before, predictor, dataset, results)
+        dataclasses.replace(state, status="finished").write(folder)
+        if (folder / "checkpoints").exists():  # the model has what is worth keeping
+            storage.remove_folder(folder / "checkpoints")
+        listen(Event("result", f"report: {folder / 'report.html'}", {"metrics": metrics_plain(metrics)}))
+    return run
+
+
+def _save(
+    folder: Path, model: Model, dataset: Dataset, recipe: Recipe, precision: str, calibration: Calibration
+) -> None:
+    if (folder / MODEL).exists():  # of a process that ended before it could say so
+        storage.remove_folder(folder / MODEL)
     save(
-        folder / "model",
+        folder / MODEL,
         model,
         dataset.task,
-        plan.recipe,
+        recipe,
         fingerprint=dataset.fingerprint,
         precision=precision,
         calibration=calibration,
     )
-    listen(Event("saved", f"model saved in {folder / 'model'}"))
-    predictor = load(folder / "model", device=plan.recipe.device)
-    results: Results = {}
-    metrics = evaluate_splits(predictor, dataset, seed=plan.recipe.seed, results=results, raw=raw)
-    run = Run(folder, dataset.task, plan.recipe, metrics, outcome, dataset.notes, time.monotonic() - started)
-    write_results(folder, dataset.task, metrics, results, calibration)
-    outputs = {split: (output.rows, output.calibrated) for split, output in results.items()}
-    cost = {"seconds": run.seconds, "training_seconds": outcome.seconds}
-    thresholds = calibration.thresholds
-    with threads(choose_threads(backbone.card.params)):
-        seen = look_after(before, model, dataset, outputs, thresholds=thresholds, precision=precision, cost=cost)
-    write_observed(folder, seen)
-    storage.write_text(folder / "run.json", json.dumps(run.to_plain(), indent=1, ensure_ascii=False))
-    write_report(folder)
-    listen(Event("result", f"report: {folder / 'report.html'}", {"metrics": metrics_plain(metrics)}))
-    return run
+
+
+def _write_run(run: Run, before: Before, predictor: Predictor, dataset: Dataset, results: Results) -> None:
+    """Write run.json, what was seen, and the report."""
+    seen = look_after(
+        before,
+        predictor.model,
+        dataset,
+        {split: (output.rows, output.calibrated) for split, output in results.items()},
+        thresholds=predictor.calibration.thresholds,
+        precision=predictor.precision,
+        cost={"seconds": run.seconds, "training_seconds": run.outcome.seconds},
+    )
+    write_observed(run.folder, seen)
+    storage.write_text(run.folder / "run.json", json.dumps(run.to_plain(), indent=1, ensure_ascii=False))
+    write_report(run.folder)
 
 
 def _validation_outputs(model: Model, around: Surroundings) -> dict[str, np.ndarray]:
@@ -225,24 +296,6 @@ def make_jobs(
         listen=listen,
         stop=stop,
         budget=recipe.budget,
+        checkpoint=recipe.checkpoint,
     )
     return jobs, around
-
-
-def _make_folder(out: str | Path | None, recipe: Recipe) -> Path:
-    """Make the run's folder: the one that was named, or runs/DATA-STRATEGY-NUMBER."""
-    if out is not None:
-        folder = Path(out)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-    data = Path(recipe.data.path or "data").resolve().stem
-    strategy = recipe.stages[-1].strategy
-    name = re.sub(r"[^\w.-]+", "_", f"{data}-{strategy.name if strategy else ''}")[:100]
-    for number in itertools.count(1):
-        folder = Path("runs") / f"{name}-{number}"
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
-    raise AssertionError("unreachable")

@@ -18,6 +18,7 @@ import numpy as np
 
 from headstart.core import storage
 from headstart.core.errors import UsageError
+from headstart.core.processes import count
 from headstart.core.recipe import Recipe
 from headstart.core.seeding import mix
 from headstart.core.stopping import Stop
@@ -90,12 +91,14 @@ def cross_validate(
         The final run, with the figures of the folds.
 
     Raises:
-        UsageError: A number or a name is wrong, or the data has two domains.
+        UsageError: A number or a name is wrong, the data has two domains, or there are several processes.
         DataError: Rows are wrong, or there are fewer of a class than folds.
     """
     import pandas as pd
 
     check_names(recipe)
+    if count() > 1:
+        raise UsageError("Cross-validation runs in one process: leave --processes (or torchrun) away.")
     if isinstance(data, str | Path):
         recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, path=str(data)))
     if data is None:

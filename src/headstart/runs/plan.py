@@ -16,6 +16,8 @@ from headstart.core.seeding import torch_seeded
 from headstart.core.types import Objective, Strategy, VectorInput
 from headstart.data.rows import Dataset
 from headstart.data.transforms import check_fits
+from headstart.engine.optimisers import check_optimiser
+from headstart.models.imbalance import check_imbalance, choose_imbalance
 from headstart.models.load import load_source
 from headstart.models.model import Backbone, Model
 from headstart.models.outputs import RegressionOutput, check_loss
@@ -31,6 +33,7 @@ class Plan:
     recipe: Recipe
     strategies: tuple[Strategy, ...]
     objectives: tuple[Objective, ...]
+    notes: tuple[str, ...] = ()  # what was chosen and why
 
 
 def check_names(recipe: Recipe) -> None:
@@ -54,6 +57,7 @@ def check_names(recipe: Recipe) -> None:
         raise UsageError("The recipe has no stages: nothing would be learnt.")
     for stage in recipe.stages:
         _strategy(stage)
+        check_optimiser(stage.optimiser)
         plugins.build("objectives", stage.objective.name, stage.objective.options)
 
 
@@ -111,16 +115,39 @@ def make_plan(recipe: Recipe, data: Dataset) -> Plan:
     Raises:
         UsageError: An objective needs a stream that the data has no rows for, or a loss that does not fit the task.
     """
-    strategies, objectives, stages = [], [], []
+    strategies, objectives, stages, notes = [], [], [], []
     for stage in recipe.stages:
         strategy = _strategy(stage)
         objective: Objective = plugins.build("objectives", stage.objective.name, stage.objective.options)
         _check_streams(stage.objective.name, objective, data)
         check_loss(data.task, objective.loss_options)
+        if stage.imbalance == "auto":
+            stage, note = _choose_imbalance(stage, objective, data)
+            notes.append(note)
+        check_imbalance(stage.imbalance, data.task, objective.loss_options)
         stages.append(_choose(stage, strategy, objective, data))
         strategies.append(strategy)
         objectives.append(objective)
-    return Plan(dataclasses.replace(recipe, stages=tuple(stages)), tuple(strategies), tuple(objectives))
+    chosen = dataclasses.replace(recipe, stages=tuple(stages))
+    return Plan(chosen, tuple(strategies), tuple(objectives), tuple(notes))
+
+
+def check_shares(recipe: Recipe, processes: int) -> None:
+    """Check that each process gets rows of each batch.
+
+    Args:
+        recipe: With everything chosen.
+        processes: That share each batch.
+
+    Raises:
+        UsageError: A stage's batch has fewer rows than there are processes.
+    """
+    for number, stage in enumerate(recipe.stages):
+        if stage.batch_size < processes:
+            raise UsageError(
+                f"Stage {number} has {stage.batch_size} rows in a batch, fewer than the {processes} processes. "
+                "Use fewer processes or a larger --batch-size."
+            )
 
 
 def _strategy(stage: Stage) -> Strategy:
@@ -148,6 +175,16 @@ def _choose(stage: Stage, strategy: Strategy, objective: Objective, data: Datase
         else stage.augment,
         evaluate=stage.evaluate or min(steps, max(epoch, math.ceil(steps / MOST_LOOKS))),
     )
+
+
+def _choose_imbalance(stage: Stage, objective: Objective, data: Dataset) -> tuple[Stage, str]:
+    """Decide "auto" by the rows that the head learns from; give the stage and what to tell."""
+    pool = next(stream.name for stream in objective.streams if stream.labelled)
+    targets = data.pools[pool].targets
+    assert targets is not None
+    kind, why = choose_imbalance(data.task, targets, objective.loss_options)
+    chosen: Any = kind
+    return dataclasses.replace(stage, imbalance=chosen), f"imbalance: {kind}, as {why}"
 
 
 def _with_options(name: str, plugin: Any) -> Choice:

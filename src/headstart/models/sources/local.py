@@ -14,9 +14,10 @@ from headstart.core.errors import SourceError
 from headstart.core.types import Card, ImageInput
 from headstart.models import timm_backbone
 from headstart.models.timm_backbone import TimmBackbone
-from headstart.models.weights import check_sha256, load_exactly, read_safetensors
+from headstart.models.weights import check_sha256, classifier_in, load_exactly, read_safetensors
 
 NEEDED = ("architecture", "sha256")
+CLASSIFIERS = ("classifier", "fc", "head.fc")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Local:
         options = {key: value for key, value in plain.get("kwargs", {}).items() if key != "num_classes"}
         architecture = {"name": plain["architecture"], "options": options}
         net = timm_backbone.create(architecture)
-        load_exactly(net, tensors, str(weights), drop=("classifier", "fc", "head.fc"))
+        load_exactly(net, tensors, str(weights), drop=CLASSIFIERS)
         card = Card(
             name=f"local:{Path(stem).name}",
             family=timm_backbone.family(net),
@@ -63,7 +64,9 @@ class Local:
             licence=plain.get("licence", ""),
             sha256=plain["sha256"],
         )
-        return TimmBackbone(net, card)
+        backbone = TimmBackbone(net, card)
+        backbone.source_classifier = classifier_in(tensors, CLASSIFIERS, backbone.dim)
+        return backbone
 
     def rebuild(self, card: Card) -> TimmBackbone:
         """Build the network of a card with random weights."""

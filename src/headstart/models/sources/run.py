@@ -12,7 +12,7 @@ from headstart.core.types import Card, TextInput
 from headstart.models import load
 from headstart.models.cards import card_from_plain
 from headstart.models.model import Backbone
-from headstart.models.weights import load_exactly, read_safetensors
+from headstart.models.weights import classifier_in, load_exactly, read_safetensors
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Run:
         prefix = "backbone."
         own = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
         load_exactly(backbone, own, str(weights))
+        backbone.source_classifier = classifier_in(tensors, ("heads.target.trunk",), backbone.dim)
         backbone.card = replace(backbone.card, name=f"run:{Path(name).name}", sha256=sha256(weights), revision="")
         return backbone
 

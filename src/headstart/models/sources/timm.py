@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from torch import nn
 
 from headstart.core.errors import SourceError, UsageError, unknown
@@ -13,7 +14,7 @@ from headstart.core.storage import sha256
 from headstart.core.types import Card, ImageInput
 from headstart.models import hub, timm_backbone
 from headstart.models.timm_backbone import TimmBackbone
-from headstart.models.weights import load_exactly, read_safetensors
+from headstart.models.weights import classifier_in, load_exactly, read_safetensors
 
 WEIGHTS = "model.safetensors"
 
@@ -57,9 +58,11 @@ class Timm:
         architecture = {"name": name.partition(".")[0], "options": _options(config)}
         net = timm_backbone.create(architecture)
         path, revision = self._fetch(name, config)
-        if path is not None:
-            _load(net, name, config, path, from_hub=self.weights is None)
-        return TimmBackbone(net, _card(name, net, config, architecture, path, revision))
+        classifiers = _classifiers(config)
+        tensors = {} if path is None else _load(net, name, classifiers, path, from_hub=self.weights is None)
+        backbone = TimmBackbone(net, _card(name, net, config, architecture, path, revision))
+        backbone.source_classifier = classifier_in(tensors, classifiers, backbone.dim)
+        return backbone
 
     def rebuild(self, card: Card) -> TimmBackbone:
         """Build the network of a card with random weights."""
@@ -96,16 +99,24 @@ def _options(config: Any) -> dict[str, Any]:
     return {"img_size": list(config.input_size[1:])}
 
 
-def _load(net: nn.Module, name: str, config: Any, path: Path, *, from_hub: bool) -> None:
-    """Load weights into the network, without the classifier."""
+def _classifiers(config: Any) -> tuple[str, ...]:
+    """Name the modules that are the source task's classifier."""
+    names = () if config is None or config.classifier is None else config.classifier
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _load(
+    net: nn.Module, name: str, classifiers: tuple[str, ...], path: Path, *, from_hub: bool
+) -> dict[str, torch.Tensor]:
+    """Load weights into the network, without the classifier; give all tensors of the file."""
     import timm
 
     tensors = read_safetensors(path)
     if from_hub:  # some are stored under their first author's names: timm's filter, run by its loader, renames them
         overlay = {"file": str(path), "hf_hub_id": None, "url": None, "custom_load": False}
         tensors = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay).state_dict()
-    drop = () if config is None or config.classifier is None else config.classifier
-    load_exactly(net, tensors, str(path), drop=(drop,) if isinstance(drop, str) else tuple(drop))
+    load_exactly(net, tensors, str(path), drop=classifiers)
+    return tensors
 
 
 def _card(

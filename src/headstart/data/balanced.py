@@ -1,0 +1,47 @@
+"""Class-balanced sampling as a counted order: each class equally often, each row of a class once before any again.
+
+Every C samples in a row hold each of the C classes once. A row's epoch is how often its class has been gone through, so
+that a row which comes back is augmented anew. (Balanced sampling: Shen, Lin & Huang 2016, arXiv:1512.05830.)
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from headstart.core.errors import UsageError
+from headstart.core.seeding import numpy_generator
+
+
+class BalancedOrder:
+    """Sample n as a function of the key and n alone.
+
+    Args:
+        targets: Class of each row, [N] int64. Classes without rows are left out.
+        key: Seeds the order.
+
+    Raises:
+        UsageError: The rows have no classes, or several each.
+    """
+
+    def __init__(self, targets: np.ndarray | None, key: tuple[int | str, ...]) -> None:
+        if targets is None or targets.ndim != 1:
+            raise UsageError("imbalance 'sampler' needs rows of one class each. Use imbalance 'weights'.")
+        self._key = key
+        self._rows = [np.flatnonzero(targets == c) for c in np.unique(targets)]
+        self._classes = lru_cache(maxsize=8)(self._class_order)
+        self._members = lru_cache(maxsize=4 * len(self._rows))(self._member_order)
+
+    def sample(self, n: int) -> tuple[int, int]:
+        """Give the (epoch, row) of sample n."""
+        block, place = divmod(n, len(self._rows))
+        chosen = int(self._classes(block)[place])
+        epoch, place = divmod(block, len(self._rows[chosen]))
+        return epoch, int(self._members(chosen, epoch)[place])
+
+    def _class_order(self, block: int) -> np.ndarray:
+        return numpy_generator(*self._key, "classes", block).permutation(len(self._rows))
+
+    def _member_order(self, chosen: int, epoch: int) -> np.ndarray:
+        return numpy_generator(*self._key, "members", chosen, epoch).permutation(self._rows[chosen])

@@ -1,0 +1,120 @@
+"""When and what is saved: steps now and then, the best at once, and what to do when the disk refuses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from headstart.core.errors import StorageError
+from headstart.core.types import Event, Listener
+from headstart.engine import checkpoint
+from headstart.engine.checkpoint import Checkpoint, Tensors
+
+SHARE = 20  # training takes at least this many times as long as saving, unless every step is to be saved
+
+
+class Saver:
+    """Writes checkpoints and keeps the last two steps, with the best and the start that each of them needs.
+
+    Where the disk refuses, training goes on and the old checkpoints stay: the best weights are held
+    in memory, and are written before the next step is.
+
+    Args:
+        folder: Takes the checkpoints.
+        every: Seconds between saved steps; 0 saves each.
+        listen: Is told what could not be saved.
+        found: The checkpoint that the run went on from.
+        writer: False in the processes that write nothing.
+    """
+
+    def __init__(
+        self, folder: Path, *, every: float, listen: Listener, found: Checkpoint | None = None, writer: bool = True
+    ) -> None:
+        self.folder, self.every, self.listen, self.writer = folder, every, listen, writer
+        self._held: dict[str, dict[str, torch.Tensor]] = {}
+        self._kept: dict[str, list[str]] = {} if found is None else {found.path.name: found.state["needs"]}
+        self._ended, self._cost = time.monotonic(), 0.0
+
+    @property
+    def due(self) -> bool:
+        """Say whether it is time to save a step."""
+        wait = max(self.every, SHARE * self._cost) if self.every else 0.0
+        return time.monotonic() - self._ended >= wait
+
+    def save_start(self, stage: int, tensors: Tensors, state: Mapping[str, Any]) -> None:
+        """Save the model before a stage.
+
+        Args:
+            stage: Its number.
+            tensors: What can have moved until then.
+            state: JSON data: where the run stands.
+
+        Raises:
+            StorageError: The disk refuses; the stages before are still there.
+        """
+        if self.writer:
+            checkpoint.save(self.folder / f"start-{stage}", {"model": tensors}, {"needs": [], **state})
+            self._keep(f"start-{stage}", [])
+
+    def save_best(self, stage: int, step: int, tensors: Tensors) -> str:
+        """Save the best weights, or hold them where the disk refuses; return their name."""
+        name = f"best-{stage}-{step:07d}"
+        if self.writer:
+            try:
+                checkpoint.save(self.folder / name, {"model": tensors}, {})
+            except StorageError as error:
+                self._held = {name: {key: tensor.detach().cpu().clone() for key, tensor in tensors.items()}}
+                self._refused(error, "The best weights are held in memory")
+        return name
+
+    def save_step(
+        self, stage: int, step: int, parts: Mapping[str, Tensors], state: Mapping[str, Any], *, best: str | None
+    ) -> Path | None:
+        """Save a step; give its folder, or None where the disk refuses."""
+        if not self.writer:
+            return None
+        name = f"step-{stage}-{step:07d}"
+        if name in self._kept:  # from where this session went on: it comes to the same from there
+            return self.folder / name
+        needs = [*([f"start-{stage}"] if stage else []), *([best] if best else [])]
+        started = time.monotonic()
+        try:
+            if best in self._held:
+                checkpoint.save(self.folder / best, {"model": self._held[best]}, {})
+            self._held.clear()
+            checkpoint.save(self.folder / name, parts, {"needs": needs, **state})
+        except StorageError as error:
+            self._refused(error, "The checkpoints before it stay")
+            return None
+        finally:
+            self._ended = time.monotonic()
+            self._cost = self._ended - started
+        self._keep(name, needs)
+        return self.folder / name
+
+    def load_best(self, name: str) -> Tensors:
+        """Give the best weights.
+
+        Args:
+            name: What `save_best` gave.
+
+        Returns:
+            Tensors by name.
+
+        Raises:
+            StorageError: They were damaged after they were written.
+        """
+        return self._held[name] if name in self._held else checkpoint.load(self.folder / name).parts["model"]
+
+    def _keep(self, name: str, needs: list[str]) -> None:
+        self._kept.pop(name, None)
+        last = dict([*self._kept.items()][-1:])
+        self._kept = {**last, name: needs}
+        checkpoint.keep_only(self.folder, [*self._kept, *(n for needs in self._kept.values() for n in needs)])
+
+    def _refused(self, error: StorageError, meanwhile: str) -> None:
+        self.listen(Event("warning", f"{error} {meanwhile}, training goes on, and saving is tried again."))

@@ -1,0 +1,356 @@
+"""One stage of a run while it trains."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from headstart.core.errors import UsageError
+from headstart.core.seeding import mix, seed_torch
+from headstart.core.stopping import Stopped
+from headstart.core.types import Batch, Event, ParamGroup, Stream, Tuning
+from headstart.data.streams import BatchStream
+from headstart.data.transforms import make_transform
+from headstart.engine import checkpoint
+from headstart.engine.averaging import Average
+from headstart.engine.checkpoint import Checkpoint, Tensors
+from headstart.engine.feed import Feed, Workers
+from headstart.engine.job import Examples, Job, Score, Surroundings
+from headstart.engine.log import Log
+from headstart.engine.losses import Losses
+from headstart.engine.machine import place
+from headstart.engine.optimisers import make_optimiser, set_rate
+from headstart.engine.predict import embed, fast_features, predict
+from headstart.engine.saver import Saver
+from headstart.engine.state import (
+    Progress,
+    Standing,
+    load_model,
+    model_tensors,
+    pack_optimiser,
+    unpack_average,
+    unpack_optimiser,
+)
+from headstart.engine.step import Setting, train_step
+from headstart.engine.survey import survey
+from headstart.features.frozen import FeatureTransform, backbone_is_constant, frozen_rows
+from headstart.models.model import Model
+
+LOG_EVERY = 10  # steps
+
+
+class Tools(NamedTuple):
+    """What the stages of a run share."""
+
+    log: Log
+    saver: Saver
+    workers: Workers
+
+
+class StageRun:
+    """One stage while it runs.
+
+    Args:
+        model: Is as the stage before left it.
+        job: What to do.
+        around: Where and how.
+        tools: What the stages share.
+        standing: Where the run stands; is brought up to date at the end.
+        progress: Where a fresh stage stands.
+    """
+
+    def __init__(
+        self, model: Model, job: Job, around: Surroundings, tools: Tools, standing: Standing, progress: Progress
+    ) -> None:
+        self.model, self.job, self.around, self.world = model, job, around, around.world
+        self.log, self.saver, self.workers = tools
+        self.standing, self.progress = standing, progress
+        self.number, self.best = standing.stage, standing.best
+        self.losses = Losses(self.world)
+
+    def run(self, resumed: Checkpoint | None) -> None:
+        """Train through the stage, from its beginning or from a checkpoint, and leave the model at its best."""
+        self._prepare(resumed)
+        try:
+            ending = self._steps(self._streams())
+        except Stopped as stopped:
+            if self.progress.step:
+                stopped.saved = str(self._save() or "")
+            raise
+        if self.progress.best is not None:
+            if self.world.is_writer:
+                load_model(self.model, self.saver.load_best(self.progress.best))
+            self.world.copy_from_writer(self.model)
+        else:
+            self.average.settle()
+        if self.tuning.settle is not None:
+            self.tuning.settle(self._judge)
+        self.standing.moved |= self.moved
+        if self.tuning.merge is not None:
+            self.tuning.merge()
+            self.standing.moved |= set(self.model.state_dict())  # a merge may write to any of them
+        self.standing.best = self.best
+        self.standing.taken += self.progress.step
+        self.standing.endings.append(ending)
+
+    def _prepare(self, resumed: Checkpoint | None) -> None:
+        """Set up all that learns, in the order that any start repeats, then put back what was saved."""
+        stage = self.job.stage
+        seed_torch(self.around.seed, "stage", self.number)
+        self.tuning = self.job.strategy.prepare(self.model)
+        let_learn(self.model, self.tuning)
+        place(self.model, self.around.device)
+        self.extra = place(self.job.objective.modules(self.model), self.around.device)
+        for module in (self.model, self.extra):
+            self.world.copy_from_writer(module)
+        self.moved = self.standing.moved | {name for name, p in self.model.named_parameters() if p.requires_grad}
+        if (labelled := self._labelled()) is not None:
+            self.model.head.output.rebalance(stage.imbalance, labelled.rows.targets)
+        extra_group = ParamGroup(list(self.extra.parameters()), max(g.lr_scale for g in self.tuning.groups))
+        self.optimiser = make_optimiser([*self.tuning.groups, extra_group], stage)
+        self.average = Average(self.model, stage.ema)
+        self.training, self.validation = self._examples()
+        if self.tuning.survey is not None:
+            self.tuning.survey(self._survey)
+        if resumed is not None:
+            self._restore(resumed)
+        else:
+            self._check_space()
+            if self.best is not None:  # where this stage starts is the score to beat
+                self.progress.best = self.saver.save_best(self.number, 0, model_tensors(self.model, self.moved))
+        self.started = time.monotonic() - self.progress.seconds
+        self.session = time.monotonic()
+        self._tell("stage", f"stage {self.number}: {self._learning()}", {"steps": stage.steps})
+
+    def _steps(self, streams: Mapping[str, Feed]) -> str:
+        """Take the steps that are left; return why they ended."""
+        stage, progress = self.job.stage, self.progress
+        assert stage.steps is not None and stage.evaluate is not None
+        while True:
+            share = self._share_done()
+            if share >= 1:
+                ending = "all steps done" if progress.step >= stage.steps else self._out_of_time()
+            else:
+                ending = ""
+            unseen = progress.step > progress.looked
+            if self.validation is not None and unseen and (ending or progress.step % stage.evaluate == 0):
+                self._look(self.validation)
+            if not ending and stage.patience and progress.looks_without_gain >= stage.patience:
+                ending = f"no gain on validation in {stage.patience} looks"
+            if ending:
+                self._save()
+                return ending
+            if progress.step and self.world.from_writer(self.saver.due):
+                self._save()
+            self._check_stop()
+            self._step(streams, share)
+
+    def _step(self, streams: Mapping[str, Feed], share: float) -> None:
+        stage, progress = self.job.stage, self.progress
+        batches = {name: next(stream) for name, stream in streams.items()}
+        self.model.train_learning()
+        self.extra.train()
+        rate = set_rate(self.optimiser, stage, share, progress.gains)
+        setting = Setting(self.model, self.extra, self.tuning, self.optimiser, self.job, self.around)
+        means, progress.parts = train_step(
+            setting, batches, key=(self.number, progress.step), progress=share, parts=progress.parts
+        )
+        self.average.update()
+        progress.step += 1
+        self.losses.add(progress.step, means, batches)
+        if progress.step % LOG_EVERY == 0 or progress.step == stage.steps:
+            means = self._mean_losses()
+            self._log({"lr": rate, "loss": math.fsum(means.values()), "losses": means})
+        loss = self.losses.last(wait=self.around.device.type == "cpu")
+        self._tell("step", "", {"step": progress.step, "steps": stage.steps, "loss": loss, "lr": rate})
+
+    def _mean_losses(self) -> dict[str, float]:
+        entries = self.progress.losses + self.losses.take()
+        self.progress.losses = []
+        return {name: math.fsum(entry[name] for entry in entries) / len(entries) for name in entries[-1]}
+
+    def _share_done(self) -> float:
+        """Share of the stage that is done: by steps, or by time where that runs out first."""
+        progress = self.progress
+        assert self.job.stage.steps is not None
+        by_steps = progress.step / self.job.stage.steps
+        if progress.allowed is None:
+            return by_steps
+        by_time = (time.monotonic() - self.started) / progress.allowed
+        return self.world.from_writer(max(by_steps, by_time))
+
+    def _out_of_time(self) -> str:
+        return f"the time budget of {self.progress.allowed:.0f} s is used up"
+
+    def _check_stop(self) -> None:
+        stop = self.around.stop
+        stop.signal = int(self.world.most(stop.signal))
+        stop.check()
+
+    def _look(self, validation: Examples) -> None:
+        """Score the model on validation, and keep it if it is the best."""
+        progress = self.progress
+        self.progress.losses += self.losses.take()  # a loss that was not finite must not become the best
+        with self.average.in_place():
+            score = self._score(validation)
+            better = score.beats(self.best)
+            progress.looked = progress.step
+            progress.gains.append(better)
+            if better:
+                self.best, progress.looks_without_gain = score, 0
+                tensors = model_tensors(self.model, self.moved)
+                progress.best = self.saver.save_best(self.number, progress.step, tensors)
+            else:
+                progress.looks_without_gain += 1
+        self._log({score.name: score.value if math.isfinite(score.value) else None})
+        values = {"step": progress.step, score.name: score.value, "best": better}
+        self._tell("evaluation", f"validation {score.name} {score.value:.4f}", values)
+
+    def _score(self, validation: Examples) -> Score:
+        self.world.copy_from_writer(self.model, buffers_only=True)
+        predictions = self._compute(predict, self.model, validation)
+        score = self.around.score(predictions)
+        return Score(*self.world.from_writer(list(score)))
+
+    def _judge(self) -> float | None:
+        """Score the model as it stands, higher being better; it becomes the best where it is."""
+        if self.validation is None:
+            return None
+        score = self._score(self.validation)
+        if score.beats(self.best):
+            self.best = score
+        return score.value if score.higher_is_better else -score.value
+
+    def _compute(self, how: Any, model: Model, examples: Examples) -> Any:
+        """Predict or embed, from fewer workers where one is lost; a stop is heeded between batches."""
+        around = self.around
+        check = around.stop.check if self.world.size == 1 else None  # the others would wait for this process's share
+        options = {"precision": around.precision, "check": check, "world": self.world}
+        if isinstance(examples.transform, FeatureTransform):
+            return how(model, *examples, **options)
+        return self.workers.run(lambda count: how(model, *examples, workers=count, **options))
+
+    def _labelled(self) -> Examples | None:
+        """Give the rows of the objective's first labelled stream."""
+        streams = (stream for stream in self.job.objective.streams if stream.labelled)
+        return next((self.job.training[stream.name] for stream in streams), None)
+
+    def _survey(self) -> Iterator[Batch]:
+        labelled = self._labelled()
+        if labelled is None:
+            raise UsageError("This strategy looks at labelled rows before it starts, and the objective has none.")
+        examples = Examples(labelled.rows, make_transform(self.model.backbone.card.input))
+        return survey(self.model, examples, workers=self.workers.count)
+
+    def _examples(self) -> tuple[dict[str, Examples], Examples | None]:
+        """Give training and validation rows; features take the place of examples where the backbone is a constant."""
+        training, validation = dict(self.job.training), self.around.validation
+        assert self.job.stage.augment is not None
+        if backbone_is_constant(self.model, self.job.stage.augment):
+            self._tell("note", "the backbone is constant: its features are computed once", {})
+            fast = fast_features(self.model, *next(iter(training.values())), precision=self.around.precision)
+            computed: dict[int, Examples] = {}
+            for name, examples in training.items():
+                if id(examples.rows) not in computed:
+                    computed[id(examples.rows)] = self._freeze(fast, examples)
+                training[name] = computed[id(examples.rows)]
+            validation = None if validation is None else self._freeze(fast, validation)
+        return training, validation
+
+    def _freeze(self, model: Model, examples: Examples) -> Examples:
+        return Examples(frozen_rows(examples.rows, self._compute(embed, model, examples)), FeatureTransform())
+
+    def _streams(self) -> dict[str, Feed]:
+        streams = {}
+        for stream in self.job.objective.streams:
+            make = partial(self._stream, stream, self.training[stream.name])
+            streams[stream.name] = Feed(make, self.workers, self.progress.step)
+        return streams
+
+    def _stream(self, stream: Stream, examples: Examples, workers: int) -> BatchStream:
+        return BatchStream(
+            examples.rows,
+            examples.transform,
+            stream=stream,
+            batch_size=self.job.stage.batch_size,
+            seed=mix(self.around.seed, "stream", self.number),
+            workers=workers,
+            balanced=stream.labelled and self.job.stage.imbalance == "sampler",
+            share=(self.world.rank, self.world.size),
+        )
+
+    def _parts(self) -> tuple[dict[str, Tensors], dict[str, Any]]:
+        optimiser, plain = pack_optimiser(self.optimiser)
+        tensors = {
+            "model": model_tensors(self.model, self.moved),
+            "extra": self.extra.state_dict(),
+            "optimiser": optimiser,
+            "average": self.average.weights,
+        }
+        return {part: values for part, values in tensors.items() if values}, plain
+
+    def _save(self) -> Path | None:
+        """Save this step, unless nothing has happened since it was saved or loaded."""
+        progress, standing = self.progress, self.standing
+        progress.losses += self.losses.take()
+        if not self.world.is_writer:
+            return None
+        now = time.monotonic()
+        progress.seconds = now - self.started
+        parts, optimiser = self._parts()
+        state = {
+            "run": standing.to_plain() | {"seconds": standing.seconds + now - self.session},
+            "stage": asdict(progress),
+            "score": None if self.best is None else list(self.best),
+            "optimiser": optimiser,
+            "updates": self.average.updates,
+            "log": self.log.position,
+        }
+        return self.saver.save_step(self.number, progress.step, parts, state, best=progress.best)
+
+    def _restore(self, saved: Checkpoint) -> None:
+        state, parts = saved.state, saved.parts
+        load_model(self.model, parts["model"])
+        self.extra.load_state_dict(parts.get("extra", {}))
+        unpack_optimiser(self.optimiser, parts.get("optimiser", {}), state["optimiser"])
+        unpack_average(self.average, parts.get("average", {}), state["updates"])
+        self.progress = Progress(**state["stage"])
+        self.best = None if state["score"] is None else Score(*state["score"])
+
+    def _check_space(self) -> None:
+        """Refuse to start where the checkpoints and the model would not fit: state of a step and its best, twice."""
+        learning = [p for p in self.model.parameters() if p.requires_grad]
+        moments = 2 * sum(p.numel() * p.element_size() for p in learning)
+        step = checkpoint.size(self._parts()[0]) + moments
+        best = checkpoint.size({"model": model_tensors(self.model, self.moved)})
+        if self.world.is_writer:
+            checkpoint.check_space(
+                self.around.folder, 2 * (step + best) + checkpoint.size({"": self.model.state_dict()})
+            )
+
+    def _learning(self) -> str:
+        learning = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+        everything = sum(p.numel() for p in self.model.parameters())
+        return f"{learning:,} of {everything:,} parameters learn"
+
+    def _log(self, values: dict[str, Any]) -> None:
+        seconds = round(time.monotonic() - self.started, 3)
+        self.log.write({"stage": self.number, "step": self.progress.step, "seconds": seconds, **values})
+
+    def _tell(self, kind: Any, message: str, values: dict[str, Any]) -> None:
+        if self.world.is_writer:
+            self.around.listen(Event(kind, message, {"stage": self.number, **values}))
+
+
+def let_learn(model: nn.Module, tuning: Tuning) -> None:
+    """Let exactly the tuning's parameters learn."""
+    learning = {id(p) for group in tuning.groups for p in group.params}
+    for parameter in model.parameters():
+        parameter.requires_grad_(id(parameter) in learning)

@@ -1,0 +1,114 @@
+"""What a run has to remember to go on as if it had never stopped, and how that becomes tensors and JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from headstart.engine.averaging import Average
+from headstart.engine.checkpoint import Tensors
+from headstart.engine.job import Score
+
+
+@dataclass
+class Standing:
+    """Where a run stands at the start of a stage.
+
+    Attributes:
+        stage: Number of the stage.
+        best: The score to beat.
+        taken: Steps of the stages before.
+        endings: Why each of them ended.
+        moved: Names of the model's tensors that may differ from the source's.
+        seconds: Training time of the sessions before this one.
+    """
+
+    stage: int = 0
+    best: Score | None = None
+    taken: int = 0
+    endings: list[str] = field(default_factory=list)
+    moved: set[str] = field(default_factory=set)
+    seconds: float = 0.0
+
+    def to_plain(self) -> dict[str, Any]:
+        """Give JSON data."""
+        plain = dataclasses.asdict(self) | {"moved": sorted(self.moved)}
+        return plain | {"best": None if self.best is None else list(self.best)}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Standing:
+        """Read what `to_plain` gave."""
+        best = None if plain["best"] is None else Score(*plain["best"])
+        return cls(**{**plain, "best": best, "moved": set(plain["moved"])})
+
+
+@dataclass
+class Progress:
+    """Where a stage stands.
+
+    Attributes:
+        step: Steps taken.
+        looked: The step of the last look at the validation rows; 0 before the first.
+        looks_without_gain: Since the best.
+        gains: Of each look, whether it was the best so far.
+        best: Name of the checkpoint with the best weights; None before there is one.
+        losses: Of the steps since the last line of the log.
+        parts: Micro-batches in a step; grows where memory runs out.
+        seconds: Time used.
+        allowed: Time that the stage may take; None without a budget.
+    """
+
+    parts: int
+    allowed: float | None
+    step: int = 0
+    looked: int = 0
+    looks_without_gain: int = 0
+    gains: list[bool] = field(default_factory=list)
+    best: str | None = None
+    losses: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def model_tensors(model: nn.Module, moved: set[str]) -> dict[str, torch.Tensor]:
+    """Give the tensors of the model that can have moved: those named, and all buffers."""
+    names = moved | {name for name, _ in model.named_buffers()}
+    return {name: tensor for name, tensor in model.state_dict().items() if name in names}
+
+
+def load_model(model: nn.Module, tensors: Tensors) -> None:
+    """Put tensors of a checkpoint into the model; the others stay."""
+    model.load_state_dict({**model.state_dict(), **tensors})
+
+
+def pack_optimiser(optimiser: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Split an optimiser's state into tensors named PARAMETER.KEY and JSON data of the same names."""
+    tensors: dict[str, torch.Tensor] = {}
+    plain: dict[str, Any] = {}
+    for number, entries in optimiser.state_dict()["state"].items():
+        for key, value in entries.items():
+            (tensors if isinstance(value, torch.Tensor) else plain)[f"{number}.{key}"] = value
+    return tensors, plain
+
+
+def unpack_optimiser(optimiser: torch.optim.Optimizer, tensors: Tensors, plain: dict[str, Any]) -> None:
+    """Put back what `pack_optimiser` gave, in the parameters' own memory layout, so that sums stay bit-identical."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Any]] = {}
+    for name, value in {**plain, **tensors}.items():
+        number, _, key = name.partition(".")
+        parameter = parameters[int(number)]
+        if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+        state.setdefault(int(number), {})[key] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def unpack_average(average: Average, tensors: Tensors, updates: int) -> None:
+    """Put back a moving average of weights."""
+    average.updates = updates
+    for name, weight in average.weights.items():
+        weight.copy_(tensors[name])

@@ -1,0 +1,129 @@
+"""The folder of a run: made, locked, and known again when a run goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from headstart.core import storage
+from headstart.core.errors import HeadstartError, StorageError, UsageError
+from headstart.core.lock import NAME as LOCK
+from headstart.core.lock import locked
+from headstart.core.recipe import Recipe
+from headstart.core.types import Event, Listener
+from headstart.data.rows import Dataset
+from headstart.engine.distributed import World
+from headstart.runs.state import NAME as STATE
+from headstart.runs.state import RunState, check_same, describe, read
+
+MODEL = "model"
+
+
+class Claim(NamedTuple):
+    """A run's folder, whether the run was begun before, and its state."""
+
+    folder: Path
+    begun: bool
+    state: RunState
+
+
+def check_folder(out: str | Path | None, resume: str | Path | None) -> None:
+    """Check, before any slow work, that a run can start or go on in the folder.
+
+    Args:
+        out: The folder of a new run, or of an unfinished one.
+        resume: The folder of a run to go on with.
+
+    Raises:
+        UsageError: `out` holds a finished run or something else, or `resume` holds no run.
+    """
+    if resume is not None:
+        if out is not None and Path(out) != Path(resume):
+            raise UsageError("Name the folder with --out or with --resume, not with both.")
+        if read(Path(resume)) is None:
+            raise UsageError(f"{resume} holds no run to go on with: there is no {STATE} in it.")
+    elif out is not None and Path(out).is_dir():
+        state = read(Path(out))
+        others = [path for path in Path(out).iterdir() if path.name != LOCK and not path.name.startswith(".")]
+        if (state is None and others) or (state is not None and state.status == "finished"):
+            what = "is not empty" if state is None else "holds a finished run"
+            raise UsageError(f"{out} exists already and {what}. Name another folder with --out, or delete it.")
+
+
+@contextmanager
+def claimed(
+    named: str | Path | None, recipe: Recipe, dataset: Dataset, world: World, device: torch.device, listen: Listener
+) -> Iterator[Claim]:
+    """Make the run's folder or find the run in it, and hold its lock inside the block.
+
+    Args:
+        named: The folder; None makes runs/DATA-STRATEGY-NUMBER.
+        recipe: With everything chosen.
+        dataset: The rows.
+        world: Its writer makes and locks; every process gets the same claim, or the same error.
+        device: Of this process.
+        listen: Is told of a lock that was taken over, and of what may make a difference to the run.
+
+    Yields:
+        The folder, and where the run in it stands.
+
+    Raises:
+        StorageError: The folder cannot be written to, or another process uses it.
+        UsageError: The folder holds a run of another recipe or of other data.
+    """
+    with ExitStack() as held:
+        claim, problem = None, ""
+        if world.is_writer:
+            try:
+                folder = _make_folder(named, recipe)
+                held.enter_context(locked(folder, lambda text: listen(Event("note", text))))
+                claim = _enter(folder, describe(recipe, dataset, device=device, processes=world.size), recipe, listen)
+            except HeadstartError as error:
+                if world.size == 1:
+                    raise
+                problem = str(error)
+        plain = None if claim is None else [str(claim.folder), claim.begun, dataclasses.asdict(claim.state)]
+        told, problem = world.from_writer([plain, problem])
+        if problem:
+            raise StorageError(problem)
+        yield claim or Claim(Path(told[0]), told[1], RunState(**told[2]))
+
+
+def _enter(folder: Path, now: RunState, recipe: Recipe, listen: Listener) -> Claim:
+    try:
+        storage.sweep(folder)
+        before = read(folder)
+        if before is None:
+            storage.write_text(folder / "recipe.toml", recipe.to_toml())
+            now.write(folder)
+            return Claim(folder, False, now)
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be written to: {error.strerror or error}.") from error
+    for warning in check_same(folder, before, now):
+        listen(Event("warning", warning))
+    return Claim(folder, True, before)
+
+
+def _make_folder(named: str | Path | None, recipe: Recipe) -> Path:
+    try:
+        if named is not None:
+            Path(named).mkdir(parents=True, exist_ok=True)
+            return Path(named)
+        data = Path(recipe.data.path or "data").resolve().stem
+        strategy = recipe.stages[-1].strategy
+        name = re.sub(r"[^\w.-]+", "_", f"{data}-{strategy.name if strategy else ''}")[:100]
+        for number in itertools.count(1):
+            folder = Path("runs") / f"{name}-{number}"
+            with suppress(FileExistsError):
+                folder.mkdir(parents=True)
+                return folder
+    except OSError as error:
+        raise StorageError(f"The run's folder cannot be made: {error}. Name another one with --out.") from error
+    raise AssertionError("unreachable")

@@ -1,0 +1,156 @@
+"""What a run's folder says of the run: which one it is, how far it got, and with what it was made."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from headstart.core import options, storage
+from headstart.core.errors import StorageError, UsageError
+from headstart.core.recipe import Recipe
+from headstart.data.rows import Dataset
+from headstart.engine.job import Outcome, Score
+
+NAME = "state.json"
+FORMAT = 1
+FREE = {"workers", "checkpoint", "data.path"}  # settings that may change: the weights do not depend on them
+
+
+@dataclass(frozen=True)
+class RunState:
+    """The file `state.json` of a run.
+
+    Attributes:
+        recipe: The recipe with everything chosen, as plain data.
+        fingerprint: Hash of all rows and labels.
+        classes: The class list.
+        made_with: What the last bits of the weights depend on: versions, device, threads, processes.
+        status: "training" until the model is saved, "trained" until the results are, then "finished".
+        outcome: How training ended, once it did.
+    """
+
+    recipe: dict[str, Any]
+    fingerprint: str
+    classes: list[str]
+    made_with: dict[str, Any]
+    status: Literal["training", "trained", "finished"] = "training"
+    outcome: dict[str, Any] | None = None
+
+    def write(self, folder: Path) -> None:
+        """Write the file."""
+        plain = {"format": FORMAT, **dataclasses.asdict(self)}
+        storage.write_text(folder / NAME, json.dumps(plain, indent=1, ensure_ascii=False))
+
+    def with_outcome(self, outcome: Outcome) -> RunState:
+        """Say that training ended."""
+        best = None if outcome.best is None else list(outcome.best)
+        return dataclasses.replace(self, status="trained", outcome=dataclasses.asdict(outcome) | {"best": best})
+
+    @property
+    def ended(self) -> Outcome:
+        """How training ended."""
+        assert self.outcome is not None
+        best = None if self.outcome["best"] is None else Score(*self.outcome["best"])
+        return Outcome(best, self.outcome["steps"], self.outcome["seconds"], tuple(self.outcome["endings"]))
+
+
+def describe(recipe: Recipe, dataset: Dataset, *, device: torch.device, processes: int) -> RunState:
+    """Describe a run that is about to start."""
+    made_with = {
+        "headstart": importlib.metadata.version("headstart"),
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "processes": processes,
+    }
+    return RunState(recipe.to_plain(), dataset.fingerprint, list(dataset.task.classes), made_with)
+
+
+def read(folder: Path) -> RunState | None:
+    """Read the state of a run; None where the folder holds no run.
+
+    Args:
+        folder: Of the run.
+
+    Returns:
+        The state.
+
+    Raises:
+        StorageError: The file is damaged, or another version of Headstart wrote it.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        return None
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        found = plain.pop("format")
+    except (ValueError, KeyError, AttributeError) as error:
+        raise StorageError(f"{path} is damaged: the run cannot go on. Start it anew in another folder.") from error
+    if found != FORMAT:
+        raise StorageError(f"{path} has format {found}; this Headstart reads {FORMAT}. Use the version that wrote it.")
+    return options.build(RunState, plain, str(path))
+
+
+def check_same(folder: Path, before: RunState, now: RunState) -> list[str]:
+    """Check that a run goes on as what it was begun.
+
+    Args:
+        folder: Of the run, for the message.
+        before: What the folder says.
+        now: What was asked for.
+
+    Returns:
+        Warnings: what may change the last bits of the weights.
+
+    Raises:
+        UsageError: The recipe, the data or the classes are others; every difference is named.
+    """
+    differences = [*_differences(before.recipe, now.recipe)]
+    if before.classes != now.classes:
+        gone, new = set(before.classes) - set(now.classes), set(now.classes) - set(before.classes)
+        named = [*(f"-{name}" for name in sorted(gone)), *(f"+{name}" for name in sorted(new))]
+        differences.append(f"classes: {', '.join(named) or 'in another order'}")
+    if before.fingerprint != now.fingerprint:
+        differences.append("data: the rows or their labels have changed")
+    if differences:
+        listing = "\n  ".join(differences)
+        raise UsageError(
+            f"{folder} holds a run of another recipe or of other data; it cannot go on with this one. Different are "
+            f"(run -> now):\n  {listing}\nName another folder with --out, or put these back as they were."
+        )
+    return [
+        f"this run began with {name} {before.made_with.get(name)}, and goes on with {value}: "
+        "the weights may differ in their last bits from an undisturbed run's"
+        for name, value in now.made_with.items()
+        if before.made_with.get(name) != value
+    ]
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    one, other = dict(_leaves(before)), dict(_leaves(now))
+    for path in sorted({*one, *other} - FREE):
+        if one.get(path) != other.get(path):
+            yield f"{path}: {_shown(one, path)} -> {_shown(other, path)}"
+
+
+def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping):
+        children: Any = node.items()
+    elif isinstance(node, list) and any(isinstance(item, Mapping) for item in node):
+        children = enumerate(node)
+    else:
+        yield path, node
+        return
+    for key, value in children:
+        yield from _leaves(value, f"{path}.{key}" if path else str(key))
+
+
+def _shown(leaves: Mapping[str, Any], path: str) -> str:
+    return json.dumps(leaves[path], ensure_ascii=False) if path in leaves else "not set"

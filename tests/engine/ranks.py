@@ -1,0 +1,94 @@
+"""Train in two forked processes that share each batch, and write what each of them found: run by test_distributed.py.
+
+Usage: python ranks.py FOLDER CASE. The libraries are imported before the fork, and nothing is computed in the parent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+import toys
+from headstart.core.recipe import Stage
+from headstart.core.stopping import Stop, Stopped
+from headstart.core.types import Event, VectorInput
+from headstart.engine import distributed
+from headstart.engine.predict import embed
+
+STAGE = Stage(steps=6, batch_size=8, lr=1e-2, evaluate=2, patience=0)
+CASES: dict[str, Stage] = {
+    "even": STAGE,
+    "uneven": dataclasses.replace(STAGE, batch_size=7),
+    "micro": dataclasses.replace(STAGE, batch_size=7, accumulate=2),
+    "stop": STAGE,
+    "dead": dataclasses.replace(STAGE, steps=10**6, evaluate=10**6),
+}
+
+
+def train(folder: Path, case: str, world: distributed.World) -> None:
+    """Train and write the weights and what was told."""
+    data = toys.dataset(VectorInput(6))
+    model = toys.make_model(toys.tiny(), data)
+    seen: list[Event] = []
+    stop = Stop()
+
+    def listen(event: Event) -> None:
+        seen.append(event)
+        if event.kind == "step" and event.values["step"] == 3:
+            if case == "stop":
+                stop.signal = signal.SIGTERM  # in the writer alone: the other has to learn of it
+            if case == "dead":
+                os.kill(int((folder / "pid-1").read_text()), signal.SIGKILL)
+
+    saved = ""
+    try:
+        toys.train(folder, model, data, stage=CASES[case], validate=True, listen=listen, stop=stop, world=world)
+    except Stopped as stopped:
+        saved = f"stopped {stopped.saved and Path(stopped.saved).name}"
+    assert world.is_writer or not seen
+    rows, transform = toys.examples(VectorInput(6), 11), toys.make_transform(VectorInput(6))
+    features = embed(model, rows, transform, world=world)  # 11 rows over two processes
+    alone = embed(model, rows, transform)
+    found = {"features": float(np.abs(features - alone).max()), "shape": list(features.shape), "saved": saved}
+    (folder / f"found-{world.rank}.json").write_text(json.dumps(found))
+    save_file(toys.snapshot(model), folder / f"weights-{world.rank}.safetensors")
+
+
+def main(folder: Path, case: str) -> int:
+    """Fork, train and give the worst exit code."""
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": "2", "MASTER_PORT": sys.argv[3]}
+    children = []
+    for rank in range(2):
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                os.environ["RANK"] = str(rank)
+                (folder / f"pid-{rank}").write_text(str(os.getpid()))
+                torch.set_num_threads(1)
+                world, _ = distributed.connect(torch.device("cpu"), timeout=20)
+                train(folder, case, world)
+                distributed.disconnect()
+                code = 0
+            except BaseException:  # noqa: BLE001 - the process ends here, and says why
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        children.append(pid)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
+    (folder / "codes.json").write_text(json.dumps(codes))
+    return max(codes)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))

@@ -1,0 +1,83 @@
+"""Claims of several processes (gloo): the curve and the weights of one, one writer, each row once, one end for all."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import ranks
+import torch
+from safetensors.torch import load_file
+
+import toys
+from headstart.core.types import VectorInput
+from headstart.engine.distributed import World
+
+TESTS = Path(__file__).parents[1]
+
+
+def run_two(folder: Path, case: str) -> tuple[int, str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    search = os.pathsep.join([str(TESTS), *(part for part in sys.path if part)])
+    done = subprocess.run(
+        [sys.executable, str(TESTS / "engine" / "ranks.py"), str(folder), case, str(port)],
+        env={**os.environ, "PYTHONPATH": search, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    return done.returncode, done.stderr
+
+
+def losses(folder: Path) -> list[float]:
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [value for line in lines for key, value in line.items() if key in ("loss", "accuracy")]
+
+
+@pytest.mark.parametrize("case", ["even", "uneven", "micro"])
+def test_two_processes_train_as_one(tmp_path: Path, case: str) -> None:
+    code, error = run_two(tmp_path, case)
+    assert code == 0, error
+    data = toys.dataset(VectorInput(6))
+    model = toys.make_model(toys.tiny(), data)
+    toys.train(tmp_path / "one", model, data, stage=ranks.CASES[case], validate=True)
+    first, second = (load_file(tmp_path / f"weights-{rank}.safetensors") for rank in range(2))
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(first[name], second[name]), "the processes stay together"
+        assert torch.allclose(first[name], tensor, atol=1e-5)
+    assert losses(tmp_path) == pytest.approx(losses(tmp_path / "one"), abs=1e-5)
+    found: list[dict[str, Any]] = [json.loads((tmp_path / f"found-{rank}.json").read_text()) for rank in range(2)]
+    assert all(f["shape"] == [11, 5] and f["features"] < 1e-6 for f in found), "each row once, in every process"
+
+
+def test_a_stop_of_one_stops_all_at_the_same_step(tmp_path: Path) -> None:
+    code, error = run_two(tmp_path, "stop")
+    assert code == 0, error
+    saved = [json.loads((tmp_path / f"found-{rank}.json").read_text())["saved"] for rank in range(2)]
+    assert saved == ["stopped step-0-0000003", "stopped "]  # one writer
+    first, second = (load_file(tmp_path / f"weights-{rank}.safetensors") for rank in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_process_that_dies_ends_the_others(tmp_path: Path) -> None:
+    started = time.monotonic()
+    code, error = run_two(tmp_path, "dead")
+    assert code == 1 and "lost touch with another one" in error
+    assert json.loads((tmp_path / "codes.json").read_text()) == [1, -9]
+    assert time.monotonic() - started < 200
+
+
+@pytest.mark.parametrize(("count", "size"), [(11, 2), (1, 3), (7, 7), (100, 8)])
+def test_each_place_belongs_to_one_process(count: int, size: int) -> None:
+    places = np.concatenate([World(rank, size).places(count) for rank in range(size)])
+    assert places.tolist() == list(range(count))

@@ -1,0 +1,86 @@
+"""Claims where memory runs out: smaller micro-batches, the same step; at one row it stops with advice."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import toys
+from headstart.core.errors import TrainingError
+from headstart.core.recipe import Stage
+from headstart.core.types import Event, VectorInput
+from headstart.data.transforms import make_transform
+from headstart.engine.memory import is_out_of_memory
+from headstart.engine.predict import predict
+from headstart.objectives.supervised import Supervised
+
+STAGE = Stage(steps=5, batch_size=8, lr=1e-2, optimiser="sgd")
+CPU = "[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes."
+
+
+@dataclasses.dataclass(frozen=True)
+class Hungry(Supervised):
+    """Runs out of memory where a batch has more rows than `most`."""
+
+    most: int = 8
+    error: Exception = dataclasses.field(default_factory=MemoryError)
+
+    def losses(self, model: Any, extra: Any, batches: Any, progress: float) -> dict[str, torch.Tensor]:
+        if len(batches["train"]["ids"]) > self.most:
+            raise self.error
+        return super().losses(model, extra, batches, progress)
+
+
+def train(folder: Path, objective: Any, **options: Any) -> dict[str, torch.Tensor]:
+    data = toys.dataset(VectorInput(6))
+    model = toys.make_model(toys.tiny(), data)
+    toys.train(folder, model, data, objective=objective, stage=STAGE, **options)
+    return toys.snapshot(model)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), RuntimeError(CPU)], ids=repr
+)
+def test_smaller_pieces_give_the_same_steps(tmp_path: Path, error: Exception) -> None:
+    whole = train(tmp_path, "supervised")
+    seen: list[Event] = []
+    pieces = train(tmp_path, Hungry(most=3, error=error), listen=seen.append)
+    assert all(torch.allclose(whole[name], pieces[name], atol=1e-6) for name in whole)
+    said = [event.message for event in seen if event.kind == "warning"]
+    assert len(said) == 2 and "2 micro-batches" in said[0] and "4 micro-batches" in said[1]  # it stays at 4
+
+
+def test_one_row_that_does_not_fit_stops_with_advice(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"a single row on cpu.*linear_probe"):
+        train(tmp_path, Hungry(most=0))
+
+
+def test_another_error_is_not_taken_for_a_lack_of_memory(tmp_path: Path) -> None:
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    with pytest.raises(RuntimeError, match="shapes"):
+        train(tmp_path, Hungry(most=3, error=RuntimeError("mat1 and mat2 shapes cannot be multiplied")))
+
+
+@pytest.mark.parametrize("most", [5, 1, 0])
+def test_predictions_are_made_in_smaller_pieces_too(most: int) -> None:
+    data = toys.dataset(VectorInput(6))
+    model = toys.make_model(toys.tiny(), data)
+    rows, transform = data.splits["train"], make_transform(VectorInput(6))
+    whole = predict(model, rows, transform)
+    forward = model.backbone.forward
+
+    def hungry(x: torch.Tensor) -> Any:
+        if len(x) > most:
+            raise MemoryError
+        return forward(x)
+
+    model.backbone.forward = hungry  # type: ignore[method-assign]
+    if most:
+        assert predict(model, rows, transform) == pytest.approx(whole, abs=1e-6)
+    else:
+        with pytest.raises(TrainingError, match="a single row"):
+            predict(model, rows, transform)
