@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from headstart.runs.api import source as source
     from headstart.runs.compare import compare as compare
     from headstart.runs.fit import Run as Run
+    from headstart.runs.soup import soup as soup
 
 __version__ = "0.1.0"
 
@@ -61,6 +62,7 @@ _HOMES = {
     "read": "headstart.runs.api",
     "source": "headstart.runs.api",
     "Run": "headstart.runs.fit",
+    "soup": "headstart.runs.soup",
 }
 __all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from headstart.core.errors import SourceError
-from headstart.models.weights import check_finite, check_sha256, load_exactly, read_safetensors
+from headstart.models.weights import check_finite, check_sha256, classifier_in, load_exactly, read_safetensors
 
 
 def _raw(path: Path, header: dict, data: bytes, *, length: int | None = None) -> Path:
@@ -165,3 +165,12 @@ def test_a_flipped_bit_is_caught_by_the_hash(tmp_path):
     read_safetensors(path)  # safetensors itself does not notice
     with pytest.raises(SourceError, match=r"w\.json describes"):
         check_sha256(path, stated, "w.json")
+
+
+def test_the_source_classifier_is_found_whatever_its_form() -> None:
+    weight, bias = torch.randn(3, 5), torch.randn(3)
+    found = classifier_in({"fc.weight": weight, "fc.bias": bias}, ("classifier", "fc"), 5)
+    assert found is not None and found[0].equal(weight) and found[1] is bias
+    found = classifier_in({"classifier.weight": weight.reshape(3, 5, 1, 1)}, ("classifier",), 5)
+    assert found is not None and found[0].equal(weight) and found[1] is None
+    assert classifier_in({"fc.weight": weight}, ("fc",), 7) is None and classifier_in({}, ("fc",), 5) is None

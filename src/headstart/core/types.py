@@ -240,7 +240,7 @@ PARTS: tuple[Part, ...] = ("backbone", "heads", "extra")
 
 @dataclass(frozen=True)
 class Update:
-    """One of several updates in a step: `losses` (as `Objective.losses`) are minimised over the parts `learn` alone."""
+    """One of several updates in a step: `losses`, as in `Objective`, are minimised over the parts in `learn` alone."""
 
     learn: tuple[Part, ...]
     losses: Callable[[Any, nn.Module, Mapping[str, Batch], float], dict[str, torch.Tensor]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -10,22 +10,27 @@ from torch import nn
 
 
 class Average:
-    """The exponential moving average of a model's learning parameters.
+    """The exponential moving average of parameters of a model.
 
     At update n the decay is min(decay, (1 + n) / (10 + n)), so that the first weights are soon forgotten (as in
     TensorFlow's ExponentialMovingAverage). Buffers, such as the statistics of batch norm, are averages already and
     stay as they are.
 
-    Attributes:
+    Args:
+        model: Has the parameters.
+        learning: Those that learn.
         decay: In [0, 1); 0 averages nothing.
+
+    Attributes:
+        decay: As given.
         updates: How many steps were averaged.
         weights: The average by parameter name: with `updates`, all that a restart needs.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: nn.Module, learning: Collection[nn.Parameter], decay: float) -> None:
         self.decay = decay
         self.updates = 0
-        self._parameters = {n: p for n, p in model.named_parameters() if p.requires_grad} if decay else {}
+        self._parameters = {n: p for n, p in model.named_parameters() if p in set(learning)} if decay else {}
         self.weights = {name: p.detach().clone() for name, p in self._parameters.items()}
 
     @torch.no_grad()
@@ -35,8 +40,8 @@ class Average:
             return
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        current = [p.detach() for p in self._parameters.values()]
-        torch._foreach_lerp_(list(self.weights.values()), current, 1 - decay)
+        for name, parameter in self._parameters.items():
+            self.weights[name].lerp_(parameter, 1 - decay)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

@@ -73,9 +73,9 @@ def make_optimiser(groups: Sequence[ParamGroup], stage: Stage) -> torch.optim.Op
 @torch.no_grad()
 def _decay(optimiser: torch.optim.Optimizer, *_: Any) -> None:
     for group in optimiser.param_groups:
-        moving = [p for p in group["params"] if p.grad is not None]
-        if group["decay"] and moving:
-            torch._foreach_mul_(moving, 1 - group["lr"] * group["decay"])
+        for parameter in group["params"] if group["decay"] else ():
+            if parameter.grad is not None:
+                parameter.mul_(1 - group["lr"] * group["decay"])
 
 
 def set_rate(optimiser: torch.optim.Optimizer, stage: Stage, progress: float, gains: Sequence[bool] = ()) -> float:

@@ -1,4 +1,4 @@
-"""What is added to an objective's losses at an update: the strategy's penalty, and the stage's L1 and L2 penalties."""
+"""What is added to an objective's losses at each update: the strategy's penalty, the stage's L1 and L2 penalties."""
 
 from __future__ import annotations
 

@@ -112,10 +112,12 @@ class StageRun:
             self.world.copy_from_writer(module)
         self.moved = self.standing.moved | {name for name, p in self.model.named_parameters() if p.requires_grad}
         if (labelled := self._labelled()) is not None:
+            assert labelled.rows.targets is not None
             self.model.head.output.rebalance(stage.imbalance, labelled.rows.targets)
         extra_group = ParamGroup(list(self.extra.parameters()), max(g.lr_scale for g in self.tuning.groups))
         self.optimiser = make_optimiser([*self.tuning.groups, extra_group], stage)
-        self.average = Average(self.model, stage.ema)
+        learning = [p for group in self.tuning.groups for p in group.params]
+        self.average = Average(self.model, learning, stage.ema)
         self.training, self.validation = self._examples()
         if self.tuning.survey is not None:
             self.tuning.survey(self._survey)

@@ -114,7 +114,7 @@ def choose_imbalance(task: Task, targets: np.ndarray, options: LossOptions) -> t
         share = f"the rarest label, {task.classes[rarest]}, is on {int(counts[rarest]):,} of {len(targets):,} rows"
         return ("weights" if counts[rarest] * 2 * EVEN < len(targets) else "none"), share
     counts = np.bincount(targets, minlength=len(task.classes))
-    most, least = int(counts.argmax()), int(counts.argmin())
+    most, least = int(counts.argmax()), len(counts) - 1 - int(counts[::-1].argmin())
     sizes = f"{task.classes[most]} has {counts[most]:,} rows, {task.classes[least]} has {counts[least]:,}"
     return ("none" if counts[most] <= EVEN * counts[least] else "logit_adjust"), sizes
 

@@ -22,12 +22,14 @@ class Backbone(nn.Module):
     Attributes:
         card: What is known of the source model.
         dim: Width D of the pooled features.
+        channels_last: Whether maps inside are [B, H, W, C]; `Features` has them as [B, C, H, W] all the same.
         source_classifier: Weight [C, D] and bias [C] of the source task's own linear classifier on the pooled
             features, where the source has one. It is no part of the backbone: nothing moves or saves it.
     """
 
     card: Card
     dim: int
+    channels_last: bool = False
     source_classifier: tuple[torch.Tensor, torch.Tensor | None] | None = None
 
     @abstractmethod

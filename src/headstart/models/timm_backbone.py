@@ -26,7 +26,7 @@ class TimmBackbone(Backbone):
         self.net = net
         self.card = card
         self.dim = int(getattr(net, "head_hidden_size", None) or net.num_features)  # pyright: ignore[reportArgumentType]
-        self._channels_last = getattr(net, "output_fmt", "NCHW") == "NHWC"
+        self.channels_last = getattr(net, "output_fmt", "NCHW") == "NHWC"
 
     def stages(self) -> dict[str, tuple[str, ...]]:
         return stages.prefixed(stages.from_matcher(self.net), "net.")
@@ -36,7 +36,7 @@ class TimmBackbone(Backbone):
         out = net.forward_features(x)
         features = Features(pooled=net.forward_head(out, pre_logits=True))  # [B, D]
         if out.ndim == 4:
-            features["maps"] = [out.permute(0, 3, 1, 2) if self._channels_last else out]
+            features["maps"] = [out.permute(0, 3, 1, 2) if self.channels_last else out]
         elif out.ndim == 3:
             features["tokens"] = out
         return features

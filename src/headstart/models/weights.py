@@ -123,7 +123,9 @@ def classifier_in(
     """
     for name in names:
         weight = tensors.get(f"{name}.weight")
-        if weight is not None and weight[0].numel() == dim:  # some are convolutions of one pixel, [C, D, 1, 1]
+        if (
+            weight is not None and weight.ndim > 1 and weight[0].numel() == dim
+        ):  # some are convolutions of one pixel, [C, D, 1, 1]
             return weight.reshape(-1, dim), tensors.get(f"{name}.bias")
     return None
 

@@ -85,3 +85,13 @@ def test_a_backbone_that_does_not_fit(tmp_path):
         load_source(f"run:{_save(tmp_path / 'run2', backbone, card={})}")
     with pytest.raises(SourceError, match="'run' builds nothing"):
         Run().rebuild(backbone.card)
+
+
+def test_a_linear_head_of_the_run_is_the_source_classifier(tmp_path):
+    first = load_source("digits:cnn")
+    weight, bias = torch.randn(5, first.dim), torch.randn(5)
+    tensors = {"heads.target.trunk.weight": weight, "heads.target.trunk.bias": bias}
+    found = load_source(f"run:{_save(tmp_path / 'run', first, tensors=tensors)}").source_classifier
+    assert found is not None and found[1] is not None
+    assert torch.equal(found[0], weight) and torch.equal(found[1], bias)
+    assert load_source(f"run:{_save(tmp_path / 'other', first)}").source_classifier is None

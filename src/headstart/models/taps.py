@@ -1,0 +1,130 @@
+"""What flows between a backbone's stages: the module that ends each stage, and the shapes of what it gives.
+
+Hooks are set on these modules, so that no module is replaced and no parameter changes its name.
+A hook must be a method of a module: then a copy of the network has hooks of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from headstart.core.errors import UsageError
+from headstart.core.types import Features, ImageInput, TextInput
+from headstart.models.model import Backbone
+
+CONTAINERS = (nn.ModuleList, nn.ModuleDict)  # they hold modules, and nothing calls them
+
+
+def stage_modules(backbone: Backbone) -> dict[str, nn.Module]:
+    """Find the module that ends each stage: the last one, in the order of registration, that lies wholly in it.
+
+    Args:
+        backbone: Cut into stages.
+
+    Returns:
+        The modules by stage. A stage without a module of its own, a lone parameter, is left out.
+    """
+    found = {stage: _last_within(backbone, "", frozenset(names)) for stage, names in backbone.stages().items()}
+    return {stage: module for stage, module in found.items() if module is not None}
+
+
+def stage_shapes(backbone: Backbone) -> dict[str, tuple[int, ...]]:
+    """Measure what each stage gives for one example.
+
+    Args:
+        backbone: Cut into stages.
+
+    Returns:
+        Shapes by stage: [1, D], [1, T, D] or [1, C, H, W]. A stage that gives something else is left out.
+
+    Raises:
+        UsageError: The card does not say how large an example is.
+    """
+    seen: dict[str, tuple[int, ...]] = {}
+    handles = []
+    for stage, module in stage_modules(backbone).items():
+
+        def note(_: nn.Module, __: Any, output: Any, stage: str = stage) -> None:
+            hidden = first(output)
+            if isinstance(hidden, torch.Tensor) and hidden.ndim in (2, 3, 4):
+                seen[stage] = tuple(hidden.shape)
+
+        handles.append(module.register_forward_hook(note))
+    try:
+        probe(backbone)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return seen
+
+
+def probe(backbone: Backbone) -> Features:
+    """Compute the features of one made-up example, in evaluation mode.
+
+    Raises:
+        UsageError: The card does not say how large an example is.
+    """
+    with evaluating(backbone), torch.no_grad():
+        return backbone(example(backbone))
+
+
+def example(backbone: Backbone) -> Any:
+    """Make up one example of what a backbone takes.
+
+    Raises:
+        UsageError: The card does not say how large it is.
+    """
+    device = next(backbone.parameters()).device
+    expects = backbone.card.input
+    if isinstance(expects, ImageInput):
+        return torch.zeros(1, expects.channels, expects.height, expects.width, device=device)
+    if isinstance(expects, TextInput):
+        ones = torch.ones(1, 4, dtype=torch.long, device=device)
+        return {"input_ids": ones, "attention_mask": ones}
+    if expects.dim is None:
+        raise UsageError(f"{backbone.card.name} does not say how many numbers a row has: its card needs input.dim.")
+    return torch.zeros(1, expects.dim, device=device)
+
+
+def first(output: Any) -> Any:
+    """Take the hidden state from what a module gives: the tensor, or the first of a tuple."""
+    return output[0] if isinstance(output, tuple) else output
+
+
+def with_first(output: Any, hidden: torch.Tensor) -> Any:
+    """Put a hidden state in the place of the one that `first` takes."""
+    return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
+
+
+def channel_axis(backbone: Backbone, ndim: int) -> int:
+    """Say which axis of a hidden state holds the channels: [B, D], [B, T, D], and maps by the backbone's layout."""
+    return 1 if ndim == 4 and not backbone.channels_last else ndim - 1
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Set a module to evaluation mode inside the block, and each part back to its mode after it."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+def _last_within(module: nn.Module, prefix: str, own: Collection[str]) -> nn.Module | None:
+    found = None
+    for name, child in module.named_children():
+        names = [f"{prefix}{name}.{parameter}" for parameter, _ in child.named_parameters()]
+        inside = sum(parameter in own for parameter in names)
+        if inside and inside == len(names) and not isinstance(child, CONTAINERS):
+            found = child
+        elif inside:
+            found = _last_within(child, f"{prefix}{name}.", own) or found
+    return found

@@ -1,0 +1,113 @@
+"""Maximum classifier discrepancy: two classifiers disagree, the features settle it (Saito 2018, arXiv:1712.02560).
+
+Their section 3.3. Each step has three kinds of updates: all learn the source task; the classifiers learn to disagree
+on the target while they keep the source task; the features learn to make them agree, `agree` times. The discrepancy
+is the mean absolute difference of the two answers (their eq. 9); for a regression, of standardised values.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import nn
+
+from headstart.core.types import PARTS, Batch, LossOptions, Stream, Update
+from headstart.models.model import Head, Model
+from headstart.models.outputs import RegressionOutput
+
+
+@dataclass(frozen=True)
+class Mcd:
+    """Minimise the task's loss on `source` with two classifiers, and their discrepancy on `target` against them.
+
+    Attributes:
+        agree: Updates of the features in each step.
+        label_smoothing: As in `supervised`.
+    """
+
+    agree: int = 4
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.agree < 1:
+            raise ValueError(f"agree must be at least 1; it is {self.agree}.")
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """A labelled source domain, and a target domain without labels."""
+        return (Stream("source"), Stream("target", labelled=False))
+
+    @property
+    def loss_options(self) -> LossOptions:
+        """What the heads are asked for."""
+        return LossOptions(label_smoothing=self.label_smoothing)
+
+    @property
+    def updates(self) -> tuple[Update, ...]:
+        """The source task; then the classifiers against the features, and the features against the classifiers."""
+        features = Update(("backbone",), self._agree)
+        return (Update(PARTS, self.losses), Update(("heads", "extra"), self._disagree), *[features] * self.agree)
+
+    def modules(self, model: Model) -> nn.Module:
+        """Make the second classifier: the target head's network with weights of its own."""
+        second = copy.deepcopy(model.head)
+        for module in second.modules():
+            reset = getattr(module, "reset_parameters", None)
+            if reset is not None:
+                reset()
+        return second
+
+    def losses(
+        self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float
+    ) -> dict[str, torch.Tensor]:
+        """Compute the source task's loss of both classifiers."""
+        batch = batches["source"]
+        assert "y" in batch
+        features = model.features(batch["x"])
+        first, second = model.head, cast(Head, extra)
+        return {
+            "task": first.loss(first(features), batch["y"], self.loss_options),
+            "task_second": second.loss(second(features), batch["y"], self.loss_options),
+        }
+
+    def _disagree(
+        self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float
+    ) -> dict[str, torch.Tensor]:
+        with torch.no_grad():  # the features stay as they are
+            batch, target = batches["source"], model.features(batches["target"]["x"])
+            features = model.features(batch["x"])
+        first, second = model.head, cast(Head, extra)
+        assert "y" in batch
+        return {
+            "task": first.loss(first(features), batch["y"], self.loss_options),
+            "task_second": second.loss(second(features), batch["y"], self.loss_options),
+            "disagreement": -discrepancy(first, second, first(target), second(target)),
+        }
+
+    def _agree(
+        self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float
+    ) -> dict[str, torch.Tensor]:
+        target = model.features(batches["target"]["x"])
+        first, second = model.head, cast(Head, extra)
+        return {"discrepancy": discrepancy(first, second, first(target), second(target))}
+
+
+def discrepancy(first: Head, second: Head, out: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Measure how far two answers are apart.
+
+    Args:
+        first: Gives `out`, [B, outputs].
+        second: Gives `other`, [B, outputs].
+        out: What the first head gave.
+        other: What the second head gave.
+
+    Returns:
+        The mean absolute difference of the probabilities, a scalar.
+    """
+    if isinstance(first.output, RegressionOutput):
+        return (out - other).float().abs().mean()
+    return (first.decode(out) - second.decode(other)).abs().mean()

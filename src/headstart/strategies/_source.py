@@ -1,0 +1,104 @@
+"""What strategies take from the start of training: a frozen copy, the first weights, the source's classifier."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from headstart.core.errors import UsageError
+from headstart.core.types import Features
+from headstart.models.model import Backbone, Model
+from headstart.models.outputs import ClassOutput
+
+
+class FrozenCopy:
+    """The backbone as it is now, in evaluation mode; it never learns, and no checkpoint holds it."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        self.backbone = copy.deepcopy(backbone).eval().requires_grad_(False)
+
+    def features(self, x: Any, device: torch.device) -> Features:
+        """Compute features without gradients.
+
+        Args:
+            x: A batch's x.
+            device: Where it is; the copy follows.
+
+        Returns:
+            The features that the backbone gave at the start.
+        """
+        if next(self.backbone.parameters()).device != device:
+            self.backbone.to(device)
+        with torch.no_grad():
+            return self.backbone(x)
+
+
+class Start:
+    """Tensors as they are now, to be compared with what they become."""
+
+    def __init__(self, tensors: Sequence[torch.Tensor]) -> None:
+        self.now = list(tensors)
+        self._then = [tensor.detach().clone() for tensor in tensors]
+
+    def pairs(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Give each tensor with its first value, on the same device."""
+        self._then = [then.to(now.device) for now, then in zip(self.now, self._then, strict=True)]
+        return list(zip(self.now, self._then, strict=True))
+
+
+def source_head(model: Model, strategy: str) -> nn.Linear:
+    """Build the source task's own classifier, [B, D] to [B, source classes].
+
+    Args:
+        model: Its backbone may know the classifier.
+        strategy: Who needs it, for the message.
+
+    Returns:
+        A layer with the source's weights, which may learn.
+
+    Raises:
+        UsageError: The source brings no classifier.
+    """
+    if model.backbone.source_classifier is None:
+        raise UsageError(
+            f"{strategy} needs the source task's classifier, and {model.backbone.card.name} has none. "
+            "Take a source that was trained to classify (timm:, local:, run:), or l2_sp, delta or feature_distillation."
+        )
+    weight, bias = model.backbone.source_classifier
+    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.zero_() if bias is None else layer.bias.copy_(bias)
+    return layer.to(next(model.parameters()).device)
+
+
+def number_of_classes(model: Model, strategy: str) -> int:
+    """Count the target task's classes.
+
+    Args:
+        model: Its head knows the task.
+        strategy: Who needs classes, for the message.
+
+    Returns:
+        Their number.
+
+    Raises:
+        UsageError: The task is not one of exactly one class a row.
+    """
+    if not isinstance(model.head.output, ClassOutput):
+        raise UsageError(f"{strategy} needs a task of one class a row (binary or multi-class). Use l2_sp or delta.")
+    return model.head.output.classes
+
+
+def no_loss(model: Model) -> torch.Tensor:
+    """Give a loss of 0 on the model's device."""
+    return torch.zeros((), device=next(model.parameters()).device)
+
+
+def mean(losses: Sequence[torch.Tensor], model: Model) -> torch.Tensor:
+    """Average losses; 0 where there are none."""
+    return torch.stack([loss.float() for loss in losses]).mean() if losses else no_loss(model)

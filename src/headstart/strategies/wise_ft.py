@@ -1,0 +1,61 @@
+"""WiSE-FT: full fine-tuning, then weights between the start and the end (Wortsman 2022, arXiv:2109.01903, eq. 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from headstart.core.types import Defaults, Tuning
+from headstart.models.model import Model
+from headstart.strategies._groups import backbone_group, head_group
+from headstart.strategies._source import Start
+
+STEPS = 10  # alphas that are tried on validation: 1, 0.9 … 0
+WITHOUT_VALIDATION = 0.5  # the paper's recommendation
+
+
+@dataclass(frozen=True)
+class WiseFt:
+    """All stages learn; then every weight becomes (1 - alpha) times its start plus alpha times its end.
+
+    alpha None takes the best on validation, and 0.5 where there are no validation rows. The start of the head counts as
+    well: put a `linear_probe` stage before, so that it is a good one. head_lr: the head learns so many times faster.
+    """
+
+    alpha: float | None = None
+    head_lr: float = 10.0
+    defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=4)
+
+    def __post_init__(self) -> None:
+        if self.alpha is not None and not 0 <= self.alpha <= 1:
+            raise ValueError(f"alpha must be in [0, 1]; it is {self.alpha}.")
+
+    def prepare(self, model: Model) -> Tuning:
+        """Let every parameter learn, and remember where it starts."""
+        start = Start([tensor for tensor in model.state_dict().values() if tensor.is_floating_point()])
+        names = [name for name, tensor in model.state_dict().items() if tensor.is_floating_point()]
+
+        def settle(judge: Callable[[], float | None]) -> None:
+            start.now = [model.state_dict()[name] for name in names]  # moving to a device may have made new buffers
+            ends = [(now, then, now.clone()) for now, then in start.pairs()]
+
+            @torch.no_grad()
+            def put(alpha: float) -> None:
+                for now, then, end in ends:
+                    now.copy_(end if alpha == 1 else then.lerp(end, alpha))
+
+            if self.alpha is not None:
+                put(self.alpha)
+                return
+            best, best_score = 1.0, judge()
+            for step in range(STEPS - 1, -1, -1) if best_score is not None else ():
+                put(step / STEPS)
+                score = judge()
+                if score is not None and best_score is not None and score > best_score:
+                    best, best_score = step / STEPS, score
+            put(WITHOUT_VALIDATION if best_score is None else best)
+
+        return Tuning([backbone_group(model), head_group(model, self.head_lr)], settle=settle)

@@ -1,0 +1,111 @@
+"""Claims of a step: strategies see the passes that the objective made.
+
+With labels where it had them; penalties; updates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+
+import toys
+from headstart.core.recipe import Stage
+from headstart.core.types import Seen, Tuning, VectorInput
+from headstart.engine.penalties import penalties
+from headstart.strategies.full import Full
+from headstart.strategies.linear_probe import LinearProbe
+
+STAGE = Stage(steps=2, batch_size=8, lr=1e-2)
+
+
+def watched(folder: Path, objective: str, inner: Any, stage: Stage = STAGE) -> tuple[list[list[Seen]], int]:
+    """Train, and collect what a strategy's `watch` was given; count the backbone's passes."""
+    data = toys.dataset(VectorInput(6))
+    model = toys.make_model(toys.tiny(), data)
+    calls: list[list[Seen]] = []
+    made: list[int] = []
+    model.backbone.register_forward_hook(lambda *_: made.append(1))
+
+    class Watching:
+        defaults: ClassVar = inner.defaults
+
+        def prepare(self, model: Any) -> Tuning:
+            tuning = inner.prepare(model)
+
+            def watch(passes: Sequence[Seen]) -> torch.Tensor:
+                calls.append(list(passes))
+                return torch.zeros(())
+
+            tuning.watch = watch
+            return tuning
+
+    toys.train(folder, model, data, Watching(), objective, stage=stage)
+    return calls, len(made)
+
+
+@pytest.mark.parametrize(
+    ("objective", "labels"),
+    [("supervised", [[True]]), ("dann", [[True, False]]), ("mcd", [[True], [], *[[False]] * 4])],
+)
+def test_a_strategy_sees_each_pass_with_its_labels_and_no_second_pass_is_made(
+    tmp_path: Path, objective: str, labels: list[list[bool]]
+) -> None:
+    calls, passes = watched(tmp_path, objective, Full())
+    assert [[seen.y is not None for seen in call] for call in calls] == labels * 2
+    assert all(seen.features["pooled"].requires_grad for call in calls for seen in call)
+    without_gradient = 2 if objective == "mcd" else 0  # where the classifiers part
+    assert passes == 2 * (sum(map(len, labels)) + without_gradient)
+
+
+def test_each_micro_batch_is_seen(tmp_path: Path) -> None:
+    calls, _ = watched(tmp_path, "supervised", Full(), Stage(steps=1, batch_size=8, lr=1e-2, accumulate=4))
+    assert [len(call[0].features["pooled"]) for call in calls] == [2, 2, 2, 2]
+
+
+def test_nothing_is_seen_of_a_constant_backbone(tmp_path: Path) -> None:
+    calls, _ = watched(tmp_path, "supervised", LinearProbe())
+    assert calls == [[], []]
+
+
+def test_a_survey_gives_every_labelled_row_once_in_evaluation_mode(tmp_path: Path) -> None:
+    data = toys.dataset(VectorInput(6))
+    model = toys.make_model(toys.tiny(dropout=0.5), data)
+    found: list[list[str]] = []
+
+    class Surveying(Full):
+        def prepare(self, model: Any) -> Tuning:
+            def survey(rows: Any) -> None:
+                for _ in range(2):
+                    found.append([name for batch in rows() for name in batch["ids"]])
+                    assert not model.training
+
+            tuning = super().prepare(model)
+            tuning.survey = survey
+            return tuning
+
+    toys.train(tmp_path, model, data, Surveying(), "dann", stage=STAGE)
+    assert found == [list(data.pools["source"].ids)] * 2
+
+
+def test_l1_and_l2_are_of_the_matrices_that_learn() -> None:
+    layer = torch.nn.Linear(2, 1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[3.0, -4.0]]))
+    parameters = list(layer.parameters())
+    found = penalties(Tuning([]), parameters, Stage(l1=0.1, l2=0.2))
+    assert {name: round(loss.item(), 6) for name, loss in found.items()} == {"l1": 0.7, "l2": 2.5}
+    assert penalties(Tuning([]), parameters, Stage()) == {}
+
+
+def test_l1_makes_weights_smaller(tmp_path: Path) -> None:
+    def size(l1: float) -> float:
+        data = toys.dataset(VectorInput(6))
+        model = toys.make_model(toys.tiny(), data)
+        toys.train(tmp_path, model, data, stage=Stage(steps=40, batch_size=8, lr=1e-2, weight_decay=0.0, l1=l1))
+        return sum(p.abs().sum().item() for p in model.parameters())
+
+    assert size(0.1) < 0.6 * size(0.0)

@@ -1,0 +1,64 @@
+"""Claims: alpha 0 is the start and 1 the end.
+
+Between them weights are interpolated; validation chooses where it can.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import toys
+from headstart.core.recipe import Stage
+from headstart.core.types import VectorInput
+from headstart.strategies.wise_ft import WiseFt
+
+STAGE = Stage(steps=10, batch_size=8, lr=1e-2)
+
+
+def trained(folder: Path, alpha: float | None) -> dict[str, torch.Tensor]:
+    data = toys.dataset(VectorInput(6))
+    model = toys.make_model(toys.source("vector:mlp"), data)
+    toys.train(folder, model, data, WiseFt(alpha=alpha), stage=STAGE)
+    return toys.snapshot(model)
+
+
+def test_weights_lie_on_the_line_from_start_to_end(tmp_path: Path) -> None:
+    start = toys.snapshot(toys.make_model(toys.source("vector:mlp"), toys.dataset(VectorInput(6))))
+    zero, end, part = (trained(tmp_path, alpha) for alpha in (0.0, 1.0, 0.3))
+    assert all(torch.equal(zero[name], start[name]) for name in start)
+    assert not all(torch.equal(end[name], start[name]) for name in start)
+    assert all(torch.allclose(part[name], 0.7 * start[name] + 0.3 * end[name], atol=1e-6) for name in start)
+
+
+def test_without_validation_it_is_half_way(tmp_path: Path) -> None:
+    chosen, half = trained(tmp_path, None), trained(tmp_path, 0.5)
+    assert all(torch.equal(chosen[name], half[name]) for name in half)
+
+
+def test_the_alpha_that_scores_best_is_taken() -> None:
+    model = toys.make_model(toys.tiny(), toys.dataset(VectorInput(6)))
+    weight = model.backbone.get_parameter("first.bias")
+    tuning = WiseFt().prepare(model)
+    start = weight.detach().clone()
+    with torch.no_grad():
+        weight.add_(1.0)
+    assert tuning.settle is not None
+    tuning.settle(lambda: -abs((weight - start).mean().item() - 0.4))
+    assert torch.allclose(weight, start + 0.4)
+
+
+def test_on_validation_it_is_never_worse_than_the_end(tmp_path: Path) -> None:
+    data = toys.dataset(VectorInput(6))
+    outcomes = []
+    for strategy in (WiseFt(alpha=1.0), WiseFt()):
+        model = toys.make_model(toys.source("vector:mlp"), data)
+        outcomes.append(toys.train(tmp_path, model, data, strategy, stage=STAGE, validate=True).best)
+    assert outcomes[0] is not None and outcomes[1] is not None and outcomes[1].value >= outcomes[0].value
+
+
+def test_alpha_is_a_share() -> None:
+    with pytest.raises(ValueError, match=r"alpha must be in \[0, 1\]"):
+        WiseFt(alpha=2)
