@@ -61,7 +61,7 @@ def test_adamw_is_torch_s_own() -> None:
 
 
 def test_a_misspelt_or_unfit_optimiser_is_refused() -> None:
-    with pytest.raises(UsageError, match="no optimiser 'adamm'. Did you mean 'adam'"):
+    with pytest.raises(UsageError, match=r"no optimiser 'adamm'\. Did you mean 'adam'"):
         check_optimiser("adamm")
     with pytest.raises(UsageError, match="'lbfgs' cannot be used: it calls the loss several times"):
         check_optimiser("lbfgs")

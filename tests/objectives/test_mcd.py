@@ -5,6 +5,7 @@ Each update moves its own part alone; no target label is seen.
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any, cast
 
@@ -79,7 +80,7 @@ def test_each_update_moves_its_own_part(tmp_path: Path, monkeypatch: pytest.Monk
     snapshots.append(toys.snapshot(model))
     moved = [
         {n.partition(".")[0] for n in before if not torch.equal(before[n], after[n])}
-        for before, after in zip(snapshots, snapshots[1:], strict=False)
+        for before, after in itertools.pairwise(snapshots)
     ]
     assert moved == [{"backbone", "heads"}, {"heads"}, {"backbone"}, {"backbone"}]
 

@@ -35,5 +35,5 @@ def test_the_common_part_is_fixed_and_the_private_part_is_new(tmp_path: Path, na
 
 def test_a_private_part_must_be_left() -> None:
     backbone = toys.source("digits:cnn")
-    with pytest.raises(UsageError, match="has 3 stages .* the common part takes 1 to 2"):
+    with pytest.raises(UsageError, match=r"has 3 stages .* the common part takes 1 to 2"):
         FixCommon(k=3).prepare(toys.make_model(backbone, toys.dataset(backbone.card.input)))

@@ -80,6 +80,7 @@ class Card:
     licence: str = ""
     sha256: str = ""
     revision: str = ""
+    inserted: tuple[Mapping[str, Any], ...] = ()  # strategies whose modules stay in it, in order: name and options
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ class ParamGroup:
     params: Sequence[nn.Parameter]
     lr_scale: float = 1.0
     weight_decay: float | None = None  # None takes the stage's
+    start: float = 0.0  # share of the stage that passes before they learn; they are frozen until then
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class Tuning:
 
     survey: once before the first step, with a function that gives every labelled training row once, in batches
         without augmentation, on the model's device, the model being in evaluation mode. What it learns is a function
-        of the model and the rows alone, so that a restart learns the same.
+        of the model and the rows alone, so that a restart learns the same. It may leave fewer parameters in `groups`.
     penalty: at each update of the weights; added to the loss. Depends on the weights alone.
     watch: as `penalty`, from the forward passes that the objective made, with their gradients: no second pass is
         paid for. Passes that no gradient can reach are left out; the list may be empty.
@@ -201,12 +203,25 @@ class Source(Protocol):
 
 
 class Strategy(Protocol):
-    """How weights may move. Holds options and no state."""
+    """How weights may move. Holds options and no state.
+
+    A strategy that needs more of a backbone than pooled features refuses other backbones in `prepare`, by a
+    UsageError "NAME needs …" that names the backbone.
+    One whose modules cannot be merged into the network is an `Inserting` strategy too.
+    """
 
     defaults: ClassVar[Defaults]
 
     def prepare(self, model: Any) -> Tuning:
         """Decide which parameters of a `headstart.models.model.Model` learn, and how."""
+        ...
+
+
+class Inserting(Protocol):
+    """A strategy whose modules stay in the backbone: they are saved, and inserted again before weights are loaded."""
+
+    def insert(self, backbone: Any) -> nn.Module:
+        """Insert the modules into a `headstart.models.model.Backbone` and record them in its card."""
         ...
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,6 +111,10 @@ class StageRun:
         self.extra = place(self.job.objective.modules(self.model), self.around.device)
         for module in (self.model, self.extra):
             self.world.copy_from_writer(module)
+        if self.tuning.survey is not None:
+            self.tuning.survey(self._survey)
+            self.model.zero_grad(set_to_none=True)
+            let_learn(self.model, self.tuning)
         self.moved = self.standing.moved | {name for name, p in self.model.named_parameters() if p.requires_grad}
         if (labelled := self._labelled()) is not None:
             assert labelled.rows.targets is not None
@@ -119,8 +124,6 @@ class StageRun:
         learning = [p for group in self.tuning.groups for p in group.params]
         self.average = Average(self.model, learning, stage.ema)
         self.training, self.validation = self._examples()
-        if self.tuning.survey is not None:
-            self.tuning.survey(self._survey)
         if resumed is not None:
             self._restore(resumed)
         else:
@@ -157,6 +160,8 @@ class StageRun:
     def _step(self, streams: Mapping[str, Feed], share: float) -> None:
         stage, progress = self.job.stage, self.progress
         batches = {name: next(stream) for name, stream in streams.items()}
+        if any(group.start for group in self.tuning.groups):
+            let_learn(self.model, self.tuning, share)
         self.model.train_learning()
         self.extra.train()
         rate = set_rate(self.optimiser, stage, share, progress.gains)
@@ -176,7 +181,8 @@ class StageRun:
     def _mean_losses(self) -> dict[str, float]:
         entries = self.progress.losses + self.losses.take()
         self.progress.losses = []
-        return {name: math.fsum(entry[name] for entry in entries) / len(entries) for name in entries[-1]}
+        found = {name: [entry[name] for entry in entries if name in entry] for name in dict.fromkeys(chain(*entries))}
+        return {name: math.fsum(values) / len(values) for name, values in found.items()}
 
     def _share_done(self) -> float:
         """Share of the stage that is done: by steps, or by time where that runs out first."""
@@ -351,8 +357,8 @@ class StageRun:
             self.around.listen(Event(kind, message, {"stage": self.number, **values}))
 
 
-def let_learn(model: nn.Module, tuning: Tuning) -> None:
-    """Let exactly the tuning's parameters learn."""
-    learning = {id(p) for group in tuning.groups for p in group.params}
+def let_learn(model: nn.Module, tuning: Tuning, progress: float = 1.0) -> None:
+    """Let exactly the parameters learn whose turn has come at a progress in [0, 1]."""
+    learning = {id(p) for group in tuning.groups if group.start <= progress for p in group.params}
     for parameter in model.parameters():
         parameter.requires_grad_(id(parameter) in learning)

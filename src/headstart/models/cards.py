@@ -24,6 +24,7 @@ def card_to_plain(card: Card) -> dict[str, Any]:
     plain = {field.name: getattr(card, field.name) for field in dataclasses.fields(card)}
     plain["input"] = {"modality": modality(card.input), **dataclasses.asdict(card.input)}
     plain["architecture"] = dict(card.architecture)
+    plain["inserted"] = [dict(choice) for choice in card.inserted]
     return json.loads(json.dumps(plain))
 
 
@@ -59,4 +60,5 @@ def card_from_plain(plain: Mapping[str, Any]) -> Card:
     except UsageError as error:
         raise SourceError(f"The model card is damaged: {error}") from error
     values["labels"] = tuple(values.get("labels", ()))
+    values["inserted"] = tuple(values.get("inserted", ()))
     return Card(**values)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from headstart.core import plugins
 from headstart.core.errors import SourceError, UsageError
-from headstart.core.types import Card
+from headstart.core.recipe import Choice
+from headstart.core.types import Card, Inserting
 from headstart.models.model import Backbone
 
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
@@ -43,14 +45,20 @@ def rebuild(card: Card) -> Backbone:
         card: The card of a backbone that was loaded before, perhaps on another machine.
 
     Returns:
-        A backbone with the same parameter names and shapes.
+        A backbone with the same parameter names and shapes, modules that a strategy inserted included.
 
     Raises:
         SourceError: The source that the card names is not there.
+        UsageError: A strategy that inserted modules is not there.
     """
     if card.builder not in plugins.names("sources"):
         raise SourceError(
             f"{card.name} was built by the source '{card.builder}', which is not there. "
             "Install its package, or set HEADSTART_PLUGINS to its folder."
         )
-    return plugins.build("sources", card.builder, {}).rebuild(card)
+    backbone: Backbone = plugins.build("sources", card.builder, {}).rebuild(dataclasses.replace(card, inserted=()))
+    for plain in card.inserted:
+        choice = Choice.parse(plain, "inserted modules of the card")
+        strategy: Inserting = plugins.build("strategies", choice.name, choice.options)
+        strategy.insert(backbone)
+    return backbone

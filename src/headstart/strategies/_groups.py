@@ -1,4 +1,4 @@
-"""Parameter groups that several strategies share."""
+"""Parameter groups that several strategies make."""
 
 from __future__ import annotations
 
@@ -14,3 +14,9 @@ def head_group(model: Model, lr_scale: float = 1.0) -> ParamGroup:
 def backbone_group(model: Model) -> ParamGroup:
     """Group all parameters of the backbone."""
     return ParamGroup(list(model.backbone.parameters()))
+
+
+def stage_groups(model: Model, decay: float) -> list[ParamGroup]:
+    """Make a group of each stage, input to output, that learns `decay` times as fast as the one above it."""
+    stages = list(model.stage_parameters().values())
+    return [ParamGroup(params, decay ** (len(stages) - 1 - place)) for place, params in enumerate(stages)]

@@ -1,0 +1,32 @@
+"""The ready recipes in examples/recipes run, each stage from the weights of the one before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from headstart.core.recipe import Recipe
+from headstart.core.types import Event
+from headstart.runs.fit import fit
+
+FILES = sorted((Path(__file__).parents[1] / "examples" / "recipes").glob("*.toml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_recipe_runs(tmp_path: Path, file: Path) -> None:
+    recipe = Recipe.read(file)
+    settings = {"source.name": "vector:mlp"} | {f"stages.{i}.steps": 20 for i in range(len(recipe.stages))}
+    rng = np.random.default_rng(0)
+    labels = np.arange(90) % 3
+    rows = (rng.normal(size=(90, 6)) + 3 * np.eye(6)[labels]).astype(np.float32)
+    seen: list[Event] = []
+    run = fit((rows, [f"class {y}" for y in labels]), recipe.with_settings(settings), out=tmp_path, listen=seen.append)
+    assert len([event for event in seen if event.kind == "stage"]) == len(recipe.stages)
+    accuracy = run.metrics["test"].metrics["accuracy"].value
+    assert accuracy is not None and accuracy > 0.6
+
+
+def test_there_are_recipes() -> None:
+    assert {"lp_ft", "gradual", "embed_then_classify"} <= {file.stem for file in FILES}
