@@ -24,6 +24,7 @@ from headstart.engine.predict import predict
 from headstart.models.cards import card_from_plain, card_to_plain
 from headstart.models.load import load_source, rebuild
 from headstart.models.model import Backbone, Head, Model, frozen_modules_train
+from headstart.models.operate import operate
 from headstart.objectives.dann import Dann
 
 SOURCES = ("digits:cnn", "timm:test_resnet", "timm:test_vit")
@@ -206,6 +207,44 @@ def test_a_source_gives_a_backbone(name: str) -> None:
     else:
         x = torch.zeros(2, expects.dim or 6)
     assert backbone.eval()(x)["pooled"].shape == (2, backbone.dim)
+
+
+OPERATIONS = {
+    "adapt_input": "channels=1",
+    "cut": "after=layer2",
+    "freeze": "layers=layer1",
+    "insert": "after=layer1",
+    "load_layers": "layers=layer1",
+    "remove": "layers=layer1.0",
+    "rename": "layer=conv1 to=entrance",
+    "replace": "layers=*.act2 by=gelu",
+    "unfreeze": "layers=layer1",
+}
+
+
+@pytest.mark.parametrize("name", plugins.names("surgery"))
+def test_an_operation_is_recorded_replayed_and_undone(name: str) -> None:
+    backbone = toys.source("timm:test_resnet")
+    weight = torch.randn(2, backbone.dim)
+    backbone.source_classifier = (weight, None)
+    backbone.card = dataclasses.replace(backbone.card, labels=("a", "b"))
+    before, stages, card = toys.snapshot(backbone), backbone.stages(), backbone.card
+    operated = operate(backbone, [f"{name} {OPERATIONS.get(name, '')}"])
+    assert operated.notes and all(note.message for note in operated.notes)
+    assert operated.backbone.card.architecture["surgery"]["operations"][0]["name"] == name
+    staged = [parameter for stage in operated.backbone.stages().values() for parameter in stage]
+    assert sorted(staged) == sorted(n for n, _ in operated.backbone.named_parameters())
+    again = rebuild(card_from_plain(card_to_plain(operated.backbone.card)))
+    assert again.card == operated.backbone.card and again.dim == operated.backbone.dim
+    assert again.stages() == operated.backbone.stages()
+    again.load_state_dict(operated.backbone.state_dict())
+    with torch.no_grad():
+        x = torch.randn(2, 1 if name == "adapt_input" else 3, 160, 160)
+        assert torch.equal(again.eval()(x)["pooled"], operated.backbone.eval()(x)["pooled"])
+    for parameter in operated.backbone.parameters():
+        parameter.data.add_(1.0)
+    undone = operated.undo()
+    assert toys.moved(before, undone) == set() and undone.stages() == stages and undone.card == card
 
 
 @pytest.mark.parametrize("name", plugins.names("readers"))

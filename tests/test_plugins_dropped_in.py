@@ -91,6 +91,20 @@ class Bare:
     def build(self, dim, task):
         return Head(nn.Linear(dim, task.outputs, bias=False), task)
 ''',
+    "surgery": '''"""Double the first parameter (for a test)."""
+from dataclasses import dataclass
+from typing import ClassVar
+
+@dataclass(frozen=True)
+class Twice:
+    """Twice as much."""
+    structural: ClassVar[bool] = False
+
+    def apply(self, body):
+        next(body.backbone.parameters()).data.mul_(2)
+        body.note("doubled")
+        return self
+''',
     "readers": '''"""Reads nothing (for a test)."""
 from dataclasses import dataclass
 
@@ -111,6 +125,7 @@ NAMES = {
     "sources": "straight",
     "heads": "bare",
     "readers": "nothing",
+    "surgery": "twice",
 }
 
 

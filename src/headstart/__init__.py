@@ -27,9 +27,22 @@ if TYPE_CHECKING:
     from headstart.estimators.classifier import HeadstartClassifier as HeadstartClassifier
     from headstart.estimators.regressor import HeadstartRegressor as HeadstartRegressor
     from headstart.models.model import Backbone as Backbone
+    from headstart.models.operate import Operated as Operated
+    from headstart.models.operate import operate as operate
+    from headstart.models.surgery.adapt_input import AdaptInput as AdaptInput
+    from headstart.models.surgery.adapt_output import AdaptOutput as AdaptOutput
+    from headstart.models.surgery.cut import Cut as Cut
+    from headstart.models.surgery.freeze import Freeze as Freeze
+    from headstart.models.surgery.insert import Insert as Insert
+    from headstart.models.surgery.load_layers import LoadLayers as LoadLayers
+    from headstart.models.surgery.remove import Remove as Remove
+    from headstart.models.surgery.rename import Rename as Rename
+    from headstart.models.surgery.replace import Replace as Replace
+    from headstart.models.surgery.unfreeze import Unfreeze as Unfreeze
     from headstart.runs.api import cross_validate as cross_validate
     from headstart.runs.api import evaluate as evaluate
     from headstart.runs.api import fit as fit
+    from headstart.runs.api import inspect as inspect
     from headstart.runs.api import read as read
     from headstart.runs.api import source as source
     from headstart.runs.compare import compare as compare
@@ -57,8 +70,21 @@ _HOMES = {
     "Backbone": "headstart.models.model",
     "compare": "headstart.runs.compare",
     "cross_validate": "headstart.runs.api",
+    "Operated": "headstart.models.operate",
+    "operate": "headstart.models.operate",
+    "AdaptInput": "headstart.models.surgery.adapt_input",
+    "AdaptOutput": "headstart.models.surgery.adapt_output",
+    "Cut": "headstart.models.surgery.cut",
+    "Freeze": "headstart.models.surgery.freeze",
+    "Insert": "headstart.models.surgery.insert",
+    "LoadLayers": "headstart.models.surgery.load_layers",
+    "Remove": "headstart.models.surgery.remove",
+    "Rename": "headstart.models.surgery.rename",
+    "Replace": "headstart.models.surgery.replace",
+    "Unfreeze": "headstart.models.surgery.unfreeze",
     "evaluate": "headstart.runs.api",
     "fit": "headstart.runs.api",
+    "inspect": "headstart.runs.api",
     "read": "headstart.runs.api",
     "source": "headstart.runs.api",
     "Run": "headstart.runs.fit",

@@ -76,8 +76,10 @@ def _with_own_tokenizer(card: Card, folder: Path) -> Card:
         return card
     from transformers import AutoTokenizer
 
-    AutoTokenizer.from_pretrained(card.input.tokenizer).save_pretrained(folder / TOKENIZER)
-    return dataclasses.replace(card, input=dataclasses.replace(card.input, tokenizer=TOKENIZER))
+    tokenizer = AutoTokenizer.from_pretrained(card.input.tokenizer)
+    tokenizer.add_tokens(list(card.input.added))
+    tokenizer.save_pretrained(folder / TOKENIZER)
+    return dataclasses.replace(card, input=TextInput(TOKENIZER, card.input.max_length))
 
 
 def _tensors(model: Model) -> dict[str, torch.Tensor]:

@@ -24,6 +24,13 @@ def fit(
         typer.Option(help="The pretrained model: timm:NAME, hf:FOLDER_OR_ID, local:FOLDER/NAME, run:FOLDER …"),
     ] = None,
     weights: Annotated[str | None, typer.Option(help="A safetensors file with the source's weights.")] = None,
+    surgery: Annotated[
+        list[str] | None,
+        typer.Option(help="Change the network: 'adapt_input channels=1' (headstart list surgery). May be repeated."),
+    ] = None,
+    load_layers: Annotated[
+        str | None, typer.Option(help="Take over only these layers' weights; names or patterns with commas.")
+    ] = None,
     strategy: Annotated[str | None, typer.Option(help="How weights may move (headstart list strategies).")] = None,
     objective: Annotated[str | None, typer.Option(help="What is minimised (headstart list objectives).")] = None,
     head: Annotated[str | None, typer.Option(help="The new part (headstart list heads).")] = None,
@@ -138,7 +145,8 @@ def fit(
         raise UsageError("--resume goes on with one run, and --folds makes several: name only one of them.")
     if recipe is None and resume is not None:
         recipe = resume / "recipe.toml"
-    plan = (Recipe.read(recipe) if recipe else Recipe()).with_settings(settings)
+    operations = [*(surgery or []), *([f"load_layers layers={load_layers}"] if load_layers else [])]
+    plan = (Recipe.read(recipe) if recipe else Recipe()).with_surgery(operations).with_settings(settings)
 
     from headstart.runs.fit import fit as run_fit
     from headstart.runs.fit import prepare

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from headstart import __version__
-from headstart.cli import compare, demo, evaluate, fit, listing, predict, report, soup
+from headstart.cli import compare, demo, evaluate, fit, inspect, listing, predict, report, soup
 from headstart.core.errors import HeadstartError, TrainingError
 from headstart.core.processes import rank
 from headstart.core.stopping import Stop, Stopped
@@ -38,6 +38,7 @@ app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("soup")(soup.soup)
+app.command("inspect")(inspect.inspect)
 app.command("list")(listing.listing)
 
 

@@ -31,6 +31,7 @@ PACKAGES = {
     "objectives": "headstart.objectives",
     "readers": "headstart.data.readers",
     "trackers": "headstart.trackers",
+    "surgery": "headstart.models.surgery",
 }
 SINGULAR = {
     "sources": "source",
@@ -39,6 +40,7 @@ SINGULAR = {
     "objectives": "objective",
     "readers": "reader",
     "trackers": "tracker",
+    "surgery": "operation",
 }
 
 

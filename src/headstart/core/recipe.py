@@ -5,9 +5,10 @@ What is None is chosen when the run is planned (`headstart fit --dry-run` prints
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -114,6 +115,7 @@ class Recipe:
 
     data: DataPlan = DataPlan()
     source: Choice | None = None
+    surgery: tuple[Choice, ...] = ()  # operations on the source's network, in order
     head: Choice = Choice("linear")
     stages: tuple[Stage, ...] = (Stage(),)
     seed: int = 0
@@ -160,6 +162,20 @@ class Recipe:
 
         return tomli_w.dumps(self.to_plain())
 
+    def with_surgery(self, operations: Sequence[str]) -> Self:
+        """Add operations of surgery at the end.
+
+        Args:
+            operations: Each written as "NAME OPTION=VALUE …".
+
+        Returns:
+            The new recipe.
+
+        Raises:
+            UsageError: One is not written so.
+        """
+        return replace(self, surgery=(*self.surgery, *(parse_operation(text) for text in operations)))
+
     def with_settings(self, settings: Mapping[str, Any]) -> Self:
         """Apply settings such as {"stages.0.strategy.k": 2}.
 
@@ -176,6 +192,27 @@ class Recipe:
         for path, value in settings.items():
             _assign(plain, path.split("."), value, path)
         return self.from_plain(plain)
+
+
+def parse_operation(text: str) -> Choice:
+    """Read an operation as `--surgery` takes it.
+
+    Args:
+        text: "NAME OPTION=VALUE …".
+
+    Returns:
+        Its name and options.
+
+    Raises:
+        UsageError: It is not written so.
+    """
+    try:
+        name, *parts = shlex.split(text) or [""]
+    except ValueError as error:
+        raise UsageError(f"The operation {text!r} cannot be read: {error}.") from error
+    if not name or "=" in name or any("=" not in part for part in parts):
+        raise UsageError(f"An operation is NAME OPTION=VALUE …, for example 'adapt_input channels=1'; got {text!r}.")
+    return Choice(name, dict(part.split("=", 1) for part in parts))
 
 
 def parse_setting(text: str) -> tuple[str, str]:

@@ -46,10 +46,11 @@ class ImageInput:
 
 @dataclass(frozen=True)
 class TextInput:
-    """What a backbone expects of a text: the folder of its tokenizer, and the most tokens that it takes."""
+    """What a backbone expects of a text: the folder of its tokenizer, the most tokens, words added to the tokenizer."""
 
     tokenizer: str
     max_length: int
+    added: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

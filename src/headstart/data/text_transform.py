@@ -68,9 +68,13 @@ class TextTransform:
         from transformers import AutoTokenizer
 
         try:
-            return AutoTokenizer.from_pretrained(self.expects.tokenizer, local_files_only=True, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(
+                self.expects.tokenizer, local_files_only=True, trust_remote_code=False
+            )
         except (OSError, ValueError) as error:
             raise UsageError(f"There is no tokenizer in the folder '{self.expects.tokenizer}': {error}") from error
+        tokenizer.add_tokens(list(self.expects.added))
+        return tokenizer
 
     @cached_property
     def _padding(self) -> int:

@@ -16,6 +16,7 @@ from headstart.engine.feed import Workers
 from headstart.engine.job import Job, Outcome, Surroundings
 from headstart.engine.log import Log
 from headstart.engine.machine import keep_memory, place
+from headstart.engine.proof import fingerprints, in_words, what_moved
 from headstart.engine.saver import Saver
 from headstart.engine.stage import StageRun, Tools
 from headstart.engine.state import Progress, Standing, load_model, model_tensors
@@ -37,12 +38,13 @@ def fit(model: Model, jobs: list[Job], around: Surroundings) -> Outcome:
         How it went.
 
     Raises:
-        TrainingError: A loss is not finite, or memory does not suffice.
+        TrainingError: A loss is not finite, a frozen parameter moved, or memory does not suffice.
         StorageError: There is no room for checkpoints, or another version wrote them.
         Stopped: The run was asked to stop; the last step is saved.
     """
     keep_memory()
     started = time.monotonic()
+    before = fingerprints(model)
     with torch.random.fork_rng(devices=[]), around.stop.between_steps():
         log = Log(around.folder / "metrics.jsonl", silent=not around.world.is_writer)
         saved = _find(around, log)
@@ -58,10 +60,10 @@ def fit(model: Model, jobs: list[Job], around: Surroundings) -> Outcome:
         place(model, around.device)
         if saved is not None:
             _go_back(model, jobs, around, standing, saved)
-        before = standing.seconds
+        earlier = standing.seconds
         while standing.stage < len(jobs):
             number = standing.stage
-            standing.seconds = before + time.monotonic() - started
+            standing.seconds = earlier + time.monotonic() - started
             left = None if around.budget is None else around.world.from_writer(around.budget - standing.seconds)
             resumed = saved if saved is not None and "stage" in saved.state else None
             if resumed is None and left is not None and left <= 0:
@@ -76,7 +78,9 @@ def fit(model: Model, jobs: list[Job], around: Surroundings) -> Outcome:
             StageRun(model, jobs[number], around, tools, standing, progress).run(resumed)
             saved = None
             standing.stage += 1
-    return Outcome(standing.best, standing.taken, before + time.monotonic() - started, tuple(standing.endings))
+    proof = what_moved(model, before)
+    around.listen(Event("note", in_words(proof), {"moved": proof}))
+    return Outcome(standing.best, standing.taken, earlier + time.monotonic() - started, tuple(standing.endings), proof)
 
 
 def _find(around: Surroundings, log: Log) -> Checkpoint | None:

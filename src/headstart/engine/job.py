@@ -17,6 +17,7 @@ from headstart.core.types import Listener, Objective, Strategy
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform
 from headstart.engine.distributed import World
+from headstart.engine.proof import Moved
 
 
 class Examples(NamedTuple):
@@ -77,9 +78,10 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How training ended: `best` on validation, the steps taken and why each stage ended."""
+    """How training ended: `best` on validation, the steps taken, why each stage ended, and what moved, by part."""
 
     best: Score | None
     steps: int
     seconds: float
     endings: tuple[str, ...]
+    moved: Mapping[str, Moved]

@@ -23,12 +23,14 @@ from headstart.engine import checkpoint
 from headstart.engine.averaging import Average
 from headstart.engine.checkpoint import Checkpoint, Tensors
 from headstart.engine.feed import Feed, Workers
+from headstart.engine.hold import hold
 from headstart.engine.job import Examples, Job, Score, Surroundings
 from headstart.engine.log import Log
 from headstart.engine.losses import Losses
 from headstart.engine.machine import place
 from headstart.engine.optimisers import make_optimiser, set_rate
 from headstart.engine.predict import embed, fast_features, predict
+from headstart.engine.proof import check_frozen, frozen_fingerprints
 from headstart.engine.saver import Saver
 from headstart.engine.state import (
     Progress,
@@ -91,6 +93,7 @@ class StageRun:
             self.world.copy_from_writer(self.model)
         else:
             self.average.settle()
+        check_frozen(self.model, self.frozen)
         if self.tuning.settle is not None:
             self.tuning.settle(self._judge)
         self.standing.moved |= self.moved
@@ -106,6 +109,7 @@ class StageRun:
         stage = self.job.stage
         seed_torch(self.around.seed, "stage", self.number)
         self.tuning = self.job.strategy.prepare(self.model)
+        self.tuning.groups = hold(self.model.backbone, self.tuning.groups)
         let_learn(self.model, self.tuning)
         place(self.model, self.around.device)
         self.extra = place(self.job.objective.modules(self.model), self.around.device)
@@ -114,6 +118,7 @@ class StageRun:
         if self.tuning.survey is not None:
             self.tuning.survey(self._survey)
             self.model.zero_grad(set_to_none=True)
+            self.tuning.groups = hold(self.model.backbone, self.tuning.groups)
             let_learn(self.model, self.tuning)
         self.moved = self.standing.moved | {name for name, p in self.model.named_parameters() if p.requires_grad}
         if (labelled := self._labelled()) is not None:
@@ -122,6 +127,7 @@ class StageRun:
         extra_group = ParamGroup(list(self.extra.parameters()), max(g.lr_scale for g in self.tuning.groups))
         self.optimiser = make_optimiser([*self.tuning.groups, extra_group], stage)
         learning = [p for group in self.tuning.groups for p in group.params]
+        self.frozen = frozen_fingerprints(self.model, self.tuning)
         self.average = Average(self.model, learning, stage.ema)
         self.training, self.validation = self._examples()
         if resumed is not None:

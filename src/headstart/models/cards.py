@@ -19,10 +19,37 @@ def modality(expected: Input) -> str:
     return next(name for name, cls in INPUTS.items() if isinstance(expected, cls))
 
 
+def input_to_plain(expected: Input) -> dict[str, Any]:
+    """Turn an input into plain data, tagged by "modality"."""
+    return {"modality": modality(expected), **json.loads(json.dumps(dataclasses.asdict(expected)))}
+
+
+def input_from_plain(plain: Mapping[str, Any]) -> Input:
+    """Build an input from what `input_to_plain` gave.
+
+    Args:
+        plain: The input as plain data.
+
+    Returns:
+        The input.
+
+    Raises:
+        SourceError: A key is missing or unknown, or the modality is none that is known.
+    """
+    given = dict(plain)
+    kind = given.pop("modality", None)
+    if kind not in INPUTS:
+        raise SourceError(f"The model card is damaged: input.modality is {kind!r}, not one of {', '.join(INPUTS)}")
+    try:
+        return options.build(INPUTS[kind], given, "input of the model card")
+    except UsageError as error:
+        raise SourceError(f"The model card is damaged: {error}") from error
+
+
 def card_to_plain(card: Card) -> dict[str, Any]:
     """Turn a card into dicts, lists, text and numbers, `None` included; the input is tagged by "modality"."""
     plain = {field.name: getattr(card, field.name) for field in dataclasses.fields(card)}
-    plain["input"] = {"modality": modality(card.input), **dataclasses.asdict(card.input)}
+    plain["input"] = input_to_plain(card.input)
     plain["architecture"] = dict(card.architecture)
     plain["inserted"] = [dict(choice) for choice in card.inserted]
     return json.loads(json.dumps(plain))
@@ -47,18 +74,14 @@ def card_from_plain(plain: Mapping[str, Any]) -> Card:
     wrong = [f"'{key}' is unknown" for key in plain if key not in fields]
     wrong += [f"'{key}' is missing" for key in sorted(needed - set(plain))]
     values = dict(plain)
-    given = dict(values["input"])
-    kind = given.pop("modality", None)
+    kind = values["input"].get("modality")
     if kind not in INPUTS:
         wrong.append(f"input.modality is {kind!r}, not one of {', '.join(INPUTS)}")
     if not isinstance(values.get("architecture", {}), Mapping):
         wrong.append("'architecture' is not a table")
     if wrong:
         raise SourceError(f"The model card is damaged: {'; '.join(wrong)}.")
-    try:
-        values["input"] = options.build(INPUTS[kind], given, "input of the model card")
-    except UsageError as error:
-        raise SourceError(f"The model card is damaged: {error}") from error
+    values["input"] = input_from_plain(values["input"])
     values["labels"] = tuple(values.get("labels", ()))
     values["inserted"] = tuple(values.get("inserted", ()))
     return Card(**values)

@@ -12,6 +12,7 @@ from headstart.core.errors import SourceError, UsageError
 from headstart.core.recipe import Choice
 from headstart.core.types import Card, Inserting
 from headstart.models.model import Backbone
+from headstart.models.operate import RECORD, replay
 
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
@@ -45,7 +46,8 @@ def rebuild(card: Card) -> Backbone:
         card: The card of a backbone that was loaded before, perhaps on another machine.
 
     Returns:
-        A backbone with the same parameter names and shapes, modules that a strategy inserted included.
+        A backbone with the same parameter names and shapes, after the surgery that the card records, with the modules
+        that strategies inserted.
 
     Raises:
         SourceError: The source that the card names is not there.
@@ -56,7 +58,9 @@ def rebuild(card: Card) -> Backbone:
             f"{card.name} was built by the source '{card.builder}', which is not there. "
             "Install its package, or set HEADSTART_PLUGINS to its folder."
         )
-    backbone: Backbone = plugins.build("sources", card.builder, {}).rebuild(dataclasses.replace(card, inserted=()))
+    source = plugins.build("sources", card.builder, {}).rebuild
+    base = dataclasses.replace(card, inserted=())
+    backbone: Backbone = replay(base, source) if RECORD in card.architecture else source(base)
     for plain in card.inserted:
         choice = Choice.parse(plain, "inserted modules of the card")
         strategy: Inserting = plugins.build("strategies", choice.name, choice.options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, Literal, cast
 
 import torch
@@ -25,12 +26,16 @@ class Backbone(nn.Module):
         channels_last: Whether maps inside are [B, H, W, C]; `Features` has them as [B, C, H, W] all the same.
         source_classifier: Weight [C, D] and bias [C] of the source task's own linear classifier on the pooled
             features, where the source has one. It is no part of the backbone: nothing moves or saves it.
+        held: Parameters by name that surgery freezes (True) or lets learn (False), whatever the strategy says.
+        kept_rows: None, or by which names a linear head starts from the rows of `source_classifier` ("CLASS=LABEL").
     """
 
     card: Card
     dim: int
     channels_last: bool = False
     source_classifier: tuple[torch.Tensor, torch.Tensor | None] | None = None
+    held: Mapping[str, bool] = MappingProxyType({})
+    kept_rows: tuple[str, ...] | None = None
 
     @abstractmethod
     def stages(self) -> dict[str, tuple[str, ...]]:

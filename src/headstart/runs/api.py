@@ -12,7 +12,9 @@ from headstart.core.types import Listener, silent
 from headstart.data.read import read as read_data
 from headstart.data.rows import Dataset
 from headstart.models.load import load_source
-from headstart.models.model import Backbone
+from headstart.models.model import Backbone, Model
+from headstart.models.operate import Operated
+from headstart.models.tree import Inspection, inspect_network
 from headstart.runs.evaluate import Evaluated, evaluate_saved
 from headstart.runs.fit import Run
 from headstart.runs.fit import fit as fit_recipe
@@ -55,6 +57,24 @@ def source(name: str, options: Mapping[str, Any] | None = None) -> Backbone:
         UsageError: The source or an option does not exist.
     """
     return load_source(name, options or {})
+
+
+def inspect(network: str | Backbone | Model | Operated) -> Inspection:
+    """Describe a network: stages and layers with names, output shapes, parameters and what learns.
+
+    Args:
+        network: A source's name such as "timm:resnet18", a backbone, one after surgery, or a model with its head.
+
+    Returns:
+        The tree; `print` shows it, `text(depth)` and `to_plain(depth)` give it.
+
+    Raises:
+        UsageError: The name is none, or the network fails on an empty example.
+        SourceError: The source cannot be loaded.
+    """
+    if isinstance(network, str):
+        network = load_source(network)
+    return inspect_network(network.backbone if isinstance(network, Operated) else network)
 
 
 def fit(

@@ -66,6 +66,7 @@ class Run:
             "rows": {split: evaluation.rows for split, evaluation in self.metrics.items()},
             "steps": self.outcome.steps,
             "endings": list(self.outcome.endings),
+            "moved": dict(self.outcome.moved),
             "seconds": round(self.seconds, 2),
         }
 
@@ -96,7 +97,7 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
     dataset = data if isinstance(data, Dataset) else read(data, recipe.data, seed=recipe.seed)
     for note in dataset.notes:
         listen(Event("note", note))
-    backbone = load_backbone(recipe, dataset)
+    backbone = load_backbone(recipe, dataset, listen)
     card = backbone.card
     listen(
         Event(
@@ -232,6 +233,7 @@ def _write_run(run: Run, before: Before, predictor: Predictor, dataset: Dataset,
         predictor.model,
         dataset,
         {split: (output.rows, output.calibrated) for split, output in results.items()},
+        moved=run.outcome.moved,
         thresholds=predictor.calibration.thresholds,
         precision=predictor.precision,
         cost={"seconds": run.seconds, "training_seconds": run.outcome.seconds},

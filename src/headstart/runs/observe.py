@@ -1,12 +1,11 @@
-"""See what a run does to its model: fingerprints and features before and after, mistakes, cost; as plain data."""
+"""See what a run does to its model: features before and after, what moved, mistakes, cost; as plain data."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import Transform, make_transform
 from headstart.engine.machine import place
 from headstart.engine.predict import embed
+from headstart.engine.proof import Moved
 from headstart.evaluation.report.facts import Map, Observed, StageMoves
 from headstart.models.cards import card_to_plain
 from headstart.models.model import Model
@@ -32,10 +32,9 @@ MAP_CLASSES = 8  # as many as can be told apart by colour
 
 @dataclass(frozen=True)
 class Before:
-    """A model before it is trained: the SHA-256 of each tensor, and the features [M, D] of some rows."""
+    """A model before it is trained: its card, and the features [M, D] of some rows."""
 
     card: Card
-    tensors: Mapping[str, bytes]
     split: str
     rows: Rows | None
     features: np.ndarray | None
@@ -60,7 +59,7 @@ def look_before(model: Model, data: Dataset, *, device: torch.device, precision:
     rows = _map_rows(data.task, data.splits[split], seed)
     place(model, device)
     features = embed(model, rows, _transform(model), precision=precision) if len(rows) > 2 else None
-    return Before(model.backbone.card, fingerprints(model), split, rows, features, started)
+    return Before(model.backbone.card, split, rows, features, started)
 
 
 def look_after(
@@ -69,6 +68,7 @@ def look_after(
     data: Dataset,
     outputs: Mapping[str, tuple[Rows, np.ndarray]],
     *,
+    moved: Mapping[str, Moved],
     thresholds: Mapping[str, float],
     precision: str,
     cost: Mapping[str, Any],
@@ -80,6 +80,7 @@ def look_after(
         model: The trained model.
         data: All rows.
         outputs: Rows and calibrated predictions by split.
+        moved: What training says of each part of the model.
         thresholds: By which classes are decided.
         precision: The number format.
         cost: Figures that the caller knows, such as seconds.
@@ -87,7 +88,7 @@ def look_after(
     Returns:
         Plain data for `report.json`.
     """
-    moves = _moves(model, before.tensors)
+    moves = _moves(moved)
     split = next((name for name in ("test", "validation") if name in outputs), "")
     wrong, mistakes = worst(data.task, *outputs[split], thresholds) if split else (0, [])
     observed: Observed = {
@@ -104,19 +105,10 @@ def look_after(
         "cost": {**_machine(model, before.started, precision), **cost},
     }
     if before.features is not None and before.rows is not None:
-        still = not any(stage["moved"] for stage in moves if not stage.get("new"))
+        still = not any(stage["moved"] for stage in moves if stage["name"] != "head")
         after = None if still else embed(model, before.rows, _transform(model), precision=precision)
         observed["map"] = _map(data.task, before, after)
     return observed
-
-
-def fingerprints(model: torch.nn.Module) -> dict[str, bytes]:
-    """Hash every tensor of the model, its buffers too."""
-    return {
-        name: hashlib.sha256(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()).digest()
-        for name, tensor in model.state_dict().items()
-        if tensor.numel()
-    }
 
 
 def project(features: np.ndarray) -> tuple[np.ndarray, float]:
@@ -204,21 +196,17 @@ def _rounded(places: np.ndarray) -> list[list[float]]:
     return [[float(f"{value:.5g}") for value in row] for row in places]
 
 
-def _moves(model: Model, before: Mapping[str, bytes]) -> list[StageMoves]:
-    after = fingerprints(model)
-    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    stages = {name: [f"backbone.{part}" for part in parts] for name, parts in model.backbone.stages().items()}
-    own = {name for parts in stages.values() for name in parts}
-    rest = [name for name in sizes if name not in own]
-    listed = [_stage(name, parts, sizes, before, after) for name, parts in stages.items()]
-    return [*listed, {**_stage("head", rest, sizes, before, after), "new": True}]
-
-
-def _stage(
-    name: str, parts: Sequence[str], sizes: Mapping[str, int], before: Mapping[str, bytes], after: Mapping[str, bytes]
-) -> StageMoves:
-    moved = sum(sizes[part] for part in parts if before.get(part) != after.get(part))
-    return {"name": name, "parameters": sum(sizes[part] for part in parts), "moved": moved}
+def _moves(moved: Mapping[str, Moved]) -> list[StageMoves]:
+    """List what moved, the backbone's stages first; heads and what strategies inserted are new."""
+    listed: list[StageMoves] = []
+    for name, part in moved.items():
+        plain: StageMoves = {"name": name, "parameters": part["parameters"], "moved": part["moved"]}
+        if name.startswith("heads."):
+            plain |= {"name": "head", "new": True}
+        elif name.startswith("backbone."):
+            plain |= {"name": name.removeprefix("backbone."), "new": True}
+        listed.append(plain)
+    return listed
 
 
 def _class_counts(data: Dataset) -> dict[str, dict[str, int]]:

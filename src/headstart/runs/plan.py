@@ -13,14 +13,17 @@ from headstart.core.errors import UsageError
 from headstart.core.options import to_plain
 from headstart.core.recipe import Choice, Recipe, Stage
 from headstart.core.seeding import torch_seeded
-from headstart.core.types import Objective, Strategy, VectorInput
+from headstart.core.types import Event, Listener, Objective, Strategy, VectorInput, silent
 from headstart.data.rows import Dataset
 from headstart.data.transforms import check_fits
 from headstart.engine.optimisers import check_optimiser
 from headstart.models.imbalance import check_imbalance, choose_imbalance
 from headstart.models.load import load_source
 from headstart.models.model import Backbone, Model
+from headstart.models.operate import build as build_operation
+from headstart.models.operate import operate, written
 from headstart.models.outputs import RegressionOutput, check_loss
+from headstart.models.source_rows import rows_for, start_rows
 
 DEFAULT_STRATEGY = "full"
 MOST_LOOKS = 30  # on the validation split in one stage, where the recipe does not say
@@ -53,6 +56,8 @@ def check_names(recipe: Recipe) -> None:
     prefix = recipe.source.name.partition(":")[0]
     plugins.build("sources", prefix, recipe.source.options)
     plugins.build("heads", recipe.head.name, recipe.head.options)
+    for choice in recipe.surgery:
+        build_operation(choice)
     if not recipe.stages:
         raise UsageError("The recipe has no stages: nothing would be learnt.")
     for stage in recipe.stages:
@@ -61,19 +66,20 @@ def check_names(recipe: Recipe) -> None:
         plugins.build("objectives", stage.objective.name, stage.objective.options)
 
 
-def load_backbone(recipe: Recipe, data: Dataset) -> Backbone:
-    """Load the recipe's source and check that the data fits it.
+def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> Backbone:
+    """Load the recipe's source, do its surgery and check that the data fits.
 
     Args:
-        recipe: Names the source.
-        data: Rows that the source must be able to take.
+        recipe: Names both.
+        data: What the network is for.
+        listen: Is told what the surgery did.
 
     Returns:
         The backbone.
 
     Raises:
         SourceError: The source cannot be loaded.
-        UsageError: The data is of another kind than the source expects.
+        UsageError: The data is of another kind than the source expects, or an operation does not fit.
     """
     assert recipe.source is not None
     options = dict(recipe.source.options)
@@ -81,6 +87,13 @@ def load_backbone(recipe: Recipe, data: Dataset) -> Backbone:
         options.setdefault("dim", int(data.splits["train"].inputs.shape[1]))
     with torch_seeded(recipe.seed, "source"):
         backbone = load_source(recipe.source.name, options)
+    if recipe.surgery:
+        operated = operate(backbone, [build_operation(choice) for choice in recipe.surgery], seed=recipe.seed)
+        backbone = operated.backbone
+        for note in operated.notes:
+            listen(note)
+    if backbone.kept_rows is not None:
+        _tell_rows(backbone, data, listen)
     check_fits(data.task, backbone.card.input)
     if isinstance(backbone.card.input, VectorInput):
         width = data.splits["train"].inputs.shape[1]
@@ -99,6 +112,8 @@ def build_model(recipe: Recipe, data: Dataset, backbone: Backbone) -> Model:
         targets = data.splits["train"].targets
         assert targets is not None
         head.output.standardise(torch.from_numpy(targets))
+    if backbone.kept_rows is not None:
+        start_rows(head, backbone, data.task)
     return Model(backbone, {"target": head})
 
 
@@ -128,7 +143,8 @@ def make_plan(recipe: Recipe, data: Dataset) -> Plan:
         stages.append(_choose(stage, strategy, objective, data))
         strategies.append(strategy)
         objectives.append(objective)
-    chosen = dataclasses.replace(recipe, stages=tuple(stages))
+    surgery = tuple(Choice.parse(written(build_operation(choice)), "surgery") for choice in recipe.surgery)
+    chosen = dataclasses.replace(recipe, stages=tuple(stages), surgery=surgery)
     return Plan(chosen, tuple(strategies), tuple(objectives), tuple(notes))
 
 
@@ -148,6 +164,16 @@ def check_shares(recipe: Recipe, processes: int) -> None:
                 f"Stage {number} has {stage.batch_size} rows in a batch, fewer than the {processes} processes. "
                 "Use fewer processes or a larger --batch-size."
             )
+
+
+def _tell_rows(backbone: Backbone, data: Dataset, listen: Listener) -> None:
+    """Say which classes the source knows; refuse where it knows none."""
+    rows = rows_for(backbone, data.task)
+    labels = backbone.card.labels
+    known = ", ".join(f"{name} = {labels[row]}" for name, row in rows.items())
+    unknown = [name for name in data.task.classes if name not in rows]
+    rest = f"; unknown to it: {', '.join(unknown)}" if unknown else ""
+    listen(Event("note", f"rows of the source's classifier: {known}{rest}", {"rows": rows}))
 
 
 def _strategy(stage: Stage) -> Strategy:

@@ -58,7 +58,9 @@ class RunState:
         """How training ended."""
         assert self.outcome is not None
         best = None if self.outcome["best"] is None else Score(*self.outcome["best"])
-        return Outcome(best, self.outcome["steps"], self.outcome["seconds"], tuple(self.outcome["endings"]))
+        return Outcome(
+            best, self.outcome["steps"], self.outcome["seconds"], tuple(self.outcome["endings"]), self.outcome["moved"]
+        )
 
 
 def describe(recipe: Recipe, dataset: Dataset, *, device: torch.device, processes: int) -> RunState:

@@ -15,7 +15,9 @@ from headstart.core.storage import refuse_pickle, sha256
 from headstart.core.types import Card, TextInput
 from headstart.models import hf_backbone, hf_folder, hub
 from headstart.models.hf_backbone import TextBackbone, VisionBackbone
-from headstart.models.weights import read_safetensors
+from headstart.models.weights import classifier_in, read_safetensors
+
+CLASSIFIERS = ("classifier", "classifier.1")
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,12 @@ class Hf:
         """
         folder, commit = self._find(name)
         weights = hf_folder.check_safe(folder)
-        for file in weights:
-            read_safetensors(file)
+        tensors = {
+            key: tensor
+            for file in weights
+            for key, tensor in read_safetensors(file).items()
+            if key.startswith(CLASSIFIERS)
+        }
         architecture: dict[str, Any] = {"config": _config(folder)}
         config = hf_backbone.config_of(architecture, name)
         kind = hf_backbone.modality_of(config, name)
@@ -75,7 +81,10 @@ class Hf:
             sha256=_hash(weights),
             revision=commit,
         )
-        return _backbone(net, card)
+        backbone = _backbone(net, card)
+        if kind == "image":  # a text model's classifier stands on a pooler, which is no part of the backbone
+            backbone.source_classifier = classifier_in(tensors, CLASSIFIERS, backbone.dim)
+        return backbone
 
     def rebuild(self, card: Card) -> TextBackbone | VisionBackbone:
         """Build the network of a card with random weights."""

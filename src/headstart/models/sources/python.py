@@ -17,6 +17,7 @@ from headstart.core.errors import HeadstartError, SourceError, UsageError
 from headstart.core.storage import sha256
 from headstart.core.types import Card, Features, ImageInput, Input, TextInput, VectorInput
 from headstart.models import stages
+from headstart.models.dryrun import example
 from headstart.models.model import Backbone
 from headstart.models.weights import load_exactly, read_safetensors
 
@@ -142,7 +143,7 @@ def _backbone(net: nn.Module, card: Card) -> Backbone:
     backbone = _OwnNet(net, card).eval()
     try:
         with torch.no_grad():
-            pooled = backbone(_example(card.input))["pooled"]  # [2, D]
+            pooled = backbone(example(card.input))["pooled"]  # [2, D]
     except (RuntimeError, TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
         raise SourceError(
             f"{card.name}: its network failed on an empty batch of {asdict(card.input)}: {error}"
@@ -151,16 +152,6 @@ def _backbone(net: nn.Module, card: Card) -> Backbone:
         raise SourceError(f"{card.name}: 'pooled' must be [B, D]; for a batch of 2 it is {list(pooled.shape)}.")
     backbone.dim = pooled.shape[1]
     return backbone.train()
-
-
-def _example(expected: Input) -> Any:
-    if isinstance(expected, TextInput):
-        length = min(8, expected.max_length)
-        ones = torch.ones(2, length, dtype=torch.int64)
-        return {"input_ids": ones * 0, "attention_mask": ones}
-    if isinstance(expected, VectorInput):
-        return torch.zeros(2, expected.dim or 1)
-    return torch.zeros(2, expected.channels, expected.height, expected.width)
 
 
 def _call(name: str) -> nn.Module:

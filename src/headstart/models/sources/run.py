@@ -50,7 +50,10 @@ class Run:
         own = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
         load_exactly(backbone, own, str(weights))
         backbone.source_classifier = classifier_in(tensors, ("heads.target.trunk",), backbone.dim)
-        backbone.card = replace(backbone.card, name=f"run:{Path(name).name}", sha256=sha256(weights), revision="")
+        labels = _classes(folder) if backbone.source_classifier is not None else backbone.card.labels
+        backbone.card = replace(
+            backbone.card, name=f"run:{Path(name).name}", labels=labels, sha256=sha256(weights), revision=""
+        )
         return backbone
 
     def rebuild(self, card: Card) -> Backbone:
@@ -62,6 +65,12 @@ class Run:
 
 def _model_folder(path: Path) -> Path | None:
     return next((folder for folder in (path, path / "model") if (folder / "model.json").is_file()), None)
+
+
+def _classes(folder: Path) -> tuple[str, ...]:
+    """Read the run's own class list: the rows of its classifier."""
+    task = json.loads((folder / "model.json").read_text(encoding="utf-8")).get("task", {})
+    return tuple(task.get("classes", ()))
 
 
 def _card(folder: Path) -> Card:

@@ -1,0 +1,36 @@
+"""headstart inspect: the tree of a network, as it is or after surgery, and what a strategy would let learn."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def inspect(
+    source: Annotated[str, typer.Argument(help="timm:NAME, hf:FOLDER_OR_ID, local:FOLDER/NAME, run:FOLDER …")],
+    surgery: Annotated[
+        list[str] | None,
+        typer.Option(help="An operation, as 'cut after=blocks.4' (headstart list surgery). May be repeated."),
+    ] = None,
+    strategy: Annotated[str | None, typer.Option(help="Show what it would let learn, as 'partial k=2'.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="Any setting of the source: --set source.pretrained=false")
+    ] = None,
+    depth: Annotated[int, typer.Option(min=1, help="Levels to show: 1 is the stages, 2 their layers …")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
+) -> None:
+    """Show stages and layers with names, output shapes, parameters and what learns.
+
+    Example: headstart inspect timm:resnet18 --strategy 'partial k=2'
+    """
+    from headstart.cli.show import Show
+    from headstart.core.recipe import Recipe, parse_operation, parse_setting
+    from headstart.runs.inspect import inspect_recipe
+
+    show = Show(as_json)
+    settings = {"source.name": source, **dict(parse_setting(text) for text in setting or [])}
+    recipe = Recipe().with_surgery(surgery or []).with_settings(settings)
+    found = inspect_recipe(recipe, parse_operation(strategy) if strategy else None, show.listen)
+    show.say(found.text(depth))
+    show.finish(found.to_plain(depth))

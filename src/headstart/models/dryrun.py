@@ -1,0 +1,151 @@
+"""Run a backbone once on empty examples and note what every layer gets and gives, or which layer failed and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from headstart.core.errors import UsageError
+from headstart.core.types import Features, Input, TextInput, VectorInput
+from headstart.models.model import Backbone
+
+Shape = tuple[int, ...]
+ROWS = 2  # examples in a dry run
+FAILURES = (
+    RuntimeError,
+    TypeError,
+    ValueError,
+    AssertionError,
+    IndexError,
+    KeyError,
+    AttributeError,
+    ZeroDivisionError,
+)
+
+
+@dataclass
+class Call:
+    """One layer's first call. `start` and `end` count all layers' beginnings and ends; `times` counts its calls.
+
+    `as_tuple` says that its output was a tuple, whose first tensor `gave` is the shape of.
+    """
+
+    got: Shape
+    start: int
+    gave: Shape = ()
+    end: int = 0
+    times: int = 1
+    as_tuple: bool = False
+
+
+@dataclass
+class Trace:
+    """What happened in one dry run: the calls by layer name, in the order of their start, and the features."""
+
+    calls: dict[str, Call] = field(default_factory=dict)
+    features: Features | None = None
+
+
+class DryRunError(UsageError):
+    """The dry run failed in a layer. `layer` is its name ("" for the whole network), `got` the shape that came."""
+
+    def __init__(self, layer: str, got: Shape, error: Exception) -> None:
+        self.layer, self.got = layer, got
+        self.reason = (str(error) or type(error).__name__).partition("\n")[0]
+        super().__init__(f"layer '{layer}' gets {show(got)} and fails: {self.reason}")
+
+
+def root(backbone: Backbone) -> tuple[nn.Module, str]:
+    """Give the module that layer names start from (`net`, where there is one), and the prefix of its parameters."""
+    net = getattr(backbone, "net", None)
+    return (net, "net.") if isinstance(net, nn.Module) else (backbone, "")
+
+
+def example(expected: Input, rows: int = ROWS) -> Any:
+    """Make a batch of empty examples."""
+    if isinstance(expected, TextInput):
+        length = min(8, expected.max_length)
+        ones = torch.ones(rows, length, dtype=torch.int64)
+        return {"input_ids": ones * 0, "attention_mask": ones}
+    if isinstance(expected, VectorInput):
+        return torch.zeros(rows, expected.dim or 1)
+    return torch.zeros(rows, expected.channels, expected.height, expected.width)
+
+
+def dry_run(backbone: Backbone) -> Trace:
+    """Compute the features of empty examples in evaluation mode, without gradients.
+
+    Args:
+        backbone: Is left as it was; it must be on the CPU or one device.
+
+    Returns:
+        The calls of all layers.
+
+    Raises:
+        DryRunError: A layer failed; the innermost one is named.
+    """
+    trace, open_layers, clock = Trace(), [], iter(range(10**9))
+    top, _ = root(backbone)
+    device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
+
+    def before(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        got = shape_of((*args, *kwargs.values()))
+        open_layers.append((name, got))
+        if name in trace.calls:
+            trace.calls[name].times += 1
+        else:
+            trace.calls[name] = Call(got, next(clock))
+
+    def after(name: str, output: Any) -> None:
+        open_layers.pop()
+        call = trace.calls[name]
+        if call.times == 1:
+            call.gave, call.end, call.as_tuple = shape_of(output), next(clock), isinstance(output, tuple)
+
+    was_training = [module for module in backbone.modules() if module.training]
+    backbone.eval()
+    with ExitStack() as hooks:
+        for name, module in top.named_modules():
+            if not name:
+                continue
+            handles = (
+                module.register_forward_pre_hook(lambda _, a, k, n=name: before(n, a, k), with_kwargs=True),
+                module.register_forward_hook(lambda _, __, out, n=name: after(n, out)),
+            )
+            for handle in handles:
+                hooks.callback(handle.remove)
+        try:
+            with torch.no_grad():
+                trace.features = backbone(_to(example(backbone.card.input), device))
+        except FAILURES as error:
+            name, got = open_layers[-1] if open_layers else ("", shape_of(example(backbone.card.input)))
+            raise DryRunError(name, got, error) from error
+        finally:
+            for module in was_training:
+                module.training = True
+    return trace
+
+
+def shape_of(value: Any) -> Shape:
+    """Find the shape of the first tensor in what a layer gets or gives; () where there is none."""
+    if isinstance(value, torch.Tensor):
+        return tuple(value.shape)
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    if isinstance(value, list | tuple):
+        return next((shape for part in value if (shape := shape_of(part))), ())
+    return ()
+
+
+def show(shape: Shape) -> str:
+    """Write a shape with the batch as B: "[B, 32, 14, 14]"."""
+    return f"[{', '.join(['B', *map(str, shape[1:])])}]" if shape else "no tensor"
+
+
+def _to(x: Any, device: torch.device) -> Any:
+    return {key: value.to(device) for key, value in x.items()} if isinstance(x, dict) else x.to(device)

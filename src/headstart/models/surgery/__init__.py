@@ -1,0 +1,1 @@
+"""One file an operation: what surgery can do to a backbone."""

@@ -1,0 +1,123 @@
+"""Cut a network off after a layer: the features are what that layer gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self, cast
+
+import torch
+from torch import nn
+
+from headstart.core.errors import UsageError
+from headstart.core.types import Features
+from headstart.models.dryrun import show
+from headstart.models.layers import find_one, get, put
+from headstart.models.model import Backbone, mean_over_tokens
+from headstart.models.operate import Body
+from headstart.models.surgery._blocks import Removed, pool_maps
+
+Pool = Literal["auto", "mean", "max", "flatten", "cls"]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Keep the network up to and with the layer or stage `after`; what comes later is taken out.
+
+    pool: how the layer's output becomes features. "auto" is the mean over maps, and over tokens what the network
+    itself does; "flatten" keeps every number, as Flatten-Dense classifiers (VGG) have it; "cls" is the first token.
+    """
+
+    structural: ClassVar[bool] = True
+    after: str = ""
+    pool: Pool = "auto"
+
+    def apply(self, body: Body) -> Self:
+        """Stop the forward pass at the layer, and take out what it no longer reaches.
+
+        Args:
+            body: Its backbone is changed.
+
+        Returns:
+            The operation, as the card records it.
+
+        Raises:
+            UsageError: There is no such layer, or its output is no tensor with 2, 3 or 4 axes.
+        """
+        backbone = body.backbone
+        name = find_one(backbone, self.after, body.trace, "cut")
+        call = body.trace.calls[name]
+        if len(call.gave) not in (2, 3, 4) or (self.pool == "cls" and len(call.gave) != 3):
+            needs = "tokens [B, T, D]" if self.pool == "cls" else "[B, D], [B, T, D] or [B, C, H, W]"
+            raise UsageError(f"cut: the layer '{name}' gives {show(call.gave)}; pool={self.pool} needs {needs}.")
+        later = [n for n, c in body.trace.calls.items() if c.start > call.end]
+        for other in (n for n in later if not any(n.startswith(f"{o}.") for o in later)):
+            put(backbone, other, Removed())
+        object.__setattr__(backbone, "forward", _Until(backbone, name, self.pool))
+        body.drop_classifier("cut")
+        body.note(f"cut after {name}: its output {show(call.gave)} is the features")
+        return self
+
+
+class _Reached(Exception):
+    """The layer was reached; `output` is what it gave."""
+
+    def __init__(self, output: Any) -> None:
+        super().__init__()
+        self.output = output
+
+
+class _Until:
+    """Stands in the place of a backbone's method `forward`, which would run on to the end."""
+
+    def __init__(self, backbone: Backbone, layer: str, pool: Pool) -> None:
+        self.backbone, self.layer = backbone, layer
+        self.pool: Pool = pool
+
+    def __call__(self, x: Any) -> Features:
+        """Compute the features: run until the layer, then pool."""
+        # set anew each time, so that it comes after the hooks of layers inserted or adapted here
+        handle = get(self.backbone, self.layer).register_forward_hook(_stop)
+        try:
+            type(self.backbone).forward(self.backbone, x)
+        except _Reached as reached:
+            return _features(self.backbone, reached.output, x, self.pool)
+        finally:
+            handle.remove()
+        raise AssertionError(f"the layer '{self.layer}' was not reached")
+
+
+def _stop(module: nn.Module, inputs: Any, output: Any) -> None:
+    raise _Reached(output)
+
+
+def _features(backbone: Backbone, output: Any, x: Any, kind: Pool) -> Features:
+    out: torch.Tensor = output[0] if isinstance(output, tuple) else output
+    if out.ndim == 2:
+        return Features(pooled=out)
+    if out.ndim == 4:
+        maps = out.permute(0, 3, 1, 2) if backbone.channels_last else out
+        name = {"max": "max_pool", "flatten": "flatten"}.get(kind, "avg_pool")
+        return Features(pooled=pool_maps(maps, name), maps=[maps])
+    mask = x.get("attention_mask") if isinstance(x, dict) else None  # [B, T]
+    features = Features(pooled=_pool_tokens(backbone, out, mask, kind), tokens=out)
+    if mask is not None:
+        features["mask"] = mask
+    return features
+
+
+def _pool_tokens(backbone: Backbone, tokens: torch.Tensor, mask: torch.Tensor | None, kind: Pool) -> torch.Tensor:
+    """Pool tokens [B, T, D]."""
+    own = cast(Any, backbone)
+    net = getattr(backbone, "net", None)
+    prefix = int(getattr(net, "num_prefix_tokens", 0))  # timm
+    if kind == "auto":
+        first = getattr(own, "pooling", "") == "cls" or getattr(own, "_has_class_token", False)
+        kind = "cls" if first or getattr(net, "global_pool", "") == "token" else "mean"
+    if kind == "cls":
+        return tokens[:, 0]
+    if kind == "flatten":
+        return tokens.flatten(1)
+    if kind == "max":
+        hidden = tokens[:, prefix:]
+        return (hidden if mask is None else hidden.masked_fill(mask.unsqueeze(-1) == 0, float("-inf"))).amax(dim=1)
+    return mean_over_tokens(tokens[:, prefix:], mask)

@@ -1,0 +1,34 @@
+"""Freeze what is named, whatever the strategy lets learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from headstart.models.layers import find_parameters
+from headstart.models.operate import Body
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """Freeze the parameters that `layers` names: stages, layers or parameters, or patterns of them."""
+
+    structural: ClassVar[bool] = False
+    layers: tuple[str, ...] = ()
+
+    def apply(self, body: Body) -> Self:
+        """Mark the parameters; the engine takes them out of every strategy's groups.
+
+        Args:
+            body: Its backbone is changed.
+
+        Returns:
+            The operation, as the card records it.
+
+        Raises:
+            UsageError: A pattern fits nothing.
+        """
+        names = find_parameters(body.backbone, self.layers or ("",), "freeze")
+        body.backbone.held = {**body.backbone.held, **dict.fromkeys(names, True)}
+        body.note(f"frozen on top of any strategy: {', '.join(self.layers)} ({len(names)} tensors)")
+        return self

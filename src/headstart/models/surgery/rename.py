@@ -1,0 +1,59 @@
+"""Give a layer or a stage another name, which strategies, later operations and the saved weights use from then on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from headstart.core.errors import UsageError
+from headstart.models.dryrun import root
+from headstart.models.layers import get, layer_names, no_layer
+from headstart.models.operate import Body
+
+
+@dataclass(frozen=True)
+class Rename:
+    """Rename a `layer` or a stage: the last part of its name becomes `to`. A stage of the layer's name follows it."""
+
+    structural: ClassVar[bool] = True
+    layer: str = ""
+    to: str = ""
+
+    def apply(self, body: Body) -> Self:
+        """Register the layer under its new name; the network's own code goes on finding it under the old one.
+
+        Args:
+            body: Its backbone is changed.
+
+        Returns:
+            The operation, as the card records it.
+
+        Raises:
+            UsageError: There is no such layer or stage, or the new name is taken or has a dot.
+        """
+        backbone = body.backbone
+        if not self.to.isidentifier():
+            raise UsageError(f"rename needs `to`, a name of letters, digits and _; got '{self.to}'.")
+        top, prefix = root(backbone)
+        parent_name, _, own = self.layer.rpartition(".")
+        new = f"{parent_name}.{self.to}" if parent_name else self.to
+        stages = backbone.stages()
+        if self.layer not in layer_names(backbone) and self.layer not in stages:
+            raise no_layer(backbone, self.layer, "rename")
+        if new in layer_names(backbone) or new in stages:
+            raise UsageError(f"rename: there is a layer or stage '{new}' already.")
+        if self.layer in stages:
+            body.renamed[f"stage:{self.layer}"] = new
+        if self.layer in layer_names(backbone):
+            parent, module = get(backbone, parent_name), get(backbone, self.layer)
+            if hasattr(parent, self.to):
+                raise UsageError(f"rename: '{parent_name or type(top).__name__}' has something called '{self.to}'.")
+            old, name = f"{prefix}{self.layer}.", f"{prefix}{new}."
+            for tensor, _ in module.named_parameters():
+                body.renamed[old + tensor] = name + tensor
+            backbone.held = {body.renamed.get(n, n): frozen for n, frozen in backbone.held.items()}
+            parent._modules = {(self.to if key == own else key): value for key, value in parent._modules.items()}
+            if own.isidentifier():
+                object.__setattr__(parent, own, module)
+        body.note(f"renamed {self.layer} to {new}")
+        return self

@@ -1,0 +1,54 @@
+"""Inspect: load a source, do its surgery, apply a strategy, and describe the network. Nothing is trained."""
+
+from __future__ import annotations
+
+from headstart.core import plugins
+from headstart.core.errors import UsageError
+from headstart.core.recipe import Choice, Recipe
+from headstart.core.seeding import torch_seeded
+from headstart.core.types import Kind, Listener, Strategy, Task, silent
+from headstart.engine.fit import let_learn
+from headstart.engine.hold import hold
+from headstart.models.cards import modality
+from headstart.models.load import load_source
+from headstart.models.model import Model
+from headstart.models.operate import build, operate
+from headstart.models.tree import Inspection, inspect_network
+
+KIND: Kind = "binary"
+
+
+def inspect_recipe(recipe: Recipe, strategy: Choice | None = None, listen: Listener = silent) -> Inspection:
+    """Describe the network of a recipe.
+
+    Args:
+        recipe: Its source, surgery and head count.
+        strategy: Decides what learns, with a head for two classes; None describes the backbone alone.
+        listen: Is told what the surgery did.
+
+    Returns:
+        The tree.
+
+    Raises:
+        UsageError: A name, an option or an operation is wrong.
+        SourceError: The source cannot be loaded.
+    """
+    if recipe.source is None:
+        raise UsageError("Name a source to inspect, such as timm:resnet18.")
+    with torch_seeded(recipe.seed, "source"):
+        backbone = load_source(recipe.source.name, recipe.source.options)
+    if recipe.surgery:
+        operated = operate(backbone, [build(choice) for choice in recipe.surgery], seed=recipe.seed)
+        backbone = operated.backbone
+        for note in operated.notes:
+            listen(note)
+    if strategy is None:
+        return inspect_network(backbone)
+    chosen: Strategy = plugins.build("strategies", strategy.name, strategy.options)
+    task = Task(modality(backbone.card.input), KIND, ("input",), ("label",), ("a", "b"))  # pyright: ignore[reportArgumentType]
+    head = plugins.build("heads", recipe.head.name, recipe.head.options).build(backbone.dim, task)
+    model = Model(backbone, {"target": head})
+    tuning = chosen.prepare(model)
+    tuning.groups = hold(backbone, tuning.groups)
+    let_learn(model, tuning)
+    return inspect_network(model)

@@ -1,0 +1,100 @@
+"""`cut`: the features are exactly what the layer gave in the whole network, and what comes later is gone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from headstart.core.errors import UsageError
+from headstart.models.load import load_source
+from headstart.models.model import mean_over_tokens
+from headstart.models.operate import operate
+from models.surgery.patients import patient_after, tiny_bert, toy
+
+
+def watched(backbone, layer, x):
+    kept = []
+    handle = backbone.net.get_submodule(layer).register_forward_hook(lambda m, i, out: kept.append(out))
+    with torch.no_grad():
+        backbone.eval()(x)
+    handle.remove()
+    return kept[0][0] if isinstance(kept[0], tuple) else kept[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "shape"),
+    [
+        ("timm:test_resnet", "layer2", (3, 160, 160)),
+        ("timm:test_vit", "blocks.2", (3, 160, 160)),
+        ("timm:test_resnet", "layer3.0.conv1", (3, 160, 160)),
+        ("vector:mlp", "layer1", (6,)),
+        ("digits:cnn", "block2", (1, 16, 16)),
+    ],
+)
+def test_cut_features_are_the_activation_of_the_layer(name, layer, shape):
+    backbone = toy(name)
+    x = torch.rand(2, *shape)
+    expected = watched(backbone, layer, x)
+    cut = patient_after(backbone, f"cut after={layer}").eval()
+    with torch.no_grad():
+        features = cut(x)
+    if expected.ndim == 4:
+        assert torch.equal(features["maps"][0], expected)
+        assert torch.equal(features["pooled"], expected.mean(dim=(2, 3)))
+    elif expected.ndim == 3:
+        assert torch.equal(features["tokens"], expected)
+    else:
+        assert torch.equal(features["pooled"], expected)
+    assert cut.card.params == sum(p.numel() for p in cut.parameters()) < backbone.card.params
+    assert features["pooled"].shape == (2, cut.dim)
+
+
+def test_tokens_of_a_text_encoder_are_pooled_over_the_mask(tmp_path):
+    backbone = tiny_bert(tmp_path / "bert")
+    x = {"input_ids": torch.randint(3, 13, (2, 4)), "attention_mask": torch.tensor([[1, 1, 0, 0], [1, 1, 1, 1]])}
+    expected = watched(backbone, "encoder.layer.0", x)
+    cut = patient_after(backbone, "cut after=layers.0").eval()  # the stage's name
+    with torch.no_grad():
+        features = cut(x)
+    assert torch.equal(features["tokens"], expected)
+    assert torch.equal(features["pooled"], mean_over_tokens(expected, x["attention_mask"]))
+    assert list(cut.stages()) == ["embeddings", "layers.0"]
+    highest = patient_after(backbone, "cut after=layers.0 pool=max").eval()
+    with torch.no_grad():
+        assert torch.equal(highest(x)["pooled"][0], expected[0, :2].amax(dim=0))
+
+
+def test_flatten_keeps_every_number_for_a_dense_classifier():
+    backbone = toy("digits:cnn")
+    flat = patient_after(backbone, "cut after=block2 pool=flatten").eval()
+    assert flat.dim == 32 * 4 * 4
+    x = torch.rand(2, 1, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(flat(x)["pooled"], watched(backbone, "block2", x).flatten(1))
+
+
+def test_maps_of_a_channels_last_network_come_channels_first():
+    swin = load_source("timm:swin_tiny_patch4_window7_224", {"pretrained": False})
+    cut = patient_after(swin, "cut after=layers.0")
+    features = cut.eval()(torch.rand(1, 3, 224, 224))
+    assert features["maps"][0].shape == (1, 96, 56, 56) and cut.dim == 96
+
+
+def test_a_cut_network_can_be_cut_again_and_learns():
+    twice = patient_after(toy("timm:test_resnet"), "cut after=layer3", "cut after=layer1")
+    assert list(twice.stages()) == ["stem", "layer1"]
+    twice(torch.rand(2, 3, 64, 64))["pooled"].sum().backward()
+    assert all(p.grad is not None for p in twice.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "operation", "words"),
+    [
+        ("timm:test_resnet", "cut after=layer9", "no layer 'layer9'. Nearest: layer"),
+        ("timm:test_resnet", "cut after=layer1 pool=cls", r"'layer1' gives \[B, 32, 40, 40\]; pool=cls needs tokens"),
+        ("timm:test_vit", "cut after=norm.bias", "no layer"),
+    ],
+)
+def test_wrong_places(name, operation, words):
+    with pytest.raises(UsageError, match=words):
+        operate(toy(name), [operation])
