@@ -40,7 +40,8 @@ BATCH = 64
 
 def digits() -> Dataset:
     """Make images [16, 16, 3] of the digits: 1,437 to train on, 360 to validate on."""
-    x, y = load_digits(return_X_y=True)
+    bunch: Any = load_digits()
+    x, y = bunch.data, bunch.target
     images = [np.kron(row.reshape(8, 8) * 15, np.ones((2, 2))).astype(np.uint8) for row in x]
     rows = Rows([f"digit {i}" for i in range(len(y))], [np.stack([i] * 3, axis=2) for i in images], y.astype(np.int64))
     order = np.random.default_rng(0).permutation(len(y))

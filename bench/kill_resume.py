@@ -31,6 +31,7 @@ import transformers
 
 from headstart.core import storage
 from headstart.core.recipe import Recipe
+from headstart.core.types import Event
 from headstart.data.read import read
 from headstart.data.rows import Dataset
 from headstart.runs.fit import fit
@@ -86,7 +87,12 @@ def session(path: str, recipe: Recipe, folder: Path, *, slow: bool) -> None:
         torch.set_num_threads(1)
         transformers.logging.disable_progress_bar()
         data = small(read(path, recipe.data, seed=recipe.seed))
-        fit(data, recipe, out=folder, listen=lambda event: event.kind == "stage" and mark(folder).touch())
+
+        def listen(event: Event) -> None:
+            if event.kind == "stage":
+                mark(folder).touch()
+
+        fit(data, recipe, out=folder, listen=listen)
         code = 0
     except BaseException:  # noqa: BLE001 - the process ends here, and says why
         traceback.print_exc()

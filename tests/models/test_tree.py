@@ -22,7 +22,7 @@ def test_every_parameter_is_counted_once(name):
     assert [stage.name for stage in found.stages] == list(backbone.stages())
     total = sum(p.numel() for p in backbone.parameters())
     assert sum(stage.parameters for stage in found.stages) == total
-    assert sum(leaf.parameters for stage in found.stages for leaf in leaves(stage)) == total
+    assert sum([leaf.parameters for stage in found.stages for leaf in leaves(stage)]) == total
     assert f"{total:,} parameters, of which {total:,} learn; features [B, {backbone.dim}]" in str(found)
 
 

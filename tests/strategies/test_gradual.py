@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import Event, Strategy
+from headstart.core.types import Defaults, Event, Strategy
 from headstart.models.model import frozen_modules_train
 from headstart.strategies.gradual import Gradual
 from headstart.strategies.layerwise_lr import LayerwiseLr
@@ -69,7 +70,7 @@ def test_a_turn_lets_the_optimiser_start_afresh(tmp_path: Path) -> None:
 
     @dataclasses.dataclass(frozen=True)
     class Never:
-        defaults = Gradual.defaults
+        defaults: ClassVar[Defaults] = Gradual.defaults
 
         def prepare(self, model):
             tuning = Gradual().prepare(model)

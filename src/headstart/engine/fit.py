@@ -79,7 +79,8 @@ def fit(model: Model, jobs: list[Job], around: Surroundings) -> Outcome:
             saved = None
             standing.stage += 1
     proof = what_moved(model, before)
-    around.listen(Event("note", in_words(proof), {"moved": proof}))
+    if around.world.is_writer:
+        around.listen(Event("note", in_words(proof), {"moved": proof}))
     return Outcome(standing.best, standing.taken, earlier + time.monotonic() - started, tuple(standing.endings), proof)
 
 

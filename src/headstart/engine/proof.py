@@ -112,4 +112,4 @@ def _frozen_buffers(module: nn.Module, prefix: str, learning: set[int]) -> Itera
 
 def _hash(tensor: torch.Tensor) -> str:
     plain = tensor.detach().cpu().contiguous().reshape(-1)
-    return hashlib.sha256(memoryview(plain.view(torch.uint8).numpy())).hexdigest()
+    return hashlib.sha256(plain.view(torch.uint8).numpy().data).hexdigest()

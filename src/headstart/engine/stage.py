@@ -231,7 +231,8 @@ class StageRun:
         self.world.copy_from_writer(self.model, buffers_only=True)
         predictions = self._compute(predict, self.model, validation)
         score = self.around.score(predictions)
-        return Score(*self.world.from_writer(list(score)))
+        told: list[Any] = self.world.from_writer(list(score))
+        return Score(*told)
 
     def _judge(self) -> float | None:
         """Score the model as it stands, higher being better; it becomes the best where it is."""

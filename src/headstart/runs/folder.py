@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -89,8 +89,9 @@ def claimed(
                 if world.size == 1:
                     raise
                 problem = str(error)
-        plain = None if claim is None else [str(claim.folder), claim.begun, dataclasses.asdict(claim.state)]
-        told, problem = world.from_writer([plain, problem])
+        plain: Any = None if claim is None else [str(claim.folder), claim.begun, dataclasses.asdict(claim.state)]
+        answer: list[Any] = world.from_writer([plain, problem])
+        told, problem = answer
         if problem:
             raise StorageError(problem)
         yield claim or Claim(Path(told[0]), told[1], RunState(**told[2]))

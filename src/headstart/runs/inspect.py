@@ -7,8 +7,8 @@ from headstart.core.errors import UsageError
 from headstart.core.recipe import Choice, Recipe
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import Kind, Listener, Strategy, Task, silent
-from headstart.engine.fit import let_learn
 from headstart.engine.hold import hold
+from headstart.engine.stage import let_learn
 from headstart.models.cards import modality
 from headstart.models.load import load_source
 from headstart.models.model import Model

@@ -200,11 +200,10 @@ def _moves(moved: Mapping[str, Moved]) -> list[StageMoves]:
     """List what moved, the backbone's stages first; heads and what strategies inserted are new."""
     listed: list[StageMoves] = []
     for name, part in moved.items():
-        plain: StageMoves = {"name": name, "parameters": part["parameters"], "moved": part["moved"]}
-        if name.startswith("heads."):
-            plain |= {"name": "head", "new": True}
-        elif name.startswith("backbone."):
-            plain |= {"name": name.removeprefix("backbone."), "new": True}
+        shown = "head" if name.startswith("heads.") else name.removeprefix("backbone.")
+        plain: StageMoves = {"name": shown, "parameters": part["parameters"], "moved": part["moved"]}
+        if shown != name:
+            plain["new"] = True
         listed.append(plain)
     return listed
 
