@@ -5,10 +5,10 @@ Few labels a class, small networks, no validation rows: what comes out after the
 Run: python bench/strategies_study.py pilot|rates|measure [--out FILE] [--processes N] [--only STRATEGY,…]
      python bench/strategies_study.py table [--out FILE]
 
-`pilot` varies rate, steps, batch size and augmentation one at a time, `rates` tries three rates a strategy around its default; both are
-judged by rows of the training splits that nothing was trained on, with a seed that `measure` does not use.
-`measure` takes the defaults as they stand, on the official test rows (at most 500), with three seeds. Each result is
-a line of FILE, and what FILE holds is not computed again.
+`pilot` varies rate, steps, batch size and augmentation one at a time, `rates` tries three rates a strategy around its
+default; both are judged by rows of the training splits that nothing was trained on, with a seed that `measure` does
+not use. `measure` takes the defaults as they stand, on the official test rows (at most 500), with three seeds. Each
+result is a line of FILE, and what FILE holds is not computed again.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ IMAGES = ("hymenoptera", "pacs_art", "mnist")
 TEXTS = ("trec", "sst2")
 SEEDS, DEV_SEED, MOST_TEST = (0, 1, 2), 100, 500
 TIMES = (1 / 3, 1.0, 3.0)  # of the default rate
+ALL_LEARN = {  # they let everything learn, as `full` does, and take its rate
+    *("layers", "share_weights", "l2_sp", "delta", "bss", "stoch_norm", "feature_distillation", "lwf", "co_tuning"),
+    *("bi_tuning", "wise_ft"),
+}
 
 
 class Config(NamedTuple):
@@ -120,6 +124,8 @@ def recipe_of(config: Config) -> Recipe:
     plain: dict[str, Any] = {"source": {"name": source}, "stages": stages, "seed": config.seed}
     if config.set == "mnist":
         plain["surgery"] = [{"name": "adapt_input", "size": 64}]
+    if config.set in TEXTS:
+        plain["surgery"] = [{"name": "cut", "after": "encoder.layer.2", "pool": "mean"}]  # three of its six layers
     return Recipe.from_plain(plain)
 
 
@@ -164,7 +170,7 @@ def configs(phase: str, only: str | None) -> Iterator[Config]:
                     yield Config(data, name, DEV_SEED, **(given | {setting: value}))
     elif phase == "rates":
         for name in strategies(only):
-            if "+" not in name:
+            if "+" not in name and (only or name not in ALL_LEARN):
                 lr = plugins.load("strategies", name).defaults.lr
                 for data, times in product(("pacs_art", "trec"), TIMES):
                     yield Config(data, name, DEV_SEED, lr=float(f"{lr * times:.1g}"))

@@ -64,7 +64,7 @@ class Stage:
     steps: int | None = None  # None: from `epochs`
     epochs: float | None = None  # None: the strategy's default
     lr: float | None = None  # None: the strategy's default
-    batch_size: int = 32
+    batch_size: int | None = None  # None: 16, and 32 from 1,000 rows on
     accumulate: int = 1  # micro-batches in one step; batch_size is the whole step's
     optimiser: str = "adamw"  # torch's, in small letters
     weight_decay: float = 0.01  # decoupled, with every optimiser
@@ -105,7 +105,7 @@ class Stage:
             raise ValueError(f"plateau_factor must be between 0 and 1; it is {self.plateau_factor}.")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is a decay, at least 0 and below 1 (such as 0.999); it is {self.ema}.")
-        if self.accumulate > self.batch_size:
+        if self.batch_size is not None and self.accumulate > self.batch_size:
             raise ValueError(f"accumulate ({self.accumulate}) cannot be more than batch_size ({self.batch_size}).")
 
 

@@ -290,6 +290,7 @@ class StageRun:
         return streams
 
     def _stream(self, stream: Stream, examples: Examples, workers: int) -> BatchStream:
+        assert self.job.stage.batch_size is not None
         return BatchStream(
             examples.rows,
             examples.transform,

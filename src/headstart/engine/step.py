@@ -132,6 +132,7 @@ def _gradients(
     model, extra, tuning, _, job, around = setting
     sums: dict[str, torch.Tensor] = {}
     sizes = [len(next(iter(part.values()))["ids"]) for part in parts]
+    assert job.stage.batch_size is not None
     rows = sum(sizes) if around.world.size == 1 else job.stage.batch_size  # of all processes
     others = ("process", around.world.rank) if around.world.rank else ()  # dropout is another one in each process
     for number, part in enumerate(parts):

@@ -26,6 +26,7 @@ from headstart.models.outputs import RegressionOutput, check_loss
 from headstart.models.source_rows import rows_for, start_rows
 
 DEFAULT_STRATEGY = "full"
+BATCH, SMALL_BATCH, MANY = 32, 16, 1000  # examples in a step, with few rows, and from how many rows on they are many
 MOST_LOOKS = 30  # on the validation split in one stage, where the recipe does not say
 
 
@@ -159,6 +160,7 @@ def check_shares(recipe: Recipe, processes: int) -> None:
         UsageError: A stage's batch has fewer rows than there are processes.
     """
     for number, stage in enumerate(recipe.stages):
+        assert stage.batch_size is not None
         if stage.batch_size < processes:
             raise UsageError(
                 f"Stage {number} has {stage.batch_size} rows in a batch, fewer than the {processes} processes. "
@@ -184,7 +186,7 @@ def _strategy(stage: Stage) -> Strategy:
 def _choose(stage: Stage, strategy: Strategy, objective: Objective, data: Dataset) -> Stage:
     defaults = strategy.defaults
     rows = max(len(data.pools[stream.name]) for stream in objective.streams)
-    batch_size = min(stage.batch_size, rows)
+    batch_size = min(stage.batch_size or (BATCH if rows >= MANY else SMALL_BATCH), rows)
     epoch = math.ceil(rows / batch_size)
     steps = stage.steps or max(1, math.ceil(epoch * (stage.epochs or 0)))
     if stage.steps is None and stage.epochs is None:

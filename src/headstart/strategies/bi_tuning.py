@@ -35,7 +35,7 @@ class BiTuning:
     projection: int = 128
     temperature: float = 0.07
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=4)
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
 
     def __post_init__(self) -> None:
         if min(self.queue, self.projection) < 1 or self.temperature <= 0:

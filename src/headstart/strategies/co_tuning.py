@@ -33,7 +33,7 @@ class CoTuning:
     weight: float = 2.3
     temperature: float = 1.0
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=4)
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:

@@ -38,7 +38,7 @@ class Delta:
     alpha: float = 0.01
     beta: float = 0.01
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=4)
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
 
     def prepare(self, model: Model) -> Tuning:
         """Let every parameter learn; keep a frozen copy, and listen at the stages of both."""

@@ -28,7 +28,7 @@ class FeatureDistillation:
 
     weight: float = 1.0
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=4)
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
 
     def prepare(self, model: Model) -> Tuning:
         """Let every parameter learn, and keep a frozen copy of the backbone."""

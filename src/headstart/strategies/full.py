@@ -15,7 +15,7 @@ class Full:
     """All stages learn. The new head, which starts from nothing, learns `head_lr` times faster."""
 
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=4)
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
 
     def prepare(self, model: Model) -> Tuning:
         """Let every parameter learn."""

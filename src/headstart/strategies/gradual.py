@@ -23,7 +23,7 @@ class Gradual:
     unfreeze: float = 0.5
     decay: float = 1.0
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=6)
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=6)
 
     def __post_init__(self) -> None:
         if not 0 < self.unfreeze <= 1 or not 0 < self.decay <= 1:

@@ -24,7 +24,7 @@ class L2Sp:
     alpha: float = 0.1
     beta: float = 0.01
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=4)
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
 
     def prepare(self, model: Model) -> Tuning:
         """Let every parameter learn, and remember where the backbone starts."""

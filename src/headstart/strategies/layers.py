@@ -21,7 +21,7 @@ class Layers:
 
     layers: tuple[str, ...] = ("*",)
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=4)
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
 
     def prepare(self, model: Model) -> Tuning:
         """Let what is named and the heads learn.

@@ -31,7 +31,7 @@ class Lwf:
     weight: float = 1.0
     temperature: float = 2.0
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=4)
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:

@@ -24,7 +24,7 @@ class ShareWeights:
 
     k: int | None = None
     private_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=10)
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=10)
 
     def prepare(self, model: Model) -> Tuning:
         """Give the private stages fresh weights and let everything learn.

@@ -28,7 +28,7 @@ class SideTuning:
     The side network, a and the head learn. Both networks stay in the model.
     """
 
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=4)
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
 
     def prepare(self, model: Model) -> Tuning:
         """Put the side network in; let it, the blend and the heads learn."""

@@ -25,7 +25,7 @@ class StochNorm:
 
     p: float = 0.5
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=4)
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
 
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 1:

@@ -28,7 +28,7 @@ class Surgical:
 
     k: int = 1
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-4, epochs=4)
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
 
     def __post_init__(self) -> None:
         if self.k < 1:
