@@ -21,8 +21,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -152,6 +152,14 @@ def run(config: Config) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def run_or_refuse(config: Config) -> dict[str, Any]:
+    """Run, or say why it cannot be: some strategies need batch norm, others a transformer or a source classifier."""
+    try:
+        return run(config)
+    except hs.HeadstartError as error:
+        return {"key": config.key, "refused": str(error)}
+
+
 def strategies(only: str | None) -> list[str]:
     """Name what is compared."""
     return only.split(",") if only else [*plugins.names("strategies"), "linear_probe+full"]
@@ -229,19 +237,15 @@ def main(arguments: Sequence[str]) -> None:
         return
     done = set(measured(given.out).get("key", ()))
     todo = [config for config in configs(given.phase, given.only) if config.key not in done]
-    with ProcessPoolExecutor(given.processes, max_tasks_per_child=20) as pool, given.out.open("a") as file:
-        jobs = {pool.submit(run, config): config for config in todo}
-        for number, job in enumerate(as_completed(jobs), 1):
-            try:
-                result = job.result()
-            except hs.HeadstartError as error:  # such as a strategy that needs batch norm, and a transformer
-                print(f"{jobs[job].key}: {error}", file=sys.stderr)
+    with get_context("spawn").Pool(given.processes, maxtasksperchild=40) as pool, given.out.open("a") as file:
+        for number, result in enumerate(pool.imap_unordered(run_or_refuse, todo), 1):
+            if "accuracy" not in result:
+                print(f"{number}/{len(todo)} {result['key']}: {result['refused']}", flush=True)
                 continue
             file.write(json.dumps(result) + "\n")
             file.flush()
-            print(
-                f"{number}/{len(todo)} {result['key']} {result['accuracy']:.3f} {result['seconds']:.1f} s", flush=True
-            )
+            words = f"{result['key']} {result['accuracy']:.3f} {result['seconds']:.1f} s"
+            print(f"{number}/{len(todo)} {words}", flush=True)
 
 
 if __name__ == "__main__":

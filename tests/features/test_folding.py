@@ -14,6 +14,7 @@ from headstart.core.types import Card, ImageInput
 from headstart.features.folding import folded, has_norms
 from headstart.models.load import load_source
 from headstart.models.model import Backbone
+from headstart.strategies.head2toe import Head2Toe
 
 
 def shaken(backbone: Backbone) -> Backbone:
@@ -27,6 +28,19 @@ def shaken(backbone: Backbone) -> Backbone:
                 module.weight.uniform_(0.5, 1.5)
                 module.bias.normal_(0, 0.1)
     return backbone
+
+
+def test_a_norm_that_is_watched_stays() -> None:
+    with torch_seeded("net"):
+        backbone = shaken(load_source("timm:mobilenetv1_100", {"pretrained": False}))
+    model = toys.make_model(backbone, toys.dataset(backbone.card.input))
+    Head2Toe().prepare(model)
+    x = torch.rand(3, 3, 64, 64)
+    fast = folded(model.backbone, x[:2])
+    norms = [sum(isinstance(m, nn.BatchNorm2d) for m in net.modules()) for net in (fast, backbone)]
+    assert 0 < norms[0] < norms[1]
+    with torch.inference_mode():
+        assert torch.allclose(fast(x)["pooled"], backbone.eval()(x)["pooled"], atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["timm:test_resnet", "timm:mobilenetv2_100", "timm:test_efficientnet"])

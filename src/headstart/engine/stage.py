@@ -144,6 +144,8 @@ class StageRun:
         """Take the steps that are left; return why they ended."""
         stage, progress = self.job.stage, self.progress
         assert stage.steps is not None and stage.evaluate is not None
+        self.model.train_learning()  # `predict` puts the modes back
+        self.extra.train()
         while True:
             share = self._share_done()
             if share >= 1:
@@ -168,8 +170,7 @@ class StageRun:
         batches = {name: next(stream) for name, stream in streams.items()}
         if any(group.start for group in self.tuning.groups):
             let_learn(self.model, self.tuning, share)
-        self.model.train_learning()
-        self.extra.train()
+            self.model.train_learning()
         rate = set_rate(self.optimiser, stage, share, progress.gains)
         setting = Setting(self.model, self.extra, self.tuning, self.optimiser, self.job, self.around)
         means, progress.parts = train_step(

@@ -45,7 +45,7 @@ def has_norms(backbone: Backbone) -> bool:
 
 
 def _watch(backbone: Backbone, x: Any) -> tuple[list[tuple[str, str]], torch.Tensor]:
-    """Pair by name each batch norm with the convolution whose output it is given; both must run once."""
+    """Pair by name each batch norm with the convolution whose output it is given; both must run once, unwatched."""
     outputs: dict[int, tuple[str, torch.Tensor]] = {}  # kept alive, so that no id comes twice
     runs: dict[str, int] = {}
     pairs: list[tuple[str, str]] = []
@@ -60,7 +60,7 @@ def _watch(backbone: Backbone, x: Any) -> tuple[list[tuple[str, str]], torch.Ten
     hooks = [
         module.register_forward_hook(lambda m, given, out, name=name: after(name, m, given, out))
         for name, module in backbone.named_modules()
-        if isinstance(module, nn.Conv2d) or _is_foldable(module)
+        if (isinstance(module, nn.Conv2d) or _is_foldable(module)) and not _is_watched(module)
     ]
     try:
         pooled = backbone(x)["pooled"]
@@ -68,6 +68,11 @@ def _watch(backbone: Backbone, x: Any) -> tuple[list[tuple[str, str]], torch.Ten
         for hook in hooks:
             hook.remove()
     return [(conv, norm) for conv, norm in pairs if runs[conv] == runs[norm] == 1], pooled
+
+
+def _is_watched(module: nn.Module) -> bool:
+    """Say whether something stands behind or before the module that needs what it gives, as head2toe's taps do."""
+    return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
 def _is_foldable(module: nn.Module) -> bool:
