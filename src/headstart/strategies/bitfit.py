@@ -19,7 +19,7 @@ class Bitfit:
     """
 
     head_lr: float = 1.0
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-3, epochs=8)
+    defaults: ClassVar[Defaults] = Defaults(lr=1e-2, epochs=8)
 
     def prepare(self, model: Model) -> Tuning:
         """Let the biases and the heads learn.

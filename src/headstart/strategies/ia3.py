@@ -25,7 +25,7 @@ class Ia3:
     """
 
     layers: tuple[str, ...] = ("*",)
-    defaults: ClassVar[Defaults] = Defaults(lr=5e-3, epochs=8)
+    defaults: ClassVar[Defaults] = Defaults(lr=1e-2, epochs=8)
 
     def prepare(self, model: Model) -> Tuning:
         """Let the scales and the heads learn.

@@ -20,7 +20,7 @@ class LayerwiseLr:
 
     decay: float = 0.75
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=2e-4, epochs=4)
+    defaults: ClassVar[Defaults] = Defaults(lr=4e-4, epochs=4)
 
     def __post_init__(self) -> None:
         if not 0 < self.decay <= 1:

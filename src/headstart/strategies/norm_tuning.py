@@ -20,7 +20,7 @@ class NormTuning:
     """
 
     head_lr: float = 1.0
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-3, epochs=8)
+    defaults: ClassVar[Defaults] = Defaults(lr=1e-2, epochs=8)
 
     def prepare(self, model: Model) -> Tuning:
         """Let the norm layers' own parameters and the heads learn.
