@@ -185,7 +185,7 @@ def test_a_run_that_moved_everything_claims_nothing_frozen(make_facts):
 
 @pytest.mark.parametrize(("name", "row", "head"), [("c", "c 0", "c 1"), ("ladybird", "1. ladybird 0", "2")])
 def test_the_confusion_matrix_names_its_rows_and_columns(make_facts, name, row, head):
-    matrix = render(make_facts("binary", 60, 2, name=name)).partition("<table class=\"confusion\">")[2]
+    matrix = render(make_facts("binary", 60, 2, name=name)).partition('<table class="confusion">')[2]
     assert f'<th scope="row">{row}</th>' in matrix and f'<th scope="col">{head}</th>' in matrix
 
 
