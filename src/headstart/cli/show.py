@@ -51,10 +51,10 @@ class Show:
         self._print(self.aside, Text(text, style))
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Show a table; numbers stand right."""
+        """Show a table; numbers stand right. Where it is too wide, the first column stays whole."""
         table = Table(title=Text(title), title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
         for place, column in enumerate(columns):
-            table.add_column(Text(column), justify="left" if place == 0 else "right", no_wrap=place > 0)
+            table.add_column(Text(column), justify="right" if place else "left", no_wrap=not place, overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         self._print(self.main, table)

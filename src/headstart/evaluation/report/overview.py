@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from headstart.core import options
@@ -21,6 +21,10 @@ def headline(facts: Facts) -> Markup:
     """Say the one figure, what it was measured on, and how sure it is."""
     title = tag("h1", f"{_data_name(facts)}, learnt from {short_name(facts.observed['source']['name'])}")
     split = facts.split
+    if facts.folds and split != "test":
+        return join(
+            [title, _folds_figure(facts, facts.folds), classed("p", "soft", f"Run {facts.folder}, {facts.created}")]
+        )
     if split is None:
         return join([title, tag("p", "There were no validation or test rows: nothing was measured.")])
     evaluation = facts.metrics[split]
@@ -40,6 +44,19 @@ def headline(facts: Facts) -> Markup:
         text = "There is no test split: these rows also chose the model, so that the figure is somewhat too good."
         warning.append(tag("p", text))
     return join([title, figure, *warning, classed("p", "soft", f"Run {facts.folder}, {facts.created}")])
+
+
+def _folds_figure(facts: Facts, plain: Mapping[str, Any]) -> Markup:
+    name = plain["out_of_fold"]["primary"]
+    value, interval = interval_text(Interval(**plain["mean"][name]))
+    times = f" times {plain['repeats']}" if plain["repeats"] > 1 else ""
+    sure = f"95 % interval {interval}, " if interval != "–" else ""
+    better = "higher" if HIGHER_IS_BETTER[name] else "lower"
+    words_after = (
+        f" ({unit(facts.task, name)}; {sure}mean over {plain['k']} folds{times} of {plain['rows']:,} rows; "
+        f"{better} is better)"
+    )
+    return classed("p", "headline", f"cross-validated {words(name)} ", tag("strong", value), words_after)
 
 
 def learnt(facts: Facts) -> Markup:

@@ -127,10 +127,11 @@ def folds(plain: dict[str, Any], facts: Facts) -> Markup:
     for name, interval in plain["mean"].items():
         value, bounds = interval_text(Interval(**interval))
         rows.append((words(name), value, bounds, _number(together[name]["value"]), Left(unit(facts.task, name))))
+    times = f", {plain['repeats']} times" if plain["repeats"] > 1 else ""
     how = (
-        f"{plain['k']} folds, {plain['repeats']} times over {plain['rows']:,} rows; test rows are in no fold. "
-        "Intervals: Student's t with the corrected variance of Nadeau & Bengio (2003). The model saved here was "
-        "trained on the rows of all folds, as the recipe says."
+        f"{plain['k']} folds{times} over {plain['rows']:,} rows; test rows are in no fold. "
+        "Intervals: Student's t with the corrected variance of Nadeau & Bengio (2003), cut at what a metric can be. "
+        "The model saved here was trained on the rows of all folds, as the recipe says."
     )
     headings = ("metric", "mean over folds", "95 % interval", "out-of-fold rows together", Left("unit"))
     return join([table(headings, rows), classed("p", "soft", how)])
