@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -85,6 +86,7 @@ def session(path: str, recipe: Recipe, folder: Path, *, slow: bool) -> None:
 
             storage._sync_file = slowly
         torch.set_num_threads(1)
+        warnings.filterwarnings("ignore", message="This DataLoader will create")  # more workers than processors
         transformers.logging.disable_progress_bar()
         data = small(read(path, recipe.data, seed=recipe.seed))
 
@@ -92,12 +94,21 @@ def session(path: str, recipe: Recipe, folder: Path, *, slow: bool) -> None:
             if event.kind == "stage":
                 mark(folder).touch()
 
-        fit(data, recipe, out=folder, listen=listen)
+        if finished(folder):  # the kill came after the last file was written
+            fit(data, recipe, resume=folder, listen=listen)
+        else:
+            fit(data, recipe, out=folder, listen=listen)
         code = 0
     except BaseException:  # noqa: BLE001 - the process ends here, and says why
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def finished(folder: Path) -> bool:
+    """Say whether a run has written all that it writes."""
+    state = folder / "state.json"
+    return state.exists() and json.loads(state.read_text())["status"] == "finished"
 
 
 def mark(folder: Path) -> Path:

@@ -17,6 +17,7 @@ from PIL import Image
 
 import headstart as hs
 from headstart.cli.main import main
+from headstart.cli.show import Show
 from headstart.core.recipe import Recipe
 
 COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
@@ -217,3 +218,13 @@ def test_listing(capsys: pytest.CaptureFixture[str]) -> None:
     code, stdout, _ = run(capsys, "list", "strategies", "--json")
     assert code == 0 and {"full", "linear_probe", "partial", "scratch"} <= set(json.loads(stdout)["strategies"])
     assert run(capsys, "list", "strategy")[0] == 2
+
+
+def test_a_table_too_wide_for_the_window_keeps_its_first_column(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    runs = [f"runs/a-long-name-{number}" for number in range(3)]
+    Show().table("t", ("metric", *runs), [("balanced_accuracy", *["0.82 (0.75 to 0.88)"] * 3)])
+    shown = capsys.readouterr().out
+    assert "balanced_accuracy" in shown and "…" not in shown and max(map(len, shown.splitlines())) <= 60

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,24 @@ def test_replacing_a_text_keeps_it_whole(tmp_path: Path) -> None:
 def test_files_that_can_hold_a_pickle_are_refused(tmp_path: Path, ending: str) -> None:
     with pytest.raises(SourceError, match="was not read"):
         storage.refuse_pickle(tmp_path / f"model{ending}")
+
+
+def test_writers_of_one_file_at_once_leave_one_whole_text(tmp_path: Path) -> None:
+    path = tmp_path / "note"
+    texts = [str(number) * 100_000 for number in range(4)]
+    storage.write_text(path, texts[0])
+    with ThreadPoolExecutor(4) as pool:
+        written = [pool.submit(storage.write_text, path, text) for text in texts * 5]
+        while not all(task.done() for task in written):
+            assert path.read_text() in texts
+    assert [task.result() for task in written] == [None] * 20
+    assert [found.name for found in tmp_path.iterdir()] == ["note"]
+
+
+def test_of_two_writers_of_one_folder_the_first_one_wins(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="could not be written"), storage.new_folder(tmp_path / "x") as folder:
+        (folder / "a.txt").write_text("late")
+        write(tmp_path / "x")
+    storage.verify(tmp_path / "x")
+    assert (tmp_path / "x" / "a.txt").read_text() == "one"
+    assert [found.name for found in tmp_path.iterdir()] == ["x"]

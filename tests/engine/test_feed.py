@@ -43,12 +43,19 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def overrun() -> None:
+    """End as a process does that writes to a full /dev/shm."""
+    os.kill(os.getpid(), signal.SIGBUS)
+
+
 def hang() -> None:
     time.sleep(60)
 
 
-@pytest.mark.parametrize("harm", [die, hang])
-def test_a_lost_worker_is_named_and_the_batches_stay_the_same(harm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("harm", [die, overrun, hang])
+def test_a_lost_worker_is_named_and_the_batches_stay_the_same(
+    harm: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(streams, "HUNG", 2)
     expects = toys.source("digits:cnn").card.input
     rows: Rows = toys.examples(expects, 12)
@@ -66,7 +73,8 @@ def test_a_lost_worker_is_named_and_the_batches_stay_the_same(harm: Any, monkeyp
         one, other = next(whole), next(feed)
         assert one["ids"] == other["ids"] and torch.equal(one["x"], other["x"])
     assert workers.count == 0 and len(warnings) == 2
-    assert all("likely for want of memory" in text for text in warnings)
+    assert all("timed out" in text if harm is hang else "--shm-size" in text for text in warnings)
+    assert ("in hang" in capfd.readouterr().err) == (harm is hang), "where it stood"
 
 
 def test_an_error_of_a_transform_is_not_taken_for_a_lost_worker() -> None:

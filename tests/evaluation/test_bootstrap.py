@@ -43,7 +43,9 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
 
 @pytest.mark.slow
 def test_intervals_cover_the_truth_95_times_in_100():
-    for share in coverage(1000, 300, 500).values():
+    shares = coverage(1000, 300, 500)
+    print(f"share of 95 % intervals that hold the true value, 1000 trials of 300 rows: {shares}")
+    for share in shares.values():
         assert 0.93 <= share <= 0.97  # 0.95 plus or minus three standard errors
 
 

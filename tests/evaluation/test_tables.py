@@ -24,6 +24,7 @@ from headstart.evaluation.tables import class_rows, frame_arrays, interval_text,
         (Interval(1.2e-9), ("1.2e-09", "–")),
         (Interval(0.0), ("0.000", "–")),
         (Interval(None), ("–", "–")),
+        (Interval(-0.003, -0.09, 0.07), ("0.00", "-0.09 to 0.07")),
     ],
 )
 def test_digits_follow_the_width(interval, text):

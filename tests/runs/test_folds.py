@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 
 import headstart as hs
 from headstart.core.errors import UsageError
+from headstart.evaluation.results import limits
 from headstart.runs import folds
 from headstart.runs.folds import cross_validate
 
@@ -50,6 +52,27 @@ def test_each_row_is_tested_once_a_repeat_and_never_trained_on(cancer, tmp_path,
     assert "Cross-validation" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert hs.load(tmp_path / "run").classes == ("benign", "malignant")
     assert not (tmp_path / "run" / "folds" / "0-0" / "model").exists()
+
+
+def test_intervals_stay_where_a_metric_can_be_and_no_fold_speaks_of_the_others(cancer, tmp_path):
+    small = pd.read_csv(cancer).groupby("target", group_keys=False).head(12)
+    small.to_csv(tmp_path / "small.csv", index=False)
+    seen = []
+    settings = {**SETTINGS, "data.test": 0.0, "source.name": "vector:mlp"}
+    recipe = hs.Recipe().with_settings(settings)
+    got = cross_validate(str(tmp_path / "small.csv"), recipe, k=4, out=tmp_path / "run", listen=seen.append)
+    for name, interval in got.mean.items():
+        least, greatest = limits(name)
+        assert interval.low is not None and interval.high is not None
+        assert least <= interval.low <= interval.high <= greatest
+    assert any(interval.high == 1.0 and interval.value < 1 for interval in got.mean.values() if interval.value)
+    text = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert re.search(r"cross-validated accuracy <strong>0\.\d+</strong>.*mean over 4 folds of 24 rows", text)
+    notes = [event.message for event in seen if event.kind == "note"]
+    first = notes.index("fold 1 of 4")
+    assert notes[first:] == [f"fold {number} of 4" for number in range(1, 5)]
+    fold = json.loads((tmp_path / "run" / "folds" / "0-0" / "report.json").read_text())
+    assert not [note for note in fold["notes"] if "no test split" in note] and fold["rows"]["test"] == 6
 
 
 def test_groups_stay_in_one_fold(tmp_path):

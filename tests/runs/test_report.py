@@ -105,3 +105,12 @@ def test_a_multi_label_run_decides_by_its_thresholds(tmp_path):
     expected = [tuple(c for c, v in zip("abc", row, strict=True) if v >= limits[c]) for row in p]
     assert predictor.predict(list(x[:50])) == expected
     assert "threshold, probability" in (run.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_an_unfinished_run_has_no_report_and_says_how_to_go_on(two_runs, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(two_runs[0].folder, copy)
+    state = json.loads((copy / "state.json").read_text(encoding="utf-8"))
+    (copy / "state.json").write_text(json.dumps({**state, "status": "training"}), encoding="utf-8")
+    with pytest.raises(StorageError, match=r"unfinished run\. Go on with it: headstart fit --resume"):
+        write_report(copy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import random
@@ -156,6 +157,23 @@ def test_a_folder_that_cannot_be_made_is_named_before_training(tmp_path: Path, d
     with pytest.raises(StorageError, match="cannot be made"):
         runs.fit(data, RECIPE, out=tmp_path / "file" / "run", listen=seen.append)
     assert not any(event.kind == "step" for event in seen)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.EDQUOT, "quota exceeded"), (errno.EROFS, "Read-only"), (errno.EACCES, "denied")]
+)
+@pytest.mark.parametrize("refused", ["headstart.core.lock.os.link", "headstart.runs.folder.storage.write_text"])
+def test_a_folder_that_takes_no_files_is_named_before_training(
+    tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch, number: int, words: str, refused: str
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(refused, refuse)
+    seen: list[Event] = []
+    with pytest.raises(StorageError, match=f"run cannot be written to: .*{words}"):
+        runs.fit(data, RECIPE, out=tmp_path / "run", listen=seen.append)
+    assert not any(event.kind in ("stage", "step") for event in seen)
 
 
 def test_a_model_that_cannot_be_saved_is_an_error(

@@ -47,7 +47,7 @@ def compare(
         if test is not None:
             show.say(
                 f"McNemar: {test.only_a} rows are right only in {runs[0]}, {test.only_b} only in {run}; "
-                f"p = {test.p:.3g} (two-sided, exact)"
+                f"p = {test.p:.3g} (two-sided, exact)\n"
             )
         for note in comparison.notes:
             show.note(f"note: {note}")

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Annotated
 
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _handler(stop))
+    if hasattr(signal, "SIGHUP"):  # not on Windows
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that is closed ends no run
     try:
         app(arguments, obj=stop)
     except Stopped as stopped:
@@ -77,7 +80,9 @@ def _handler(stop: Stop):
 
 
 def _end(arguments: Sequence[str], message: str, code: int) -> None:
-    sys.stderr.write(f"headstart: {message}\n")
+    with suppress(OSError):  # where nobody reads stderr any more, the exit code still counts
+        sys.stderr.write(f"headstart: {message}\n")
+        sys.stderr.flush()
     if "--json" in arguments:
         sys.stdout.write(json.dumps({"error": message, "exit_code": code}, ensure_ascii=False) + "\n")
     sys.exit(code)

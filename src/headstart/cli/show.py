@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console
@@ -18,12 +20,23 @@ from headstart.core.types import Event
 PLAIN_EVERY = 10.0  # seconds between lines of progress where there is no terminal
 
 
+class Aside(Console):
+    """The console on stderr. A reader that is gone is an error like any other, and not the end of the process."""
+
+    def on_broken_pipe(self) -> None:
+        """Let `Show` deal with it."""
+        raise BrokenPipeError
+
+
 class Show:
-    """Where a command's words go. With `as_json`, stdout gets one line at the end and nothing else."""
+    """Where a command's words go. With `as_json`, stdout gets one line at the end and nothing else.
+
+    Words about the work may be lost: a closed terminal, a pipe that nobody reads or a full disk stops no run.
+    """
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
-        self.aside = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.aside = Aside(stderr=True, highlight=False, soft_wrap=True)
         self.main = self.aside if as_json else Console(highlight=False, soft_wrap=True)
         self._progress: Progress | None = None
         self._task: TaskID | None = None
@@ -31,21 +44,21 @@ class Show:
 
     def say(self, text: str) -> None:
         """Show a line of the result."""
-        self.main.print(Text(text))
+        self._print(self.main, Text(text))
 
     def note(self, text: str, style: str = "") -> None:
         """Show a line about the work."""
-        self.aside.print(Text(text, style))
+        self._print(self.aside, Text(text, style))
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Show a table; numbers stand right."""
+        """Show a table; numbers stand right. Where it is too wide, the first column stays whole."""
         table = Table(title=Text(title), title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
         for place, column in enumerate(columns):
-            table.add_column(Text(column), justify="left" if place == 0 else "right", no_wrap=place > 0)
+            table.add_column(Text(column), justify="right" if place else "left", no_wrap=not place, overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
-        self.main.print(table)
-        self.main.print()
+        self._print(self.main, table)
+        self._print(self.main, Text())
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Print the JSON object as the last line of stdout, where it was asked for."""
@@ -73,7 +86,8 @@ class Show:
     def close(self) -> None:
         """End the progress bar."""
         if self._progress is not None:
-            self._progress.stop()
+            with self._may_be_lost():
+                self._progress.stop()
             self._progress = self._task = None
 
     def _step(self, event: Event) -> None:
@@ -92,7 +106,26 @@ class Show:
             )
             self._progress = Progress(*columns, TimeRemainingColumn(), console=self.aside, transient=True)
             self._task = self._progress.add_task("", total=steps, loss=loss)
-            self._progress.start()
+            with self._may_be_lost():
+                self._progress.start()
         self._progress.update(self._task, completed=step, loss=loss)
         if step == steps:
             self.close()
+
+    def _print(self, console: Console, what: Any) -> None:
+        if console is self.aside:
+            with self._may_be_lost():
+                console.print(what)
+        else:
+            console.print(what)
+
+    @contextmanager
+    def _may_be_lost(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            self.aside.quiet = True
+            with suppress(OSError, ValueError):  # what is left in buffers goes nowhere
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, sys.stderr.fileno())
+                os.close(nowhere)

@@ -6,8 +6,10 @@ the stream and the epoch; an augmentation is one of the seed, the stream, the ep
 
 from __future__ import annotations
 
+import faulthandler
 import itertools
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -128,6 +130,14 @@ class _BatchMaker:
     key: tuple[int, str] | None
 
     def __getitem__(self, samples: list[tuple[int, int]]) -> Batch:
+        from torch.utils.data import get_worker_info
+
+        if get_worker_info() is None:
+            return self._make(samples)
+        with _stack_of_a_hang():
+            return self._make(samples)
+
+    def _make(self, samples: list[tuple[int, int]]) -> Batch:
         import torch
 
         seeds = [None if self.key is None else mix(*self.key, epoch, row) for epoch, row in samples]
@@ -159,6 +169,16 @@ def _load(maker: _BatchMaker, samples: Iterator[list[tuple[int, int]]], workers:
         generator=torch.Generator(),
     )
     return iter(loader)
+
+
+@contextmanager
+def _stack_of_a_hang() -> Iterator[None]:
+    """In a worker, write where it stands to stderr shortly before it counts as hung."""
+    faulthandler.dump_traceback_later(HUNG * 0.9, file=2)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _as_is(batch: Batch) -> Batch:

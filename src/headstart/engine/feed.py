@@ -40,11 +40,19 @@ class Workers:
                 if not self.count or not LOST.search(str(error)):
                     raise
                 self.count //= 2
-                what = str(error).strip().splitlines()[0]
                 self.warn(
-                    f"a process that loads data was lost, likely for want of memory (RAM or /dev/shm): {what} "
-                    f"Going on with {self.count} workers; the batches stay the same."
+                    f"a process that loads data was lost: {_why(str(error))} Going on with {self.count} of them; the "
+                    "batches stay the same."
                 )
+
+
+def _why(message: str) -> str:
+    if "timed out" in message:
+        return f"{message.strip().splitlines()[0]}. It hung; where it stood is on stderr above."
+    return (
+        f"{message.strip().splitlines()[0]} It was likely for want of memory: give more RAM, or more shared memory in "
+        "/dev/shm (docker run --shm-size=2g), or load with --workers 0."
+    )
 
 
 class Feed:

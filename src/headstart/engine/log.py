@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 
 class Log:
-    """The log of a run.
+    """The log of a run. Lines that a full disk refuses wait in memory for the next one.
 
     Args:
         path: The file.
@@ -19,19 +20,37 @@ class Log:
 
     def __init__(self, path: Path, *, silent: bool = False) -> None:
         self.path, self.silent = path, silent
+        self._waiting = ""
 
     @property
     def position(self) -> int:
         """Bytes that are written."""
-        return self.path.stat().st_size if self.path.exists() else 0
+        self._flush()
+        return self._size()
 
     def write(self, entry: Mapping[str, Any]) -> None:
         """Add a line."""
         if not self.silent:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
+            self._waiting += json.dumps(entry) + "\n"
+            self._flush()
 
     def cut(self, position: int) -> None:
         """Drop what was written after a position, so that steps that are taken again have no second lines."""
-        if not self.silent and self.position > position:
+        if not self.silent and self._size() > position:
             os.truncate(self.path, position)
+
+    def _size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        before = self._size()
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(self._waiting)
+        except OSError:  # said where checkpoints are saved; no line may stay torn
+            with suppress(OSError):
+                os.truncate(self.path, before)
+            return
+        self._waiting = ""

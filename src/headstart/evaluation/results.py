@@ -54,6 +54,22 @@ UNDEFINED: dict[str, str] = {
 }
 
 
+LIMITS: dict[str, tuple[float, float]] = {
+    "log_loss": (0.0, math.inf),
+    "mae": (0.0, math.inf),
+    "rmse": (0.0, math.inf),
+    "brier": (0.0, 2.0),
+    "r2": (-math.inf, 1.0),
+    "spearman": (-1.0, 1.0),
+    "pearson": (-1.0, 1.0),
+}
+
+
+def limits(metric: str) -> tuple[float, float]:
+    """Give the least and the greatest value that a metric can have."""
+    return LIMITS.get(metric, (0.0, 1.0))
+
+
 @dataclass(frozen=True)
 class Interval:
     """A value with its confidence interval; None is what cannot be computed."""
@@ -61,6 +77,12 @@ class Interval:
     value: float | None
     low: float | None = None
     high: float | None = None
+
+    def within(self, least: float, greatest: float) -> Interval:
+        """Cut the interval at the least and the greatest value that there can be."""
+        if self.low is None or self.high is None:
+            return self
+        return Interval(self.value, max(self.low, least), min(self.high, greatest))
 
     def to_plain(self) -> dict[str, float | None]:
         """Give plain data, safe for JSON."""

@@ -146,4 +146,5 @@ def _cell(column: str, value: float | None) -> str:
 
 
 def _fixed(value: float, places: int) -> str:
-    return f"{value:.3g}" if places > MOST_DIGITS else f"{value:.{max(places, 0)}f}"
+    text = f"{value:.3g}" if places > MOST_DIGITS else f"{value:.{max(places, 0)}f}"
+    return text if float(text) else text.removeprefix("-")

@@ -203,9 +203,9 @@ def _fit(
     if before is not None:
         write_results(folder, dataset.task, metrics, results, predictor.calibration)
         _write_run(run, before, predictor, dataset, results)
-        dataclasses.replace(state, status="finished").write(folder)
         if (folder / "checkpoints").exists():  # the model has what is worth keeping
             storage.remove_folder(folder / "checkpoints")
+        dataclasses.replace(state, status="finished").write(folder)
         listen(Event("result", f"report: {folder / 'report.html'}", {"metrics": metrics_plain(metrics)}))
     return run
 

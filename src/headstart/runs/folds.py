@@ -28,7 +28,7 @@ from headstart.data.rows import Dataset, Rows
 from headstart.data.splits import Part, make_splits
 from headstart.evaluation.folds import folds, pool_folds
 from headstart.evaluation.metrics import Evaluation, evaluate
-from headstart.evaluation.results import Interval
+from headstart.evaluation.results import Interval, limits
 from headstart.evaluation.tables import frame_arrays
 from headstart.runs.fit import Run, fit
 from headstart.runs.plan import check_names
@@ -124,7 +124,7 @@ def cross_validate(
         )
         own = _fold_data(dataset, rows, groups, train, test, recipe)
         seeded = dataclasses.replace(recipe, seed=mix(recipe.seed, "fold", repeat, fold) % 2**31)
-        run = fit(own, seeded, out=final.folder / FOLDS / f"{repeat}-{fold}", listen=listen, stop=stop)
+        run = fit(own, seeded, out=final.folder / FOLDS / f"{repeat}-{fold}", listen=_of_a_fold(listen), stop=stop)
         frame = pd.read_parquet(run.folder / "predictions.parquet")
         frames.append(frame[frame["split"] == "test"].drop(columns="split").assign(repeat=repeat, fold=fold))
         for heavy in ("model", "checkpoints"):
@@ -158,19 +158,33 @@ def _fold_data(
     dataset: Dataset, rows: Rows, groups: np.ndarray | None, train: np.ndarray, test: np.ndarray, recipe: Recipe
 ) -> Dataset:
     """Make a fold's data set: its test part is the fold, its validation part is cut from the rest."""
-    rest = rows.take(train)
-    together = None if groups is None else [str(group) for group in groups[train]]
-    digests = [row.encode() for row in rest.ids]  # copies are in one group already
-    splits, notes = make_splits({"train": Part(rest, digests, together)}, dataset.task, recipe.data, recipe.seed)
+    parts = {}
+    for name, places in (("train", train), ("test", test)):
+        part = rows.take(places)
+        together = None if groups is None else [str(group) for group in groups[places]]
+        parts[name] = Part(part, [row.encode() for row in part.ids], together)  # copies are in one group already
+    splits, notes = make_splits(parts, dataset.task, recipe.data, recipe.seed)
     made = {name: part.rows for name, part in splits.items()}
-    made["test"] = rows.take(test)
     return Dataset(dataset.task, made, {"train": made["train"]}, tuple(notes), f"{dataset.fingerprint}-fold")
 
 
+def _of_a_fold(listen: Listener) -> Listener:
+    """Leave out what every fold says alike, and that a model was saved, as it is removed again."""
+
+    def tell(event: Event) -> None:
+        if event.kind not in ("note", "saved"):
+            listen(event)
+
+    return tell
+
+
 def _pooled(values: Mapping[str, Sequence[float | None]], train: int, test: int) -> dict[str, Interval]:
-    """Average each metric over the folds in which it is defined; None where it is in none."""
+    """Average each metric over the folds in which it is defined; None where it is in none.
+
+    Student's t knows no limits: an interval is cut at the least and the greatest value that a metric can have.
+    """
     known = {name: [value for value in found if value is not None] for name, found in values.items()}
     return {
-        name: pool_folds(found, train_rows=train, test_rows=test) if found else Interval(None)
+        name: pool_folds(found, train_rows=train, test_rows=test).within(*limits(name)) if found else Interval(None)
         for name, found in known.items()
     }

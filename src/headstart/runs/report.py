@@ -17,6 +17,7 @@ from headstart.evaluation.report.facts import Arrays, Facts, Observed
 from headstart.evaluation.report.model_card import model_card
 from headstart.evaluation.report.page import render
 from headstart.evaluation.tables import frame_arrays
+from headstart.runs.state import read
 
 REPORT = "report.html"
 OBSERVED = "report.json"
@@ -61,10 +62,13 @@ def read_facts(folder: Path) -> Facts:
         The facts.
 
     Raises:
-        StorageError: A file is not there, or is damaged.
+        StorageError: The run is not finished, or a file is not there or is damaged.
     """
     import pandas as pd
 
+    state = read(folder)
+    if state is not None and state.status == "training":
+        raise StorageError(f"{folder} holds an unfinished run. Go on with it: headstart fit --resume {folder}.")
     description = _json(find(folder) / DESCRIPTION)
     task = options.build(Task, description["task"], DESCRIPTION)
     metrics = _json(folder / "metrics.json")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from headstart.core.recipe import Choice, Stage
 from headstart.core.types import Kind
 from headstart.evaluation.report.facts import UNITS, unit
 from headstart.evaluation.report.page import render
@@ -158,3 +159,39 @@ def browse(browser: str, page: Path, folder: Path, *options: str) -> str:
 def test_the_headline_names_split_value_interval_and_rows(make_facts):
     page = Structure(render(make_facts("binary", 80, 2)))
     assert re.search(r"test accuracy 0\.\d+ \(share of rows; 95% interval 0\.\d+ to 0\.\d+, 80 rows", page.text)
+
+
+def test_surgery_every_stage_and_what_stayed_frozen_are_said(make_facts):
+    facts = make_facts("binary", 60, 2)
+    surgery = (Choice("cut", {"after": "layer3"}), Choice("freeze", {"layers": ("stem", "layer1")}))
+    probe, full = Choice("linear_probe"), Choice("full", {"head_lr": 5.0})
+    stages = (Stage(strategy=probe, steps=7, lr=0.1), Stage(strategy=full, steps=9, lr=0.2, imbalance="sampler"))
+    recipe = dataclasses.replace(facts.recipe, surgery=surgery, stages=stages)
+    run = {"steps": 16, "endings": ["all steps done", "no gain"]}
+    text = Structure(render(dataclasses.replace(facts, recipe=recipe, run=run))).text
+    assert "Surgery, step 1cut (after layer3)Surgery, step 2freeze (layers stem layer1)" in text
+    first, second = text.partition("Stage 0strategy linear_probe")[2].split("Stage 1strategy full (head_lr 5.0)")
+    assert "steps 7; learning rate 0.1" in first and "imbalance" not in first
+    assert "steps 9; learning rate 0.2" in second and "imbalance sampler" in second and "Stage 1 endedno gain" in second
+    assert "The other 600 are bit-identical to what they were after the surgery and before the training" in text
+
+
+def test_a_run_that_moved_everything_claims_nothing_frozen(make_facts):
+    facts = make_facts("binary", 60, 2)
+    moves = [{"name": "stem", "parameters": 600, "moved": 600}]
+    text = Structure(render(dataclasses.replace(facts, observed={**facts.observed, "moves": moves}))).text
+    assert "All 600 parameters changed" in text and "bit-identical" not in text
+
+
+@pytest.mark.parametrize(("name", "row", "head"), [("c", "c 0", "c 1"), ("ladybird", "1. ladybird 0", "2")])
+def test_the_confusion_matrix_names_its_rows_and_columns(make_facts, name, row, head):
+    matrix = render(make_facts("binary", 60, 2, name=name)).partition('<table class="confusion">')[2]
+    assert f'<th scope="row">{row}</th>' in matrix and f'<th scope="col">{head}</th>' in matrix
+
+
+def test_a_path_is_short_in_the_title_and_whole_below(make_facts):
+    facts = make_facts("binary", 60, 2)
+    name = "hf:/a/long/way/to/minilm/model"
+    source = {**facts.observed["source"], "name": name}
+    page = render(dataclasses.replace(facts, observed={**facts.observed, "source": source}))
+    assert "learnt from hf:…/minilm/model</h1>" in page and f"<dd>{name} (" in page

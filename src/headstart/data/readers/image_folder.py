@@ -123,7 +123,8 @@ class _Walk:
         if self.ignored:
             kinds = Counter(Path(name).suffix or name for name in self.ignored)
             listing = ", ".join(self.ignored[:5]) + (" …" if len(self.ignored) > 5 else "")
-            notes = (f"ignored {kinds.total()} entries that are not images: {listing}",)
+            what = "entry that is not an image" if kinds.total() == 1 else "entries that are not images"
+            notes = (f"ignored {kinds.total():,} {what}: {listing}",)
         return Tables(frames, ("label",), notes)
 
 

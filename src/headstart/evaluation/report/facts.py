@@ -34,6 +34,14 @@ UNITS = {
 }
 
 
+TASKS = {
+    "binary": "binary classification",
+    "multiclass": "multi-class classification",
+    "multilabel": "multi-label classification",
+    "regression": "regression",
+}
+
+
 class StageMoves(TypedDict):
     """How much of one stage of the network is no longer bit-identical to the source, in parameters (numbers)."""
 
@@ -130,3 +138,10 @@ def unit(task: Task, metric: str) -> str:
 def words(metric: str) -> str:
     """Write a metric's name so that it can be broken into lines: "balanced accuracy"."""
     return metric.replace("_", " ")
+
+
+def short_name(source: str) -> str:
+    """Shorten a source that is a path to what tells it from others: "hf:…/all_minilm/model"."""
+    kind, colon, path = source.partition(":")
+    parts = path.split("/")
+    return f"{kind}{colon}…/{'/'.join(parts[-2:])}" if len(parts) > 3 else source

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from headstart.core.types import Task
-from headstart.evaluation.report.facts import Facts, unit
+from headstart.evaluation.report.facts import TASKS, Facts, unit
 from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import interval_text
 
@@ -33,12 +33,14 @@ def model_card(facts: Facts) -> str:
     front = yaml.safe_dump(_front(facts), sort_keys=False, allow_unicode=True)
     card, task = facts.observed["source"], facts.task
     strategies = " then ".join(stage.strategy.name if stage.strategy else "full" for stage in facts.recipe.stages)
+    operated = " then ".join(choice.name for choice in facts.recipe.surgery)
     lines = [
         f"# {_plain(_name(facts))}",
         "",
-        f"A {task.kind} model for {task.modality} input. It was learnt from {_plain(card['name'])} "
-        f"({_plain(card.get('source_task') or 'source task not stated')}) by the strategy {strategies}, with Headstart "
-        f"{facts.versions['headstart']}.",
+        f"A model for {TASKS[task.kind]}, {task.modality} input. It was learnt from {_plain(card['name'])} "
+        f"({_plain(card.get('source_task') or 'source task not stated')}) "
+        + (f"after the surgery {operated}, " if operated else "")
+        + f"by the strategy {strategies}, with Headstart {facts.versions['headstart']}.",
         "",
         "## Use",
         "",
@@ -92,7 +94,7 @@ def _result(facts: Facts, split: str, task: Task) -> dict[str, Any]:
     ]
     data = _data(facts)
     return {
-        "task": {"type": kind, "name": f"{task.kind} of {task.modality} input"},
+        "task": {"type": kind, "name": f"{TASKS[task.kind]}, {task.modality} input"},
         "dataset": {"name": data, "type": data, "split": split},
         "metrics": measured,
     }

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from headstart.evaluation.report.facts import Facts, unit, words
-from headstart.evaluation.report.html import Markup, classed, join, pairs, table, tag
+from headstart.core import options
+from headstart.core.recipe import Choice, Stage
+from headstart.evaluation.report.facts import TASKS, Facts, short_name, unit, words
+from headstart.evaluation.report.html import Left, Markup, classed, join, pairs, table, tag
 from headstart.evaluation.results import HIGHER_IS_BETTER, Interval
 from headstart.evaluation.tables import interval_text
 
 MOST_CLASSES = 40
+SAID = ("strategy", "objective", "steps", "epochs", "lr", "batch_size", "optimiser", "schedule", "augment", "evaluate")
 
 
 def headline(facts: Facts) -> Markup:
     """Say the one figure, what it was measured on, and how sure it is."""
-    title = tag("h1", f"{_data_name(facts)}, learnt from {facts.observed['source']['name']}")
+    title = tag("h1", f"{_data_name(facts)}, learnt from {short_name(facts.observed['source']['name'])}")
     split = facts.split
+    if facts.folds and split != "test":
+        return join(
+            [title, _folds_figure(facts, facts.folds), classed("p", "soft", f"Run {facts.folder}, {facts.created}")]
+        )
     if split is None:
         return join([title, tag("p", "There were no validation or test rows: nothing was measured.")])
     evaluation = facts.metrics[split]
@@ -38,30 +46,40 @@ def headline(facts: Facts) -> Markup:
     return join([title, figure, *warning, classed("p", "soft", f"Run {facts.folder}, {facts.created}")])
 
 
+def _folds_figure(facts: Facts, plain: Mapping[str, Any]) -> Markup:
+    name = plain["out_of_fold"]["primary"]
+    value, interval = interval_text(Interval(**plain["mean"][name]))
+    times = f" times {plain['repeats']}" if plain["repeats"] > 1 else ""
+    sure = f"95 % interval {interval}, " if interval != "–" else ""
+    better = "higher" if HIGHER_IS_BETTER[name] else "lower"
+    words_after = (
+        f" ({unit(facts.task, name)}; {sure}mean over {plain['k']} folds{times} of {plain['rows']:,} rows; "
+        f"{better} is better)"
+    )
+    return classed("p", "headline", f"cross-validated {words(name)} ", tag("strong", value), words_after)
+
+
 def learnt(facts: Facts) -> Markup:
     """Say what was learnt from what, and how."""
     card, recipe = facts.observed["source"], facts.recipe
     size = ", ".join(f"{key} {value}" for key, value in card["input"].items() if key in ("height", "width", "channels"))
     expected = f"{card['input']['modality']}" + (f" ({size}, in pixels and colours)" if size else "")
+    after = " after surgery" if recipe.surgery else ""
     rows: list[tuple[object, object]] = [
-        ("Source model", f"{card['name']} ({card['family']}, {card['params']:,} parameters)"),
+        ("Source model", f"{card['name']} ({card['family']}, {card['params']:,} parameters{after})"),
         ("Source task", card.get("source_task") or "not stated"),
         ("It expects", expected),
         ("Licence", card.get("licence") or "not stated"),
         ("Weights (SHA-256)", card.get("sha256") or "not stated"),
-        ("Head", _choice(recipe.head.plain())),
     ]
+    rows += [
+        (f"Surgery, step {number}" if len(recipe.surgery) > 1 else "Surgery", _choice(operation))
+        for number, operation in enumerate(recipe.surgery, 1)
+    ]
+    rows.append(("Head", _choice(recipe.head)))
     for number, stage in enumerate(recipe.stages):
         name = f"Stage {number}" if len(recipe.stages) > 1 else "Training"
-        plan = [
-            ("strategy", _choice(stage.strategy.plain()) if stage.strategy else "full"),
-            ("objective", _choice(stage.objective.plain())),
-            ("steps", f"{stage.steps:,}" if stage.steps else "–"),
-            ("learning rate", f"{stage.lr:g} ({stage.optimiser}, {stage.schedule})" if stage.lr else stage.optimiser),
-            ("batch", f"{stage.batch_size} rows"),
-            ("augmentation", stage.augment or "–"),
-        ]
-        rows.append((name, "; ".join(f"{key} {value}" for key, value in plan)))
+        rows.append((name, "; ".join(f"{key} {value}" for key, value in _plan(stage))))
         if number < len(facts.run.get("endings", [])):
             rows.append((f"{name} ended", facts.run["endings"][number]))
     return pairs(rows)
@@ -72,7 +90,7 @@ def data(facts: Facts) -> Markup:
     task, seen = facts.task, facts.observed
     rows: list[tuple[object, object]] = [
         ("Data", facts.recipe.data.path or "in memory"),
-        ("Task", f"{task.kind} of {task.modality} input"),
+        ("Task", f"{TASKS[task.kind]}, {task.modality} input"),
         ("Rows", "; ".join(f"{split} {count:,}" for split, count in seen["rows"].items())),
     ]
     parts = [pairs(rows)]
@@ -101,15 +119,15 @@ def cost(facts: Facts) -> Markup:
     spent = facts.observed["cost"]
     rows: list[tuple[object, object]] = [
         ("Time", f"{spent['seconds']:.1f} s in all, of which training {spent['training_seconds']:.1f} s"),
-        ("Processor time", f"{spent['cpu_seconds']:.1f} s"),
+        ("Processor time", f"{spent['cpu_seconds']:.1f} s of the process that finished the run"),
         ("Steps", f"{facts.run['steps']:,} updates"),
-        ("Peak memory", _memory(spent.get("peak_bytes"), "of the process")),
+        ("Peak memory", _memory(spent.get("peak_bytes"), "of that process")),
     ]
     if spent.get("gpu_bytes") is not None:
         rows.append(("Peak GPU memory", _memory(spent["gpu_bytes"], f"on {spent['gpu']}")))
     rows += [
         ("Number format", f"{spent['precision']} on {spent['device']}"),
-        ("Machine", f"{spent['machine']}, {spent['cpus']} processors, {spent['threads']} threads used"),
+        ("Machine", f"{spent['machine']}, {spent['cpus']} processors, {_count(spent['threads'], 'thread')} used"),
         ("Versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items())),
     ]
     return pairs(rows)
@@ -119,11 +137,16 @@ def again(facts: Facts) -> Markup:
     """Show the commands that run, measure and use it again."""
     folder, path = shlex.quote(facts.folder), shlex.quote(facts.recipe.data.path or "DATA")
     lines = [
-        f"headstart fit {path} --recipe {folder}/recipe.toml   # the same run in a new folder",
-        f"headstart evaluate {folder}   # measure the saved model again",
-        f"headstart predict {folder} DATA --out predictions.csv   # use it",
-        f"headstart report {folder}   # write this page again",
+        "# the same run in a new folder",
+        f"headstart fit {path} --recipe {folder}/recipe.toml",
+        "# measure the saved model again",
+        f"headstart evaluate {folder}",
+        "# use it",
+        f"headstart predict {folder} DATA --out predictions.csv",
+        "# write this page again",
+        f"headstart report {folder}",
         "",
+        "# in Python",
         "import headstart as hs",
         f"hs.load({facts.folder!r}).predict([...])",
     ]
@@ -139,7 +162,7 @@ def _class_counts(counts: dict[str, dict[str, int]]) -> Iterable[Markup]:
     rows = [
         (name, *(f"{counts[split].get(name, 0):,}" for split in splits), _bar(total[name] / most)) for name in shown
     ]
-    yield table(("class", *(f"{split}, rows" for split in splits), ""), rows)
+    yield table(("class", *(f"{split}, rows" for split in splits), Left("all rows")), rows)
     if len(names) > len(shown):
         left = sum(total.values()) - sum(total[name] for name in shown)
         yield classed(
@@ -157,9 +180,35 @@ def _data_name(facts: Facts) -> str:
     return path.rstrip("/").rpartition("/")[2] if path else "Data in memory"
 
 
-def _choice(plain: dict[str, object]) -> str:
-    options = ", ".join(f"{key}={value}" for key, value in plain.items() if key != "name")
-    return f"{plain['name']} ({options})" if options else str(plain["name"])
+def _plan(stage: Stage) -> list[tuple[str, str]]:
+    """Say a stage's plan; of what it seldom has, only what is not the default."""
+    plan = [
+        ("strategy", _choice(stage.strategy) if stage.strategy else "full"),
+        ("objective", _choice(stage.objective)),
+        ("steps", f"{stage.steps:,}" if stage.steps else "–"),
+        ("learning rate", f"{stage.lr:g} ({stage.optimiser}, {stage.schedule})" if stage.lr else stage.optimiser),
+        ("batch", f"{stage.batch_size} rows"),
+        ("augmentation", stage.augment or "–"),
+    ]
+    usual: dict[str, Any] = options.to_plain(Stage())
+    own: dict[str, Any] = options.to_plain(stage)
+    plan += [(words(key), str(value)) for key, value in own.items() if key not in SAID and value != usual.get(key)]
+    return plan
+
+
+def _choice(choice: Choice) -> str:
+    """Say a plug-in with the options that hold something."""
+    given = {key: value for key, value in choice.plain().items() if key != "name" and value not in ([], {}, None)}
+    listed = ", ".join(f"{key} {_value(value)}" for key, value in given.items())
+    return f"{choice.name} ({listed})" if listed else choice.name
+
+
+def _value(value: Any) -> str:
+    return " ".join(map(_value, value)) if isinstance(value, list) else str(value)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _memory(size: int | None, whose: str) -> str:

@@ -12,6 +12,7 @@ from headstart.evaluation.tables import interval_text, number_text
 MOST_CLASSES = 40
 MOST_IN_MATRIX = 16
 MOST_CONFUSIONS = 20
+SHORT = 4  # letters of a class name that stands over a column of the matrix
 
 
 def metrics(facts: Facts) -> Markup:
@@ -22,12 +23,12 @@ def metrics(facts: Facts) -> Markup:
     headings = ["metric"]
     for split in splits:
         entry = facts.metrics[split]
-        headings += [f"{split} ({entry['rows']:,} rows)", f"{entry['level']:.0%} interval"]
+        headings += [f"{split} ({entry['rows']:,}\N{NO-BREAK SPACE}rows)", f"{entry['level']:.0%} interval"]
     rows = []
     for name in names:
         cells = [text for split in splits for text in interval_text(Interval(**facts.metrics[split]["metrics"][name]))]
         better = "↑" if HIGHER_IS_BETTER[name] else "↓"
-        rows.append((f"{words(name)} {better}", *cells, Left(unit(facts.task, name))))
+        rows.append((f"{words(name)}\N{NO-BREAK SPACE}{better}", *cells, Left(unit(facts.task, name))))
     notes = [(split, note) for split in splits for note in facts.metrics[split]["notes"]]
     how = "↑ higher is better, ↓ lower. Intervals: percentile bootstrap over rows; they do not cover training anew."
     parts = [table((*headings, Left("unit")), rows, "metrics"), classed("p", "soft", how)]
@@ -77,19 +78,18 @@ def confusion(facts: Facts, split: str) -> Markup | None:
     if len(classes) > MOST_IN_MATRIX:
         return _pairs(matrix, classes)
     most = [max(sum(row), 1) for row in matrix]
+    short = max(map(len, classes)) <= SHORT
+    heads = classes if short else [str(place + 1) for place in range(len(classes))]
     rows = [
         (
-            f"{place + 1} {name}",
+            name if short else f"{place + 1}. {name}",
             *(_shaded(count, count / most[place], place == column) for column, count in enumerate(row)),
         )
         for place, (name, row) in enumerate(zip(classes, matrix, strict=True))
     ]
-    note = (
-        "Rows: the label. Columns: the decision, by the same numbers. Cells: how many rows; colour: share of the label."
-    )
-    return join(
-        [table(("label \\ decision", *range(1, len(classes) + 1)), rows, "confusion"), classed("p", "soft", note)]
-    )
+    by = "" if short else ", by the same numbers"
+    note = f"Rows: the label. Columns: the decision{by}. Cells: how many rows; colour: share of the label."
+    return join([table(("label \\ decision", *heads), rows, "confusion"), classed("p", "soft", note)])
 
 
 def chosen(facts: Facts) -> Markup:
@@ -127,10 +127,11 @@ def folds(plain: dict[str, Any], facts: Facts) -> Markup:
     for name, interval in plain["mean"].items():
         value, bounds = interval_text(Interval(**interval))
         rows.append((words(name), value, bounds, _number(together[name]["value"]), Left(unit(facts.task, name))))
+    times = f", {plain['repeats']} times" if plain["repeats"] > 1 else ""
     how = (
-        f"{plain['k']} folds, {plain['repeats']} times over {plain['rows']:,} rows; test rows are in no fold. "
-        "Intervals: Student's t with the corrected variance of Nadeau & Bengio (2003). The model saved here was "
-        "trained on the rows of all folds, as the recipe says."
+        f"{plain['k']} folds{times} over {plain['rows']:,} rows; test rows are in no fold. "
+        "Intervals: Student's t with the corrected variance of Nadeau & Bengio (2003), cut at what a metric can be. "
+        "The model saved here was trained on the rows of all folds, as the recipe says."
     )
     headings = ("metric", "mean over folds", "95 % interval", "out-of-fold rows together", Left("unit"))
     return join([table(headings, rows), classed("p", "soft", how)])

@@ -27,7 +27,7 @@ tbody th { min-width: 6.5rem; max-width: 18rem; overflow-wrap: anywhere; unicode
 .words td { text-align: left; white-space: normal; min-width: 9rem; }
 .confusion td, .confusion thead th {
   text-align: center; padding: .3rem .5rem; min-width: 2.6rem; border: 1px solid #fff; }
-.confusion thead th:first-child { text-align: left; }
+.confusion thead th:first-child { text-align: left; padding-left: 0; }
 .bar { display: inline-block; height: .7em; background: var(--accent); border-radius: 2px; min-width: 1px; }
 .bar.still { background: #c3ccd6; }
 .pairs { margin: .4rem 0; }

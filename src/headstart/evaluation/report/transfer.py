@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headstart.evaluation.report.facts import Facts, Mistake
-from headstart.evaluation.report.html import Markup, classed, join, table, tag
+from headstart.evaluation.report.html import Left, Markup, classed, join, table, tag
 
 MOST_STAGES = 40
 
@@ -17,14 +17,19 @@ def moved(facts: Facts) -> Markup:
         state = (
             "new" if stage.get("new") else "moved" if share == 1 else "frozen" if share == 0 else f"{share:.1%} moved"
         )
-        rows.append((stage["name"], f"{stage['parameters']:,}", f"{stage['moved']:,}", _bar(share), state))
+        rows.append((stage["name"], f"{stage['parameters']:,}", f"{stage['moved']:,}", _bar(share), Left(state)))
     everything = sum(stage["parameters"] for stage in moves)
     learnt = sum(stage["moved"] for stage in moves)
-    words = (
-        f"{learnt:,} of {everything:,} parameters ({learnt / max(everything, 1):.1%}) changed. Every other one is "
-        "bit-identical to the source's, compared by SHA-256 of each tensor before and after training."
-    )
-    parts = [tag("p", words), table(("stage", "parameters", "of them moved", "", ""), rows)]
+    still = everything - learnt
+    if still:
+        before = "after the surgery and before the training" if facts.recipe.surgery else "before the training"
+        words = (
+            f"{learnt:,} of {everything:,} parameters ({learnt / everything:.1%}) changed. The other {still:,} are "
+            f"bit-identical to what they were {before}, by the SHA-256 of each tensor."
+        )
+    else:
+        words = f"All {everything:,} parameters changed, by the SHA-256 of each tensor before and after training."
+    parts = [tag("p", words), table(("stage", "parameters", "of them moved", "", Left("state")), rows)]
     if len(moves) > MOST_STAGES:
         parts.append(classed("p", "soft", f"The first {MOST_STAGES} of {len(moves)} stages."))
     return join(parts)
