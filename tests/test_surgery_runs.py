@@ -41,15 +41,7 @@ steps = 3
 batch_size = 16
 """
 
-VGG = """
-head = { name = "mlp", hidden = 1024, dropout = 0.5 }
-source = { name = "timm:vgg16", pretrained = false }
-surgery = [
-  { name = "adapt_input", size = 32 },
-  { name = "cut", after = "features", pool = "flatten" },
-]
-stages = [{ strategy = "linear_probe", steps = 20, lr = 0.001, warmup = 0 }]
-"""
+VGG = Path(__file__).parents[1] / "examples" / "recipes" / "dense_on_frozen.toml"
 
 
 def grey(rows: int, seed: int = 0) -> tuple[np.ndarray, list[str]]:
@@ -170,7 +162,6 @@ def test_options_of_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
             folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).save(folder / f"{len(list(folder.iterdir()))}.png")
     arguments = ["fit", str(tmp_path / "data"), "--source", "timm:test_resnet", "--set", "source.pretrained=false"]
-    arguments += ["--set", "stages.0.warmup=0"]  # else the first step, which may be the best, moves nothing
     arguments += [
         "--surgery",
         "adapt_input channels=1 size=32",
@@ -208,9 +199,34 @@ def test_digits_of_28_pixels_train_in_a_network_for_colour(shared, tmp_path: Pat
 
 
 @pytest.mark.slow
+def test_300_grey_digits_in_a_mobilenet_for_colour_photographs(shared, tmp_path: Path) -> None:
+    held = np.load(shared("data/image/mnist_t10k/mnist_t10k.npz"))
+    images, labels = (held[name] for name in sorted(held.files, key=lambda name: -held[name].ndim))
+    names = [str(label) for label in labels[:600]]
+    data = {"train": (list(images[:300]), names[:300]), "test": (list(images[300:600]), names[300:])}
+    source = f"local:{shared('weights/vision/mobilenetv2_100_imagenet.json').with_suffix('')}"
+    recipe = Recipe().with_surgery(["adapt_input channels=1 size=64"])
+    settings = {"data.validation": 0, "stages.0.steps": 60, "stages.0.lr": 1e-3, "stages.0.augment": "none"}
+    done = hs.fit(data, source=source, recipe=recipe, settings=settings, strategy="full", out=tmp_path / "run")
+    accuracy = done.metrics["test"].metrics["accuracy"].value
+    print("300 digits at 64 pixels, test accuracy", accuracy)
+    assert accuracy is not None and accuracy > 0.75
+
+
+@pytest.mark.slow
 def test_a_dense_classifier_on_a_frozen_vgg(tmp_path: Path) -> None:
-    recipe = Recipe.from_toml(VGG)
-    done = hs.fit({"train": grey(30), "test": grey(12, 1)}, recipe=recipe, out=tmp_path / "run")
-    head = load(done.folder).model.head.trunk
-    assert [tuple(p.shape) for p in head.parameters()] == [(1024, 512), (1024,), (3, 1024), (3,)]
+    recipe = Recipe.read(VGG).with_settings({"surgery.0.size": 32, "stages.0.steps": 100, "data.validation": 0})
+    ten = {f"c{i}" for i in range(10)}
+
+    def rows(seed: int) -> tuple[np.ndarray, list[str]]:  # ten kinds of brightness
+        images, shades = np.random.default_rng(seed).integers(0, 12, (60, 28, 28)), np.arange(60) % 10
+        return (images + 24 * shades[:, None, None]).astype(np.uint8), [f"c{shade}" for shade in shades]
+
+    done = hs.fit({"train": rows(0), "test": rows(1)}, recipe=recipe, out=tmp_path / "run")
+    model = load(done.folder).model
+    assert [tuple(p.shape) for p in model.head.trunk.parameters()] == [(1024, 512), (1024,), (10, 1024), (10,)]
+    assert set(done.task.classes) == ten
     assert {name for name, stage in done.outcome.moved.items() if stage["moved"]} == {"heads.target"}
+    accuracy = done.metrics["test"].metrics["accuracy"].value
+    print("ten shades, a dense classifier on a random VGG16, test accuracy", accuracy)
+    assert accuracy is not None and accuracy > 0.3, "chance is 0.1"

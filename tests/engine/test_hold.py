@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 import toys
+from headstart.core import plugins
 from headstart.core.types import ParamGroup
 from headstart.engine.hold import hold
+from headstart.models.operate import operate
 
 
 def test_groups_without_what_is_frozen_and_with_what_is_unfrozen():
@@ -17,3 +23,25 @@ def test_groups_without_what_is_frozen_and_with_what_is_unfrozen():
     assert (held[0].lr_scale, held[0].weight_decay, held[1].lr_scale) == (0.5, 0.1, 1.0)
     backbone.held = {"first.weight": True, "first.bias": True, "gone.weight": False}
     assert hold(backbone, groups) == []
+
+
+@pytest.mark.parametrize("strategy", ["full", "gradual", "lora", "dora", "ia3", "surgical", "l2_sp", "stoch_norm"])
+def test_what_surgery_freezes_stays_whatever_the_strategy_computes(tmp_path: Path, strategy: str) -> None:
+    backbone = operate(toys.source("timm:test_resnet"), ["freeze layers=layer1,conv1"]).backbone
+    data = toys.dataset(backbone.card.input)
+    model = toys.make_model(backbone, data)
+    before = toys.snapshot(model)
+    toys.train(tmp_path, model, data, strategy)
+    parameters = {name for name, _ in model.named_parameters()}
+    moved = toys.moved(before, model) & parameters
+    assert moved and not [name for name in moved if name.startswith(("backbone.net.layer1.", "backbone.net.conv1."))]
+
+
+@pytest.mark.parametrize("strategy", ["linear_probe", "lora", "bottleneck"])
+def test_what_surgery_unfreezes_learns(tmp_path: Path, strategy: str) -> None:
+    backbone = operate(toys.source("timm:test_resnet"), ["unfreeze layers=layer2.0.conv1"]).backbone
+    model = toys.make_model(backbone, toys.dataset(backbone.card.input))
+    tuning = plugins.build("strategies", strategy, {}).prepare(model)
+    learning = {id(p) for group in hold(backbone, tuning.groups) for p in group.params}
+    names = {name for name, p in model.named_parameters() if id(p) in learning and ".layer2.0.conv1" in name}
+    assert {name.rpartition(".")[2] for name in names} & {"weight", "original"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -22,7 +24,7 @@ def test_vectors_are_not_decayed_and_groups_keep_their_scale() -> None:
         (2, 0.5, 10.0),
         (1, 0.0, 10.0),
     ]
-    set_rate(optimiser, Stage(lr=0.1, schedule="constant", warmup=0.0), 0.3)
+    set_rate(optimiser, Stage(steps=10, lr=0.1, schedule="constant", warmup=0.0), 0.3)
     assert all(group["lr"] == pytest.approx(1.0) for group in optimiser.param_groups)
 
 
@@ -102,11 +104,23 @@ def test_one_cycle_is_torch_s() -> None:
             cycle.step()
 
 
+@pytest.mark.parametrize("schedule", ["cosine", "constant", "linear", "one_cycle", "plateau"])
+@pytest.mark.parametrize("steps", [3, 20, 200])
+def test_no_step_of_a_rise_stands_still(schedule: Any, steps: int) -> None:
+    stage = Stage(steps=steps, lr=0.1, schedule=schedule, warmup=0.1)
+    optimiser = make_optimiser([ParamGroup([torch.nn.Parameter(torch.ones(2))])], stage)
+    rates = [set_rate(optimiser, stage, step / steps) for step in range(steps)]
+    rise = rates[: max(1, steps // 10)]
+    assert rise[0] > 0 and rise == sorted(rise) and max(rates) <= 0.1
+    if schedule != "one_cycle":
+        assert rise[-1] == pytest.approx(0.1)
+
+
 def test_plateaus_are_counted_from_the_looks() -> None:
     gains = [True, False, False, False, True, False, False, False, False]
     assert [plateaus(gains[:n], 2) for n in range(len(gains) + 1)] == [0, 0, 0, 1, 1, 1, 1, 2, 2, 3]
     layer = torch.nn.Linear(2, 1)
-    stage = Stage(lr=0.1, schedule="plateau", warmup=0.0, plateau_looks=2, plateau_factor=0.5)
+    stage = Stage(steps=10, lr=0.1, schedule="plateau", warmup=0.0, plateau_looks=2, plateau_factor=0.5)
     optimiser = make_optimiser([ParamGroup(list(layer.parameters()))], stage)
     assert set_rate(optimiser, stage, 0.5, gains) == pytest.approx(0.1 * 0.5**3)
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import toys
-from headstart.core.errors import StorageError
+from headstart.core import plugins
+from headstart.core.errors import StorageError, UsageError
 from headstart.core.recipe import Choice, Stage
 from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event, VectorInput
@@ -45,6 +46,16 @@ def cut_at(count: int) -> Any:
     return listen
 
 
+def cut_in(stage: int, step: int) -> Any:
+    """Make a listener that ends the run when a stage has taken so many steps."""
+
+    def listen(event: Event) -> None:
+        if event.kind == "step" and (event.values["stage"], event.values["step"]) == (stage, step):
+            raise Cut
+
+    return listen
+
+
 def run(folder: Path, **options: Any) -> tuple[dict[str, torch.Tensor], Outcome]:
     options = {"stage": STAGE, "validate": True, "checkpoint": 0, **options}
     name = options.pop("source", None)
@@ -60,12 +71,13 @@ def log(folder: Path) -> list[dict[str, Any]]:
     return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
 
 
-def check_same(tmp_path: Path, *cuts: int, **options: Any) -> None:
-    """Compare an undisturbed run with one that is cut off at these events and resumed each time."""
+def check_same(tmp_path: Path, *cuts: int | tuple[int, int], **options: Any) -> None:
+    """Compare an undisturbed run with one that is cut off at these events, or stages and steps, and resumed each time."""
     whole, outcome = run(tmp_path / "whole", **options)
-    for count in cuts:
+    for cut in cuts:
         with pytest.raises(Cut):
-            run(tmp_path / "cut", listen=cut_at(count), resume=True, **options)
+            listen = cut_at(cut) if isinstance(cut, int) else cut_in(*cut)
+            run(tmp_path / "cut", listen=listen, resume=True, **options)
     again, resumed = run(tmp_path / "cut", resume=True, **options)
     assert {name for name in whole if not torch.equal(whole[name], again[name])} == set()
     assert log(tmp_path / "whole") == log(tmp_path / "cut")
@@ -117,6 +129,25 @@ def test_computed_features_are_computed_again(tmp_path: Path) -> None:
 def test_several_stages(tmp_path: Path, count: int, second: str) -> None:
     more = dataclasses.replace(STAGE, strategy=Choice(second), augment="none")
     check_same(tmp_path, count, source="vector:mlp", strategy="linear_probe", more=(more,))
+
+
+@pytest.mark.parametrize("second", ["itself", "full"])
+@pytest.mark.parametrize("strategy", plugins.names("strategies"))
+def test_every_strategy_in_both_stages(tmp_path: Path, strategy: str, second: str) -> None:
+    source = next(name for name in ("vector:mlp", "timm:test_resnet", "timm:test_vit") if takes(strategy, name))
+    stage = dataclasses.replace(STAGE, steps=4, evaluate=2, batch_size=4, augment="none")
+    more = dataclasses.replace(stage, strategy=Choice(strategy if second == "itself" else second))
+    check_same(tmp_path, (0, 3), (1, 1), (1, 3), source=source, strategy=strategy, stage=stage, more=(more,))
+
+
+def takes(strategy: str, source: str) -> bool:
+    """Say whether a strategy can work with a backbone."""
+    backbone = toys.source(source)
+    try:
+        plugins.build("strategies", strategy, {}).prepare(toys.make_model(backbone, toys.dataset(backbone.card.input)))
+    except UsageError:
+        return False
+    return True
 
 
 def test_without_validation_the_last_step_is_kept(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 import toys
+from headstart.core import plugins
+from headstart.core.errors import UsageError
 from headstart.models.model import Model
 from headstart.models.tree import inspect_network
 from models.surgery.patients import patient_after, tiny_bert, toy
@@ -62,3 +64,16 @@ def test_depth_and_plain_data():
     plain = found.to_plain(1)
     assert plain["stages"][0]["layers"] == [] and plain["stages"][1]["shape"] == [None, 101, 64]
     assert found.to_plain()["stages"][1]["layers"][0]["name"] == "blocks.0.norm1"
+
+
+@pytest.mark.parametrize("name", ["timm:test_resnet", "timm:test_vit", "digits:cnn"])
+@pytest.mark.parametrize("strategy", ["bottleneck", "head2toe", "side_tuning", "lora", "stoch_norm"])
+def test_a_strategys_own_modules_are_shown(name, strategy):
+    backbone = toy(name)
+    model = toys.make_model(backbone, toys.dataset(backbone.card.input))
+    try:
+        plugins.build("strategies", strategy, {}).prepare(model)
+    except UsageError:  # needs another backbone
+        return
+    found = inspect_network(model)
+    assert sum(stage.parameters for stage in found.stages) == sum(p.numel() for p in model.parameters())

@@ -19,7 +19,7 @@ from headstart.engine.machine import keep_memory, place
 from headstart.engine.proof import fingerprints, in_words, what_moved
 from headstart.engine.saver import Saver
 from headstart.engine.stage import StageRun, Tools
-from headstart.engine.state import Progress, Standing, load_model, model_tensors
+from headstart.engine.state import Progress, Standing, load_start, start_parts
 from headstart.models.model import Model
 
 
@@ -74,7 +74,7 @@ def fit(model: Model, jobs: list[Job], around: Surroundings) -> Outcome:
             progress = Progress(jobs[number].stage.accumulate, _share(left, jobs[number:]))
             if number and saved is None:
                 start = {"run": standing.to_plain(), "log": log.position}
-                saver.save_start(number, model_tensors(model, standing.moved), start)
+                saver.save_start(number, start_parts(model, standing.moved), start)
             StageRun(model, jobs[number], around, tools, standing, progress).run(resumed)
             saved = None
             standing.stage += 1
@@ -113,7 +113,7 @@ def _go_back(model: Model, jobs: Sequence[Job], around: Surroundings, standing: 
     place(model, around.device)
     if standing.stage:
         start = checkpoint.load(around.folder / "checkpoints" / f"start-{standing.stage}")
-        load_model(model, start.parts["model"])
+        load_start(model, start.parts)
 
 
 def _share(left: float | None, jobs: Sequence[Job]) -> float | None:

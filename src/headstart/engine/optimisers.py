@@ -87,8 +87,8 @@ def set_rate(optimiser: torch.optim.Optimizer, stage: Stage, progress: float, ga
         progress: Share of the stage that is done, in [0, 1].
         gains: For each look at the validation rows in this stage so far, whether it was the best.
     """
-    assert stage.lr is not None
-    rate = stage.lr * rate_factor(stage.schedule, stage.warmup, progress)
+    assert stage.lr is not None and stage.steps is not None
+    rate = stage.lr * rate_factor(stage.schedule, stage.warmup, progress, 1 / stage.steps)
     if stage.schedule == "plateau":
         rate *= stage.plateau_factor ** plateaus(gains, stage.plateau_looks)
     for group in optimiser.param_groups:
@@ -96,10 +96,11 @@ def set_rate(optimiser: torch.optim.Optimizer, stage: Stage, progress: float, ga
     return rate
 
 
-def rate_factor(schedule: str, warmup: float, progress: float) -> float:
+def rate_factor(schedule: str, warmup: float, progress: float, step: float = 0.0) -> float:
     """Give the share of the full rate at a progress in [0, 1].
 
-    Rises over the share `warmup`, then
+    Rises over the share `warmup`, where a step has the rate of its end: the first one, which may be the best, must
+    move something. `step` is the share of one step. Then
     - "constant" and "plateau" stay (a plateau's falls follow from the looks: `plateaus`);
     - "cosine" falls along half a cosine to 0 (Loshchilov & Hutter 2016, arXiv:1608.03983, without restarts);
     - "linear" falls in a line to 0;
@@ -114,7 +115,7 @@ def rate_factor(schedule: str, warmup: float, progress: float) -> float:
             return start + (1 - start) * 0.5 * (1 - math.cos(math.pi * progress / warmup))
         return end + (1 - end) * falling
     if progress < warmup:
-        return progress / warmup
+        return min(1.0, (progress + step) / warmup)
     return {"constant": 1.0, "plateau": 1.0, "linear": 1 - done, "cosine": falling}[schedule]
 
 

@@ -45,19 +45,19 @@ class Saver:
         wait = max(self.every, SHARE * self._cost) if self.every else 0.0
         return time.monotonic() - self._ended >= wait
 
-    def save_start(self, stage: int, tensors: Tensors, state: Mapping[str, Any]) -> None:
+    def save_start(self, stage: int, parts: Mapping[str, Tensors], state: Mapping[str, Any]) -> None:
         """Save the model before a stage.
 
         Args:
             stage: Its number.
-            tensors: What can have moved until then.
+            parts: What `start_parts` gave.
             state: JSON data: where the run stands.
 
         Raises:
             StorageError: The disk refuses; the stages before are still there.
         """
         if self.writer:
-            checkpoint.save(self.folder / f"start-{stage}", {"model": tensors}, {"needs": [], **state})
+            checkpoint.save(self.folder / f"start-{stage}", parts, {"needs": [], **state})
             self._keep(f"start-{stage}", [])
 
     def save_best(self, stage: int, step: int, tensors: Tensors) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import nn
 from headstart.engine.averaging import Average
 from headstart.engine.checkpoint import Tensors
 from headstart.engine.job import Score
+from headstart.models.model import Model
 
 
 @dataclass
@@ -82,6 +84,22 @@ def model_tensors(model: nn.Module, moved: set[str]) -> dict[str, torch.Tensor]:
 def load_model(model: nn.Module, tensors: Tensors) -> None:
     """Put tensors of a checkpoint into the model; the others stay."""
     model.load_state_dict({**model.state_dict(), **tensors})
+
+
+def start_parts(model: Model, moved: set[str]) -> dict[str, dict[str, torch.Tensor]]:
+    """Give what a stage starts from: what can have moved, and the source's classifier, which a stage may train too."""
+    parts = {"model": model_tensors(model, moved)}
+    if model.backbone.source_classifier is not None:
+        weight, bias = model.backbone.source_classifier
+        parts["source"] = {"weight": weight} | ({} if bias is None else {"bias": bias})
+    return parts
+
+
+def load_start(model: Model, parts: Mapping[str, Tensors]) -> None:
+    """Put back what `start_parts` gave."""
+    load_model(model, parts["model"])
+    if "source" in parts:
+        model.backbone.source_classifier = (parts["source"]["weight"], parts["source"].get("bias"))
 
 
 def pack_optimiser(optimiser: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

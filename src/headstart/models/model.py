@@ -25,7 +25,8 @@ class Backbone(nn.Module):
         dim: Width D of the pooled features.
         channels_last: Whether maps inside are [B, H, W, C]; `Features` has them as [B, C, H, W] all the same.
         source_classifier: Weight [C, D] and bias [C] of the source task's own linear classifier on the pooled
-            features, where the source has one. It is no part of the backbone: nothing moves or saves it.
+            features, where the source has one. It is no part of the backbone: no artefact holds it, and of the
+            strategies only `lwf` trains it on.
         held: Parameters by name that surgery freezes (True) or lets learn (False), whatever the strategy says.
         kept_rows: None, or by which names a linear head starts from the rows of `source_classifier` ("CLASS=LABEL").
     """

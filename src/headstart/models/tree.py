@@ -13,6 +13,8 @@ from headstart.models.dryrun import Shape, Trace, dry_run, root, show
 from headstart.models.layers import stage_layers
 from headstart.models.model import Backbone, Model
 
+INSERTED = "inserted_"  # a strategy's own modules in a backbone are named so
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -85,7 +87,7 @@ def inspect_network(network: Backbone | Model) -> Inspection:
         network: A backbone, or a model with its heads; is left as it was.
 
     Returns:
-        The tree, with a stage for each head.
+        The tree, with a stage for the modules that a strategy inserted, and for each head.
 
     Raises:
         UsageError: The network fails on an empty example.
@@ -93,9 +95,11 @@ def inspect_network(network: Backbone | Model) -> Inspection:
     backbone = network.backbone if isinstance(network, Model) else network
     trace = dry_run(backbone)
     stages = _stages(backbone, trace)
-    for name, head in network.heads.items() if isinstance(network, Model) else ():
-        children = tuple(_layer(f"heads.{name}.{n}", m, Trace(), {}) for n, m in head.named_children() if _size(m))
-        stages.append(Layer(f"heads.{name}", type(head).__name__, (), _size(head), _learning(head, {}), children))
+    own = {name: module for name, module in backbone.named_children() if name.startswith(INSERTED)}
+    heads = {f"heads.{name}": head for name, head in network.heads.items()} if isinstance(network, Model) else {}
+    for name, module in (own | heads).items():
+        children = tuple(_layer(f"{name}.{n}", m, Trace(), {}) for n, m in module.named_children() if _size(m))
+        stages.append(Layer(name, type(module).__name__, (), _size(module), _learning(module, {}), children))
     card = card_to_plain(backbone.card)
     return Inspection({**card, "labels": len(card["labels"])}, backbone.dim, tuple(stages))
 

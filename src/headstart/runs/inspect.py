@@ -6,7 +6,7 @@ from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Choice, Recipe
 from headstart.core.seeding import torch_seeded
-from headstart.core.types import Kind, Listener, Strategy, Task, silent
+from headstart.core.types import Event, Kind, Listener, Strategy, Task, silent
 from headstart.engine.hold import hold
 from headstart.engine.stage import let_learn
 from headstart.models.cards import modality
@@ -51,4 +51,8 @@ def inspect_recipe(recipe: Recipe, strategy: Choice | None = None, listen: Liste
     tuning = chosen.prepare(model)
     tuning.groups = hold(backbone, tuning.groups)
     let_learn(model, tuning)
+    if tuning.survey is not None:
+        listen(Event("note", f"{strategy.name} looks at the training rows first, and may let less learn than is shown."))
+    if any(group.start for group in tuning.groups):
+        listen(Event("note", f"{strategy.name} lets parts learn one after another; shown is the end of its stage."))
     return inspect_network(model)

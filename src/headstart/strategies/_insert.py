@@ -11,6 +11,7 @@ from torch import nn
 from headstart.core.errors import UsageError
 from headstart.core.options import to_plain
 from headstart.models.model import Backbone
+from headstart.models.tree import INSERTED
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -33,7 +34,7 @@ def insert_once(backbone: Backbone, strategy: Any, make: Callable[[Backbone], Mo
     """
     name = type(strategy).__module__.rpartition(".")[2]
     choice = {"name": name, **to_plain(strategy)}
-    present: Any = getattr(backbone, f"inserted_{name}", None)
+    present: Any = getattr(backbone, f"{INSERTED}{name}", None)
     if present is not None:
         earlier = next(dict(c) for c in backbone.card.inserted if c["name"] == name)
         if earlier != choice:
@@ -43,6 +44,6 @@ def insert_once(backbone: Backbone, strategy: Any, make: Callable[[Backbone], Mo
             )
         return present
     module = make(backbone)
-    backbone.add_module(f"inserted_{name}", module)
+    backbone.add_module(f"{INSERTED}{name}", module)
     backbone.card = dataclasses.replace(backbone.card, inserted=(*backbone.card.inserted, choice))
     return module

@@ -11,6 +11,8 @@ from torch.nn import functional
 
 from headstart.core.errors import UsageError
 from headstart.core.types import Defaults, Tuning
+from headstart.models.dryrun import root
+from headstart.models.layers import put
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
 
@@ -40,20 +42,23 @@ class StochNorm:
         norms = {
             name: module
             for name, module in model.backbone.named_modules()
-            if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None
+            if isinstance(module, nn.modules.batchnorm._BatchNorm)
+            and module.running_mean is not None
+            and not (module._forward_hooks or module._forward_pre_hooks)  # surgery put a layer there
         }
         if not norms:
             raise UsageError(
                 f"stoch_norm needs batch norm in the backbone, and {model.backbone.card.name} has none. "
                 "Use l2_sp or bss."
             )
+        _, prefix = root(model.backbone)
         for name, norm in norms.items():
-            model.backbone.set_submodule(name, StochasticBatchNorm(norm, self.p))
+            put(model.backbone, name.removeprefix(prefix), StochasticBatchNorm(norm, self.p))
 
         def merge() -> None:
             for name, norm in norms.items():
                 cast(StochasticBatchNorm, model.backbone.get_submodule(name)).give_back(norm)
-                model.backbone.set_submodule(name, norm)
+                put(model.backbone, name.removeprefix(prefix), norm)
 
         return Tuning([backbone_group(model), head_group(model, self.head_lr)], merge=merge)
 

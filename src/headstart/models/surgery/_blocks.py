@@ -42,7 +42,7 @@ def make_layer(kind: str, shape: Shape, *, width: int | None, rate: float, chann
         return ACTIVATIONS[kind]()
     known = ("identity", "dropout", "linear", *ACTIVATIONS, *NORMS)
     if kind not in known:
-        raise unknown(f"layer for {what}", kind, known)
+        raise unknown("layer to insert or put in place of another", kind, known)
     if len(shape) not in (2, 3, 4):
         raise UsageError(f"{what}: '{kind}' needs [B, D], [B, T, D] or [B, C, H, W]; here it gets {show(shape)}.")
     maps = len(shape) == 4 and not channels_last
