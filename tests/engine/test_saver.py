@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +121,47 @@ def test_tied_tensors_are_saved_once_a_name(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "tied", {"model": {"a": weight, "b": weight, "c": weight.t()}}, {})
     parts = checkpoint.load(tmp_path / "tied").parts["model"]
     assert torch.equal(parts["a"], weight) and torch.equal(parts["b"], weight) and torch.equal(parts["c"], weight.t())
+
+
+ON_A_SMALL_VOLUME = """
+import shutil, sys
+from pathlib import Path
+import torch
+from test_saver import train
+volume = Path(sys.argv[1])
+
+def listen(event):
+    if event.kind == "step" and event.values["step"] == 3:
+        with open(volume / "filler", "wb", buffering=0) as filler:
+            try:
+                while True:
+                    filler.write(bytes(512))
+            except OSError:
+                print("full", shutil.disk_usage(volume).free)
+    if event.kind == "step" and event.values["step"] == 6:
+        (volume / "filler").unlink()
+    if event.kind == "warning":
+        print(event.message)
+
+here, there = train(volume / "run", listen=listen), train(Path(sys.argv[2]))
+print("equal", all(torch.equal(here[name], there[name]) for name in there))
+"""
+
+
+def test_a_volume_that_is_really_full(tmp_path: Path) -> None:
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    inside = 'mount -t tmpfs -o size=256k tmpfs "$1" && exec "$2" -c "$3" "$1" "$4"'  # a mount that only it sees
+    alone = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    try:
+        subprocess.run([*alone, 'mount -t tmpfs tmpfs "$0"', str(volume)], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this system lets no user mount a small volume of its own")
+    search = os.pathsep.join([str(Path(__file__).parent), *(part for part in sys.path if part)])
+    command = [*alone, inside, "sh", str(volume), sys.executable, ON_A_SMALL_VOLUME, str(tmp_path / "whole")]
+    environment = {**os.environ, "PYTHONPATH": search, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "full 0" and lines[-1] == "equal True"
+    assert len(lines) > 2 and all("No space left on device" in line and "bytes" in line for line in lines[1:-1])

@@ -121,6 +121,20 @@ def test_images_and_a_copy_of_the_model() -> None:
     assert not hasattr(clone(model), "fitted_")
 
 
+def test_surgery_is_an_option_that_a_copy_keeps(tmp_path: Path) -> None:
+    X, y = pictures()
+    plain = hs.HeadstartClassifier(**TINY, strategy="linear_probe").fit(X, y)
+    cut = hs.HeadstartClassifier(**TINY, strategy="bottleneck", surgery=["cut after=layer2"])
+    cut = clone(cut).fit(X, y)
+    assert cut.transform(X).shape[1] < plain.transform(X).shape[1]
+    cut.save(tmp_path / "model")
+    expected = cut.predict_proba(X)
+    assert np.array_equal(hs.load(tmp_path / "model").predict_proba(X), expected)
+    assert np.array_equal(pickle.loads(pickle.dumps(cut)).predict_proba(X), expected)
+    with pytest.raises(hs.UsageError, match="layer2"):
+        hs.HeadstartClassifier(**TINY, surgery=["cut after=layr2"]).fit(X, y)
+
+
 def test_a_pickle_of_ours_holds_plain_files() -> None:
     X, y = load_wine(return_X_y=True)
     fitted = hs.HeadstartClassifier(epochs=1).fit(X, y).fitted_

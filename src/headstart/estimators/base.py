@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +30,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         source: The pretrained model to start from. None is for vectors only: a small perceptron that starts at random.
         strategy: How weights may move; None takes `full`, without a source `scratch`.
         head: The new part; None takes `linear`.
+        surgery: Operations on the network, each written as in `headstart fit --surgery`: ["cut after=layer3"].
         epochs: Passes over the rows; None takes the strategy's default.
         lr: Learning rate; None takes the strategy's default.
         validation_fraction: Share of the rows on which the best step is chosen; with 0 all rows train and the last
@@ -49,6 +50,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         *,
         strategy: str | None = None,
         head: str | None = None,
+        surgery: Sequence[str] | None = None,
         epochs: float | None = None,
         lr: float | None = None,
         validation_fraction: float = 0.0,
@@ -59,6 +61,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         self.source = source
         self.strategy = strategy
         self.head = head
+        self.surgery = surgery
         self.epochs = epochs
         self.lr = lr
         self.validation_fraction = validation_fraction
@@ -155,7 +158,8 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         }
         chosen = {path: value for path, value in named.items() if value is not None}
         alone = modality == "vector" and "source.name" not in chosen
-        return Recipe().with_settings({**(WITHOUT_SOURCE if alone else {}), **chosen})
+        recipe = Recipe().with_settings({**(WITHOUT_SOURCE if alone else {}), **chosen})
+        return recipe.with_surgery(self.surgery or ())
 
 
 def _seed(random_state: Any) -> int:
