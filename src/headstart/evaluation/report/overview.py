@@ -50,7 +50,7 @@ def _folds_figure(facts: Facts, plain: Mapping[str, Any]) -> Markup:
     name = plain["out_of_fold"]["primary"]
     value, interval = interval_text(Interval(**plain["mean"][name]))
     times = f" times {plain['repeats']}" if plain["repeats"] > 1 else ""
-    sure = f"95 % interval {interval}, " if interval != "–" else ""
+    sure = f"95% interval {interval}, " if interval != "–" else ""
     better = "higher" if HIGHER_IS_BETTER[name] else "lower"
     words_after = (
         f" ({unit(facts.task, name)}; {sure}mean over {plain['k']} folds{times} of {plain['rows']:,} rows; "

@@ -133,7 +133,7 @@ def folds(plain: dict[str, Any], facts: Facts) -> Markup:
         "Intervals: Student's t with the corrected variance of Nadeau & Bengio (2003), cut at what a metric can be. "
         "The model saved here was trained on the rows of all folds, as the recipe says."
     )
-    headings = ("metric", "mean over folds", "95 % interval", "out-of-fold rows together", Left("unit"))
+    headings = ("metric", "mean over folds", "95% interval", "out-of-fold rows together", Left("unit"))
     return join([table(headings, rows), classed("p", "soft", how)])
 
 
