@@ -2,9 +2,9 @@
 
 python bench/digits_surgery.py [--shared FOLDER]
 
-300 labelled digits, 60 steps of 32 with every weight learning, no augmentation, tested on 1,000 other digits. Each line is one
-JSON object: `channels` 1 is `adapt_input channels=1 size=SIZE`, 3 turns the digit into colours and resizes it, nothing else.
-CPU seconds are those of the whole run with its test.
+300 labelled digits, 60 steps of 32 with every weight learning, no augmentation, tested on 1,000 other digits.
+Each line is one JSON object: `channels` 1 is `adapt_input channels=1 size=SIZE`, 3 turns the digit into colours and
+resizes it, nothing else. CPU seconds are those of the whole run with its test.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 python bench/imbalance_sst2.py [--shared FOLDER]
 
-1,000 training rows, 9 positive to 1 negative, a linear probe of 600 steps; 600 of the official test rows, where both classes are about
-equally frequent. Each line is one JSON object; `recall` is that of the rare class.
+1,000 training rows, 9 positive to 1 negative, a linear probe of 600 steps; 600 of the official test rows,
+where both classes are about equally frequent. Each line is one JSON object; `recall` is that of the rare class.
 """
 
 from __future__ import annotations
