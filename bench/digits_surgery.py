@@ -2,9 +2,9 @@
 
 python bench/digits_surgery.py [--shared FOLDER]
 
-300 labelled digits, 60 steps of 32 with every weight learning, no augmentation, tested on 1,000 other digits. Each line is one
-JSON object: `channels` 1 is `adapt_input channels=1 size=SIZE`, 3 turns the digit into colours and resizes it, nothing else.
-CPU seconds are those of the whole run with its test.
+300 labelled digits, 60 steps of 32 with every weight learning, no augmentation, tested on 1,000 other digits.
+Each line is one JSON object: `channels` 1 is `adapt_input channels=1 size=SIZE`, 3 turns the digit into colours and
+resizes it, nothing else. CPU seconds are those of the whole run with its test.
 """
 
 from __future__ import annotations
@@ -32,7 +32,13 @@ def main() -> None:
     names = [str(label) for label in labels[:1300]]
     data = {"train": (list(images[:300]), names[:300]), "test": (list(images[300:1300]), names[300:])}
     source = f"local:{given.shared / 'weights/vision/mobilenetv2_100_imagenet'}"
-    plan = {"data.validation": 0, "device": "cpu", "stages.0.steps": 60, "stages.0.lr": 1e-3, "stages.0.augment": "none"}
+    plan = {
+        "data.validation": 0,
+        "device": "cpu",
+        "stages.0.steps": 60,
+        "stages.0.lr": 1e-3,
+        "stages.0.augment": "none",
+    }
     for channels, size in WAYS:
         recipe = hs.Recipe().with_surgery([f"adapt_input channels={channels} size={size}"]).with_settings(plan)
         started = time.process_time()
@@ -40,7 +46,9 @@ def main() -> None:
             run = hs.fit(data, source=source, strategy="full", recipe=recipe, out=Path(folder) / "run")
         accuracy = run.metrics["test"].metrics["accuracy"].value
         seconds = round(time.process_time() - started)
-        print(json.dumps({"channels": channels, "size": size, "accuracy": accuracy, "cpu_seconds": seconds}), flush=True)
+        print(
+            json.dumps({"channels": channels, "size": size, "accuracy": accuracy, "cpu_seconds": seconds}), flush=True
+        )
 
 
 if __name__ == "__main__":

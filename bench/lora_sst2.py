@@ -3,8 +3,8 @@
 python bench/lora_sst2.py [--shared FOLDER] [--rows 2000] [--epochs 2]
 
 `full` learns at its default rate, `lora` at three; the best step is chosen on the development rows, and so is the
-best rate of lora. The test rows are all official ones. `merged` is the largest difference between the logits of the test rows
-before the low-rank matrices are merged into the weights and after it. Each line is one JSON object.
+best rate of lora. The test rows are all official ones. `merged` is the largest difference between the logits of the
+test rows before the low-rank matrices are merged into the weights and after it. Each line is one JSON object.
 """
 
 from __future__ import annotations

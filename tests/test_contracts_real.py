@@ -64,9 +64,7 @@ def data_for(backbone: Backbone) -> Dataset:
 @pytest.mark.parametrize("objective", ["supervised", "dann", "mcd"])
 @pytest.mark.parametrize("strategy", plugins.names("strategies"))
 @pytest.mark.parametrize("name", list(REFUSALS))
-def test_three_steps(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, strategy: str, objective: str
-) -> None:
+def test_three_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, strategy: str, objective: str) -> None:
     def unsaved(*_: Any) -> None:  # what is saved is tested elsewhere, and takes most of the time here
         return None
 
@@ -83,5 +81,7 @@ def test_three_steps(
     outcome = toys.train(tmp_path, model, data, strategy, objective, stage=stage)
     assert outcome.steps == 3
     assert all(torch.isfinite(tensor).all() for tensor in model.parameters())
-    changed = {key for key, tensor in model.state_dict().items() if key in before and not torch.equal(tensor, before[key])}
+    changed = {
+        key for key, tensor in model.state_dict().items() if key in before and not torch.equal(tensor, before[key])
+    }
     assert any(key.startswith("heads.target") for key in changed)

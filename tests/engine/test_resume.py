@@ -72,7 +72,7 @@ def log(folder: Path) -> list[dict[str, Any]]:
 
 
 def check_same(tmp_path: Path, *cuts: int | tuple[int, int], **options: Any) -> None:
-    """Compare an undisturbed run with one that is cut off at these events, or stages and steps, and resumed each time."""
+    """Compare an undisturbed run with one that is cut off at events, or stages and steps, and resumed each time."""
     whole, outcome = run(tmp_path / "whole", **options)
     for cut in cuts:
         with pytest.raises(Cut):

@@ -36,4 +36,8 @@ def soup(
     ]
     show.table(f"{made.kind} soup", ("run", "validation", "kept"), rows)
     show_evaluations(show, made.metrics)
+    kept = [member.run for member in made.members if member.kept]
+    if len(kept) == 1:
+        show.say(f"No other run helped on validation: the model is that of {kept[0]}.")
+    show.say(f"Soup of {len(kept)} of {len(rows)} runs: {out}. Use it: headstart predict {out} DATA")
     show.finish(made.to_plain())

@@ -52,7 +52,9 @@ def inspect_recipe(recipe: Recipe, strategy: Choice | None = None, listen: Liste
     tuning.groups = hold(backbone, tuning.groups)
     let_learn(model, tuning)
     if tuning.survey is not None:
-        listen(Event("note", f"{strategy.name} looks at the training rows first, and may let less learn than is shown."))
+        listen(
+            Event("note", f"{strategy.name} looks at the training rows first, and may let less learn than is shown.")
+        )
     if any(group.start for group in tuning.groups):
         listen(Event("note", f"{strategy.name} lets parts learn one after another; shown is the end of its stage."))
     return inspect_network(model)

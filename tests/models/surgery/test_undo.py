@@ -23,19 +23,20 @@ CHANGES = [
     "replace layers=global_pool by=max_pool",
 ]
 
+RESNET, VIT = "timm:test_resnet", "timm:test_vit"
 WRONG = [  # network, operation, the layer and the shapes that the message must name
-    ("timm:test_resnet", "remove layers=layer2", "layer2", "[B, 48, 20, 20]", "[B, 32, 40, 40]"),
-    ("timm:test_resnet", "remove layers=layer3.0.conv2", "layer3.0.conv2", "[B, 48, 10, 10]", "[B, 48, 20, 20]"),
-    ("timm:test_vit", "remove layers=patch_embed", "patch_embed", "[B, 10, 10, 64]", "[B, 3, 160, 160]"),
-    ("timm:test_resnet", "insert layer=linear width=5 after=layer2", "layer3.0.conv1", "[B, 5, 20, 20]", "[B, 48, 20, 20]"),
-    ("timm:test_resnet", "insert layer=linear width=7 before=layer3", "layer3.0.conv1", "[B, 7, 20, 20]", "[B, 48, 20, 20]"),
-    ("timm:test_resnet", "insert layer=linear width=9 after=conv1", "bn1", "[B, 9, 80, 80]", "[B, 32, 80, 80]"),
-    ("timm:test_resnet", "insert layer=linear width=4 after=layer3.0.conv1", "layer3.0.bn1", "[B, 4, 20, 20]", "[B, 48, 20, 20]"),
-    ("timm:test_vit", "insert layer=linear width=5 after=blocks.2", "blocks.3.norm1", "[B, 101, 5]", "[B, 101, 64]"),
-    ("timm:test_resnet", "replace layers=layer3.0.bn1 by=linear width=7", "layer3.0.conv2", "[B, 7, 20, 20]", "[B, 48, 20, 20]"),
-    ("timm:test_resnet", "replace layers=layer1 by=max_pool", "layer1", "[B, 32, 40, 40]", "[B, C, 1, 1]"),
-    ("timm:test_vit", "replace layers=blocks.1 by=linear width=10", "blocks.2.norm1", "[B, 101, 10]", "[B, 101, 64]"),
-    ("timm:test_resnet", "cut after=layer1 pool=cls", "layer1", "[B, 32, 40, 40]", "[B, T, D]"),
+    (RESNET, "remove layers=layer2", "layer2", "[B, 48, 20, 20]", "[B, 32, 40, 40]"),
+    (RESNET, "remove layers=layer3.0.conv2", "layer3.0.conv2", "[B, 48, 10, 10]", "[B, 48, 20, 20]"),
+    (VIT, "remove layers=patch_embed", "patch_embed", "[B, 10, 10, 64]", "[B, 3, 160, 160]"),
+    (RESNET, "insert layer=linear width=5 after=layer2", "layer3.0.conv1", "[B, 5, 20, 20]", "[B, 48, 20, 20]"),
+    (RESNET, "insert layer=linear width=7 before=layer3", "layer3.0.conv1", "[B, 7, 20, 20]", "[B, 48, 20, 20]"),
+    (RESNET, "insert layer=linear width=9 after=conv1", "bn1", "[B, 9, 80, 80]", "[B, 32, 80, 80]"),
+    (RESNET, "insert layer=linear width=4 after=layer3.0.conv1", "layer3.0.bn1", "[B, 4, 20, 20]", "[B, 48, 20, 20]"),
+    (VIT, "insert layer=linear width=5 after=blocks.2", "blocks.3.norm1", "[B, 101, 5]", "[B, 101, 64]"),
+    (RESNET, "replace by=linear width=7 layers=layer3.0.bn1", "layer3.0.conv2", "[B, 7, 20, 20]", "[B, 48, 20, 20]"),
+    (RESNET, "replace layers=layer1 by=max_pool", "layer1", "[B, 32, 40, 40]", "[B, C, 1, 1]"),
+    (VIT, "replace layers=blocks.1 by=linear width=10", "blocks.2.norm1", "[B, 101, 10]", "[B, 101, 64]"),
+    (RESNET, "cut after=layer1 pool=cls", "layer1", "[B, 32, 40, 40]", "[B, T, D]"),
 ]  # fmt: skip
 
 
