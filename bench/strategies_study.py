@@ -165,7 +165,7 @@ def strategies(only: str | None) -> list[str]:
     return only.split(",") if only else [*plugins.names("strategies"), "linear_probe+full"]
 
 
-def configs(phase: str, only: str | None) -> Iterator[Config]:
+def configs(phase: str, only: str | None, shots: int) -> Iterator[Config]:
     """List the runs of a phase."""
     if phase == "pilot":
         base: dict[str, Any] = {"lr": 3e-4, "steps": 60, "batch_size": 16, "augment": "light"}
@@ -184,7 +184,7 @@ def configs(phase: str, only: str | None) -> Iterator[Config]:
                     yield Config(data, name, DEV_SEED, lr=float(f"{lr * times:.1g}"))
     else:
         for seed, data, name in product(SEEDS, (*IMAGES, *TEXTS), strategies(only)):
-            yield Config(data, name, seed)
+            yield Config(data, name, seed, shots)
 
 
 def measured(out: Path) -> pd.DataFrame:
@@ -195,10 +195,15 @@ def measured(out: Path) -> pd.DataFrame:
     return pd.DataFrame([{**line, **config} for line, config in zip(lines, asked, strict=True)])
 
 
-def table(out: Path) -> str:
+def table(out: Path, shots: int) -> str:
     """Write the table of `measure`: mean and standard deviation over seeds in percent, and CPU seconds a run."""
     found = measured(out)
-    found = found[found["asked_seed"].isin(SEEDS) & found["asked_lr"].isna() & found["asked_steps"].isna()]
+    found = found[
+        found["asked_seed"].isin(SEEDS)
+        & (found["asked_shots"] == shots)
+        & found["asked_lr"].isna()
+        & found["asked_steps"].isna()
+    ]
     sets = [name for name in (*IMAGES, *TEXTS) if name in set(found["asked_set"])]
     each = found.groupby(["asked_strategy", "asked_set"])["accuracy"].agg(["mean", "std", "count"])
     seconds = found.groupby("asked_strategy")["seconds"].mean()
@@ -230,13 +235,14 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("phase", choices=["pilot", "rates", "measure", "table"])
     parser.add_argument("--out", type=Path, default=Path("strategies-study.jsonl"))
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--shots", type=int, default=10, help="labels a class, of measure and table")
     parser.add_argument("--only", help="strategies, with commas")
     given = parser.parse_args(arguments)
     if given.phase == "table":
-        print(table(given.out))
+        print(table(given.out, given.shots))
         return
     done = set(measured(given.out).get("key", ()))
-    todo = [config for config in configs(given.phase, given.only) if config.key not in done]
+    todo = [config for config in configs(given.phase, given.only, given.shots) if config.key not in done]
     with get_context("spawn").Pool(given.processes, maxtasksperchild=40) as pool, given.out.open("a") as file:
         for number, result in enumerate(pool.imap_unordered(run_or_refuse, todo), 1):
             if "accuracy" not in result:
