@@ -171,11 +171,11 @@ def configs(phase: str, only: str | None, shots: int) -> Iterator[Config]:
         base: dict[str, Any] = {"lr": 3e-4, "steps": 60, "batch_size": 16, "augment": "light"}
         ways = {"lr": (1e-4, 1e-3), "steps": (30, 120), "batch_size": (8, 32), "augment": ("none", "strong")}
         for name, data in product(only.split(",") if only else ("full",), ("pacs_art", "trec")):
-            given = base if data in IMAGES else base | {"augment": "none"}
-            yield Config(data, name, DEV_SEED, **given)
+            given = Config(data, name, DEV_SEED)._replace(**(base if data in IMAGES else base | {"augment": "none"}))
+            yield given
             for setting, values in ways.items():
                 for value in values if setting != "augment" or data in IMAGES else ():
-                    yield Config(data, name, DEV_SEED, **(given | {setting: value}))
+                    yield given._replace(**{setting: value})
     elif phase == "rates":
         for name in strategies(only):
             if "+" not in name and (only or name not in ALL_LEARN):
@@ -187,45 +187,32 @@ def configs(phase: str, only: str | None, shots: int) -> Iterator[Config]:
             yield Config(data, name, seed, shots)
 
 
-def measured(out: Path) -> pd.DataFrame:
+def measured(out: Path) -> list[tuple[Config, dict[str, Any]]]:
     """Read the results."""
     lines = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
-    named = [dict(zip(Config._fields, json.loads(line["key"]), strict=True)) for line in lines]
-    asked = [{f"asked_{key}": value for key, value in config.items()} for config in named]
-    return pd.DataFrame([{**line, **config} for line, config in zip(lines, asked, strict=True)])
+    return [(Config(*json.loads(line["key"])), line) for line in lines]
 
 
 def table(out: Path, shots: int) -> str:
-    """Write the table of `measure`: mean and standard deviation over seeds in percent, and CPU seconds a run."""
-    found = measured(out)
-    found = found[
-        found["asked_seed"].isin(SEEDS)
-        & (found["asked_shots"] == shots)
-        & found["asked_lr"].isna()
-        & found["asked_steps"].isna()
-    ]
-    sets = [name for name in (*IMAGES, *TEXTS) if name in set(found["asked_set"])]
-    each = found.groupby(["asked_strategy", "asked_set"])["accuracy"].agg(["mean", "std", "count"])
-    seconds = found.groupby("asked_strategy")["seconds"].mean()
+    """Write the table of `measure`: mean and standard deviation over seeds in percent, and CPU seconds a run.
+
+    "Beside full" is the mean difference over the sets that a strategy runs on.
+    """
+    found: dict[str, dict[str, list[float]]] = {}
+    seconds: dict[str, list[float]] = {}
+    for config, line in measured(out):
+        if config.seed in SEEDS and config.shots == shots and config.lr is None and config.steps is None:
+            found.setdefault(config.strategy, {}).setdefault(config.set, []).append(100 * line["accuracy"])
+            seconds.setdefault(config.strategy, []).append(line["seconds"])
+    sets = [name for name in (*IMAGES, *TEXTS) if name in found["full"]]
     lines = []
-    for name in sorted(set(found["asked_strategy"])):
-        cells, values = [], []
-        for data in sets:
-            if (name, data) not in each.index:
-                cells.append("–")
-                continue
-            mean, std, _ = each.loc[(name, data)]
-            values.append(mean)
-            cells.append(f"{100 * mean:.1f} ± {100 * std:.1f}")
-        average = 100 * float(np.mean(values))
-        whole = f"{average:.1f}" if len(values) == len(sets) else f"({average:.1f})"
-        lines.append(
-            (
-                -average if len(values) == len(sets) else 0.0,
-                f"| `{name}` | {whole} | {' | '.join(cells)} | {seconds[name]:.1f} |",
-            )
-        )
-    head = f"| strategy | average | {' | '.join(sets)} | CPU s |\n|---|---|{'---|' * len(sets)}---|"
+    for name, cells in found.items():
+        gain = np.mean([np.mean(values) - np.mean(found["full"][data]) for data, values in cells.items()])
+        whole = f"{np.mean([np.mean(cells[data]) for data in sets]):.1f}" if len(cells) == len(sets) else "–"
+        shown = [f"{np.mean(cells[d]):.1f} ± {np.std(cells[d], ddof=1):.1f}" if d in cells else "–" for d in sets]
+        row = f"| `{name}` | {gain:+.1f} | {whole} | {' | '.join(shown)} | {np.mean(seconds[name]):.0f} |"
+        lines.append((-gain, row))
+    head = f"| strategy | beside full | average | {' | '.join(sets)} | CPU s |\n|---|---|---|{'---|' * len(sets)}---|"
     return "\n".join([head, *(line for _, line in sorted(lines))])
 
 
@@ -241,7 +228,7 @@ def main(arguments: Sequence[str]) -> None:
     if given.phase == "table":
         print(table(given.out, given.shots))
         return
-    done = set(measured(given.out).get("key", ()))
+    done = {config.key for config, _ in measured(given.out)}
     todo = [config for config in configs(given.phase, given.only, given.shots) if config.key not in done]
     with get_context("spawn").Pool(given.processes, maxtasksperchild=40) as pool, given.out.open("a") as file:
         for number, result in enumerate(pool.imap_unordered(run_or_refuse, todo), 1):

@@ -9,11 +9,11 @@ import toys
 from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.models.model import Model
-from headstart.models.tree import inspect_network
+from headstart.models.tree import Layer, inspect_network
 from models.surgery.patients import patient_after, tiny_bert, toy
 
 
-def leaves(layer):
+def leaves(layer: Layer) -> list[Layer]:
     return [layer] if not layer.children else [leaf for child in layer.children for leaf in leaves(child)]
 
 
