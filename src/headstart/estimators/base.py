@@ -28,7 +28,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     Args:
         source: The pretrained model to start from. None is for vectors only: a small perceptron that starts at random.
-        strategy: How weights may move; None takes `full`, without a source `scratch`.
+        strategy: How weights may move; None takes what `fit` would take, without a source `scratch`.
         head: The new part; None takes `linear`.
         surgery: Operations on the network, each written as in `headstart fit --surgery`: ["cut after=layer3"].
         epochs: Passes over the rows; None takes the strategy's default.

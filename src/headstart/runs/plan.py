@@ -25,7 +25,7 @@ from headstart.models.operate import operate, written
 from headstart.models.outputs import RegressionOutput, check_loss
 from headstart.models.source_rows import rows_for, start_rows
 
-DEFAULT_STRATEGY = "full"
+FEW_ROWS, MANY_ROWS = "linear_probe", "full"  # the default strategies, by the study in docs/strategies.md
 BATCH, SMALL_BATCH, MANY = 32, 16, 1000  # examples in a step, with few rows, and from how many rows on they are many
 MOST_LOOKS = 30  # on the validation split in one stage, where the recipe does not say
 
@@ -118,12 +118,13 @@ def build_model(recipe: Recipe, data: Dataset, backbone: Backbone) -> Model:
     return Model(backbone, {"target": head})
 
 
-def make_plan(recipe: Recipe, data: Dataset) -> Plan:
-    """Choose steps, rates and the like for each stage.
+def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan:
+    """Choose strategy, steps, rates and the like for each stage, where the recipe leaves them open.
 
     Args:
         recipe: Its names have been checked.
         data: Decides how many steps an epoch has.
+        pretrained: Whether the source's weights were learnt; features of others are not worth keeping.
 
     Returns:
         The plan. Its recipe, run again, gives the same run.
@@ -133,6 +134,9 @@ def make_plan(recipe: Recipe, data: Dataset) -> Plan:
     """
     strategies, objectives, stages, notes = [], [], [], []
     for stage in recipe.stages:
+        if stage.strategy is None:
+            stage, note = _choose_strategy(stage, data, pretrained=pretrained and not recipe.surgery)
+            notes.append(note)
         strategy = _strategy(stage)
         objective: Objective = plugins.build("objectives", stage.objective.name, stage.objective.options)
         _check_streams(stage.objective.name, objective, data)
@@ -178,8 +182,22 @@ def _tell_rows(backbone: Backbone, data: Dataset, listen: Listener) -> None:
     listen(Event("note", f"rows of the source's classifier: {known}{rest}", {"rows": rows}))
 
 
+def _choose_strategy(stage: Stage, data: Dataset, *, pretrained: bool) -> tuple[Stage, str]:
+    """Take the strategy that did best in the study; give the stage and what to tell."""
+    if not pretrained:
+        name, why = MANY_ROWS, "the network's weights are not all the source's"
+    elif stage.objective.name != "supervised":
+        name, why = MANY_ROWS, f"the objective {stage.objective.name} is to change the features"
+    else:
+        rows = len(data.pools["train"])
+        name = FEW_ROWS if rows < MANY else MANY_ROWS
+        why = f"there are {rows:,} training rows, {'fewer' if rows < MANY else 'not fewer'} than {MANY:,}"
+    told = f"strategy: {name}, as {why} (name another with --strategy)"
+    return dataclasses.replace(stage, strategy=Choice(name)), told
+
+
 def _strategy(stage: Stage) -> Strategy:
-    choice = stage.strategy or Choice(DEFAULT_STRATEGY)
+    choice = stage.strategy or Choice(MANY_ROWS)
     return plugins.build("strategies", choice.name, choice.options)
 
 
@@ -193,7 +211,7 @@ def _choose(stage: Stage, strategy: Strategy, objective: Objective, data: Datase
         steps = max(math.ceil(epoch * defaults.epochs), math.ceil(defaults.examples / batch_size))
     return dataclasses.replace(
         stage,
-        strategy=_with_options((stage.strategy or Choice(DEFAULT_STRATEGY)).name, strategy),
+        strategy=_with_options((stage.strategy or Choice(MANY_ROWS)).name, strategy),
         objective=_with_options(stage.objective.name, objective),
         steps=steps,
         epochs=None,
