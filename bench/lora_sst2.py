@@ -32,7 +32,7 @@ from headstart.models.model import Model
 from headstart.runs.fit import make_jobs, prepare
 from headstart.runs.plan import build_model
 
-RUNS = (("lora", None), ("lora", 1e-3))
+RUNS = (("lora", 1e-3),)
 
 
 class Compared:
