@@ -2,9 +2,9 @@
 
 python bench/lora_sst2.py [--shared FOLDER] [--rows 2000] [--epochs 2]
 
-`full` learns at its default rate, `lora` at three; the best step is chosen on the development rows, and so is the
-best rate of lora. The test rows are all official ones. `merged` is the largest difference between the logits of the
-test rows before the low-rank matrices are merged into the weights and after it. Each line is one JSON object.
+`full` learns at its default rate, `lora` at its own and at a lower one; the best step is chosen on the development
+rows. The test rows are all official ones. `merged` is the largest difference between the logits of the test rows
+before the low-rank matrices are merged into the weights and after it. Each line is one JSON object.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from headstart.models.model import Model
 from headstart.runs.fit import make_jobs, prepare
 from headstart.runs.plan import build_model
 
-RUNS = (("lora", 1e-3),)
+RUNS = (("full", None), ("lora", None), ("lora", 1e-3))
 
 
 class Compared:
