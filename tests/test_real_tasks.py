@@ -35,7 +35,12 @@ def fit(out: Path, *arguments: str) -> dict[str, Any]:
 def test_ants_and_bees_with_defaults(shared: Callable[[str], Path], tmp_path: Path) -> None:
     weights = shared("weights/vision/mobilenetv2_100_imagenet.json").with_suffix("")
     result = fit(tmp_path / "run", str(shared("data/image/hymenoptera")), "--source", f"local:{weights}")
-    print("hymenoptera, defaults, validation accuracy", result["metrics"]["validation"]["accuracy"], result["seconds"], "s")
+    print(
+        "hymenoptera, defaults, validation accuracy",
+        result["metrics"]["validation"]["accuracy"],
+        result["seconds"],
+        "s",
+    )
     assert result["metrics"]["validation"]["accuracy"]["value"] >= 0.93
 
 
