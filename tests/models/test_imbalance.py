@@ -98,7 +98,7 @@ def plan(kind: str, task: str, objective: str = "supervised", **options: object)
     if task == "binary":
         train = imbalanced()
         data = dataclasses.replace(data, splits={"train": train}, pools={"train": train})
-    settings = {"stages.0.imbalance": kind, "stages.0.objective.name": objective}
+    settings = {"stages.0.imbalance": kind, "stages.0.objective.name": objective, "stages.0.strategy.name": "full"}
     settings |= {f"stages.0.objective.{name}": value for name, value in options.items()}
     made = make_plan(Recipe().with_settings(settings), data)
     return made.recipe.stages[0].imbalance, made.notes
