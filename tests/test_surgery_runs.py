@@ -207,6 +207,7 @@ def test_300_grey_digits_in_a_mobilenet_for_colour_photographs(shared, tmp_path:
     source = f"local:{shared('weights/vision/mobilenetv2_100_imagenet.json').with_suffix('')}"
     recipe = Recipe().with_surgery(["adapt_input channels=1 size=64"])
     settings = {"data.validation": 0, "stages.0.steps": 60, "stages.0.lr": 1e-3, "stages.0.augment": "none"}
+    settings["stages.0.batch_size"] = 32
     done = hs.fit(data, source=source, recipe=recipe, settings=settings, strategy="full", out=tmp_path / "run")
     accuracy = done.metrics["test"].metrics["accuracy"].value
     print("300 digits at 64 pixels, test accuracy", accuracy)

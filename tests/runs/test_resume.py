@@ -219,6 +219,12 @@ def start(table: Path, out: Path, *options: str, steps: int = 400) -> subprocess
     return subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
 
 
+def ended(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process, close its pipe, and give its exit code."""
+    process.communicate()
+    return process.returncode
+
+
 def wait_for(condition: Any, process: subprocess.Popen[bytes], seconds: float = 200) -> None:
     end = time.monotonic() + seconds
     while not condition() and process.poll() is None and time.monotonic() < end:
@@ -228,9 +234,11 @@ def wait_for(condition: Any, process: subprocess.Popen[bytes], seconds: float = 
 @pytest.mark.slow
 def test_sigkill_at_random_moments(tmp_path: Path) -> None:
     table = write_table(tmp_path)
-    assert start(table, tmp_path / "whole").wait() == 0
+    assert ended(start(table, tmp_path / "whole")) == 0
     rng = random.Random(0)
     for _ in range(4):
+        if (tmp_path / "cut" / "run.json").exists():  # this machine was faster than the kills
+            break
         process = start(table, tmp_path / "cut")
         begun = tmp_path / "cut" / "checkpoints"
         count = len(list(begun.glob("step*")))
@@ -238,7 +246,9 @@ def test_sigkill_at_random_moments(tmp_path: Path) -> None:
         time.sleep(rng.uniform(0, 1))
         process.kill()
         process.communicate()
-    assert start(table, tmp_path / "cut").wait() == 0
+    code = ended(start(table, tmp_path / "cut"))
+    held = state.read(tmp_path / "cut")
+    assert held is not None and held.status == "finished" and code in (0, 2)  # 2: it was finished before the last kill
     assert sha(tmp_path / "cut") == sha(tmp_path / "whole")
     assert not list(tmp_path.rglob(".tmp-*"))
 
