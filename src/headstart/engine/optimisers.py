@@ -32,6 +32,9 @@ def optimisers() -> dict[str, type[torch.optim.Optimizer]]:
 def check_optimiser(name: str) -> None:
     """Check an optimiser's name.
 
+    Args:
+        name: As the recipe has it.
+
     Raises:
         UsageError: There is none of that name, or it cannot be used here.
     """
@@ -86,6 +89,9 @@ def set_rate(optimiser: torch.optim.Optimizer, stage: Stage, progress: float, ga
         stage: Gives rate and schedule.
         progress: Share of the stage that is done, in [0, 1].
         gains: For each look at the validation rows in this stage so far, whether it was the best.
+
+    Returns:
+        The stage's own rate.
     """
     assert stage.lr is not None and stage.steps is not None
     rate = stage.lr * rate_factor(stage.schedule, stage.warmup, progress, 1 / stage.steps)

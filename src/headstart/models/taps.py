@@ -66,6 +66,12 @@ def stage_shapes(backbone: Backbone) -> dict[str, tuple[int, ...]]:
 def probe(backbone: Backbone) -> Features:
     """Compute the features of one made-up example, in evaluation mode.
 
+    Args:
+        backbone: Says what it takes.
+
+    Returns:
+        The features.
+
     Raises:
         UsageError: The card does not say how large an example is.
     """
@@ -75,6 +81,12 @@ def probe(backbone: Backbone) -> Features:
 
 def example(backbone: Backbone) -> Any:
     """Make up one example of what a backbone takes.
+
+    Args:
+        backbone: Says what it takes.
+
+    Returns:
+        A batch of one.
 
     Raises:
         UsageError: The card does not say how large it is.

@@ -44,6 +44,12 @@ class BiTuning:
     def prepare(self, model: Model) -> Tuning:
         """Put a projector and a queue of keys beside the heads.
 
+        Args:
+            model: As the source or the stage before gave it, with its head.
+
+        Returns:
+            What learns, and how.
+
         Raises:
             UsageError: The task is not one of classes, or the head is not linear.
         """

@@ -24,6 +24,12 @@ class Bitfit:
     def prepare(self, model: Model) -> Tuning:
         """Let the biases and the heads learn.
 
+        Args:
+            model: As the source or the stage before gave it, with its head.
+
+        Returns:
+            What learns, and how.
+
         Raises:
             UsageError: The backbone has no bias.
         """

@@ -39,6 +39,12 @@ class Bottleneck:
     def prepare(self, model: Model) -> Tuning:
         """Insert the adapters; let them and the heads learn.
 
+        Args:
+            model: As the source or the stage before gave it, with its head.
+
+        Returns:
+            What learns, and how.
+
         Raises:
             UsageError: No stage gives a hidden state.
         """

@@ -42,6 +42,12 @@ class CoTuning:
     def prepare(self, model: Model) -> Tuning:
         """Put the source's head beside the new one.
 
+        Args:
+            model: As the source or the stage before gave it, with its head.
+
+        Returns:
+            What learns, and how.
+
         Raises:
             UsageError: The source brings no classifier, or the task is not one of classes.
         """

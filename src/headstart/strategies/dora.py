@@ -32,6 +32,12 @@ class Dora:
     def prepare(self, model: Model) -> Tuning:
         """Let the thin matrices, the magnitudes and the heads learn.
 
+        Args:
+            model: As the source or the stage before gave it, with its head.
+
+        Returns:
+            What learns, and how.
+
         Raises:
             UsageError: The backbone has no linear or convolution layer, or a pattern fits none.
         """

@@ -24,6 +24,12 @@ class FixCommon:
     def prepare(self, model: Model) -> Tuning:
         """Give the private stages fresh weights and let them and the heads learn.
 
+        Args:
+            model: As the source or the stage before gave it, with its head.
+
+        Returns:
+            What learns, and how.
+
         Raises:
             UsageError: The backbone has no more than k stages.
         """

@@ -30,6 +30,12 @@ class Ia3:
     def prepare(self, model: Model) -> Tuning:
         """Let the scales and the heads learn.
 
+        Args:
+            model: As the source or the stage before gave it, with its head.
+
+        Returns:
+            What learns, and how.
+
         Raises:
             UsageError: The backbone has no linear or convolution layer, or a pattern fits none.
         """

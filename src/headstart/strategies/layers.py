@@ -26,6 +26,12 @@ class Layers:
     def prepare(self, model: Model) -> Tuning:
         """Let what is named and the heads learn.
 
+        Args:
+            model: As the source or the stage before gave it, with its head.
+
+        Returns:
+            What learns, and how.
+
         Raises:
             UsageError: A pattern fits no stage, module or parameter.
         """

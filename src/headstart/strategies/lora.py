@@ -36,6 +36,12 @@ class Lora:
     def prepare(self, model: Model) -> Tuning:
         """Let the thin matrices and the heads learn.
 
+        Args:
+            model: As the source or the stage before gave it, with its head.
+
+        Returns:
+            What learns, and how.
+
         Raises:
             UsageError: The backbone has no linear or convolution layer, or a pattern fits none.
         """
@@ -60,6 +66,9 @@ class LowRank(nn.Module):
 
 def check_rank(rank: int) -> None:
     """Check a rank.
+
+    Args:
+        rank: Of the matrices.
 
     Raises:
         ValueError: It is below 1.

@@ -40,6 +40,12 @@ class Lwf:
     def prepare(self, model: Model) -> Tuning:
         """Put the source's head beside the new one, and keep a frozen copy of both parts.
 
+        Args:
+            model: As the source or the stage before gave it, with its head.
+
+        Returns:
+            What learns, and how.
+
         Raises:
             UsageError: The source brings no classifier.
         """

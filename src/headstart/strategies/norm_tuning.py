@@ -25,6 +25,12 @@ class NormTuning:
     def prepare(self, model: Model) -> Tuning:
         """Let the norm layers' own parameters and the heads learn.
 
+        Args:
+            model: As the source or the stage before gave it, with its head.
+
+        Returns:
+            What learns, and how.
+
         Raises:
             UsageError: The backbone has no norm layer with parameters.
         """

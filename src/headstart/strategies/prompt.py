@@ -39,6 +39,12 @@ class Prompt:
     def prepare(self, model: Model) -> Tuning:
         """Insert the prompts; let them and the heads learn.
 
+        Args:
+            model: As the source or the stage before gave it, with its head.
+
+        Returns:
+            What learns, and how.
+
         Raises:
             UsageError: The backbone gives no tokens, or takes no more of them.
         """
@@ -46,6 +52,12 @@ class Prompt:
 
     def insert(self, backbone: Backbone) -> nn.Module:
         """Insert the prompts.
+
+        Args:
+            backbone: Takes the tokens.
+
+        Returns:
+            The module that holds them.
 
         Raises:
             UsageError: The backbone gives no tokens, or takes no more of them.

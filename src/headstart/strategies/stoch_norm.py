@@ -36,6 +36,12 @@ class StochNorm:
     def prepare(self, model: Model) -> Tuning:
         """Put stochastic normalisation in the place of each batch norm.
 
+        Args:
+            model: As the source or the stage before gave it, with its head.
+
+        Returns:
+            What learns, and how.
+
         Raises:
             UsageError: The backbone has no batch norm with statistics.
         """

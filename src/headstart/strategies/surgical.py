@@ -37,6 +37,12 @@ class Surgical:
     def prepare(self, model: Model) -> Tuning:
         """Let everything have a gradient, then choose.
 
+        Args:
+            model: As the source or the stage before gave it, with its head.
+
+        Returns:
+            What learns, and how.
+
         Raises:
             UsageError: The backbone has fewer than k stages.
         """
