@@ -45,7 +45,7 @@ def test_ants_and_bees_with_defaults(shared: Callable[[str], Path], tmp_path: Pa
 
 
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize(("arguments", "least"), [(["--strategy", "linear_probe"], 0.77), (["--epochs", "2"], 0.85)])
+@pytest.mark.parametrize(("arguments", "least"), [(["--strategy", "linear_probe"], 0.77), (["--epochs", "2"], 0.86)])
 def test_film_reviews(
     shared: Callable[[str], Path], encoder: str, tmp_path: Path, arguments: list[str], least: float
 ) -> None:
@@ -56,9 +56,9 @@ def test_film_reviews(
 
 @pytest.mark.timeout(1500)
 def test_pairs_of_sentences_as_a_regression(shared: Callable[[str], Path], encoder: str, tmp_path: Path) -> None:
-    result = fit(tmp_path / "run", str(shared("data/text/stsb/en")), "--source", encoder, "--epochs", "3")
+    result = fit(tmp_path / "run", str(shared("data/text/stsb/en")), "--source", encoder, "--epochs", "3", "--lr", "1e-4")
     print("stsb en, full, test Spearman", result["metrics"]["test"]["spearman"], result["seconds"], "s")
-    assert result["metrics"]["test"]["spearman"]["value"] >= 0.81
+    assert result["metrics"]["test"]["spearman"]["value"] >= 0.82
 
 
 @pytest.mark.parametrize(("name", "classes"), [("waimai", 2), ("thucnews", 10)])

@@ -78,7 +78,7 @@ class Saver:
         if not self.writer:
             return None
         name = f"step-{stage}-{step:07d}"
-        if name in self._kept:  # from where this session went on: it comes to the same from there
+        if name in self._kept:  # from where this process went on: it comes to the same from there
             return self.folder / name
         needs = [*([f"start-{stage}"] if stage else []), *([best] if best else [])]
         started = time.monotonic()
