@@ -56,7 +56,9 @@ def test_film_reviews(
 
 @pytest.mark.timeout(1500)
 def test_pairs_of_sentences_as_a_regression(shared: Callable[[str], Path], encoder: str, tmp_path: Path) -> None:
-    result = fit(tmp_path / "run", str(shared("data/text/stsb/en")), "--source", encoder, "--epochs", "3", "--lr", "1e-4")
+    result = fit(
+        tmp_path / "run", str(shared("data/text/stsb/en")), "--source", encoder, "--epochs", "3", "--lr", "1e-4"
+    )
     print("stsb en, full, test Spearman", result["metrics"]["test"]["spearman"], result["seconds"], "s")
     assert result["metrics"]["test"]["spearman"]["value"] >= 0.82
 
