@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import torch
+from torch import nn
+from torch.nn import functional
 
 from headstart.models.cards import card_from_plain, card_to_plain
 from headstart.models.load import rebuild
@@ -29,3 +31,18 @@ def check_backbone(backbone: Backbone, x: Any, rows: int) -> None:
     assert again.dim == backbone.dim
     assert list(again.stages()) == list(backbone.stages())
     assert {k: v.shape for k, v in again.state_dict().items()} == {k: v.shape for k, v in backbone.state_dict().items()}
+
+
+def accuracy(backbone: Backbone, x: torch.Tensor, y: torch.Tensor, train: int, steps: int) -> float:
+    """Train on the first rows with AdamW, then test on the rest."""
+    net = nn.ModuleList([backbone, nn.Linear(backbone.dim, int(y.max()) + 1)]).train()
+    optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3)
+    for _ in range(steps):
+        rows = torch.randint(train, (128,))
+        loss = functional.cross_entropy(net[1](backbone(x[rows])["pooled"]), y[rows])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    net.eval()
+    with torch.no_grad():
+        return (net[1](backbone(x[train:])["pooled"]).argmax(1) == y[train:]).float().mean().item()

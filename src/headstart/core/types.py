@@ -218,7 +218,18 @@ class Strategy(Protocol):
     defaults: ClassVar[Defaults]
 
     def prepare(self, model: Any) -> Tuning:
-        """Decide which parameters of a `headstart.models.model.Model` learn, and how."""
+        """Decide which parameters learn, and how.
+
+        Args:
+            model: A `headstart.models.model.Model` with its heads, as the source or the stage before gave it. Modules
+                may be put into it; they learn only where they are in a group.
+
+        Returns:
+            What learns, and how.
+
+        Raises:
+            UsageError: The network or the task lacks what the strategy needs.
+        """
         ...
 
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import nn
 
-from headstart.core.errors import UsageError
-from headstart.core.seeding import mix, seed_torch
+from headstart.core.seeding import seed_torch
 from headstart.core.stopping import Stopped
-from headstart.core.types import Batch, Event, ParamGroup, Stream, Tuning
-from headstart.data.streams import BatchStream
-from headstart.data.transforms import make_transform
+from headstart.core.types import Event, ParamGroup, Tuning
 from headstart.engine import checkpoint
 from headstart.engine.averaging import Average
 from headstart.engine.checkpoint import Checkpoint, Tensors
@@ -29,7 +25,7 @@ from headstart.engine.log import Log
 from headstart.engine.losses import Losses
 from headstart.engine.machine import place
 from headstart.engine.optimisers import make_optimiser, set_rate
-from headstart.engine.predict import embed, fast_features, predict
+from headstart.engine.predict import predict
 from headstart.engine.proof import check_frozen, frozen_fingerprints
 from headstart.engine.saver import Saver
 from headstart.engine.state import (
@@ -42,8 +38,7 @@ from headstart.engine.state import (
     unpack_optimiser,
 )
 from headstart.engine.step import Setting, train_step
-from headstart.engine.survey import survey
-from headstart.features.frozen import FeatureTransform, backbone_is_constant, frozen_rows
+from headstart.engine.supply import Supply
 from headstart.models.model import Model
 
 LOG_EVERY = 10  # steps
@@ -73,16 +68,17 @@ class StageRun:
         self, model: Model, job: Job, around: Surroundings, tools: Tools, standing: Standing, progress: Progress
     ) -> None:
         self.model, self.job, self.around, self.world = model, job, around, around.world
-        self.log, self.saver, self.workers = tools
+        self.log, self.saver = tools.log, tools.saver
         self.standing, self.progress = standing, progress
         self.number, self.best = standing.stage, standing.best
         self.losses = Losses(self.world)
+        self.supply = Supply(model, job, around, tools.workers, self.number)
 
     def run(self, resumed: Checkpoint | None) -> None:
         """Train through the stage, from its beginning or from a checkpoint, and leave the model at its best."""
         self._prepare(resumed)
         try:
-            ending = self._steps(self._streams())
+            ending = self._steps(self.supply.streams(self.progress.step))
         except Stopped as stopped:
             if self.progress.step:
                 stopped.saved = str(self._save() or "")
@@ -116,12 +112,12 @@ class StageRun:
         for module in (self.model, self.extra):
             self.world.copy_from_writer(module)
         if self.tuning.survey is not None:
-            self.tuning.survey(self._survey)
+            self.tuning.survey(self.supply.survey)
             self.model.zero_grad(set_to_none=True)
             self.tuning.groups = hold(self.model.backbone, self.tuning.groups)
             let_learn(self.model, self.tuning)
         self.moved = self.standing.moved | {name for name, p in self.model.named_parameters() if p.requires_grad}
-        if (labelled := self._labelled()) is not None:
+        if (labelled := self.supply.labelled()) is not None:
             assert labelled.rows.targets is not None
             self.model.head.output.rebalance(stage.imbalance, labelled.rows.targets)
         extra_group = ParamGroup(list(self.extra.parameters()), max(g.lr_scale for g in self.tuning.groups))
@@ -129,7 +125,9 @@ class StageRun:
         learning = [p for group in self.tuning.groups for p in group.params]
         self.frozen = frozen_fingerprints(self.model, self.tuning)
         self.average = Average(self.model, learning, stage.ema)
-        self.training, self.validation = self._examples()
+        if self.supply.constant():
+            self._tell("note", "the backbone is constant: its features are computed once", {})
+            self.supply.compute_features()
         if resumed is not None:
             self._restore(resumed)
         else:
@@ -137,7 +135,7 @@ class StageRun:
             if self.best is not None:  # where this stage starts is the score to beat
                 self.progress.best = self.saver.save_best(self.number, 0, model_tensors(self.model, self.moved))
         self.started = time.monotonic() - self.progress.seconds
-        self.session = time.monotonic()
+        self.resumed_at = time.monotonic()
         self._tell("stage", f"stage {self.number}: {self._learning()}", {"steps": stage.steps})
 
     def _steps(self, streams: Mapping[str, Feed]) -> str:
@@ -153,8 +151,9 @@ class StageRun:
             else:
                 ending = ""
             unseen = progress.step > progress.looked
-            if self.validation is not None and unseen and (ending or progress.step % stage.evaluate == 0):
-                self._look(self.validation)
+            validation = self.supply.validation
+            if validation is not None and unseen and (ending or progress.step % stage.evaluate == 0):
+                self._look(validation)
             if not ending and stage.patience and progress.looks_without_gain >= stage.patience:
                 ending = f"no gain on validation in {stage.patience} looks"
             if ending:
@@ -230,78 +229,19 @@ class StageRun:
 
     def _score(self, validation: Examples) -> Score:
         self.world.copy_from_writer(self.model, buffers_only=True)
-        predictions = self._compute(predict, self.model, validation)
+        predictions = self.supply.compute(predict, self.model, validation)
         score = self.around.score(predictions)
         told: list[Any] = self.world.from_writer(list(score))
         return Score(*told)
 
     def _judge(self) -> float | None:
         """Score the model as it stands, higher being better; it becomes the best where it is."""
-        if self.validation is None:
+        if self.supply.validation is None:
             return None
-        score = self._score(self.validation)
+        score = self._score(self.supply.validation)
         if score.beats(self.best):
             self.best = score
         return score.value if score.higher_is_better else -score.value
-
-    def _compute(self, how: Any, model: Model, examples: Examples) -> Any:
-        """Predict or embed, from fewer workers where one is lost; a stop is heeded between batches."""
-        around = self.around
-        check = around.stop.check if self.world.size == 1 else None  # the others would wait for this process's share
-        options = {"precision": around.precision, "check": check, "world": self.world}
-        if isinstance(examples.transform, FeatureTransform):
-            return how(model, *examples, **options)
-        return self.workers.run(lambda count: how(model, *examples, workers=count, **options))
-
-    def _labelled(self) -> Examples | None:
-        """Give the rows of the objective's first labelled stream."""
-        streams = (stream for stream in self.job.objective.streams if stream.labelled)
-        return next((self.job.training[stream.name] for stream in streams), None)
-
-    def _survey(self) -> Iterator[Batch]:
-        labelled = self._labelled()
-        if labelled is None:
-            raise UsageError("This strategy looks at labelled rows before it starts, and the objective has none.")
-        examples = Examples(labelled.rows, make_transform(self.model.backbone.card.input))
-        return survey(self.model, examples, workers=self.workers.count)
-
-    def _examples(self) -> tuple[dict[str, Examples], Examples | None]:
-        """Give training and validation rows; features take the place of examples where the backbone is a constant."""
-        training, validation = dict(self.job.training), self.around.validation
-        assert self.job.stage.augment is not None
-        if backbone_is_constant(self.model, self.job.stage.augment):
-            self._tell("note", "the backbone is constant: its features are computed once", {})
-            fast = fast_features(self.model, *next(iter(training.values())), precision=self.around.precision)
-            computed: dict[int, Examples] = {}
-            for name, examples in training.items():
-                if id(examples.rows) not in computed:
-                    computed[id(examples.rows)] = self._freeze(fast, examples)
-                training[name] = computed[id(examples.rows)]
-            validation = None if validation is None else self._freeze(fast, validation)
-        return training, validation
-
-    def _freeze(self, model: Model, examples: Examples) -> Examples:
-        return Examples(frozen_rows(examples.rows, self._compute(embed, model, examples)), FeatureTransform())
-
-    def _streams(self) -> dict[str, Feed]:
-        streams = {}
-        for stream in self.job.objective.streams:
-            make = partial(self._stream, stream, self.training[stream.name])
-            streams[stream.name] = Feed(make, self.workers, self.progress.step)
-        return streams
-
-    def _stream(self, stream: Stream, examples: Examples, workers: int) -> BatchStream:
-        assert self.job.stage.batch_size is not None
-        return BatchStream(
-            examples.rows,
-            examples.transform,
-            stream=stream,
-            batch_size=self.job.stage.batch_size,
-            seed=mix(self.around.seed, "stream", self.number),
-            workers=workers,
-            balanced=stream.labelled and self.job.stage.imbalance == "sampler",
-            share=(self.world.rank, self.world.size),
-        )
 
     def _parts(self) -> tuple[dict[str, Tensors], dict[str, Any]]:
         optimiser, plain = pack_optimiser(self.optimiser)
@@ -323,7 +263,7 @@ class StageRun:
         progress.seconds = now - self.started
         parts, optimiser = self._parts()
         state = {
-            "run": standing.to_plain() | {"seconds": standing.seconds + now - self.session},
+            "run": standing.to_plain() | {"seconds": standing.seconds + now - self.resumed_at},
             "stage": asdict(progress),
             "score": None if self.best is None else list(self.best),
             "optimiser": optimiser,

@@ -72,7 +72,17 @@ class Operation(Protocol):
     structural: ClassVar[bool]
 
     def apply(self, body: Body) -> Self:
-        """Change the backbone in place; return the operation with everything chosen, as the card records it."""
+        """Change the backbone in place.
+
+        Args:
+            body: Holds the backbone, and what a dry run of it showed before any change.
+
+        Returns:
+            The operation with everything chosen, as the card records it.
+
+        Raises:
+            UsageError: It does not go with this network; the message names the layer and the shapes.
+        """
         ...
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,13 @@ import numpy as np
 from headstart.artifact.load import find
 from headstart.artifact.save import DESCRIPTION
 from headstart.core import options
-from headstart.core.errors import DataError, Problem, StorageError, UsageError
+from headstart.core.errors import DataError, Problem, UsageError
 from headstart.core.types import Task
 from headstart.evaluation.bootstrap import paired
 from headstart.evaluation.calibrate import Calibration
 from headstart.evaluation.results import Comparison, Interval
 from headstart.evaluation.tables import frame_arrays
+from headstart.runs.folder import read_json
 
 SHOWN = 5  # rows that are named where runs differ
 
@@ -78,7 +78,7 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0, resamples: int = 10
     names = [str(folder) for folder in folders]
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise UsageError(f"Name two different runs or more to compare; got {', '.join(names) or 'none'}.")
-    recorded = [_json(Path(folder) / "metrics.json") for folder in folders]
+    recorded = [read_json(Path(folder) / "metrics.json") for folder in folders]
     split = next((s for s in ("test", "validation") if all(s in metrics for metrics in recorded)), None)
     if split is None:
         raise DataError("The runs have no split in common on which all of them were measured.")
@@ -105,7 +105,7 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0, resamples: int = 10
 def _measured(folder: Path, metrics: Mapping[str, Any], split: str) -> _Measured:
     import pandas as pd
 
-    description = _json(find(folder) / DESCRIPTION)
+    description = read_json(find(folder) / DESCRIPTION)
     task = options.build(Task, description["task"], str(folder))
     calibration = options.build(Calibration, description.get("calibration", {}), str(folder))
     frame = pd.read_parquet(folder / "predictions.parquet")
@@ -140,12 +140,3 @@ def _aligned(first: _Measured, other: _Measured, split: str) -> np.ndarray:
         problems = [Problem(first.ids[place], "has another label") for place in unlike[:SHOWN]]
         raise DataError(f"{unlike.size} of {len(targets)} rows have different labels in the two runs:", problems)
     return predictions
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise StorageError(f"{path} is not there: {path.parent} is no finished run.") from error
-    except ValueError as error:
-        raise StorageError(f"{path} is damaged: {error}.") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -55,6 +56,26 @@ def check_folder(out: str | Path | None, resume: str | Path | None) -> None:
         if (state is None and others) or (state is not None and state.status == "finished"):
             what = "is not empty" if state is None else "holds a finished run"
             raise UsageError(f"{out} exists already and {what}. Name another folder with --out, or delete it.")
+
+
+def read_json(path: Path) -> Any:
+    """Read a file of a run.
+
+    Args:
+        path: In the folder of a finished run.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        StorageError: It is not there, or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StorageError(f"{path} is not there: {path.parent} is no finished run of this version.") from error
+    except ValueError as error:
+        raise StorageError(f"{path} is damaged: {error}.") from error
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from headstart.artifact.load import find
 from headstart.artifact.save import DESCRIPTION
@@ -17,6 +16,7 @@ from headstart.evaluation.report.facts import Arrays, Facts, Observed
 from headstart.evaluation.report.model_card import model_card
 from headstart.evaluation.report.page import render
 from headstart.evaluation.tables import frame_arrays
+from headstart.runs.folder import read_json
 from headstart.runs.state import read
 
 REPORT = "report.html"
@@ -69,9 +69,9 @@ def read_facts(folder: Path) -> Facts:
     state = read(folder)
     if state is not None and state.status == "training":
         raise StorageError(f"{folder} holds an unfinished run. Go on with it: headstart fit --resume {folder}.")
-    description = _json(find(folder) / DESCRIPTION)
+    description = read_json(find(folder) / DESCRIPTION)
     task = options.build(Task, description["task"], DESCRIPTION)
-    metrics = _json(folder / "metrics.json")
+    metrics = read_json(folder / "metrics.json")
     arrays = {}
     if metrics:
         frame = pd.read_parquet(folder / "predictions.parquet")
@@ -85,22 +85,13 @@ def read_facts(folder: Path) -> Facts:
         folder=str(folder),
         task=task,
         recipe=Recipe.from_plain(description["recipe"]),
-        run=_json(folder / "run.json"),
+        run=read_json(folder / "run.json"),
         metrics=metrics,
         history=[json.loads(line) for line in lines],
         arrays=arrays,
-        observed=_json(folder / OBSERVED),
+        observed=read_json(folder / OBSERVED),
         calibration=options.build(Calibration, description.get("calibration", {}), DESCRIPTION),
         versions={**description["versions"], "python": description["python"]},
         created=description["created"],
-        folds=_json(folds) if folds.exists() else None,
+        folds=read_json(folds) if folds.exists() else None,
     )
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise StorageError(f"{path} is not there: {path.parent} is no finished run of this version.") from error
-    except ValueError as error:
-        raise StorageError(f"{path} is damaged: {error}.") from error

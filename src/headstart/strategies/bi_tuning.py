@@ -42,16 +42,8 @@ class BiTuning:
             raise ValueError("queue and projection must be at least 1, temperature above 0.")
 
     def prepare(self, model: Model) -> Tuning:
-        """Put a projector and a queue of keys beside the heads.
-
-        Args:
-            model: As the source or the stage before gave it, with its head.
-
-        Returns:
-            What learns, and how.
-
-        Raises:
-            UsageError: The task is not one of classes, or the head is not linear.
+        """Put a projector and a queue of keys beside the heads. UsageError: the task is not one of classes, or the
+        head is not linear.
         """
         classes, trunk = number_of_classes(model, "bi_tuning"), model.head.trunk
         if not isinstance(trunk, nn.Linear):

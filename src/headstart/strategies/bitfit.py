@@ -22,17 +22,7 @@ class Bitfit:
     defaults: ClassVar[Defaults] = Defaults(lr=1e-2, epochs=8)
 
     def prepare(self, model: Model) -> Tuning:
-        """Let the biases and the heads learn.
-
-        Args:
-            model: As the source or the stage before gave it, with its head.
-
-        Returns:
-            What learns, and how.
-
-        Raises:
-            UsageError: The backbone has no bias.
-        """
+        """Let the biases and the heads learn. UsageError: the backbone has no bias."""
         biases = [p for name, p in model.backbone.named_parameters() if name.rpartition(".")[2].endswith("bias")]
         if not biases:
             raise UsageError(f"bitfit needs biases; {model.backbone.card.name} has none. Use norm_tuning or lora.")

@@ -37,17 +37,7 @@ class Bottleneck:
             raise ValueError(f"width must be at least 1; it is {self.width}.")
 
     def prepare(self, model: Model) -> Tuning:
-        """Insert the adapters; let them and the heads learn.
-
-        Args:
-            model: As the source or the stage before gave it, with its head.
-
-        Returns:
-            What learns, and how.
-
-        Raises:
-            UsageError: No stage gives a hidden state.
-        """
+        """Insert the adapters; let them and the heads learn. UsageError: no stage gives a hidden state."""
         return Tuning([ParamGroup(list(self.insert(model.backbone).parameters())), head_group(model)])
 
     def insert(self, backbone: Backbone) -> nn.Module:

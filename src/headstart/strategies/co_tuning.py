@@ -40,16 +40,8 @@ class CoTuning:
             raise ValueError(f"temperature must be above 0; it is {self.temperature}.")
 
     def prepare(self, model: Model) -> Tuning:
-        """Put the source's head beside the new one.
-
-        Args:
-            model: As the source or the stage before gave it, with its head.
-
-        Returns:
-            What learns, and how.
-
-        Raises:
-            UsageError: The source brings no classifier, or the task is not one of classes.
+        """Put the source's head beside the new one. UsageError: the source brings no classifier, or the task is not
+        one of classes.
         """
         classes = number_of_classes(model, "co_tuning")
         head = source_head(model, "co_tuning")

@@ -30,16 +30,8 @@ class Dora:
         check_rank(self.rank)
 
     def prepare(self, model: Model) -> Tuning:
-        """Let the thin matrices, the magnitudes and the heads learn.
-
-        Args:
-            model: As the source or the stage before gave it, with its head.
-
-        Returns:
-            What learns, and how.
-
-        Raises:
-            UsageError: The backbone has no linear or convolution layer, or a pattern fits none.
+        """Let the thin matrices, the magnitudes and the heads learn. UsageError: the backbone has no linear or
+        convolution layer, or a pattern fits none.
         """
         return tune_weights(
             model, "dora", self.layers, lambda weight, axis: Decomposed(weight, axis, self.rank, self.alpha)

@@ -22,16 +22,8 @@ class FixCommon:
     defaults: ClassVar[Defaults] = Defaults(lr=1e-3, epochs=10)
 
     def prepare(self, model: Model) -> Tuning:
-        """Give the private stages fresh weights and let them and the heads learn.
-
-        Args:
-            model: As the source or the stage before gave it, with its head.
-
-        Returns:
-            What learns, and how.
-
-        Raises:
-            UsageError: The backbone has no more than k stages.
+        """Give the private stages fresh weights and let them and the heads learn. UsageError: the backbone has no more
+        than k stages.
         """
         _, private = split(model, "fix_common", self.k)
         return Tuning([ParamGroup(private), head_group(model)])

@@ -28,16 +28,8 @@ class Ia3:
     defaults: ClassVar[Defaults] = Defaults(lr=1e-2, epochs=8)
 
     def prepare(self, model: Model) -> Tuning:
-        """Let the scales and the heads learn.
-
-        Args:
-            model: As the source or the stage before gave it, with its head.
-
-        Returns:
-            What learns, and how.
-
-        Raises:
-            UsageError: The backbone has no linear or convolution layer, or a pattern fits none.
+        """Let the scales and the heads learn. UsageError: the backbone has no linear or convolution layer, or a
+        pattern fits none.
         """
         return tune_weights(model, "ia3", self.layers, Rescaled)
 

@@ -24,17 +24,7 @@ class Layers:
     defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
 
     def prepare(self, model: Model) -> Tuning:
-        """Let what is named and the heads learn.
-
-        Args:
-            model: As the source or the stage before gave it, with its head.
-
-        Returns:
-            What learns, and how.
-
-        Raises:
-            UsageError: A pattern fits no stage, module or parameter.
-        """
+        """Let what is named and the heads learn. UsageError: a pattern fits no stage, module or parameter."""
         backbone = model.backbone
         parameters = dict(backbone.named_parameters())
         stage_of = {name: stage for stage, names in backbone.stages().items() for name in names}

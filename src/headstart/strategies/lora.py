@@ -34,16 +34,8 @@ class Lora:
         check_rank(self.rank)
 
     def prepare(self, model: Model) -> Tuning:
-        """Let the thin matrices and the heads learn.
-
-        Args:
-            model: As the source or the stage before gave it, with its head.
-
-        Returns:
-            What learns, and how.
-
-        Raises:
-            UsageError: The backbone has no linear or convolution layer, or a pattern fits none.
+        """Let the thin matrices and the heads learn. UsageError: the backbone has no linear or convolution layer, or a
+        pattern fits none.
         """
         return tune_weights(model, "lora", self.layers, lambda weight, _: LowRank(weight, self.rank, self.alpha))
 

@@ -38,16 +38,8 @@ class Lwf:
             raise ValueError(f"temperature must be above 0; it is {self.temperature}.")
 
     def prepare(self, model: Model) -> Tuning:
-        """Put the source's head beside the new one, and keep a frozen copy of both parts.
-
-        Args:
-            model: As the source or the stage before gave it, with its head.
-
-        Returns:
-            What learns, and how.
-
-        Raises:
-            UsageError: The source brings no classifier.
+        """Put the source's head beside the new one, and keep a frozen copy of both parts. UsageError: the source
+        brings no classifier.
         """
         old = source_head(model, "lwf").requires_grad_(False)
         teacher = FrozenCopy(model.backbone)

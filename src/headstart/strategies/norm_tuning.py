@@ -23,16 +23,8 @@ class NormTuning:
     defaults: ClassVar[Defaults] = Defaults(lr=1e-2, epochs=8)
 
     def prepare(self, model: Model) -> Tuning:
-        """Let the norm layers' own parameters and the heads learn.
-
-        Args:
-            model: As the source or the stage before gave it, with its head.
-
-        Returns:
-            What learns, and how.
-
-        Raises:
-            UsageError: The backbone has no norm layer with parameters.
+        """Let the norm layers' own parameters and the heads learn. UsageError: the backbone has no norm layer with
+        parameters.
         """
         norms = [module for module in model.backbone.modules() if "norm" in type(module).__name__.lower()]
         affine = [p for module in norms for p in module.parameters(recurse=False) if p.ndim == 1]

@@ -24,17 +24,7 @@ class Partial:
             raise ValueError(f"k must be at least 1 (linear_probe lets no stage learn); it is {self.k}.")
 
     def prepare(self, model: Model) -> Tuning:
-        """Let the last stages and the heads learn.
-
-        Args:
-            model: Its backbone has at least k stages.
-
-        Returns:
-            Two groups: the stages, the heads.
-
-        Raises:
-            UsageError: The backbone has fewer than k stages.
-        """
+        """Let the last stages and the heads learn. UsageError: the backbone has fewer than k stages."""
         stages = model.stage_parameters()
         if self.k > len(stages):
             raise UsageError(

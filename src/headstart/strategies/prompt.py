@@ -37,16 +37,8 @@ class Prompt:
             raise ValueError(f"tokens must be at least 1; it is {self.tokens}.")
 
     def prepare(self, model: Model) -> Tuning:
-        """Insert the prompts; let them and the heads learn.
-
-        Args:
-            model: As the source or the stage before gave it, with its head.
-
-        Returns:
-            What learns, and how.
-
-        Raises:
-            UsageError: The backbone gives no tokens, or takes no more of them.
+        """Insert the prompts; let them and the heads learn. UsageError: the backbone gives no tokens, or takes no more
+        of them.
         """
         return Tuning([ParamGroup(list(self.insert(model.backbone).parameters())), head_group(model)])
 

@@ -27,16 +27,8 @@ class ShareWeights:
     defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=10)
 
     def prepare(self, model: Model) -> Tuning:
-        """Give the private stages fresh weights and let everything learn.
-
-        Args:
-            model: As the source or the stage before gave it, with its head.
-
-        Returns:
-            What learns, and how.
-
-        Raises:
-            UsageError: The backbone has no more than k stages.
+        """Give the private stages fresh weights and let everything learn. UsageError: the backbone has no more than k
+        stages.
         """
         common, private = split(model, "share_weights", self.k)
         return Tuning([ParamGroup(common), ParamGroup(private, self.private_lr), head_group(model, self.private_lr)])

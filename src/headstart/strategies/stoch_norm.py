@@ -34,16 +34,8 @@ class StochNorm:
             raise ValueError(f"p is a probability; it is {self.p}.")
 
     def prepare(self, model: Model) -> Tuning:
-        """Put stochastic normalisation in the place of each batch norm.
-
-        Args:
-            model: As the source or the stage before gave it, with its head.
-
-        Returns:
-            What learns, and how.
-
-        Raises:
-            UsageError: The backbone has no batch norm with statistics.
+        """Put stochastic normalisation in the place of each batch norm. UsageError: the backbone has no batch norm
+        with statistics.
         """
         norms = {
             name: module

@@ -35,17 +35,7 @@ class Surgical:
             raise ValueError(f"k must be at least 1; it is {self.k}.")
 
     def prepare(self, model: Model) -> Tuning:
-        """Let everything have a gradient, then choose.
-
-        Args:
-            model: As the source or the stage before gave it, with its head.
-
-        Returns:
-            What learns, and how.
-
-        Raises:
-            UsageError: The backbone has fewer than k stages.
-        """
+        """Let everything have a gradient, then choose. UsageError: the backbone has fewer than k stages."""
         stages = model.stage_parameters()
         if self.k > len(stages):
             raise UsageError(

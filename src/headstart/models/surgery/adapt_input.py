@@ -40,16 +40,8 @@ class AdaptInput:
                 raise ValueError(f"{name} must be at least 1, not {value}.")
 
     def apply(self, body: Body) -> Self:
-        """Change the first layers and what the card says of the input.
-
-        Args:
-            body: Its backbone is changed.
-
-        Returns:
-            The operation, as the card records it.
-
-        Raises:
-            UsageError: The network takes another kind of input, or has no layer that could be adapted.
+        """Change the first layers and what the card says of the input. UsageError: the network takes another kind of
+        input, or has no layer that could be adapted.
         """
         expected = body.backbone.card.input
         image, text = self.channels is not None or self.size is not None, bool(self.tokens or self.rows)

@@ -26,16 +26,8 @@ class AdaptOutput:
             raise ValueError(f"names are pairs CLASS=LABEL; got {', '.join(wrong)}.")
 
     def apply(self, body: Body) -> Self:
-        """Ask for it; the rows are found when the classes are known.
-
-        Args:
-            body: Its backbone is changed.
-
-        Returns:
-            The operation, as the card records it.
-
-        Raises:
-            UsageError: The source has no classifier, does not name its classes, or the features are no longer its own.
+        """Ask for it; the rows are found when the classes are known. UsageError: the source has no classifier, does
+        not name its classes, or the features are no longer its own.
         """
         backbone = body.backbone
         card = backbone.card

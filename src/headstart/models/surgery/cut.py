@@ -32,16 +32,8 @@ class Cut:
     pool: Pool = "auto"
 
     def apply(self, body: Body) -> Self:
-        """Stop the forward pass at the layer, and take out what it no longer reaches.
-
-        Args:
-            body: Its backbone is changed.
-
-        Returns:
-            The operation, as the card records it.
-
-        Raises:
-            UsageError: There is no such layer, or its output is no tensor with 2, 3 or 4 axes.
+        """Stop the forward pass at the layer, and take out what it no longer reaches. UsageError: there is no such
+        layer, or its output is no tensor with 2, 3 or 4 axes.
         """
         backbone = body.backbone
         name = find_one(backbone, self.after, body.trace, "cut")

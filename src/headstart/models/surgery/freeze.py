@@ -17,16 +17,8 @@ class Freeze:
     layers: tuple[str, ...] = ()
 
     def apply(self, body: Body) -> Self:
-        """Mark the parameters; the engine takes them out of every strategy's groups.
-
-        Args:
-            body: Its backbone is changed.
-
-        Returns:
-            The operation, as the card records it.
-
-        Raises:
-            UsageError: A pattern fits nothing.
+        """Mark the parameters; the engine takes them out of every strategy's groups. UsageError: a pattern fits
+        nothing.
         """
         names = find_parameters(body.backbone, self.layers or ("",), "freeze")
         body.backbone.held = {**body.backbone.held, **dict.fromkeys(names, True)}

@@ -34,16 +34,8 @@ class Insert:
             raise ValueError(f"rate must be in [0, 1), not {self.rate}.")
 
     def apply(self, body: Body) -> Self:
-        """Register the layer inside its neighbour and let a hook call it.
-
-        Args:
-            body: Its backbone is changed.
-
-        Returns:
-            The operation, as the card records it.
-
-        Raises:
-            UsageError: There is no such place, or the layer does not go with the shape there.
+        """Register the layer inside its neighbour and let a hook call it. UsageError: there is no such place, or the
+        layer does not go with the shape there.
         """
         if bool(self.after) == bool(self.before):
             raise UsageError("insert needs `after` or `before`, and not both: the name of a layer or a stage.")

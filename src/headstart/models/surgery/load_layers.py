@@ -30,17 +30,8 @@ class LoadLayers:
     mismatched: Literal["error", "random"] = "error"
 
     def apply(self, body: Body) -> Self:
-        """Load random weights and over them those that were named.
-
-        Args:
-            body: Its backbone is changed.
-
-        Returns:
-            The operation, as the card records it.
-
-        Raises:
-            UsageError: A pattern fits no tensor.
-            SourceError: Named tensors have another shape in the source, or none of them is there.
+        """Load random weights and over them those that were named. UsageError: a pattern fits no tensor. SourceError:
+        named tensors have another shape in the source, or none of them is there.
         """
         backbone = body.backbone
         own = backbone.state_dict()

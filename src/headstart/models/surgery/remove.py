@@ -20,17 +20,7 @@ class Remove:
     layers: str = ""
 
     def apply(self, body: Body) -> Self:
-        """Put `Removed` in the place of each.
-
-        Args:
-            body: Its backbone is changed.
-
-        Returns:
-            The operation, as the card records it.
-
-        Raises:
-            UsageError: No layer fits, or one changes the shape.
-        """
+        """Put `Removed` in the place of each. UsageError: no layer fits, or one changes the shape."""
         found = find(body.backbone, self.layers, body.trace, "remove")
         called = [name for name in found if name in body.trace.calls]
         if not called:

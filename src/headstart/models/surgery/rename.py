@@ -21,15 +21,7 @@ class Rename:
 
     def apply(self, body: Body) -> Self:
         """Register the layer under its new name; the network's own code goes on finding it under the old one.
-
-        Args:
-            body: Its backbone is changed.
-
-        Returns:
-            The operation, as the card records it.
-
-        Raises:
-            UsageError: There is no such layer or stage, or the new name is taken or has a dot.
+        UsageError: there is no such layer or stage, or the new name is taken or has a dot.
         """
         backbone = body.backbone
         if not self.to.isidentifier():

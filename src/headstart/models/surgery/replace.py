@@ -33,17 +33,7 @@ class Replace:
             raise ValueError(f"rate must be in [0, 1), not {self.rate}.")
 
     def apply(self, body: Body) -> Self:
-        """Put the new layers in place.
-
-        Args:
-            body: Its backbone is changed.
-
-        Returns:
-            The operation, as the card records it.
-
-        Raises:
-            UsageError: No layer fits, or `by` does not go with the shape there.
-        """
+        """Put the new layers in place. UsageError: no layer fits, or `by` does not go with the shape there."""
         found = find(body.backbone, self.layers, body.trace, "replace")
         called = [name for name in found if name in body.trace.calls]
         if not called:

@@ -17,17 +17,7 @@ class Unfreeze:
     layers: tuple[str, ...] = ()
 
     def apply(self, body: Body) -> Self:
-        """Mark the parameters; the engine adds them to every strategy's groups.
-
-        Args:
-            body: Its backbone is changed.
-
-        Returns:
-            The operation, as the card records it.
-
-        Raises:
-            UsageError: A pattern fits nothing.
-        """
+        """Mark the parameters; the engine adds them to every strategy's groups. UsageError: a pattern fits nothing."""
         names = find_parameters(body.backbone, self.layers or ("",), "unfreeze")
         body.backbone.held = {**body.backbone.held, **dict.fromkeys(names, False)}
         body.note(f"learning on top of any strategy: {', '.join(self.layers)} ({len(names)} tensors)")

@@ -1,4 +1,4 @@
-"""`digits:` and `vector:`: they learn in seconds, from random weights."""
+"""`vector:`: a small network that learns rows of numbers in seconds, whatever their units, from random weights."""
 
 from __future__ import annotations
 
@@ -6,49 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from sklearn.datasets import load_breast_cancer, load_digits
-from torch import nn
-from torch.nn import functional
+from sklearn.datasets import load_breast_cancer
 
 from headstart.core.errors import UsageError
-from headstart.core.types import ImageInput, VectorInput
+from headstart.core.types import VectorInput
 from headstart.models.load import load_source
-from headstart.models.model import Backbone
 from headstart.models.sources.vector import Standardise
-from models.contract import check_backbone
-
-
-def _accuracy(backbone: Backbone, x: torch.Tensor, y: torch.Tensor, train: int, steps: int) -> float:
-    """Train on the first rows with AdamW, then test on the rest."""
-    net = nn.ModuleList([backbone, nn.Linear(backbone.dim, int(y.max()) + 1)]).train()
-    optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3)
-    for _ in range(steps):
-        rows = torch.randint(train, (128,))
-        loss = functional.cross_entropy(net[1](backbone(x[rows])["pooled"]), y[rows])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    net.eval()
-    with torch.no_grad():
-        return (net[1](backbone(x[train:])["pooled"]).argmax(1) == y[train:]).float().mean().item()
-
-
-def test_digits_are_learnt():
-    torch.manual_seed(0)
-    digits: Any = load_digits()
-    backbone = load_source("digits:cnn")
-    expected = backbone.card.input
-    assert isinstance(expected, ImageInput)
-    x = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
-    x = functional.interpolate(x, size=(expected.height, expected.width), mode="bilinear")
-    x = (x - expected.mean[0]) / expected.std[0]
-    assert _accuracy(backbone, x, torch.tensor(digits.target), train=1000, steps=120) > 0.95
-
-
-def test_digits_contract():
-    backbone = load_source("digits:cnn")
-    check_backbone(backbone, torch.rand(3, 1, 16, 16), 3)
-    assert list(backbone.stages()) == ["block1", "block2", "block3"]
+from models.contract import accuracy, check_backbone
 
 
 def test_rows_of_unlike_sizes_are_learnt():
@@ -56,7 +20,7 @@ def test_rows_of_unlike_sizes_are_learnt():
     table: Any = load_breast_cancer()  # columns from 0.001 to 4000
     order = torch.randperm(len(table.target))
     x, y = torch.tensor(table.data, dtype=torch.float32)[order], torch.tensor(table.target)[order]
-    assert _accuracy(load_source("vector:mlp", {"dim": 30}), x, y, train=400, steps=100) > 0.93
+    assert accuracy(load_source("vector:mlp", {"dim": 30}), x, y, train=400, steps=100) > 0.93
 
 
 def test_vector_contract():
@@ -71,12 +35,6 @@ def test_vector_needs_the_width_of_the_data():
         load_source("vector:mlp")
     with pytest.raises(UsageError, match="at least 1"):
         load_source("vector:mlp", {"dim": 3, "depth": 0})
-
-
-@pytest.mark.parametrize("name", ["digits:cn", "vector:ml"])
-def test_other_names(name):
-    with pytest.raises(UsageError, match="Did you mean"):
-        load_source(name, {"dim": 2} if name.startswith("vector") else {})
 
 
 def test_standardise_counts_every_row_once_whatever_the_batches():
@@ -105,3 +63,8 @@ def test_the_unit_of_a_column_does_not_matter():
     x = torch.randn(20, 3)
     other_units = x * torch.tensor([1000.0, 0.01, 1.0]) + torch.tensor([0.0, 1.0, -7.0])
     assert torch.allclose(backbone(x)["pooled"], again(other_units)["pooled"], atol=1e-3)
+
+
+def test_other_names():
+    with pytest.raises(UsageError, match="Did you mean"):
+        load_source("vector:ml", {"dim": 2})
