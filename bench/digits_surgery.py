@@ -19,7 +19,7 @@ import numpy as np
 
 import headstart as hs
 
-WAYS = ((1, 28), (1, 64), (1, 128), (3, 64), (3, 128))  # channels and pixels; the network's own are 3 and 224
+WAYS = ((1, 28), (1, 64), (1, 128), (1, 224), (3, 64), (3, 128), (3, 224))  # channels and pixels; its own are 3 and 224
 
 
 def main() -> None:

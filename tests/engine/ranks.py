@@ -28,7 +28,7 @@ STAGE = Stage(steps=6, batch_size=8, lr=1e-2, evaluate=2, patience=0)
 CASES: dict[str, Stage] = {
     "even": STAGE,
     "uneven": dataclasses.replace(STAGE, batch_size=7),
-    "micro": dataclasses.replace(STAGE, batch_size=7, accumulate=2),
+    "micro": dataclasses.replace(STAGE, batch_size=7, accumulate=6),
     "stop": STAGE,
     "dead": dataclasses.replace(STAGE, steps=10**6, evaluate=10**6),
 }

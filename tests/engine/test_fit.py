@@ -15,7 +15,10 @@ from headstart.core.errors import TrainingError
 from headstart.core.recipe import Choice, Stage
 from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event, VectorInput
+from headstart.data.transforms import make_transform
 from headstart.engine import checkpoint
+from headstart.engine.predict import predict
+from headstart.evaluation.quick import score
 
 STAGE = Stage(steps=6, batch_size=8, lr=1e-2)
 
@@ -114,6 +117,7 @@ def test_patience_ends_a_stage_that_gains_nothing(tmp_path: Path) -> None:
 def test_the_budget_ends_training_and_the_schedule_follows_it(tmp_path: Path) -> None:
     data = toys.dataset(VectorInput(6))
     model = toys.make_model(toys.tiny(), data)
+    weights(tmp_path / "first")  # torch imports what its optimisers need with the first one
     outcome = toys.train(tmp_path, model, data, stage=dataclasses.replace(STAGE, steps=10**6), budget=0.5)
     assert 0 < outcome.steps < 10**6 and outcome.seconds < 5
     assert "time budget" in outcome.endings[0]
@@ -130,6 +134,33 @@ def test_a_stage_starts_from_the_best_of_the_one_before(tmp_path: Path) -> None:
     alone = toys.make_model(toys.tiny(), data)
     first = toys.train(tmp_path / "alone", alone, data, "linear_probe", stage=good, validate=True)
     assert outcome.best is not None and first.best is not None and outcome.best.value >= first.best.value
+
+
+@pytest.mark.parametrize("strategy", ["scratch", "fix_common", "share_weights", "head2toe"])
+def test_the_best_of_a_later_stage_is_what_the_model_scores(tmp_path: Path, strategy: str) -> None:
+    backbone = toys.source("digits:cnn")
+    data = toys.dataset(backbone.card.input)
+    model = toys.make_model(backbone, data)
+    good = Stage(steps=60, batch_size=8, lr=1e-2, evaluate=20, patience=0)
+    other = Stage(strategy=Choice(strategy), steps=1, batch_size=8, lr=1e-4, augment="none")  # prepares another model
+    outcome = toys.train(tmp_path, model, data, stage=good, more=(other,), validate=True)
+    rows = data.splits["validation"]
+    assert rows.targets is not None and outcome.best is not None
+    predictions = predict(model, rows, make_transform(backbone.card.input))
+    assert outcome.best.value == pytest.approx(score(data.task, rows.targets, predictions)[1])
+
+
+@pytest.mark.parametrize("validate", [False, True])
+def test_a_stop_within_the_last_step_stops(tmp_path: Path, validate: bool) -> None:
+    stop = Stop()
+
+    def listen(event: Event) -> None:
+        if event.kind == "step" and event.values["step"] == STAGE.steps:
+            stop.signal = 15
+
+    with pytest.raises(Stopped) as caught:
+        weights(tmp_path, validate=validate, listen=listen, stop=stop)
+    assert Path(caught.value.saved).name == "step-0-0000006"
 
 
 def test_a_stop_saves_the_last_step(tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ class Full:
     def __exit__(self, *_: object) -> None:
         self.file.close()
 
+    def fileno(self) -> int:
+        return self.file.fileno()
+
     def write(self, text: str) -> None:
         self.file.write(text[: self.room])
         self.file.flush()
@@ -52,3 +55,15 @@ def test_a_cut_drops_what_came_later(tmp_path: Path) -> None:
     log.write({"step": 2})
     Log(tmp_path / "log").cut(position)
     assert (tmp_path / "log").read_text() == '{"step": 1}\n'
+
+
+def test_a_line_that_a_power_cut_tore_is_dropped(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    log.write({"step": 1})
+    log.write({"step": 2})
+    position = log.position
+    (tmp_path / "log").write_text((tmp_path / "log").read_text()[:-4])
+    again = Log(tmp_path / "log")
+    again.cut(position)
+    again.write({"step": 3})
+    assert [json.loads(line)["step"] for line in (tmp_path / "log").read_text().splitlines()] == [1, 3]

@@ -34,12 +34,13 @@ class Stop:
 
     @contextmanager
     def between_steps(self) -> Iterator[None]:
-        """Inside, a request waits for `check`."""
+        """Inside, a request waits for `check`, or for the end."""
         self.deferred = True
         try:
             yield
         finally:
             self.deferred = False
+        self.check()
 
     def check(self) -> None:
         """Raise `Stopped` if it was asked for."""

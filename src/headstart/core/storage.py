@@ -55,7 +55,7 @@ def new_file(path: Path) -> Iterator[Path]:
     temporary = path.with_name(_temporary_name())
     try:
         yield temporary
-        _sync_file(temporary)
+        sync_file(temporary)
         temporary.replace(path)
         _sync_folder(path.parent)
     finally:
@@ -90,7 +90,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         yield temporary
         write_manifest(temporary)
         for file in [*temporary.rglob("*")]:
-            _sync_folder(file) if file.is_dir() else _sync_file(file)
+            _sync_folder(file) if file.is_dir() else sync_file(file)
         _sync_folder(temporary)
         temporary.rename(path)
         _sync_folder(path.parent)
@@ -197,7 +197,8 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _sync_file(path: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Wait until a file's content is on the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 

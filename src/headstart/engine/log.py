@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from headstart.core.storage import sync_file
+
 
 class Log:
     """The log of a run. Lines that a full disk refuses wait in memory for the next one.
@@ -24,8 +26,10 @@ class Log:
 
     @property
     def position(self) -> int:
-        """Bytes that are written."""
+        """Bytes that are on the disk, also if the power goes now."""
         self._flush()
+        with suppress(OSError):
+            sync_file(self.path)
         return self._size()
 
     def write(self, entry: Mapping[str, Any]) -> None:
@@ -35,9 +39,16 @@ class Log:
             self._flush()
 
     def cut(self, position: int) -> None:
-        """Drop what was written after a position, so that steps that are taken again have no second lines."""
-        if not self.silent and self._size() > position:
-            os.truncate(self.path, position)
+        """Drop what was written after a position, so that steps that are taken again have no second lines.
+
+        Where the file is shorter, a line that is torn at its end is dropped.
+        """
+        if self.silent or not self.path.exists():
+            return
+        whole = self.path.read_bytes()[:position]
+        end = whole.rfind(b"\n") + 1
+        if end < self._size():
+            os.truncate(self.path, end)
 
     def _size(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ class Saver:
             if best in self._held:
                 checkpoint.save(self.folder / best, {"model": self._held[best]}, {})
             self._held.clear()
+            self._make_room(needs)
             checkpoint.save(self.folder / name, parts, {"needs": needs, **state})
         except StorageError as error:
             self._refused(error, "The checkpoints before it stay")
@@ -110,11 +112,18 @@ class Saver:
         """
         return self._held[name] if name in self._held else checkpoint.load(self.folder / name).parts["model"]
 
+    def _make_room(self, needs: list[str]) -> None:
+        """Before a step is written: of the steps keep the last one alone."""
+        self._kept = dict([*self._kept.items()][-1:])
+        self._sweep(needs)
+
     def _keep(self, name: str, needs: list[str]) -> None:
         self._kept.pop(name, None)
-        last = dict([*self._kept.items()][-1:])
-        self._kept = {**last, name: needs}
-        checkpoint.keep_only(self.folder, [*self._kept, *(n for needs in self._kept.values() for n in needs)])
+        self._kept = {**dict([*self._kept.items()][-1:]), name: needs}
+        self._sweep()
+
+    def _sweep(self, besides: Sequence[str] = ()) -> None:
+        checkpoint.keep_only(self.folder, [*besides, *self._kept, *chain(*self._kept.values())])
 
     def _refused(self, error: StorageError, meanwhile: str) -> None:
         self.listen(Event("warning", f"{error} {meanwhile}, training goes on, and saving is tried again."))

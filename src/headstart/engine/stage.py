@@ -132,11 +132,19 @@ class StageRun:
             self._restore(resumed)
         else:
             self._check_space()
-            if self.best is not None:  # where this stage starts is the score to beat
-                self.progress.best = self.saver.save_best(self.number, 0, model_tensors(self.model, self.moved))
+            if self.best is not None:
+                self._score_start()
         self.started = time.monotonic() - self.progress.seconds
         self.resumed_at = time.monotonic()
         self._tell("stage", f"stage {self.number}: {self._learning()}", {"steps": stage.steps})
+
+    def _score_start(self) -> None:
+        """Make the stage's own start the one to beat: what the strategy prepared may answer otherwise than before."""
+        assert self.supply.validation is not None
+        start = self._score(self.supply.validation)
+        self.best = start if start.beats(None) else None
+        if self.best is not None:
+            self.progress.best = self.saver.save_best(self.number, 0, model_tensors(self.model, self.moved))
 
     def _steps(self, streams: Mapping[str, Feed]) -> str:
         """Take the steps that are left; return why they ended."""
@@ -158,6 +166,7 @@ class StageRun:
                 ending = f"no gain on validation in {stage.patience} looks"
             if ending:
                 self._save()
+                self._check_stop()
                 return ending
             if progress.step and self.world.from_writer(self.saver.due):
                 self._save()
@@ -282,15 +291,14 @@ class StageRun:
         self.best = None if state["score"] is None else Score(*state["score"])
 
     def _check_space(self) -> None:
-        """Refuse to start where the checkpoints and the model would not fit: state of a step and its best, twice."""
+        """Refuse to start where the checkpoints and the model would not fit: two steps, their bests and a new best."""
         learning = [p for p in self.model.parameters() if p.requires_grad]
         moments = 2 * sum(p.numel() * p.element_size() for p in learning)
         step = checkpoint.size(self._parts()[0]) + moments
         best = checkpoint.size({"model": model_tensors(self.model, self.moved)})
+        whole = checkpoint.size({"": self.model.state_dict()})
         if self.world.is_writer:
-            checkpoint.check_space(
-                self.around.folder, 2 * (step + best) + checkpoint.size({"": self.model.state_dict()})
-            )
+            checkpoint.check_space(self.around.folder, 2 * step + 3 * best + whole)
 
     def _learning(self) -> str:
         learning = sum(p.numel() for p in self.model.parameters() if p.requires_grad)

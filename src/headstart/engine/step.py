@@ -55,6 +55,7 @@ def train_step(
     """
     means: dict[str, torch.Tensor] = {}
     world = setting.around.world
+    parts = min(parts, *(len(batch["ids"]) for batch in batches.values()))  # of several processes each has fewer rows
     for number, update in enumerate(updates_of(setting.job.objective)):
         learning = _learning(setting.model, setting.extra, update)
         if not learning:
