@@ -66,7 +66,7 @@ def test_a_strategy_works_or_says_what_it_needs_of_a_backbone(strategy: str) -> 
 
 def refusal(strategy: str, source: str) -> str:
     """Give the message by which a strategy refuses a backbone; "" where it takes it."""
-    backbone = toys.source(source)
+    backbone = toys.small(source)
     try:
         plugins.build("strategies", strategy, {}).prepare(toys.make_model(backbone, toys.dataset(backbone.card.input)))
     except UsageError as error:
@@ -76,7 +76,7 @@ def refusal(strategy: str, source: str) -> str:
 
 def suited(strategy: str, *sources: str) -> Backbone:
     """Give the first backbone that a strategy takes."""
-    return toys.source(next(source for source in sources if not refusal(strategy, source)))
+    return toys.small(next(source for source in sources if not refusal(strategy, source)))
 
 
 @pytest.mark.parametrize("strategy", plugins.names("strategies"))

@@ -26,7 +26,7 @@ STAGE = Stage(steps=9, batch_size=8, lr=1e-2, evaluate=4, patience=0)  # 24 rows
 @pytest.fixture(autouse=True)
 def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait for the disk: that is tested with storage, and takes most of the time here."""
-    monkeypatch.setattr("headstart.core.storage._sync_file", lambda path: None)
+    monkeypatch.setattr("headstart.core.storage.sync_file", lambda path: None)
     monkeypatch.setattr("headstart.core.storage._sync_folder", lambda path: None)
 
 
@@ -59,7 +59,7 @@ def cut_in(stage: int, step: int) -> Any:
 def run(folder: Path, **options: Any) -> tuple[dict[str, torch.Tensor], Outcome]:
     options = {"stage": STAGE, "validate": True, "checkpoint": 0, **options}
     name = options.pop("source", None)
-    backbone = toys.tiny(dropout=0.5) if name is None else toys.source(name)
+    backbone = toys.tiny(dropout=0.5) if name is None else toys.small(name)
     data = toys.dataset(backbone.card.input)
     model = toys.make_model(backbone, data)
     outcome = toys.train(folder, model, data, **options)
@@ -120,6 +120,13 @@ def test_modules_of_the_objective_go_on_too(tmp_path: Path) -> None:
     check_same(tmp_path, 5, objective="dann")
 
 
+@pytest.mark.parametrize(("strategy", "objective"), [("full", "mcd"), ("delta", "supervised")])
+def test_the_way_with_rare_classes_is_set_anew(tmp_path: Path, strategy: str, objective: str) -> None:
+    stage = dataclasses.replace(STAGE, steps=4, evaluate=2, batch_size=4, imbalance="focal")
+    more = dataclasses.replace(stage, strategy=Choice(strategy), objective=Choice(objective))
+    check_same(tmp_path, (1, 1), (1, 3), strategy=strategy, objective=objective, stage=stage, more=(more,))
+
+
 def test_computed_features_are_computed_again(tmp_path: Path) -> None:
     check_same(tmp_path, 6, strategy="linear_probe")
 
@@ -142,7 +149,7 @@ def test_every_strategy_in_both_stages(tmp_path: Path, strategy: str, second: st
 
 def takes(strategy: str, source: str) -> bool:
     """Say whether a strategy can work with a backbone."""
-    backbone = toys.source(source)
+    backbone = toys.small(source)
     try:
         plugins.build("strategies", strategy, {}).prepare(toys.make_model(backbone, toys.dataset(backbone.card.input)))
     except UsageError:

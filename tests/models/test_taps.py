@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-
+import pytest
 import torch
 
 import toys
 from headstart.models import taps
+from headstart.models.dryrun import Call, Trace
 
 
 def test_stages_end_where_the_next_begins() -> None:
@@ -37,10 +37,17 @@ def test_a_probe_leaves_the_network_as_it_was() -> None:
 
 
 def test_layouts() -> None:
-    backbone = copy.copy(toys.source("digits:cnn"))
-    assert [taps.channel_axis(backbone, n) for n in (2, 3, 4)] == [1, 2, 1]
-    backbone.channels_last = True
-    assert taps.channel_axis(backbone, 4) == 3
+    assert set(taps.channel_axes(toys.source("digits:cnn")).values()) == {1}
+    assert set(taps.channel_axes(toys.tiny()).values()) == {1}
+    axes = taps.channel_axes(toys.source("timm:test_vit"))
+    assert axes["stem"] == 3 and axes["blocks.0"] == 2  # the stem gives [B, H, W, C]
+
+
+@pytest.mark.parametrize(("batch", "expected"), [((2, 5, 5, 9), True), ((2, 9, 5, 5), False), ((2, 7, 5, 5), None)])
+def test_the_last_layer_with_weights_tells_the_layout(batch: tuple[int, ...], expected: bool | None) -> None:
+    given = Call((2, 3, 5, 5), 0, gave=(2, 9, 5, 5), end=1, last=False)
+    assert Trace({"conv": given}).channels_last(batch, until=3) is expected
+    assert Trace({"conv": given}).channels_last(batch, until=0) is None
 
 
 def test_the_hidden_state_of_a_tuple() -> None:

@@ -97,3 +97,19 @@ def test_the_target_stream_has_no_labels() -> None:
     assert [(s.name, s.labelled) for s in Mcd().streams] == [("source", True), ("target", False)]
     with pytest.raises(ValueError, match="agree must be at least 1"):
         Mcd(agree=0)
+
+
+def test_both_classifiers_weigh_rare_classes_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = toys.dataset(VectorInput(6))
+    model = toys.make_model(toys.tiny(), data)
+    seconds: list[Any] = []
+    make = Mcd.modules
+
+    def modules(self: Mcd, model: Any) -> Any:
+        seconds.append(make(self, model))
+        return seconds[-1]
+
+    monkeypatch.setattr(Mcd, "modules", modules)
+    toys.train(tmp_path, model, data, "full", "mcd", stage=Stage(steps=1, batch_size=8, lr=1e-2, imbalance="focal"))
+    assert model.head.output.balance.focus
+    assert seconds[0].output.balance == model.head.output.balance

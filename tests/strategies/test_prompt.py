@@ -15,8 +15,10 @@ from headstart.core.errors import UsageError
 from headstart.core.types import TextInput
 from headstart.models.load import load_source
 from headstart.models.model import Backbone
+from headstart.models.operate import operate
 from headstart.models.taps import example
 from headstart.strategies.prompt import Prompt
+from models.surgery.patients import tiny_bert
 
 SMALL: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 37}
 NETS = {
@@ -96,3 +98,14 @@ def test_a_text_network_of_another_kind() -> None:
 def test_options_are_checked() -> None:
     with pytest.raises(ValueError, match="tokens must be at least 1"):
         Prompt(tokens=0)
+
+
+def test_after_surgery(tmp_path: Path) -> None:
+    backbone = operate(toys.source("timm:test_vit"), ["remove layers=blocks.1", "cut after=blocks.3"]).backbone
+    model = toys.make_model(backbone, toys.dataset(backbone.card.input))
+    tuning = Prompt().prepare(model)
+    assert len(tuning.groups[0].params) == 3  # for the layers that are left
+    assert model.features(example(backbone))["pooled"].shape == (1, backbone.dim)
+    with pytest.raises(UsageError, match="was cut"):
+        text = operate(tiny_bert(tmp_path / "bert"), ["cut after=layers.0"]).backbone
+        Prompt().insert(text)

@@ -13,6 +13,7 @@ from torch import nn
 
 import toys
 from headstart.core.errors import UsageError
+from headstart.strategies.side_tuning import SideTuning
 from headstart.strategies.stoch_norm import StochasticBatchNorm, StochNorm
 
 
@@ -71,3 +72,11 @@ def test_without_batch_norm_it_is_refused() -> None:
     backbone = toys.source("timm:test_vit")
     with pytest.raises(UsageError, match="stoch_norm needs batch norm in the backbone, and timm:test_vit has none"):
         StochNorm().prepare(toys.make_model(backbone, toys.dataset(backbone.card.input)))
+
+
+def test_modules_that_another_strategy_inserted_are_left_alone() -> None:
+    model = toys.make_model(toys.source("timm:test_resnet"), toys.dataset(toys.source("timm:test_resnet").card.input))
+    SideTuning().prepare(model)
+    inside = {n for n, m in model.backbone.named_modules() if isinstance(m, torch.nn.BatchNorm2d) and "inserted" in n}
+    StochNorm().prepare(model)
+    assert inside and all(isinstance(model.backbone.get_submodule(n), torch.nn.BatchNorm2d) for n in inside)

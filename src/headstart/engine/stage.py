@@ -108,6 +108,9 @@ class StageRun:
         self.tuning.groups = hold(self.model.backbone, self.tuning.groups)
         let_learn(self.model, self.tuning)
         place(self.model, self.around.device)
+        if (labelled := self.supply.labelled()) is not None:  # before anything copies the head or computes its loss
+            assert labelled.rows.targets is not None
+            self.model.head.output.rebalance(stage.imbalance, labelled.rows.targets)
         self.extra = place(self.job.objective.modules(self.model), self.around.device)
         for module in (self.model, self.extra):
             self.world.copy_from_writer(module)
@@ -117,9 +120,6 @@ class StageRun:
             self.tuning.groups = hold(self.model.backbone, self.tuning.groups)
             let_learn(self.model, self.tuning)
         self.moved = self.standing.moved | {name for name, p in self.model.named_parameters() if p.requires_grad}
-        if (labelled := self.supply.labelled()) is not None:
-            assert labelled.rows.targets is not None
-            self.model.head.output.rebalance(stage.imbalance, labelled.rows.targets)
         extra_group = ParamGroup(list(self.extra.parameters()), max(g.lr_scale for g in self.tuning.groups))
         self.optimiser = make_optimiser([*self.tuning.groups, extra_group], stage)
         learning = [p for group in self.tuning.groups for p in group.params]

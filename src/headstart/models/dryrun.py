@@ -32,7 +32,8 @@ FAILURES = (
 class Call:
     """One layer's first call. `start` and `end` count all layers' beginnings and ends; `times` counts its calls.
 
-    `as_tuple` says that its output was a tuple, whose first tensor `gave` is the shape of.
+    `as_tuple` says that its output was a tuple, whose first tensor `gave` is the shape of. `last` says of a layer with
+    weights of its own whether it has the channels of maps on the last axis; None of others.
     """
 
     got: Shape
@@ -41,6 +42,7 @@ class Call:
     end: int = 0
     times: int = 1
     as_tuple: bool = False
+    last: bool | None = None
 
 
 @dataclass
@@ -49,6 +51,26 @@ class Trace:
 
     calls: dict[str, Call] = field(default_factory=dict)
     features: Features | None = None
+
+    def channels_last(self, shape: Shape, until: int) -> bool | None:
+        """Say whether maps are [B, H, W, C], by the last layer with weights that gave these maps, or these turned.
+
+        Args:
+            shape: Of the maps, four axes.
+            until: The time at which they were there: the `end` of who gave them, the `start` of who got them.
+
+        Returns:
+            None where no layer tells.
+        """
+        for call in sorted(self.calls.values(), key=lambda call: -call.end):
+            if call.last is None or len(call.gave) != 4 or not 0 < call.end <= until:
+                continue
+            batch, *axes = call.gave
+            if call.gave == shape:
+                return call.last
+            if (batch, *(axes[-1:] + axes[:-1] if call.last else axes[1:] + axes[:1])) == shape:
+                return not call.last
+        return None
 
 
 class DryRunError(UsageError):
@@ -91,6 +113,7 @@ def dry_run(backbone: Backbone) -> Trace:
     """
     trace, open_layers, clock = Trace(), [], iter(range(10**9))
     top, _ = root(backbone)
+    modules = dict(top.named_modules())
     device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
 
     def before(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -99,7 +122,7 @@ def dry_run(backbone: Backbone) -> Trace:
         if name in trace.calls:
             trace.calls[name].times += 1
         else:
-            trace.calls[name] = Call(got, next(clock))
+            trace.calls[name] = Call(got, next(clock), last=_channels_last(modules[name]))
 
     def after(name: str, output: Any) -> None:
         open_layers.pop()
@@ -145,6 +168,13 @@ def shape_of(value: Any) -> Shape:
 def show(shape: Shape) -> str:
     """Write a shape with the batch as B: "[B, 32, 14, 14]"."""
     return f"[{', '.join(['B', *map(str, shape[1:])])}]" if shape else "no tensor"
+
+
+def _channels_last(layer: nn.Module) -> bool | None:
+    if isinstance(layer, nn.Linear) or type(layer) is nn.LayerNorm:
+        return True
+    first = (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm, nn.GroupNorm)
+    return False if isinstance(layer, first) else None
 
 
 def _to(x: Any, device: torch.device) -> Any:

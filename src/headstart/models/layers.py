@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 from torch import nn
 
@@ -13,6 +14,19 @@ from headstart.models.dryrun import Trace, root
 from headstart.models.model import Backbone
 
 LISTED = 20  # names in an error message
+
+
+class Removed(nn.Module):
+    """Stands where a layer was taken out: passes on what it gets first, so that all other layers keep their names."""
+
+    def __init__(self, as_tuple: bool = False) -> None:
+        super().__init__()
+        self.as_tuple = as_tuple
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """Pass on; the caller may hand over masks and the like besides, whichever the layer took."""
+        x = inputs[0] if inputs else next(iter(named.values()))
+        return (x,) if self.as_tuple else x
 
 
 def layer_names(backbone: Backbone) -> list[str]:
@@ -91,6 +105,8 @@ def find_one(backbone: Backbone, name: str, trace: Trace, what: str) -> str:
         inside = [n for n in trace.calls if n.startswith(f"{found}.")]
         hint = f" It holds {', '.join(_outermost(inside)[:LISTED])}." if inside else ""
         raise UsageError(f"{what}: the layer '{found}' is not called when the network runs.{hint} Name another layer.")
+    if not call.end:
+        raise UsageError(f"{what}: the network was cut inside '{found}', so that it gives nothing. Name a layer in it.")
     if call.times > 1:
         raise UsageError(f"{what}: the layer '{found}' is used {call.times} times in one run, so its place is not one.")
     return found

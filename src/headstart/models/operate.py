@@ -198,6 +198,8 @@ def _step(
         raise UsageError(_does_not_fit(operation, error, before)) from error
     assert trace.features is not None
     patient.dim = trace.features["pooled"].shape[1]
+    if patient.source_classifier is not None and patient.source_classifier[0].shape[1] != patient.dim:
+        body.drop_classifier(name_of(operation))
     if operation.structural:
         restage(patient, stages, names, body.renamed, trace)
     patient.card = _recorded(patient, card, done)

@@ -15,6 +15,7 @@ from torch import nn
 
 from headstart.core.errors import UsageError
 from headstart.core.types import Features, ImageInput, TextInput
+from headstart.models.dryrun import Shape, Trace, dry_run, root
 from headstart.models.model import Backbone
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)  # they hold modules, and nothing calls them
@@ -113,9 +114,43 @@ def with_first(output: Any, hidden: torch.Tensor) -> Any:
     return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
 
 
-def channel_axis(backbone: Backbone, ndim: int) -> int:
-    """Say which axis of a hidden state holds the channels: [B, D], [B, T, D], and maps by the backbone's layout."""
-    return 1 if ndim == 4 and not backbone.channels_last else ndim - 1
+def channel_axes(backbone: Backbone) -> dict[str, int]:
+    """Find which axis of what each stage gives holds the channels: of [B, D] and [B, T, D] the last; maps differ.
+
+    Args:
+        backbone: Cut into stages.
+
+    Returns:
+        Axes by stage.
+
+    Raises:
+        UsageError: The network cannot be run.
+    """
+    trace, names = dry_run(backbone), {module: name for name, module in root(backbone)[0].named_modules()}
+    axes = {}
+    for stage, module in stage_modules(backbone).items():
+        call = trace.calls.get(names[module])
+        if call is not None and len(call.gave) in (2, 3, 4):
+            axes[stage] = 1 if maps_first(backbone, trace, call.gave, call.end) else len(call.gave) - 1
+    return axes
+
+
+def maps_first(backbone: Backbone, trace: Trace, shape: Shape, until: int) -> bool:
+    """Say whether a hidden state is maps [B, C, H, W]; where no layer tells, maps are laid out as the backbone's last.
+
+    Args:
+        backbone: Whose.
+        trace: Of its dry run.
+        shape: Of the hidden state.
+        until: As in `Trace.channels_last`.
+
+    Returns:
+        False for [B, D], [B, T, D] and [B, H, W, C].
+    """
+    if len(shape) != 4:
+        return False
+    found = trace.channels_last(shape, until)
+    return not (backbone.channels_last if found is None else found)
 
 
 @contextmanager

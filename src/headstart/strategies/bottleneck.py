@@ -17,7 +17,7 @@ from torch.nn import functional
 from headstart.core.errors import UsageError
 from headstart.core.types import Defaults, ParamGroup, Tuning
 from headstart.models.model import Backbone, Model
-from headstart.models.taps import channel_axis, first, stage_modules, stage_shapes, with_first
+from headstart.models.taps import channel_axes, first, stage_modules, stage_shapes, with_first
 from headstart.strategies._groups import head_group
 from headstart.strategies._insert import insert_once
 
@@ -48,10 +48,9 @@ class Bottleneck:
         modules, shapes = stage_modules(backbone), stage_shapes(backbone)
         if not shapes:
             raise UsageError(f"bottleneck needs stages that give a hidden state; {backbone.card.name} has none.")
-        adapters = nn.ModuleList()
+        adapters, axes = nn.ModuleList(), channel_axes(backbone)
         for stage, shape in shapes.items():
-            axis = channel_axis(backbone, len(shape))
-            adapter = Adapter(shape[axis], self.width, axis)
+            adapter = Adapter(shape[axes[stage]], self.width, axes[stage])
             modules[stage].register_forward_hook(adapter.after)
             adapters.append(adapter)
         return adapters.to(next(backbone.parameters()).device)

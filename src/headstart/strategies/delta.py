@@ -19,7 +19,7 @@ from torch import nn
 
 from headstart.core.types import Batch, Defaults, Features, Seen, Tuning
 from headstart.models.model import Model
-from headstart.models.taps import channel_axis, first, stage_modules
+from headstart.models.taps import channel_axes, first, stage_modules
 from headstart.strategies._groups import backbone_group, head_group
 from headstart.strategies._source import FrozenCopy, mean
 
@@ -59,7 +59,10 @@ class Delta:
                 pooled = seen.features["pooled"]
                 maps = taps.of(seen.features)
                 taught = source_taps.of(source.features(seen.x, pooled.device))
-                pairs = {stage: (taps.channels(maps[stage]), taps.channels(taught[stage])) for stage in attention}
+                pairs = {
+                    stage: (taps.channels(stage, maps[stage]), taps.channels(stage, taught[stage]))
+                    for stage in attention
+                }
                 losses.append(torch.stack([distance(*pair, attention[stage]) for stage, pair in pairs.items()]).sum())
             taps.forget()
             source_taps.forget()
@@ -73,7 +76,7 @@ class Taps:
     """Keeps what each stage gave in a forward pass: [B, D], [B, T, D] or maps."""
 
     def __init__(self, backbone: Any) -> None:
-        self._backbone = backbone
+        self._axes = channel_axes(backbone)
         self._current: dict[str, torch.Tensor] = {}
         self._kept: dict[int, dict[str, torch.Tensor]] = {}
         self._handles = [module.register_forward_hook(self._note(s)) for s, module in stage_modules(backbone).items()]
@@ -107,9 +110,9 @@ class Taps:
             return  # predictions are not watched
         self._kept[id(features["pooled"])] = maps
 
-    def channels(self, hidden: torch.Tensor) -> torch.Tensor:
+    def channels(self, stage: str, hidden: torch.Tensor) -> torch.Tensor:
         """Bring what a stage gave into the form [B, C, P]: channels, and the places of a map or the tokens."""
-        hidden = hidden.movedim(channel_axis(self._backbone, hidden.ndim), 1)
+        hidden = hidden.movedim(self._axes[stage], 1)
         return hidden.flatten(2) if hidden.ndim > 2 else hidden.unsqueeze(2)
 
 
@@ -151,7 +154,7 @@ def channel_attention(model: Model, taps: Taps, rows: Callable[[], Iterable[Batc
         slopes = torch.autograd.grad(loss, list(maps.values()), allow_unused=True)
         for (stage, hidden), slope in zip(maps.items(), slopes, strict=True):
             if slope is not None:
-                felt = -taps.channels(slope * hidden.detach()).double().sum(dim=(0, 2))  # [C]
+                felt = -taps.channels(stage, slope * hidden.detach()).double().sum(dim=(0, 2))  # [C]
                 growth[stage] = growth.get(stage, torch.zeros_like(felt)) + felt
         taps.forget()
     return {

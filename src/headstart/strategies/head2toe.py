@@ -16,7 +16,7 @@ from torch import nn
 
 from headstart.core.types import Batch, Defaults, Features, Tuning
 from headstart.models.model import Backbone, Head, Model, mean_over_tokens
-from headstart.models.taps import channel_axis, first, stage_modules, stage_shapes
+from headstart.models.taps import channel_axes, first, stage_modules, stage_shapes
 from headstart.strategies._groups import head_group
 from headstart.strategies._insert import insert_once
 
@@ -138,13 +138,12 @@ class Select(nn.Module):
 
 def _make(backbone: Backbone) -> Select:
     modules, shapes = stage_modules(backbone), stage_shapes(backbone)
-    taps, total = [], backbone.dim
+    taps, total, axes = [], backbone.dim, channel_axes(backbone)
     for stage, shape in shapes.items():
-        axis = channel_axis(backbone, len(shape))
-        tap = Tap(axis)
+        tap = Tap(axes[stage])
         modules[stage].register_forward_hook(tap.after)
         taps.append(tap)
-        total += shape[axis]
+        total += shape[axes[stage]]
     select = Select(taps, total, backbone.dim).to(next(backbone.parameters()).device)
     backbone.register_forward_hook(select.after)
     return select

@@ -16,6 +16,7 @@ from torch import nn
 from headstart.core.errors import UsageError
 from headstart.core.types import Defaults, ParamGroup, TextInput, Tuning
 from headstart.models.hf_backbone import TextBackbone, token_limit
+from headstart.models.layers import Removed
 from headstart.models.model import Backbone, Model
 from headstart.models.taps import first, probe, with_first
 from headstart.strategies._groups import head_group
@@ -126,6 +127,11 @@ def _text(backbone: Backbone, tokens: int) -> nn.Module:
         raise UsageError(
             f"prompt knows how text goes into networks of transformers (hf:); {backbone.card.name} is none."
         )
+    if "forward" in vars(backbone):
+        raise UsageError(
+            f"prompt needs a text network that runs to its end; {backbone.card.name} was cut (surgery). Use bottleneck "
+            "or lora."
+        )
     expects, limit = backbone.card.input, token_limit(backbone.net)
     assert isinstance(expects, TextInput)
     if limit is not None and expects.max_length + tokens > limit:
@@ -142,7 +148,11 @@ def _text(backbone: Backbone, tokens: int) -> nn.Module:
 
 def _layers(backbone: Backbone, tokens: int) -> nn.Module:
     """Put prompts into each layer of an image transformer: the largest list of modules of one class."""
-    lists = [list(m) for m in backbone.modules() if isinstance(m, nn.ModuleList | nn.Sequential) and len(m) > 1]
+    lists = [
+        [layer for layer in m if not isinstance(layer, Removed)]  # by surgery
+        for m in backbone.modules()
+        if isinstance(m, nn.ModuleList | nn.Sequential) and len(m) > 1
+    ]
     lists = [layers for layers in lists if len({type(layer) for layer in layers}) == 1]
     layers = max(lists, key=lambda found: sum(p.numel() for layer in found for p in layer.parameters()), default=[])
     if not layers:

@@ -14,6 +14,7 @@ from headstart.core.types import Defaults, Tuning
 from headstart.models.dryrun import root
 from headstart.models.layers import put
 from headstart.models.model import Model
+from headstart.models.tree import INSERTED
 from headstart.strategies._groups import backbone_group, head_group
 
 
@@ -41,6 +42,7 @@ class StochNorm:
             name: module
             for name, module in model.backbone.named_modules()
             if isinstance(module, nn.modules.batchnorm._BatchNorm)
+            and not name.startswith(INSERTED)  # of a strategy of an earlier stage
             and module.running_mean is not None
             and not (module._forward_hooks or module._forward_pre_hooks)  # surgery put a layer there
         }

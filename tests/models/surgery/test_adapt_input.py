@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from headstart.core.errors import UsageError
 from headstart.core.types import ImageInput, TextInput
 from headstart.data.rows import Rows
 from headstart.data.transforms import make_transform
-from headstart.models.load import rebuild
+from headstart.models.load import load_source, rebuild
 from headstart.models.operate import operate
 from headstart.models.surgery._channels import new_channels
 from models.surgery.patients import patient_after, tiny_bert, tiny_vit, toy
@@ -140,3 +141,21 @@ def test_a_network_without_a_plain_convolution_keeps_its_channels():
     unfolding.net.block2[0] = torch.nn.Conv2d(9, 32, 3, padding=1)
     with pytest.raises(UsageError, match="no plain convolution that takes 1 channels"):
         operate(unfolding, ["adapt_input channels=2"])
+
+
+def test_the_units_of_the_channels_are_kept():
+    backbone = toy("timm:test_resnet").eval()
+    expects = backbone.card.input
+    spread = dataclasses.replace(expects, mean=(0.5, 0.5, 0.5), std=(0.1, 0.2, 0.4))
+    backbone.card = dataclasses.replace(backbone.card, input=spread)
+    adapted = patient_after(backbone, "adapt_input channels=1").eval()
+    grey = torch.rand(2, 1, 64, 64)
+    with torch.no_grad():
+        before = backbone((grey.expand(-1, 3, -1, -1) - 0.5) / torch.tensor(spread.std)[:, None, None])["pooled"]
+        after = adapted((grey - adapted.card.input.mean[0]) / adapted.card.input.std[0])["pooled"]
+    assert torch.allclose(after, before, atol=1e-5)
+
+
+def test_patches_whose_size_is_one_number():
+    backbone = load_source("timm:efficientvit_m0", {"pretrained": False})
+    assert patient_after(backbone, "adapt_input size=160").card.input.height == 160

@@ -98,3 +98,47 @@ def test_a_cut_network_can_be_cut_again_and_learns():
 def test_wrong_places(name, operation, words):
     with pytest.raises(UsageError, match=words):
         operate(toy(name), [operation])
+
+
+def test_maps_that_are_turned_inside_a_network_keep_their_channels():
+    backbone = load_source("timm:test_convnext", {"pretrained": False})
+    x = torch.rand(2, 3, 160, 160)
+    inside = watched(backbone, "stages.2.blocks.0.mlp", x)  # [B, H, W, C]
+    whole = watched(backbone, "stages.2.blocks.0", x)  # [B, C, H, W]
+    assert inside.shape[-1] == whole.shape[1] == 48
+    with torch.no_grad():
+        cut = patient_after(backbone, "cut after=stages.2.blocks.0.mlp").eval()
+        assert torch.equal(cut(x)["pooled"], inside.mean(dim=(1, 2)))
+        assert torch.equal(
+            patient_after(backbone, "cut after=stages.2.blocks.0").eval()(x)["pooled"], whole.mean((2, 3))
+        )
+    layer = patient_after(backbone, "insert layer=linear after=stages.2.blocks.0.mlp.fc1")
+    assert layer.net.stages[2].blocks[0].mlp.fc1.inserted.in_features == 192
+
+
+def test_patches_before_the_class_token_are_all_averaged():
+    backbone = load_source("timm:deit_tiny_patch16_224", {"pretrained": False})
+    x = torch.rand(2, 3, 224, 224)
+    patches = watched(backbone, "patch_embed", x)
+    with torch.no_grad():
+        pooled = patient_after(backbone, "cut after=patch_embed").eval()(x)["pooled"]
+    assert torch.allclose(pooled, patches.mean(dim=1), atol=1e-6)
+    with pytest.raises(UsageError, match="patches alone"):
+        patient_after(backbone, "cut after=patch_embed pool=cls")
+
+
+def test_flattened_texts_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="texts differ"):
+        patient_after(tiny_bert(tmp_path / "bert"), "cut after=layers.0 pool=flatten")
+
+
+def test_a_place_that_the_cut_does_not_reach_the_end_of():
+    with pytest.raises(UsageError, match="cut inside 'layer3'"):
+        patient_after(toy("timm:test_resnet"), "cut after=layer3.0.conv1", "insert layer=dropout after=layer3")
+
+
+@pytest.mark.parametrize("operation", ["replace layers=global_pool by=flatten", "cut after=layer2"])
+def test_the_classifier_of_other_features_is_let_go(operation):
+    backbone = toy("timm:test_resnet")
+    assert backbone.source_classifier is not None
+    assert patient_after(backbone, operation).source_classifier is None

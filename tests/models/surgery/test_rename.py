@@ -36,3 +36,11 @@ def test_later_operations_use_the_new_name():
 def test_a_stage_that_is_no_layer_is_renamed():
     operated = patient_after(toy("timm:test_resnet"), "rename layer=stem to=mouth")
     assert next(iter(operated.stages())) == "mouth"
+
+
+def test_a_leading_net_may_be_left_out_and_a_cut_follows_its_layer():
+    x = torch.rand(2, 3, 64, 64)
+    cut = patient_after(toy("timm:test_resnet"), "cut after=layer3.0")
+    renamed = patient_after(cut, "rename layer=net.layer3.0 to=first", "rename layer=layer3 to=third")
+    with torch.no_grad():
+        assert torch.equal(renamed.eval()(x)["pooled"], cut.eval()(x)["pooled"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import nn
@@ -17,7 +16,7 @@ POOLINGS = ("avg_pool", "max_pool", "avg_max_pool", "flatten")
 LARGEST_GROUPS = 32  # of a group norm (Wu & He 2018, arXiv:1803.08494)
 
 
-def make_layer(kind: str, shape: Shape, *, width: int | None, rate: float, channels_last: bool, what: str) -> nn.Module:
+def make_layer(kind: str, shape: Shape, *, width: int | None, rate: float, maps: bool, what: str) -> nn.Module:
     """Make a layer that keeps the shape, or changes its width to `width` ("linear").
 
     Args:
@@ -25,7 +24,7 @@ def make_layer(kind: str, shape: Shape, *, width: int | None, rate: float, chann
         shape: Of what it will get: [B, D], [B, T, D] or maps.
         width: Outputs of "linear"; None keeps the width, and the layer then starts as the identity.
         rate: Of "dropout".
-        channels_last: Whether maps are [B, H, W, C].
+        maps: Whether it is [B, C, H, W]; else the last axis holds the channels.
         what: The operation, for messages.
 
     Returns:
@@ -45,7 +44,6 @@ def make_layer(kind: str, shape: Shape, *, width: int | None, rate: float, chann
         raise unknown("layer to insert or put in place of another", kind, known)
     if len(shape) not in (2, 3, 4):
         raise UsageError(f"{what}: '{kind}' needs [B, D], [B, T, D] or [B, C, H, W]; here it gets {show(shape)}.")
-    maps = len(shape) == 4 and not channels_last
     size = shape[1] if maps else shape[-1]
     if kind == "linear":
         return _linear(size, width, maps)
@@ -109,19 +107,6 @@ def pool_maps(x: torch.Tensor, kind: str) -> torch.Tensor:
     if kind == "avg_max_pool":
         return (x.mean(dim=(2, 3)) + x.amax(dim=(2, 3))) / 2
     return x.mean(dim=(2, 3))
-
-
-class Removed(nn.Module):
-    """Stands where a layer was taken out: passes on what it gets first, so that all other layers keep their names."""
-
-    def __init__(self, as_tuple: bool = False) -> None:
-        super().__init__()
-        self.as_tuple = as_tuple
-
-    def forward(self, *inputs: Any, **named: Any) -> Any:
-        """Pass on; the caller may hand over masks and the like besides, whichever the layer took."""
-        x = inputs[0] if inputs else next(iter(named.values()))
-        return (x,) if self.as_tuple else x
 
 
 def _linear(size: int, width: int | None, maps: bool) -> nn.Module:

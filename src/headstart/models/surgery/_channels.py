@@ -33,15 +33,16 @@ def adapt_channels(body: Body, channels: int, by: str) -> None:
     assert isinstance(expected, ImageInput)
     name, layer = _first_convolution(body, expected.channels)
     before = list(layer.weight.shape)
-    weight = new_channels(layer.weight.detach(), channels, by)
+    groups = _groups(expected.channels, channels)
+    mean = tuple(sum(expected.mean[c] for c in group) / len(group) for group in groups)
+    std = tuple(sum(expected.std[c] for c in group) / len(group) for group in groups)
+    weights = [layer.weight.detach() * torch.tensor([[[s / t]] for t in expected.std]) for s in std]  # for the new unit
+    weight = torch.stack([new_channels(w, channels, by)[:, j] for j, w in enumerate(weights)], dim=1)
     layer.weight = nn.Parameter(weight, requires_grad=layer.weight.requires_grad)
     layer.in_channels = channels
     for module in root(body.backbone)[0].modules():  # networks of transformers check the number themselves
         if getattr(module, "num_channels", None) == expected.channels:
             object.__setattr__(module, "num_channels", channels)
-    groups = _groups(expected.channels, channels)
-    mean = tuple(sum(expected.mean[c] for c in group) / len(group) for group in groups)
-    std = tuple(sum(expected.std[c] for c in group) / len(group) for group in groups)
     body.expect(replace(expected, channels=channels, mean=mean, std=std))
     body.note(
         f"channels {expected.channels} to {channels} ({by}): the weight of {name} from {before} to {list(weight.shape)}"

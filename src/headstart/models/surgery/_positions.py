@@ -30,7 +30,8 @@ def adapt_size(body: Body, size: int) -> None:
     own = hasattr(net, "set_input_size")  # timm's transformers resample by themselves
     embeddings = None if own else _embeddings(net)
     patches = getattr(net, "patch_embed", None) if own else getattr(embeddings, "patch_embeddings", None)
-    patch = patches.patch_size if patches is not None else (1, 1)
+    found = getattr(patches, "patch_size", 1)
+    patch = found if isinstance(found, tuple) else (found, found)
     if size % patch[0] or size % patch[1]:
         raise UsageError(f"adapt_input: size={size} is no multiple of the network's patches, {patch[0]} x {patch[1]}.")
     if own:

@@ -19,7 +19,8 @@ class AdaptInput:
     """Let a network take another input.
 
     channels: of images; the first convolution's weights are changed. by: "inflate" repeats or sums the source's
-    channels, scaled so that a grey image gives the same output as before; "average" gives every channel their mean,
+    channels, scaled so that a grey image gives the same output as before (nearly, where the source normalises its
+    channels by different means); "average" gives every channel their mean,
     scaled likewise; "copy" takes them as they are, in turn. size: height and width of images; position embeddings
     are resampled. tokens: new words for the tokenizer. start: what they begin as, the mean of their sub-words or of
     all words. rows: the least number of rows of the embedding.

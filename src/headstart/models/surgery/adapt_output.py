@@ -27,24 +27,19 @@ class AdaptOutput:
 
     def apply(self, body: Body) -> Self:
         """Ask for it; the rows are found when the classes are known. UsageError: the source has no classifier, does
-        not name its classes, or the features are no longer its own.
+        not name its classes, or went with an operation that changed the features.
         """
         backbone = body.backbone
         card = backbone.card
         if backbone.source_classifier is None:
             raise UsageError(
-                f"adapt_output: {card.name} has no linear classifier on these features (after `cut` there is none). "
+                f"adapt_output: {card.name} has no linear classifier on these features (after surgery that changes them there is none). "
                 "Leave the operation out; the head then starts from nothing."
             )
         weight, _ = backbone.source_classifier
         if len(card.labels) != len(weight):
             raise UsageError(
                 f"adapt_output: {card.name} names {len(card.labels)} classes; its classifier has {len(weight)} rows."
-            )
-        if weight.shape[1] != backbone.dim:
-            raise UsageError(
-                f"adapt_output: the source's classifier takes features [B, {weight.shape[1]}]; the backbone gives "
-                f"[B, {backbone.dim}] after the surgery."
             )
         backbone.kept_rows = self.names
         body.note(f"the head starts from the rows of {card.name}'s classifier, by class name")

@@ -9,12 +9,13 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Features
+from headstart.core.types import Features, TextInput
 from headstart.models.dryrun import show
-from headstart.models.layers import find_one, get, put
+from headstart.models.layers import Removed, find_one, get, put
 from headstart.models.model import Backbone, mean_over_tokens
 from headstart.models.operate import Body
-from headstart.models.surgery._blocks import Removed, pool_maps
+from headstart.models.surgery._blocks import pool_maps
+from headstart.models.taps import maps_first
 
 Pool = Literal["auto", "mean", "max", "flatten", "cls"]
 
@@ -41,10 +42,17 @@ class Cut:
         if len(call.gave) not in (2, 3, 4) or (self.pool == "cls" and len(call.gave) != 3):
             needs = "tokens [B, T, D]" if self.pool == "cls" else "[B, D], [B, T, D] or [B, C, H, W]"
             raise UsageError(f"cut: the layer '{name}' gives {show(call.gave)}; pool={self.pool} needs {needs}.")
+        tokens = len(call.gave) == 3
+        if tokens and self.pool == "flatten" and isinstance(backbone.card.input, TextInput):
+            raise UsageError("cut: pool=flatten needs inputs of one length, and texts differ. Use mean, max or cls.")
+        bare = tokens and call.gave[1] == _patches(backbone)
+        if bare and self.pool == "cls":
+            raise UsageError(f"cut: the layer '{name}' gives patches alone, without a class token. Use mean.")
         later = [n for n, c in body.trace.calls.items() if c.start > call.end]
         for other in (n for n in later if not any(n.startswith(f"{o}.") for o in later)):
             put(backbone, other, Removed())
-        object.__setattr__(backbone, "forward", _Until(backbone, name, self.pool))
+        maps = maps_first(backbone, body.trace, call.gave, call.end)
+        object.__setattr__(backbone, "forward", Until(backbone, name, self.pool, maps=maps, bare=bare))
         body.drop_classifier("cut")
         body.note(f"cut after {name}: its output {show(call.gave)} is the features")
         return self
@@ -58,11 +66,19 @@ class _Reached(Exception):
         self.output = output
 
 
-class _Until:
-    """Stands in the place of a backbone's method `forward`, which would run on to the end."""
+class Until:
+    """Stands in the place of a backbone's method `forward`, which would run on to the end.
 
-    def __init__(self, backbone: Backbone, layer: str, pool: Pool) -> None:
-        self.backbone, self.layer = backbone, layer
+    Args:
+        backbone: The network.
+        layer: The name of the layer to run until.
+        pool: How its output becomes features.
+        maps: Whether that output is [B, C, H, W], where it has four axes.
+        bare: Whether it is patches of an image without the tokens that the network puts before them.
+    """
+
+    def __init__(self, backbone: Backbone, layer: str, pool: Pool, *, maps: bool, bare: bool) -> None:
+        self.backbone, self.layer, self.maps, self.bare = backbone, layer, maps, bare
         self.pool: Pool = pool
 
     def __call__(self, x: Any) -> Features:
@@ -72,39 +88,47 @@ class _Until:
         try:
             type(self.backbone).forward(self.backbone, x)
         except _Reached as reached:
-            return _features(self.backbone, reached.output, x, self.pool)
+            return self._features(reached.output, x)
         finally:
             handle.remove()
         raise AssertionError(f"the layer '{self.layer}' was not reached")
+
+    def _features(self, output: Any, x: Any) -> Features:
+        out: torch.Tensor = output[0] if isinstance(output, tuple) else output
+        if out.ndim == 2:
+            return Features(pooled=out)
+        if out.ndim == 4:
+            maps = out if self.maps else out.permute(0, 3, 1, 2)
+            name = {"max": "max_pool", "flatten": "flatten"}.get(self.pool, "avg_pool")
+            return Features(pooled=pool_maps(maps, name), maps=[maps])
+        mask = x.get("attention_mask") if isinstance(x, dict) else None  # [B, T]
+        features = Features(pooled=_pool_tokens(self.backbone, out, mask, self.pool, bare=self.bare), tokens=out)
+        if mask is not None:
+            features["mask"] = mask
+        return features
 
 
 def _stop(module: nn.Module, inputs: Any, output: Any) -> None:
     raise _Reached(output)
 
 
-def _features(backbone: Backbone, output: Any, x: Any, kind: Pool) -> Features:
-    out: torch.Tensor = output[0] if isinstance(output, tuple) else output
-    if out.ndim == 2:
-        return Features(pooled=out)
-    if out.ndim == 4:
-        maps = out.permute(0, 3, 1, 2) if backbone.channels_last else out
-        name = {"max": "max_pool", "flatten": "flatten"}.get(kind, "avg_pool")
-        return Features(pooled=pool_maps(maps, name), maps=[maps])
-    mask = x.get("attention_mask") if isinstance(x, dict) else None  # [B, T]
-    features = Features(pooled=_pool_tokens(backbone, out, mask, kind), tokens=out)
-    if mask is not None:
-        features["mask"] = mask
-    return features
+def _patches(backbone: Backbone) -> int | None:
+    """Count the patches that an image transformer (of timm, of transformers) makes."""
+    net = getattr(backbone, "net", None)
+    embed = getattr(net, "patch_embed", None) or getattr(getattr(net, "embeddings", None), "patch_embeddings", None)
+    return getattr(embed, "num_patches", None)
 
 
-def _pool_tokens(backbone: Backbone, tokens: torch.Tensor, mask: torch.Tensor | None, kind: Pool) -> torch.Tensor:
+def _pool_tokens(
+    backbone: Backbone, tokens: torch.Tensor, mask: torch.Tensor | None, kind: Pool, *, bare: bool
+) -> torch.Tensor:
     """Pool tokens [B, T, D]."""
     own = cast(Any, backbone)
     net = getattr(backbone, "net", None)
-    prefix = int(getattr(net, "num_prefix_tokens", 0))  # timm
+    prefix = 0 if bare else int(getattr(net, "num_prefix_tokens", 0))  # timm
     if kind == "auto":
         first = getattr(own, "pooling", "") == "cls" or getattr(own, "_has_class_token", False)
-        kind = "cls" if first or getattr(net, "global_pool", "") == "token" else "mean"
+        kind = "cls" if not bare and (first or getattr(net, "global_pool", "") == "token") else "mean"
     if kind == "cls":
         return tokens[:, 0]
     if kind == "flatten":

@@ -12,6 +12,7 @@ from headstart.models.dryrun import show
 from headstart.models.layers import find_one, get
 from headstart.models.operate import Body
 from headstart.models.surgery._blocks import make_layer
+from headstart.models.taps import maps_first
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Insert:
             shape,
             width=self.width,
             rate=self.rate,
-            channels_last=body.backbone.channels_last,
+            maps=maps_first(body.backbone, body.trace, shape, call.end if self.after else call.start),
             what=what,
         )
         own = "inserted" if self.after else "inserted_before"

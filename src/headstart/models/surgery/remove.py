@@ -7,9 +7,8 @@ from typing import ClassVar, Self
 
 from headstart.core.errors import UsageError
 from headstart.models.dryrun import show
-from headstart.models.layers import find, put
+from headstart.models.layers import Removed, find, put
 from headstart.models.operate import Body
-from headstart.models.surgery._blocks import Removed
 
 
 @dataclass(frozen=True)

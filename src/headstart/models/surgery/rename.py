@@ -9,6 +9,7 @@ from headstart.core.errors import UsageError
 from headstart.models.dryrun import root
 from headstart.models.layers import get, layer_names, no_layer
 from headstart.models.operate import Body
+from headstart.models.surgery.cut import Until
 
 
 @dataclass(frozen=True)
@@ -27,25 +28,30 @@ class Rename:
         if not self.to.isidentifier():
             raise UsageError(f"rename needs `to`, a name of letters, digits and _; got '{self.to}'.")
         top, prefix = root(backbone)
-        parent_name, _, own = self.layer.rpartition(".")
+        names = layer_names(backbone)
+        layer = self.layer.removeprefix("net.") if "net" not in names else self.layer
+        parent_name, _, own = layer.rpartition(".")
         new = f"{parent_name}.{self.to}" if parent_name else self.to
         stages = backbone.stages()
-        if self.layer not in layer_names(backbone) and self.layer not in stages:
-            raise no_layer(backbone, self.layer, "rename")
-        if new in layer_names(backbone) or new in stages:
+        if layer not in names and layer not in stages:
+            raise no_layer(backbone, layer, "rename")
+        if new in names or new in stages:
             raise UsageError(f"rename: there is a layer or stage '{new}' already.")
-        if self.layer in stages:
-            body.renamed[f"stage:{self.layer}"] = new
-        if self.layer in layer_names(backbone):
-            parent, module = get(backbone, parent_name), get(backbone, self.layer)
+        if layer in stages:
+            body.renamed[f"stage:{layer}"] = new
+        if layer in names:
+            parent, module = get(backbone, parent_name), get(backbone, layer)
             if hasattr(parent, self.to):
                 raise UsageError(f"rename: '{parent_name or type(top).__name__}' has something called '{self.to}'.")
-            old, name = f"{prefix}{self.layer}.", f"{prefix}{new}."
+            old, name = f"{prefix}{layer}.", f"{prefix}{new}."
             for tensor, _ in module.named_parameters():
                 body.renamed[old + tensor] = name + tensor
             backbone.held = {body.renamed.get(n, n): frozen for n, frozen in backbone.held.items()}
             parent._modules = {(self.to if key == own else key): value for key, value in parent._modules.items()}
+            cut = vars(backbone).get("forward")  # finds its layer by name
+            if isinstance(cut, Until) and f"{cut.layer}.".startswith(f"{layer}."):
+                cut.layer = new + cut.layer.removeprefix(layer)
             if own.isidentifier():
                 object.__setattr__(parent, own, module)
-        body.note(f"renamed {self.layer} to {new}")
+        body.note(f"renamed {layer} to {new}")
         return self

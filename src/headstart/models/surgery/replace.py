@@ -11,6 +11,7 @@ from headstart.core.errors import UsageError
 from headstart.models.layers import find, put
 from headstart.models.operate import Body
 from headstart.models.surgery._blocks import POOLINGS, make_layer, make_pooling
+from headstart.models.taps import maps_first
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,7 @@ class Replace:
         call, what = body.trace.calls[name], f"replace {name}"
         if self.by in POOLINGS:
             return make_pooling(self.by, call.got, call.gave, what=what)
-        width = self.width
+        maps, width = maps_first(body.backbone, body.trace, call.got, call.start), self.width
         if self.by == "linear" and width is None and len(call.gave) == len(call.got):
-            maps = len(call.got) == 4 and not body.backbone.channels_last
             width = call.gave[1] if maps else call.gave[-1]
-        return make_layer(
-            self.by, call.got, width=width, rate=self.rate, channels_last=body.backbone.channels_last, what=what
-        )
+        return make_layer(self.by, call.got, width=width, rate=self.rate, maps=maps, what=what)
