@@ -12,7 +12,7 @@ test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
 test-slow: .venv/installed-dev
-	$(BIN)/python -m pytest -q -m slow --timeout 1800
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m slow --timeout 1800 --durations 20
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .

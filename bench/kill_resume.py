@@ -78,13 +78,13 @@ def session(path: str, recipe: Recipe, folder: Path, *, slow: bool) -> None:
     code = 1
     try:
         if slow:
-            sync = storage._sync_file
+            sync = storage.sync_file
 
             def slowly(file: Path) -> None:
                 time.sleep(SLOW_SYNC)
                 sync(file)
 
-            storage._sync_file = slowly
+            storage.sync_file = slowly
         torch.set_num_threads(1)
         warnings.filterwarnings("ignore", message="This DataLoader will create")  # more workers than processors
         transformers.logging.disable_progress_bar()

@@ -62,3 +62,36 @@ def test_a_recipe_file_that_is_not_there_or_not_toml(tmp_path: Path) -> None:
         Recipe.read(tmp_path / "r.toml")
     with pytest.raises(UsageError, match="not valid TOML"):
         Recipe.from_toml("seed = ")
+
+
+def test_another_plugin_takes_no_options_of_the_one_before() -> None:
+    recipe = Recipe().with_settings({"stages.0.strategy.name": "partial", "stages.0.strategy.k": 2})
+    changed = recipe.with_settings({"stages.0.strategy.head_lr": 5.0, "stages.0.strategy.name": "full"})
+    assert changed.stages[0].strategy == Choice("full", {"head_lr": 5.0})
+    assert recipe.with_settings({"stages.0.strategy.name": "partial"}) == recipe
+
+
+def test_epochs_take_the_place_of_steps() -> None:
+    planned = Recipe(stages=(Stage(steps=20),))
+    assert planned.with_settings({"stages.0.epochs": 3}).stages[0] == Stage(epochs=3)
+    with pytest.raises(UsageError, match="not both"):
+        planned.with_settings({"stages.0.epochs": 3, "stages.0.steps": 5})
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("budget", -5), ("budget", "nan"), ("workers", -1), ("checkpoint", "inf")]
+    + [(f"stages.0.{name}", value) for name in ("epochs", "lr", "clip") for value in ("nan", "inf", -1)]
+    + [("stages.0.epochs", 0)],
+)
+def test_a_number_out_of_range(path: str, value: object) -> None:
+    with pytest.raises(UsageError, match=path.rpartition(".")[2]):
+        Recipe().with_settings({path: value})
+
+
+def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read as a recipe file"):
+        Recipe.read(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be read as a recipe file"):
+        Recipe.read(tmp_path / "file" / "recipe.toml")

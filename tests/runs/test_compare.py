@@ -65,5 +65,5 @@ def test_other_labels_are_refused_and_named(two_runs, tmp_path):
 def test_one_run_or_none_is_refused(two_runs, tmp_path):
     with pytest.raises(UsageError, match="two different runs"):
         hs.compare([two_runs[0].folder, two_runs[0].folder])
-    with pytest.raises(StorageError, match="no finished run"):
+    with pytest.raises(StorageError, match="holds no saved model"):
         hs.compare([two_runs[0].folder, tmp_path])

@@ -11,6 +11,7 @@ import pytest
 
 import headstart as hs
 from headstart.core.errors import UsageError
+from headstart.core.stopping import Stopped
 from headstart.evaluation.results import limits
 from headstart.runs import folds
 from headstart.runs.folds import cross_validate
@@ -73,6 +74,32 @@ def test_intervals_stay_where_a_metric_can_be_and_no_fold_speaks_of_the_others(c
     assert notes[first:] == [f"fold {number} of 4" for number in range(1, 5)]
     fold = json.loads((tmp_path / "run" / "folds" / "0-0" / "report.json").read_text())
     assert not [note for note in fold["notes"] if "no test split" in note] and fold["rows"]["test"] == 6
+
+
+def test_a_stopped_one_goes_on_and_measures_the_same(cancer, tmp_path, monkeypatch):
+    recipe = hs.Recipe().with_settings({**SETTINGS, "source.name": "vector:mlp", "data.test": 0.0})
+    whole = cross_validate(cancer, recipe, k=3, out=tmp_path / "whole")
+    plain, made = folds.fit, []
+
+    def stopped(data, recipe, **given):
+        if len(made) == 3:  # the final run, and two folds
+            raise Stopped(2)
+        made.append(data)
+        return plain(data, recipe, **given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folds, "fit", stopped)
+        with pytest.raises(Stopped):
+            cross_validate(cancer, recipe, k=3, out=tmp_path / "run")
+    with pytest.raises(UsageError, match="holds a fold of other rows"):
+        cross_validate(cancer, recipe, k=4, out=tmp_path / "run")
+    again = []
+    monkeypatch.setattr(folds, "fit", lambda *given, **named: again.append(1) or plain(*given, **named))
+    got = cross_validate(cancer, recipe, k=3, out=tmp_path / "run")
+    assert len(again) == 2  # the final run gives its results again; one fold was left
+    assert got.values == whole.values and got.mean == whole.mean
+    with pytest.raises(UsageError, match="holds a finished run"):
+        cross_validate(cancer, recipe, k=3, out=tmp_path / "run")
 
 
 def test_groups_stay_in_one_fold(tmp_path):

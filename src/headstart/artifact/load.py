@@ -20,6 +20,8 @@ from headstart.models.load import load_source
 from headstart.models.model import Model
 from headstart.models.weights import load_exactly, read_safetensors
 
+RUN_STATE = "state.json"  # in the folder of a run, from its beginning
+
 
 def find(folder: str | Path) -> Path:
     """Find the artefact: the folder itself, or `model/` inside a run's folder.
@@ -39,6 +41,8 @@ def find(folder: str | Path) -> Path:
             return candidate
     if not folder.exists():
         raise StorageError(f"There is no folder {folder}.")
+    if (folder / RUN_STATE).is_file():
+        raise StorageError(f"{folder} holds an unfinished run. Go on with it: headstart fit --resume {folder}.")
     raise StorageError(f"{folder} holds no saved model: there is no {DESCRIPTION} in it or in {folder / 'model'}.")
 
 

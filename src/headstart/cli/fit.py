@@ -141,8 +141,6 @@ def fit(
         settings.setdefault("data.test", 0.0)  # small data: every row is tested in its fold
     if folds is None and repeats > 1:
         raise UsageError("--repeats is for cross-validation: name --folds too.")
-    if folds is not None and resume is not None:
-        raise UsageError("--resume goes on with one run, and --folds makes several: name only one of them.")
     if recipe is None and resume is not None:
         recipe = resume / "recipe.toml"
     operations = [*(surgery or []), *([f"load_layers layers={load_layers}"] if load_layers else [])]
@@ -167,7 +165,9 @@ def fit(
             else:
                 from headstart.runs.folds import cross_validate
 
-                crossed = cross_validate(data, plan, k=folds, repeats=repeats, out=out, listen=listen, stop=stop)
+                crossed = cross_validate(
+                    data, plan, k=folds, repeats=repeats, out=out, resume=resume, listen=listen, stop=stop
+                )
                 run = crossed.final
     finally:
         show.close()

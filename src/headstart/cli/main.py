@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -62,12 +64,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(arguments, obj=stop)
     except Stopped as stopped:
-        saved = f" The last step is saved in {stopped.saved}." if stopped.saved else ""
-        _end(arguments, f"stopped by {signal.Signals(stopped.signal).name}.{saved}", 128 + stopped.signal)
+        _end(
+            arguments,
+            f"stopped by {signal.Signals(stopped.signal).name}.{_how_to_go_on(stopped)}",
+            128 + stopped.signal,
+        )
     except HeadstartError as error:
         if rank() and not isinstance(error, TrainingError):  # all processes find the same; the first one tells
             sys.exit(error.exit_code)
         _end(arguments, str(error), error.exit_code)
+    except OSError as error:  # of a disk or a folder that went away; no traceback helps the user
+        _end(arguments, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
+
+
+def _how_to_go_on(stopped: Stopped) -> str:
+    if not stopped.saved:
+        return ""
+    from headstart.runs.folds import FOLDS
+
+    folder = Path(stopped.saved).parents[1]
+    folds = folder.parent.name == FOLDS
+    command = f"headstart fit --resume {shlex.quote(str(folder.parents[1] if folds else folder))}"
+    return f" The last step is saved in {stopped.saved}. Go on: {command}{' with the same --folds' if folds else ''}"
 
 
 def _handler(stop: Stop):

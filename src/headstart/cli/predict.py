@@ -28,11 +28,13 @@ def predict(
     show = Show(as_json)
     if out is not None and out.suffix not in (".csv", ".jsonl", ".parquet"):
         raise UsageError(f"--out {out}: the ending says the format, one of .csv, .jsonl, .parquet.")
+    if out is not None and not out.parent.is_dir():
+        raise UsageError(f"--out {out}: there is no folder {out.parent}.")
     from headstart.artifact.load import load
     from headstart.evaluation.tables import predictions_frame
 
     predictor = load(folder, device=device)
-    examples = data[0] if len(data) == 1 and Path(data[0]).exists() else data
+    examples = data[0] if len(data) == 1 and _is_path(data[0]) else data
     rows = predictor.rows(examples)
     outputs = predictor.outputs(rows)
     thresholds = predictor.calibration.thresholds
@@ -55,6 +57,13 @@ def predict(
         if len(frame) > SHOWN:
             show.note(f"The first {SHOWN}; all of them with --out FILE.csv")
     show.finish({"run": folder, "predictions": frame.to_dict(orient="records")})
+
+
+def _is_path(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except OSError:  # a text that is too long for a name
+        return False
 
 
 def _cell(value: object) -> str:

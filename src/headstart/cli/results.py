@@ -18,7 +18,10 @@ def show_evaluations(show: Show, metrics: Mapping[str, Evaluation]) -> None:
         rows = f"{evaluation.rows:,} rows"
         show.table(f"{split} ({rows})", ("metric", "value", "95 % interval"), metric_rows(evaluation))
         for note in evaluation.notes:
-            show.note(f"note: {note}")
+            show.note(f"note, {split}: {note}")
+        by_class = list(evaluation.per_class)
+        if "average_precision" in evaluation.metrics and len(by_class) == 2:
+            show.note(f"note, {split}: precision, recall, f1 and average_precision are of '{by_class[1]}'")
     if metrics:
         split, evaluation = list(metrics.items())[-1]
         headings, *rows = class_rows(evaluation) or [()]

@@ -5,6 +5,7 @@ What is None is chosen when the run is planned (`headstart fit --dry-run` prints
 
 from __future__ import annotations
 
+import math
 import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -97,8 +98,10 @@ class Stage:
             ("plateau_looks", 1),
         ]:
             value = getattr(self, name)
-            if value is not None and value < low:
+            if value is not None and not low <= value < math.inf:
                 raise ValueError(f"{name} must be at least {low}; it is {value}.")
+        if self.epochs == 0:
+            raise ValueError("epochs must be above 0; to train not at all has no use.")
         if not 0 <= self.warmup <= 1:
             raise ValueError(f"warmup is a share of the steps, 0 to 1; it is {self.warmup}.")
         if not 0 < self.plateau_factor < 1:
@@ -121,13 +124,17 @@ class Recipe:
     seed: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
-    workers: int | None = None  # processes that load data; None chooses
+    workers: int | None = None  # processes that load data; None takes none: this one loads
     budget: float | None = None  # seconds for training, all stages together
     checkpoint: float = 60.0  # seconds between saved steps; 0 saves each
 
     def __post_init__(self) -> None:
-        if self.checkpoint < 0:
+        if not 0 <= self.checkpoint < math.inf:
             raise ValueError(f"checkpoint is in seconds, at least 0; it is {self.checkpoint}.")
+        if self.budget is not None and not 0 < self.budget < math.inf:
+            raise ValueError(f"budget is in seconds, above 0; it is {self.budget}.")
+        if self.workers is not None and self.workers < 0:
+            raise ValueError(f"workers must be at least 0; it is {self.workers}.")
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Self:
@@ -149,6 +156,8 @@ class Recipe:
             return cls.from_toml(Path(path).read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise UsageError(f"There is no recipe file {path}.") from error
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read as a recipe file: {error.strerror}.") from error
         except UnicodeDecodeError as error:
             raise UsageError(f"{path} is not a recipe: it is not UTF-8 text.") from error
 
@@ -179,6 +188,8 @@ class Recipe:
     def with_settings(self, settings: Mapping[str, Any]) -> Self:
         """Apply settings such as {"stages.0.strategy.k": 2}.
 
+        Another plug-in takes none of the options of the one whose place it takes; `epochs` take the place of `steps`.
+
         Args:
             settings: Values by path; a number in the path is a place in a list. Strings are converted.
 
@@ -186,11 +197,14 @@ class Recipe:
             The new recipe.
 
         Raises:
-            UsageError: A path leads nowhere, or a value is of the wrong type.
+            UsageError: A path leads nowhere, a value is of the wrong type, or both steps and epochs are set.
         """
         plain = self.to_plain()
-        for path, value in settings.items():
-            _assign(plain, path.split("."), value, path)
+        for path in sorted(settings, key=lambda path: not path.endswith(".name")):  # names first, then their options
+            *above, last = path.split(".")
+            if last == "epochs" and ".".join([*above, "steps"]) in settings:
+                raise UsageError("Name the steps or the epochs of a stage, not both.")
+            _assign(plain, [*above, last], settings[path], path)
         return self.from_plain(plain)
 
 
@@ -246,6 +260,10 @@ def _assign(node: Any, keys: Sequence[str], value: Any, setting: str) -> None:
         elif not isinstance(node, dict):
             raise UsageError(f"{setting!r}: there is nothing below '{keys[depth - 1]}'.")
         if last:
+            if isinstance(node, dict) and name == "name" and node.get(name, value) != value:
+                node.clear()
+            if isinstance(node, dict) and name == "epochs":
+                node.pop("steps", None)
             node[key] = value
         elif isinstance(node, dict):
             following = node.setdefault(key, {})

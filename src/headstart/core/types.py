@@ -171,7 +171,7 @@ class Tuning:
     watch: as `penalty`, from the forward passes that the objective made, with their gradients: no second pass is
         paid for. Passes that no gradient can reach are left out; the list may be empty.
     settle: once after the last step, at the best weights, with a function that scores the model as it stands on
-        validation (higher is better; None without validation rows).
+        validation (higher is better; None without validation rows). Gives a sentence on what it chose.
     merge: at the very end; folds inserted modules into the model before it is saved.
     """
 
@@ -180,7 +180,7 @@ class Tuning:
     merge: Callable[[], None] | None = None
     survey: Callable[[Callable[[], Iterable[Batch]]], None] | None = None
     watch: Callable[[Sequence[Seen]], torch.Tensor] | None = None
-    settle: Callable[[Callable[[], float | None]], None] | None = None
+    settle: Callable[[Callable[[], float | None]], str] | None = None
 
 
 class Head(Protocol):

@@ -25,6 +25,8 @@ from headstart.data.tables import Tables, blank, join
 if TYPE_CHECKING:
     import pandas as pd
 
+SHOWN = 5  # rows that a note names
+
 
 def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) -> Dataset:
     """Read data to a data set: checked, split, with one class list.
@@ -73,7 +75,22 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
     if "test" in splits and "train" in splits:
         first, last = splits["train"], splits["test"]
         notes += check_repeats(first.digests, last.rows, last.digests, first.rows.ids, task.modality)
+    if "validation" in parts and "train" in splits:
+        notes += _repeated(splits["train"], splits["validation"])
     return make_dataset(task, splits, [*tables.notes, *notes])
+
+
+def _repeated(train: Part, validation: Part) -> list[str]:
+    """Note rows of a given validation split that training has too: the figures on them are too good."""
+    known = set(train.digests)
+    same = [row for row, digest in zip(validation.rows.ids, validation.digests, strict=True) if digest in known]
+    if not same:
+        return []
+    more = ", …" if len(same) > SHOWN else ""
+    return [
+        f"{len(same)} of {len(validation.digests)} validation rows are in training too, which makes "
+        f"their figures look better: {', '.join(same[:SHOWN])}{more}"
+    ]
 
 
 def read_unlabelled(data: Any, plan: DataPlan, task: Task) -> Rows:

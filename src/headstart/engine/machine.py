@@ -37,6 +37,8 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise UsageError(f"There is no device '{name}'. Use auto, cpu, cuda or cuda:NUMBER.") from error
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"Headstart computes on cpu and cuda, not on '{name}'.")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"device '{name}': this machine has no CUDA device that torch can use. Use --device cpu.")
     return device

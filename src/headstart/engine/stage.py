@@ -91,7 +91,7 @@ class StageRun:
             self.average.settle()
         check_frozen(self.model, self.frozen)
         if self.tuning.settle is not None:
-            self.tuning.settle(self._judge)
+            ending += f"; {self.tuning.settle(self._judge)}"
         self.standing.moved |= self.moved
         if self.tuning.merge is not None:
             self.tuning.merge()

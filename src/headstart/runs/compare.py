@@ -18,7 +18,7 @@ from headstart.evaluation.bootstrap import paired
 from headstart.evaluation.calibrate import Calibration
 from headstart.evaluation.results import Comparison, Interval
 from headstart.evaluation.tables import frame_arrays
-from headstart.runs.folder import read_json
+from headstart.runs.folder import read_json, read_predictions
 
 SHOWN = 5  # rows that are named where runs differ
 
@@ -78,6 +78,8 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0, resamples: int = 10
     names = [str(folder) for folder in folders]
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise UsageError(f"Name two different runs or more to compare; got {', '.join(names) or 'none'}.")
+    for folder in folders:
+        find(folder)
     recorded = [read_json(Path(folder) / "metrics.json") for folder in folders]
     split = next((s for s in ("test", "validation") if all(s in metrics for metrics in recorded)), None)
     if split is None:
@@ -103,12 +105,10 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0, resamples: int = 10
 
 
 def _measured(folder: Path, metrics: Mapping[str, Any], split: str) -> _Measured:
-    import pandas as pd
-
     description = read_json(find(folder) / DESCRIPTION)
     task = options.build(Task, description["task"], str(folder))
     calibration = options.build(Calibration, description.get("calibration", {}), str(folder))
-    frame = pd.read_parquet(folder / "predictions.parquet")
+    frame = read_predictions(folder)
     ids, targets, predictions = frame_arrays(task, frame.loc[frame["split"] == split])
     return _Measured(str(folder), task, calibration.thresholds, metrics, ids, targets, predictions)
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from headstart.artifact.load import load
 from headstart.artifact.predictor import Predictor
-from headstart.core import storage
+from headstart.core import plugins, storage
 from headstart.core.errors import UsageError
+from headstart.core.recipe import Choice, DataPlan
 from headstart.core.types import Event, Listener, Task, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows
@@ -151,7 +152,8 @@ def evaluate_saved(
     if data is None:
         raise UsageError(f"{folder} was fitted on data in memory: name the data to evaluate on.")
     if not own:
-        plan = dataclasses.replace(plan, reader=None, validation=0.0, test=1.0, source_domain=(), target_domain=())
+        everything = {"validation": 0.0, "test": 1.0, "source_domain": (), "target_domain": ()}
+        plan = dataclasses.replace(plan, reader=_reader_for(plan, data), **everything)
     dataset = read(data, plan, seed=seed, task=predictor.task)
     for note in dataset.notes:
         listen(Event("note", note))
@@ -166,3 +168,11 @@ def evaluate_saved(
     if not metrics:
         raise UsageError(f"{data} holds no validation or test rows to evaluate on.")
     return Evaluated(Path(folder), predictor.task, metrics)
+
+
+def _reader_for(plan: DataPlan, data: Any) -> Choice | None:
+    """Keep the reader with its options where it takes the new data too."""
+    chosen = plan.reader
+    if chosen is None or not plugins.build("readers", chosen.name, chosen.options).matches(data):
+        return None
+    return chosen

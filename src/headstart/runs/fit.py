@@ -25,6 +25,7 @@ from headstart.data.read import read
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.engine.distributed import World, connect, disconnect
+from headstart.engine.feed import Workers
 from headstart.engine.fit import fit as train
 from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
 from headstart.engine.machine import choose_device, choose_precision, choose_threads, threads
@@ -247,7 +248,10 @@ def _validation_outputs(model: Model, around: Surroundings) -> dict[str, np.ndar
     """Compute what the network gives for the validation rows; the saved model would give the same."""
     if around.validation is None:
         return {}
-    return {"validation": predict(model, *around.validation, workers=around.workers, precision=around.precision)}
+    examples, precision = around.validation, around.precision
+    workers = Workers(around.workers, lambda text: around.listen(Event("warning", text)))
+    found = workers.run(lambda count: predict(model, *examples, workers=count, precision=precision))
+    return {"validation": found}
 
 
 def _calibration(dataset: Dataset, raw: Mapping[str, np.ndarray]) -> Calibration:

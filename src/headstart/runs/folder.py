@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -23,6 +23,9 @@ from headstart.data.rows import Dataset
 from headstart.engine.distributed import World
 from headstart.runs.state import NAME as STATE
 from headstart.runs.state import RunState, check_same, describe, read
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MODEL = "model"
 
@@ -56,6 +59,26 @@ def check_folder(out: str | Path | None, resume: str | Path | None) -> None:
         if (state is None and others) or (state is not None and state.status == "finished"):
             what = "is not empty" if state is None else "holds a finished run"
             raise UsageError(f"{out} exists already and {what}. Name another folder with --out, or delete it.")
+
+
+def read_predictions(folder: Path) -> pd.DataFrame:
+    """Read the predictions of a run.
+
+    Args:
+        folder: Of a finished run, or of a soup.
+
+    Returns:
+        What `write_results` wrote: a row for each example, with its split.
+
+    Raises:
+        StorageError: They are not there.
+    """
+    import pandas as pd
+
+    path = folder / "predictions.parquet"
+    if not path.exists():
+        raise StorageError(f"{path} is not there: {folder} is no finished run with measured rows.")
+    return pd.read_parquet(path)
 
 
 def read_json(path: Path) -> Any:

@@ -31,8 +31,10 @@ from headstart.evaluation.metrics import Evaluation, evaluate
 from headstart.evaluation.results import Interval, limits
 from headstart.evaluation.tables import frame_arrays
 from headstart.runs.fit import Run, fit
+from headstart.runs.folder import read_json
 from headstart.runs.plan import check_names
 from headstart.runs.report import write_report
+from headstart.runs.state import read as read_state
 
 RECORD = "folds.json"
 FOLDS = "folds"
@@ -73,10 +75,13 @@ def cross_validate(
     k: int,
     repeats: int = 1,
     out: str | Path | None = None,
+    resume: str | Path | None = None,
     listen: Listener = silent,
     stop: Stop | None = None,
 ) -> CrossValidated:
     """Fit a recipe on all rows, and measure it by repeated cross-validation.
+
+    One that was stopped goes on where it was: finished folds are not trained again.
 
     Args:
         data: As for `fit`.
@@ -84,6 +89,7 @@ def cross_validate(
         k: Folds.
         repeats: How often the rows are divided anew.
         out: Folder of the final run; the folds' runs are in `folds/` in it, without their weights.
+        resume: The folder of a cross-validation to go on with, in place of `out`.
         listen: Is told what happens.
         stop: Lets a signal stop between two steps.
 
@@ -113,8 +119,10 @@ def cross_validate(
     groups = np.array([dataset.groups[row] for row in rows.ids]) if dataset.groups else None
     parts = list(folds(rows.targets, k=k, repeats=repeats, seed=recipe.seed, kind=dataset.task.kind, groups=groups))
     listen(Event("note", f"the model of all rows; then {len(parts)} folds"))
-    final = fit(dataset, recipe, out=out, listen=listen, stop=stop)
-    measured: list[Evaluation] = []
+    if out is not None and resume is None and _is_unfinished(Path(out)):
+        out, resume = None, out
+    final = fit(dataset, recipe, out=out, resume=resume, listen=listen, stop=stop)
+    measured: list[Mapping[str, float | None]] = []
     frames = []
     out_of_fold = np.full((len(rows), dataset.task.outputs), np.nan)
     for number, (train, test) in enumerate(parts):
@@ -123,16 +131,20 @@ def cross_validate(
             Event("note", f"fold {fold + 1} of {k}" + (f", repeat {repeat + 1} of {repeats}" if repeats > 1 else ""))
         )
         own = _fold_data(dataset, rows, groups, train, test, recipe)
+        own = dataclasses.replace(own, fingerprint=f"{own.fingerprint}-fold {number} of {k}")
         seeded = dataclasses.replace(recipe, seed=mix(recipe.seed, "fold", repeat, fold) % 2**31)
-        run = fit(own, seeded, out=final.folder / FOLDS / f"{repeat}-{fold}", listen=_of_a_fold(listen), stop=stop)
-        frame = pd.read_parquet(run.folder / "predictions.parquet")
+        folder = final.folder / FOLDS / f"{repeat}-{fold}"
+        if not _is_done(folder, own):
+            fit(own, seeded, out=folder, listen=_of_a_fold(listen), stop=stop)
+        frame = pd.read_parquet(folder / "predictions.parquet")
         frames.append(frame[frame["split"] == "test"].drop(columns="split").assign(repeat=repeat, fold=fold))
         for heavy in ("model", "checkpoints"):
-            shutil.rmtree(run.folder / heavy, ignore_errors=True)
-        measured.append(run.metrics["test"])
+            shutil.rmtree(folder / heavy, ignore_errors=True)
+        figures = read_json(folder / "metrics.json")["test"]["metrics"]
+        measured.append({name: figure["value"] for name, figure in figures.items()})
         if repeat == 0:
             out_of_fold[test] = frame_arrays(dataset.task, frames[-1])[2]
-    values = {name: [entry.metrics[name].value for entry in measured] for name in measured[0].metrics}
+    values = {name: [figures[name] for figures in measured] for name in measured[0]}
     mean = _pooled(values, len(parts[0][0]), len(parts[0][1]))
     together = evaluate(dataset.task, rows.targets, out_of_fold, seed=recipe.seed)
     result = CrossValidated(final, k, repeats, mean, together, values)
@@ -141,8 +153,24 @@ def cross_validate(
     )
     with storage.new_file(final.folder / FOLDS / "predictions.parquet") as path:
         pd.concat(frames).to_parquet(path)
-    write_report(final.folder)
+    write_report(final.folder, new_card=True)
     return result
+
+
+def _is_unfinished(folder: Path) -> bool:
+    """Say whether the folder holds the final run of a cross-validation whose folds were not all measured."""
+    state = read_state(folder) if folder.is_dir() else None
+    return state is not None and not (folder / RECORD).exists()
+
+
+def _is_done(folder: Path, own: Dataset) -> bool:
+    """Say whether a fold was measured already; one of other rows must not be taken for it."""
+    state = read_state(folder) if folder.is_dir() else None
+    if state is None or state.status != "finished":
+        return False
+    if state.fingerprint != own.fingerprint:
+        raise UsageError(f"{folder} holds a fold of other rows. Name as many folds as before, or another --out.")
+    return True
 
 
 def _all_rows(dataset: Dataset) -> Rows:
@@ -165,7 +193,7 @@ def _fold_data(
         parts[name] = Part(part, [row.encode() for row in part.ids], together)  # copies are in one group already
     splits, notes = make_splits(parts, dataset.task, recipe.data, recipe.seed)
     made = {name: part.rows for name, part in splits.items()}
-    return Dataset(dataset.task, made, {"train": made["train"]}, tuple(notes), f"{dataset.fingerprint}-fold")
+    return Dataset(dataset.task, made, {"train": made["train"]}, tuple(notes), dataset.fingerprint)
 
 
 def _of_a_fold(listen: Listener) -> Listener:

@@ -16,7 +16,7 @@ from headstart.evaluation.report.facts import Arrays, Facts, Observed
 from headstart.evaluation.report.model_card import model_card
 from headstart.evaluation.report.page import render
 from headstart.evaluation.tables import frame_arrays
-from headstart.runs.folder import read_json
+from headstart.runs.folder import read_json, read_predictions
 from headstart.runs.state import read
 
 REPORT = "report.html"
@@ -24,13 +24,14 @@ OBSERVED = "report.json"
 CARD = "README.md"
 
 
-def write_report(folder: str | Path) -> Path:
+def write_report(folder: str | Path, *, new_card: bool = False) -> Path:
     """Write the report of a run, and the model card beside the saved model.
 
-    The card is left out of the model's manifest: it is there to be edited.
+    The card is left out of the model's manifest: it is there to be edited, and one that is there is left as it is.
 
     Args:
         folder: A finished run.
+        new_card: Write the card also where there is one.
 
     Returns:
         The file `report.html`.
@@ -42,7 +43,7 @@ def write_report(folder: str | Path) -> Path:
     facts = read_facts(folder)
     storage.write_text(folder / REPORT, render(facts))
     card = find(folder) / CARD
-    if not card.exists():
+    if new_card or not card.exists():
         storage.write_text(card, model_card(facts))
     return folder / REPORT
 
@@ -64,8 +65,6 @@ def read_facts(folder: Path) -> Facts:
     Raises:
         StorageError: The run is not finished, or a file is not there or is damaged.
     """
-    import pandas as pd
-
     state = read(folder)
     if state is not None and state.status == "training":
         raise StorageError(f"{folder} holds an unfinished run. Go on with it: headstart fit --resume {folder}.")
@@ -74,7 +73,7 @@ def read_facts(folder: Path) -> Facts:
     metrics = read_json(folder / "metrics.json")
     arrays = {}
     if metrics:
-        frame = pd.read_parquet(folder / "predictions.parquet")
+        frame = read_predictions(folder)
         for split in metrics:
             part = frame.loc[frame["split"] == split]
             arrays[split] = Arrays(*frame_arrays(task, part)[1:])

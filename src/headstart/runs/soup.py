@@ -28,7 +28,7 @@ from headstart.engine.job import Score
 from headstart.engine.predict import predict
 from headstart.evaluation.metrics import Evaluation
 from headstart.evaluation.quick import score
-from headstart.runs.evaluate import evaluate_splits, metrics_plain
+from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
 
 Tensors = dict[str, torch.Tensor]
 
@@ -113,14 +113,15 @@ def soup(
     folder.mkdir(parents=True)
     fingerprint, precision = first.fingerprint, first.precision
     save(folder / "model", first.model, first.task, first.recipe, fingerprint=fingerprint, precision=precision)
-    metrics = evaluate_splits(load(folder / "model", device=device), dataset, seed=first.recipe.seed, results={})
+    results: Results = {}
+    predictor = load(folder / "model", device=device)
+    metrics = evaluate_splits(predictor, dataset, seed=first.recipe.seed, results=results)
     members = tuple(
         Member(name, None if found is None else found.value, place in kept)
         for place, (name, found) in enumerate(zip(names, scores, strict=True))
     )
     made = Soup(folder, kind, members, metrics)
-    plain = {split: evaluation.to_plain() for split, evaluation in metrics.items()}
-    storage.write_text(folder / "metrics.json", json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False))
+    write_results(folder, first.task, metrics, results, predictor.calibration)
     storage.write_text(folder / "soup.json", json.dumps(made.to_plain(), indent=1, ensure_ascii=False))
     return made
 

@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 import torch
 
+from headstart.artifact.load import RUN_STATE as NAME
 from headstart.core import options, storage
 from headstart.core.errors import StorageError, UsageError
 from headstart.core.recipe import Recipe
 from headstart.data.rows import Dataset
 from headstart.engine.job import Outcome, Score
 
-NAME = "state.json"
 FORMAT = 1
 FREE = {"workers", "checkpoint", "data.path"}  # settings that may change: the weights do not depend on them
 

@@ -32,7 +32,7 @@ UNITS = {
     "spearman": "−1 to 1",
     "pearson": "−1 to 1",
 }
-
+OF_ONE_CLASS = ("precision", "recall", "f1", "average_precision")  # of a binary task: of the second class
 
 TASKS = {
     "binary": "binary classification",
@@ -132,6 +132,8 @@ def unit(task: Task, metric: str) -> str:
         return f"unit of {', '.join(task.labels)}" + (", mean" if len(task.labels) > 1 else "")
     if metric == "brier":
         return "squared probability, 0 to 1" if task.kind == "binary" else "squared probability, 0 to 2"
+    if task.kind == "binary" and metric in OF_ONE_CLASS:
+        return f"{UNITS[metric]}, of '{task.classes[1]}'"
     return UNITS[metric]
 
 

@@ -44,9 +44,7 @@ def learning_curves(facts: Facts) -> Markup | None:
     if loss:
         axes = Axes(span((x for x, _ in loss), zero=True), span((y for _, y in loss), zero=True), "step", "loss")
         line = curve(axes, thin(loss), PALETTE[0], dots=len(loss) < 15)
-        note = classed(
-            "p", "soft", "Mean over the last steps, as minimised: nats for classes, squared deviations for numbers."
-        )
+        note = classed("p", "soft", _loss_unit(facts))
         drawn.append(
             figure("Training loss", chart(axes, [*_borders(axes, starts), line], "training loss by step"), note)
         )
@@ -57,12 +55,18 @@ def learning_curves(facts: Facts) -> Markup | None:
             axes = Axes(span((x for x, _ in points), zero=True), span(y for _, y in points), "step", words(name))
             line = curve(axes, thin(points), PALETTE[1], dots=len(points) < 40)
             best = (max if HIGHER_IS_BETTER[name] else min)(points, key=lambda point: point[1])
-            note = classed(
-                "p", "soft", f"Best: {best[1]:.4g} at step {best[0]:.0f}; the weights of that step were kept."
-            )
+            back = "training went back to the weights of that step"
+            note = classed("p", "soft", f"Best: {best[1]:.4g} at step {best[0]:.0f}; {back}.")
             picture = chart(axes, [*_borders(axes, starts), line], f"validation {name} by step")
             drawn.append(figure(f"Validation {words(name)}", picture, note))
     return classed("div", "figures", *drawn) if drawn else None
+
+
+def _loss_unit(facts: Facts) -> str:
+    """Name the unit of the training loss; numbers are learnt in deviations from their mean."""
+    numbers = facts.task.kind == "regression"
+    unit = "squared, in standard deviations of the training labels" if numbers else "in nats"
+    return f"Mean over the last steps, as minimised: {unit}."
 
 
 def calibration(facts: Facts, split: str) -> Markup | None:

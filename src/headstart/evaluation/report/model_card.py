@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from headstart.core.types import Task
 from headstart.evaluation.report.facts import TASKS, Facts, unit
 from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import interval_text
@@ -80,37 +80,61 @@ def _front(facts: Facts) -> dict[str, Any]:
     base = card["name"].partition(":")[2]
     if card["name"].startswith("hf:") and base.count("/") == 1 and not base.startswith((".", "/", "~")):
         front["base_model"] = base
-    if facts.split is not None:
-        front["model-index"] = [{"name": _name(facts), "results": [_result(facts, facts.split, task)]}]
+    measured = _measured(facts)
+    if measured is not None:
+        front["model-index"] = [{"name": _name(facts), "results": [_result(facts, measured)]}]
     return front
 
 
-def _result(facts: Facts, split: str, task: Task) -> dict[str, Any]:
+class _Measured(NamedTuple):
+    """What the card's figures are: on which rows, with which intervals, by metric."""
+
+    split: str
+    said: str
+    level: float
+    figures: Mapping[str, Mapping[str, Any]]
+
+
+def _measured(facts: Facts) -> _Measured | None:
+    """Take the mean over folds where there was a cross-validation, else the split that counts."""
+    if facts.folds is not None:
+        times = f", {facts.folds['repeats']} times" if facts.folds["repeats"] > 1 else ""
+        said = f"Mean over {facts.folds['k']} folds{times} of {facts.folds['rows']:,} rows (cross-validation)."
+        return _Measured("cross-validation", said, facts.folds["out_of_fold"]["level"], facts.folds["mean"])
+    if facts.split is None:
+        return None
+    entry = facts.metrics[facts.split]
+    said = f"On {entry['rows']:,} {facts.split} rows; percentile bootstrap intervals over rows."
+    return _Measured(facts.split, said, entry["level"], entry["metrics"])
+
+
+def _result(facts: Facts, found: _Measured) -> dict[str, Any]:
+    task = facts.task
     kind = PIPELINES.get((task.modality, bool(task.classes)), f"{task.modality}-{task.kind}")
     measured = [
         {"type": name, "name": NAMES.get(name, name.replace("_", " ").capitalize()), "value": interval["value"]}
-        for name, interval in facts.metrics[split]["metrics"].items()
+        for name, interval in found.figures.items()
         if interval["value"] is not None
     ]
     data = _data(facts)
     return {
         "task": {"type": kind, "name": f"{TASKS[task.kind]}, {task.modality} input"},
-        "dataset": {"name": data, "type": data, "split": split},
+        "dataset": {"name": data, "type": data, "split": found.split},
         "metrics": measured,
     }
 
 
 def _metrics(facts: Facts) -> list[str]:
-    if facts.split is None:
+    found = _measured(facts)
+    if found is None:
         return ["There were no validation or test rows: nothing was measured."]
-    entry = facts.metrics[facts.split]
     lines = [
-        f"On {entry['rows']:,} {facts.split} rows; percentile bootstrap intervals over rows.",
+        found.said,
         "",
-        f"| metric | value | {entry['level']:.0%} interval | unit |",
+        f"| metric | value | {found.level:.0%} interval | unit |",
         "|---|---|---|---|",
     ]
-    for name, interval in entry["metrics"].items():
+    for name, interval in found.figures.items():
         value, bounds = interval_text(Interval(**interval))
         lines.append(f"| {name} | {value} | {bounds} | {_plain(unit(facts.task, name))} |")
     return lines
@@ -118,7 +142,7 @@ def _metrics(facts: Facts) -> list[str]:
 
 def _limits(facts: Facts) -> list[str]:
     lines = ["- The figures hold for rows like those that it was measured on; on other data, measure again."]
-    if facts.split == "validation":
+    if facts.split == "validation" and facts.folds is None:
         lines.append("- There was no test split: the rows that it was measured on also chose the model.")
     if facts.calibration.temperature is not None:
         lines.append(f"- Probabilities are scaled by the temperature {facts.calibration.temperature:.3f}.")

@@ -136,9 +136,10 @@ def cost(facts: Facts) -> Markup:
 def again(facts: Facts) -> Markup:
     """Show the commands that run, measure and use it again."""
     folder, path = shlex.quote(facts.folder), shlex.quote(facts.recipe.data.path or "DATA")
+    folds = f" --folds {facts.folds['k']} --repeats {facts.folds['repeats']}" if facts.folds else ""
     lines = [
         "# the same run in a new folder",
-        f"headstart fit {path} --recipe {folder}/recipe.toml",
+        f"headstart fit {path} --recipe {folder}/recipe.toml{folds}",
         "# measure the saved model again",
         f"headstart evaluate {folder}",
         "# use it",

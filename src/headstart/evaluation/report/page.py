@@ -60,13 +60,13 @@ def render(facts: Facts) -> str:
 
 def _calibration(facts: Facts, split: str) -> Markup | None:
     drawn = figures.calibration(facts, split)
-    return join([results.chosen(facts), drawn, _where(split)]) if drawn else None
+    return join([results.chosen(facts), drawn, _where(facts, split)]) if drawn else None
 
 
-def _where(split: str) -> Markup:
+def _where(facts: Facts, split: str) -> Markup:
     seen = (
         " These rows also chose the temperature, so that it looks a little better here."
-        if split == "validation"
+        if split == "validation" and facts.calibration.temperature is not None
         else ""
     )
     return classed("p", "soft", f"Measured on {split} rows; on the dashed line, probabilities are right.{seen}")

@@ -114,7 +114,9 @@ def chosen(facts: Facts) -> Markup:
     if calibration.thresholds and facts.task.kind == "binary":
         ((name, limit),) = calibration.thresholds.items()
         text = f"The classes are of unequal size: a row is decided as '{name}' from a probability of {limit:.3f} on, "
-        parts.append(tag("p", text + f"the threshold with the highest F1 on {calibration.rows:,} validation rows."))
+        parts.append(
+            tag("p", text + f"the one with the highest F1 of the rarer class on {calibration.rows:,} validation rows.")
+        )
     if calibration.notes:
         parts.append(classed("ul", "notes", *(tag("li", note) for note in calibration.notes)))
     return join(parts)

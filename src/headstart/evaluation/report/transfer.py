@@ -24,7 +24,7 @@ def moved(facts: Facts) -> Markup:
     if still:
         before = "after the surgery and before the training" if facts.recipe.surgery else "before the training"
         words = (
-            f"{learnt:,} of {everything:,} parameters ({learnt / everything:.1%}) changed. The other {still:,} are "
+            f"{learnt:,} of {everything:,} parameters ({_share(learnt / everything)}) changed. The other {still:,} are "
             f"bit-identical to what they were {before}, by the SHA-256 of each tensor."
         )
     else:
@@ -33,6 +33,10 @@ def moved(facts: Facts) -> Markup:
     if len(moves) > MOST_STAGES:
         parts.append(classed("p", "soft", f"The first {MOST_STAGES} of {len(moves)} stages."))
     return join(parts)
+
+
+def _share(share: float) -> str:
+    return "less than 0.1%" if 0 < share < 0.001 else f"{share:.1%}"
 
 
 def mistakes(facts: Facts) -> Markup:

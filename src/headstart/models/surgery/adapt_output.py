@@ -33,8 +33,8 @@ class AdaptOutput:
         card = backbone.card
         if backbone.source_classifier is None:
             raise UsageError(
-                f"adapt_output: {card.name} has no linear classifier on these features (after surgery that changes them there is none). "
-                "Leave the operation out; the head then starts from nothing."
+                f"adapt_output: {card.name} has no linear classifier on these features (surgery that changes them "
+                "takes it away). Leave the operation out; the head then starts from nothing."
             )
         weight, _ = backbone.source_classifier
         if len(card.labels) != len(weight):
