@@ -19,6 +19,7 @@ import headstart as hs
 from headstart.cli.main import main
 from headstart.cli.show import Show
 from headstart.core.recipe import Recipe
+from models.surgery.patients import tiny_bert
 
 COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
 FIT = ["--source", "timm:test_resnet", "--set", "source.pretrained=false", "--steps", "6", "--batch-size", "8"]
@@ -177,7 +178,7 @@ def test_an_artefact_of_a_newer_format_or_damaged(
     code, _, stderr = run(capsys, "evaluate", str(out))
     assert code == 1 and "has format 99" in stderr
     code, _, stderr = run(capsys, "evaluate", str(tmp_path / "nowhere"))
-    assert code == 1 and "There is no folder" in stderr
+    assert code == 2 and "There is no folder" in stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -228,3 +229,37 @@ def test_a_table_too_wide_for_the_window_keeps_its_first_column(
     Show().table("t", ("metric", *runs), [("balanced_accuracy", *["0.82 (0.75 to 0.88)"] * 3)])
     shown = capsys.readouterr().out
     assert "balanced_accuracy" in shown and "…" not in shown and max(map(len, shown.splitlines())) <= 60
+
+
+def test_what_cannot_work_is_said_in_a_line(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = ["--source", "digits:cnn"]
+    for arguments, words in (
+        (["fit", str(photos), *source, "--recipe", str(photos)], "cannot be read as a recipe file"),
+        (["fit", "--resume", str(photos)], "There is no recipe file"),
+        (["fit", str(photos), *source, "--workers", "-1"], "workers must be at least 0"),
+        (["fit", str(photos), *source, "--epochs", "nan"], "epochs must be at least 0"),
+        (["fit", str(photos), *source, "--epochs", "3", "--steps", "3"], "not both"),
+        (["fit", str(photos), *source, "--device", "meta"], "not on 'meta'"),
+        (["predict", str(photos), "a.png", "--out", "nowhere/p.csv"], "there is no folder nowhere"),
+    ):
+        code, _, stderr = run(capsys, *arguments)
+        assert code == 2 and words in stderr, (arguments, stderr)
+
+
+def test_texts_from_a_table_in_another_encoding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{'früh' if i % 2 else 'spät'} {i},{'a' if i % 2 else 'b'}" for i in range(40)]
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["text,label", *rows]), encoding="latin-1")
+    bert, out = tmp_path / "bert", str(tmp_path / "run")
+    tiny_bert(bert)
+    options = ["--source", f"hf:{bert}", "--steps", "2", "--out", out]
+    code, _, stderr = run(capsys, "fit", str(table), *options)
+    assert code == 2 and "--encoding cp1252" in stderr
+    assert run(capsys, "fit", str(table), *options, "--encoding", "latin-1")[0] == 0
+    code, stdout, stderr = run(capsys, "evaluate", out, str(table))
+    assert code == 0 and "40 rows" in stdout, stderr
+    code, stdout, stderr = run(capsys, "predict", out, "früh " * 100)  # too long for the name of a file
+    assert code == 0 and "1 predictions" in stdout, stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -72,3 +73,15 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     file.touch()
     with pytest.raises(StorageError, match="cannot be written to"), locked(file / "folder", print):
         pass
+
+
+def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_link(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_link)
+    with locked(tmp_path, lambda text: None):
+        with pytest.raises(StorageError, match="in use by process"), locked(tmp_path, lambda text: None):
+            pass
+        assert (tmp_path / NAME).exists()
+    assert not (tmp_path / NAME).exists()

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from headstart.core.types import Task
 from headstart.evaluation.metrics import evaluate
 from headstart.evaluation.quick import score
 
@@ -33,3 +34,13 @@ def test_undefined_is_never_best(make):
     task, y, p = make("multilabel", 10, 3)
     assert score(task, np.zeros_like(y), p)[1] == -math.inf
     assert score(task, y[:0], p[:0])[1] == -math.inf
+
+
+def test_a_rare_class_is_judged_by_auroc() -> None:
+    task = Task("vector", "binary", ("x",), ("y",), ("ill", "well"))
+    y = np.array([0] * 2 + [1] * 18)
+    p = np.linspace(0.6, 0.99, 20)  # every row is decided as "well", and the order is right
+    assert score(task, y, np.stack([1 - p, p], axis=1)) == ("auroc", 1.0, True)
+    assert score(task, y[::-1], np.stack([1 - p, p], axis=1)) == ("auroc", 0.0, True)
+    even = np.array([0, 1] * 10)
+    assert score(task, even, np.stack([1 - p, p], axis=1))[0] == "accuracy"

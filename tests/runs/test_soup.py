@@ -13,6 +13,8 @@ import pytest
 import torch
 
 import headstart as hs
+from headstart.core.errors import StorageError
+from headstart.runs.report import write_report
 from headstart.runs.soup import Soup, mean, soup
 
 SPLITS = ("train", "validation", "test")
@@ -50,6 +52,14 @@ def test_a_uniform_soup_is_the_mean_of_all_weights(runs: list[hs.Run], tmp_path:
         assert torch.allclose(tensor, torch.stack([w[name].float() for w in weights]).mean(0), atol=1e-6), name
     assert all(member.kept for member in made.members)
     assert hs.load(made.folder).predict([[0.0] * 6])
+
+
+def test_a_soup_is_compared_like_a_run_and_has_no_report(runs: list[hs.Run], tmp_path: Path) -> None:
+    made = cook(runs, tmp_path, "uniform")
+    compared = hs.compare([runs[0].folder, made.folder])
+    assert compared.metrics[str(made.folder)]["accuracy"].value == made.metrics["test"].metrics["accuracy"].value
+    with pytest.raises(StorageError, match="no finished run"):
+        write_report(made.folder)
 
 
 def test_a_greedy_soup_is_never_worse_on_validation_than_its_best_run(runs: list[hs.Run], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 from headstart.artifact.predictor import Predictor
 from headstart.artifact.save import DESCRIPTION, FORMAT, WEIGHTS
 from headstart.core import options, plugins, storage
-from headstart.core.errors import StorageError
+from headstart.core.errors import StorageError, UsageError
 from headstart.core.recipe import Choice, Recipe
 from headstart.core.types import Task
 from headstart.engine.machine import choose_device, place
@@ -33,14 +33,15 @@ def find(folder: str | Path) -> Path:
         The folder with `model.json`.
 
     Raises:
-        StorageError: There is none.
+        StorageError: There is none in the folder.
+        UsageError: There is no such folder.
     """
     folder = Path(folder)
     for candidate in (folder, folder / "model"):
         if (candidate / DESCRIPTION).is_file():
             return candidate
     if not folder.exists():
-        raise StorageError(f"There is no folder {folder}.")
+        raise UsageError(f"There is no folder {folder}.")
     if (folder / RUN_STATE).is_file():
         raise StorageError(f"{folder} holds an unfinished run. Go on with it: headstart fit --resume {folder}.")
     raise StorageError(f"{folder} holds no saved model: there is no {DESCRIPTION} in it or in {folder / 'model'}.")
@@ -58,6 +59,7 @@ def load(folder: str | Path, *, device: str = "auto") -> Predictor:
 
     Raises:
         StorageError: A file is missing or changed, or a newer Headstart wrote it.
+        UsageError: There is no such folder.
         SourceError: The network cannot be built: its code is the user's own and is not there.
     """
     path = find(folder)

@@ -46,7 +46,7 @@ def compare(
         test = comparison.mcnemar
         if test is not None:
             show.say(
-                f"McNemar: {test.only_a} rows are right only in {runs[0]}, {test.only_b} only in {run}; "
+                f"McNemar, rows that are right only in {runs[0]}: {test.only_a}, only in {run}: {test.only_b}; "
                 f"p = {test.p:.3g} (two-sided, exact)\n"
             )
         for note in comparison.notes:

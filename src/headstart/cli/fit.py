@@ -100,8 +100,9 @@ def fit(
     if processes > 1:
         if folds is not None:
             raise UsageError("--folds makes its runs one after another in one process: leave --processes away.")
-        launch(processes)
-        return
+        if not dry_run:
+            launch(processes)
+            return
     show = Show(as_json)
     named: dict[str, Any] = {
         "source.name": source,
@@ -151,6 +152,8 @@ def fit(
 
     if dry_run:
         _, _, planned = prepare(data, plan, show.listen)
+        if rank():
+            return
         show.say(planned.recipe.to_toml())
         show.finish({"recipe": planned.recipe.to_plain()})
         return

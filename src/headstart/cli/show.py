@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -92,23 +93,24 @@ class Show:
 
     def _step(self, event: Event) -> None:
         step, steps, loss = event.values["step"], event.values["steps"], event.values["loss"]
+        told = f"loss {loss:.4f}" if math.isfinite(loss) else ""  # with several processes it comes with the log
         if not self.aside.is_terminal:
             now = time.monotonic()
             if now - self._last > PLAIN_EVERY:
                 self._last = now
-                self.note(f"  step {step} of {steps}, loss {loss:.4f}")
+                self.note(", ".join(filter(None, (f"  step {step} of {steps}", told))))
             return
         if self._progress is None or self._task is None:
             columns = (
                 TextColumn("  step {task.completed} of {task.total}"),
                 BarColumn(),
-                TextColumn("loss {task.fields[loss]:.4f}"),
+                TextColumn("{task.fields[told]}"),
             )
             self._progress = Progress(*columns, TimeRemainingColumn(), console=self.aside, transient=True)
-            self._task = self._progress.add_task("", total=steps, loss=loss)
+            self._task = self._progress.add_task("", total=steps, told=told)
             with self._may_be_lost():
                 self._progress.start()
-        self._progress.update(self._task, completed=step, loss=loss)
+        self._progress.update(self._task, completed=step, told=told)
         if step == steps:
             self.close()
 

@@ -6,6 +6,7 @@ lock left by a killed process is told from a living one, even where its number w
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -18,6 +19,7 @@ from typing import Any
 from headstart.core.errors import StorageError
 
 NAME = "lock.json"
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 @contextmanager
@@ -63,10 +65,22 @@ def _create(path: Path, own: dict[str, Any]) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise StorageError(f"{path.parent} cannot be written to: {error.strerror or error}.") from error
+        if error.errno not in NO_LINKS:
+            raise StorageError(f"{path.parent} cannot be written to: {error.strerror or error}.") from error
+        return _create_directly(path, own)
     finally:
         with suppress(OSError):
             aside.unlink()
+    return True
+
+
+def _create_directly(path: Path, own: dict[str, Any]) -> bool:
+    """Create the file under its name, where the file system has no links; it is not whole at once."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(json.dumps(own))
+    except FileExistsError:
+        return False
     return True
 
 

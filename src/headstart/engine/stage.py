@@ -96,6 +96,8 @@ class StageRun:
         if self.tuning.merge is not None:
             self.tuning.merge()
             self.standing.moved |= set(self.model.state_dict())  # a merge may write to any of them
+        back = "" if self.progress.best is None else f"; back to step {int(self.progress.best.rpartition('-')[2])}"
+        self._tell("note", f"stage {self.number} ended at step {self.progress.step}: {ending}{back}", {})
         self.standing.best = self.best
         self.standing.taken += self.progress.step
         self.standing.endings.append(ending)

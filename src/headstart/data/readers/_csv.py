@@ -140,7 +140,7 @@ def _check_header(header: list[str], name: str) -> None:
 
 
 def _hint(encoding: str) -> str:
-    return f"try the reader's option encoding={encoding}"
+    return f"name its encoding: --encoding {encoding}, in Python the reader's option encoding='{encoding}'"
 
 
 def _likely_encoding(content: bytes) -> str:

@@ -118,7 +118,10 @@ def cost(facts: Facts) -> Markup:
     """Say what the run took."""
     spent = facts.observed["cost"]
     rows: list[tuple[object, object]] = [
-        ("Time", f"{spent['seconds']:.1f} s in all, of which training {spent['training_seconds']:.1f} s"),
+        (
+            "Time of the saved model, without the folds" if facts.folds else "Time",
+            f"{spent['seconds']:.1f} s in all, of which training {spent['training_seconds']:.1f} s",
+        ),
         ("Processor time", f"{spent['cpu_seconds']:.1f} s of the process that finished the run"),
         ("Steps", f"{facts.run['steps']:,} updates"),
         ("Peak memory", _memory(spent.get("peak_bytes"), "of that process")),
