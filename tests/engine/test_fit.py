@@ -184,3 +184,11 @@ def test_the_log_has_losses_and_rates(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "loss" in line] == [10, 20]
     assert any("accuracy" in line for line in lines)
+
+
+def test_a_request_after_the_last_check_is_heeded_at_the_end() -> None:
+    stop = Stop()
+    with pytest.raises(Stopped), stop.between_steps():
+        stop.request(2)
+        stopped_at_once = False
+    assert not stopped_at_once and not stop.deferred
