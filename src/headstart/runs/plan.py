@@ -84,7 +84,8 @@ def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> B
     """
     assert recipe.source is not None
     options = dict(recipe.source.options)
-    if data.task.modality == "vector" and recipe.source.name.startswith("vector:"):
+    kind = plugins.load("sources", recipe.source.name.partition(":")[0])
+    if data.task.modality == "vector" and "dim" in {field.name for field in dataclasses.fields(kind)}:
         options.setdefault("dim", int(data.splits["train"].inputs.shape[1]))
     with torch_seeded(recipe.seed, "source"):
         backbone = load_source(recipe.source.name, options)

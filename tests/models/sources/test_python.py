@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+import headstart as hs
 from headstart.core.errors import SourceError, UsageError
 from headstart.core.types import TextInput, VectorInput
 from headstart.models.load import load_source, rebuild
@@ -130,3 +131,10 @@ def test_rebuild_elsewhere_says_what_it_needs(tmp_path):
     del sys.modules["my_nets"]
     with pytest.raises(SourceError, match="your own Python code, which is not part of the saved model"):
         rebuild(card)
+
+
+def test_the_width_of_rows_is_filled_from_the_data(tmp_path):
+    rows, labels = torch.randn(40, 3).numpy(), ["a", "b"] * 20
+    settings = {"source.vector": True, "stages.0.steps": 1}
+    run = hs.fit((rows, labels), source="python:my_nets:rows", settings=settings, out=tmp_path / "run")
+    assert hs.load(run.folder).model.backbone.card.input == VectorInput(3)
