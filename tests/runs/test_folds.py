@@ -11,6 +11,7 @@ import pytest
 
 import headstart as hs
 from headstart.core.errors import UsageError
+from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stopped
 from headstart.evaluation.results import limits
 from headstart.runs import folds
@@ -98,6 +99,7 @@ def test_a_stopped_one_goes_on_and_measures_the_same(cancer, tmp_path, monkeypat
     got = cross_validate(cancer, recipe, k=3, out=tmp_path / "run")
     assert len(again) == 2  # the final run gives its results again; one fold was left
     assert got.values == whole.values and got.mean == whole.mean
+    assert Recipe.read(tmp_path / "run" / "folds" / "recipe.toml") == recipe.with_settings({"data.path": str(cancer)})
     with pytest.raises(UsageError, match="holds a finished run"):
         cross_validate(cancer, recipe, k=3, out=tmp_path / "run")
 

@@ -143,7 +143,7 @@ def fit(
     if folds is None and repeats > 1:
         raise UsageError("--repeats is for cross-validation: name --folds too.")
     if recipe is None and resume is not None:
-        recipe = resume / "recipe.toml"
+        recipe = resume / ("recipe.toml" if folds is None else "folds/recipe.toml")
     operations = [*(surgery or []), *([f"load_layers layers={load_layers}"] if load_layers else [])]
     plan = (Recipe.read(recipe) if recipe else Recipe()).with_surgery(operations).with_settings(settings)
 

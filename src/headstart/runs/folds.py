@@ -89,7 +89,7 @@ def cross_validate(
         k: Folds.
         repeats: How often the rows are divided anew.
         out: Folder of the final run; the folds' runs are in `folds/` in it, without their weights.
-        resume: The folder of a cross-validation to go on with, in place of `out`.
+        resume: The folder of a cross-validation to go on with, in place of `out`; its recipe is in `folds/recipe.toml`.
         listen: Is told what happens.
         stop: Lets a signal stop between two steps.
 
@@ -121,7 +121,7 @@ def cross_validate(
     listen(Event("note", f"the model of all rows; then {len(parts)} folds"))
     if out is not None and resume is None and _is_unfinished(Path(out)):
         out, resume = None, out
-    final = fit(dataset, recipe, out=out, resume=resume, listen=listen, stop=stop)
+    final = fit(dataset, recipe, out=out, resume=resume, listen=_keeping(recipe, listen), stop=stop)
     measured: list[Mapping[str, float | None]] = []
     frames = []
     out_of_fold = np.full((len(rows), dataset.task.outputs), np.nan)
@@ -155,6 +155,19 @@ def cross_validate(
         pd.concat(frames).to_parquet(path)
     write_report(final.folder, new_card=True)
     return result
+
+
+def _keeping(recipe: Recipe, listen: Listener) -> Listener:
+    """Write the recipe as it was given into the run's folder: each fold chooses for itself what it leaves open."""
+
+    def tell(event: Event) -> None:
+        if event.kind == "run":
+            folder = Path(event.values["folder"]) / FOLDS
+            folder.mkdir(exist_ok=True)
+            storage.write_text(folder / "recipe.toml", recipe.to_toml())
+        listen(event)
+
+    return tell
 
 
 def _is_unfinished(folder: Path) -> bool:

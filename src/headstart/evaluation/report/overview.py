@@ -139,10 +139,12 @@ def cost(facts: Facts) -> Markup:
 def again(facts: Facts) -> Markup:
     """Show the commands that run, measure and use it again."""
     folder, path = shlex.quote(facts.folder), shlex.quote(facts.recipe.data.path or "DATA")
-    folds = f" --folds {facts.folds['k']} --repeats {facts.folds['repeats']}" if facts.folds else ""
+    recipe = f"{folder}/recipe.toml"
+    if facts.folds:
+        recipe = f"{folder}/folds/recipe.toml --folds {facts.folds['k']} --repeats {facts.folds['repeats']}"
     lines = [
         "# the same run in a new folder",
-        f"headstart fit {path} --recipe {folder}/recipe.toml{folds}",
+        f"headstart fit {path} --recipe {recipe}",
         "# measure the saved model again",
         f"headstart evaluate {folder}",
         "# use it",
