@@ -34,16 +34,18 @@ def test_47_a_latin_1_file_names_byte_line_and_encoding(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "text,label\nfine,x\ncafé au lait,y\n".encode("latin-1"))
     message = failure(path)
     assert "a.csv, byte 21, line 3" in message
-    assert "encoding=cp1252" in message
+    assert "--encoding cp1252," in message
     columns = Table(encoding="cp1252").read(path).splits["all"]
     assert list(columns["text"]) == ["fine", "café au lait"]
 
 
 def test_47_utf_16_and_gb18030_are_recognised_and_a_bom_is_accepted(tmp_path: Path) -> None:
     table = "text,label\n味道很好,a\n很快就到了,b\n"
-    assert "encoding=utf-16" in failure(write(tmp_path / "a.csv", table.encode("utf-16")))
-    assert "encoding=utf-16-le" in failure(write(tmp_path / "b.csv", "text,label\nfine words,a\n".encode("utf-16-le")))
-    assert "encoding=gb18030" in failure(write(tmp_path / "c.csv", table.encode("gb18030")))
+    assert "--encoding utf-16," in failure(write(tmp_path / "a.csv", table.encode("utf-16")))
+    assert "--encoding utf-16-le," in failure(
+        write(tmp_path / "b.csv", "text,label\nfine words,a\n".encode("utf-16-le"))
+    )
+    assert "--encoding gb18030," in failure(write(tmp_path / "c.csv", table.encode("gb18030")))
     frame = Table().read(write(tmp_path / "d.csv", table.encode("utf-8-sig"))).splits["all"]
     assert list(frame.columns) == ["text", "label"]
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 import headstart as hs
 from headstart.core import storage
-from headstart.core.errors import StorageError
+from headstart.core.errors import StorageError, UsageError
 from headstart.runs.report import write_report
 
 
@@ -45,7 +45,7 @@ def test_the_report_is_written_again_without_data_or_source(two_runs, tmp_path):
 
 
 def test_what_is_no_run_is_refused(tmp_path, two_runs):
-    with pytest.raises(StorageError, match="no folder"):
+    with pytest.raises(UsageError, match="no folder"):
         write_report(tmp_path / "none")
     copy = tmp_path / "copy"
     shutil.copytree(two_runs[0].folder, copy)

@@ -38,6 +38,7 @@ def write_report(folder: str | Path, *, new_card: bool = False) -> Path:
 
     Raises:
         StorageError: The folder holds no finished run, or a file of it is damaged.
+        UsageError: There is no such folder.
     """
     folder = Path(folder)
     facts = read_facts(folder)
