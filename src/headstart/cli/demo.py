@@ -67,10 +67,10 @@ def demo(
                 arguments += " --set stages.0.strategy.head_lr=1" if strategy == "full" else ""
                 result = _run(show, shlex.split(arguments))
                 table[strategy][shots].append(result["metrics"]["test"]["accuracy"]["value"])
-    columns = ("test accuracy, digits 5 to 9", *(f"{shots} a class" for shots in LABELS_A_CLASS))
+    columns = ("", *(f"{shots} a class" for shots in LABELS_A_CLASS))
     show.say("")
     show.table(
-        f"Mean ± standard deviation over {seeds} seeds",
+        f"Test accuracy on the digits 5 to 9, mean ± standard deviation over {seeds} seeds",
         columns,
         ([s, *map(_cell, table[s].values())] for s in STRATEGIES),
     )
