@@ -21,7 +21,9 @@ SHARE = 20  # training takes at least this many times as long as saving, unless 
 class Saver:
     """Writes checkpoints and keeps the last two steps, with the best and the start that each of them needs.
 
-    Where the disk refuses, training goes on and the old checkpoints stay: the best weights are held
+    The older of the two makes way before the next is written, so that there are never three.
+
+    Where the disk refuses, training goes on and the last checkpoint stays: the best weights are held
     in memory, and are written before the next step is.
 
     Args:
@@ -90,7 +92,7 @@ class Saver:
             self._make_room(needs)
             checkpoint.save(self.folder / name, parts, {"needs": needs, **state})
         except StorageError as error:
-            self._refused(error, "The checkpoints before it stay")
+            self._refused(error, "The checkpoint before it stays")
             return None
         finally:
             self._ended = time.monotonic()
