@@ -2,8 +2,8 @@
 
 Usage: python bench/kill_resume.py [--kills 25] [--kinds image,text] [--workers 0,1,3] [--steps 12] [--seed 0]
 
-Real data and weights are found by HEADSTART_SHARED, else in ../shared beside the project. Each session is a process of
-its own, forked from a parent that has imported the libraries and computed nothing. In half of the sessions each fsync
+Real data and weights are found by HEADSTART_SHARED, else in ../shared beside the project. Each attempt is a process of
+its own, forked from a parent that has imported the libraries and computed nothing. In half of the attempts each fsync
 takes 50 ms, so that many kills fall into a save; those that did left a `.tmp-*` folder behind and are counted.
 """
 
@@ -39,7 +39,7 @@ from headstart.runs.fit import fit
 
 SHARED = Path(os.environ.get("HEADSTART_SHARED", Path(__file__).parents[2] / "shared"))
 SLOW_SYNC = 0.05  # seconds
-EARLY = 0.15  # share of the kills that fall before the first step of a session, while data and weights are read
+EARLY = 0.15  # share of the kills that fall before the first step of an attempt, while data and weights are read
 KEPT = {"train": 48, "validation": 24, "test": 24}  # rows
 
 
@@ -73,7 +73,7 @@ def small(data: Dataset) -> Dataset:
     return dataclasses.replace(data, splits=splits, pools={"train": splits["train"]})
 
 
-def session(path: str, recipe: Recipe, folder: Path, *, slow: bool) -> None:
+def attempt(path: str, recipe: Recipe, folder: Path, *, slow: bool) -> None:
     """Fit, or go on fitting, in this process, and end it."""
     code = 1
     try:
@@ -112,22 +112,22 @@ def finished(folder: Path) -> bool:
 
 
 def mark(folder: Path) -> Path:
-    """Give the file that a session makes when its first step is near."""
+    """Give the file that an attempt makes when its first step is near."""
     return folder.with_name(f"{folder.name}.training")
 
 
 def start(path: str, recipe: Recipe, folder: Path, *, slow: bool) -> int:
-    """Start a session in a process of its own; return its number."""
+    """Start an attempt in a process of its own; return its number."""
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
         os.setpgid(0, 0)  # its workers are killed with it where it is to be killed
-        session(path, recipe, folder, slow=slow)
+        attempt(path, recipe, folder, slow=slow)
     return pid
 
 
 def wait(pid: int, seconds: float, folder: Path | None = None) -> int | None:
-    """Wait for a session, with a folder from its first step on; give its exit status, None where it still runs."""
+    """Wait for an attempt, with a folder from its first step on; give its exit status, None where it still runs."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if folder is not None and mark(folder).exists():
@@ -160,7 +160,7 @@ def main() -> int:
     rng = random.Random(options.seed)
     cases = [(kind, int(workers)) for kind in options.kinds.split(",") for workers in options.workers.split(",")]
     left, wrong, total, in_save_total = options.kills, 0, 0, 0
-    print("kind   workers  kills  in a save  sessions  log equal  SHA-256 of the final weights (undisturbed: resumed)")
+    print("kind   workers  kills  in a save  attempts  log equal  SHA-256 of the final weights (undisturbed: resumed)")
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         references: dict[str, tuple[str, dict[str, float]]] = {}
@@ -180,10 +180,10 @@ def main() -> int:
                 path, recipe = make_run(kind, options.steps)
                 recipe = dataclasses.replace(recipe, workers=workers)
                 expected, seconds = references[kind]
-                folder, kills, in_save, sessions = root / f"{kind}-{workers}-{left}", 0, 0, 0
+                folder, kills, in_save, attempts = root / f"{kind}-{workers}-{left}", 0, 0, 0
                 while True:
-                    sessions += 1
-                    pid = start(path, recipe, folder, slow=sessions % 2 == 1)
+                    attempts += 1
+                    pid = start(path, recipe, folder, slow=attempts % 2 == 1)
                     last = kills == quota
                     if last:
                         code = wait(pid, 1800)
@@ -205,7 +205,7 @@ def main() -> int:
                 wrong += found != expected or not same_log
                 left, total, in_save_total = left - kills, total + kills, in_save_total + in_save
                 print(
-                    f"{kind:6} {workers:7} {kills:6} {in_save:10} {sessions:9}  {'yes' if same_log else 'NO':9}  "
+                    f"{kind:6} {workers:7} {kills:6} {in_save:10} {attempts:9}  {'yes' if same_log else 'NO':9}  "
                     f"{expected[:16]} : {found[:16]} {'equal' if found == expected else 'DIFFERENT'}",
                     flush=True,
                 )

@@ -293,7 +293,7 @@ def test_a_run_that_is_not_resumed_begins_again(tmp_path: Path) -> None:
     assert log(tmp_path / "whole") == log(tmp_path / "cut")
 
 
-def test_the_budget_counts_the_time_of_earlier_sessions(tmp_path: Path) -> None:
+def test_the_budget_counts_the_time_before_a_resume(tmp_path: Path) -> None:
     data = toys.dataset(VectorInput(6))
     stage = dataclasses.replace(STAGE, steps=10**6, evaluate=10**6)
     stop = Stop()

@@ -26,7 +26,7 @@ class Standing:
         taken: Steps of the stages before.
         endings: Why each of them ended.
         moved: Names of the model's tensors that may differ from the source's.
-        seconds: Training time of the sessions before this one.
+        seconds: Training time before the run was last resumed.
     """
 
     stage: int = 0
