@@ -44,7 +44,7 @@ def test_ants_and_bees_with_defaults(shared: Callable[[str], Path], tmp_path: Pa
     assert result["metrics"]["validation"]["accuracy"]["value"] >= 0.93
 
 
-@pytest.mark.timeout(2400)
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize(("arguments", "least"), [(["--strategy", "linear_probe"], 0.77), (["--epochs", "2"], 0.86)])
 def test_film_reviews(
     shared: Callable[[str], Path], encoder: str, tmp_path: Path, arguments: list[str], least: float
@@ -54,7 +54,7 @@ def test_film_reviews(
     assert result["metrics"]["test"]["accuracy"]["value"] >= least
 
 
-@pytest.mark.timeout(2400)
+@pytest.mark.timeout(1500)
 def test_pairs_of_sentences_as_a_regression(shared: Callable[[str], Path], encoder: str, tmp_path: Path) -> None:
     result = fit(
         tmp_path / "run", str(shared("data/text/stsb/en")), "--source", encoder, "--epochs", "3", "--lr", "1e-4"

@@ -239,6 +239,7 @@ def test_what_cannot_work_is_said_in_a_line(
     for arguments, words in (
         (["fit", str(photos), *source, "--recipe", str(photos)], "cannot be read as a recipe file"),
         (["fit", "--resume", str(photos)], "There is no recipe file"),
+        (["fit", "--resume", str(photos), "--folds", "3"], "holds no cross-validation to go on with"),
         (["fit", str(photos), *source, "--workers", "-1"], "workers must be at least 0"),
         (["fit", str(photos), *source, "--epochs", "nan"], "epochs must be at least 0"),
         (["fit", str(photos), *source, "--epochs", "3", "--steps", "3"], "not both"),

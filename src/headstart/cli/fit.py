@@ -144,6 +144,8 @@ def fit(
         raise UsageError("--repeats is for cross-validation: name --folds too.")
     if recipe is None and resume is not None:
         recipe = resume / ("recipe.toml" if folds is None else "folds/recipe.toml")
+        if folds is not None and not recipe.is_file():
+            raise UsageError(f"{resume} holds no cross-validation to go on with: there is no {recipe}.")
     operations = [*(surgery or []), *([f"load_layers layers={load_layers}"] if load_layers else [])]
     plan = (Recipe.read(recipe) if recipe else Recipe()).with_surgery(operations).with_settings(settings)
 

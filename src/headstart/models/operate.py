@@ -199,7 +199,10 @@ def _step(
     assert trace.features is not None
     patient.dim = trace.features["pooled"].shape[1]
     if patient.source_classifier is not None and patient.source_classifier[0].shape[1] != patient.dim:
-        body.drop_classifier(name_of(operation))
+        takes = patient.source_classifier[0].shape[1]
+        widths = f"the source's classifier takes [B, {takes}], and the features are now [B, {patient.dim}]"
+        body.drop_classifier(f"{name_of(operation)} ({widths})")
+        body.note(f"{widths}: it is left out")
     if operation.structural:
         restage(patient, stages, names, body.renamed, trace)
     patient.card = _recorded(patient, card, done)

@@ -31,7 +31,7 @@ from headstart.evaluation.metrics import Evaluation, evaluate
 from headstart.evaluation.results import Interval, limits
 from headstart.evaluation.tables import frame_arrays
 from headstart.runs.fit import Run, fit
-from headstart.runs.folder import read_json
+from headstart.runs.folder import read_json, read_predictions
 from headstart.runs.plan import check_names
 from headstart.runs.report import write_report
 from headstart.runs.state import read as read_state
@@ -130,13 +130,12 @@ def cross_validate(
         listen(
             Event("note", f"fold {fold + 1} of {k}" + (f", repeat {repeat + 1} of {repeats}" if repeats > 1 else ""))
         )
-        own = _fold_data(dataset, rows, groups, train, test, recipe)
-        own = dataclasses.replace(own, fingerprint=f"{own.fingerprint}-fold {number} of {k}")
+        own = _fold_data(dataset, rows, groups, train, test, recipe, f"fold {number} of {k}")
         seeded = dataclasses.replace(recipe, seed=mix(recipe.seed, "fold", repeat, fold) % 2**31)
         folder = final.folder / FOLDS / f"{repeat}-{fold}"
         if not _is_done(folder, own):
             fit(own, seeded, out=folder, listen=_of_a_fold(listen), stop=stop)
-        frame = pd.read_parquet(folder / "predictions.parquet")
+        frame = read_predictions(folder)
         frames.append(frame[frame["split"] == "test"].drop(columns="split").assign(repeat=repeat, fold=fold))
         for heavy in ("model", "checkpoints"):
             shutil.rmtree(folder / heavy, ignore_errors=True)
@@ -196,7 +195,13 @@ def _all_rows(dataset: Dataset) -> Rows:
 
 
 def _fold_data(
-    dataset: Dataset, rows: Rows, groups: np.ndarray | None, train: np.ndarray, test: np.ndarray, recipe: Recipe
+    dataset: Dataset,
+    rows: Rows,
+    groups: np.ndarray | None,
+    train: np.ndarray,
+    test: np.ndarray,
+    recipe: Recipe,
+    fold: str,
 ) -> Dataset:
     """Make a fold's data set: its test part is the fold, its validation part is cut from the rest."""
     parts = {}
@@ -206,7 +211,7 @@ def _fold_data(
         parts[name] = Part(part, [row.encode() for row in part.ids], together)  # copies are in one group already
     splits, notes = make_splits(parts, dataset.task, recipe.data, recipe.seed)
     made = {name: part.rows for name, part in splits.items()}
-    return Dataset(dataset.task, made, {"train": made["train"]}, tuple(notes), dataset.fingerprint)
+    return Dataset(dataset.task, made, {"train": made["train"]}, tuple(notes), f"{dataset.fingerprint}-{fold}")
 
 
 def _of_a_fold(listen: Listener) -> Listener:

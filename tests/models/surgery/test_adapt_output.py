@@ -88,7 +88,9 @@ def test_only_a_linear_head_on_the_same_features():
         operate(patient_after(backbone_with_labels(), "cut after=layer2"), ["adapt_output"])
     with pytest.raises(UsageError, match="no linear classifier"):
         operate(backbone_with_labels(), ["replace layers=global_pool by=flatten", "adapt_output"])
-    with pytest.raises(UsageError, match=r"replace leaves other features .* which adapt_output asks for"):
+    with pytest.raises(
+        UsageError, match=r"replace .*takes \[B, 96\], and the features are now \[B, 2400\].*adapt_output asks for"
+    ):
         operate(operated, ["replace layers=global_pool by=flatten"])
 
 
