@@ -30,7 +30,7 @@ from headstart.core.types import Event, ImageInput, Task
 from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import make_transform
 from headstart.engine.fit import fit
-from headstart.engine.job import Examples, Job, Score, Surroundings
+from headstart.engine.job import Examples, Job, RunContext, Score
 from headstart.evaluation.quick import score
 from headstart.models.sources.timm import Timm
 from headstart.runs.plan import build_model, make_plan
@@ -75,7 +75,7 @@ def run(
             if event.kind == "step":
                 times.append(time.monotonic())
 
-        around = Surroundings(
+        context = RunContext(
             folder=Path(folder),
             device=torch.device(device),
             precision=precision,
@@ -89,7 +89,7 @@ def run(
         if device == "cuda":
             torch.cuda.reset_peak_memory_stats()
             torch.cuda.set_sync_debug_mode("warn" if watched else "default")
-        outcome = fit(model, jobs, around)
+        outcome = fit(model, jobs, context)
         if device == "cuda":
             torch.cuda.set_sync_debug_mode("default")
             torch.cuda.synchronize()

@@ -44,7 +44,7 @@ KEPT = {"train": 48, "validation": 24, "test": 24}  # rows
 
 
 def make_run(kind: str, steps: int) -> tuple[str, Recipe]:
-    """Give the data's path and the recipe of a small real run."""
+    """Return the data's path and the recipe of a small real run."""
     if kind == "image":
         source, path = f"local:{SHARED}/weights/vision/mobilenetv1_025_imagenet", "data/image/hymenoptera"
         extra = {"stages.0.augment": "light"}
@@ -106,13 +106,13 @@ def attempt(path: str, recipe: Recipe, folder: Path, *, slow: bool) -> None:
 
 
 def finished(folder: Path) -> bool:
-    """Say whether a run has written all that it writes."""
+    """Return whether a run has written all that it writes."""
     state = folder / "state.json"
     return state.exists() and json.loads(state.read_text())["status"] == "finished"
 
 
 def mark(folder: Path) -> Path:
-    """Give the file that an attempt makes when its first step is near."""
+    """Return the file that an attempt makes when its first step is near."""
     return folder.with_name(f"{folder.name}.training")
 
 

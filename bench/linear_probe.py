@@ -131,7 +131,7 @@ def passing(data: Dataset, source: str, *, fold: bool) -> Callable[[], Any]:
 
 
 def seconds(make: Callable[[], Callable[[], Any]], repeats: int) -> float:
-    """Give the least CPU seconds of several runs; loading is not timed."""
+    """Return the least CPU seconds of several runs; loading is not timed."""
     found = []
     for _ in range(repeats):
         run = make()

@@ -83,10 +83,10 @@ def measure(data: dict[str, Any], source: str, strategy: str, lr: float | None, 
         return torch.cat([model(batch["x"]) for _, batch in in_order(test, transform, batch_size=64)])
 
     with tempfile.TemporaryDirectory() as folder:
-        jobs, around = make_jobs(plan, dataset, backbone, Path(folder), silent, Stop(), "float32")
+        jobs, context = make_jobs(plan, dataset, backbone, Path(folder), silent, Stop(), "float32")
         watched = Compared(jobs[0].strategy, model, logits)
         started = time.process_time()
-        outcome = fit(model, [dataclasses.replace(jobs[0], strategy=watched)], around)
+        outcome = fit(model, [dataclasses.replace(jobs[0], strategy=watched)], context)
         seconds = time.process_time() - started
     right = predict(model, test, transform).argmax(axis=1) == test.targets
     merged = None if watched.before is None else float((watched.before - logits(model)).abs().max())

@@ -71,7 +71,7 @@ class Config(NamedTuple):
 
 
 def rows_of(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give the training and the test rows of a set: columns x and y."""
+    """Return the training and the test rows of a set: columns x and y."""
     if name in TEXTS:
         folder = SHARED / "data/text" / name
         parts = [pd.read_csv(folder / f"{split}.csv", keep_default_na=False) for split in ("train", "test")]

@@ -62,7 +62,7 @@ def fit(data: Path, out: Path, options: list[str], processes: int) -> None:
 
 
 def curve(folder: Path) -> np.ndarray:
-    """Give the logged losses."""
+    """Return the logged losses."""
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return np.array([line["loss"] for line in lines if "loss" in line])
 

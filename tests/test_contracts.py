@@ -65,7 +65,7 @@ def test_a_strategy_works_or_says_what_it_needs_of_a_backbone(strategy: str) -> 
 
 
 def refusal(strategy: str, source: str) -> str:
-    """Give the message by which a strategy refuses a backbone; "" where it takes it."""
+    """Return the message by which a strategy refuses a backbone; "" where it takes it."""
     backbone = toys.small(source)
     try:
         plugins.build("strategies", strategy, {}).prepare(toys.make_model(backbone, toys.dataset(backbone.card.input)))
@@ -75,7 +75,7 @@ def refusal(strategy: str, source: str) -> str:
 
 
 def suited(strategy: str, *sources: str) -> Backbone:
-    """Give the first backbone that a strategy takes."""
+    """Return the first backbone that a strategy takes."""
     return toys.small(next(source for source in sources if not refusal(strategy, source)))
 
 

@@ -27,7 +27,7 @@ RANKS = {
 
 
 def imports(file: Path) -> set[str]:
-    """Give the folders of headstart that a file imports, wherever in it the import stands."""
+    """Return the folders of headstart that a file imports, wherever in it the import stands."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

@@ -84,7 +84,7 @@ def test_a_saved_model_is_built_again_with_its_surgery_and_predicts_the_same(run
 
 def test_a_run_is_a_source_for_more_surgery(run: hs.Run, tmp_path: Path) -> None:
     source = hs.source(f"run:{run.folder}")
-    assert source.held == {} and source.card.labels == ("c0", "c1", "c2")
+    assert source.freeze_overrides == {} and source.card.labels == ("c0", "c1", "c2")
     settings = {"stages.0.steps": 2, "surgery.0.name": "cut", "surgery.0.after": "layer2"}
     again = hs.fit(
         {"train": grey(30), "test": grey(12, 1)}, source=f"run:{run.folder}", settings=settings, out=tmp_path / "next"

@@ -19,7 +19,7 @@ from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import make_transform
 from headstart.engine.distributed import World
 from headstart.engine.fit import fit
-from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
+from headstart.engine.job import Examples, Job, Outcome, RunContext, Score
 from headstart.evaluation.quick import score
 from headstart.models.load import load_source
 from headstart.models.model import Backbone, Model
@@ -134,7 +134,7 @@ def train(
     validation = data.splits["validation"]
     targets = validation.targets
     assert targets is not None
-    around = Surroundings(
+    context = RunContext(
         folder=folder,
         device=torch.device("cpu"),
         precision="float32",
@@ -149,7 +149,7 @@ def train(
         resume=resume,
         world=world,
     )
-    return fit(model, jobs, around)
+    return fit(model, jobs, context)
 
 
 def snapshot(module: torch.nn.Module) -> dict[str, torch.Tensor]:

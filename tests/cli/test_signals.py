@@ -95,7 +95,7 @@ def test_an_end_within_a_save_tears_nothing(tmp_path: Path, start: Start, whole:
     "moment",
     [
         "headstart.runs.fit.load_backbone",
-        "headstart.runs.fit.look_before",
+        "headstart.runs.fit.observe_before",
         "headstart.runs.fit.evaluate_splits",
         "headstart.runs.fit.write_report",
     ],
@@ -111,7 +111,7 @@ def test_sigterm_before_and_after_training(tmp_path: Path, start: Start, whole: 
 
 def test_a_closed_terminal_and_a_pipe_that_nobody_reads_end_no_run(tmp_path: Path, start: Start, whole: str) -> None:
     out = tmp_path / "run"
-    process = start(out, "headstart.runs.fit.look_before", "1", str(int(signal.SIGHUP)))
+    process = start(out, "headstart.runs.fit.observe_before", "1", str(int(signal.SIGHUP)))
     assert process.stderr is not None and process.stdout is not None
     process.stderr.readline()
     process.stderr.close()

@@ -21,14 +21,14 @@ HOLD = "import sys, time; from pathlib import Path; from headstart.core.lock imp
 HOLD += "with locked(Path(sys.argv[1]), print): print('held', flush=True); time.sleep(60)"
 
 
-def hold(folder: Path) -> subprocess.Popen[str]:
+def apply_freezes(folder: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stdout.readline() == "held\n"
     return process
 
 
 def test_a_living_holder_is_named_and_a_killed_one_is_followed(tmp_path: Path) -> None:
-    process = hold(tmp_path)
+    process = apply_freezes(tmp_path)
     assert process.stdout is not None
     with (
         pytest.raises(StorageError, match=f"in use by process {process.pid} on {socket.gethostname()}"),

@@ -76,7 +76,7 @@ def test_features_computed_once_give_the_same_head(tmp_path: Path, monkeypatch: 
         return toys.snapshot(model.head)
 
     once = head()
-    monkeypatch.setattr("headstart.engine.supply.backbone_is_constant", lambda model, augment: False)
+    monkeypatch.setattr("headstart.engine.stage_data.backbone_is_constant", lambda model, augment: False)
     each_step = head()
     assert all(torch.allclose(once[name], each_step[name], atol=1e-5) for name in once)
 

@@ -148,7 +148,7 @@ def test_every_strategy_in_both_stages(tmp_path: Path, strategy: str, second: st
 
 
 def takes(strategy: str, source: str) -> bool:
-    """Say whether a strategy can work with a backbone."""
+    """Return whether a strategy can work with a backbone."""
     backbone = toys.small(source)
     try:
         plugins.build("strategies", strategy, {}).prepare(toys.make_model(backbone, toys.dataset(backbone.card.input)))

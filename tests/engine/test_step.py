@@ -14,7 +14,7 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import Seen, Tuning, VectorInput
+from headstart.core.types import ForwardPass, Tuning, VectorInput
 from headstart.engine.penalties import penalties
 from headstart.strategies.full import Full
 from headstart.strategies.linear_probe import LinearProbe
@@ -22,11 +22,11 @@ from headstart.strategies.linear_probe import LinearProbe
 STAGE = Stage(steps=2, batch_size=8, lr=1e-2)
 
 
-def watched(folder: Path, objective: str, inner: Any, stage: Stage = STAGE) -> tuple[list[list[Seen]], int]:
+def watched(folder: Path, objective: str, inner: Any, stage: Stage = STAGE) -> tuple[list[list[ForwardPass]], int]:
     """Train, and collect what a strategy's `watch` was given; count the backbone's passes."""
     data = toys.dataset(VectorInput(6))
     model = toys.make_model(toys.tiny(), data)
-    calls: list[list[Seen]] = []
+    calls: list[list[ForwardPass]] = []
     made: list[int] = []
     model.backbone.register_forward_hook(lambda *_: made.append(1))
 
@@ -36,7 +36,7 @@ def watched(folder: Path, objective: str, inner: Any, stage: Stage = STAGE) -> t
         def prepare(self, model: Any) -> Tuning:
             tuning = inner.prepare(model)
 
-            def watch(passes: Sequence[Seen]) -> torch.Tensor:
+            def watch(passes: Sequence[ForwardPass]) -> torch.Tensor:
                 calls.append(list(passes))
                 return torch.zeros(())
 

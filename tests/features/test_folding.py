@@ -18,7 +18,7 @@ from headstart.strategies.head2toe import Head2Toe
 
 
 def shaken(backbone: Backbone) -> Backbone:
-    """Give the batch norms statistics and weights that matter."""
+    """Return the batch norms statistics and weights that matter."""
     with torch_seeded("shaken"), torch.no_grad():
         for module in backbone.modules():
             if isinstance(module, nn.BatchNorm2d):

@@ -23,7 +23,7 @@ def test_the_gradient_is_reversed_and_scaled() -> None:
 
 
 def gradients(progress: float) -> tuple[torch.Tensor, torch.Tensor, Model]:
-    """Give the domain loss's gradient on the backbone's and the classifier's first weights."""
+    """Return the domain loss's gradient on the backbone's and the classifier's first weights."""
     data = toys.dataset(VectorInput(6))
     model = toys.make_model(toys.tiny(), data)
     objective = Dann(hidden=32)

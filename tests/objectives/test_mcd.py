@@ -14,7 +14,7 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import PARTS, Stepper, VectorInput
+from headstart.core.types import MODEL_PARTS, Stepper, VectorInput
 from headstart.models.model import Head, Model
 from headstart.objectives.mcd import Mcd, discrepancy
 
@@ -40,7 +40,7 @@ def disagreement(model: Model, extra: torch.nn.Module, batches: Any) -> torch.Te
 def test_a_step_is_the_source_then_the_classifiers_then_the_features() -> None:
     objective = Mcd(agree=3)
     assert isinstance(objective, Stepper)
-    assert [update.learn for update in objective.updates] == [PARTS, ("heads", "extra"), *[("backbone",)] * 3]
+    assert [update.learn for update in objective.updates] == [MODEL_PARTS, ("heads", "extra"), *[("backbone",)] * 3]
 
 
 def test_the_second_classifier_starts_elsewhere() -> None:

@@ -13,7 +13,7 @@ import torch
 import toys
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
-from headstart.core.types import Seen, VectorInput
+from headstart.core.types import ForwardPass, VectorInput
 from headstart.strategies.bi_tuning import BiTuning, Keys, contrast
 
 
@@ -52,7 +52,7 @@ def test_the_contrast_alone_brings_rows_of_a_class_together_and_classes_apart() 
     for _ in range(60):
         optimiser.zero_grad()
         assert tuning.watch is not None
-        tuning.watch([Seen(x, model.features(x), y)]).backward()
+        tuning.watch([ForwardPass(x, model.features(x), y)]).backward()
         optimiser.step()
     assert separation() > before + 0.3
 
@@ -61,7 +61,7 @@ def test_rows_without_labels_count_nothing() -> None:
     model = toys.make_model(toys.tiny(), toys.dataset(VectorInput(6)))
     watch = BiTuning().prepare(model).watch
     x = torch.randn(4, 6)
-    assert watch is not None and watch([Seen(x, model.features(x))]).item() == 0
+    assert watch is not None and watch([ForwardPass(x, model.features(x))]).item() == 0
 
 
 def test_the_projector_is_dropped(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import Seen, VectorInput
+from headstart.core.types import ForwardPass, VectorInput
 from headstart.models.model import Model
 from headstart.strategies.bss import Bss, spectral_tail
 from headstart.strategies.full import Full
@@ -32,7 +32,7 @@ def test_it_is_the_mean_over_the_passes_and_0_without_any() -> None:
     watch = Bss(eta=2.0).prepare(model).watch
     assert watch is not None and watch([]).item() == 0
     one, two = torch.eye(4), 3 * torch.eye(4)
-    seen = [Seen(None, {"pooled": features}) for features in (one, two)]
+    seen = [ForwardPass(None, {"pooled": features}) for features in (one, two)]
     assert watch(seen).item() == pytest.approx(2.0 * (1 + 9) / 2)
 
 

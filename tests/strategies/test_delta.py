@@ -12,7 +12,7 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import Batch, Card, Seen, VectorInput
+from headstart.core.types import Batch, Card, ForwardPass, VectorInput
 from headstart.models.model import Backbone
 from headstart.strategies.delta import Delta, Taps, channel_attention, distance
 from headstart.strategies.full import Full
@@ -63,13 +63,13 @@ def test_the_watched_loss_is_0_at_the_start_and_sees_every_stage(tmp_path: Path)
     y = torch.tensor([0, 1, 2])
     assert tuning.watch is not None and tuning.survey is not None and tuning.merge is not None
     tuning.survey(lambda: [{"x": x, "y": y, "ids": ["a", "b", "c"]}])
-    assert tuning.watch([Seen(x, model.backbone(x))]).item() == 0
+    assert tuning.watch([ForwardPass(x, model.backbone(x))]).item() == 0
     for stage, names in backbone.stages().items():
         if stage == "final":
             continue
         with torch.no_grad():
             backbone.get_parameter(names[0]).mul_(1.5)
-        assert tuning.watch([Seen(x, model.backbone(x))]).item() > 0, stage
+        assert tuning.watch([ForwardPass(x, model.backbone(x))]).item() > 0, stage
         with torch.no_grad():
             backbone.get_parameter(names[0]).div_(1.5)
     tuning.merge()

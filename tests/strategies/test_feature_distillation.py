@@ -11,7 +11,7 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import Seen, VectorInput
+from headstart.core.types import ForwardPass, VectorInput
 from headstart.strategies.feature_distillation import FeatureDistillation
 from headstart.strategies.full import Full
 
@@ -20,13 +20,13 @@ def test_the_distance_is_from_the_features_of_the_start() -> None:
     model = toys.make_model(toys.tiny(), toys.dataset(VectorInput(6)))
     watch = FeatureDistillation(weight=3.0).prepare(model).watch
     x = torch.randn(4, 6)
-    assert watch is not None and watch([Seen(x, model.backbone(x))]).item() == 0
+    assert watch is not None and watch([ForwardPass(x, model.backbone(x))]).item() == 0
     start = model.backbone(x)["pooled"]
     with torch.no_grad():
         model.backbone.get_parameter("second.weight").mul_(2.0)
     now = model.backbone(x)["pooled"]
     expected = 3.0 * (now - start).square().mean()
-    assert torch.allclose(watch([Seen(x, {"pooled": now})]), expected)
+    assert torch.allclose(watch([ForwardPass(x, {"pooled": now})]), expected)
 
 
 def test_a_large_weight_keeps_the_features(tmp_path: Path) -> None:

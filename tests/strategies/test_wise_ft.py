@@ -45,8 +45,8 @@ def test_the_alpha_that_scores_best_is_taken() -> None:
     start = weight.detach().clone()
     with torch.no_grad():
         weight.add_(1.0)
-    assert tuning.settle is not None
-    tuning.settle(lambda: -abs((weight - start).mean().item() - 0.4))
+    assert tuning.select is not None
+    tuning.select(lambda: -abs((weight - start).mean().item() - 0.4))
     assert torch.allclose(weight, start + 0.4)
 
 

@@ -117,7 +117,7 @@ def _alive(holder: dict[str, Any]) -> bool:
 
 
 def _started(pid: int) -> str | None:
-    """Give the clock tick at which a process started, where the system tells (Linux)."""
+    """Return the clock tick at which a process started, where the system tells (Linux)."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -6,15 +6,15 @@ import os
 
 
 def rank() -> int:
-    """Give this process's number among all, 0 without a launcher."""
+    """Return this process's number among all, 0 without a launcher."""
     return int(os.environ.get("RANK", "0"))
 
 
 def count() -> int:
-    """Give how many processes the launcher started, 1 without one."""
+    """Return how many processes the launcher started, 1 without one."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def local_rank() -> int:
-    """Give this process's number among those of its machine."""
+    """Return this process's number among those of its machine."""
     return int(os.environ.get("LOCAL_RANK", "0"))

@@ -34,7 +34,7 @@ class Choice:
         raise UsageError(f"{where} needs a name, or a table with `name` and options; got {value!r}.")
 
     def plain(self) -> dict[str, Any]:
-        """Give the TOML table."""
+        """Return the TOML table."""
         return {"name": self.name, **options.to_plain(self.options)}
 
 
@@ -162,7 +162,7 @@ class Recipe:
             raise UsageError(f"{path} is not a recipe: it is not UTF-8 text.") from error
 
     def to_plain(self) -> dict[str, Any]:
-        """Give nested dicts and lists without None."""
+        """Return nested dicts and lists without None."""
         return options.to_plain(self)
 
     def to_toml(self) -> str:

@@ -146,7 +146,7 @@ class ParamGroup:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ForwardPass:
     """One forward pass that the objective made in this step: what the backbone was given, what it gave, the labels.
 
     `y` is None where the stream has no labels, or where the objective changed the batch before it passed it on.
@@ -170,7 +170,7 @@ class Tuning:
     penalty: at each update of the weights; added to the loss. Depends on the weights alone.
     watch: as `penalty`, from the forward passes that the objective made, with their gradients: no second pass is
         paid for. Passes that no gradient can reach are left out; the list may be empty.
-    settle: once after the last step, at the best weights, with a function that scores the model as it stands on
+    select: once after the last step, at the best weights, with a function that scores the model as it stands on
         validation (higher is better; None without validation rows). Gives a sentence on what it chose.
     merge: at the very end; folds inserted modules into the model before it is saved.
     """
@@ -179,8 +179,8 @@ class Tuning:
     penalty: Callable[[], torch.Tensor] | None = None
     merge: Callable[[], None] | None = None
     survey: Callable[[Callable[[], Iterable[Batch]]], None] | None = None
-    watch: Callable[[Sequence[Seen]], torch.Tensor] | None = None
-    settle: Callable[[Callable[[], float | None]], str] | None = None
+    watch: Callable[[Sequence[ForwardPass]], torch.Tensor] | None = None
+    select: Callable[[Callable[[], float | None]], str] | None = None
 
 
 class Head(Protocol):
@@ -265,15 +265,15 @@ class Objective(Protocol):
         ...
 
 
-Part = Literal["backbone", "heads", "extra"]
-PARTS: tuple[Part, ...] = ("backbone", "heads", "extra")
+ModelPart = Literal["backbone", "heads", "extra"]
+MODEL_PARTS: tuple[ModelPart, ...] = ("backbone", "heads", "extra")
 
 
 @dataclass(frozen=True)
 class Update:
     """One of several updates in a step: `losses`, as in `Objective`, are minimised over the parts in `learn` alone."""
 
-    learn: tuple[Part, ...]
+    learn: tuple[ModelPart, ...]
     losses: Callable[[Any, nn.Module, Mapping[str, Batch], float], dict[str, torch.Tensor]]
 
 

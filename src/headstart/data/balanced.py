@@ -34,7 +34,7 @@ class BalancedOrder:
         self._members = lru_cache(maxsize=4 * len(self._rows))(self._member_order)
 
     def sample(self, n: int) -> tuple[int, int]:
-        """Give the (epoch, row) of sample n."""
+        """Return the (epoch, row) of sample n."""
         block, place = divmod(n, len(self._rows))
         chosen = int(self._classes(block)[place])
         epoch, place = divmod(block, len(self._rows[chosen]))

@@ -52,7 +52,7 @@ class ImageTransform:
         return rows.inputs
 
     def lengths(self, prepared: Any) -> np.ndarray | None:
-        """Give None: all images become one size."""
+        """Return None: all images become one size."""
 
     def example(self, item: Any, seed: int | None) -> torch.Tensor:  # [H, W, C] uint8
         """Open, cut and resize one image; what needs no seed is kept for the next time."""

@@ -28,12 +28,12 @@ _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, struct.error, 
 
 
 def is_image_name(name: str) -> bool:
-    """Say whether a file name ends like an image's."""
+    """Return whether a file name ends like an image's."""
     return Path(name).suffix.lower() in SUFFIXES
 
 
 def is_image(cell: Any) -> bool:
-    """Say whether a cell of a table is an image: a `Path`, bytes, a PIL image or an array of at least two axes."""
+    """Return whether a cell of a table is an image: a `Path`, bytes, a PIL image or an array of at least two axes."""
     return isinstance(cell, Path | bytes | Image.Image) or (isinstance(cell, np.ndarray) and cell.ndim >= 2)
 
 

@@ -145,7 +145,7 @@ def check_spread(targets: np.ndarray, task: Task) -> None:
 
 
 def class_name(value: Any) -> str:
-    """Give the name of a class: text as it is, whole numbers without a point."""
+    """Return the name of a class: text as it is, whole numbers without a point."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
@@ -175,7 +175,7 @@ def check_present(frames: Mapping[str, pd.DataFrame], task: Task) -> None:
 
 
 def _has_column_each(task: Task) -> bool:
-    """Say whether every class has its own column of 0 and 1."""
+    """Return whether every class has its own column of 0 and 1."""
     return task.kind == "multilabel" and len(task.labels) > 1
 
 

@@ -19,7 +19,7 @@ from headstart.data.inference import check_columns, describe_labels, infer
 from headstart.data.inputs import loose_frame, make_inputs, make_rows
 from headstart.data.labels import check_present, check_spread, encode, with_classes
 from headstart.data.rows import Dataset, Rows
-from headstart.data.splits import Part, make_splits
+from headstart.data.splits import SplitRows, make_splits
 from headstart.data.tables import Tables, blank, join
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
     if fresh and task.kind == "regression":
         check_spread(_targets(rows.get("train", rows.get("all"))), task)
     hashes, more = digests(rows, task.modality)
-    parts = {name: Part(part, hashes[name], _groups(frames[name], plan.group)) for name, part in rows.items()}
+    parts = {name: SplitRows(part, hashes[name], _groups(frames[name], plan.group)) for name, part in rows.items()}
     splits, split_notes = make_splits(parts, task, plan, seed)
     notes += [*more, *split_notes]
     if "test" in splits and "train" in splits:
@@ -80,7 +80,7 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
     return make_dataset(task, splits, [*tables.notes, *notes])
 
 
-def _repeated(train: Part, validation: Part) -> list[str]:
+def _repeated(train: SplitRows, validation: SplitRows) -> list[str]:
     """Note rows of a given validation split that training has too: the figures on them are too good."""
     known = set(train.digests)
     same = [row for row, digest in zip(validation.rows.ids, validation.digests, strict=True) if digest in known]
@@ -191,7 +191,7 @@ def _targets(rows: Rows | None) -> np.ndarray:
     return rows.targets
 
 
-def make_dataset(task: Task, splits: Mapping[str, Part], notes: Sequence[str]) -> Dataset:
+def make_dataset(task: Task, splits: Mapping[str, SplitRows], notes: Sequence[str]) -> Dataset:
     """Put checked splits together: the pools for streams, and the fingerprint of all rows and labels."""
     hasher = hashlib.sha256()
     for name, part in splits.items():
@@ -207,7 +207,7 @@ def make_dataset(task: Task, splits: Mapping[str, Part], notes: Sequence[str]) -
     return Dataset(task, rows, pools, tuple(notes), hasher.hexdigest(), _kept_together(task, splits))
 
 
-def _kept_together(task: Task, splits: Mapping[str, Part]) -> dict[str, str]:
+def _kept_together(task: Task, splits: Mapping[str, SplitRows]) -> dict[str, str]:
     """Name the group of each row: the one that was asked for, else of images the content, where some are copies."""
     parts = [splits[name] for name in ("train", "validation") if name in splits]
     if parts and parts[0].groups is not None:
@@ -217,7 +217,7 @@ def _kept_together(task: Task, splits: Mapping[str, Part]) -> dict[str, str]:
 
 
 def _loose_items(data: Any, task: Task) -> Any:
-    """Give examples without columns as a list, or None where a reader has to read them."""
+    """Return examples without columns as a list, or None where a reader has to read them."""
     if isinstance(data, str | Path):
         path = Path(data)
         if path.is_file() and is_image_name(path.name):

@@ -21,7 +21,7 @@ TARGET_TEST_SHARE = 0.5  # of the target domain, where it comes without a test s
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitRows:
     """Rows with what decides where they may go: the hash of their content and, where one is named, their group."""
 
     rows: Rows
@@ -31,13 +31,15 @@ class Part:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, places: np.ndarray) -> Part:
+    def take(self, places: np.ndarray) -> SplitRows:
         """Keep the rows at these places, in this order."""
         groups = None if self.groups is None else [self.groups[i] for i in places]
-        return Part(self.rows.take(places), [self.digests[i] for i in places], groups)
+        return SplitRows(self.rows.take(places), [self.digests[i] for i in places], groups)
 
 
-def make_splits(parts: Mapping[str, Part], task: Task, plan: DataPlan, seed: int) -> tuple[dict[str, Part], list[str]]:
+def make_splits(
+    parts: Mapping[str, SplitRows], task: Task, plan: DataPlan, seed: int
+) -> tuple[dict[str, SplitRows], list[str]]:
     """Complete the splits.
 
     Args:
@@ -72,7 +74,7 @@ def make_splits(parts: Mapping[str, Part], task: Task, plan: DataPlan, seed: int
 
 
 def _cut(
-    splits: dict[str, Part], origin: str, name: str, share: float, task: Task, seed: int, notes: list[str]
+    splits: dict[str, SplitRows], origin: str, name: str, share: float, task: Task, seed: int, notes: list[str]
 ) -> None:
     """Move a share of the rows of one split to a new one."""
     if not 0 <= share < 1:
@@ -106,7 +108,7 @@ def _cut(
 
 
 def _strata(task: Task, targets: np.ndarray | None, count: int) -> np.ndarray:
-    """Give each row the class to balance by, [N]: for several labels the rarest one, -1 without any."""
+    """Find the class to balance each row by, [N]: for several labels the rarest one, -1 without any."""
     if task.kind == "regression" or targets is None:
         return np.full(count, -1)
     if targets.ndim == 1:
@@ -171,7 +173,7 @@ def _keep_copies_together(
     return chosen & ~copies
 
 
-def _check_groups(parts: Mapping[str, Part]) -> None:
+def _check_groups(parts: Mapping[str, SplitRows]) -> None:
     home: dict[str, str] = {}
     problems = []
     for split, part in parts.items():

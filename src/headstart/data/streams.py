@@ -37,8 +37,8 @@ class BatchStream:
         batch_size: Rows in a batch.
         seed: The run's seed.
         workers: Processes that open images; text and vectors are ready at hand and need none.
-        balanced: Give every class equally often, whatever its share of the rows is; for rows of one class each.
-        share: This process's number and how many processes share each batch; it gets its piece of it.
+        balanced: Give every class equally often, whatever its shard of the rows is; for rows of one class each.
+        shard: This process's number and how many processes shard each batch; it gets its piece of it.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class BatchStream:
         seed: int,
         workers: int = 0,
         balanced: bool = False,
-        share: tuple[int, int] = (0, 1),
+        shard: tuple[int, int] = (0, 1),
     ) -> None:
         if not len(rows):
             raise DataError(f"The stream '{stream.name}' has no rows.")
@@ -62,7 +62,7 @@ class BatchStream:
         self.stream = stream
         self.batch_size = batch_size
         self.seed = seed
-        self._piece = slice(*(batch_size * number // share[1] for number in (share[0], share[0] + 1)))
+        self._piece = slice(*(batch_size * number // shard[1] for number in (shard[0], shard[0] + 1)))
         self._prepared = transform.prepare(self.rows)
         self._lengths = transform.lengths(self._prepared)
         self._workers = workers if _costly(self._prepared, self._lengths) else 0
@@ -75,12 +75,12 @@ class BatchStream:
         return -(-len(self.rows) // self.batch_size)
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
-        """Give batch `start`, `start` + 1 … without end."""
+        """Iterate over batches `start`, `start` + 1 … without end."""
         maker = _BatchMaker(self.rows, self._prepared, self.transform, (self.seed, self.stream.name))
         return _load(maker, (self._samples(step)[self._piece] for step in itertools.count(start)), self._workers)
 
     def _samples(self, step: int) -> list[tuple[int, int]]:
-        """Give the (epoch, row) of each sample of a batch."""
+        """Return the (epoch, row) of each sample of a batch."""
         count = len(self.rows)
         first = step * self.batch_size
         if self._balanced is not None:
@@ -100,7 +100,7 @@ class BatchStream:
 def in_order(
     rows: Rows, transform: Transform, *, batch_size: int, workers: int = 0
 ) -> Iterator[tuple[np.ndarray, Batch]]:
-    """Give every row exactly once, for evaluation.
+    """Iterate over every row exactly once, for evaluation.
 
     Args:
         rows: The rows; their labels, if any, are in the batches.
@@ -186,7 +186,7 @@ def _as_is(batch: Batch) -> Batch:
 
 
 def _costly(prepared: Sequence[Any], lengths: np.ndarray | None) -> bool:
-    """Say whether examples take longer to make than to send from process to process."""
+    """Return whether examples take longer to make than to send from process to process."""
     return lengths is None and not isinstance(prepared, np.ndarray)
 
 

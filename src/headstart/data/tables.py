@@ -53,7 +53,7 @@ class Tables:
 
 
 def split_name(name: str) -> str | None:
-    """Give the split that a folder, file or key names: "val" and "dev.csv" are "validation"; None if it names none."""
+    """Return the split that a name stands for: "val" and "dev.csv" are "validation"; None if it names none."""
     words = [word for word in re.split(r"[^a-z]+", name.lower()) if word in SPLITS]
     return SPLITS[words[0]] if len(words) == 1 else None
 
@@ -91,14 +91,14 @@ def join(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def missing(cell: Any) -> bool:
-    """Say whether a cell is missing: None, NaN or pandas' NA. Blank text is not missing."""
+    """Return whether a cell is missing: None, NaN or pandas' NA. Blank text is not missing."""
     if isinstance(cell, float | np.floating):
         return bool(np.isnan(cell))
     return cell is None or type(cell).__name__ in {"NAType", "NaTType"}
 
 
 def blank(cell: Any) -> bool:
-    """Say whether a cell is missing or text without a visible sign."""
+    """Return whether a cell is missing or text without a visible sign."""
     return missing(cell) or (isinstance(cell, str) and not cell.strip())
 
 

@@ -100,7 +100,7 @@ class VectorTransform:
         return vectors
 
     def lengths(self, prepared: Any) -> np.ndarray | None:
-        """Give None: all rows are of one length."""
+        """Return None: all rows are of one length."""
 
     def example(self, item: np.ndarray, seed: int | None) -> np.ndarray:
         """Pass the numbers on."""

@@ -53,7 +53,7 @@ class Average:
             self._swap()
 
     @torch.no_grad()
-    def settle(self) -> None:
+    def apply(self) -> None:
         """Put the average into the model for good."""
         for name, parameter in self._parameters.items():
             parameter.copy_(self.weights[name])

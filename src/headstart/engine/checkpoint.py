@@ -149,7 +149,7 @@ def size(parts: Mapping[str, Tensors]) -> int:
 
 
 def _own_memory(tensors: Tensors) -> dict[str, torch.Tensor]:
-    """Give each tensor memory of its own, in plain order: safetensors takes no two names for one memory."""
+    """Copy tensors to memory of their own, in plain order: safetensors takes no two names for one memory."""
     own: dict[str, torch.Tensor] = {}
     seen: set[int] = set()
     for name, tensor in tensors.items():

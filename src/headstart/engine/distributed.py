@@ -36,11 +36,11 @@ class World:
 
     @property
     def is_writer(self) -> bool:
-        """Say whether this process is the one that writes files and tells what happens."""
+        """Return whether this process is the one that writes files and tells what happens."""
         return self.rank == 0
 
     def places(self, count: int) -> np.ndarray:
-        """Give this process's share of `count` rows: each place belongs to exactly one process."""
+        """Return this process's share of `count` rows: each place belongs to exactly one process."""
         return np.arange(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
     def add_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
@@ -85,7 +85,7 @@ class World:
         return torch.cat([share[:size] for share, size in zip(shares, sizes, strict=True)]).numpy()
 
     def most(self, value: float) -> float:
-        """Give the largest of the processes' values: whether any of them was asked to stop, say."""
+        """Return the largest of the processes' values: whether any of them was asked to stop, say."""
         if self.size == 1:
             return value
         tensor = torch.tensor([value], dtype=torch.float64)
@@ -101,7 +101,7 @@ class World:
         return tensor.tolist()
 
     def from_writer(self, value: T) -> T:
-        """Give every process the writer's value, which must be JSON data."""
+        """Send the writer's value to every process, which must be JSON data."""
         if self.size == 1:
             return value
         text = json.dumps(value).encode()
@@ -114,7 +114,7 @@ class World:
         return json.loads(content.numpy().tobytes())
 
     def copy_from_writer(self, module: nn.Module, *, buffers_only: bool = False) -> None:
-        """Give every process the writer's weights and buffers."""
+        """Copy the writer's weights and buffers to every process."""
         if self.size == 1:
             return
         tensors = list(module.buffers()) if buffers_only else list(module.state_dict().values())

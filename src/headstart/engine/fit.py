@@ -13,26 +13,26 @@ from headstart.core.types import Event
 from headstart.engine import checkpoint
 from headstart.engine.checkpoint import Checkpoint
 from headstart.engine.feed import Workers
-from headstart.engine.job import Job, Outcome, Surroundings
+from headstart.engine.job import Job, Outcome, RunContext
 from headstart.engine.log import Log
 from headstart.engine.machine import keep_memory, place
 from headstart.engine.proof import fingerprints, in_words, what_moved
 from headstart.engine.saver import Saver
 from headstart.engine.stage import StageRun, Tools
-from headstart.engine.state import Progress, Standing, load_start, start_parts
+from headstart.engine.state import Progress, TrainingState, load_start, start_parts
 from headstart.models.model import Model
 
 
-def fit(model: Model, jobs: list[Job], around: Surroundings) -> Outcome:
+def fit(model: Model, jobs: list[Job], context: RunContext) -> Outcome:
     """Train a model through all jobs; it ends with the weights that were best on validation.
 
-    With `around.resume` it goes on from the newest whole checkpoint, and ends with the very same
+    With `context.resume` it goes on from the newest whole checkpoint, and ends with the very same
     weights as if it had not been stopped.
 
     Args:
         model: As the source gave it, with a new head. Is changed in place and moved to the device.
         jobs: The recipe's stages.
-        around: Where and how to train.
+        context: Where and how to train.
 
     Returns:
         How it went.
@@ -45,74 +45,76 @@ def fit(model: Model, jobs: list[Job], around: Surroundings) -> Outcome:
     keep_memory()
     started = time.monotonic()
     before = fingerprints(model)
-    with torch.random.fork_rng(devices=[]), around.stop.between_steps():
-        log = Log(around.folder / "metrics.jsonl", silent=not around.world.is_writer)
-        saved = _find(around, log)
+    with torch.random.fork_rng(devices=[]), context.stop.between_steps():
+        log = Log(context.folder / "metrics.jsonl", silent=not context.world.is_writer)
+        saved = _find(context, log)
         saver = Saver(
-            around.folder / "checkpoints",
-            every=around.checkpoint,
-            listen=around.listen,
+            context.folder / "checkpoints",
+            every=context.checkpoint,
+            listen=context.listen,
             found=saved,
-            writer=around.world.is_writer,
+            writer=context.world.is_writer,
         )
-        tools = Tools(log, saver, Workers(around.workers, lambda text: around.listen(Event("warning", text))))
-        standing = Standing() if saved is None else Standing.from_plain(saved.state["run"])
-        place(model, around.device)
+        tools = Tools(log, saver, Workers(context.workers, lambda text: context.listen(Event("warning", text))))
+        state = TrainingState() if saved is None else TrainingState.from_plain(saved.state["run"])
+        place(model, context.device)
         if saved is not None:
-            _go_back(model, jobs, around, standing, saved)
-        earlier = standing.seconds
-        while standing.stage < len(jobs):
-            number = standing.stage
-            standing.seconds = earlier + time.monotonic() - started
-            left = None if around.budget is None else around.world.from_writer(around.budget - standing.seconds)
+            _go_back(model, jobs, context, state, saved)
+        earlier = state.seconds
+        while state.stage < len(jobs):
+            number = state.stage
+            state.seconds = earlier + time.monotonic() - started
+            left = None if context.budget is None else context.world.from_writer(context.budget - state.seconds)
             resumed = saved if saved is not None and "stage" in saved.state else None
             if resumed is None and left is not None and left <= 0:
-                standing.endings.append("not started: the time budget is used up")
-                standing.stage += 1
+                state.endings.append("not started: the time budget is used up")
+                state.stage += 1
                 saved = None
                 continue
             progress = Progress(jobs[number].stage.accumulate, _share(left, jobs[number:]))
             if number and saved is None:
-                start = {"run": standing.to_plain(), "log": log.position}
-                saver.save_start(number, start_parts(model, standing.moved), start)
-            StageRun(model, jobs[number], around, tools, standing, progress).run(resumed)
+                start = {"run": state.to_plain(), "log": log.position}
+                saver.save_start(number, start_parts(model, state.moved), start)
+            StageRun(model, jobs[number], context, tools, state, progress).run(resumed)
             saved = None
-            standing.stage += 1
+            state.stage += 1
     proof = what_moved(model, before)
-    if around.world.is_writer:
-        around.listen(Event("note", in_words(proof), {"moved": proof}))
-    return Outcome(standing.best, standing.taken, earlier + time.monotonic() - started, tuple(standing.endings), proof)
+    if context.world.is_writer:
+        context.listen(Event("note", in_words(proof), {"moved": proof}))
+    return Outcome(state.best, state.taken, earlier + time.monotonic() - started, tuple(state.endings), proof)
 
 
-def _find(around: Surroundings, log: Log) -> Checkpoint | None:
+def _find(context: RunContext, log: Log) -> Checkpoint | None:
     """Find the checkpoint to go on from, and clear away what does not belong to it."""
-    folder = around.folder / "checkpoints"
+    folder = context.folder / "checkpoints"
     found = None
-    if around.world.is_writer:
+    if context.world.is_writer:
         storage.sweep(folder)
-        found = checkpoint.latest(folder, lambda text: around.listen(Event("warning", text))) if around.resume else None
+        found = (
+            checkpoint.latest(folder, lambda text: context.listen(Event("warning", text))) if context.resume else None
+        )
         checkpoint.keep_only(folder, [] if found is None else [found.path.name, *found.state["needs"]])
-    name = around.world.from_writer(None if found is None else found.path.name)
+    name = context.world.from_writer(None if found is None else found.path.name)
     if name is None:
         log.cut(0)
         return None
     found = found or checkpoint.load(folder / name)
     log.cut(found.state["log"])
     place_text = f"stage {found.state['run']['stage']}, step {found.state.get('stage', {}).get('step', 0)}"
-    around.listen(Event("note", f"going on from {place_text}"))
+    context.listen(Event("note", f"going on from {place_text}"))
     return found
 
 
-def _go_back(model: Model, jobs: Sequence[Job], around: Surroundings, standing: Standing, saved: Checkpoint) -> None:
+def _go_back(model: Model, jobs: Sequence[Job], context: RunContext, state: TrainingState, saved: Checkpoint) -> None:
     """Bring the model to where the stage started: modules that earlier stages inserted, then the weights."""
-    for number, job in enumerate(jobs[: standing.stage]):
-        seed_torch(around.seed, "stage", number)
+    for number, job in enumerate(jobs[: state.stage]):
+        seed_torch(context.seed, "stage", number)
         tuning = job.strategy.prepare(model)
         if tuning.merge is not None:
             tuning.merge()
-    place(model, around.device)
-    if standing.stage:
-        start = checkpoint.load(around.folder / "checkpoints" / f"start-{standing.stage}")
+    place(model, context.device)
+    if state.stage:
+        start = checkpoint.load(context.folder / "checkpoints" / f"start-{state.stage}")
         load_start(model, start.parts)
 
 

@@ -45,14 +45,14 @@ class Score(NamedTuple):
     higher_is_better: bool
 
     def beats(self, other: Score | None) -> bool:
-        """Say whether this is strictly better; a value that is not finite never is."""
+        """Return whether this is strictly better; a value that is not finite never is."""
         if not math.isfinite(self.value):
             return False
         return other is None or (self.value > other.value if self.higher_is_better else self.value < other.value)
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class RunContext:
     """Where and how a run trains.
 
     `score` judges predictions on the validation rows (probabilities or values, in their order).

@@ -62,7 +62,7 @@ class Losses:
         return read
 
     def last(self, *, wait: bool) -> float:
-        """Give the sum of the last step's losses, or with `wait` False the last one that was read.
+        """Return the sum of the last step's losses, or with `wait` False the last one that was read.
 
         This process's share alone is shown: with several processes it is read at the next line of the log.
         """

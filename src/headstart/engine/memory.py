@@ -8,7 +8,7 @@ PHRASES = ("can't allocate memory", "out of memory", "ALLOC_FAILED", "not enough
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether an error is a lack of memory; allocators of the CPU raise a plain RuntimeError."""
+    """Return whether an error is a lack of memory; allocators of the CPU raise a plain RuntimeError."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(phrase in str(error) for phrase in PHRASES)

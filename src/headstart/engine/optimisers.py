@@ -103,7 +103,7 @@ def set_rate(optimiser: torch.optim.Optimizer, stage: Stage, progress: float, ga
 
 
 def rate_factor(schedule: str, warmup: float, progress: float, step: float = 0.0) -> float:
-    """Give the share of the full rate at a progress in [0, 1].
+    """Return the share of the full rate at a progress in [0, 1].
 
     Rises over the share `warmup`, where a step has the rate of its end: the first one, which may be the best, must
     move something. `step` is the share of one step. Then

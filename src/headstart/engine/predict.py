@@ -82,7 +82,7 @@ class _Settings(NamedTuple):
 
 
 def fast_features(model: Model, rows: Rows, transform: Transform, *, precision: str) -> Model:
-    """Give a model for `embed` with the same features within 1e-4, but batch norms folded into convolutions.
+    """Return a model for `embed` with the same features within 1e-4, but batch norms folded into convolutions.
 
     Args:
         model: Its backbone is a constant; it is not changed.

@@ -44,7 +44,7 @@ class Saver:
 
     @property
     def due(self) -> bool:
-        """Say whether it is time to save a step."""
+        """Return whether it is time to save a step."""
         wait = max(self.every, SHARE * self._cost) if self.every else 0.0
         return time.monotonic() - self._ended >= wait
 
@@ -101,7 +101,7 @@ class Saver:
         return self.folder / name
 
     def load_best(self, name: str) -> Tensors:
-        """Give the best weights.
+        """Return the best weights.
 
         Args:
             name: What `save_best` gave.

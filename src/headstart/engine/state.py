@@ -17,7 +17,7 @@ from headstart.models.model import Model
 
 
 @dataclass
-class Standing:
+class TrainingState:
     """Where a run stands at the start of a stage.
 
     Attributes:
@@ -37,12 +37,12 @@ class Standing:
     seconds: float = 0.0
 
     def to_plain(self) -> dict[str, Any]:
-        """Give JSON data."""
+        """Return JSON data."""
         plain = dataclasses.asdict(self) | {"moved": sorted(self.moved)}
         return plain | {"best": None if self.best is None else list(self.best)}
 
     @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> Standing:
+    def from_plain(cls, plain: dict[str, Any]) -> TrainingState:
         """Read what `to_plain` gave."""
         best = None if plain["best"] is None else Score(*plain["best"])
         return cls(**{**plain, "best": best, "moved": set(plain["moved"])})
@@ -54,9 +54,9 @@ class Progress:
 
     Attributes:
         step: Steps taken.
-        looked: The step of the last look at the validation rows; 0 before the first.
-        looks_without_gain: Since the best.
-        gains: Of each look, whether it was the best so far.
+        evaluated: The step of the last evaluation on the validation rows; 0 before the first.
+        evaluations_without_gain: Since the best.
+        gains: Of each evaluation, whether it was the best so far.
         best: Name of the checkpoint with the best weights; None before there is one.
         losses: Of the steps since the last line of the log.
         parts: Micro-batches in a step; grows where memory runs out.
@@ -67,8 +67,8 @@ class Progress:
     parts: int
     allowed: float | None
     step: int = 0
-    looked: int = 0
-    looks_without_gain: int = 0
+    evaluated: int = 0
+    evaluations_without_gain: int = 0
     gains: list[bool] = field(default_factory=list)
     best: str | None = None
     losses: list[dict[str, float]] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Progress:
 
 
 def model_tensors(model: nn.Module, moved: set[str]) -> dict[str, torch.Tensor]:
-    """Give the tensors of the model that can have moved: those named, and all buffers."""
+    """Return the tensors of the model that can have moved: those named, and all buffers."""
     names = moved | {name for name, _ in model.named_buffers()}
     return {name: tensor for name, tensor in model.state_dict().items() if name in names}
 
@@ -87,7 +87,7 @@ def load_model(model: nn.Module, tensors: Tensors) -> None:
 
 
 def start_parts(model: Model, moved: set[str]) -> dict[str, dict[str, torch.Tensor]]:
-    """Give what a stage starts from: what can have moved, and the source's classifier, which a stage may train too."""
+    """Return what a stage starts from: what can have moved, and the source's classifier, which may be trained too."""
     parts = {"model": model_tensors(model, moved)}
     if model.backbone.source_classifier is not None:
         weight, bias = model.backbone.source_classifier

@@ -11,8 +11,8 @@ from torch import nn
 
 from headstart.core.errors import TrainingError
 from headstart.core.seeding import seed_torch
-from headstart.core.types import PARTS, Batch, Event, Objective, Seen, Stepper, Tuning, Update
-from headstart.engine.job import Job, Surroundings
+from headstart.core.types import MODEL_PARTS, Batch, Event, ForwardPass, Objective, Stepper, Tuning, Update
+from headstart.engine.job import Job, RunContext
 from headstart.engine.machine import autocast, to_device
 from headstart.engine.memory import is_out_of_memory
 from headstart.engine.penalties import penalties
@@ -28,7 +28,7 @@ class Setting(NamedTuple):
     tuning: Tuning  # gives the penalties
     optimiser: torch.optim.Optimizer  # has its rates set
     job: Job
-    around: Surroundings
+    context: RunContext
 
 
 def train_step(
@@ -41,20 +41,20 @@ def train_step(
 
     Args:
         setting: What learns, and how.
-        batches: One batch a stream: this process's share of it.
+        batches: one batch a stream: this process's shard of it.
         key: Number of the stage and of the step: dropout is a function of the seed and of them.
         progress: Share of the stage that is done, in [0, 1].
         parts: Micro-batches to cut the batch into.
 
     Returns:
-        This process's share of the mean of each named loss, scalars on the device (of updates with losses of the same
+        This process's part of the mean of each named loss, scalars on the device (of updates with losses of the same
         name, the last one's); and the number of micro-batches to go on with.
 
     Raises:
         TrainingError: A loss is not finite (on a GPU that is found later), or memory does not suffice for one row.
     """
     means: dict[str, torch.Tensor] = {}
-    world = setting.around.world
+    world = setting.context.world
     parts = min(parts, *(len(batch["ids"]) for batch in batches.values()))  # of several processes each has fewer rows
     for number, update in enumerate(updates_of(setting.job.objective)):
         learning = _learning(setting.model, setting.extra, update)
@@ -70,7 +70,7 @@ def train_step(
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                parts = _smaller(setting.around, parts, batches, error)
+                parts = _smaller(setting.context, parts, batches, error)
         losses, wrong = found
         if world.most(float(bool(wrong))):
             raise TrainingError(wrong or "The loss is not finite in another process, which names the rows.")
@@ -82,18 +82,18 @@ def train_step(
     return means, parts
 
 
-def _smaller(around: Surroundings, parts: int, batches: Mapping[str, Batch], error: BaseException) -> int:
-    """Give the next number of micro-batches, and say so."""
+def _smaller(context: RunContext, parts: int, batches: Mapping[str, Batch], error: BaseException) -> int:
+    """Return the next number of micro-batches, and say so."""
     rows = max(len(batch["ids"]) for batch in batches.values())
     if parts >= rows:
         raise TrainingError(
-            f"Memory does not suffice for a single row on {around.device} ({type(error).__name__}). Try a "
+            f"Memory does not suffice for a single row on {context.device} ({type(error).__name__}). Try a "
             "smaller source, a strategy that lets less learn (linear_probe, partial), or --precision bfloat16."
         ) from error
     more = min(2 * parts, rows)
-    if around.device.type == "cuda":
+    if context.device.type == "cuda":
         torch.cuda.empty_cache()
-    around.listen(
+    context.listen(
         Event(
             "warning",
             f"memory ran out: each batch is now computed in {more} micro-batches in place of {parts}. "
@@ -104,8 +104,8 @@ def _smaller(around: Surroundings, parts: int, batches: Mapping[str, Batch], err
 
 
 def updates_of(objective: Objective) -> tuple[Update, ...]:
-    """Give the updates of one step: a stepper's own, or the one over everything that learns."""
-    return objective.updates if isinstance(objective, Stepper) else (Update(PARTS, objective.losses),)
+    """Return the updates of one step: a stepper's own, or the one over everything that learns."""
+    return objective.updates if isinstance(objective, Stepper) else (Update(MODEL_PARTS, objective.losses),)
 
 
 def _gradients(
@@ -128,29 +128,29 @@ def _gradients(
         progress: Share of the stage that is done.
 
     Returns:
-        The share of each named loss, and what is wrong where one is not finite.
+        The fraction of each named loss, and what is wrong where one is not finite.
     """
-    model, extra, tuning, _, job, around = setting
+    model, extra, tuning, _, job, context = setting
     sums: dict[str, torch.Tensor] = {}
     sizes = [len(next(iter(part.values()))["ids"]) for part in parts]
     assert job.stage.batch_size is not None
-    rows = sum(sizes) if around.world.size == 1 else job.stage.batch_size  # of all processes
-    others = ("process", around.world.rank) if around.world.rank else ()  # dropout is another one in each process
+    rows = sum(sizes) if context.world.size == 1 else job.stage.batch_size  # of all processes
+    others = ("process", context.world.rank) if context.world.rank else ()  # dropout is another one in each process
     for number, part in enumerate(parts):
-        share = sizes[number] / rows
-        seed_torch(around.seed, "step", *key, number, *others)
-        on_device = {name: cast(Batch, to_device(batch, around.device)) for name, batch in part.items()}
-        with autocast(around.precision, around.device), model.passes() as passes:
+        fraction = sizes[number] / rows
+        seed_torch(context.seed, "step", *key, number, *others)
+        on_device = {name: cast(Batch, to_device(batch, context.device)) for name, batch in part.items()}
+        with autocast(context.precision, context.device), model.passes() as passes:
             losses = update.losses(model, extra, on_device, progress)
             if tuning.watch is not None:
                 losses["watched"] = tuning.watch([_with_labels(seen, on_device) for seen in passes])
         losses |= penalties(tuning, learning, job.stage)
-        total = torch.stack([loss.float() for loss in losses.values()]).sum() * share
-        if around.device.type == "cpu" and not torch.isfinite(total):  # a GPU would have to be waited for
+        total = torch.stack([loss.float() for loss in losses.values()]).sum() * fraction
+        if context.device.type == "cpu" and not torch.isfinite(total):  # a GPU would have to be waited for
             return sums, _not_finite(losses, part, key, job.stage.lr)
         total.backward(inputs=learning)
         for name, loss in losses.items():
-            value = loss.detach().double() * share
+            value = loss.detach().double() * fraction
             sums[name] = sums[name] + value if name in sums else value
     return sums, ""
 
@@ -168,10 +168,10 @@ def _learning(model: Model, extra: nn.Module, update: Update) -> list[nn.Paramet
     return found
 
 
-def _with_labels(seen: Seen, batches: Mapping[str, Batch]) -> Seen:
-    """Give a pass the labels of the batch that it was made of, where the objective passed that on as it is."""
+def _with_labels(seen: ForwardPass, batches: Mapping[str, Batch]) -> ForwardPass:
+    """Return a pass the labels of the batch that it was made of, where the objective passed that on as it is."""
     y = next((batch.get("y") for batch in batches.values() if batch["x"] is seen.x), None)
-    return Seen(seen.x, seen.features, y)
+    return ForwardPass(seen.x, seen.features, y)
 
 
 def _split(batches: Mapping[str, Batch], parts: int) -> list[dict[str, Batch]]:

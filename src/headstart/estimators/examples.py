@@ -69,7 +69,7 @@ def column_names(X: Any) -> tuple[str, ...]:
 
 
 def is_frame(value: Any) -> bool:
-    """Say whether this is a pandas frame."""
+    """Return whether this is a pandas frame."""
     return type(value).__name__ == "DataFrame" and hasattr(value, "iloc")
 
 

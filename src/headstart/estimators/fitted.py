@@ -33,7 +33,7 @@ class Fitted:
         save(folder, p.model, p.task, p.recipe, fingerprint=p.fingerprint, precision=p.precision)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Give the artefact's files by name, as bytes."""
+        """Return the artefact's files by name, as bytes."""
         with TemporaryDirectory(prefix="headstart-") as scratch:
             folder = Path(scratch) / "model"
             self.save(folder)

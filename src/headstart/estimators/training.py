@@ -12,7 +12,7 @@ from headstart.core.types import Task, silent
 from headstart.data.checks import digests
 from headstart.data.read import make_dataset
 from headstart.data.rows import Rows
-from headstart.data.splits import Part, make_splits
+from headstart.data.splits import SplitRows, make_splits
 from headstart.engine.fit import fit
 from headstart.engine.machine import choose_device, choose_precision
 from headstart.estimators.fitted import Fitted
@@ -39,7 +39,7 @@ def train(rows: Rows, task: Task, recipe: Recipe) -> Fitted:
     """
     hashes, _ = digests({"train": rows}, task.modality)
     plan = DataPlan(validation=recipe.data.validation, test=0.0)
-    parts, notes = make_splits({"train": Part(rows, hashes["train"])}, task, plan, recipe.seed)
+    parts, notes = make_splits({"train": SplitRows(rows, hashes["train"])}, task, plan, recipe.seed)
     dataset, backbone, chosen = prepare(make_dataset(task, parts, notes), recipe)
     model = build_model(chosen.recipe, dataset, backbone)
     precision = choose_precision(recipe.precision, choose_device(recipe.device))

@@ -147,7 +147,7 @@ def weights(rows: int, resamples: Sequence[int], seed: int) -> np.ndarray:
 def intervals(
     values: Mapping[str, float], spread: Mapping[str, np.ndarray], level: float
 ) -> tuple[dict[str, Interval], list[str]]:
-    """Give each value the percentile interval of its resamples.
+    """Compute the percentile interval of each value from its resamples.
 
     Args:
         values: By name; NaN where undefined.

@@ -52,7 +52,7 @@ class Calibration:
         return scale(outputs, self.temperature)
 
     def to_plain(self) -> dict[str, Any]:
-        """Give plain data, safe for JSON."""
+        """Return plain data, safe for JSON."""
         return {
             "temperature": self.temperature,
             "thresholds": dict(self.thresholds),

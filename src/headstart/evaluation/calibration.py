@@ -103,7 +103,7 @@ def calibration_bins(confidence: np.ndarray, correct: np.ndarray, *, bins: int =
 
 
 def bin_places(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """Give each confidence [N] its bin [N]; a bin holds its upper edge, the first one 0 too, as in the paper."""
+    """Find the bin [N] of each confidence [N]; a bin holds its upper edge, the first one 0 too, as in the paper."""
     return np.clip(np.ceil(np.asarray(confidence) * bins).astype(np.int64) - 1, 0, bins - 1)
 
 

@@ -66,7 +66,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 
 def limits(metric: str) -> tuple[float, float]:
-    """Give the least and the greatest value that a metric can have."""
+    """Return the least and the greatest value that a metric can have."""
     return LIMITS.get(metric, (0.0, 1.0))
 
 
@@ -85,7 +85,7 @@ class Interval:
         return Interval(self.value, max(self.low, least), min(self.high, greatest))
 
     def to_plain(self) -> dict[str, float | None]:
-        """Give plain data, safe for JSON."""
+        """Return plain data, safe for JSON."""
         return {"value": finite(self.value), "low": finite(self.low), "high": finite(self.high)}
 
 
@@ -108,7 +108,7 @@ class Evaluation:
     notes: Sequence[str] = ()
 
     def to_plain(self) -> dict[str, Any]:
-        """Give plain data, safe for JSON: no NaN, no infinity."""
+        """Return plain data, safe for JSON: no NaN, no infinity."""
         return {
             "primary": self.primary,
             "higher_is_better": {name: HIGHER_IS_BETTER[name] for name in self.metrics},
@@ -144,7 +144,7 @@ class Comparison:
     notes: Sequence[str] = ()
 
     def to_plain(self) -> dict[str, Any]:
-        """Give plain data, safe for JSON: no NaN, no infinity."""
+        """Return plain data, safe for JSON: no NaN, no infinity."""
         test = self.mcnemar
         return {
             "primary": self.primary,

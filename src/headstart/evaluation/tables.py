@@ -21,14 +21,14 @@ UNKNOWN = "–"
 
 
 def metric_rows(evaluation: Evaluation | Comparison) -> list[tuple[str, str, str]]:
-    """Give name, value and interval of each metric (or difference), the primary one first."""
+    """Return name, value and interval of each metric (or difference), the primary one first."""
     values = evaluation.metrics if isinstance(evaluation, Evaluation) else evaluation.differences
     names = sorted(values, key=lambda name: name != evaluation.primary)  # stable: the others keep their order
     return [(name, *interval_text(values[name])) for name in names]
 
 
 def class_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
-    """Give the table by class (or regression target): a row of headings, then a row for each class."""
+    """Return the table by class (or regression target): a row of headings, then a row for each class."""
     if not evaluation.per_class:
         return []
     columns = list(next(iter(evaluation.per_class.values())))

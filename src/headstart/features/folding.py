@@ -20,7 +20,7 @@ TOLERANCE = 1e-4  # of the largest feature
 
 
 def folded(backbone: Backbone, x: Any) -> Backbone:
-    """Give a faster copy of a network for evaluation, or the network itself where there is none.
+    """Return a faster copy of a network for evaluation, or the network itself where there is none.
 
     Args:
         backbone: Any network; it is not changed.
@@ -40,7 +40,7 @@ def folded(backbone: Backbone, x: Any) -> Backbone:
 
 
 def has_norms(backbone: Backbone) -> bool:
-    """Say whether there is a batch norm that could be folded."""
+    """Return whether there is a batch norm that could be folded."""
     return any(_is_foldable(module) for module in backbone.modules())
 
 
@@ -71,12 +71,12 @@ def _watch(backbone: Backbone, x: Any) -> tuple[list[tuple[str, str]], torch.Ten
 
 
 def _is_watched(module: nn.Module) -> bool:
-    """Say whether something stands behind or before the module that needs what it gives, as head2toe's taps do."""
+    """Return whether something stands behind or before the module that needs what it gives, as head2toe's taps do."""
     return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
 def _is_foldable(module: nn.Module) -> bool:
-    """Say whether this is a plain batch norm, or timm's with an activation behind it."""
+    """Return whether this is a plain batch norm, or timm's with an activation behind it."""
     return isinstance(module, nn.BatchNorm2d) and (type(module) is nn.BatchNorm2d or hasattr(module, "act"))
 
 

@@ -18,7 +18,7 @@ from headstart.models.model import Model
 
 
 def backbone_is_constant(model: Model, augment: str) -> bool:
-    """Say whether each example's features stay the same over the whole stage."""
+    """Return whether each example's features stay the same over the whole stage."""
     return augment == "none" and not any(p.requires_grad for p in model.backbone.parameters())
 
 

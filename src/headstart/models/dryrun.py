@@ -53,7 +53,7 @@ class Trace:
     features: Features | None = None
 
     def channels_last(self, shape: Shape, until: int) -> bool | None:
-        """Say whether maps are [B, H, W, C], by the last layer with weights that gave these maps, or these turned.
+        """Return whether maps are [B, H, W, C], by the last layer with weights that gave these maps, or these turned.
 
         Args:
             shape: Of the maps, four axes.
@@ -83,7 +83,7 @@ class DryRunError(UsageError):
 
 
 def root(backbone: Backbone) -> tuple[nn.Module, str]:
-    """Give the module that layer names start from (`net`, where there is one), and the prefix of its parameters."""
+    """Return the module that layer names start from (`net`, where there is one), and the prefix of its parameters."""
     net = getattr(backbone, "net", None)
     return (net, "net.") if isinstance(net, nn.Module) else (backbone, "")
 

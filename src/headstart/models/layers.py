@@ -35,7 +35,7 @@ def layer_names(backbone: Backbone) -> list[str]:
 
 
 def get(backbone: Backbone, name: str) -> nn.Module:
-    """Give the layer of a name that `find` or `find_one` gave."""
+    """Return the layer of a name that `find` or `find_one` gave."""
     return root(backbone)[0].get_submodule(name)
 
 
@@ -113,7 +113,7 @@ def find_one(backbone: Backbone, name: str, trace: Trace, what: str) -> str:
 
 
 def stage_layers(backbone: Backbone, trace: Trace) -> dict[str, list[str]]:
-    """Give the outermost layers that lie wholly in each stage, in the order that they end."""
+    """Return the outermost layers that lie wholly in each stage, in the order that they end."""
     top, prefix = root(backbone)
     found: dict[str, list[str]] = {}
     for stage, parameters in backbone.stages().items():
@@ -181,7 +181,7 @@ def find_tensors(backbone: Backbone, names: Sequence[str], patterns: Collection[
 
 
 def fits(pattern: str, name: str) -> bool:
-    """Say whether a pattern fits a tensor's name, or a layer that it lies in; the name's "net." may be left out."""
+    """Return whether a pattern fits a tensor's name, or a layer that it lies in; the name's "net." may be left out."""
     spellings = (name, name.removeprefix("net."))
     return any(fnmatchcase(spelling, p) for spelling in spellings for p in (pattern, f"{pattern}.*"))
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import nn
 
-from headstart.core.types import Card, Features, LossOptions, Seen, Task
+from headstart.core.types import Card, Features, ForwardPass, LossOptions, Task
 from headstart.models.outputs import output_for
 
 Pooling = Literal["auto", "cls", "mean"]
@@ -27,7 +27,7 @@ class Backbone(nn.Module):
         source_classifier: Weight [C, D] and bias [C] of the source task's own linear classifier on the pooled
             features, where the source has one. It is no part of the backbone: no artefact holds it, and of the
             strategies only `lwf` trains it on.
-        held: Parameters by name that surgery freezes (True) or lets learn (False), whatever the strategy says.
+        freeze_overrides: Parameters by name that surgery freezes (True) or lets learn (False) under any strategy.
         kept_rows: None, or by which names a linear head starts from the rows of `source_classifier` ("CLASS=LABEL").
     """
 
@@ -35,12 +35,12 @@ class Backbone(nn.Module):
     dim: int
     channels_last: bool = False
     source_classifier: tuple[torch.Tensor, torch.Tensor | None] | None = None
-    held: Mapping[str, bool] = MappingProxyType({})
+    freeze_overrides: Mapping[str, bool] = MappingProxyType({})
     kept_rows: tuple[str, ...] | None = None
 
     @abstractmethod
     def stages(self) -> dict[str, tuple[str, ...]]:
-        """Give the names of the parameters by stage, input to output; every parameter is in exactly one stage."""
+        """Return the names of the parameters by stage, input to output; every parameter is in exactly one stage."""
 
     @abstractmethod
     def forward(self, x: Any) -> Features:
@@ -90,7 +90,7 @@ class Model(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.heads = nn.ModuleDict(heads)
-        self._passes: list[Seen] | None = None
+        self._passes: list[ForwardPass] | None = None
 
     @property
     def head(self) -> Head:
@@ -105,11 +105,11 @@ class Model(nn.Module):
             return cast(Features, x)
         features: Features = self.backbone(x)
         if self._passes is not None and features["pooled"].requires_grad:
-            self._passes.append(Seen(x, features))
+            self._passes.append(ForwardPass(x, features))
         return features
 
     @contextmanager
-    def passes(self) -> Iterator[list[Seen]]:
+    def passes(self) -> Iterator[list[ForwardPass]]:
         """Keep the forward passes of the backbone that are made inside the block and that a gradient can reach."""
         self._passes = []
         try:
@@ -121,7 +121,7 @@ class Model(nn.Module):
         return self.head(self.features(x))
 
     def stage_parameters(self) -> dict[str, list[nn.Parameter]]:
-        """Give the backbone's parameters by stage, input to output."""
+        """Return the backbone's parameters by stage, input to output."""
         parameters = dict(self.backbone.named_parameters())
         return {stage: [parameters[name] for name in names] for stage, names in self.backbone.stages().items()}
 

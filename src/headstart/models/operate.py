@@ -176,12 +176,12 @@ def build(choice: Choice) -> Operation:
 
 
 def name_of(operation: Operation) -> str:
-    """Give an operation's name: that of its file."""
+    """Return an operation's name: that of its file."""
     return type(operation).__module__.rpartition(".")[2]
 
 
 def written(operation: Operation) -> dict[str, Any]:
-    """Give the table that a recipe and a card hold for an operation."""
+    """Return the table that a recipe and a card hold for an operation."""
     return {"name": name_of(operation), **to_plain(operation)}
 
 

@@ -40,7 +40,7 @@ class ClassOutput(nn.Module):
         return ((1 - right) ** self.balance.focus * each).mean()
 
     def decode(self, out: torch.Tensor) -> torch.Tensor:
-        """Give probabilities [B, C]."""
+        """Return probabilities [B, C]."""
         return out.softmax(dim=1)
 
 
@@ -69,7 +69,7 @@ class MultiLabelOutput(nn.Module):
         return each.mean()
 
     def decode(self, out: torch.Tensor) -> torch.Tensor:
-        """Give a probability for each class, [B, C]."""
+        """Return a probability for each class, [B, C]."""
         return out.sigmoid()
 
 
@@ -99,7 +99,7 @@ class RegressionOutput(nn.Module):
         return functional.huber_loss(out, z) if options.loss == "huber" else functional.mse_loss(out, z)
 
     def decode(self, out: torch.Tensor) -> torch.Tensor:
-        """Give values [B, T] in the unit of the labels."""
+        """Return values [B, T] in the unit of the labels."""
         return out * self.std + self.mean
 
 

@@ -18,7 +18,7 @@ class FixedStages:
     parameters: Stages
 
     def __call__(self) -> Stages:
-        """Give the names of the parameters by stage."""
+        """Return the names of the parameters by stage."""
         return dict(self.parameters)
 
 

@@ -119,7 +119,7 @@ def _plain(name: str) -> str:
 
 
 def _forms(name: str) -> list[str]:
-    """Give the spellings to look for: as it is, then as the singular of an English plural."""
+    """Return the spellings to look for: as it is, then as the singular of an English plural."""
     plain = _plain(name)
     forms = [plain]
     for ending, singular in (("ies", "y"), ("es", ""), ("s", "")):

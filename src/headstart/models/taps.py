@@ -136,7 +136,7 @@ def channel_axes(backbone: Backbone) -> dict[str, int]:
 
 
 def maps_first(backbone: Backbone, trace: Trace, shape: Shape, until: int) -> bool:
-    """Say whether a hidden state is maps [B, C, H, W]; where no layer tells, maps are laid out as the backbone's last.
+    """Return whether a hidden state is maps [B, C, H, W]; where no layer tells, maps are laid out as the last ones.
 
     Args:
         backbone: Whose.

@@ -35,7 +35,7 @@ class Layer:
         return {0: "frozen", self.parameters: "learns"}.get(self.learning, "part learns")
 
     def to_plain(self, depth: int | None = None) -> dict[str, Any]:
-        """Give nested dicts; B in the shape is null."""
+        """Return nested dicts; B in the shape is null."""
         deeper = () if depth == 0 else self.children
         below = None if depth is None else depth - 1
         return {
@@ -57,7 +57,7 @@ class Inspection:
     stages: tuple[Layer, ...]
 
     def to_plain(self, depth: int | None = None) -> dict[str, Any]:
-        """Give the JSON object that `headstart inspect --json` prints last; depth 1 is the stages alone."""
+        """Return the JSON object that `headstart inspect --json` prints last; depth 1 is the stages alone."""
         stages = [stage.to_plain(None if depth is None else depth - 1) for stage in self.stages]
         return {"card": self.card, "dim": self.dim, "stages": stages}
 
@@ -106,7 +106,7 @@ def inspect_network(network: Backbone | Model) -> Inspection:
 
 def _stages(backbone: Backbone, trace: Trace) -> list[Layer]:
     top, prefix = root(backbone)
-    held = {name.removeprefix(prefix): frozen for name, frozen in backbone.held.items()}
+    overrides = {name.removeprefix(prefix): frozen for name, frozen in backbone.freeze_overrides.items()}
     parameters = dict(backbone.named_parameters())
     members = stage_layers(backbone, trace)
     for stage, name in _without_parameters(top, trace, members):
@@ -114,7 +114,7 @@ def _stages(backbone: Backbone, trace: Trace) -> list[Layer]:
     stages = []
     for stage, own in backbone.stages().items():
         names = sorted(members[stage], key=lambda n: trace.calls[n].start)
-        children = [_layer(name, top.get_submodule(name), trace, held) for name in names]
+        children = [_layer(name, top.get_submodule(name), trace, overrides) for name in names]
         alone = [n for n in own if not any(n.startswith(f"{prefix}{name}.") for name in names)]
         lone = [
             Layer(
@@ -122,7 +122,7 @@ def _stages(backbone: Backbone, trace: Trace) -> list[Layer]:
                 "Parameter",
                 tuple(parameters[n].shape),
                 parameters[n].numel(),
-                _counts(parameters[n], held.get(n.removeprefix(prefix))),
+                _counts(parameters[n], overrides.get(n.removeprefix(prefix))),
             )
             for n in alone
         ]
@@ -136,7 +136,7 @@ def _stages(backbone: Backbone, trace: Trace) -> list[Layer]:
                 "stage",
                 trace.calls[ending].gave if ending else (),
                 sum(parameters[n].numel() for n in own),
-                sum(_counts(parameters[n], held.get(n.removeprefix(prefix))) for n in own),
+                sum(_counts(parameters[n], overrides.get(n.removeprefix(prefix))) for n in own),
                 (*lone, *children),
             )
         )
@@ -144,7 +144,7 @@ def _stages(backbone: Backbone, trace: Trace) -> list[Layer]:
 
 
 def _without_parameters(top: nn.Module, trace: Trace, members: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
-    """Give layers without parameters, such as poolings, with the stage in which they are called."""
+    """Return layers without parameters, such as poolings, with the stage in which they are called."""
     stage_of = {name: stage for stage, names in members.items() for name in names}
     stage = next(iter(members))
     for name in sorted(trace.calls, key=lambda n: trace.calls[n].start):
@@ -158,10 +158,10 @@ def _without_parameters(top: nn.Module, trace: Trace, members: dict[str, list[st
             yield stage, name
 
 
-def _layer(name: str, module: nn.Module, trace: Trace, held: dict[str, bool]) -> Layer:
-    own = {key[len(name) + 1 :]: frozen for key, frozen in held.items() if key.startswith(f"{name}.")}
+def _layer(name: str, module: nn.Module, trace: Trace, overrides: dict[str, bool]) -> Layer:
+    own = {key[len(name) + 1 :]: frozen for key, frozen in overrides.items() if key.startswith(f"{name}.")}
     children = [
-        _layer(f"{name}.{key}", child, trace, held)
+        _layer(f"{name}.{key}", child, trace, overrides)
         for key, child in module.named_children()
         if _size(child) or (f"{name}.{key}" in trace.calls and not isinstance(child, nn.Identity))
     ]
@@ -175,12 +175,12 @@ def _layer(name: str, module: nn.Module, trace: Trace, held: dict[str, bool]) ->
     return Layer(name, type(module).__name__, shape, _size(module), _learning(module, own), tuple(children))
 
 
-def _learning(module: nn.Module, held: dict[str, bool]) -> int:
-    return sum(_counts(parameter, held.get(name)) for name, parameter in module.named_parameters())
+def _learning(module: nn.Module, overrides: dict[str, bool]) -> int:
+    return sum(_counts(parameter, overrides.get(name)) for name, parameter in module.named_parameters())
 
 
-def _counts(parameter: nn.Parameter, held: bool | None) -> int:
-    learns = parameter.requires_grad if held is None else not held
+def _counts(parameter: nn.Parameter, overrides: bool | None) -> int:
+    learns = parameter.requires_grad if overrides is None else not overrides
     return parameter.numel() if learns else 0
 
 

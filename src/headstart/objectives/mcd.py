@@ -15,7 +15,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from headstart.core.types import PARTS, Batch, LossOptions, Stream, Update
+from headstart.core.types import MODEL_PARTS, Batch, LossOptions, Stream, Update
 from headstart.models.model import Head, Model
 from headstart.models.outputs import RegressionOutput
 
@@ -50,7 +50,7 @@ class Mcd:
     def updates(self) -> tuple[Update, ...]:
         """The source task; then the classifiers against the features, and the features against the classifiers."""
         features = Update(("backbone",), self._agree)
-        return (Update(PARTS, self.losses), Update(("heads", "extra"), self._disagree), *[features] * self.agree)
+        return (Update(MODEL_PARTS, self.losses), Update(("heads", "extra"), self._disagree), *[features] * self.agree)
 
     def modules(self, model: Model) -> nn.Module:
         """Make the second classifier: the target head's network with weights of its own."""

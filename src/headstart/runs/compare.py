@@ -34,7 +34,7 @@ class Compared:
     comparisons: Mapping[str, Comparison]  # by run
 
     def to_plain(self) -> dict[str, Any]:
-        """Give the JSON object that `headstart compare --json` prints last."""
+        """Return the JSON object that `headstart compare --json` prints last."""
         return {
             "split": self.split,
             "rows": self.rows,
@@ -114,7 +114,7 @@ def _measured(folder: Path, metrics: Mapping[str, Any], split: str) -> _Measured
 
 
 def _aligned(first: _Measured, other: _Measured, split: str) -> np.ndarray:
-    """Give the other's predictions with rows and classes in the order of the first's."""
+    """Return the other's predictions with rows and classes in the order of the first's."""
     if (first.task.kind, set(first.task.classes)) != (other.task.kind, set(other.task.classes)):
         raise DataError(f"{first.name} and {other.name} are of different tasks: their kinds or classes differ.")
     if first.task.kind == "regression" and first.task.labels != other.task.labels:

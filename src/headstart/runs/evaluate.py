@@ -46,7 +46,7 @@ class Evaluated:
     metrics: Mapping[str, Evaluation]
 
     def to_plain(self) -> dict[str, Any]:
-        """Give the JSON object that `headstart evaluate --json` prints last."""
+        """Return the JSON object that `headstart evaluate --json` prints last."""
         return {
             "run": str(self.folder),
             "metrics": metrics_plain(self.metrics),
@@ -55,7 +55,7 @@ class Evaluated:
 
 
 def metrics_plain(metrics: Mapping[str, Evaluation]) -> dict[str, Any]:
-    """Give each split's metrics as {name: {value, low, high}}."""
+    """Return each split's metrics as {name: {value, low, high}}."""
     return {
         split: {name: dataclasses.asdict(interval) for name, interval in evaluation.metrics.items()}
         for split, evaluation in metrics.items()
@@ -120,7 +120,7 @@ def write_results(
 
 
 def _uncalibrated(task: Task, outputs: Outputs) -> dict[str, float | None]:
-    """Give what the metrics would be without the temperature."""
+    """Return what the metrics would be without the temperature."""
     assert outputs.rows.targets is not None
     before = evaluate(task, outputs.rows.targets, outputs.raw, resamples=0).metrics
     return {name: before[name].value for name in SCALED if name in before}

@@ -27,7 +27,7 @@ from headstart.data.transforms import make_transform
 from headstart.engine.distributed import World, connect, disconnect
 from headstart.engine.feed import Workers
 from headstart.engine.fit import fit as train
-from headstart.engine.job import Examples, Job, Outcome, Score, Surroundings
+from headstart.engine.job import Examples, Job, Outcome, RunContext, Score
 from headstart.engine.machine import choose_device, choose_precision, choose_threads, threads
 from headstart.engine.predict import predict
 from headstart.evaluation.calibrate import Calibration, calibrate
@@ -36,8 +36,8 @@ from headstart.evaluation.quick import score
 from headstart.models.model import Backbone, Model
 from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
 from headstart.runs.folder import MODEL, Claim, check_folder, claimed
-from headstart.runs.observe import Before, look_after, look_before
-from headstart.runs.plan import Plan, build_model, check_names, check_shares, load_backbone, make_plan
+from headstart.runs.observe import Before, observe_after, observe_before
+from headstart.runs.plan import Plan, build_model, check_names, check_shards, load_backbone, make_plan
 from headstart.runs.report import write_observed, write_report
 
 
@@ -54,7 +54,7 @@ class Run:
     seconds: float
 
     def to_plain(self) -> dict[str, Any]:
-        """Give the JSON object that `headstart fit --json` prints last."""
+        """Return the JSON object that `headstart fit --json` prints last."""
         strategies = [stage.strategy.name for stage in self.recipe.stages if stage.strategy]
         objectives = [stage.objective.name for stage in self.recipe.stages]
         return {
@@ -151,7 +151,7 @@ def fit(
     try:
         prepared = prepare(data, recipe, listen)
         dataset, backbone, plan = prepared
-        check_shares(plan.recipe, world.size)
+        check_shards(plan.recipe, world.size)
         count = threads(choose_threads(backbone.card.params))
         with count, claimed(resume or out, plan.recipe, dataset, world, device, listen) as claim:
             return _fit(claim, *prepared, world=world, device=device, listen=listen, stop=stop or Stop())
@@ -178,16 +178,16 @@ def _fit(
     model = build_model(recipe, dataset, backbone)
     before = None
     if world.is_writer and state.status != "finished":
-        before = look_before(model, dataset, device=device, precision=precision, seed=recipe.seed)
+        before = observe_before(model, dataset, device=device, precision=precision, seed=recipe.seed)
     raw, spent = {}, 0.0
     if state.status == "training":
-        jobs, around = make_jobs(plan, dataset, backbone, folder, listen, stop, precision)
-        around = dataclasses.replace(around, device=device, world=world, resume=begun)
+        jobs, context = make_jobs(plan, dataset, backbone, folder, listen, stop, precision)
+        context = dataclasses.replace(context, device=device, world=world, resume=begun)
         began = time.monotonic()
-        outcome = train(model, jobs, around)
+        outcome = train(model, jobs, context)
         spent = time.monotonic() - began
         if world.is_writer:
-            raw = _validation_outputs(model, around)
+            raw = _validation_outputs(model, context)
             _save(folder, model, dataset, recipe, precision, _calibration(dataset, raw))
             state = state.with_outcome(outcome)
             state.write(folder)
@@ -229,7 +229,7 @@ def _save(
 
 def _write_run(run: Run, before: Before, predictor: Predictor, dataset: Dataset, results: Results) -> None:
     """Write run.json, what was seen, and the report."""
-    seen = look_after(
+    seen = observe_after(
         before,
         predictor.model,
         dataset,
@@ -244,12 +244,12 @@ def _write_run(run: Run, before: Before, predictor: Predictor, dataset: Dataset,
     write_report(run.folder)
 
 
-def _validation_outputs(model: Model, around: Surroundings) -> dict[str, np.ndarray]:
+def _validation_outputs(model: Model, context: RunContext) -> dict[str, np.ndarray]:
     """Compute what the network gives for the validation rows; the saved model would give the same."""
-    if around.validation is None:
+    if context.validation is None:
         return {}
-    examples, precision = around.validation, around.precision
-    workers = Workers(around.workers, lambda text: around.listen(Event("warning", text)))
+    examples, precision = context.validation, context.precision
+    workers = Workers(context.workers, lambda text: context.listen(Event("warning", text)))
     found = workers.run(lambda count: predict(model, *examples, workers=count, precision=precision))
     return {"validation": found}
 
@@ -263,7 +263,7 @@ def _calibration(dataset: Dataset, raw: Mapping[str, np.ndarray]) -> Calibration
 
 def make_jobs(
     plan: Plan, dataset: Dataset, backbone: Backbone, folder: Path, listen: Listener, stop: Stop, precision: str
-) -> tuple[list[Job], Surroundings]:
+) -> tuple[list[Job], RunContext]:
     """Make what the loop is given from a plan.
 
     Args:
@@ -291,7 +291,7 @@ def make_jobs(
         assert validation is not None and validation.targets is not None
         return Score(*score(dataset.task, validation.targets, predictions))
 
-    around = Surroundings(
+    context = RunContext(
         folder=folder,
         device=choose_device(recipe.device),
         precision=precision,
@@ -304,4 +304,4 @@ def make_jobs(
         budget=recipe.budget,
         checkpoint=recipe.checkpoint,
     )
-    return jobs, around
+    return jobs, context

@@ -25,7 +25,7 @@ from headstart.core.stopping import Stop
 from headstart.core.types import Event, Listener, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows
-from headstart.data.splits import Part, make_splits
+from headstart.data.splits import SplitRows, make_splits
 from headstart.evaluation.folds import folds, pool_folds
 from headstart.evaluation.metrics import Evaluation, evaluate
 from headstart.evaluation.results import Interval, limits
@@ -57,7 +57,7 @@ class CrossValidated:
     values: Mapping[str, Sequence[float | None]]
 
     def to_plain(self) -> dict[str, Any]:
-        """Give what `folds.json` holds."""
+        """Return what `folds.json` holds."""
         return {
             "k": self.k,
             "repeats": self.repeats,
@@ -170,13 +170,13 @@ def _keeping(recipe: Recipe, listen: Listener) -> Listener:
 
 
 def _is_unfinished(folder: Path) -> bool:
-    """Say whether the folder holds the final run of a cross-validation whose folds were not all measured."""
+    """Return whether the folder holds the final run of a cross-validation whose folds were not all measured."""
     state = read_state(folder) if folder.is_dir() else None
     return state is not None and not (folder / RECORD).exists()
 
 
 def _is_done(folder: Path, own: Dataset) -> bool:
-    """Say whether a fold was measured already; one of other rows must not be taken for it."""
+    """Return whether a fold was measured already; one of other rows must not be taken for it."""
     state = read_state(folder) if folder.is_dir() else None
     if state is None or state.status != "finished":
         return False
@@ -208,7 +208,7 @@ def _fold_data(
     for name, places in (("train", train), ("test", test)):
         part = rows.take(places)
         together = None if groups is None else [str(group) for group in groups[places]]
-        parts[name] = Part(part, [row.encode() for row in part.ids], together)  # copies are in one group already
+        parts[name] = SplitRows(part, [row.encode() for row in part.ids], together)  # copies are in one group already
     splits, notes = make_splits(parts, dataset.task, recipe.data, recipe.seed)
     made = {name: part.rows for name, part in splits.items()}
     return Dataset(dataset.task, made, {"train": made["train"]}, tuple(notes), f"{dataset.fingerprint}-{fold}")

@@ -7,7 +7,7 @@ from headstart.core.errors import UsageError
 from headstart.core.recipe import Choice, Recipe
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import Event, Kind, Listener, Strategy, Task, silent
-from headstart.engine.hold import hold
+from headstart.engine.freezing import apply_freezes
 from headstart.engine.stage import let_learn
 from headstart.models.cards import modality
 from headstart.models.load import load_source
@@ -49,7 +49,7 @@ def inspect_recipe(recipe: Recipe, strategy: Choice | None = None, listen: Liste
     head = plugins.build("heads", recipe.head.name, recipe.head.options).build(backbone.dim, task)
     model = Model(backbone, {"target": head})
     tuning = chosen.prepare(model)
-    tuning.groups = hold(backbone, tuning.groups)
+    tuning.groups = apply_freezes(backbone, tuning.groups)
     let_learn(model, tuning)
     if tuning.survey is not None:
         listen(

@@ -41,7 +41,7 @@ class Before:
     started: float  # processor seconds of this process
 
 
-def look_before(model: Model, data: Dataset, *, device: torch.device, precision: str, seed: int) -> Before:
+def observe_before(model: Model, data: Dataset, *, device: torch.device, precision: str, seed: int) -> Before:
     """Take down what the model is before training.
 
     Args:
@@ -52,7 +52,7 @@ def look_before(model: Model, data: Dataset, *, device: torch.device, precision:
         seed: Decides which rows are drawn.
 
     Returns:
-        What `look_after` compares with.
+        What `observe_after` compares with.
     """
     started = time.process_time()
     split = next(name for name in ("test", "validation", "train") if name in data.splits)
@@ -62,7 +62,7 @@ def look_before(model: Model, data: Dataset, *, device: torch.device, precision:
     return Before(model.backbone.card, split, rows, features, started)
 
 
-def look_after(
+def observe_after(
     before: Before,
     model: Model,
     data: Dataset,
@@ -76,7 +76,7 @@ def look_after(
     """Say what the run did.
 
     Args:
-        before: What `look_before` took down.
+        before: What `observe_before` took down.
         model: The trained model.
         data: All rows.
         outputs: Rows and calibrated predictions by split.
@@ -131,7 +131,7 @@ def project(features: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def peak_memory() -> int | None:
-    """Give the most bytes of memory that this process has held; None where the system does not say."""
+    """Return the most bytes of memory that this process has held; None where the system does not say."""
     try:
         import resource
     except ImportError:  # not on Windows
@@ -159,7 +159,7 @@ def _map_rows(task: Task, rows: Rows, seed: int) -> Rows:
 
 
 def _groups(task: Task, targets: np.ndarray) -> np.ndarray:
-    """Give each row what it is coloured by, [N]: its class, its rarest label (-1 without one), or its first number."""
+    """Find what colours each row, [N]: its class, its rarest label (-1 without one), or its first number."""
     if task.kind == "regression":
         return targets[:, 0]
     if task.kind != "multilabel":

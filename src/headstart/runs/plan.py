@@ -154,7 +154,7 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan
     return Plan(chosen, tuple(strategies), tuple(objectives), tuple(notes))
 
 
-def check_shares(recipe: Recipe, processes: int) -> None:
+def check_shards(recipe: Recipe, processes: int) -> None:
     """Check that each process gets rows of each batch.
 
     Args:

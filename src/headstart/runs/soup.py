@@ -52,7 +52,7 @@ class Soup:
     metrics: Mapping[str, Evaluation]
 
     def to_plain(self) -> dict[str, Any]:
-        """Give the JSON object that `headstart soup --json` prints last."""
+        """Return the JSON object that `headstart soup --json` prints last."""
         return {
             "run": str(self.folder),
             "soup": self.kind,

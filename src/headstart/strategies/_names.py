@@ -10,7 +10,7 @@ from headstart.core.errors import UsageError
 
 
 def fits(pattern: str, name: str) -> bool:
-    """Say whether a pattern (* ? [abc]) fits a name, or one of the modules that it lies in."""
+    """Return whether a pattern (* ? [abc]) fits a name, or one of the modules that it lies in."""
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
 
 
@@ -32,6 +32,6 @@ def none_fits(where: str, pattern: str, names: Collection[str], listed: Sequence
 
 
 def with_parents(names: Collection[str]) -> list[str]:
-    """Give the names and those of all modules that they lie in, each once, in order."""
+    """Return the names and those of all modules that they lie in, each once, in order."""
     parts = (name.split(".") for name in names)
     return list(dict.fromkeys(".".join(p[: i + 1]) for p in parts for i in range(len(p))))

@@ -45,7 +45,7 @@ class Start:
         self._then = [tensor.detach().clone() for tensor in tensors]
 
     def pairs(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Give each tensor with its first value, on the same device."""
+        """Return each tensor with its first value, on the same device."""
         self._then = [then.to(now.device) for now, then in zip(self.now, self._then, strict=True)]
         return list(zip(self.now, self._then, strict=True))
 
@@ -95,7 +95,7 @@ def number_of_classes(model: Model, strategy: str) -> int:
 
 
 def no_loss(model: Model) -> torch.Tensor:
-    """Give a loss of 0 on the model's device."""
+    """Return a loss of 0 on the model's device."""
     return torch.zeros((), device=next(model.parameters()).device)
 
 

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Defaults, ParamGroup, Seen, Tuning
+from headstart.core.types import Defaults, ForwardPass, ParamGroup, Tuning
 from headstart.models.model import Model, pool
 from headstart.strategies._groups import backbone_group, head_group
 from headstart.strategies._source import mean, number_of_classes
@@ -51,7 +51,7 @@ class BiTuning:
         keys = Keys(trunk.in_features, self.projection, classes, self.queue).to(trunk.weight.device)
         model.add_module("bi_tuning", keys)
 
-        def watch(passes: Sequence[Seen]) -> torch.Tensor:
+        def watch(passes: Sequence[ForwardPass]) -> torch.Tensor:
             losses = []
             for seen in passes:
                 if seen.y is None:

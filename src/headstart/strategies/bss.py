@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import torch
 
-from headstart.core.types import Defaults, Seen, Tuning
+from headstart.core.types import Defaults, ForwardPass, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
 from headstart.strategies._source import mean
@@ -37,7 +37,7 @@ class Bss:
     def prepare(self, model: Model) -> Tuning:
         """Let every parameter learn."""
 
-        def watch(passes: Sequence[Seen]) -> torch.Tensor:
+        def watch(passes: Sequence[ForwardPass]) -> torch.Tensor:
             return self.eta * mean([spectral_tail(seen.features["pooled"], self.k) for seen in passes], model)
 
         return Tuning([backbone_group(model), head_group(model, self.head_lr)], watch=watch)

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from headstart.core.types import Batch, Defaults, ParamGroup, Seen, Tuning
+from headstart.core.types import Batch, Defaults, ForwardPass, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
 from headstart.strategies._source import mean, number_of_classes, source_head
@@ -51,7 +51,7 @@ class CoTuning:
         def survey(rows: Callable[[], Iterable[Batch]]) -> None:
             relation.append(category_relation(model, head, rows(), classes, self.temperature))
 
-        def watch(passes: Sequence[Seen]) -> torch.Tensor:
+        def watch(passes: Sequence[ForwardPass]) -> torch.Tensor:
             losses = [
                 functional.cross_entropy(head(seen.features["pooled"]).float(), relation[0][seen.y])
                 for seen in passes

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from headstart.core.types import Batch, Defaults, Features, Seen, Tuning
+from headstart.core.types import Batch, Defaults, Features, ForwardPass, Tuning
 from headstart.models.model import Model
 from headstart.models.taps import channel_axes, first, stage_modules
 from headstart.strategies._groups import backbone_group, head_group
@@ -53,7 +53,7 @@ class Delta:
         def penalty() -> torch.Tensor:
             return self.beta / 2 * torch.stack([p.square().sum() for p in new]).sum()
 
-        def watch(passes: Sequence[Seen]) -> torch.Tensor:
+        def watch(passes: Sequence[ForwardPass]) -> torch.Tensor:
             losses = []
             for seen in passes:
                 pooled = seen.features["pooled"]
@@ -83,7 +83,7 @@ class Taps:
         self._handles.append(backbone.register_forward_hook(self._finish))
 
     def of(self, features: Features) -> dict[str, torch.Tensor]:
-        """Give the maps by stage of the pass that gave these features."""
+        """Return the maps by stage of the pass that gave these features."""
         return self._kept[id(features["pooled"])]
 
     def forget(self) -> None:

@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch.nn import functional
 
-from headstart.core.types import Defaults, Seen, Tuning
+from headstart.core.types import Defaults, ForwardPass, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
 from headstart.strategies._source import FrozenCopy, mean
@@ -34,7 +34,7 @@ class FeatureDistillation:
         """Let every parameter learn, and keep a frozen copy of the backbone."""
         teacher = FrozenCopy(model.backbone)
 
-        def watch(passes: Sequence[Seen]) -> torch.Tensor:
+        def watch(passes: Sequence[ForwardPass]) -> torch.Tensor:
             losses = []
             for seen in passes:
                 pooled = seen.features["pooled"]

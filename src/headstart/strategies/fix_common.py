@@ -22,7 +22,7 @@ class FixCommon:
     defaults: ClassVar[Defaults] = Defaults(lr=1e-3, epochs=10)
 
     def prepare(self, model: Model) -> Tuning:
-        """Give the private stages fresh weights and let them and the heads learn. UsageError: the backbone has no more
+        """Reset the private stages and let them and the heads learn. UsageError: the backbone has no more
         than k stages.
         """
         _, private = split(model, "fix_common", self.k)

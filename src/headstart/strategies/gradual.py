@@ -32,7 +32,7 @@ class Gradual:
             )
 
     def prepare(self, model: Model) -> Tuning:
-        """Give each stage the moment at which it begins to learn."""
+        """Set the moment at which each stage begins to learn."""
         groups = stage_groups(model, self.decay)
         later = [
             dataclasses.replace(group, start=self.unfreeze * (len(groups) - place) / (len(groups) + 1))

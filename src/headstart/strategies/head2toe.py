@@ -95,7 +95,7 @@ class Tap(nn.Module):
         self.hidden = first(output)
 
     def fetch(self, mask: torch.Tensor | None) -> torch.Tensor:
-        """Give the hidden state pooled to [B, C], and forget it."""
+        """Return the hidden state pooled to [B, C], and forget it."""
         hidden, self.hidden = self.hidden, None
         assert hidden is not None
         if hidden.ndim == 3:

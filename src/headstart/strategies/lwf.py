@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch.nn import functional
 
-from headstart.core.types import Defaults, ParamGroup, Seen, Tuning
+from headstart.core.types import Defaults, ForwardPass, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
 from headstart.strategies._source import FrozenCopy, mean, source_head
@@ -46,7 +46,7 @@ class Lwf:
         current = source_head(model, "lwf")
         model.add_module("source_head", current)
 
-        def watch(passes: Sequence[Seen]) -> torch.Tensor:
+        def watch(passes: Sequence[ForwardPass]) -> torch.Tensor:
             losses = []
             for seen in passes:
                 pooled = seen.features["pooled"]

@@ -18,7 +18,7 @@ class Scratch:
     defaults: ClassVar[Defaults] = Defaults(lr=1e-3, epochs=30)
 
     def prepare(self, model: Model) -> Tuning:
-        """Give the backbone fresh weights and let every parameter learn."""
+        """Return the backbone fresh weights and let every parameter learn."""
         fresh = rebuild(model.backbone.card)
         model.backbone.load_state_dict(fresh.state_dict())
         return Tuning([backbone_group(model), head_group(model)])

@@ -27,7 +27,7 @@ class ShareWeights:
     defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=10)
 
     def prepare(self, model: Model) -> Tuning:
-        """Give the private stages fresh weights and let everything learn. UsageError: the backbone has no more than k
+        """Reset the private stages and let everything learn. UsageError: the backbone has no more than k
         stages.
         """
         common, private = split(model, "share_weights", self.k)

@@ -90,7 +90,7 @@ class StochasticBatchNorm(nn.Module):
         return self.act(self.drop(torch.where(take, batch, moving)))
 
     def give_back(self, norm: nn.modules.batchnorm._BatchNorm) -> None:
-        """Hand parameters, statistics and mode back to the batch norm that they are from."""
+        """Put parameters, statistics and mode back to the batch norm that they are from."""
         norm.weight, norm.bias = self.weight, self.bias
         for name, buffer in self.named_buffers(recurse=False):
             norm.register_buffer(name, buffer)

@@ -38,7 +38,7 @@ class WiseFt:
         start = Start([tensor for tensor in model.state_dict().values() if tensor.is_floating_point()])
         names = [name for name, tensor in model.state_dict().items() if tensor.is_floating_point()]
 
-        def settle(judge: Callable[[], float | None]) -> str:
+        def select(score: Callable[[], float | None]) -> str:
             start.now = [model.state_dict()[name] for name in names]  # moving to a device may have made new buffers
             ends = [(now, then, now.clone()) for now, then in start.pairs()]
 
@@ -50,14 +50,14 @@ class WiseFt:
             if self.alpha is not None:
                 put(self.alpha)
                 return f"blended with the start, alpha {self.alpha:g}"
-            best, best_score = 1.0, judge()
+            best, best_score = 1.0, score()
             for step in range(STEPS - 1, -1, -1) if best_score is not None else ():
                 put(step / STEPS)
-                score = judge()
-                if score is not None and best_score is not None and score > best_score:
-                    best, best_score = step / STEPS, score
+                found = score()
+                if found is not None and best_score is not None and found > best_score:
+                    best, best_score = step / STEPS, found
             alpha, how = (WITHOUT_VALIDATION, "without") if best_score is None else (best, "chosen on")
             put(alpha)
             return f"blended with the start, alpha {alpha:g} {how} validation rows"
 
-        return Tuning([backbone_group(model), head_group(model, self.head_lr)], settle=settle)
+        return Tuning([backbone_group(model), head_group(model, self.head_lr)], select=select)

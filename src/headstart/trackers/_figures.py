@@ -20,7 +20,7 @@ class Figures:
         self._stage, self._before = 0, 0
 
     def __call__(self, event: Event) -> dict[str, float]:
-        """Give the figures of an event; `step` is where they belong.
+        """Return the figures of an event; `step` is where they belong.
 
         Args:
             event: Of the run, in order.

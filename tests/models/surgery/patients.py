@@ -21,7 +21,7 @@ def toy(name: str) -> Any:
 
 
 def patient_after(backbone: Backbone, *operations: Operation | str) -> Any:
-    """Give the backbone after operations."""
+    """Return the backbone after operations."""
     return operate(backbone, operations).backbone
 
 

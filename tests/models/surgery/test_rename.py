@@ -27,7 +27,7 @@ def test_later_operations_use_the_new_name():
         "replace layers=act1 by=gelu",
         "cut after=layer1",
     )
-    held = [n for n, frozen in operated.held.items() if frozen]
+    held = [n for n, frozen in operated.freeze_overrides.items() if frozen]
     assert held and all(n.startswith("net.entrance.") for n in held)
     again = patient_after(operated, "rename layer=act1 to=bend", "replace layers=bend by=silu")
     assert isinstance(again.net.act1, torch.nn.SiLU) and again.net.act1 is again.net.bend

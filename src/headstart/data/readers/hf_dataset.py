@@ -20,7 +20,7 @@ class HfDataset:
     revision: str | None = None
 
     def matches(self, data: Any) -> bool:
-        """Say whether `data` is an object of `datasets`, a folder that it saved, or starts with "hf:"."""
+        """Return whether `data` is an object of `datasets`, a folder that it saved, or starts with "hf:"."""
         if isinstance(data, str) and data.startswith("hf:"):
             return True
         if isinstance(data, str | Path):

@@ -22,7 +22,7 @@ class ImageFolder:
     domains: bool = False
 
     def matches(self, data: Any) -> bool:
-        """Say whether `data` is a folder with images in folders, and not a table or a saved data set."""
+        """Return whether `data` is a folder with images in folders, and not a table or a saved data set."""
         if not isinstance(data, str | Path) or not Path(data).is_dir():
             return False
         root = Path(data)

@@ -26,7 +26,7 @@ class Memory:
     """Read arrays, lists and frames. Inputs are called x, labels label (label_0, label_1 … where there are several)."""
 
     def matches(self, data: Any) -> bool:
-        """Say whether `data` is a pair, a dict, a pandas frame, or the path of an .npz or .npy file."""
+        """Return whether `data` is a pair, a dict, a pandas frame, or the path of an .npz or .npy file."""
         if isinstance(data, str | Path):
             return Path(data).is_file() and Path(data).suffix.lower() in {".npz", ".npy"}
         return _is_frame(data) or _is_pair(data) or (type(data) is dict and bool(data)) or isinstance(data, np.ndarray)

@@ -32,7 +32,7 @@ class Table:
     domains: bool = False
 
     def matches(self, data: Any) -> bool:
-        """Say whether `data` is a table file, or a folder with table files for splits or with just one."""
+        """Return whether `data` is a table file, or a folder with table files for splits or with just one."""
         if not isinstance(data, str | Path):
             return False
         path = Path(data)

@@ -42,7 +42,7 @@ class Axes:
 
 
 def span(values: Iterable[float], *, zero: bool = False) -> tuple[float, float]:
-    """Give the range of the finite values with a little room; `zero` makes it start at 0."""
+    """Return the range of the finite values with a little room; `zero` makes it start at 0."""
     known = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(known), max(known)
     room = 0.05 * (high - low) or abs(high) * 0.1 or 1.0

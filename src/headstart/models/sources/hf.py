@@ -113,7 +113,7 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def _labels(config: Any) -> tuple[str, ...]:
-    """Give the source task's class names, where they are more than transformers' own LABEL_0, LABEL_1 …"""
+    """Return the source task's class names, where they are more than transformers' own LABEL_0, LABEL_1 …"""
     names = [str(config.id2label[place]) for place in sorted(config.id2label or {})]
     return () if all(name == f"LABEL_{place}" for place, name in enumerate(names)) else tuple(names)
 

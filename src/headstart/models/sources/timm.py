@@ -93,7 +93,7 @@ def _config(name: str) -> Any:
 
 
 def _options(config: Any) -> dict[str, Any]:
-    """Give what a tag changes of the network's shape: the input size, where position embeddings depend on it."""
+    """Return what a tag changes of the network's shape: the input size, where position embeddings depend on it."""
     if config is None or not config.fixed_input_size:
         return {}
     return {"img_size": list(config.input_size[1:])}

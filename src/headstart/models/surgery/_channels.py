@@ -1,4 +1,4 @@
-"""Give the first convolution another number of input channels.
+"""Return the first convolution another number of input channels.
 
 "inflate" is the idea of Carreira & Zisserman (2017, arXiv:1705.07750, section 2.4), over channels in place of time:
 weights are repeated and divided so that an input repeated likewise gives the same output.
@@ -74,7 +74,7 @@ def new_channels(weight: torch.Tensor, channels: int, by: str) -> torch.Tensor:
 
 
 def _groups(old: int, new: int) -> list[list[int]]:
-    """Give the source's channels that each new one stands for."""
+    """Return the source's channels that each new one stands for."""
     if new >= old:
         return [[j % old] for j in range(new)]
     return [[c for c in range(old) if c % new == j] for j in range(new)]

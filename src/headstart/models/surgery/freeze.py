@@ -21,6 +21,6 @@ class Freeze:
         nothing.
         """
         names = find_parameters(body.backbone, self.layers or ("",), "freeze")
-        body.backbone.held = {**body.backbone.held, **dict.fromkeys(names, True)}
+        body.backbone.freeze_overrides = {**body.backbone.freeze_overrides, **dict.fromkeys(names, True)}
         body.note(f"frozen on top of any strategy: {', '.join(self.layers)} ({len(names)} tensors)")
         return self

@@ -1,4 +1,4 @@
-"""Give a layer or a stage another name, which strategies, later operations and the saved weights use from then on."""
+"""Return a layer or a stage another name, which strategies, later operations and the saved weights use from then on."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ class Rename:
             old, name = f"{prefix}{layer}.", f"{prefix}{new}."
             for tensor, _ in module.named_parameters():
                 body.renamed[old + tensor] = name + tensor
-            backbone.held = {body.renamed.get(n, n): frozen for n, frozen in backbone.held.items()}
+            backbone.freeze_overrides = {
+                body.renamed.get(n, n): frozen for n, frozen in backbone.freeze_overrides.items()
+            }
             parent._modules = {(self.to if key == own else key): value for key, value in parent._modules.items()}
             cut = vars(backbone).get("forward")  # finds its layer by name
             if isinstance(cut, Until) and f"{cut.layer}.".startswith(f"{layer}."):

@@ -19,6 +19,6 @@ class Unfreeze:
     def apply(self, body: Body) -> Self:
         """Mark the parameters; the engine adds them to every strategy's groups. UsageError: a pattern fits nothing."""
         names = find_parameters(body.backbone, self.layers or ("",), "unfreeze")
-        body.backbone.held = {**body.backbone.held, **dict.fromkeys(names, False)}
+        body.backbone.freeze_overrides = {**body.backbone.freeze_overrides, **dict.fromkeys(names, False)}
         body.note(f"learning on top of any strategy: {', '.join(self.layers)} ({len(names)} tensors)")
         return self

@@ -9,20 +9,20 @@ import pytest
 import toys
 from headstart.core import plugins
 from headstart.core.types import ParamGroup
-from headstart.engine.hold import hold
+from headstart.engine.freezing import apply_freezes
 from headstart.models.operate import operate
 
 
 def test_groups_without_what_is_frozen_and_with_what_is_unfrozen():
     backbone = toys.tiny()
     groups = [ParamGroup(list(backbone.first.parameters()), 0.5, 0.1)]
-    assert hold(backbone, groups) == groups
-    backbone.held = {"first.weight": True, "second.bias": False}
-    held = hold(backbone, groups)
+    assert apply_freezes(backbone, groups) == groups
+    backbone.freeze_overrides = {"first.weight": True, "second.bias": False}
+    held = apply_freezes(backbone, groups)
     assert [[id(p) for p in g.params] for g in held] == [[id(backbone.first.bias)], [id(backbone.second.bias)]]
     assert (held[0].lr_scale, held[0].weight_decay, held[1].lr_scale) == (0.5, 0.1, 1.0)
-    backbone.held = {"first.weight": True, "first.bias": True, "gone.weight": False}
-    assert hold(backbone, groups) == []
+    backbone.freeze_overrides = {"first.weight": True, "first.bias": True, "gone.weight": False}
+    assert apply_freezes(backbone, groups) == []
 
 
 @pytest.mark.parametrize("strategy", ["full", "gradual", "lora", "dora", "ia3", "surgical", "l2_sp", "stoch_norm"])
@@ -42,6 +42,6 @@ def test_what_surgery_unfreezes_learns(tmp_path: Path, strategy: str) -> None:
     backbone = operate(toys.source("timm:test_resnet"), ["unfreeze layers=layer2.0.conv1"]).backbone
     model = toys.make_model(backbone, toys.dataset(backbone.card.input))
     tuning = plugins.build("strategies", strategy, {}).prepare(model)
-    learning = {id(p) for group in hold(backbone, tuning.groups) for p in group.params}
+    learning = {id(p) for group in apply_freezes(backbone, tuning.groups) for p in group.params}
     names = {name for name, p in model.named_parameters() if id(p) in learning and ".layer2.0.conv1" in name}
     assert {name.rpartition(".")[2] for name in names} & {"weight", "original"}

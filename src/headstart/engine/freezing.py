@@ -9,38 +9,39 @@ from headstart.core.types import ParamGroup
 from headstart.models.model import Backbone
 
 
-def hold(backbone: Backbone, groups: Sequence[ParamGroup]) -> list[ParamGroup]:
+def apply_freezes(backbone: Backbone, groups: Sequence[ParamGroup]) -> list[ParamGroup]:
     """Take out of a strategy's groups what surgery froze, and add what it lets learn.
 
     Args:
-        backbone: Says what is held.
+        backbone: Says what is overrides.
         groups: Of the strategy.
 
     Returns:
         New groups; what is added learns at the stage's rate.
     """
-    if not backbone.held:
+    if not backbone.freeze_overrides:
         return list(groups)
     parameters = dict(backbone.named_parameters())
-    held = {
+    overrides = {
         id(parameter): frozen
         for name, parameter in parameters.items()
-        if (frozen := held_as(name, backbone.held)) is not None
+        if (frozen := frozen_by_surgery(name, backbone.freeze_overrides)) is not None
     }
     kept = [
-        dataclasses.replace(group, params=[p for p in group.params if not held.get(id(p), False)]) for group in groups
+        dataclasses.replace(group, params=[p for p in group.params if not overrides.get(id(p), False)])
+        for group in groups
     ]
     present = {id(p) for group in kept for p in group.params}
-    added = [p for p in parameters.values() if held.get(id(p)) is False and id(p) not in present]
+    added = [p for p in parameters.values() if overrides.get(id(p)) is False and id(p) not in present]
     return [group for group in [*kept, ParamGroup(added)] if group.params]
 
 
-def held_as(name: str, held: Mapping[str, bool]) -> bool | None:
+def frozen_by_surgery(name: str, overrides: Mapping[str, bool]) -> bool | None:
     """Say what surgery asked of a parameter, and of the numbers from which a strategy computes it.
 
     Args:
         name: The parameter's name; of a weight that is computed (as in `lora`) "LAYER.parametrizations.weight.PART".
-        held: Of the backbone, by the names before any weight was computed.
+        overrides: Of the backbone, by the names before any weight was computed.
 
     Returns:
         True where it is frozen, False where it learns, None where nothing was asked. To let a computed weight
@@ -48,7 +49,7 @@ def held_as(name: str, held: Mapping[str, bool]) -> bool | None:
     """
     layer, computed, rest = name.partition(".parametrizations.")
     if not computed:
-        return held.get(name)
+        return overrides.get(name)
     tensor, _, part = rest.partition(".")
-    frozen = held.get(f"{layer}.{tensor}")
+    frozen = overrides.get(f"{layer}.{tensor}")
     return frozen if frozen or part == "original" else None

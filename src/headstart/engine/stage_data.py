@@ -12,7 +12,7 @@ from headstart.core.types import Batch, Stream
 from headstart.data.streams import BatchStream, in_order
 from headstart.data.transforms import make_transform
 from headstart.engine.feed import Feed, Workers
-from headstart.engine.job import Examples, Job, Surroundings
+from headstart.engine.job import Examples, Job, RunContext
 from headstart.engine.machine import to_device
 from headstart.engine.predict import embed, fast_features
 from headstart.features.frozen import FeatureTransform, backbone_is_constant, frozen_rows
@@ -21,28 +21,28 @@ from headstart.models.model import Model
 SURVEY_BATCH = 32
 
 
-class Supply:
+class StageData:
     """What one stage is fed with.
 
     Args:
         model: The one that the stage trains.
         job: Names the streams, and has the training rows of each.
-        around: Has the validation rows.
+        context: Has the validation rows.
         workers: Open images and texts.
         number: Of the stage; it seeds the order of the rows.
     """
 
-    def __init__(self, model: Model, job: Job, around: Surroundings, workers: Workers, number: int) -> None:
-        self.model, self.job, self.around, self.workers, self.number = model, job, around, workers, number
-        self.training, self.validation = dict(job.training), around.validation
+    def __init__(self, model: Model, job: Job, context: RunContext, workers: Workers, number: int) -> None:
+        self.model, self.job, self.context, self.workers, self.number = model, job, context, workers, number
+        self.training, self.validation = dict(job.training), context.validation
 
     def labelled(self) -> Examples | None:
-        """Give the rows of the objective's first labelled stream."""
+        """Return the rows of the objective's first labelled stream."""
         streams = (stream for stream in self.job.objective.streams if stream.labelled)
         return next((self.job.training[stream.name] for stream in streams), None)
 
     def survey(self) -> Iterator[Batch]:
-        """Give every labelled row once, without augmentation, on the model's device; leave the model in eval mode.
+        """Iterate over every labelled row once, without augmentation, on the model's device; leave the model in eval mode.
 
         Yields:
             Batches, the same at each call.
@@ -60,14 +60,14 @@ class Supply:
             yield cast(Batch, to_device(batch, device))
 
     def constant(self) -> bool:
-        """Say whether the examples' features stay the same over the whole stage."""
+        """Return whether the examples' features stay the same over the whole stage."""
         assert self.job.stage.augment is not None
         return backbone_is_constant(self.model, self.job.stage.augment)
 
     def compute_features(self) -> None:
         """Put the features that the backbone gives now in the place of the examples."""
         examples = self.training
-        fast = fast_features(self.model, *next(iter(examples.values())), precision=self.around.precision)
+        fast = fast_features(self.model, *next(iter(examples.values())), precision=self.context.precision)
         rows = {id(each.rows): each for each in examples.values()}  # two streams may share them
         features = {key: self._features(fast, each) for key, each in rows.items()}
         self.training = {name: features[id(each.rows)] for name, each in examples.items()}
@@ -78,7 +78,7 @@ class Supply:
         return Examples(frozen_rows(examples.rows, self.compute(embed, model, examples)), FeatureTransform())
 
     def streams(self, step: int) -> dict[str, Feed]:
-        """Give the batches of each stream by its name, from a step on."""
+        """Return the batches of each stream by its name, from a step on."""
         return {
             stream.name: Feed(partial(self._stream, stream), self.workers, step)
             for stream in self.job.objective.streams
@@ -93,10 +93,10 @@ class Supply:
             transform,
             stream=stream,
             batch_size=stage.batch_size,
-            seed=mix(self.around.seed, "stream", self.number),
+            seed=mix(self.context.seed, "stream", self.number),
             workers=workers,
             balanced=stream.labelled and stage.imbalance == "sampler",
-            share=(self.around.world.rank, self.around.world.size),
+            shard=(self.context.world.rank, self.context.world.size),
         )
 
     def compute(self, how: Any, model: Model, examples: Examples) -> Any:
@@ -110,9 +110,11 @@ class Supply:
         Returns:
             What `how` gives.
         """
-        around = self.around
-        check = around.stop.check if around.world.size == 1 else None  # the others would wait for this process's share
-        options = {"precision": around.precision, "check": check, "world": around.world}
+        context = self.context
+        check = (
+            context.stop.check if context.world.size == 1 else None
+        )  # the others would wait for this process's share
+        options = {"precision": context.precision, "check": check, "world": context.world}
         if isinstance(examples.transform, FeatureTransform):
             return how(model, *examples, **options)
         return self.workers.run(lambda count: how(model, *examples, workers=count, **options))
