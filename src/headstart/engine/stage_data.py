@@ -42,7 +42,7 @@ class StageData:
         return next((self.job.training[stream.name] for stream in streams), None)
 
     def survey(self) -> Iterator[Batch]:
-        """Iterate over every labelled row once, without augmentation, on the model's device; leave the model in eval mode.
+        """Iterate over every labelled row once, without augmentation, on the model's device, in evaluation mode.
 
         Yields:
             Batches, the same at each call.
