@@ -43,10 +43,14 @@ def digits() -> Dataset:
     bunch: Any = load_digits()
     x, y = bunch.data, bunch.target
     images = [np.kron(row.reshape(8, 8) * 15, np.ones((2, 2))).astype(np.uint8) for row in x]
-    rows = Rows([f"digit {i}" for i in range(len(y))], [np.stack([i] * 3, axis=2) for i in images], y.astype(np.int64))
+    rows = Rows(
+        [f"digit {i}" for i in range(len(y))],
+        [np.stack([i] * 3, axis=2) for i in images],
+        {"target": y.astype(np.int64)},
+    )
     order = np.random.default_rng(0).permutation(len(y))
     train, validation = rows.take(order[:1437]), rows.take(order[1437:])
-    task = Task("image", "multiclass", ("image",), ("label",), tuple(str(d) for d in range(10)))
+    task = Task.of("image", "multiclass", ("image",), ("label",), tuple(str(d) for d in range(10)))
     return Dataset(task, {"train": train, "validation": validation}, {"train": train}, fingerprint="digits")
 
 
@@ -65,7 +69,7 @@ def run(
     model = build_model(Recipe(), data, backbone)
     training = Examples(data.pools["train"], make_transform(expects))
     jobs = [Job(plan.strategies[0], plan.objectives[0], plan.recipe.stages[0], {"train": training})]
-    targets = data.splits["validation"].targets
+    targets = data.splits["validation"].y
     assert targets is not None
     times: list[float] = []
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as caught:

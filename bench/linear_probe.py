@@ -75,8 +75,8 @@ def usual(data: Dataset, source: str, epochs: int) -> Callable[[], Any]:
     """Make the usual loop, to be timed: a frozen backbone in evaluation mode, its forward pass at every step."""
     _, model, backbone = ready(data, source, epochs)
     rows, transform = data.splits["train"], make_transform(backbone.card.input)
-    assert rows.targets is not None
-    targets = torch.from_numpy(rows.targets)
+    assert rows.y is not None
+    targets = torch.from_numpy(rows.y)
     place(model, torch.device("cpu"))
 
     def run() -> Model:

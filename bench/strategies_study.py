@@ -144,7 +144,7 @@ def run(config: Config) -> dict[str, Any]:
         seconds = time.process_time() - started
     test = dataset.splits["test"]
     outputs = predict(model, test, make_transform(model.backbone.card.input))
-    right = outputs.argmax(axis=1) == test.targets
+    right = outputs.argmax(axis=1) == test.y
     stage = chosen.recipe.stages[-1]
     learning = sum(part["moved"] for part in outcome.moved.values())
     return {"key": config.key, "accuracy": float(right.mean()), "seconds": seconds, "steps": outcome.steps} | {

@@ -55,9 +55,9 @@ def data_for(backbone: Backbone) -> Dataset:
         return toys.dataset(backbone.card.input, rows=8)
     words = np.array(["good film", "a bad, bad film", "neither good nor bad"])
     labels = np.arange(8) % 3
-    train = Rows([f"row {i}" for i in range(8)], [str(text) for text in words[labels]], labels)
+    train = Rows([f"row {i}" for i in range(8)], [str(text) for text in words[labels]], {"target": labels})
     pools = {"train": train, "source": train, "target": train.unlabelled()}
-    task = Task("text", "multiclass", ("text",), ("label",), ("a", "b", "c"))
+    task = Task.of("text", "multiclass", ("text",), ("label",), ("a", "b", "c"))
     return Dataset(task, {"train": train, "validation": train}, pools, fingerprint="toy")
 
 

@@ -11,6 +11,7 @@ import headstart
 SOURCE = Path(headstart.__file__).parent
 RANKS = {
     "core": 0,
+    "targets": 1,
     "data": 1,
     "models": 1,
     "features": 2,

@@ -126,7 +126,7 @@ def test_new_words_are_saved_with_the_tokenizer(tmp_path: Path) -> None:
         out=tmp_path / "run",
     )
     predictor = load(done.folder)
-    tokens = predictor._transform.prepare(Rows(["x"], ["the covid19"], None))[0]["input_ids"]
+    tokens = predictor._transform.prepare(Rows(["x"], ["the covid19"]))[0]["input_ids"]
     assert tokens.tolist() == [2, 5, 13, 3]
     network: Any = predictor.model.backbone
     assert network.net.get_input_embeddings().weight.shape == (14, 16)

@@ -14,7 +14,7 @@ from headstart.core import plugins
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.seeding import torch_seeded
 from headstart.core.stopping import Stop
-from headstart.core.types import Card, ImageInput, Input, Kind, Listener, Objective, Strategy, Task, VectorInput, silent
+from headstart.core.types import Card, ImageInput, Input, Listener, Objective, Strategy, Task, VectorInput, silent
 from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import make_transform
 from headstart.engine.distributed import World
@@ -54,7 +54,7 @@ def small(name: str) -> Backbone:
 
 
 def examples(
-    expects: Input, rows: int, kind: Kind = "multiclass", classes: int = 3, *, seed: int = 0, start: int = 0
+    expects: Input, rows: int, kind: str = "multiclass", classes: int = 3, *, seed: int = 0, start: int = 0
 ) -> Rows:
     """Make labelled rows that can be learnt: the class shifts the numbers or the brightness."""
     rng = np.random.default_rng([seed, start])
@@ -70,16 +70,16 @@ def examples(
         "multilabel": np.stack([labels == c for c in range(classes)], axis=1).astype(np.float32),
         "regression": (labels[:, None] + rng.normal(0, 0.1, (rows, 1))).astype(np.float32),
     }
-    return Rows([f"row {start + i}" for i in range(rows)], inputs, targets[kind])
+    return Rows([f"row {start + i}" for i in range(rows)], inputs, {"target": targets[kind]})
 
 
-def task_for(expects: Input, kind: Kind = "multiclass", classes: int = 3) -> Task:
+def task_for(expects: Input, kind: str = "multiclass", classes: int = 3) -> Task:
     """Make the task of `examples`."""
     names = {"binary": ("a", "b"), "regression": ()}.get(kind, tuple("abcdefgh"[:classes]))
-    return Task("image" if isinstance(expects, ImageInput) else "vector", kind, ("x",), ("y",), names)
+    return Task.of("image" if isinstance(expects, ImageInput) else "vector", kind, ("x",), ("y",), names)
 
 
-def dataset(expects: Input, kind: Kind = "multiclass", rows: int = 24) -> Dataset:
+def dataset(expects: Input, kind: str = "multiclass", rows: int = 24) -> Dataset:
     """Make a data set with validation and test rows and two domains."""
     train = examples(expects, rows, kind)
     target = examples(expects, rows, kind, start=2000).unlabelled()
@@ -132,7 +132,7 @@ def train(
         transform = make_transform(model.backbone.card.input, augment=planned.augment or "none")
         jobs.append(Job(how, what, planned, {s.name: Examples(data.pools[s.name], transform) for s in what.streams}))
     validation = data.splits["validation"]
-    targets = validation.targets
+    targets = validation.y
     assert targets is not None
     context = RunContext(
         folder=folder,

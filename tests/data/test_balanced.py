@@ -37,7 +37,7 @@ def test_the_order_is_a_function_of_the_number_and_the_key() -> None:
 
 
 def test_a_stream_takes_it() -> None:
-    rows = Rows([f"r{i}" for i in range(39)], np.zeros((39, 2), np.float32), TARGETS)
+    rows = Rows([f"r{i}" for i in range(39)], np.zeros((39, 2), np.float32), {"target": TARGETS})
     stream = BatchStream(
         rows, make_transform(VectorInput(2)), stream=Stream("train"), batch_size=12, seed=0, balanced=True
     )

@@ -79,7 +79,7 @@ def test_domains_with_and_without_splits(tmp_path: Path) -> None:
     dataset = read(tmp_path, DOMAINS)
     assert {name: len(rows) for name, rows in dataset.splits.items()} == {"train": 17, "validation": 3, "test": 10}
     assert {name: len(rows) for name, rows in dataset.pools.items()} == {"train": 17, "source": 17, "target": 10}
-    assert dataset.pools["target"].targets is None
+    assert dataset.pools["target"].y is None
     assert all(
         row.startswith("photo/train") for row in [*dataset.pools["source"].ids, *dataset.splits["validation"].ids]
     )

@@ -41,7 +41,7 @@ def test_the_kind_follows_from_the_labels(y: Any, kind: str, classes: tuple[str,
     dataset = read((NUMBERS, y), PLAIN)
     assert (dataset.task.kind, dataset.task.classes) == (kind, classes)
     assert dataset.task.modality == "vector"
-    targets = dataset.splits["train"].targets
+    targets = dataset.splits["train"].y
     assert targets is not None
     assert targets.dtype == (np.int64 if kind in {"binary", "multiclass"} else np.float32)
     assert f"read as {kind}" in notes(dataset)
@@ -51,14 +51,14 @@ def test_a_copy_of_the_label_and_a_code_are_no_inputs() -> None:
     frame = pd.DataFrame({"id": range(60), "key": [f"k{i}" for i in range(60)], "text": TEXTS, "label": [0, 1] * 30})
     frame["category"] = ["no", "yes"] * 30
     dataset = read(frame, PLAIN)
-    assert dataset.task == Task("text", "binary", ("text",), ("label",), ("0", "1"))
+    assert dataset.task == Task.of("text", "binary", ("text",), ("label",), ("0", "1"))
     assert "ignored: columns 'id', 'key', 'category'" in notes(dataset)
 
 
 def test_two_texts_make_a_pair_and_a_separator_makes_several_labels() -> None:
     frame = pd.DataFrame({"premise": TEXTS, "hypothesis": TEXTS[::-1], "label": ["a|b", "b", "c"] * 20})
     dataset = read(frame, DataPlan(separator="|"))
-    assert dataset.task == Task("text", "multilabel", ("premise", "hypothesis"), ("label",), ("a", "b", "c"))
+    assert dataset.task == Task.of("text", "multilabel", ("premise", "hypothesis"), ("label",), ("a", "b", "c"))
     assert dataset.splits["train"].inputs[0][0].startswith("this is")
 
 
@@ -70,7 +70,7 @@ def test_flags_beside_a_text_are_several_labels() -> None:
 def test_the_plan_overrides_every_guess() -> None:
     frame = pd.DataFrame({"a": NUMBERS[:, 0], "b": NUMBERS[:, 1], "text": TEXTS, "label": [0, 1, 2] * 20})
     dataset = read(frame, DataPlan(inputs=("b",), labels=("label",), task="regression"))
-    assert dataset.task == Task("vector", "regression", ("b",), ("label",))
+    assert dataset.task == Task.of("vector", "regression", ("b",), ("label",))
     assert read(frame, DataPlan(modality="vector")).task.inputs == ("a", "b")
 
 
@@ -102,11 +102,11 @@ def test_a_table_without_a_label_says_so() -> None:
 
 
 def test_a_saved_task_decides_columns_and_classes() -> None:
-    task = Task("text", "multiclass", ("text",), ("label",), ("a", "b", "c"))
+    task = Task.of("text", "multiclass", ("text",), ("label",), ("a", "b", "c"))
     frame = pd.DataFrame({"text": TEXTS, "label": ["c", "a"] * 30})
     dataset = read(frame, DataPlan(test=1.0), task=task)
     assert list(dataset.splits) == ["test"]
-    assert dataset.splits["test"].targets.tolist() == [2, 0] * 30  # pyright: ignore[reportOptionalMemberAccess]
+    assert dataset.splits["test"].y.tolist() == [2, 0] * 30  # pyright: ignore[reportOptionalMemberAccess]
     with pytest.raises(DataError, match="class 'z'"):
         read(pd.DataFrame({"text": TEXTS, "label": ["z"] * 60}), DataPlan(test=1.0), task=task)
 
@@ -185,23 +185,23 @@ def test_arrays_of_scikit_learn_are_read_with_the_right_task() -> None:
 def test_examples_to_predict_on_come_in_many_shapes(tmp_path: Path) -> None:
     from PIL import Image
 
-    text = Task("text", "binary", ("text",), ("label",), ("a", "b"))
+    text = Task.of("text", "binary", ("text",), ("label",), ("a", "b"))
     assert read_unlabelled(["one", "two"], PLAIN, text).inputs == ["one", "two"]
     (tmp_path / "a.csv").write_text("id,text\n1,hello\n2,world\n")
     rows = read_unlabelled(tmp_path / "a.csv", PLAIN, text)
     assert (rows.inputs, list(rows.ids)) == (["hello", "world"], ["a.csv:2", "a.csv:3"])
     with pytest.raises(DataError, match="Did you mean 'txt'"):
         read_unlabelled(pd.DataFrame({"txt": ["x"]}), PLAIN, text)
-    pair = Task("text", "regression", ("s1", "s2"), ("score",))
+    pair = Task.of("text", "regression", ("s1", "s2"), ("score",))
     assert read_unlabelled([("a", "b")], PLAIN, pair).inputs == [("a", "b")]
     with pytest.raises(DataError, match="not a pair"):
         read_unlabelled(["a"], PLAIN, pair)
-    vector = Task("vector", "binary", ("a", "b"), ("y",), ("0", "1"))
+    vector = Task.of("vector", "binary", ("a", "b"), ("y",), ("0", "1"))
     assert read_unlabelled(np.ones((3, 2)), PLAIN, vector).inputs.shape == (3, 2)
     assert read_unlabelled(np.ones(2), PLAIN, vector).inputs.shape == (1, 2)
     with pytest.raises(DataError, match="2 numbers"):
         read_unlabelled(np.ones((3, 5)), PLAIN, vector)
-    image = Task("image", "binary", ("image",), ("label",), ("a", "b"))
+    image = Task.of("image", "binary", ("image",), ("label",), ("a", "b"))
     folder = tmp_path / "flat"
     folder.mkdir()
     Image.new("RGB", (4, 4)).save(folder / "x.png")

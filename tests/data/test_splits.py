@@ -21,7 +21,7 @@ def frame(**columns: object) -> pd.DataFrame:
 
 def test_every_class_keeps_its_share() -> None:
     dataset = read(frame(label=["a"] * 160 + ["b"] * 40), DataPlan(test=0.25, validation=0.2))
-    counts = {s: Counter(rows.targets.tolist()) for s, rows in dataset.splits.items() if rows.targets is not None}
+    counts = {s: Counter(rows.y.tolist()) for s, rows in dataset.splits.items() if rows.y is not None}
     assert counts == {"train": {0: 96, 1: 24}, "validation": {0: 24, 1: 6}, "test": {0: 40, 1: 10}}
 
 
@@ -37,7 +37,7 @@ def test_the_seed_decides_and_test_rows_are_in_no_pool() -> None:
 
 def test_rare_classes_stay_in_training() -> None:
     dataset = read(frame(label=["a"] * 99 + ["b"] * 99 + ["c", "d"]), DataPlan())
-    targets = dataset.splits["train"].targets
+    targets = dataset.splits["train"].y
     assert targets is not None and {2, 3} <= set(targets.tolist())
     assert any("has no row of c, d" in note for note in dataset.notes)
     tiny = read((np.arange(6.0).reshape(3, 2), ["a", "b", "c"]), DataPlan(task="multiclass"))
@@ -47,7 +47,7 @@ def test_rare_classes_stay_in_training() -> None:
 def test_several_labels_are_balanced_by_the_rarest() -> None:
     labels = [["common"], ["common", "rare"]] + [["common"]] * 8
     dataset = read(frame(label=labels * 20), DataPlan(test=0.5, validation=0.0))
-    test = dataset.splits["test"].targets
+    test = dataset.splits["test"].y
     assert test is not None
     assert test[:, 1].sum() == 10
 

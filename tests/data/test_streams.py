@@ -23,17 +23,17 @@ RANDOM = np.random.default_rng(0)
 
 def pictures(count: int = 10) -> Rows:
     images = [RANDOM.integers(0, 256, (24, 30, 3), dtype=np.uint8) for _ in range(count)]
-    return Rows([f"r{i}" for i in range(count)], images, np.arange(count) % 3)
+    return Rows([f"r{i}" for i in range(count)], images, {"target": np.arange(count) % 3})
 
 
 def vectors(count: int = 10) -> Rows:
     inputs = np.arange(count, dtype=np.float32).reshape(count, 1)
-    return Rows([f"r{i}" for i in range(count)], inputs, inputs * 2)
+    return Rows([f"r{i}" for i in range(count)], inputs, {"target": inputs * 2})
 
 
 def texts(count: int = 40) -> Rows:
     inputs = [" ".join(["word"] * int(n)) for n in RANDOM.integers(1, 30, count)]
-    return Rows([f"r{i}" for i in range(count)], inputs, np.arange(count) % 2)
+    return Rows([f"r{i}" for i in range(count)], inputs, {"target": np.arange(count) % 2})
 
 
 def tokens() -> TextInput:
@@ -103,7 +103,7 @@ def test_augmentation_differs_by_epoch_and_by_seed_but_not_without_it() -> None:
 def test_an_unlabelled_stream_carries_no_labels() -> None:
     unlabelled = stream(pictures(), IMAGE, labelled=False)
     assert "y" not in first(unlabelled, 1)[0]
-    assert unlabelled.rows.targets is None
+    assert unlabelled.rows.y is None
     with pytest.raises(UsageError, match="needs labels"):
         stream(pictures().unlabelled(), IMAGE)
     with pytest.raises(DataError, match="no rows"):
@@ -171,7 +171,7 @@ def test_44_a_very_long_image_is_not_enlarged_as_a_whole() -> None:
 
 
 def test_a_network_of_another_modality_is_refused() -> None:
-    task = Task("text", "binary", ("text",), ("label",), ("a", "b"))
+    task = Task.of("text", "binary", ("text",), ("label",), ("a", "b"))
     check_fits(task, TextInput("", 16))
     with pytest.raises(UsageError, match=r"takes image input; the data is text \(column 'text'\)"):
         check_fits(task, IMAGE)

@@ -102,7 +102,7 @@ def test_the_best_step_on_validation_is_kept(tmp_path: Path) -> None:
     assert outcome.best is not None and outcome.best.value == max(accuracies) > accuracies[-1]
     with torch.inference_mode():
         validation = data.splits["validation"]
-        right = model(torch.from_numpy(validation.inputs)).argmax(1).numpy() == validation.targets
+        right = model(torch.from_numpy(validation.inputs)).argmax(1).numpy() == validation.y
     assert right.mean() == pytest.approx(max(accuracies))
 
 
@@ -145,9 +145,9 @@ def test_the_best_of_a_later_stage_is_what_the_model_scores(tmp_path: Path, stra
     other = Stage(strategy=Choice(strategy), steps=1, batch_size=8, lr=1e-4, augment="none")  # prepares another model
     outcome = toys.train(tmp_path, model, data, stage=good, more=(other,), validate=True)
     rows = data.splits["validation"]
-    assert rows.targets is not None and outcome.best is not None
+    assert rows.y is not None and outcome.best is not None
     predictions = predict(model, rows, make_transform(backbone.card.input))
-    assert outcome.best.value == pytest.approx(score(data.task, rows.targets, predictions)[1])
+    assert outcome.best.value == pytest.approx(score(data.task, rows.y, predictions)[1])
 
 
 @pytest.mark.parametrize("validate", [False, True])

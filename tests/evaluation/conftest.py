@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from headstart.core.types import Kind, Task
+from headstart.core.types import Task
 
 Case = tuple[Task, np.ndarray, np.ndarray]
 Make = Callable[..., Case]
@@ -17,14 +17,14 @@ Make = Callable[..., Case]
 def make() -> Make:
     """Make a task, its labels and predictions; `digits` rounds the predictions, so that many are tied."""
 
-    def case(kind: Kind, rows: int, width: int = 2, *, seed: int = 0, digits: int | None = None) -> Case:
+    def case(kind: str, rows: int, width: int = 2, *, seed: int = 0, digits: int | None = None) -> Case:
         rng = np.random.default_rng(seed)
         names = tuple(f"c{i}" for i in range(width))
         if kind == "regression":
             y = rng.normal(size=(rows, width))
             p = y + rng.normal(size=(rows, width))
-            return Task("vector", kind, ("x",), names), y, p if digits is None else p.round(digits)
-        task = Task("vector", kind, ("x",), ("y",), names)
+            return Task.of("vector", kind, ("x",), names), y, p if digits is None else p.round(digits)
+        task = Task.of("vector", kind, ("x",), ("y",), names)
         if kind == "multilabel":
             y = (rng.random((rows, width)) < 0.3).astype(np.float32)
             p = np.clip(0.35 * y + 0.65 * rng.random((rows, width)), 0, 1)

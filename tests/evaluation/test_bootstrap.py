@@ -11,7 +11,7 @@ from headstart.core.types import Task
 from headstart.evaluation import bootstrap
 from headstart.evaluation.metrics import evaluate
 
-TASK = Task("vector", "binary", ("x",), ("y",), ("no", "yes"))
+TASK = Task.of("vector", "binary", ("x",), ("y",), ("no", "yes"))
 
 
 def draw(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:

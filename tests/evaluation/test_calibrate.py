@@ -62,7 +62,7 @@ def test_a_regression_is_left_alone(make):
 
 @pytest.mark.parametrize("rare", [0, 1])
 def test_a_rare_class_of_a_binary_task_gets_a_threshold(rare):
-    task = Task("vector", "binary", ("x",), ("y",), ("no", "yes"))
+    task = Task.of("vector", "binary", ("x",), ("y",), ("no", "yes"))
     rng = np.random.default_rng(0)
     y = (rng.random(2000) < 0.1).astype(np.int64)
     score = 1 / (1 + np.exp(-(3 * y - 3.5 + rng.normal(size=2000))))

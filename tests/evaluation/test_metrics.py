@@ -14,7 +14,7 @@ from headstart.core.types import Task
 from headstart.evaluation.metrics import evaluate
 from headstart.evaluation.results import HIGHER_IS_BETTER, PRIMARY
 
-BINARY = Task("image", "binary", ("image",), ("label",), ("ant", "bee"))
+BINARY = Task.of("image", "binary", ("image",), ("label",), ("ant", "bee"))
 
 
 def value(evaluation, name):
@@ -102,7 +102,7 @@ def test_json_has_no_nan(make, kind, width, rows):
 
 
 def test_constant_labels_leave_correlations_undefined():
-    task = Task("vector", "regression", ("x",), ("a", "b"))
+    task = Task.of("vector", "regression", ("x",), ("a", "b"))
     y = np.stack([np.full(5, 0.1), np.arange(5.0)], axis=1)
     p = y + np.array([1.0, -1.0, 1.0, -1.0, 2.0])[:, None]
     got = evaluate(task, y, p)

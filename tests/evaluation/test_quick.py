@@ -37,7 +37,7 @@ def test_undefined_is_never_best(make):
 
 
 def test_a_rare_class_is_judged_by_auroc() -> None:
-    task = Task("vector", "binary", ("x",), ("y",), ("ill", "well"))
+    task = Task.of("vector", "binary", ("x",), ("y",), ("ill", "well"))
     y = np.array([0] * 2 + [1] * 18)
     p = np.linspace(0.6, 0.99, 20)  # every row is decided as "well", and the order is right
     assert score(task, y, np.stack([1 - p, p], axis=1)) == ("auroc", 1.0, True)

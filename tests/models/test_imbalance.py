@@ -72,7 +72,7 @@ def imbalanced(rows: int = 200, seed: int = 0, *, even: bool = False) -> Rows:
     rng = np.random.default_rng([seed, even])
     y = np.arange(rows) % 2 if even else (np.arange(rows) % 20 == 0).astype(np.int64)
     x = rng.normal(size=(rows, 6)) + 1.2 * y[:, None] * np.eye(6)[0]
-    return Rows([f"{seed}-{i}" for i in range(rows)], x.astype(np.float32), y.astype(np.int64))
+    return Rows([f"{seed}-{i}" for i in range(rows)], x.astype(np.float32), {"target": y.astype(np.int64)})
 
 
 def recall_of_the_rare_class(folder: Path, imbalance: str) -> float:
@@ -83,8 +83,8 @@ def recall_of_the_rare_class(folder: Path, imbalance: str) -> float:
     toys.train(folder, model, data, stage=stage)
     with torch.no_grad():
         found = model(torch.from_numpy(test.inputs)).argmax(1).numpy()
-    assert test.targets is not None
-    return float(found[test.targets == 1].mean())
+    assert test.y is not None
+    return float(found[test.y == 1].mean())
 
 
 def test_the_rare_class_is_found_more_often(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from headstart.core.types import Features, LossOptions, Task
 from headstart.models.load import load_source
 from headstart.models.model import Head, Model, mean_over_tokens, pool
 
-TASK = Task("image", "multiclass", ("file",), ("label",), ("a", "b", "c"))
+TASK = Task.of("image", "multiclass", ("file",), ("label",), ("a", "b", "c"))
 TOKENS = torch.arange(12.0).reshape(2, 3, 2)
 MASK = torch.tensor([[1, 1, 0], [1, 1, 1]])
 

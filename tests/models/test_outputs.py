@@ -11,9 +11,9 @@ from headstart.core.errors import UsageError
 from headstart.core.types import LossOptions, Task
 from headstart.models.outputs import RegressionOutput, check_loss, output_for
 
-CLASSES = Task("text", "multiclass", ("text",), ("label",), ("a", "b"))
-MANY = Task("text", "multilabel", ("text",), ("a", "b"), ("a", "b"))
-NUMBERS = Task("vector", "regression", ("x",), ("price", "age"))
+CLASSES = Task.of("text", "multiclass", ("text",), ("label",), ("a", "b"))
+MANY = Task.of("text", "multilabel", ("text",), ("a", "b"), ("a", "b"))
+NUMBERS = Task.of("vector", "regression", ("x",), ("price", "age"))
 
 
 def test_classes():

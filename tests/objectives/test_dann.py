@@ -32,7 +32,7 @@ def gradients(progress: float) -> tuple[torch.Tensor, torch.Tensor, Model]:
     source, target = (
         torch.from_numpy(data.pools[name].inputs[:8]) + shift for name, shift in (("source", 0.0), ("target", 1.0))
     )
-    y = torch.from_numpy(data.pools["source"].targets[:8])  # pyright: ignore[reportOptionalSubscript]
+    y = torch.from_numpy(data.pools["source"].y[:8])  # pyright: ignore[reportOptionalSubscript]
     batches = {"source": {"x": source, "y": y, "ids": []}, "target": {"x": target, "ids": []}}
     losses = objective.losses(model, extra, batches, progress)  # pyright: ignore[reportArgumentType]
     losses["domain"].backward()
@@ -65,7 +65,7 @@ def test_only_the_backbone_is_reversed() -> None:
             model.backbone.get_parameter("first.weight").sub_(change_backbone * reversed_gradient)
             next(extra.parameters()).sub_(change_classifier * classifier)
         source, target = (torch.from_numpy(data.pools[n].inputs[:8]) + s for n, s in (("source", 0.0), ("target", 1.0)))
-        y = torch.from_numpy(data.pools["source"].targets[:8])  # pyright: ignore[reportOptionalSubscript]
+        y = torch.from_numpy(data.pools["source"].y[:8])  # pyright: ignore[reportOptionalSubscript]
         batches = {"source": {"x": source, "y": y, "ids": []}, "target": {"x": target, "ids": []}}
         return objective.losses(model, extra, batches, 1.0)["domain"].item()  # pyright: ignore[reportArgumentType]
 

@@ -27,7 +27,7 @@ def parts() -> tuple[Model, torch.nn.Module, Any]:
     torch.manual_seed(0)
     extra = Mcd().modules(model)
     source, target = (torch.from_numpy(data.pools[name].inputs[:8]) for name in ("source", "target"))
-    y = torch.from_numpy(data.pools["source"].targets[:8])  # pyright: ignore[reportOptionalSubscript]
+    y = torch.from_numpy(data.pools["source"].y[:8])  # pyright: ignore[reportOptionalSubscript]
     return model, extra, {"source": {"x": source, "y": y, "ids": []}, "target": {"x": target, "ids": []}}
 
 

@@ -12,16 +12,16 @@ from torch.nn import functional
 import toys
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
-from headstart.core.types import Kind, LossOptions, VectorInput
+from headstart.core.types import LossOptions, VectorInput
 from headstart.models.outputs import check_loss
 from headstart.objectives.supervised import Supervised
 
 
-def loss(objective: Supervised, kind: Kind) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def loss(objective: Supervised, kind: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     data = toys.dataset(VectorInput(6), kind)
     model = toys.make_model(toys.tiny(), data)
     rows = data.splits["train"]
-    x, y = torch.from_numpy(rows.inputs), torch.from_numpy(rows.targets)
+    x, y = torch.from_numpy(rows.inputs), torch.from_numpy(rows.y)
     out = objective.losses(model, nn.Module(), {"train": {"x": x, "y": y, "ids": list(rows.ids)}}, 0.0)
     return out["task"], model(x), y
 
@@ -43,7 +43,7 @@ def test_regression_in_units_of_the_labels_deviation(name: str, reference) -> No
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel", "regression"])
-def test_it_learns(tmp_path: Path, kind: Kind) -> None:
+def test_it_learns(tmp_path: Path, kind: str) -> None:
     data = toys.dataset(VectorInput(6), kind)
     model = toys.make_model(toys.tiny(), data)
     before = loss_of(model, data)
@@ -53,7 +53,7 @@ def test_it_learns(tmp_path: Path, kind: Kind) -> None:
 
 def loss_of(model, data) -> float:
     rows = data.splits["test"]
-    return model.head.loss(model(torch.from_numpy(rows.inputs)), torch.from_numpy(rows.targets)).item()
+    return model.head.loss(model(torch.from_numpy(rows.inputs)), torch.from_numpy(rows.y)).item()
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,6 @@ def loss_of(model, data) -> float:
         ("regression", LossOptions(label_smoothing=0.1), "label_smoothing is for classes"),
     ],
 )
-def test_a_loss_that_does_not_fit(kind: Kind, options: LossOptions, message: str) -> None:
+def test_a_loss_that_does_not_fit(kind: str, options: LossOptions, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         check_loss(toys.task_for(VectorInput(6), kind), options)

@@ -14,8 +14,8 @@ from headstart.runs.plan import make_plan
 
 def rows(count: int) -> Dataset:
     x = np.zeros((count, 3), dtype=np.float32)
-    train = Rows([str(i) for i in range(count)], x, np.arange(count) % 2)
-    task = Task("vector", "binary", ("x",), ("y",), ("a", "b"))
+    train = Rows([str(i) for i in range(count)], x, {"target": np.arange(count) % 2})
+    task = Task.of("vector", "binary", ("x",), ("y",), ("a", "b"))
     return Dataset(task, {"train": train}, {"train": train, "source": train, "target": train.unlabelled()})
 
 

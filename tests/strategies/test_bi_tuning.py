@@ -40,7 +40,7 @@ def test_the_contrast_alone_brings_rows_of_a_class_together_and_classes_apart() 
     torch.manual_seed(0)
     tuning = BiTuning().prepare(model)
     rows = data.splits["train"]
-    x, y = torch.from_numpy(rows.inputs), torch.from_numpy(rows.targets)  # pyright: ignore[reportArgumentType]
+    x, y = torch.from_numpy(rows.inputs), torch.from_numpy(rows.y)  # pyright: ignore[reportArgumentType]
 
     def separation() -> float:
         pooled = torch.nn.functional.normalize(model.features(x)["pooled"].detach(), dim=1)

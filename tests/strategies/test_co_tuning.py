@@ -28,7 +28,7 @@ def model_with_source_head() -> Model:
 
 def rows() -> list[Any]:
     data = toys.dataset(VectorInput(6)).splits["train"]
-    x, y = torch.from_numpy(data.inputs), torch.from_numpy(data.targets)  # pyright: ignore[reportArgumentType]
+    x, y = torch.from_numpy(data.inputs), torch.from_numpy(data.y)  # pyright: ignore[reportArgumentType]
     return [{"x": x[:10], "y": y[:10], "ids": []}, {"x": x[10:], "y": y[10:], "ids": []}]
 
 

@@ -70,7 +70,7 @@ def load(folder: str | Path, *, device: str = "auto") -> Predictor:
             f"{path} has format {description.get('format')}; this Headstart reads format {FORMAT}. "
             f"It was written by headstart {description.get('versions', {}).get('headstart', '?')}: use that version."
         )
-    task = options.build(Task, description["task"], str(path / DESCRIPTION))
+    task = Task.parse(description["task"], str(path / DESCRIPTION))
     model = _model(path, description, task)
     place(model, choose_device(device)).eval()
     recipe = Recipe.from_plain(description["recipe"])

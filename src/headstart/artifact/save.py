@@ -13,7 +13,6 @@ import torch
 from safetensors.torch import save_file
 
 from headstart.core import storage
-from headstart.core.options import to_plain
 from headstart.core.recipe import Recipe
 from headstart.core.types import Card, Task, TextInput
 from headstart.evaluation.calibrate import Calibration
@@ -54,7 +53,7 @@ def save(
         description = {
             "format": FORMAT,
             "card": card_to_plain(_with_own_tokenizer(model.backbone.card, temporary)),
-            "task": to_plain(task),
+            "task": task.plain(),
             "head": recipe.head.plain(),
             "recipe": recipe.to_plain(),
             "precision": precision,

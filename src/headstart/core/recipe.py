@@ -46,8 +46,8 @@ class DataPlan:
     reader: Choice | None = None  # None tries each reader
     inputs: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
-    task: Literal["binary", "multiclass", "multilabel", "regression"] | None = None
-    modality: Literal["image", "text", "vector"] | None = None
+    task: str | None = None  # kind of target; None infers it
+    modality: str | None = None  # None infers it
     separator: str | None = None  # splits a multi-label cell: "cat|dog"
     group: str | None = None  # rows with the same value stay in one split
     validation: float = 0.15  # share of the training rows, where no validation split is given

@@ -14,7 +14,6 @@ import numpy as np
 from PIL import Image
 
 from headstart.core.errors import DataError, Problem
-from headstart.core.types import Modality
 from headstart.data.images import count_frames, open_image
 from headstart.data.rows import Rows
 
@@ -47,7 +46,7 @@ def for_all(parts: Mapping[str, T], work: Callable[[T], V]) -> dict[str, V]:
     return results
 
 
-def digests(parts: Mapping[str, Rows], modality: Modality) -> tuple[dict[str, list[bytes]], list[str]]:
+def digests(parts: Mapping[str, Rows], modality: str) -> tuple[dict[str, list[bytes]], list[str]]:
     """Hash the content of every row, and decode every image wholly while at it.
 
     Args:
@@ -79,7 +78,7 @@ def digests(parts: Mapping[str, Rows], modality: Modality) -> tuple[dict[str, li
 
 
 def check_repeats(
-    train: list[bytes], test: Rows, test_digests: list[bytes], train_ids: Sequence[str], modality: Modality
+    train: list[bytes], test: Rows, test_digests: list[bytes], train_ids: Sequence[str], modality: str
 ) -> list[str]:
     """Compare training and test rows by content.
 

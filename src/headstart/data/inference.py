@@ -12,7 +12,7 @@ import numpy as np
 
 from headstart.core.errors import DataError, UsageError, unknown
 from headstart.core.recipe import DataPlan
-from headstart.core.types import Kind, Modality, Task
+from headstart.core.types import Task
 from headstart.data.images import is_image
 from headstart.data.tables import Tables, blank, number
 
@@ -77,7 +77,7 @@ def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, li
     ignored = [c for c in columns if c not in {*inputs, *reserved}]
     if ignored:
         notes.append(_say("ignored", ignored, "name them as inputs to use them"))
-    return Task(modality, kind, tuple(inputs), tuple(labels)), notes
+    return Task.of(modality, kind, tuple(inputs), tuple(labels)), notes
 
 
 def describe_labels(task: Task) -> str:
@@ -130,11 +130,11 @@ def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[
     return (columns[-1],)
 
 
-def _guess_inputs(frame: pd.DataFrame, columns: list[str], plan: DataPlan) -> tuple[Modality, tuple[str, ...]]:
+def _guess_inputs(frame: pd.DataFrame, columns: list[str], plan: DataPlan) -> tuple[str, tuple[str, ...]]:
     held: dict[str, Content] = {name: contents(list(frame[name])) for name in (plan.inputs or columns)}
     if plan.inputs:
         return plan.modality or _common_modality(held), plan.inputs
-    found: dict[Modality, tuple[str, ...]] = {
+    found: dict[str, tuple[str, ...]] = {
         "image": tuple(n for n, content in held.items() if content == "image")[:1],
         "text": _text_inputs(frame, held),
         "vector": _vector_inputs(frame, held),
@@ -147,7 +147,7 @@ def _guess_inputs(frame: pd.DataFrame, columns: list[str], plan: DataPlan) -> tu
     raise UsageError(f"No column is fit as {wanted}. Columns beside the labels: {listing}. Name some with inputs.")
 
 
-def _common_modality(held: Mapping[str, Content]) -> Modality:
+def _common_modality(held: Mapping[str, Content]) -> str:
     kinds = {"vector" if content == "number" else content for content in held.values()}
     for modality in ("image", "text", "vector"):
         if kinds == {modality}:
@@ -188,7 +188,7 @@ def _is_row_number(name: str, cells: Sequence[Any]) -> bool:
     return name.strip().lower() in ROW_NUMBER_NAMES and len({number(cell) for cell in cells}) == len(cells)
 
 
-def _guess_kind(frame: pd.DataFrame, labels: Sequence[str], plan: DataPlan) -> Kind:
+def _guess_kind(frame: pd.DataFrame, labels: Sequence[str], plan: DataPlan) -> str:
     if plan.separator:
         return "multilabel"
     cells = [cell for name in labels for cell in frame[name] if not blank(cell)]
@@ -213,7 +213,7 @@ def _guess_kind(frame: pd.DataFrame, labels: Sequence[str], plan: DataPlan) -> K
     return _kind_of_numbers(cells, [n for n in numbers if n is not None])
 
 
-def _kind_of_numbers(cells: Sequence[Any], numbers: Sequence[float]) -> Kind:
+def _kind_of_numbers(cells: Sequence[Any], numbers: Sequence[float]) -> str:
     values = set(numbers)
     if not all(np.isfinite(n) and n == int(n) for n in values):
         return "regression"
@@ -233,7 +233,7 @@ def _kind_of_numbers(cells: Sequence[Any], numbers: Sequence[float]) -> Kind:
     return "regression"
 
 
-def _check_kind(kind: Kind, labels: Sequence[str], plan: DataPlan) -> None:
+def _check_kind(kind: str, labels: Sequence[str], plan: DataPlan) -> None:
     if kind in {"binary", "multiclass"} and len(labels) > 1:
         raise UsageError(f"A {kind} task has one label column; {len(labels)} are named: {', '.join(labels)}.")
     if plan.separator and kind != "multilabel":

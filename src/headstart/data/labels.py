@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +35,7 @@ def with_classes(task: Task, train: pd.DataFrame, frames: Mapping[str, pd.DataFr
     if task.kind == "regression":
         return task
     if _has_column_each(task):
-        return replace(task, classes=task.labels)
+        return _with_class_list(task, task.labels)
     _check_spelling(frames, task, separator)
     names = {name for cell in train[task.labels[0]] for name in map(class_name, _split(cell, task, separator))}
     classes = sorted(names, key=_order(names))
@@ -50,7 +49,11 @@ def with_classes(task: Task, train: pd.DataFrame, frames: Mapping[str, pd.DataFr
             f"A binary task has two classes; the column '{task.labels[0]}' has {len(classes)}: "
             f"{', '.join(classes[:20])}."
         )
-    return replace(task, classes=tuple(classes))
+    return _with_class_list(task, tuple(classes))
+
+
+def _with_class_list(task: Task, classes: tuple[str, ...]) -> Task:
+    return Task.of(task.modality, task.kind, task.inputs, task.labels, classes)
 
 
 def encode(frame: pd.DataFrame, task: Task, separator: str | None) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.core.errors import DataError, Problem, UsageError, unknown
 from headstart.core.recipe import DataPlan
-from headstart.core.types import Task
+from headstart.core.types import TARGET, Task
 from headstart.data.checks import check_repeats, digests, for_all
 from headstart.data.find import read_tables
 from headstart.data.images import is_image, is_image_name
@@ -170,7 +170,7 @@ def _labelled_rows(frame: pd.DataFrame, task: Task, separator: str | None) -> Ro
     """Make rows with targets; what is wrong with inputs and with labels comes in one error."""
     jobs = {"inputs": lambda: make_inputs(frame, task), "targets": lambda: encode(frame, task, separator)}
     done = for_all(jobs, lambda job: job())
-    return Rows([str(row) for row in frame.index], done["inputs"], done["targets"])
+    return Rows([str(row) for row in frame.index], done["inputs"], {TARGET: done["targets"]})
 
 
 def _groups(frame: pd.DataFrame, column: str | None) -> list[str] | None:
@@ -187,8 +187,8 @@ def _groups(frame: pd.DataFrame, column: str | None) -> list[str] | None:
 
 
 def _targets(rows: Rows | None) -> np.ndarray:
-    assert rows is not None and rows.targets is not None
-    return rows.targets
+    assert rows is not None and rows.y is not None
+    return rows.y
 
 
 def make_dataset(task: Task, splits: Mapping[str, SplitRows], notes: Sequence[str]) -> Dataset:
@@ -198,8 +198,8 @@ def make_dataset(task: Task, splits: Mapping[str, SplitRows], notes: Sequence[st
         hasher.update(f"{name}\0".encode())
         for row, digest in zip(part.rows.ids, part.digests, strict=True):
             hasher.update(row.encode() + b"\0" + digest)
-        if part.rows.targets is not None and name != "target":
-            hasher.update(np.ascontiguousarray(part.rows.targets).tobytes())
+        if part.rows.y is not None and name != "target":
+            hasher.update(np.ascontiguousarray(part.rows.y).tobytes())
     pools = {"train": splits["train"].rows} if "train" in splits else {}
     if "target" in splits:
         pools |= {"source": splits["train"].rows, "target": splits["target"].rows.unlabelled()}

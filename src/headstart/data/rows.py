@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.core.types import Task
+from headstart.core.types import Labels, Task
 
 
 @dataclass(frozen=True)
@@ -17,24 +17,31 @@ class Rows:
 
     inputs: for images paths, bytes of files, PIL images or arrays [H, W] or [H, W, C]; for text strings or pairs of
     strings; for vectors one array [N, D] float32.
-    targets: [N] int64 classes, [N, C] float32 multi-label, [N, T] float32 regression; None without labels.
+    labels: by target; as each kind encodes them: [N] int64 classes, [N, C] float32 multi-label, [N, T] float32
+    regression, a list of N where rows are ragged. Empty without labels.
     """
 
     ids: Sequence[str]
     inputs: Any
-    targets: np.ndarray | None = None
+    labels: Mapping[str, Labels] = field(default_factory=dict)
+
+    @property
+    def y(self) -> Any:
+        """The labels of the only target; None without labels."""
+        assert len(self.labels) < 2, f"the rows have labels for {', '.join(self.labels)}"
+        return next(iter(self.labels.values()), None)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def take(self, places: Sequence[int] | np.ndarray) -> Rows:
         """Keep the rows at these places, in this order."""
-        inputs = self.inputs[places] if isinstance(self.inputs, np.ndarray) else [self.inputs[i] for i in places]
-        return Rows([self.ids[i] for i in places], inputs, None if self.targets is None else self.targets[places])
+        labels = {name: _take(labels, places) for name, labels in self.labels.items()}
+        return Rows([self.ids[i] for i in places], _take(self.inputs, places), labels)
 
     def unlabelled(self) -> Rows:
         """Drop the labels."""
-        return replace(self, targets=None)
+        return replace(self, labels={})
 
 
 @dataclass(frozen=True)
@@ -54,3 +61,7 @@ class Dataset:
     notes: Sequence[str] = field(default_factory=tuple)
     fingerprint: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
+
+
+def _take(values: Any, places: Sequence[int] | np.ndarray) -> Any:
+    return values[places] if isinstance(values, np.ndarray) else [values[i] for i in places]

@@ -83,7 +83,7 @@ def _cut(
     if share == 0 or len(part) < 2:
         notes.append(f"{name}: no rows were taken ({'the share is 0' if share == 0 else 'too few rows'})")
         return
-    strata = _strata(task, part.rows.targets, len(part))
+    strata = _strata(task, part.rows.y, len(part))
     random = numpy_generator(seed, "split", name)
     if part.groups is None:
         chosen = _by_stratum(strata, share, random)

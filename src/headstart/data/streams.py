@@ -55,7 +55,7 @@ class BatchStream:
     ) -> None:
         if not len(rows):
             raise DataError(f"The stream '{stream.name}' has no rows.")
-        if stream.labelled and rows.targets is None:
+        if stream.labelled and rows.y is None:
             raise UsageError(f"The stream '{stream.name}' needs labels, and its rows have none.")
         self.rows = rows if stream.labelled else rows.unlabelled()
         self.transform = transform
@@ -67,7 +67,7 @@ class BatchStream:
         self._lengths = transform.lengths(self._prepared)
         self._workers = workers if _costly(self._prepared, self._lengths) else 0
         self._epoch_order = lru_cache(maxsize=2)(self._make_order)
-        self._balanced = BalancedOrder(self.rows.targets, (seed, stream.name)) if balanced else None
+        self._balanced = BalancedOrder(self.rows.y, (seed, stream.name)) if balanced else None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -146,8 +146,8 @@ class _BatchMaker:
         ]
         places = [row for _, row in samples]
         batch = Batch(x=self.transform.collate(examples), ids=[self.rows.ids[place] for place in places])
-        if self.rows.targets is not None:
-            batch["y"] = torch.from_numpy(self.rows.targets[places])
+        if self.rows.y is not None:
+            batch["y"] = torch.from_numpy(self.rows.y[places])
         return batch
 
 

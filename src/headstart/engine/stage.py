@@ -111,8 +111,8 @@ class StageRun:
         let_learn(self.model, self.tuning)
         place(self.model, self.context.device)
         if (labelled := self.data.labelled()) is not None:  # before anything copies the head or computes its loss
-            assert labelled.rows.targets is not None
-            self.model.head.output.rebalance(stage.imbalance, labelled.rows.targets)
+            assert labelled.rows.y is not None
+            self.model.head.output.rebalance(stage.imbalance, labelled.rows.y)
         self.extra = place(self.job.objective.modules(self.model), self.context.device)
         for module in (self.model, self.extra):
             self.world.copy_from_writer(module)

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe
-from headstart.core.types import Modality, Task
+from headstart.core.types import TARGET, Task
 from headstart.data.rows import Rows
 from headstart.estimators.examples import column_names, make_examples, modality_of
 from headstart.estimators.fitted import Fitted
@@ -107,7 +107,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     def _n_features_out(self) -> int:
         return self.fitted_.predictor.model.backbone.dim
 
-    def _read_training(self, X: Any, y: Any) -> tuple[Modality, tuple[str, ...], Any]:
+    def _read_training(self, X: Any, y: Any) -> tuple[str, tuple[str, ...], Any]:
         """Check the training examples, and give their modality, the names of their columns, and themselves."""
         modality = modality_of(X)
         vectors = modality == "vector"
@@ -124,7 +124,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     def _train(self, examples: Any, task: Task, targets: np.ndarray) -> None:
         rows = self._rows(examples, task)
-        self.fitted_ = train(Rows(rows.ids, rows.inputs, targets), task, self._recipe(task.modality))
+        self.fitted_ = train(Rows(rows.ids, rows.inputs, {TARGET: targets}), task, self._recipe(task.modality))
 
     def _rows_to_predict(self, X: Any) -> Rows:
         check_is_fitted(self)
@@ -144,7 +144,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             return Rows([f"row {place}" for place in range(len(examples))], examples)
         return make_examples(examples, task)
 
-    def _recipe(self, modality: Modality) -> Recipe:
+    def _recipe(self, modality: str) -> Recipe:
         named = {
             "source.name": self.source,
             "stages.0.strategy.name": self.strategy,

@@ -51,14 +51,14 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):
         if type_of_target(y).startswith("multilabel"):
             names = [str(name) for name in getattr(y, "columns", range(np.shape(y)[1]))]
             self.classes_ = np.arange(len(names))
-            task = Task(modality, "multilabel", inputs, tuple(names), tuple(names))
+            task = Task.of(modality, "multilabel", inputs, tuple(names), tuple(names))
             targets = np.array(y, dtype=np.float32)
         else:
             self.classes_, targets = np.unique(column_or_1d(y, warn=True), return_inverse=True)
             if len(self.classes_) < 2:
                 raise ValueError(f"y holds only 1 class, {self.classes_[0]!r}; a classifier needs two or more.")
             names = tuple(class_name(name) for name in self.classes_.tolist())
-            task = Task(modality, "binary" if len(names) == 2 else "multiclass", inputs, ("y",), names)
+            task = Task.of(modality, "binary" if len(names) == 2 else "multiclass", inputs, ("y",), names)
             targets = targets.astype(np.int64)
         self._train(examples, task, targets)
         return self

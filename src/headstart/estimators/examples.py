@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.core.types import Modality, Task
+from headstart.core.types import Task
 from headstart.data.images import is_image, is_image_name
 from headstart.data.inference import contents
 from headstart.data.inputs import make_rows
@@ -17,7 +17,7 @@ from headstart.data.rows import Rows
 from headstart.data.tables import make_frame, number
 
 
-def modality_of(X: Any) -> Modality:
+def modality_of(X: Any) -> str:
     """Tell images, texts and vectors apart by the first example; whether all are alike is checked later, row by row.
 
     Args:
@@ -83,7 +83,7 @@ def _columns(X: Any) -> dict[str, Sequence[Any]]:
     return {name: [Path(c) for c in cells] if _are_image_names(cells) else cells for name, cells in columns.items()}
 
 
-def _by_first(example: Any) -> Modality:
+def _by_first(example: Any) -> str:
     if is_image(example) or (isinstance(example, str) and is_image_name(example)):
         return "image"
     parts = example if isinstance(example, list | tuple) else [example]

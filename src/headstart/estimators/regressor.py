@@ -44,7 +44,7 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):
         self._flat_y = targets.ndim == 1
         targets = targets.reshape(len(targets), -1)
         names = getattr(y, "columns", [f"y{place}" for place in range(targets.shape[1])])
-        self._train(examples, Task(modality, "regression", inputs, tuple(str(name) for name in names)), targets)
+        self._train(examples, Task.of(modality, "regression", inputs, tuple(str(name) for name in names)), targets)
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # [N] or [N, T]

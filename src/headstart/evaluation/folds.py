@@ -8,12 +8,11 @@ import numpy as np
 
 from headstart.core.errors import DataError, UsageError
 from headstart.core.seeding import mix
-from headstart.core.types import Kind
 from headstart.evaluation.results import Interval
 
 
 def folds(
-    targets: np.ndarray, *, k: int, repeats: int, seed: int, kind: Kind, groups: np.ndarray | None = None
+    targets: np.ndarray, *, k: int, repeats: int, seed: int, kind: str, groups: np.ndarray | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Split rows into k folds, `repeats` times over; each fold is the test part once a repeat.
 

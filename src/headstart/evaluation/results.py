@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headstart.core.types import Kind
-
-PRIMARY: dict[Kind, str] = {
+PRIMARY: dict[str, str] = {
     "binary": "accuracy",
     "multiclass": "accuracy",
     "multilabel": "average_precision",

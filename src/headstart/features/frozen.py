@@ -45,4 +45,4 @@ class FeatureTransform:
 
 def frozen_rows(rows: Rows, features: np.ndarray) -> Rows:
     """Put pooled features [N, D] in the place of the examples."""
-    return Rows(rows.ids, features, rows.targets)
+    return Rows(rows.ids, features, rows.labels)

@@ -106,7 +106,7 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0, resamples: int = 10
 
 def _measured(folder: Path, metrics: Mapping[str, Any], split: str) -> _Measured:
     description = read_json(find(folder) / DESCRIPTION)
-    task = options.build(Task, description["task"], str(folder))
+    task = Task.parse(description["task"], str(folder))
     calibration = options.build(Calibration, description.get("calibration", {}), str(folder))
     frame = read_predictions(folder)
     ids, targets, predictions = frame_arrays(task, frame.loc[frame["split"] == split])

@@ -86,13 +86,13 @@ def evaluate_splits(
     calibration = predictor.calibration
     for split in ("validation", "test"):
         rows = dataset.splits.get(split)
-        if rows is None or rows.targets is None:
+        if rows is None or rows.y is None:
             continue
         known = (raw or {}).get(split)
         outputs = predictor.raw_outputs(rows) if known is None else known
         results[split] = Outputs(rows, outputs, calibration.apply(dataset.task, outputs))
         evaluations[split] = evaluate(
-            dataset.task, rows.targets, results[split].calibrated, seed=seed, thresholds=calibration.thresholds
+            dataset.task, rows.y, results[split].calibrated, seed=seed, thresholds=calibration.thresholds
         )
     return evaluations
 
@@ -109,7 +109,7 @@ def write_results(
             plain[split]["uncalibrated"] = _uncalibrated(task, outputs)
     storage.write_text(folder / "metrics.json", json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False))
     frames = [
-        predictions_frame(task, list(rows.ids), rows.targets, calibrated, thresholds=calibration.thresholds).assign(
+        predictions_frame(task, list(rows.ids), rows.y, calibrated, thresholds=calibration.thresholds).assign(
             split=split
         )
         for split, (rows, _, calibrated) in results.items()
@@ -121,8 +121,8 @@ def write_results(
 
 def _uncalibrated(task: Task, outputs: Outputs) -> dict[str, float | None]:
     """Return what the metrics would be without the temperature."""
-    assert outputs.rows.targets is not None
-    before = evaluate(task, outputs.rows.targets, outputs.raw, resamples=0).metrics
+    assert outputs.rows.y is not None
+    before = evaluate(task, outputs.rows.y, outputs.raw, resamples=0).metrics
     return {name: before[name].value for name in SCALED if name in before}
 
 

@@ -256,9 +256,9 @@ def _validation_outputs(model: Model, context: RunContext) -> dict[str, np.ndarr
 
 def _calibration(dataset: Dataset, raw: Mapping[str, np.ndarray]) -> Calibration:
     rows = dataset.splits.get("validation")
-    if rows is None or rows.targets is None:
+    if rows is None or rows.y is None:
         return Calibration(notes=() if dataset.task.kind == "regression" else ("not calibrated: no validation rows",))
-    return calibrate(dataset.task, rows.targets, raw["validation"])
+    return calibrate(dataset.task, rows.y, raw["validation"])
 
 
 def make_jobs(
@@ -288,8 +288,8 @@ def make_jobs(
     validation = dataset.splits.get("validation")
 
     def judge(predictions: np.ndarray) -> Score:
-        assert validation is not None and validation.targets is not None
-        return Score(*score(dataset.task, validation.targets, predictions))
+        assert validation is not None and validation.y is not None
+        return Score(*score(dataset.task, validation.y, predictions))
 
     context = RunContext(
         folder=folder,

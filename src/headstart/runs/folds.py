@@ -22,7 +22,7 @@ from headstart.core.processes import count
 from headstart.core.recipe import Recipe
 from headstart.core.seeding import mix
 from headstart.core.stopping import Stop
-from headstart.core.types import Event, Listener, silent
+from headstart.core.types import TARGET, Event, Listener, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows
 from headstart.data.splits import SplitRows, make_splits
@@ -115,9 +115,9 @@ def cross_validate(
     if "target" in dataset.pools:
         raise UsageError("Cross-validation is for data of one domain; this recipe names two.")
     rows = _all_rows(dataset)
-    assert rows.targets is not None
+    assert rows.y is not None
     groups = np.array([dataset.groups[row] for row in rows.ids]) if dataset.groups else None
-    parts = list(folds(rows.targets, k=k, repeats=repeats, seed=recipe.seed, kind=dataset.task.kind, groups=groups))
+    parts = list(folds(rows.y, k=k, repeats=repeats, seed=recipe.seed, kind=dataset.task.kind, groups=groups))
     listen(Event("note", f"the model of all rows; then {len(parts)} folds"))
     if out is not None and resume is None and _is_unfinished(Path(out)):
         out, resume = None, out
@@ -145,7 +145,7 @@ def cross_validate(
             out_of_fold[test] = frame_arrays(dataset.task, frames[-1])[2]
     values = {name: [figures[name] for figures in measured] for name in measured[0]}
     mean = _pooled(values, len(parts[0][0]), len(parts[0][1]))
-    together = evaluate(dataset.task, rows.targets, out_of_fold, seed=recipe.seed)
+    together = evaluate(dataset.task, rows.y, out_of_fold, seed=recipe.seed)
     result = CrossValidated(final, k, repeats, mean, together, values)
     storage.write_text(
         final.folder / RECORD, json.dumps(result.to_plain(), indent=1, ensure_ascii=False, allow_nan=False)
@@ -190,8 +190,8 @@ def _all_rows(dataset: Dataset) -> Rows:
     inputs: Any = [item for part in parts for item in part.inputs]
     if isinstance(parts[0].inputs, np.ndarray):
         inputs = np.concatenate([part.inputs for part in parts])
-    targets = np.concatenate([part.targets for part in parts if part.targets is not None])
-    return Rows([row for part in parts for row in part.ids], inputs, targets)
+    targets = np.concatenate([part.y for part in parts if part.y is not None])
+    return Rows([row for part in parts for row in part.ids], inputs, {TARGET: targets})
 
 
 def _fold_data(

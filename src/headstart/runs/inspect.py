@@ -6,7 +6,7 @@ from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Choice, Recipe
 from headstart.core.seeding import torch_seeded
-from headstart.core.types import Event, Kind, Listener, Strategy, Task, silent
+from headstart.core.types import Event, Listener, Strategy, Task, silent
 from headstart.engine.freezing import apply_freezes
 from headstart.engine.stage import let_learn
 from headstart.models.cards import modality
@@ -15,7 +15,7 @@ from headstart.models.model import Model
 from headstart.models.operate import build, operate
 from headstart.models.tree import Inspection, inspect_network
 
-KIND: Kind = "binary"
+KIND: str = "binary"
 
 
 def inspect_recipe(recipe: Recipe, strategy: Choice | None = None, listen: Listener = silent) -> Inspection:
@@ -45,7 +45,7 @@ def inspect_recipe(recipe: Recipe, strategy: Choice | None = None, listen: Liste
     if strategy is None:
         return inspect_network(backbone)
     chosen: Strategy = plugins.build("strategies", strategy.name, strategy.options)
-    task = Task(modality(backbone.card.input), KIND, ("input",), ("label",), ("a", "b"))  # pyright: ignore[reportArgumentType]
+    task = Task.of(modality(backbone.card.input), KIND, ("input",), ("label",), ("a", "b"))
     head = plugins.build("heads", recipe.head.name, recipe.head.options).build(backbone.dim, task)
     model = Model(backbone, {"target": head})
     tuning = chosen.prepare(model)

@@ -37,8 +37,8 @@ def worst(
     Returns:
         How many rows are wrong (for a regression, all of them), and the worst of them, the worst one first.
     """
-    assert rows.targets is not None
-    y, p = rows.targets, predictions.astype(np.float64)
+    assert rows.y is not None
+    y, p = rows.y, predictions.astype(np.float64)
     if task.kind == "regression":
         wrong = np.arange(len(rows))
         distance = (np.abs(p - y) / np.maximum(y.std(axis=0), 1e-12)).mean(axis=1)

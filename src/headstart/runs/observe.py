@@ -146,9 +146,9 @@ def _transform(model: Model) -> Transform:
 
 def _map_rows(task: Task, rows: Rows, seed: int) -> Rows:
     """Choose rows of the most frequent classes, about as many of each."""
-    assert rows.targets is not None
+    assert rows.y is not None
     random = numpy_generator(seed, "map")
-    groups = _groups(task, rows.targets)
+    groups = _groups(task, rows.y)
     if task.kind == "regression":
         return rows.take(np.sort(random.permutation(len(rows))[:MAP_ROWS]))
     names, counts = np.unique(groups[groups >= 0], return_counts=True)
@@ -169,8 +169,8 @@ def _groups(task: Task, targets: np.ndarray) -> np.ndarray:
 
 
 def _map(task: Task, before: Before, after: np.ndarray | None) -> Map:
-    assert before.rows is not None and before.rows.targets is not None and before.features is not None
-    groups = _groups(task, before.rows.targets)
+    assert before.rows is not None and before.rows.y is not None and before.features is not None
+    groups = _groups(task, before.rows.y)
     names: list[str] = []
     if task.classes:
         present = np.unique(groups)
@@ -211,10 +211,10 @@ def _moves(moved: Mapping[str, Moved]) -> list[StageMoves]:
 def _class_counts(data: Dataset) -> dict[str, dict[str, int]]:
     counts = {}
     for split, rows in data.splits.items():
-        if rows.targets is None or not data.task.classes:
+        if rows.y is None or not data.task.classes:
             continue
         many = data.task.kind == "multilabel"
-        support = rows.targets.sum(axis=0) if many else np.bincount(rows.targets, minlength=len(data.task.classes))
+        support = rows.y.sum(axis=0) if many else np.bincount(rows.y, minlength=len(data.task.classes))
         counts[split] = {name: int(count) for name, count in zip(data.task.classes, support, strict=True)}
     return counts
 
@@ -224,11 +224,11 @@ def _ranges(data: Dataset) -> dict[str, dict[str, list[float]]]:
         return {}
     return {
         split: {
-            label: [float(look(rows.targets[:, place])) for look in (np.min, np.mean, np.max)]
+            label: [float(look(rows.y[:, place])) for look in (np.min, np.mean, np.max)]
             for place, label in enumerate(data.task.labels)
         }
         for split, rows in data.splits.items()
-        if rows.targets is not None
+        if rows.y is not None
     }
 
 

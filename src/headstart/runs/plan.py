@@ -111,7 +111,7 @@ def build_model(recipe: Recipe, data: Dataset, backbone: Backbone) -> Model:
     with torch_seeded(recipe.seed, "head"):
         head = plugins.build("heads", recipe.head.name, recipe.head.options).build(backbone.dim, data.task)
     if isinstance(head.output, RegressionOutput):
-        targets = data.splits["train"].targets
+        targets = data.splits["train"].y
         assert targets is not None
         head.output.standardise(torch.from_numpy(targets))
     if backbone.kept_rows is not None:
@@ -229,7 +229,7 @@ def _choose(stage: Stage, strategy: Strategy, objective: Objective, data: Datase
 def _choose_imbalance(stage: Stage, objective: Objective, data: Dataset) -> tuple[Stage, str]:
     """Decide "auto" by the rows that the head learns from; give the stage and what to tell."""
     pool = next(stream.name for stream in objective.streams if stream.labelled)
-    targets = data.pools[pool].targets
+    targets = data.pools[pool].y
     assert targets is not None
     kind, why = choose_imbalance(data.task, targets, objective.loss_options)
     chosen: Any = kind

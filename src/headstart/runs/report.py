@@ -70,7 +70,7 @@ def read_facts(folder: Path) -> Facts:
     if state is not None and state.status == "training":
         raise StorageError(f"{folder} holds an unfinished run. Go on with it: headstart fit --resume {folder}.")
     description = read_json(find(folder) / DESCRIPTION)
-    task = options.build(Task, description["task"], DESCRIPTION)
+    task = Task.parse(description["task"], DESCRIPTION)
     metrics = read_json(folder / "metrics.json")
     arrays = {}
     if metrics:

@@ -160,9 +160,9 @@ def _greedy(
 def _judge(first: Predictor, dataset: Dataset) -> Callable[[Tensors], Score] | None:
     """Make the function that scores weights on the validation rows; None without such rows."""
     rows = dataset.splits.get("validation")
-    if rows is None or rows.targets is None:
+    if rows is None or rows.y is None:
         return None
-    targets = rows.targets
+    targets = rows.y
     transform = make_transform(first.model.backbone.card.input)
 
     def judge(state: Tensors) -> Score:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from headstart.core.recipe import Choice, DataPlan, Recipe, Stage
-from headstart.core.types import Card, ImageInput, Kind, Task
+from headstart.core.types import Card, ImageInput, Task
 from headstart.evaluation.calibrate import Calibration
 from headstart.evaluation.metrics import evaluate
 from headstart.evaluation.report.facts import Arrays, Facts
@@ -22,10 +22,10 @@ MakeFacts = Callable[..., Facts]
 def make_facts(make) -> MakeFacts:
     """Make facts of a task's kind with rows and classes; `name` is in every label, id and text."""
 
-    def build(kind: Kind, rows: int, width: int, *, name: str = "class", steps: int = 60) -> Facts:
+    def build(kind: str, rows: int, width: int, *, name: str = "class", steps: int = 60) -> Facts:
         task, y, p = make(kind, rows, width)
         names = tuple(f"{name} {i}" for i in range(width))
-        task = Task(
+        task = Task.of(
             "image", kind, ("image",), names if kind == "regression" else (name,), names if task.classes else ()
         )
         plain = evaluate(task, y, p, resamples=20).to_plain()

@@ -13,12 +13,11 @@ import pytest
 from PIL import Image
 
 from headstart.core.recipe import Choice, Stage
-from headstart.core.types import Kind
 from headstart.evaluation.report.facts import UNITS, unit
 from headstart.evaluation.report.page import render
 from headstart.evaluation.results import HIGHER_IS_BETTER
 
-KINDS: list[Kind] = ["binary", "multiclass", "multilabel", "regression"]
+KINDS: list[str] = ["binary", "multiclass", "multilabel", "regression"]
 WIDTHS = {"binary": 2, "multiclass": 4, "multilabel": 4, "regression": 1}
 NASTY = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(2)> \u202eevil\x00 ü 蚂蚁 🐜 & `"
 VOID = {"meta", "img", "line", "rect", "circle", "path"}

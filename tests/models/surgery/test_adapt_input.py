@@ -113,7 +113,7 @@ def test_new_words_reach_the_network_as_one_token(tmp_path):
     expected = adapted.card.input
     assert isinstance(expected, TextInput)
     transform = make_transform(expected)
-    items = transform.prepare(Rows(["a"], ["the covid19"], None))
+    items = transform.prepare(Rows(["a"], ["the covid19"]))
     assert items[0]["input_ids"].tolist() == [2, 5, 13, 3]
 
 

@@ -33,7 +33,7 @@ def backbone_with_labels() -> Any:
 
 
 def task(*classes):
-    return Task("image", "multiclass", ("x",), ("y",), classes)
+    return Task.of("image", "multiclass", ("x",), ("y",), classes)
 
 
 def test_names_match_without_case_by_synonym_and_plural():
@@ -108,7 +108,7 @@ def test_ants_and_bees_are_told_apart_without_training(shared, capsys):
     model = build_model(Recipe(), data, operated)
     rows = data.splits["validation"] if "validation" in data.splits else data.splits["test"]
     outputs = predict(model, rows, make_transform(operated.card.input))
-    accuracy = float((outputs.argmax(axis=1) == rows.targets).mean())
+    accuracy = float((outputs.argmax(axis=1) == rows.y).mean())
     with capsys.disabled():
         print(f"\nhymenoptera, {len(rows)} rows, mobilenetv1_025, head of kept rows, untrained: {accuracy:.3f}")
     assert accuracy > 0.8

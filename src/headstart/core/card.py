@@ -1,0 +1,90 @@
+"""What is known of a pretrained model, what it expects, and where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import nn
+
+    from headstart.core.task import Task
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """What a backbone expects of an image: pixels in [0, 1], minus `mean`, over `std`."""
+
+    height: int
+    width: int
+    channels: int = 3
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    interpolation: str = "bicubic"
+    crop: float = 1.0  # evaluation resizes to size / crop, then cuts the centre
+
+
+@dataclass(frozen=True)
+class TextInput:
+    """What a backbone expects of a text: the folder of its tokenizer, the most tokens, words added to the tokenizer."""
+
+    tokenizer: str
+    max_length: int
+    added: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class VectorInput:
+    """What a backbone expects of a row of numbers: how many; None takes the data's."""
+
+    dim: int | None = None
+
+
+Input = ImageInput | TextInput | VectorInput
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a pretrained model, as plain data.
+
+    `builder` is the source that can `rebuild` the network from `architecture`.
+    """
+
+    name: str
+    family: str
+    params: int
+    input: Input
+    builder: str
+    architecture: Mapping[str, Any]
+    source_task: str = ""
+    labels: tuple[str, ...] = ()
+    licence: str = ""
+    sha256: str = ""
+    revision: str = ""
+    inserted: tuple[Mapping[str, Any], ...] = ()  # strategies whose modules stay in it, in order: name and options
+
+
+class Head(Protocol):
+    """Options of a head, built into a module for a backbone of width `dim` and a task."""
+
+    def build(self, dim: int, task: Task) -> nn.Module:
+        """Make the module (a `headstart.models.model.Head`)."""
+        ...
+
+
+class Source(Protocol):
+    """A place that pretrained models come from. Its dataclass fields are its options."""
+
+    def names(self, query: str) -> list[str]:
+        """List models of this source whose name contains `query`, without loading any."""
+        ...
+
+    def load(self, name: str) -> nn.Module:
+        """Load a `headstart.models.model.Backbone` with its pretrained weights."""
+        ...
+
+    def rebuild(self, card: Card) -> nn.Module:
+        """Build the same network with fresh random weights, offline, from the card alone."""
+        ...

@@ -1,0 +1,109 @@
+"""What a strategy decides for a model: which parameters learn, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import torch
+    from torch import nn
+
+    from headstart.core.learning import Batch, Features
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a strategy trains with where the recipe leaves it open. `lr` is for AdamW; an epoch is one pass.
+
+    Where `epochs` passes have fewer than `examples` examples, as with ten labels a class, there are more passes.
+    """
+
+    lr: float
+    epochs: float
+    examples: int = 1000
+    augment: Literal["none", "light", "strong"] = "light"
+
+
+@dataclass
+class ParamGroup:
+    """Parameters that learn together: their rate is `lr_scale` times the stage's."""
+
+    params: Sequence[nn.Parameter]
+    lr_scale: float = 1.0
+    weight_decay: float | None = None  # None takes the stage's
+    start: float = 0.0  # share of the stage that passes before they learn; they are frozen until then
+
+
+@dataclass(frozen=True)
+class ForwardPass:
+    """One forward pass that the objective made in this step: what the backbone was given, what it gave, the labels.
+
+    `y` is None where the stream has no labels, or where the objective changed the batch before it passed it on.
+    """
+
+    x: Any
+    features: Features
+    y: torch.Tensor | None = None
+
+
+@dataclass
+class Tuning:
+    """What a strategy decided for one model.
+
+    Every parameter in `groups` learns, every other one stays bit-identical. A strategy that needs more than
+    that gives functions, which the engine calls for every objective alike:
+
+    survey: once before the first step, with a function that gives every labelled training row once, in batches
+        without augmentation, on the model's device, the model being in evaluation mode. What it learns is a function
+        of the model and the rows alone, so that a restart learns the same. It may leave fewer parameters in `groups`.
+    penalty: at each update of the weights; added to the loss. Depends on the weights alone.
+    watch: as `penalty`, from the forward passes that the objective made, with their gradients: no second pass is
+        paid for. Passes that no gradient can reach are left out; the list may be empty.
+    select: once after the last step, at the best weights, with a function that scores the model as it stands on
+        validation (higher is better; None without validation rows). Gives a sentence on what it chose.
+    merge: at the very end; folds inserted modules into the model before it is saved.
+    """
+
+    groups: list[ParamGroup]
+    penalty: Callable[[], torch.Tensor] | None = None
+    merge: Callable[[], None] | None = None
+    survey: Callable[[Callable[[], Iterable[Batch]]], None] | None = None
+    watch: Callable[[Sequence[ForwardPass]], torch.Tensor] | None = None
+    select: Callable[[Callable[[], float | None]], str] | None = None
+
+
+class Strategy(Protocol):
+    """How weights may move. Holds options and no state.
+
+    A strategy that needs more of a backbone than pooled features refuses other backbones in `prepare`, by a
+    UsageError "NAME needs …" that names the backbone.
+    One whose modules cannot be merged into the network is an `Inserting` strategy too.
+    """
+
+    defaults: ClassVar[Defaults]
+
+    def prepare(self, model: Any) -> Tuning:
+        """Decide which parameters learn, and how.
+
+        Args:
+            model: A `headstart.models.model.Model` with its heads, as the source or the stage before gave it. Modules
+                may be put into it; they learn only where they are in a group.
+
+        Returns:
+            What learns, and how.
+
+        Raises:
+            UsageError: The network or the task lacks what the strategy needs.
+        """
+        ...
+
+
+class Inserting(Protocol):
+    """A strategy whose modules stay in the backbone: they are saved, and inserted again before weights are loaded."""
+
+    def insert(self, backbone: Any) -> nn.Module:
+        """Insert the modules into a `headstart.models.model.Backbone` and record them in its card."""
+        ...

@@ -1,0 +1,21 @@
+"""One of several classes a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Multiclass:
+    """One of several classes a row.
+
+    columns: of the table, that hold the labels. classes: the class list, by name.
+    """
+
+    columns: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that a head gives for one example."""
+        return len(self.classes)
