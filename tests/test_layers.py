@@ -11,19 +11,19 @@ import headstart
 SOURCE = Path(headstart.__file__).parent
 RANKS = {
     "core": 0,
-    "targets": 1,
-    "data": 1,
-    "models": 1,
-    "features": 2,
-    "strategies": 2,
-    "objectives": 2,
-    "engine": 3,
-    "trackers": 1,
-    "evaluation": 3,
-    "artifact": 4,
-    "runs": 5,
-    "estimators": 6,
-    "cli": 6,
+    "targets": 2,
+    "data": 3,
+    "models": 3,
+    "trackers": 3,
+    "features": 4,
+    "strategies": 4,
+    "objectives": 4,
+    "engine": 5,
+    "evaluation": 5,
+    "artifact": 6,
+    "runs": 7,
+    "estimators": 8,
+    "cli": 8,
 }
 
 

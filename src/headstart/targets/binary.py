@@ -15,7 +15,11 @@ class Binary:
     columns: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
 
+    # labels: read, encoded, learnt
+
     @property
     def outputs(self) -> int:
         """Numbers that a head gives for one example."""
         return len(self.classes)
+
+    # what comes out: decisions, figures, tables, report
