@@ -139,8 +139,9 @@ def test_runs_are_compared() -> None:
     for key in ("split", "rows", "primary", "baseline"):
         assert now[key] == then[key]
     holds(values(now["metrics"]), values(then["metrics"]))
-    differences = [compared["comparisons"]["binary_full"]["differences"] for compared in (now, then)]
-    holds(*values({"now": differences[0], "then": differences[1]}).values())
+    now, then = (compared["comparisons"]["binary_full"] for compared in (now, then))
+    holds(values({"differences": now["differences"]}), values({"differences": then["differences"]}))
+    holds(now["mcnemar"], then["mcnemar"])
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -155,6 +156,6 @@ def test_the_recipe_of_a_run_reads_as_its_model_has_it(name: str) -> None:
     assert hs.Recipe.read(f"{name}/recipe.toml").to_plain() == hs.load(name).recipe.to_plain()
 
 
-def values(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """Keep the point value of each metric."""
-    return {part: {name: interval["value"] for name, interval in found.items()} for part, found in metrics.items()}
+def values(groups: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Keep the point value of each metric, in each group of them."""
+    return {group: {name: interval["value"] for name, interval in metrics.items()} for group, metrics in groups.items()}
