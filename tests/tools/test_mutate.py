@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tools.mutants import Mutant, draw, find_mutants, is_fault
-from tools.mutate import source_files, steps_for, try_mutant
+from tools.mutate import copied, source_files, steps_for, try_mutant
 
 FILE = Path("src/headstart/core/planted.py")
 PLANTED = '''"""A docstring with 1 and True is left alone."""
@@ -97,6 +97,17 @@ def test_the_tests_that_mirror_a_file_come_first(tmp_path: Path) -> None:
     assert steps_for(tmp_path, FILE) == [["tests/core/test_planted.py"], folder, rest]
     assert steps_for(tmp_path, FILE, only_mirrored=True) == [["tests/core/test_planted.py"], folder]
     assert len(steps_for(tmp_path, Path("src/headstart/views/weak.py"), only_mirrored=True)) == 1
+
+
+def test_a_copy_has_all_but_what_was_made_here(tmp_path: Path) -> None:
+    plant(tmp_path, PLANTED)
+    for path in ("src/headstart/runs/fit.py", "runs/one/model.json", ".git/config", "src/__pycache__/x.pyc"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("")
+    with copied(tmp_path) as tree:
+        assert (tree / "src/headstart/runs/fit.py").exists() and (tree / "pyproject.toml").exists()
+        assert not any((tree / path).exists() for path in ("runs", ".git", "src/__pycache__"))
+    assert not tree.exists()
 
 
 def test_a_verdict_is_what_the_tests_say(tmp_path: Path) -> None:
