@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol, Self
 from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.options import to_plain
-from headstart.core.recipe import Choice, parse_operation
+from headstart.core.recipe import Choice
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import Card, Event, Input, TextInput
 from headstart.models.cards import input_from_plain, input_to_plain
@@ -131,7 +131,7 @@ def operate(backbone: Backbone, operations: Sequence[Operation | str], *, seed: 
         UsageError: A name, an option or a shape is wrong; the layer and the shapes are named.
         SourceError: Weights of another source cannot be loaded (load_layers).
     """
-    chosen = tuple(build(parse_operation(op)) if isinstance(op, str) else op for op in operations)
+    chosen = tuple(build(Choice.parse(op, RECORD)) if isinstance(op, str) else op for op in operations)
     if backbone.card.inserted and any(operation.structural for operation in chosen):
         names = ", ".join(str(entry["name"]) for entry in backbone.card.inserted)
         raise UsageError(
