@@ -44,21 +44,10 @@ def test_a_source_alone_takes_them_too() -> None:
 def test_the_command_takes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "t.csv"
     table.write_text("a,b,label\n" + "".join(f"{i},{i % 5},{'xy'[i % 2]}\n" for i in range(60)), encoding="latin-1")
+    names = ["--source", "vector:mlp width=16", "--strategy", "partial k=1", "--head", "mlp hidden=8"]
+    names += ["--objective", "supervised label_smoothing=0.1", "--reader", "table encoding=latin-1"]
     with pytest.raises(SystemExit, match="0"):
-        main(
-            [
-                "fit",
-                str(table),
-                "--source",
-                "vector:mlp width=16",
-                "--strategy",
-                "partial k=1",
-                "--head",
-                "mlp hidden=8",
-            ]
-            + ["--objective", "supervised label_smoothing=0.1", "--reader", "table encoding=latin-1"]
-            + ["--set", "stages.1.strategy=partial k=2", "--dry-run", "--json"]
-        )
+        main(["fit", str(table), *names, "--set", "stages.1.strategy=partial k=2", "--dry-run", "--json"])
     recipe = json.loads(capsys.readouterr().out)["recipe"]
     assert [stage["strategy"]["k"] for stage in recipe["stages"]] == [1, 2]
     assert recipe["stages"][0]["objective"]["label_smoothing"] == 0.1

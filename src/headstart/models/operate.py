@@ -175,14 +175,9 @@ def build(choice: Choice) -> Operation:
     return plugins.build(RECORD, choice.name, choice.options)
 
 
-def name_of(operation: Operation) -> str:
-    """Return an operation's name: that of its file."""
-    return type(operation).__module__.rpartition(".")[2]
-
-
 def written(operation: Operation) -> dict[str, Any]:
     """Return the table that a recipe and a card hold for an operation."""
-    return {"name": name_of(operation), **to_plain(operation)}
+    return {"name": plugins.name_of(operation), **to_plain(operation)}
 
 
 def _step(
@@ -201,7 +196,7 @@ def _step(
     if patient.source_classifier is not None and patient.source_classifier[0].shape[1] != patient.dim:
         takes = patient.source_classifier[0].shape[1]
         widths = f"the source's classifier takes [B, {takes}], and the features are now [B, {patient.dim}]"
-        body.drop_classifier(f"{name_of(operation)} ({widths})")
+        body.drop_classifier(f"{plugins.name_of(operation)} ({widths})")
         body.note(f"{widths}: it is left out")
     if operation.structural:
         restage(patient, stages, names, body.renamed, trace)
@@ -226,6 +221,6 @@ def _does_not_fit(operation: Operation, error: DryRunError, before: Trace) -> st
     needed = f" and needs {show(earlier.got)}" if earlier and earlier.got[1:] != error.got[1:] else ""
     where = f"layer '{error.layer}'" if error.layer else "the network"
     return (
-        f"{name_of(operation)} ({options}) does not fit: {where} gets {show(error.got)}{needed}: {error.reason}. "
+        f"{plugins.name_of(operation)} ({options}) does not fit: {where} gets {show(error.got)}{needed}: {error.reason}. "
         "Nothing was changed."
     )

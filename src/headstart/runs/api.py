@@ -98,7 +98,7 @@ def fit(
     Args:
         data: As for `read`, or a `Dataset`.
         source: The pretrained model to start from.
-        strategy: How weights may move, for the first stage: "full", or with options "partial k=2", as for every plug-in.
+        strategy: How weights may move, for the first stage: "full", or with options (as any plug-in) "partial k=2".
         objective: What is minimised, for the first stage.
         head: The new part.
         recipe: A whole recipe, which the arguments here change.
