@@ -65,7 +65,7 @@ def test_two_own_folders_with_one_name_are_refused_and_one_named_twice_is_not(
         (folder / "strategies").mkdir(parents=True)
         (folder / "strategies" / "mine.py").write_text(STRATEGY)
     monkeypatch.setenv("HEADSTART_PLUGINS", os.pathsep.join(map(str, folders)))
-    with pytest.raises(UsageError, match=rf"two plug-ins 'mine'.*a.strategies.mine\.py and .*b.strategies.mine\.py"):
+    with pytest.raises(UsageError, match=r"two plug-ins 'mine'.*a.strategies.mine\.py and .*b.strategies.mine\.py"):
         plugins.names("strategies")
     monkeypatch.setenv("HEADSTART_PLUGINS", os.pathsep.join([str(folders[0])] * 2))
     assert "mine" in plugins.names("strategies")
@@ -76,7 +76,9 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     """Install a package with one strategy under a name of the test's choice."""
     (tmp_path / "greenhouse_plugin.py").write_text(STRATEGY)
     (tmp_path / "greenhouse-1.dist-info").mkdir()
-    (tmp_path / "greenhouse-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: greenhouse\nVersion: 1\n")
+    (tmp_path / "greenhouse-1.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: greenhouse\nVersion: 1\n"
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def install(name: str) -> None:
