@@ -220,7 +220,8 @@ def _does_not_fit(operation: Operation, error: DryRunError, before: Trace) -> st
     earlier = before.calls.get(error.layer)
     needed = f" and needs {show(earlier.got)}" if earlier and earlier.got[1:] != error.got[1:] else ""
     where = f"layer '{error.layer}'" if error.layer else "the network"
+    name = plugins.name_of(operation)
     return (
-        f"{plugins.name_of(operation)} ({options}) does not fit: {where} gets {show(error.got)}{needed}: {error.reason}. "
+        f"{name} ({options}) does not fit: {where} gets {show(error.got)}{needed}: {error.reason}. "
         "Nothing was changed."
     )
