@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,71 @@ def test_a_dropped_file_is_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "dropped" in plugins.names("strategies")
     assert plugins.describe("strategies", "dropped") == "Learn nothing but the head (for a test)."
     assert plugins.build("strategies", "dropped", {"size": "5"}).size == 5
+
+
+@pytest.mark.parametrize("kind", plugins.PACKAGES)
+def test_an_own_file_with_a_name_that_is_taken_is_refused(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = plugins.names(kind)[0]
+    own = tmp_path / kind / f"{taken}.py"
+    own.parent.mkdir()
+    own.write_text(STRATEGY)
+    monkeypatch.setenv("HEADSTART_PLUGINS", str(tmp_path))
+    for look in (plugins.names, lambda kind: plugins.load(kind, taken), lambda kind: plugins.describe(kind, taken)):
+        with pytest.raises(UsageError, match=f"two plug-ins '{taken}' among the {kind}: ") as caught:
+            look(kind)
+        inside = Path(plugins.__file__).parent.parent
+        assert str(own) in str(caught.value) and str(inside) in str(caught.value)
+
+
+def test_two_own_folders_with_one_name_are_refused_and_one_named_twice_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        (folder / "strategies").mkdir(parents=True)
+        (folder / "strategies" / "mine.py").write_text(STRATEGY)
+    monkeypatch.setenv("HEADSTART_PLUGINS", os.pathsep.join(map(str, folders)))
+    with pytest.raises(UsageError, match=r"two plug-ins 'mine'.*a.strategies.mine\.py and .*b.strategies.mine\.py"):
+        plugins.names("strategies")
+    monkeypatch.setenv("HEADSTART_PLUGINS", os.pathsep.join([str(folders[0])] * 2))
+    assert "mine" in plugins.names("strategies")
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Install a package with one strategy under a name of the test's choice."""
+    (tmp_path / "greenhouse_plugin.py").write_text(STRATEGY)
+    (tmp_path / "greenhouse-1.dist-info").mkdir()
+    (tmp_path / "greenhouse-1.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: greenhouse\nVersion: 1\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def install(name: str) -> None:
+        entry = f"[headstart.strategies]\n{name} = greenhouse_plugin:Dropped\n"
+        (tmp_path / "greenhouse-1.dist-info" / "entry_points.txt").write_text(entry)
+
+    return install
+
+
+def test_another_packages_entry_point_is_a_plugin(package: Callable[[str], None]) -> None:
+    package("greenhouse")
+    assert "greenhouse" in plugins.names("strategies")
+    assert plugins.describe("strategies", "greenhouse") == "(from another package)"
+    assert plugins.build("strategies", "greenhouse", {"size": 4}).size == 4
+
+
+def test_an_entry_point_with_a_name_that_is_taken_is_refused(package: Callable[[str], None]) -> None:
+    package("full")
+    with pytest.raises(UsageError, match=r"'full'.*full\.py and greenhouse_plugin:Dropped of the package greenhouse"):
+        plugins.build("strategies", "linear_probe", {})
+
+
+def test_a_plugin_is_named_after_its_file() -> None:
+    partial = plugins.load("strategies", "partial")
+    assert plugins.name_of(partial) == plugins.name_of(partial(k=2)) == "partial"
 
 
 def test_a_misspelt_name_or_option_is_answered_with_the_nearest() -> None:

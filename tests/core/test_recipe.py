@@ -51,6 +51,76 @@ def test_settings_reach_into_plugins_and_new_stages() -> None:
     assert recipe.stages[1].lr == 0.1
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "options"),
+    [
+        ("full", "full", {}),
+        ("partial k=2", "partial", {"k": "2"}),
+        ("  cut   after='blocks 4'  'pool=a=b' ", "cut", {"after": "blocks 4", "pool": "a=b"}),
+        ("timm:resnet18 pretrained=false", "timm:resnet18", {"pretrained": "false"}),
+        ("local:my nets/a=b/net", "local:my nets/a=b/net", {}),
+        ("local:my nets/it's  net weights=w", "local:my nets/it's  net", {"weights": "w"}),
+        ("local:my a=1/net/last part", "local:my a=1/net/last part", {}),
+        ("local:C:\\nets\\a", "local:C:\\nets\\a", {}),
+    ],
+)
+def test_a_plugin_is_written_with_its_options(text: str, name: str, options: dict[str, str]) -> None:
+    assert Choice.parse(text, "x") == Choice(name, options)
+
+
+@pytest.mark.parametrize("text", ["", " ", "k=2", "cut after", "partial k=2 more", "cut 'a=b", "a b k=2"])
+def test_a_plugin_that_is_not_written_so(text: str) -> None:
+    with pytest.raises(UsageError, match=r"surgery: a plug-in is NAME OPTION=VALUE …, for example .*; got"):
+        Recipe().with_surgery([text])
+
+
+def test_every_place_of_a_recipe_takes_a_plugin_with_its_options() -> None:
+    toml = """
+    source = "timm:resnet18 pretrained=false"
+    head = "mlp hidden=8"
+    surgery = ["cut after=layer2", {name = "freeze", layers = "a"}]
+    [data]
+    reader = "table encoding=latin-1"
+    [[stages]]
+    strategy = "partial k=2"
+    objective = "dann weight=0.5"
+    """
+    recipe = Recipe.from_toml(toml)
+    stage = Stage(strategy=Choice("partial", {"k": "2"}), objective=Choice("dann", {"weight": "0.5"}))
+    assert recipe == Recipe(
+        data=DataPlan(reader=Choice("table", {"encoding": "latin-1"})),
+        source=Choice("timm:resnet18", {"pretrained": "false"}),
+        head=Choice("mlp", {"hidden": "8"}),
+        surgery=(Choice("cut", {"after": "layer2"}), Choice("freeze", {"layers": "a"})),
+        stages=(stage,),
+    )
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+
+
+def test_a_name_that_looks_like_options_goes_to_toml_and_back() -> None:
+    recipe = Recipe().with_settings({"source.name": "local:my x=1"})
+    assert recipe.source == Choice("local:my x=1")
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+
+
+def test_a_setting_names_a_plugin_with_its_options() -> None:
+    recipe = Recipe().with_settings({"stages.0.strategy.head_lr": 3, "stages.0.strategy": "partial k=2"})
+    assert recipe.stages[0].strategy == Choice("partial", {"k": "2", "head_lr": 3})
+    assert recipe.with_settings({"stages.0.strategy": "partial"}) == recipe
+    more = recipe.with_settings({"stages.0.strategy": "partial k=4"})
+    assert more.stages[0].strategy == Choice("partial", {"k": "4", "head_lr": 3})
+    other = recipe.with_settings({"stages.0.strategy": "layers learn=a", "surgery.0": "cut after=b"})
+    assert other.stages[0].strategy == Choice("layers", {"learn": "a"})
+    assert other.surgery == (Choice("cut", {"after": "b"}),)
+    assert other.with_settings({"surgery.0.pool": "max"}).surgery == (Choice("cut", {"after": "b", "pool": "max"}),)
+
+
+def test_settings_come_in_any_order() -> None:
+    recipe = Recipe().with_settings({"stages.2.lr": 1, "stages.1.strategy.k": 2, "stages.1.strategy.name": "partial"})
+    assert [stage.lr for stage in recipe.stages] == [None, None, 1]
+    assert recipe.stages[1].strategy == Choice("partial", {"k": 2})
+
+
 def test_a_setting_needs_an_equals_sign() -> None:
     assert parse_setting("a.b=c=d") == ("a.b", "c=d")
     with pytest.raises(UsageError, match="PATH=VALUE"):

@@ -101,3 +101,126 @@ def test_a_folder_of_tables_is_not_taken_for_images(tmp_path: Path) -> None:
     assert ImageFolder().matches(tmp_path)
     (tmp_path / "train.csv").touch()
     assert not ImageFolder().matches(tmp_path)
+
+
+@pytest.mark.parametrize("data", [["a"], {"train": []}, 3, None])
+def test_what_is_no_path_is_none(data: object) -> None:
+    assert not ImageFolder().matches(data)
+
+
+def test_a_folder_is_one_by_its_path_and_by_its_text_and_a_file_is_none(tmp_path: Path) -> None:
+    fill(tmp_path / "set", count=1)
+    assert ImageFolder().matches(tmp_path / "set")
+    assert ImageFolder().matches(str(tmp_path / "set"))
+    for other in ("set/a/0.png", "nowhere"):
+        assert not ImageFolder().matches(tmp_path / other)
+        assert not ImageFolder().matches(str(tmp_path / other))
+
+
+def test_images_must_lie_in_folders_at_any_depth(tmp_path: Path) -> None:
+    assert not ImageFolder().matches(tmp_path)
+    Image.new("RGB", (4, 4)).save(tmp_path / "loose.png")
+    assert not ImageFolder().matches(tmp_path)
+    (tmp_path / "a" / "deep").mkdir(parents=True)
+    (tmp_path / "a" / "text.txt").touch()
+    assert not ImageFolder().matches(tmp_path)
+    Image.new("RGB", (4, 4)).save(tmp_path / "a" / "deep" / "0.png")
+    assert ImageFolder().matches(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("beside", "matches"),
+    [
+        ("dataset_info.json", False),
+        ("dataset_dict.json", False),
+        ("Train.CSV", False),
+        ("val.tsv", False),
+        ("test.jsonl", False),
+        ("train.parquet", False),
+        ("train.txt", True),  # a split's name, and no table
+        ("notes.csv", True),  # a table, and no split's name
+        ("info.json", True),
+    ],
+)
+def test_what_lies_beside_the_folders_decides(tmp_path: Path, beside: str, matches: bool) -> None:
+    fill(tmp_path, count=1)
+    (tmp_path / beside).touch()
+    assert ImageFolder().matches(tmp_path) is matches
+
+
+def test_a_folder_with_the_name_of_a_table_is_no_table(tmp_path: Path) -> None:
+    fill(tmp_path, count=1)
+    (tmp_path / "train.csv").mkdir()
+    (tmp_path / "dataset_info.json").mkdir()
+    assert ImageFolder().matches(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folders", "splits"),
+    [
+        (("train",), {"train"}),
+        (("test",), {"test"}),
+        (("Training", "testing"), {"train", "test"}),
+        (("train", "val", "test"), {"train", "validation", "test"}),
+    ],
+)
+def test_train_or_test_makes_splits_of_the_folders(tmp_path: Path, folders: tuple[str, ...], splits: set[str]) -> None:
+    for name in folders:
+        fill(tmp_path / name, count=1)
+    assert set(ImageFolder().read(tmp_path).splits) == splits
+
+
+def test_a_folder_called_val_alone_is_a_class(tmp_path: Path) -> None:
+    fill(tmp_path, "a", count=1)
+    fill(tmp_path, ("val",), count=1)  # pyright: ignore[reportArgumentType]
+    frames = ImageFolder().read(tmp_path).splits
+    assert set(frames) == {"all"} and set(frames["all"]["label"]) == {"a", "val"}
+
+
+def test_folders_and_files_beside_splits_are_left_out_and_told(tmp_path: Path) -> None:
+    fill(tmp_path / "train", count=1)
+    fill(tmp_path / "extra", count=1)
+    (tmp_path / "notes.txt").touch()
+    tables = ImageFolder().read(tmp_path)
+    assert set(tables.splits) == {"train"}
+    assert tables.notes == ("ignored 2 entries that are not images: extra/, notes.txt",)
+    Image.new("RGB", (4, 4)).save(tmp_path / "loose.png")
+    with pytest.raises(DataError, match=r"loose\.png: lies outside the class folders"):
+        ImageFolder().read(tmp_path)
+
+
+def test_images_come_from_subfolders_in_order_without_what_is_hidden(tmp_path: Path) -> None:
+    fill(tmp_path, "a", count=2)
+    fill(tmp_path / "a" / "deep", "x", count=1)
+    fill(tmp_path / "a" / "__MACOSX", "x", count=1)
+    (tmp_path / "a" / ".hidden.png").touch()
+    (tmp_path / "a" / "note.txt").touch()
+    tables = ImageFolder().read(tmp_path)
+    assert list(tables.splits["all"].index) == ["a/0.png", "a/1.png", "a/deep/x/0.png"]
+    assert tables.notes == ("ignored 1 entry that is not an image: a/note.txt",)
+
+
+def test_a_link_must_lead_to_a_file_inside(tmp_path: Path) -> None:
+    fill(tmp_path / "set", "a", count=1)
+    fill(tmp_path / "other", "a", count=1)
+    folder = tmp_path / "set" / "a"
+    (folder / "same.png").symlink_to(folder / "0.png")
+    assert list(ImageFolder().read(tmp_path / "set").splits["all"].index) == ["a/0.png", "a/same.png"]
+    (folder / "inner").mkdir()
+    wrong = {"out.png": tmp_path / "other" / "a" / "0.png", "gone.png": folder / "none.png", "dir": folder / "inner"}
+    for name, to in wrong.items():
+        (folder / name).symlink_to(to)
+    with pytest.raises(DataError) as caught:
+        ImageFolder().read(tmp_path / "set")
+    assert {problem.where for problem in caught.value.problems} == {f"a/{name}" for name in wrong}
+
+
+def test_a_link_to_a_folder_is_told_where_classes_are_and_a_hidden_file_is_not(tmp_path: Path) -> None:
+    fill(tmp_path / "set", "a", count=1)
+    fill(tmp_path / "other", "a", count=1)
+    (tmp_path / "set" / ".hidden.png").touch()
+    (tmp_path / "set" / "b").symlink_to(tmp_path / "other" / "a")
+    with pytest.raises(DataError) as caught:
+        ImageFolder().read(tmp_path / "set")
+    assert [problem.where for problem in caught.value.problems] == ["b"]
+    assert "link to a folder" in caught.value.problems[0].what

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from headstart.core.errors import UsageError
 from headstart.core.types import Features, LossOptions, Task
 from headstart.models.load import load_source
 from headstart.models.model import Head, Model, mean_over_tokens, pool
@@ -31,7 +32,7 @@ def test_pooling():
     assert torch.equal(pool(features, "auto"), torch.zeros(2, 2))
     assert torch.equal(pool(features, "cls"), TOKENS[:, 0])
     assert torch.equal(pool(features, "mean"), mean_over_tokens(TOKENS, MASK))
-    with pytest.raises(ValueError, match="that gives tokens"):
+    with pytest.raises(UsageError, match="that gives tokens"):
         pool(Features(pooled=torch.zeros(2, 2)), "cls")
 
 

@@ -84,7 +84,12 @@ def test_operations_are_objects_or_text():
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("cutt after=a", "Did you mean 'cut'"), ("cut after", "NAME OPTION=VALUE"), ("", "NAME"), ("cut 'a=b", "read")],
+    [
+        ("cutt after=a", "Did you mean 'cut'"),
+        ("cut after", "NAME OPTION=VALUE"),
+        ("", "NAME"),
+        ("cut 'a=b", "NAME OPTION=VALUE"),
+    ],
 )
 def test_misspelt_operations(text, words):
     with pytest.raises(UsageError, match=words):

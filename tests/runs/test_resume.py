@@ -162,7 +162,10 @@ def test_a_folder_that_cannot_be_made_is_named_before_training(tmp_path: Path, d
 @pytest.mark.parametrize(
     ("number", "words"), [(errno.EDQUOT, "quota exceeded"), (errno.EROFS, "Read-only"), (errno.EACCES, "denied")]
 )
-@pytest.mark.parametrize("refused", ["headstart.core.lock.os.link", "headstart.runs.folder.storage.write_text"])
+@pytest.mark.parametrize(
+    "refused",
+    ["filelock.FileLock.__enter__", "headstart.core.lock.write_text", "headstart.runs.folder.storage.write_text"],
+)
 def test_a_folder_that_takes_no_files_is_named_before_training(
     tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch, number: int, words: str, refused: str
 ) -> None:

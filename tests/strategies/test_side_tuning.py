@@ -30,3 +30,21 @@ def test_the_side_network_learns_beside_the_backbone(tmp_path: Path, name: str) 
     for blend, expected in ((50.0, source(x)["pooled"]), (-50.0, learnt)):
         side.blend.data.fill_(blend)
         assert torch.allclose(backbone.eval()(x)["pooled"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "key"), [("timm:test_vit", "tokens"), ("timm:test_resnet", "maps")])
+def test_every_feature_is_blended(name: str, key: str) -> None:
+    backbone = toys.source(name).eval()
+    x = example(backbone) + 0.5
+    with torch.no_grad():
+        base = backbone(x)
+        side = SideTuning().insert(backbone).eval()
+        assert isinstance(side, Side)
+        for parameter in side.net.parameters():
+            parameter.add_(0.1)
+        side.blend.fill_(1.0)
+        other, blended, share = side.net(x), backbone(x), torch.sigmoid(side.blend)
+    pairs = [(features[key][0], features["pooled"]) for features in (base, other, blended)]
+    for one, two, mixed in zip(*pairs, strict=True):
+        assert not torch.allclose(one, two)
+        assert torch.allclose(mixed, share * one + (1 - share) * two, atol=1e-5)

@@ -31,7 +31,9 @@ def fit(
     load_layers: Annotated[
         str | None, typer.Option(help="Take over only these layers' weights; names or patterns with commas.")
     ] = None,
-    strategy: Annotated[str | None, typer.Option(help="How weights may move (headstart list strategies).")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="How weights may move: full, 'partial k=2' … (headstart list strategies).")
+    ] = None,
     objective: Annotated[str | None, typer.Option(help="What is minimised (headstart list objectives).")] = None,
     head: Annotated[str | None, typer.Option(help="The new part (headstart list heads).")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe in TOML; the options here change it.")] = None,
@@ -82,7 +84,7 @@ def fit(
     repeats: Annotated[int, typer.Option(help="With --folds: how often the rows are divided anew.", min=1)] = 1,
     log: Annotated[
         list[str] | None,
-        typer.Option(help="Send figures to a tracker (headstart list trackers): NAME or NAME:OPTION=VALUE,…"),
+        typer.Option(help="Send figures to a tracker (headstart list trackers): NAME or 'NAME OPTION=VALUE …'"),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, print the recipe with everything chosen, and stop.")
@@ -105,11 +107,11 @@ def fit(
             return
     show = Show(as_json)
     named: dict[str, Any] = {
-        "source.name": source,
+        "source": source,
         "source.weights": weights,
-        "head.name": head,
+        "head": head,
         "seed": seed,
-        "data.reader.name": reader,
+        "data.reader": reader,
         "data.reader.encoding": encoding,
         "data.labels": label,
         "data.inputs": inputs,
@@ -121,8 +123,8 @@ def fit(
         "data.test": test,
         "data.source_domain": source_domain,
         "data.target_domain": target_domain,
-        "stages.0.strategy.name": strategy,
-        "stages.0.objective.name": objective,
+        "stages.0.strategy": strategy,
+        "stages.0.objective": objective,
         "stages.0.epochs": epochs,
         "stages.0.steps": steps,
         "stages.0.lr": lr,

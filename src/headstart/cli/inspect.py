@@ -25,12 +25,12 @@ def inspect(
     Example: headstart inspect timm:resnet18 --strategy 'partial k=2'
     """
     from headstart.cli.show import Show
-    from headstart.core.recipe import Recipe, parse_operation, parse_setting
+    from headstart.core.recipe import Choice, Recipe, parse_setting
     from headstart.runs.inspect import inspect_recipe
 
     show = Show(as_json)
-    settings = {"source.name": source, **dict(parse_setting(text) for text in setting or [])}
+    settings = {"source": source, **dict(parse_setting(text) for text in setting or [])}
     recipe = Recipe().with_surgery(surgery or []).with_settings(settings)
-    found = inspect_recipe(recipe, parse_operation(strategy) if strategy else None, show.listen)
+    found = inspect_recipe(recipe, Choice.parse(strategy, "strategy") if strategy else None, show.listen)
     show.say(found.text(depth))
     show.finish(found.to_plain(depth))

@@ -28,6 +28,9 @@ class Batch(TypedDict):
     y: NotRequired[torch.Tensor]  # [B] int64 classes, [B, C] float32 multi-label, [B, T] float32 regression
 
 
+PrefixToken = Literal["class", "distillation", "register"]
+
+
 class Features(TypedDict):
     """What a backbone returns. Only `pooled` is always there."""
 
@@ -35,6 +38,7 @@ class Features(TypedDict):
     tokens: NotRequired[torch.Tensor]  # [B, T, D]
     maps: NotRequired[list[torch.Tensor]]  # each [B, C, H, W]
     mask: NotRequired[torch.Tensor]  # [B, T], 1 where there is a token
+    prefix: NotRequired[tuple[PrefixToken, ...]]  # of an image: what the first tokens are, before its patches
 
 
 @dataclass(frozen=True)

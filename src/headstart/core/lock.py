@@ -1,25 +1,24 @@
-"""One writer for a folder: a lock file that names the process that holds it.
+"""One writer for a folder: a lock of the operating system, and a file beside it that names the process that holds it.
 
-The lock is a small JSON file with host, process and the time that the process started, so that a
-lock left by a killed process is told from a living one, even where its number was given to another.
+The system releases the lock when the process ends, however it ends. What `lock.json` then still says is only
+there to be told to the next process.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import secrets
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from headstart.core.errors import StorageError
+from headstart.core.storage import write_text
 
 NAME = "lock.json"
-NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP}
+LOCKED = ".lock"  # stays behind, empty: to delete it would let two processes lock two files of one name
 
 
 @contextmanager
@@ -34,54 +33,38 @@ def locked(folder: Path, note: Callable[[str], None]) -> Iterator[None]:
         StorageError: Another process holds it, or one on another machine did, about which nothing can be found out.
     """
     path = folder / NAME
-    own = {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
-    own["token"] = secrets.token_hex(8)
-    while not _create(path, own):
-        holder = _read(path)
-        if holder is None:  # it was given back in between
-            continue
-        who = f"process {holder.get('pid')} on {holder.get('host')}"
-        if holder.get("host") != own["host"]:
-            raise StorageError(
-                f"{folder} is locked by {who}, another machine. Stop that process; if it is gone, delete {path}."
-            )
-        if _alive(holder):
-            raise StorageError(f"{folder} is in use by {who}. Wait for it, stop it, or name another folder.")
-        _move_aside(path, holder)
-        note(f"the lock of {who} was taken over: that process is gone")
-    try:
+    with ExitStack() as held:
+        try:
+            _lock(folder, held)
+            holder = _read(path)
+            if holder is not None:
+                _take_over(path, holder, note)
+            write_text(path, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}))
+        except OSError as error:
+            raise StorageError(f"{folder} cannot be written to: {error.strerror or error}.") from error
+        held.callback(path.unlink, missing_ok=True)  # before the lock is given back
         yield
-    finally:
-        if (_read(path) or {}).get("token") == own["token"]:
-            path.unlink(missing_ok=True)
 
 
-def _create(path: Path, own: dict[str, Any]) -> bool:
-    """Write the whole file aside and link it to its name, which fails where the name is taken."""
-    aside = path.with_name(f".{NAME}-{own['token']}")
+def _lock(folder: Path, held: ExitStack) -> None:
+    from filelock import FileLock, Timeout
+
     try:
-        aside.write_text(json.dumps(own), encoding="utf-8")
-        os.link(aside, path)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in NO_LINKS:
-            raise StorageError(f"{path.parent} cannot be written to: {error.strerror or error}.") from error
-        return _create_directly(path, own)
-    finally:
-        with suppress(OSError):
-            aside.unlink()
-    return True
+        held.enter_context(FileLock(folder / LOCKED, timeout=0))
+    except Timeout as error:
+        holder = _read(folder / NAME)
+        who = "another process" if holder is None else _named(holder)
+        raise StorageError(f"{folder} is in use by {who}. Wait for it, stop it, or name another folder.") from error
 
 
-def _create_directly(path: Path, own: dict[str, Any]) -> bool:
-    """Create the file under its name, where the file system has no links; it is not whole at once."""
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(json.dumps(own))
-    except FileExistsError:
-        return False
-    return True
+def _take_over(path: Path, holder: dict[str, Any], note: Callable[[str], None]) -> None:
+    """Follow a process that is gone. Not every shared file system shows one machine the locks of another."""
+    if holder.get("host") != socket.gethostname():
+        raise StorageError(
+            f"{path.parent} is locked by {_named(holder)}, another machine. "
+            f"Stop that process; if it is gone, delete {path}."
+        )
+    note(f"the lock of {_named(holder)} was taken over: that process is gone")
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -93,34 +76,5 @@ def _read(path: Path) -> dict[str, Any] | None:
         raise StorageError(f"{path} is damaged. If no process uses {path.parent}, delete it.") from error
 
 
-def _move_aside(path: Path, holder: dict[str, Any]) -> None:
-    """Remove a dead process's lock, unless another process was faster and the lock is now its own."""
-    aside = path.with_name(f".{NAME}-{secrets.token_hex(8)}")
-    try:
-        path.rename(aside)
-    except FileNotFoundError:
-        return
-    if _read(aside) != holder:
-        os.link(aside, path)
-    aside.unlink()
-
-
-def _alive(holder: dict[str, Any]) -> bool:
-    pid = int(holder.get("pid", 0))
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return holder.get("started") in {None, _started(pid)}
-
-
-def _started(pid: int) -> str | None:
-    """Return the clock tick at which a process started, where the system tells (Linux)."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else fields[19]  # a zombie is dead: it only waits to be noticed
+def _named(holder: dict[str, Any]) -> str:
+    return f"process {holder.get('pid')} on {holder.get('host')}"

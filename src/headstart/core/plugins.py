@@ -1,10 +1,10 @@
 """A file is the plug-in: find plug-ins by folder, load one by file name, build it from options.
 
 A plug-in is one file in the folder of its kind, with one frozen dataclass: the fields are its
-options. No registry is edited. Three places are looked at, in this order:
+options. No registry is edited. Three places are looked at; a name stands in one of them only:
 
 1. the folder inside Headstart (`headstart/strategies/` …);
-2. the same folder name under each folder in the variable HEADSTART_PLUGINS (as in PATH);
+2. the same folder name under each folder in the variable HEADSTART_PLUGINS (a list of folders as in PATH);
 3. entry points of other packages, in the group `headstart.strategies` …
 """
 
@@ -17,7 +17,9 @@ import importlib.metadata
 import importlib.util
 import os
 import pkgutil
+import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +50,19 @@ SINGULAR = {
 
 def names(kind: str) -> list[str]:
     """List the plug-ins of a kind by name, without importing any of them."""
-    return sorted({*_files(kind), *(point.name for point in _entry_points(kind))})
+    return sorted(_found(kind))
+
+
+def name_of(plugin: Any) -> str:
+    """Return the name of a plug-in, which is that of its file, from its dataclass or an instance of it."""
+    cls = plugin if isinstance(plugin, type) else type(plugin)
+    return cls.__module__.rpartition(".")[2]
 
 
 def describe(kind: str, name: str) -> str:
     """Read the first line of a plug-in's docstring from its text, without importing it."""
-    path = _files(kind).get(name)
-    if path is None:
+    path = _found(kind)[name]
+    if isinstance(path, importlib.metadata.EntryPoint):
         return "(from another package)"
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return docstring.partition("\n")[0]
@@ -71,14 +79,15 @@ def load(kind: str, name: str) -> type:
         The one public dataclass that the file defines.
 
     Raises:
-        UsageError: There is no plug-in of that name, or its file does not define exactly one dataclass.
+        UsageError: There is no plug-in of that name, its file does not define exactly one dataclass, or two plug-ins of
+            the kind have one name.
     """
-    files = _files(kind)
-    if name not in files:
-        for point in _entry_points(kind):
-            if point.name == name:
-                return point.load()
-        raise unknown(SINGULAR[kind], name, names(kind))
+    places = _found(kind)
+    if name not in places:
+        raise unknown(SINGULAR[kind], name, sorted(places))
+    place = places[name]
+    if isinstance(place, importlib.metadata.EntryPoint):
+        return place.load()
     package = importlib.import_module(PACKAGES[kind])
     for folder in _extra_folders(kind):
         if str(folder) not in package.__path__:
@@ -92,7 +101,7 @@ def load(kind: str, name: str) -> type:
     ]
     if len(found) != 1 or not isinstance(found[0], type):
         raise UsageError(
-            f"{files[name]} must define exactly one public dataclass (the {SINGULAR[kind]}); it has {len(found)}."
+            f"{place} must define exactly one public dataclass (the {SINGULAR[kind]}); it has {len(found)}."
         )
     return found[0]
 
@@ -102,21 +111,39 @@ def build(kind: str, name: str, values: Mapping[str, Any]) -> Any:
     return options.build(load(kind, name), values, f"{SINGULAR[kind]} '{name}'")
 
 
-def _files(kind: str) -> dict[str, Path]:
-    """File of each plug-in by name; the folder inside Headstart wins over the others."""
+def _found(kind: str) -> dict[str, Path | importlib.metadata.EntryPoint]:
+    """Find where each plug-in of a kind comes from, by name."""
     inside = Path(__file__).parent.parent.joinpath(*PACKAGES[kind].split(".")[1:])
-    found: dict[str, Path] = {}
+    found: dict[str, Path | importlib.metadata.EntryPoint] = {}
     for folder in [inside, *_extra_folders(kind)]:
         for module in pkgutil.iter_modules([str(folder)]):
             if not module.name.startswith("_"):
-                found.setdefault(module.name, folder / f"{module.name}.py")
+                _take(found, kind, module.name, folder / f"{module.name}.py")
+    for point in _entry_points(kind, tuple(sys.path)):
+        _take(found, kind, point.name, point)
     return found
+
+
+def _take(found: dict[str, Any], kind: str, name: str, place: Path | importlib.metadata.EntryPoint) -> None:
+    if name in found:
+        both = " and ".join(map(_written, (found[name], place)))
+        raise UsageError(f"There are two plug-ins '{name}' among the {kind}: {both}. Give your own another file name.")
+    found[name] = place
+
+
+def _written(place: Path | importlib.metadata.EntryPoint) -> str:
+    if isinstance(place, Path):
+        return str(place)
+    return f"{place.value} of the package {place.dist.name if place.dist else '(unnamed)'}"
 
 
 def _extra_folders(kind: str) -> list[Path]:
     roots = os.environ.get("HEADSTART_PLUGINS", "").split(os.pathsep)
-    return [Path(root) / kind for root in roots if root and (Path(root) / kind).is_dir()]
+    folders = {(Path(root) / kind).resolve(): None for root in roots if root}  # one that is named twice is one
+    return [folder for folder in folders if folder.is_dir()]
 
 
-def _entry_points(kind: str) -> importlib.metadata.EntryPoints:
+@cache
+def _entry_points(kind: str, path: tuple[str, ...]) -> importlib.metadata.EntryPoints:
+    """Look through the installed packages, which takes a while, once for each path that they are found on."""
     return importlib.metadata.entry_points(group=f"headstart.{kind}")

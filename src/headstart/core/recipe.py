@@ -6,6 +6,7 @@ What is None is chosen when the run is planned (`headstart fit --dry-run` prints
 from __future__ import annotations
 
 import math
+import re
 import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,10 @@ from typing import Any, Literal, Self
 
 from headstart.core import options
 from headstart.core.errors import UsageError
+
+_OPTION = re.compile(r"[A-Za-z_]\w*=")
+_BEFORE_OPTION = re.compile(r"\s+(?=['\"]?[A-Za-z_]\w*=)")
+_BLANK_OR_EQUALS = re.compile(r"[\s=]")
 
 
 @dataclass(frozen=True)
@@ -26,9 +31,23 @@ class Choice:
 
     @classmethod
     def parse(cls, value: Any, where: str) -> Self:
-        """Read "name" or {"name": …, options …}."""
+        """Read a plug-in as a user writes it.
+
+        Args:
+            value: "NAME", "NAME OPTION=VALUE …" with the words quoted as in a shell, or a table with `name` and the
+                options beside it. A source's name has a colon and may hold blanks and equals signs: the options begin
+                at the first word from which on every word is OPTION=VALUE. Where a name itself ends like that, only
+                the table says which is meant.
+            where: What it is, for messages.
+
+        Returns:
+            The choice; options of a text are still text.
+
+        Raises:
+            UsageError: It is not written so.
+        """
         if isinstance(value, str):
-            return cls(value)
+            return cls(*_split(value, where))
         if isinstance(value, Mapping) and isinstance(value.get("name"), str):
             return cls(value["name"], {k: v for k, v in value.items() if k != "name"})
         raise UsageError(f"{where} needs a name, or a table with `name` and options; got {value!r}.")
@@ -175,7 +194,7 @@ class Recipe:
         """Add operations of surgery at the end.
 
         Args:
-            operations: Each written as "NAME OPTION=VALUE …".
+            operations: Each written as "NAME OPTION=VALUE …", as `Choice.parse` reads it.
 
         Returns:
             The new recipe.
@@ -183,15 +202,16 @@ class Recipe:
         Raises:
             UsageError: One is not written so.
         """
-        return replace(self, surgery=(*self.surgery, *(parse_operation(text) for text in operations)))
+        return replace(self, surgery=(*self.surgery, *(Choice.parse(text, "surgery") for text in operations)))
 
     def with_settings(self, settings: Mapping[str, Any]) -> Self:
-        """Apply settings such as {"stages.0.strategy.k": 2}.
+        """Apply settings such as {"stages.0.strategy": "partial k=2", "stages.0.strategy.head_lr": 5}.
 
         Another plug-in takes none of the options of the one whose place it takes; `epochs` take the place of `steps`.
 
         Args:
-            settings: Values by path; a number in the path is a place in a list. Strings are converted.
+            settings: Values by path; a number in the path is a place in a list. Strings are converted. A plug-in is
+                named by its own path, as `Choice.parse` reads it, or by its `name` alone.
 
         Returns:
             The new recipe.
@@ -200,33 +220,12 @@ class Recipe:
             UsageError: A path leads nowhere, a value is of the wrong type, or both steps and epochs are set.
         """
         plain = self.to_plain()
-        for path in sorted(settings, key=lambda path: not path.endswith(".name")):  # names first, then their options
+        for path in sorted(settings, key=_place):
             *above, last = path.split(".")
             if last == "epochs" and ".".join([*above, "steps"]) in settings:
                 raise UsageError("Name the steps or the epochs of a stage, not both.")
             _assign(plain, [*above, last], settings[path], path)
         return self.from_plain(plain)
-
-
-def parse_operation(text: str) -> Choice:
-    """Read an operation as `--surgery` takes it.
-
-    Args:
-        text: "NAME OPTION=VALUE …".
-
-    Returns:
-        Its name and options.
-
-    Raises:
-        UsageError: It is not written so.
-    """
-    try:
-        name, *parts = shlex.split(text) or [""]
-    except ValueError as error:
-        raise UsageError(f"The operation {text!r} cannot be read: {error}.") from error
-    if not name or "=" in name or any("=" not in part for part in parts):
-        raise UsageError(f"An operation is NAME OPTION=VALUE …, for example 'adapt_input channels=1'; got {text!r}.")
-    return Choice(name, dict(part.split("=", 1) for part in parts))
 
 
 def parse_setting(text: str) -> tuple[str, str]:
@@ -247,12 +246,45 @@ def parse_setting(text: str) -> tuple[str, str]:
     return path, value
 
 
+def _split(text: str, where: str) -> tuple[str, dict[str, str]]:
+    """Split "NAME OPTION=VALUE …"."""
+    name, options = text.strip(), {}
+    for gap in _BEFORE_OPTION.finditer(name):
+        try:
+            words = shlex.split(name[gap.end() :])
+        except ValueError:  # a quote that is not closed
+            continue
+        if all(_OPTION.match(word) for word in words):
+            name, options = name[: gap.start()], dict(word.split("=", 1) for word in words)
+            break
+    if not name or (":" not in name and _BLANK_OR_EQUALS.search(name)):
+        raise UsageError(f"{where}: a plug-in is NAME OPTION=VALUE …, for example 'partial k=2'; got {text!r}.")
+    return name, options
+
+
+def _place(path: str) -> list[tuple[bool, int, str]]:
+    """Order paths: a plug-in before what is below it, its name before its options, places in a list by number."""
+    return [(key != "name", int(key) if key.isdecimal() else -1, key) for key in path.split(".")]
+
+
+def _is_choice(node: Any, key: Any) -> bool:
+    """Whether a plug-in with its options stands there already."""
+    there = node.get(key) if isinstance(node, dict) else node[key]
+    return isinstance(there, dict) and "name" in there
+
+
+def _name_plugin(node: dict[str, Any], choice: Choice) -> None:
+    if node["name"] != choice.name:
+        node.clear()
+    node.update(choice.plain())
+
+
 def _assign(node: Any, keys: Sequence[str], value: Any, setting: str) -> None:
     for depth, name in enumerate(keys):
         key: Any = name
         last = depth == len(keys) - 1
         if isinstance(node, list):
-            if not name.isdigit() or int(name) > len(node):
+            if not name.isdecimal() or int(name) > len(node):
                 raise UsageError(f"{setting!r}: '{key}' is not a place in a list of {len(node)}.")
             if int(name) == len(node):
                 node.append({})
@@ -260,6 +292,9 @@ def _assign(node: Any, keys: Sequence[str], value: Any, setting: str) -> None:
         elif not isinstance(node, dict):
             raise UsageError(f"{setting!r}: there is nothing below '{keys[depth - 1]}'.")
         if last:
+            if isinstance(value, str) and _is_choice(node, key):
+                _name_plugin(node[key], Choice.parse(value, setting))
+                return
             if isinstance(node, dict) and name == "name" and node.get(name, value) != value:
                 node.clear()
             if isinstance(node, dict) and name == "epochs":
@@ -268,7 +303,7 @@ def _assign(node: Any, keys: Sequence[str], value: Any, setting: str) -> None:
         elif isinstance(node, dict):
             following = node.setdefault(key, {})
             if isinstance(following, str):  # a plug-in named without options
-                following = node[key] = {"name": following}
+                following = node[key] = Choice.parse(following, setting).plain()
             node = following
         else:
             node = node[key]

@@ -20,7 +20,8 @@ from headstart.estimators.examples import column_names, make_examples, modality_
 from headstart.estimators.fitted import Fitted
 from headstart.estimators.training import train
 
-WITHOUT_SOURCE = {"source.name": "vector:mlp", "stages.0.strategy.name": "scratch"}
+NAMES_SOURCE = {"source", "source.name"}  # settings
+WITHOUT_SOURCE = {"source": "vector:mlp", "stages.0.strategy": "scratch"}
 
 
 class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -113,7 +114,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         vectors = modality == "vector"
         if y is None:
             validate_data(self, X, cast(Any, y))  # says that it is needed
-        if not vectors and self.source is None and "source.name" not in (self.settings or {}):
+        if not vectors and self.source is None and not NAMES_SOURCE & {*(self.settings or {})}:
             raise UsageError(
                 f"X holds {modality}s, which need a pretrained model: source='timm:resnet18', 'hf:FOLDER_OR_ID', "
                 "'local:FOLDER/NAME' … (headstart list sources). Without a source, X must be rows of numbers."
@@ -146,9 +147,9 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     def _recipe(self, modality: str) -> Recipe:
         named = {
-            "source.name": self.source,
-            "stages.0.strategy.name": self.strategy,
-            "head.name": self.head,
+            "source": self.source,
+            "stages.0.strategy": self.strategy,
+            "head": self.head,
             "stages.0.epochs": self.epochs,
             "stages.0.lr": self.lr,
             "data.validation": self.validation_fraction,
@@ -157,7 +158,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             **(self.settings or {}),
         }
         chosen = {path: value for path, value in named.items() if value is not None}
-        alone = modality == "vector" and "source.name" not in chosen
+        alone = modality == "vector" and not NAMES_SOURCE & chosen.keys()
         recipe = Recipe().with_settings({**(WITHOUT_SOURCE if alone else {}), **chosen})
         return recipe.with_surgery(self.surgery or ())
 

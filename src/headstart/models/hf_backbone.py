@@ -15,6 +15,7 @@ from headstart.core.errors import SourceError
 from headstart.core.types import Card, Features, ImageInput
 from headstart.models import stages
 from headstart.models.model import Backbone, mean_over_tokens
+from headstart.models.prefix import prefix_of
 
 REFUSED = {
     "auto_map": "Python code that comes with the model; Headstart runs no such code",
@@ -56,6 +57,7 @@ class VisionBackbone(Backbone):
         self.net = net
         self.card = card
         self._has_class_token = any(name.endswith("cls_token") for name, _ in net.named_parameters())
+        self.prefix = prefix_of(net)
         self.dim = _measure(self, card)
 
     def stages(self) -> dict[str, tuple[str, ...]]:
@@ -69,7 +71,7 @@ class VisionBackbone(Backbone):
             return Features(pooled=last.mean(dim=(2, 3)) if pooled is None else pooled.flatten(1), maps=[last])
         if pooled is None:
             pooled = last[:, 0] if self._has_class_token else last.mean(dim=1)
-        return Features(pooled=pooled.flatten(1), tokens=last)  # [B, T, D]
+        return Features(pooled=pooled.flatten(1), tokens=last, prefix=self.prefix)  # [B, T, D]
 
 
 def config_of(architecture: Mapping[str, Any], where: str) -> Any:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import fnmatch
+import glob
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from headstart.core.errors import SourceError
-from headstart.core.storage import write_text
 
 WAITS = (1.0, 2.0, 4.0)  # seconds before each further try
 TIMEOUT = 20.0  # seconds for one answer
@@ -42,27 +42,28 @@ def fetch(repository: str, wanted: Sequence[str], revision: str | None = None) -
         SourceError: The repository, revision or a file is not there, a file has another hash than the hub states,
             or the hub cannot be reached and the cache does not have it.
     """
-    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub import HfApi
     from huggingface_hub.errors import HFValidationError
 
     where = f"{repository} at {revision or 'main'}"
     try:
         ask = partial(HfApi().model_info, repository, revision=revision, files_metadata=True, timeout=TIMEOUT)
         info = _tries(ask, where, WAITS)
-        commit = info.sha or ""
-        files = [file for file in info.siblings or [] if _matches(file.rfilename, wanted)]
-        if not files:
+        hashes = {
+            file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id
+            for file in info.siblings or []
+            if _matches(file.rfilename, wanted)
+        }
+        if not hashes:
             raise SourceError(f"{where} has no file {' or '.join(wanted)}. Only safetensors weights are read.")
-        for file in files:
-            download = partial(hf_hub_download, repository, file.rfilename, revision=commit)
-            got = _tries(download, where, WAITS[:1])  # huggingface_hub itself tries a download several times
-            _verify(Path(got), file.lfs.sha256 if file.lfs else file.blob_id, where)
-        folder = Path(got).parents[len(Path(files[-1].rfilename).parts) - 1]
-        if revision != commit:  # the cache's own note of what a branch stands for, needed when offline
-            note = folder.parents[1] / "refs" / (revision or "main")
-            note.parent.mkdir(parents=True, exist_ok=True)
-            write_text(note, commit)
-        return Snapshot(folder, commit)
+        folder = _download(repository, revision, list(hashes), where)
+        if folder.name != info.sha:
+            raise SourceError(f"{where} was changed while it was fetched. Try again.")
+        if any(_damaged(folder, hashes)):  # on the way, or in the cache since
+            _download(repository, revision, list(hashes), where, anew=True)
+        for told in _damaged(folder, hashes):
+            raise SourceError(f"{where}: {told}. Try again.")
+        return Snapshot(folder, folder.name)
     except _Unreachable as error:
         return _from_cache(repository, wanted, revision, error)
     except HFValidationError as error:
@@ -87,6 +88,7 @@ class _Unreachable(Exception):
 
 def _tries(ask: Callable[[], T], where: str, waits: Sequence[float]) -> T:
     """Ask the hub; ask again where it is busy, failing or cut off."""
+    from httpx2 import HTTPError
     from huggingface_hub.errors import (
         EntryNotFoundError,
         GatedRepoError,
@@ -97,9 +99,6 @@ def _tries(ask: Callable[[], T], where: str, waits: Sequence[float]) -> T:
         RevisionNotFoundError,
     )
 
-    transport: type[Exception] = HfHubHTTPError.__bases__[
-        0
-    ]  # the HTTP library's own error: another library in each major version
     for wait in (*waits, None):
         try:
             return ask()
@@ -124,7 +123,7 @@ def _tries(ask: Callable[[], T], where: str, waits: Sequence[float]) -> T:
             if status not in (408, 429) and status < 500:
                 raise SourceError(f"{where}: the hub refused with status {status}: {error}") from error
             reason = error
-        except (transport, OSError) as error:
+        except (HTTPError, OSError) as error:
             reason = error
         if wait is None:
             raise _Unreachable(str(reason).partition("\n")[0]) from reason
@@ -132,23 +131,38 @@ def _tries(ask: Callable[[], T], where: str, waits: Sequence[float]) -> T:
     raise AssertionError("the last try returns or raises")
 
 
+def _download(repository: str, revision: str | None, names: Sequence[str], where: str, *, anew: bool = False) -> Path:
+    """Bring files into the hub's cache, which notes the commit of the revision for when there is no network."""
+    from huggingface_hub import snapshot_download
+
+    patterns = [glob.escape(name) for name in names]
+    download = partial(
+        snapshot_download,
+        repository,
+        revision=revision,
+        allow_patterns=patterns,
+        etag_timeout=TIMEOUT,
+        force_download=anew,
+    )
+    return Path(_tries(download, where, WAITS[:1]))  # huggingface_hub itself tries a download several times
+
+
 def _from_cache(repository: str, wanted: Sequence[str], revision: str | None, reason: Exception) -> Snapshot:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    try:
-        folder = Path(
-            snapshot_download(repository, revision=revision, allow_patterns=list(wanted), local_files_only=True)
-        )
+    try:  # the folder alone: what is wanted of it is chosen here, as a star means more to the hub's client
+        folder = Path(snapshot_download(repository, revision=revision, allow_patterns=[], local_files_only=True))
     except LocalEntryNotFoundError as error:
         raise SourceError(_advice(repository, revision, reason)) from error
-    files = [file for file in folder.rglob("*") if _matches(file.relative_to(folder).as_posix(), wanted)]
-    if not files:
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
+    names = [name for name in names if _matches(name, wanted)]
+    if not names:
         raise SourceError(_advice(repository, revision, reason))
-    for file in files:
-        name = file.resolve().name  # the cache names its content by hash
-        if len(name) in (40, 64):
-            _verify(file, name, f"{repository} in the cache")
+    links = {name: (folder / name).readlink().name for name in names if (folder / name).is_symlink()}
+    hashes = {name: content for name, content in links.items() if len(content) in (40, 64)}  # contents are named so
+    for told in _damaged(folder, hashes):
+        raise SourceError(f"{repository} in the cache: {told}. Go online and fetch it again.")
     return Snapshot(folder, folder.name)
 
 
@@ -165,20 +179,23 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(name.count("/") == p.count("/") and fnmatch.fnmatch(name, p) for p in patterns)
 
 
-def _verify(path: Path, expected: str | None, where: str) -> None:
-    """Compare a file with the hash that the hub states: SHA-256 of large files, git's own hash of small ones."""
-    if expected is None:
-        raise SourceError(f"{where}: the hub states no hash for {path.name}.")
+def _damaged(folder: Path, hashes: Mapping[str, str | None]) -> Iterator[str]:
+    """Compare files with the hashes that the hub states, and say of each wrong one what is wrong."""
+    for name, expected in hashes.items():
+        if expected is None:
+            yield f"the hub states no hash for {name}"
+        elif (found := _hash(folder / name, expected)) != expected:
+            yield f"{name} arrived damaged: its hash is {found}, not {expected}"
+
+
+def _hash(path: Path, like: str) -> str:
+    """Hash a file as the hub does: SHA-256 of large files, git's own hash of small ones."""
+    if not path.is_file():
+        return "none, it is not there"
     digest = (
-        hashlib.sha256()
-        if len(expected) == 64
-        else hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+        hashlib.sha256() if len(like) == 64 else hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     )
     with path.open("rb") as file:
         while block := file.read(2**20):
             digest.update(block)
-    if digest.hexdigest() != expected:
-        path.resolve().unlink()  # else every later run would find the damaged file in the cache
-        raise SourceError(
-            f"{where}: {path.name} arrived damaged: its hash is {digest.hexdigest()}, not {expected}. Try again."
-        )
+    return digest.hexdigest()

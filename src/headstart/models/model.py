@@ -11,7 +11,8 @@ from typing import Any, Literal, cast
 import torch
 from torch import nn
 
-from headstart.core.types import Card, Features, ForwardPass, LossOptions, Task
+from headstart.core.errors import UsageError
+from headstart.core.types import Card, Features, ForwardPass, LossOptions, PrefixToken, Task
 from headstart.models.outputs import output_for
 
 Pooling = Literal["auto", "cls", "mean"]
@@ -28,6 +29,7 @@ class Backbone(nn.Module):
             features, where the source has one. It is no part of the backbone: no artefact holds it, and of the
             strategies only `lwf` trains it on.
         freeze_overrides: Parameters by name that surgery freezes (True) or lets learn (False) under any strategy.
+        prefix: What the first tokens of an image are, before its patches; None where that is not known, and for texts.
         kept_rows: None, or by which names a linear head starts from the rows of `source_classifier` ("CLASS=LABEL").
     """
 
@@ -36,6 +38,7 @@ class Backbone(nn.Module):
     channels_last: bool = False
     source_classifier: tuple[torch.Tensor, torch.Tensor | None] | None = None
     freeze_overrides: Mapping[str, bool] = MappingProxyType({})
+    prefix: tuple[PrefixToken, ...] | None = None
     kept_rows: tuple[str, ...] | None = None
 
     @abstractmethod
@@ -53,7 +56,8 @@ class Head(nn.Module):
     Args:
         trunk: Maps pooled features [B, D] to [B, task.outputs].
         task: Decides the loss and the decoding.
-        pooling: "auto" takes the backbone's own pooled features; "cls" the first token, "mean" the mean over tokens.
+        pooling: "auto" takes the backbone's own pooled features; "cls" the class token, of a text the first token;
+            "mean" the mean over the tokens of a text or of an image's patches.
     """
 
     def __init__(self, trunk: nn.Module, task: Task, pooling: Pooling = "auto") -> None:
@@ -139,22 +143,27 @@ def pool(features: Features, pooling: Pooling) -> torch.Tensor:
 
     Args:
         features: What a backbone gave.
-        pooling: How.
+        pooling: How, as of `Head`.
 
     Returns:
         The pooled features [B, D].
 
     Raises:
-        ValueError: "cls" or "mean" was asked for and the backbone gives no tokens.
+        UsageError: "cls" or "mean" was asked for, and the backbone gives no tokens or none of that kind.
     """
     if pooling == "auto":
         return features["pooled"]
     tokens = features.get("tokens")
     if tokens is None:
-        raise ValueError(f"Pooling '{pooling}' needs a backbone that gives tokens; use pooling 'auto'.")
+        raise UsageError(f"Pooling '{pooling}' needs a backbone that gives tokens; use pooling 'auto'.")
+    prefix = features.get("prefix")
     if pooling == "cls":
+        if prefix is not None and prefix[:1] != ("class",):
+            raise UsageError("Pooling 'cls' needs a backbone with a class token, and this one has none; use 'mean'.")
         return tokens[:, 0]
-    return mean_over_tokens(tokens, features.get("mask"))
+    if prefix and len(prefix) == tokens.shape[1]:
+        raise UsageError("Pooling 'mean' needs a backbone that gives tokens of patches; use pooling 'auto'.")
+    return mean_over_tokens(tokens[:, len(prefix or ()) :], features.get("mask"))
 
 
 def mean_over_tokens(tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol, Self
 from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.options import to_plain
-from headstart.core.recipe import Choice, parse_operation
+from headstart.core.recipe import Choice
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import Card, Event, Input, TextInput
 from headstart.models.cards import input_from_plain, input_to_plain
@@ -131,7 +131,7 @@ def operate(backbone: Backbone, operations: Sequence[Operation | str], *, seed: 
         UsageError: A name, an option or a shape is wrong; the layer and the shapes are named.
         SourceError: Weights of another source cannot be loaded (load_layers).
     """
-    chosen = tuple(build(parse_operation(op)) if isinstance(op, str) else op for op in operations)
+    chosen = tuple(build(Choice.parse(op, RECORD)) if isinstance(op, str) else op for op in operations)
     if backbone.card.inserted and any(operation.structural for operation in chosen):
         names = ", ".join(str(entry["name"]) for entry in backbone.card.inserted)
         raise UsageError(
@@ -175,14 +175,9 @@ def build(choice: Choice) -> Operation:
     return plugins.build(RECORD, choice.name, choice.options)
 
 
-def name_of(operation: Operation) -> str:
-    """Return an operation's name: that of its file."""
-    return type(operation).__module__.rpartition(".")[2]
-
-
 def written(operation: Operation) -> dict[str, Any]:
     """Return the table that a recipe and a card hold for an operation."""
-    return {"name": name_of(operation), **to_plain(operation)}
+    return {"name": plugins.name_of(operation), **to_plain(operation)}
 
 
 def _step(
@@ -201,7 +196,7 @@ def _step(
     if patient.source_classifier is not None and patient.source_classifier[0].shape[1] != patient.dim:
         takes = patient.source_classifier[0].shape[1]
         widths = f"the source's classifier takes [B, {takes}], and the features are now [B, {patient.dim}]"
-        body.drop_classifier(f"{name_of(operation)} ({widths})")
+        body.drop_classifier(f"{plugins.name_of(operation)} ({widths})")
         body.note(f"{widths}: it is left out")
     if operation.structural:
         restage(patient, stages, names, body.renamed, trace)
@@ -225,7 +220,8 @@ def _does_not_fit(operation: Operation, error: DryRunError, before: Trace) -> st
     earlier = before.calls.get(error.layer)
     needed = f" and needs {show(earlier.got)}" if earlier and earlier.got[1:] != error.got[1:] else ""
     where = f"layer '{error.layer}'" if error.layer else "the network"
+    name = plugins.name_of(operation)
     return (
-        f"{name_of(operation)} ({options}) does not fit: {where} gets {show(error.got)}{needed}: {error.reason}. "
+        f"{name} ({options}) does not fit: {where} gets {show(error.got)}{needed}: {error.reason}. "
         "Nothing was changed."
     )

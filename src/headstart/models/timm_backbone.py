@@ -13,6 +13,7 @@ from headstart.core.errors import SourceError, unknown
 from headstart.core.types import Card, Features
 from headstart.models import stages
 from headstart.models.model import Backbone
+from headstart.models.prefix import prefix_of
 
 # timm's entry points fix these widths; the builders behind them take `channel_multiplier`.
 WIDTH_BUILDERS = {"mobilenetv1_100": "_gen_mobilenet_v1", "mobilenetv2_100": "_gen_mobilenet_v2"}
@@ -26,6 +27,7 @@ class TimmBackbone(Backbone):
         self.net = net
         self.card = card
         self.dim = int(getattr(net, "head_hidden_size", None) or net.num_features)  # pyright: ignore[reportArgumentType]
+        self.prefix = prefix_of(net, getattr(net, "num_prefix_tokens", None))  # pyright: ignore[reportArgumentType]
         self.channels_last = getattr(net, "output_fmt", "NCHW") == "NHWC"
 
     def stages(self) -> dict[str, tuple[str, ...]]:
@@ -39,6 +41,7 @@ class TimmBackbone(Backbone):
             features["maps"] = [out.permute(0, 3, 1, 2) if self.channels_last else out]
         elif out.ndim == 3:
             features["tokens"] = out
+            features["prefix"] = self.prefix
         return features
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.processes import rank
-from headstart.core.recipe import DataPlan, Recipe
+from headstart.core.recipe import Choice, DataPlan, Recipe
 from headstart.core.types import Listener, silent
 from headstart.data.read import read as read_data
 from headstart.data.rows import Dataset
@@ -46,7 +46,7 @@ def source(name: str, options: Mapping[str, Any] | None = None) -> Backbone:
     """Load a pretrained model, such as "timm:resnet18", "hf:FOLDER_OR_ID" or "local:FOLDER/NAME".
 
     Args:
-        name: Source and model.
+        name: Source and model; options may follow, as in "timm:resnet18 pretrained=false".
         options: The source's options (`headstart list sources`).
 
     Returns:
@@ -56,7 +56,8 @@ def source(name: str, options: Mapping[str, Any] | None = None) -> Backbone:
         SourceError: The model is missing, damaged or not safe to read.
         UsageError: The source or an option does not exist.
     """
-    return load_source(name, options or {})
+    choice = Choice.parse(name, "source")
+    return load_source(choice.name, {**choice.options, **(options or {})})
 
 
 def inspect(network: str | Backbone | Model | Operated) -> Inspection:
@@ -73,7 +74,7 @@ def inspect(network: str | Backbone | Model | Operated) -> Inspection:
         SourceError: The source cannot be loaded.
     """
     if isinstance(network, str):
-        network = load_source(network)
+        network = source(network)
     return inspect_network(network.backbone if isinstance(network, Operated) else network)
 
 
@@ -97,7 +98,7 @@ def fit(
     Args:
         data: As for `read`, or a `Dataset`.
         source: The pretrained model to start from.
-        strategy: How weights may move, for the first stage.
+        strategy: How weights may move, for the first stage: "full", or with options (as any plug-in) "partial k=2".
         objective: What is minimised, for the first stage.
         head: The new part.
         recipe: A whole recipe, which the arguments here change.
@@ -105,7 +106,7 @@ def fit(
         out: The run's folder; None makes one below `runs/`. An unfinished run of the same recipe and data goes on.
         resume: The folder of a run to go on with. Without a recipe its own is taken.
         seed: Decides everything random.
-        trackers: Places that figures are sent to: "tensorboard", "mlflow:experiment=NAME", "wandb".
+        trackers: Places that figures are sent to: "tensorboard", "mlflow experiment=NAME", "wandb".
         listen: Is told what happens.
 
     Returns:
@@ -199,10 +200,10 @@ def _recipe(
     seed: int | None,
 ) -> Recipe:
     named = {
-        "source.name": source,
-        "stages.0.strategy.name": strategy,
-        "stages.0.objective.name": objective,
-        "head.name": head,
+        "source": source,
+        "stages.0.strategy": strategy,
+        "stages.0.objective": objective,
+        "head": head,
         "seed": seed,
         **(settings or {}),
     }

@@ -19,11 +19,12 @@ from headstart.data.transforms import check_fits
 from headstart.engine.optimisers import check_optimiser
 from headstart.models.imbalance import check_imbalance, choose_imbalance
 from headstart.models.load import load_source
-from headstart.models.model import Backbone, Model
+from headstart.models.model import Backbone, Model, pool
 from headstart.models.operate import build as build_operation
 from headstart.models.operate import operate, written
 from headstart.models.outputs import RegressionOutput, check_loss
 from headstart.models.source_rows import rows_for, start_rows
+from headstart.models.taps import probe
 
 FEW_ROWS, MANY_ROWS = "linear_probe", "full"  # the default strategies, by the study in docs/strategies.md
 BATCH, SMALL_BATCH, MANY = 32, 16, 1000  # examples in a step, with few rows, and from how many rows on they are many
@@ -116,6 +117,8 @@ def build_model(recipe: Recipe, data: Dataset, backbone: Backbone) -> Model:
         head.output.standardise(torch.from_numpy(targets))
     if backbone.kept_rows is not None:
         start_rows(head, backbone, data.task)
+    if head.pooling != "auto":
+        pool(probe(backbone), head.pooling)  # refuses what this backbone does not give, before any slow work
     return Model(backbone, {"target": head})
 
 

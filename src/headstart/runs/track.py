@@ -12,7 +12,7 @@ from headstart.core.types import Event, Listener, Tracking
 
 
 def parse_tracker(text: str) -> Choice:
-    """Read "NAME" or "NAME:OPTION=VALUE,OPTION=VALUE".
+    """Read a tracker: "NAME OPTION=VALUE …" as any plug-in, or "NAME:OPTION=VALUE,OPTION=VALUE".
 
     Args:
         text: As on the command line.
@@ -23,12 +23,14 @@ def parse_tracker(text: str) -> Choice:
     Raises:
         UsageError: An option has no value.
     """
-    name, _, rest = text.partition(":")
+    name, colon, rest = text.partition(":")
+    if not (colon and name.isidentifier()):
+        return Choice.parse(text, "tracker")
     options = {}
     for part in filter(None, rest.split(",")):
         option, equals, value = part.partition("=")
         if not equals:
-            raise UsageError(f"A tracker is NAME or NAME:OPTION=VALUE,OPTION=VALUE; got {text!r}.")
+            raise UsageError(f"A tracker is NAME OPTION=VALUE … or NAME:OPTION=VALUE,OPTION=VALUE; got {text!r}.")
         options[option] = value
     return Choice(name, options)
 

@@ -34,7 +34,7 @@ def test_up_is_up():
 def test_names_are_escaped():
     axes = Axes((0, 1), (0, 1), "<b>", "&")
     drawn = chart(axes, [curve(axes, [(0, 0), (1, 1)], "#000")], '"')
-    assert "<b>" not in drawn and "&lt;b&gt;" in drawn and 'aria-label="&quot;"' in drawn
+    assert "<b>" not in drawn and "&lt;b&gt;" in drawn and 'aria-label="&#34;"' in drawn
 
 
 @pytest.mark.parametrize(("value", "text"), [(1500, "1.5k"), (2e6, "2M"), (0.25, "0.25"), (-3e9, "-3G"), (0, "0")])

@@ -11,7 +11,7 @@ from sklearn.datasets import load_breast_cancer
 from headstart.core.errors import UsageError
 from headstart.core.types import VectorInput
 from headstart.models.load import load_source
-from headstart.models.sources.vector import Standardise
+from headstart.models.sources.vector import Standardise, Vector
 from models.contract import accuracy, check_backbone
 
 
@@ -68,3 +68,10 @@ def test_the_unit_of_a_column_does_not_matter():
 def test_other_names():
     with pytest.raises(UsageError, match="Did you mean"):
         load_source("vector:ml", {"dim": 2})
+
+
+@pytest.mark.parametrize(
+    ("query", "names"), [("", ["mlp"]), ("ml", ["mlp"]), ("mlp", ["mlp"]), ("mlpp", []), ("x", [])]
+)
+def test_names_are_those_that_hold_the_query(query, names):
+    assert Vector().names(query) == names

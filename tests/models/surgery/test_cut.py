@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -142,3 +144,12 @@ def test_the_classifier_of_other_features_is_let_go(operation):
     backbone = toy("timm:test_resnet")
     assert backbone.source_classifier is not None
     assert patient_after(backbone, operation).source_classifier is None
+
+
+def test_the_classifier_goes_where_the_features_keep_their_width():
+    backbone = toy("timm:test_vit")
+    cut = patient_after(backbone, "cut after=blocks.2")
+    assert cut.dim == backbone.dim and cut.source_classifier is None
+    backbone.card = replace(backbone.card, labels=tuple("abcdefg"))
+    with pytest.raises(UsageError, match="cut leaves other features than the source's classifier"):
+        patient_after(backbone, "adapt_output", "cut after=blocks.2")

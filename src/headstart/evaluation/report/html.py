@@ -1,26 +1,22 @@
-"""HTML that escapes by itself: what is not `Markup` is text, whatever signs are in it."""
+"""HTML that escapes by itself (markupsafe): what is not `Markup` is text, whatever signs are in it."""
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+import markupsafe
+from markupsafe import Markup
+
 _NEVER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # what HTML, or UTF-8, has no place for
 VOID = {"img", "meta", "line", "rect", "circle", "path"}
-
-
-class Markup(str):
-    """Text that is HTML already."""
-
-    __slots__ = ()
 
 
 def escape(value: object) -> Markup:
     """Make any value safe as text or in quotes."""
     if isinstance(value, Markup):
         return value
-    return Markup(html.escape(_NEVER.sub("\N{REPLACEMENT CHARACTER}", str(value)), quote=True))
+    return markupsafe.escape(_NEVER.sub("\N{REPLACEMENT CHARACTER}", str(value)))
 
 
 def tag(name: str, *children: object, attributes: Mapping[str, object] | None = None) -> Markup:
@@ -38,7 +34,7 @@ def classed(name: str, css: str, *children: object) -> Markup:
 
 def join(parts: Iterable[object]) -> Markup:
     """Put parts after one another."""
-    return Markup("".join(escape(part) for part in parts))
+    return Markup("").join(escape(part) for part in parts)
 
 
 def table(headings: Sequence[object], rows: Iterable[Sequence[object]], css: str = "") -> Markup:

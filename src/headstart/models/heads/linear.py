@@ -14,7 +14,8 @@ from headstart.models.model import Head, Pooling
 class Linear:
     """One linear layer on the pooled features.
 
-    pooling: "auto" takes the backbone's own pooled features, "cls" the first token, "mean" the mean over tokens.
+    pooling: "auto" takes the backbone's own pooled features, "cls" the class token, "mean" the mean over the
+    other ones (of texts: the first token, and the mean over all).
     """
 
     pooling: Pooling = "auto"

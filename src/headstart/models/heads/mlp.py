@@ -15,7 +15,8 @@ class Mlp:
     """One hidden layer with GELU and dropout, then a linear layer.
 
     hidden: width of the hidden layer. dropout: share of it that is dropped while training, in [0, 1).
-    pooling: "auto" takes the backbone's own pooled features, "cls" the first token, "mean" the mean over tokens.
+    pooling: "auto" takes the backbone's own pooled features, "cls" the class token, "mean" the mean over the
+    other ones (of texts: the first token, and the mean over all).
     """
 
     hidden: int = 256

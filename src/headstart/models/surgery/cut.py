@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Features, TextInput
+from headstart.core.types import Features, PrefixToken, TextInput
 from headstart.models.dryrun import show
 from headstart.models.layers import Removed, find_one, get, put
 from headstart.models.model import Backbone, mean_over_tokens
@@ -25,7 +25,8 @@ class Cut:
     """Keep the network up to and with the layer or stage `after`; what comes later is taken out.
 
     pool: how the layer's output becomes features. "auto" is the mean over maps, and over tokens what the network
-    itself does; "flatten" keeps every number, as Flatten-Dense classifiers (VGG) have it; "cls" is the first token.
+    itself does; "mean" and "max" of an image leave its class and register tokens out; "flatten" keeps every number, as
+    Flatten-Dense classifiers (VGG) have it; "cls" is the class token, of a text the first token.
     """
 
     structural: ClassVar[bool] = True
@@ -45,14 +46,14 @@ class Cut:
         tokens = len(call.gave) == 3
         if tokens and self.pool == "flatten" and isinstance(backbone.card.input, TextInput):
             raise UsageError("cut: pool=flatten needs inputs of one length, and texts differ. Use mean, max or cls.")
-        bare = tokens and call.gave[1] == _patches(backbone)
-        if bare and self.pool == "cls":
+        prefix = () if tokens and call.gave[1] == _patches(backbone) else backbone.prefix
+        if self.pool == "cls" and prefix is not None and prefix[:1] != ("class",) and not body.replaying:
             raise UsageError(f"cut: the layer '{name}' gives patches alone, without a class token. Use mean.")
         later = [n for n, c in body.trace.calls.items() if c.start > call.end]
         for other in (n for n in later if not any(n.startswith(f"{o}.") for o in later)):
             put(backbone, other, Removed())
         maps = maps_first(backbone, body.trace, call.gave, call.end)
-        object.__setattr__(backbone, "forward", Until(backbone, name, self.pool, maps=maps, bare=bare))
+        object.__setattr__(backbone, "forward", Until(backbone, name, self.pool, maps=maps, prefix=prefix))
         body.drop_classifier("cut")
         body.note(f"cut after {name}: its output {show(call.gave)} is the features")
         return self
@@ -74,11 +75,13 @@ class Until:
         layer: The name of the layer to run until.
         pool: How its output becomes features.
         maps: Whether that output is [B, C, H, W], where it has four axes.
-        bare: Whether it is patches of an image without the tokens that the network puts before them.
+        prefix: What the first tokens of that output are, as in `Features`; None of a text.
     """
 
-    def __init__(self, backbone: Backbone, layer: str, pool: Pool, *, maps: bool, bare: bool) -> None:
-        self.backbone, self.layer, self.maps, self.bare = backbone, layer, maps, bare
+    def __init__(
+        self, backbone: Backbone, layer: str, pool: Pool, *, maps: bool, prefix: tuple[PrefixToken, ...] | None
+    ) -> None:
+        self.backbone, self.layer, self.maps, self.prefix = backbone, layer, maps, prefix
         self.pool: Pool = pool
 
     def __call__(self, x: Any) -> Features:
@@ -102,9 +105,11 @@ class Until:
             name = {"max": "max_pool", "flatten": "flatten"}.get(self.pool, "avg_pool")
             return Features(pooled=pool_maps(maps, name), maps=[maps])
         mask = x.get("attention_mask") if isinstance(x, dict) else None  # [B, T]
-        features = Features(pooled=_pool_tokens(self.backbone, out, mask, self.pool, bare=self.bare), tokens=out)
+        features = Features(pooled=_pool_tokens(self.backbone, out, mask, self.pool, self.prefix), tokens=out)
         if mask is not None:
             features["mask"] = mask
+        if self.prefix is not None:
+            features["prefix"] = self.prefix
         return features
 
 
@@ -120,20 +125,25 @@ def _patches(backbone: Backbone) -> int | None:
 
 
 def _pool_tokens(
-    backbone: Backbone, tokens: torch.Tensor, mask: torch.Tensor | None, kind: Pool, *, bare: bool
+    backbone: Backbone,
+    tokens: torch.Tensor,
+    mask: torch.Tensor | None,
+    kind: Pool,
+    prefix: tuple[PrefixToken, ...] | None,
 ) -> torch.Tensor:
     """Pool tokens [B, T, D]."""
     own = cast(Any, backbone)
     net = getattr(backbone, "net", None)
-    prefix = 0 if bare else int(getattr(net, "num_prefix_tokens", 0))  # timm
+    skipped = len(prefix or ())
     if kind == "auto":
         first = getattr(own, "pooling", "") == "cls" or getattr(own, "_has_class_token", False)
-        kind = "cls" if not bare and (first or getattr(net, "global_pool", "") == "token") else "mean"
+        kind = "cls" if prefix != () and (first or getattr(net, "global_pool", "") == "token") else "mean"
+        skipped = min(skipped, int(getattr(net, "num_prefix_tokens", 0)))  # networks of transformers average all
     if kind == "cls":
         return tokens[:, 0]
     if kind == "flatten":
         return tokens.flatten(1)
     if kind == "max":
-        hidden = tokens[:, prefix:]
+        hidden = tokens[:, skipped:]
         return (hidden if mask is None else hidden.masked_fill(mask.unsqueeze(-1) == 0, float("-inf"))).amax(dim=1)
-    return mean_over_tokens(tokens[:, prefix:], mask)
+    return mean_over_tokens(tokens[:, skipped:], mask)
