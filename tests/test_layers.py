@@ -60,6 +60,60 @@ def upward(root: Path) -> list[str]:
     return wrong
 
 
+def modules_imported(file: Path) -> set[str]:
+    """Return the modules that a file imports when it runs, inside functions too, but not for type checkers alone."""
+    found, open_nodes = set(), [*ast.parse(file.read_text(encoding="utf-8")).body]
+    while open_nodes:
+        node = open_nodes.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            open_nodes += node.orelse
+        else:
+            open_nodes += ast.iter_child_nodes(node)
+    return found
+
+
+def circles(root: Path) -> list[set[str]]:
+    """List the sets of modules that import one another, at once or by way of others."""
+    files = {}
+    for file in root.rglob("*.py"):
+        name = ".".join([root.name, *file.relative_to(root).with_suffix("").parts])
+        files[name.removesuffix(".__init__")] = file
+    imported = {name: (modules_imported(file) & files.keys()) - {name} for name, file in files.items()}
+    reached: dict[str, set[str]] = {}
+    for name in files:
+        seen, open_names = set(), [*imported[name]]
+        while open_names:
+            if (other := open_names.pop()) not in seen:
+                seen.add(other)
+                open_names += imported[other]
+        reached[name] = seen
+    found = {frozenset(other for other in reached[name] if name in reached[other]) for name in files}
+    return sorted((set(circle) for circle in found if circle), key=min)
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    assert circles(SOURCE) == []
+
+
+def test_a_circle_is_found(tmp_path: Path) -> None:
+    for name, text in {
+        "a": "def late():\n    import headstart.b",
+        "b": "if True:\n    from headstart import c",
+        "c": "from headstart.sub.d import x",
+        "sub/d": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import headstart.c\nelse:\n    import headstart.a",
+        "e": "import headstart.a, headstart.f",
+        "f": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import headstart.e",
+    }.items():
+        file = tmp_path / "headstart" / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    assert circles(tmp_path / "headstart") == [{f"headstart.{name}" for name in ("a", "b", "c", "sub.d")}]
+
+
 def test_every_folder_has_a_rank() -> None:
     assert {path.name for path in SOURCE.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(RANKS)
 

@@ -264,3 +264,12 @@ def test_texts_from_a_table_in_another_encoding(tmp_path: Path, capsys: pytest.C
     assert code == 0 and "40 rows" in stdout, stderr
     code, stdout, stderr = run(capsys, "predict", out, "früh " * 100)  # too long for the name of a file
     assert code == 0 and "1 predictions" in stdout, stderr
+
+
+def test_the_demo_runs_commands_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headstart.runs.demo_data.write_digits", lambda *_: None)
+    code, stdout, stderr = run(capsys, "demo", "--out", str(tmp_path / "demo"))
+    assert f"$ headstart fit {tmp_path}/demo/source --source digits:cnn" in stdout
+    assert code == 2 and f"There is no file or folder '{tmp_path}/demo/source'" in stderr

@@ -26,6 +26,7 @@ RATES = {"scratch": "0.004", "linear_probe": "0.01", "full": "0.004"}
 
 
 def demo(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder for the images and the runs; it must not exist.")] = Path(
         "headstart-demo"
     ),
@@ -35,7 +36,7 @@ def demo(
     """Pretrain on the digits 0 to 4, learn 5 to 9 from few examples: what does the head start gain?"""
     from headstart.cli.show import Show
 
-    show = Show(as_json)
+    show, headstart = Show(as_json), context.find_root().command
     started = time.monotonic()
     if out.exists():
         raise UsageError(f"{out} exists already. Name another folder with --out, or delete it.")
@@ -49,7 +50,7 @@ def demo(
     source = out / "runs" / "source"
     arguments = f"fit {_quote(out / 'source')} --source digits:cnn --strategy scratch --epochs 15 --lr 0.002"
     arguments += f" --augment none --out {_quote(source)}"
-    pretraining = _run(show, shlex.split(arguments))
+    pretraining = _run(show, headstart, shlex.split(arguments))
     accuracy = pretraining["metrics"]["test"]["accuracy"]["value"]
     show.say(f"  source task, digits 0 to 4: test accuracy {accuracy:.3f}")
     table: dict[str, dict[int, list[float]]] = {
@@ -65,7 +66,7 @@ def demo(
                 arguments += f" --strategy {strategy} --steps {STEPS} --lr {RATES[strategy]} --augment none"
                 arguments += f" --validation 0 --seed {seed} --out {_quote(run)}"
                 arguments += " --set stages.0.strategy.head_lr=1" if strategy == "full" else ""
-                result = _run(show, shlex.split(arguments))
+                result = _run(show, headstart, shlex.split(arguments))
                 table[strategy][shots].append(result["metrics"]["test"]["accuracy"]["value"])
     columns = ("", *(f"{shots} a class" for shots in LABELS_A_CLASS))
     show.say("")
@@ -82,14 +83,12 @@ def demo(
     show.finish({"folder": str(out), "source_accuracy": accuracy, "accuracy": table, "seconds": round(seconds, 1)})
 
 
-def _run(show: Show, arguments: list[str]) -> dict[str, Any]:
-    """Run a command of Headstart in this process, and take its JSON."""
-    from headstart.cli.main import app
-
+def _run(show: Show, headstart: Any, arguments: list[str]) -> dict[str, Any]:
+    """Run the command `headstart` in this process, and take its JSON."""
     show.say("$ headstart " + shlex.join(arguments))
     output = io.StringIO()
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(io.StringIO()):
-        app([*arguments, "--json"], standalone_mode=False)
+        headstart.main([*arguments, "--json"], prog_name="headstart", standalone_mode=False)
     return json.loads(output.getvalue().splitlines()[-1])
 
 

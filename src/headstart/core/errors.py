@@ -13,7 +13,7 @@ A message says what was wrong, where, and how to mend it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -68,6 +68,22 @@ class DataError(HeadstartError):
         if len(self.problems) > self.shown:
             lines.append(f"  … and {len(self.problems) - self.shown} more")
         super().__init__("\n".join(lines))
+
+
+KINDS: dict[str, type[HeadstartError]] = {
+    kind.__name__: kind for kind in (HeadstartError, UsageError, DataError, SourceError, StorageError, TrainingError)
+}
+
+
+def to_plain(error: HeadstartError) -> dict[str, str]:
+    """Write an error as plain data, for another process: its kind in the tree above, and its message."""
+    kind = next(base.__name__ for base in type(error).__mro__ if KINDS.get(base.__name__) is base)
+    return {"kind": kind, "message": str(error)}
+
+
+def from_plain(plain: Mapping[str, str]) -> HeadstartError:
+    """Make the error again that `to_plain` wrote, to be raised by the caller."""
+    return KINDS[plain["kind"]](plain["message"])
 
 
 def unknown(what: str, name: str, known: Sequence[str]) -> UsageError:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from headstart.core import storage
+from headstart.core import errors, storage
 from headstart.core.errors import HeadstartError, StorageError, UsageError
 from headstart.core.lock import NAME as LOCK
 from headstart.core.lock import locked
@@ -111,7 +111,7 @@ def claimed(
         named: The folder; None makes runs/DATA-STRATEGY-NUMBER.
         recipe: With everything chosen.
         dataset: The rows.
-        world: Its writer makes and locks; every process gets the same claim, or the same error.
+        world: Its writer makes and locks; every process gets the same claim, or an error of the same kind.
         device: Of this process.
         listen: Is told of a lock that was taken over, and of what may make a difference to the run.
 
@@ -123,21 +123,19 @@ def claimed(
         UsageError: The folder holds a run of another recipe or of other data.
     """
     with ExitStack() as held:
-        claim, problem = None, ""
+        claim, failed = None, None
         if world.is_writer:
             try:
                 folder = _make_folder(named, recipe)
                 held.enter_context(locked(folder, lambda text: listen(Event("note", text))))
                 claim = _enter(folder, describe(recipe, dataset, device=device, processes=world.size), recipe, listen)
             except HeadstartError as error:
-                if world.size == 1:
-                    raise
-                problem = str(error)
+                failed = error
         plain: Any = None if claim is None else [str(claim.folder), claim.begun, dataclasses.asdict(claim.state)]
-        answer: list[Any] = world.from_writer([plain, problem])
+        answer: list[Any] = world.from_writer([plain, failed and errors.to_plain(failed)])
         told, problem = answer
         if problem:
-            raise StorageError(problem)
+            raise failed or errors.from_plain(problem)
         yield claim or Claim(Path(told[0]), told[1], RunState(**told[2]))
 
 

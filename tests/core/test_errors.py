@@ -1,0 +1,30 @@
+"""Claims of the errors: each kind goes to another process and comes back as itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from headstart.core import errors
+from headstart.core.errors import DataError, HeadstartError, Problem, UsageError
+from headstart.models.dryrun import DryRunError
+
+
+def descendants(kind: type) -> list[type]:
+    """List a class and all below it."""
+    return [kind, *(found for below in kind.__subclasses__() for found in descendants(below))]
+
+
+@pytest.mark.parametrize("kind", [k for k in descendants(HeadstartError) if k.__module__ == errors.__name__])
+def test_a_kind_comes_back_as_itself(kind: type[HeadstartError]) -> None:
+    again = errors.from_plain(errors.to_plain(kind("what was wrong")))
+    assert type(again) is kind and str(again) == "what was wrong" and again.exit_code == kind.exit_code
+
+
+def test_a_narrower_kind_comes_back_as_the_one_of_the_tree() -> None:
+    again = errors.from_plain(errors.to_plain(DryRunError("conv", (1, 2), ValueError("no"))))
+    assert type(again) is UsageError and "layer 'conv'" in str(again)
+
+
+def test_the_rows_stay_in_the_message() -> None:
+    again = errors.from_plain(errors.to_plain(DataError("rows are wrong:", [Problem("a.csv:3", "is empty")])))
+    assert type(again) is DataError and "a.csv:3: is empty" in str(again)
