@@ -33,6 +33,8 @@ PACKAGES = {
     "trackers": "headstart.trackers",
     "surgery": "headstart.models.surgery",
     "targets": "headstart.targets",
+    "inputs": "headstart.inputs",
+    "views": "headstart.views",
 }
 SINGULAR = {
     "sources": "source",
@@ -43,6 +45,8 @@ SINGULAR = {
     "trackers": "tracker",
     "surgery": "operation",
     "targets": "kind of target",
+    "inputs": "modality",
+    "views": "view",
 }
 
 
