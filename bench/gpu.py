@@ -26,12 +26,13 @@ from sklearn.datasets import load_digits
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.seeding import torch_seeded
 from headstart.core.stopping import Stop
-from headstart.core.types import Event, ImageInput, Task
+from headstart.core.types import Event, Task
 from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import make_transform
 from headstart.engine.fit import fit
 from headstart.engine.job import Examples, Job, RunContext, Score
 from headstart.evaluation.quick import score
+from headstart.inputs.image import Image
 from headstart.models.sources.timm import Timm
 from headstart.runs.plan import build_model, make_plan
 
@@ -61,7 +62,7 @@ def run(
     with torch_seeded("bench"):
         backbone = Timm(pretrained=False).load(options.network)
     expects = backbone.card.input
-    assert isinstance(expects, ImageInput)
+    assert isinstance(expects, Image)
     expects = dataclasses.replace(expects, height=options.pixels, width=options.pixels)
     backbone.card = dataclasses.replace(backbone.card, input=expects)
     stage = Stage(epochs=options.epochs, lr=1e-3, batch_size=BATCH, augment="none", patience=0)

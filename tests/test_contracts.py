@@ -17,10 +17,12 @@ from headstart.core import plugins
 from headstart.core.errors import SourceError, UsageError
 from headstart.core.options import to_plain
 from headstart.core.recipe import Recipe, Stage
-from headstart.core.types import ImageInput, TextInput, VectorInput
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.engine.predict import predict
+from headstart.inputs.image import Image
+from headstart.inputs.text import Text
+from headstart.inputs.vector import Vector
 from headstart.models.cards import card_from_plain, card_to_plain
 from headstart.models.load import load_source, rebuild
 from headstart.models.model import Backbone, Head, Model, frozen_modules_train
@@ -145,7 +147,7 @@ def test_an_objective_names_its_streams_and_gets_no_labels_where_it_asks_for_non
     made = plugins.build("objectives", objective, {})
     assert made.streams and len({stream.name for stream in made.streams}) == len(made.streams)
     assert "test" not in {stream.name for stream in made.streams}
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     batches = {}
     for stream in made.streams:
@@ -160,12 +162,12 @@ def test_an_objective_names_its_streams_and_gets_no_labels_where_it_asks_for_non
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", plugins.names("heads"))
 def test_a_head_maps_features_to_the_outputs_of_the_task(name: str, kind: str) -> None:
-    task = toys.task_for(VectorInput(6), kind)
+    task = toys.task_for(Vector(6), kind)
     head = plugins.build("heads", name, {}).build(5, task)
     assert isinstance(head, Head)
     out = head({"pooled": torch.randn(4, 5)})
     assert out.shape == (4, task.outputs)
-    y = torch.from_numpy(toys.examples(VectorInput(6), 4, kind).y)
+    y = torch.from_numpy(toys.examples(Vector(6), 4, kind).y)
     assert head.loss(out, y).ndim == 0
     decoded = head.decode(out)
     assert decoded.shape == (4, task.outputs)
@@ -202,9 +204,9 @@ def test_a_source_gives_a_backbone(name: str) -> None:
     again = rebuild(backbone.card)
     assert {n: t.shape for n, t in again.state_dict().items()} == {n: t.shape for n, t in backbone.state_dict().items()}
     expects = backbone.card.input
-    if isinstance(expects, ImageInput):
+    if isinstance(expects, Image):
         x: Any = torch.zeros(2, expects.channels, expects.height, expects.width)
-    elif isinstance(expects, TextInput):
+    elif isinstance(expects, Text):
         x = {"input_ids": torch.ones(2, 3, dtype=torch.long), "attention_mask": torch.ones(2, 3, dtype=torch.long)}
     else:
         x = torch.zeros(2, expects.dim or 6)

@@ -17,9 +17,10 @@ from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
 from headstart.core.seeding import torch_seeded
-from headstart.core.types import Task, TextInput
+from headstart.core.types import Task
 from headstart.data.rows import Dataset, Rows
 from headstart.engine.stage import StageRun
+from headstart.inputs.text import Text
 from headstart.models.load import load_source
 from headstart.models.model import Backbone
 from headstart.models.operate import operate
@@ -51,7 +52,7 @@ def loaded(name: str) -> Backbone:
 
 def data_for(backbone: Backbone) -> Dataset:
     """Make eight rows of two domains."""
-    if not isinstance(backbone.card.input, TextInput):
+    if not isinstance(backbone.card.input, Text):
         return toys.dataset(backbone.card.input, rows=8)
     words = np.array(["good film", "a bad, bad film", "neither good nor bad"])
     labels = np.arange(8) % 3

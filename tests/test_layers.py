@@ -11,7 +11,9 @@ import headstart
 SOURCE = Path(headstart.__file__).parent
 RANKS = {
     "core": 0,
+    "inputs": 1,
     "targets": 2,
+    "views": 2,
     "data": 3,
     "models": 3,
     "trackers": 3,

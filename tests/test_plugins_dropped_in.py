@@ -50,7 +50,8 @@ class Shrink:
     "sources": '''"""A line for vectors (for a test)."""
 from dataclasses import dataclass
 from torch import nn
-from headstart.core.types import Card, Features, VectorInput
+from headstart.core.types import Card, Features
+from headstart.inputs.vector import Vector
 from headstart.models.model import Backbone
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Straight:
         return ["line"]
 
     def load(self, name):
-        return self.rebuild(Card("straight:line", "line", 42, VectorInput(6), "straight", {}))
+        return self.rebuild(Card("straight:line", "line", 42, Vector(6), "straight", {}))
 
     def rebuild(self, card):
         return _Line(card)

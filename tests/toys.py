@@ -14,13 +14,15 @@ from headstart.core import plugins
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.seeding import torch_seeded
 from headstart.core.stopping import Stop
-from headstart.core.types import Card, ImageInput, Input, Listener, Objective, Strategy, Task, VectorInput, silent
+from headstart.core.types import Card, Input, Listener, Objective, Strategy, Task, silent
 from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import make_transform
 from headstart.engine.distributed import World
 from headstart.engine.fit import fit
 from headstart.engine.job import Examples, Job, Outcome, RunContext, Score
 from headstart.evaluation.quick import score
+from headstart.inputs.image import Image
+from headstart.inputs.vector import Vector
 from headstart.models.load import load_source
 from headstart.models.model import Backbone, Model
 from headstart.runs.plan import build_model, make_plan
@@ -48,7 +50,7 @@ def small(name: str) -> Backbone:
     """As `source`, but the ResNet gets 64 pixels in place of 160: tests that train it often are that much quicker."""
     backbone = source(name)
     if name == "timm:test_resnet":
-        expects = cast(ImageInput, backbone.card.input)
+        expects = cast(Image, backbone.card.input)
         backbone.card = dataclasses.replace(backbone.card, input=dataclasses.replace(expects, height=64, width=64))
     return backbone
 
@@ -59,7 +61,7 @@ def examples(
     """Make labelled rows that can be learnt: the class shifts the numbers or the brightness."""
     rng = np.random.default_rng([seed, start])
     labels = np.arange(rows) % classes
-    if isinstance(expects, ImageInput):
+    if isinstance(expects, Image):
         noise = rng.integers(0, 60, (rows, 16, 16, 3))
         inputs: Any = list((noise + 60 * labels[:, None, None, None]).astype(np.uint8))
     else:
@@ -76,7 +78,7 @@ def examples(
 def task_for(expects: Input, kind: str = "multiclass", classes: int = 3) -> Task:
     """Make the task of `examples`."""
     names = {"binary": ("a", "b"), "regression": ()}.get(kind, tuple("abcdefgh"[:classes]))
-    return Task.of("image" if isinstance(expects, ImageInput) else "vector", kind, ("x",), ("y",), names)
+    return Task.of("image" if isinstance(expects, Image) else "vector", kind, ("x",), ("y",), names)
 
 
 def dataset(expects: Input, kind: str = "multiclass", rows: int = 24) -> Dataset:
@@ -120,7 +122,7 @@ def train(
     """Train through the engine; the first stage takes `strategy` and `objective`."""
     folder.mkdir(exist_ok=True)
     first = dataclasses.replace(
-        stage or Stage(steps=4, batch_size=8, lr=1e-2), augment=(stage and stage.augment) or "none"
+        stage or Stage(steps=4, batch_size=8, lr=1e-2), augment=(stage and stage.augment) or "plain"
     )
     plan = make_plan(dataclasses.replace(Recipe(), stages=(first, *more)), data)
     jobs = []
@@ -129,7 +131,7 @@ def train(
         what = objective if number == 0 else plan.objectives[number]
         how = plugins.build("strategies", how, {}) if isinstance(how, str) else how
         what = plugins.build("objectives", what, {}) if isinstance(what, str) else what
-        transform = make_transform(model.backbone.card.input, augment=planned.augment or "none")
+        transform = make_transform(model.backbone.card.input, {"x": planned.augment or "plain"})
         jobs.append(Job(how, what, planned, {s.name: Examples(data.pools[s.name], transform) for s in what.streams}))
     validation = data.splits["validation"]
     targets = validation.y
@@ -167,7 +169,7 @@ class Tiny(Backbone):
 
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
-        self.card = Card("toy:tiny", "tiny", 0, VectorInput(6), "toy", {})
+        self.card = Card("toy:tiny", "tiny", 0, Vector(6), "toy", {})
         self.dim = 5
         self.first, self.drop, self.second = torch.nn.Linear(6, 8), torch.nn.Dropout(dropout), torch.nn.Linear(8, 5)
 

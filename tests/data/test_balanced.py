@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Stream, VectorInput
+from headstart.core.types import Stream
 from headstart.data.balanced import BalancedOrder
 from headstart.data.rows import Rows
 from headstart.data.streams import BatchStream
 from headstart.data.transforms import make_transform
+from headstart.inputs.vector import Vector
 
 TARGETS = np.array([0] * 30 + [2] * 6 + [4] * 3)
 
@@ -38,9 +39,7 @@ def test_the_order_is_a_function_of_the_number_and_the_key() -> None:
 
 def test_a_stream_takes_it() -> None:
     rows = Rows([f"r{i}" for i in range(39)], np.zeros((39, 2), np.float32), {"target": TARGETS})
-    stream = BatchStream(
-        rows, make_transform(VectorInput(2)), stream=Stream("train"), batch_size=12, seed=0, balanced=True
-    )
+    stream = BatchStream(rows, make_transform(Vector(2)), stream=Stream("train"), batch_size=12, seed=0, balanced=True)
     batches = list(itertools.islice(stream.batches(), 4))
     assert all(torch.bincount(batch["y"])[[0, 2, 4]].tolist() == [4, 4, 4] for batch in batches if "y" in batch)
     again = next(stream.batches(3))

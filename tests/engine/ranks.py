@@ -20,9 +20,10 @@ from safetensors.torch import save_file
 import toys
 from headstart.core.recipe import Stage
 from headstart.core.stopping import Stop, Stopped
-from headstart.core.types import Event, VectorInput
+from headstart.core.types import Event
 from headstart.engine import distributed
 from headstart.engine.predict import embed
+from headstart.inputs.vector import Vector
 
 STAGE = Stage(steps=6, batch_size=8, lr=1e-2, evaluate=2, patience=0)
 CASES: dict[str, Stage] = {
@@ -36,7 +37,7 @@ CASES: dict[str, Stage] = {
 
 def train(folder: Path, case: str, world: distributed.World) -> None:
     """Train and write the weights and what was told."""
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     seen: list[Event] = []
     stop = Stop()
@@ -55,7 +56,7 @@ def train(folder: Path, case: str, world: distributed.World) -> None:
     except Stopped as stopped:
         saved = f"stopped {stopped.saved and Path(stopped.saved).name}"
     assert world.is_writer or not seen
-    rows, transform = toys.examples(VectorInput(6), 11), toys.make_transform(VectorInput(6))
+    rows, transform = toys.examples(Vector(6), 11), toys.make_transform(Vector(6))
     features = embed(model, rows, transform, world=world)  # 11 rows over two processes
     alone = embed(model, rows, transform)
     found = {"features": float(np.abs(features - alone).max()), "shape": list(features.shape), "saved": saved}

@@ -9,8 +9,8 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import VectorInput
 from headstart.engine.averaging import Average
+from headstart.inputs.vector import Vector
 
 
 def test_it_follows_its_equation() -> None:
@@ -31,7 +31,7 @@ def test_it_follows_its_equation() -> None:
 
 
 def trained(folder: Path, ema: float, *, validate: bool) -> dict[str, torch.Tensor]:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     stage = Stage(steps=12, batch_size=8, lr=1e-2, ema=ema, evaluate=12)
     toys.train(folder, model, data, stage=stage, validate=validate)

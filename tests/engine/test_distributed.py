@@ -18,8 +18,8 @@ import torch
 from safetensors.torch import load_file
 
 import toys
-from headstart.core.types import VectorInput
 from headstart.engine.distributed import World
+from headstart.inputs.vector import Vector
 
 TESTS = Path(__file__).parents[1]
 
@@ -48,7 +48,7 @@ def losses(folder: Path) -> list[float]:
 def test_two_processes_train_as_one(tmp_path: Path, case: str) -> None:
     code, error = run_two(tmp_path, case)
     assert code == 0, error
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     toys.train(tmp_path / "one", model, data, stage=ranks.CASES[case], validate=True)
     first, second = (load_file(tmp_path / f"weights-{rank}.safetensors") for rank in range(2))

@@ -33,10 +33,10 @@ class Harmed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.transform, name)
 
-    def example(self, item: Any, seed: int | None) -> Any:
+    def example(self, item: Any, key: str, seed: int | None) -> Any:
         if os.getpid() != self.main:
             self.harm()
-        return self.transform.example(item, seed)
+        return self.transform.example(item, key, seed)
 
 
 def die() -> None:
@@ -59,7 +59,7 @@ def test_a_lost_worker_is_named_and_the_batches_stay_the_same(
     monkeypatch.setattr(streams, "HUNG", 2)
     expects = toys.source("digits:cnn").card.input
     rows: Rows = toys.examples(expects, 12)
-    harmed = Harmed(make_transform(expects, augment="light"), harm, os.getpid())
+    harmed = Harmed(make_transform(expects, {"x": "weak"}), harm, os.getpid())
 
     def make(workers: int) -> BatchStream:
         transform: Any = harmed

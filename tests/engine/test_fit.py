@@ -14,17 +14,18 @@ import toys
 from headstart.core.errors import TrainingError
 from headstart.core.recipe import Choice, Stage
 from headstart.core.stopping import Stop, Stopped
-from headstart.core.types import Event, VectorInput
+from headstart.core.types import Event
 from headstart.data.transforms import make_transform
 from headstart.engine import checkpoint
 from headstart.engine.predict import predict
 from headstart.evaluation.quick import score
+from headstart.inputs.vector import Vector
 
 STAGE = Stage(steps=6, batch_size=8, lr=1e-2)
 
 
 def weights(folder: Path, stage: Stage = STAGE, *, dropout: float = 0.0, **options: Any) -> dict[str, torch.Tensor]:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(dropout), data)
     toys.train(folder, model, data, stage=stage, **options)
     return toys.snapshot(model)
@@ -65,12 +66,12 @@ def test_micro_batches_give_the_same_steps(tmp_path: Path, accumulate: int) -> N
     sgd = dataclasses.replace(STAGE, optimiser="sgd", clip=1.0)
     whole, parts = weights(tmp_path, sgd), weights(tmp_path, dataclasses.replace(sgd, accumulate=accumulate))
     assert all(torch.allclose(whole[name], parts[name], atol=1e-6) for name in whole)
-    assert not equal(whole, toys.snapshot(toys.make_model(toys.tiny(), toys.dataset(VectorInput(6)))))
+    assert not equal(whole, toys.snapshot(toys.make_model(toys.tiny(), toys.dataset(Vector(6)))))
 
 
 def test_features_computed_once_give_the_same_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def head() -> dict[str, torch.Tensor]:
-        data = toys.dataset(VectorInput(6))
+        data = toys.dataset(Vector(6))
         model = toys.make_model(toys.tiny(dropout=0.5), data)
         toys.train(tmp_path, model, data, "linear_probe", stage=STAGE)
         return toys.snapshot(model.head)
@@ -82,7 +83,7 @@ def test_features_computed_once_give_the_same_head(tmp_path: Path, monkeypatch: 
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_update_and_names_the_rows(tmp_path: Path) -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     data.splits["train"].inputs[5, 0] = float("nan")
     model = toys.make_model(toys.tiny(), data)
     before = toys.snapshot(model)
@@ -93,7 +94,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_update_and_names_the_rows(tm
 
 def test_the_best_step_on_validation_is_kept(tmp_path: Path) -> None:
     """A rate that ruins the model: what is kept is the best look, not the last one."""
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     seen: list[Event] = []
     stage = Stage(steps=40, batch_size=8, lr=3.0, evaluate=1, patience=0, schedule="constant", warmup=0.5)
@@ -107,7 +108,7 @@ def test_the_best_step_on_validation_is_kept(tmp_path: Path) -> None:
 
 
 def test_patience_ends_a_stage_that_gains_nothing(tmp_path: Path) -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     stage = Stage(steps=500, batch_size=8, lr=1e-9, evaluate=1, patience=3)
     outcome = toys.train(tmp_path, model, data, stage=stage, validate=True)
@@ -115,7 +116,7 @@ def test_patience_ends_a_stage_that_gains_nothing(tmp_path: Path) -> None:
 
 
 def test_the_budget_ends_training_and_the_schedule_follows_it(tmp_path: Path) -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     weights(tmp_path / "first")  # torch imports what its optimisers need with the first one
     outcome = toys.train(tmp_path, model, data, stage=dataclasses.replace(STAGE, steps=10**6), budget=0.5)
@@ -126,7 +127,7 @@ def test_the_budget_ends_training_and_the_schedule_follows_it(tmp_path: Path) ->
 
 
 def test_a_stage_starts_from_the_best_of_the_one_before(tmp_path: Path) -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     ruin = Stage(strategy=Choice("full"), steps=20, batch_size=8, lr=100.0, warmup=0.0, evaluate=5, patience=0)
     good = Stage(steps=60, batch_size=8, lr=1e-2, evaluate=20, patience=0)
@@ -164,7 +165,7 @@ def test_a_stop_within_the_last_step_stops(tmp_path: Path, validate: bool) -> No
 
 
 def test_a_stop_saves_the_last_step(tmp_path: Path) -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     stop = Stop()
 

@@ -12,8 +12,9 @@ import torch
 import toys
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
-from headstart.core.types import ParamGroup, VectorInput
+from headstart.core.types import ParamGroup
 from headstart.engine.optimisers import check_optimiser, make_optimiser, optimisers, plateaus, rate_factor, set_rate
+from headstart.inputs.vector import Vector
 
 
 def test_vectors_are_not_decayed_and_groups_keep_their_scale() -> None:
@@ -37,7 +38,7 @@ def test_every_optimiser_learns_and_its_weight_decay_is_decoupled(name: str, tmp
     layer.weight.grad = torch.zeros_like(layer.weight)
     optimiser.step()
     assert torch.allclose(layer.weight, start * (1 - 0.1 * 0.5), rtol=1e-4), "a gradient of 0 leaves the decay alone"
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     before = toys.snapshot(model)
     toys.train(tmp_path, model, data, stage=Stage(steps=3, batch_size=8, lr=1e-3, optimiser=name))
@@ -127,7 +128,7 @@ def test_plateaus_are_counted_from_the_looks() -> None:
 def test_a_run_lowers_its_rate_where_it_stands_still(tmp_path: Path) -> None:
     import json
 
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     stage = Stage(steps=60, batch_size=8, lr=1e-9, schedule="plateau", warmup=0.0, evaluate=10, patience=0)
     toys.train(tmp_path, model, data, stage=stage, validate=True)

@@ -12,10 +12,11 @@ import torch
 import toys
 from headstart.core.errors import TrainingError
 from headstart.core.recipe import Stage
-from headstart.core.types import Event, VectorInput
+from headstart.core.types import Event
 from headstart.data.transforms import make_transform
 from headstart.engine.memory import is_out_of_memory
 from headstart.engine.predict import predict
+from headstart.inputs.vector import Vector
 from headstart.objectives.supervised import Supervised
 
 STAGE = Stage(steps=5, batch_size=8, lr=1e-2, optimiser="sgd")
@@ -36,7 +37,7 @@ class Hungry(Supervised):
 
 
 def train(folder: Path, objective: Any, **options: Any) -> dict[str, torch.Tensor]:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     toys.train(folder, model, data, objective=objective, stage=STAGE, **options)
     return toys.snapshot(model)
@@ -67,9 +68,9 @@ def test_another_error_is_not_taken_for_a_lack_of_memory(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("most", [5, 1, 0])
 def test_predictions_are_made_in_smaller_pieces_too(most: int) -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
-    rows, transform = data.splits["train"], make_transform(VectorInput(6))
+    rows, transform = data.splits["train"], make_transform(Vector(6))
     whole = predict(model, rows, transform)
     forward = model.backbone.forward
 

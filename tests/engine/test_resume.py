@@ -15,10 +15,11 @@ from headstart.core import plugins
 from headstart.core.errors import StorageError, UsageError
 from headstart.core.recipe import Choice, Stage
 from headstart.core.stopping import Stop, Stopped
-from headstart.core.types import Event, VectorInput
+from headstart.core.types import Event
 from headstart.engine import checkpoint
 from headstart.engine.job import Outcome
 from headstart.engine.stage import StageRun
+from headstart.inputs.vector import Vector
 
 STAGE = Stage(steps=9, batch_size=8, lr=1e-2, evaluate=4, patience=0)  # 24 rows: an epoch has 3 steps
 
@@ -294,7 +295,7 @@ def test_a_run_that_is_not_resumed_begins_again(tmp_path: Path) -> None:
 
 
 def test_the_budget_counts_the_time_before_a_resume(tmp_path: Path) -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     stage = dataclasses.replace(STAGE, steps=10**6, evaluate=10**6)
     stop = Stop()
 

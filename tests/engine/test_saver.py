@@ -16,15 +16,16 @@ import torch
 import toys
 from headstart.core.errors import StorageError
 from headstart.core.recipe import Stage
-from headstart.core.types import Event, VectorInput
+from headstart.core.types import Event
 from headstart.engine import checkpoint
 from headstart.engine.saver import Saver
+from headstart.inputs.vector import Vector
 
 STAGE = Stage(steps=8, batch_size=8, lr=1e-2, evaluate=2, patience=0)
 
 
 def train(folder: Path, **options: Any) -> dict[str, torch.Tensor]:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     toys.train(folder, model, data, stage=STAGE, validate=True, checkpoint=0, **options)
     return toys.snapshot(model)

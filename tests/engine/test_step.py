@@ -14,8 +14,9 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import ForwardPass, Tuning, VectorInput
+from headstart.core.types import ForwardPass, Tuning
 from headstart.engine.penalties import penalties
+from headstart.inputs.vector import Vector
 from headstart.strategies.full import Full
 from headstart.strategies.linear_probe import LinearProbe
 
@@ -24,7 +25,7 @@ STAGE = Stage(steps=2, batch_size=8, lr=1e-2)
 
 def watched(folder: Path, objective: str, inner: Any, stage: Stage = STAGE) -> tuple[list[list[ForwardPass]], int]:
     """Train, and collect what a strategy's `watch` was given; count the backbone's passes."""
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     calls: list[list[ForwardPass]] = []
     made: list[int] = []
@@ -72,7 +73,7 @@ def test_nothing_is_seen_of_a_constant_backbone(tmp_path: Path) -> None:
 
 
 def test_a_survey_gives_every_labelled_row_once_in_evaluation_mode(tmp_path: Path) -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(dropout=0.5), data)
     found: list[list[str]] = []
 
@@ -103,7 +104,7 @@ def test_l1_and_l2_are_of_the_matrices_that_learn() -> None:
 
 def test_l1_makes_weights_smaller(tmp_path: Path) -> None:
     def size(l1: float) -> float:
-        data = toys.dataset(VectorInput(6))
+        data = toys.dataset(Vector(6))
         model = toys.make_model(toys.tiny(), data)
         toys.train(tmp_path, model, data, stage=Stage(steps=40, batch_size=8, lr=1e-2, weight_decay=0.0, l1=l1))
         return sum(p.abs().sum().item() for p in model.parameters())

@@ -10,8 +10,9 @@ from torch import nn
 
 import toys
 from headstart.core.seeding import torch_seeded
-from headstart.core.types import Card, ImageInput
+from headstart.core.types import Card
 from headstart.features.folding import folded, has_norms
+from headstart.inputs.image import Image
 from headstart.models.load import load_source
 from headstart.models.model import Backbone
 from headstart.strategies.head2toe import Head2Toe
@@ -62,7 +63,7 @@ class Forked(Backbone):
 
     def __init__(self) -> None:
         super().__init__()
-        self.card = Card("toy:forked", "toy", 0, ImageInput(8, 8), "toy", {})
+        self.card = Card("toy:forked", "toy", 0, Image(8, 8), "toy", {})
         self.dim = 4
         self.conv, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
 

@@ -7,14 +7,17 @@ import json
 import pytest
 
 from headstart.core.errors import SourceError
-from headstart.core.types import Card, ImageInput, TextInput, VectorInput
+from headstart.core.types import Card
+from headstart.inputs.image import Image
+from headstart.inputs.text import Text
+from headstart.inputs.vector import Vector
 from headstart.models.cards import card_from_plain, card_to_plain, modality
 
 INPUTS = [
-    ImageInput(8, 9, 1, (0.5,), (0.25,), "bilinear", 0.9),
-    TextInput("tokenizer", 64),
-    VectorInput(7),
-    VectorInput(),
+    Image(8, 9, 1, (0.5,), (0.25,), "bilinear", 0.9),
+    Text("tokenizer", 64),
+    Vector(7),
+    Vector(),
 ]
 
 

@@ -17,8 +17,9 @@ from torch.nn import functional
 import toys
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe, Stage
-from headstart.core.types import LossOptions, VectorInput
+from headstart.core.types import LossOptions
 from headstart.data.rows import Dataset, Rows
+from headstart.inputs.vector import Vector
 from headstart.models.imbalance import balance_classes, balance_labels
 from headstart.models.outputs import ClassOutput, MultiLabelOutput
 from headstart.runs.plan import make_plan
@@ -77,7 +78,7 @@ def imbalanced(rows: int = 200, seed: int = 0, *, even: bool = False) -> Rows:
 
 def recall_of_the_rare_class(folder: Path, imbalance: str) -> float:
     train, test = imbalanced(), imbalanced(2000, 1, even=True)
-    data = Dataset(toys.task_for(VectorInput(6), "binary"), {"train": train, "validation": test}, {"train": train})
+    data = Dataset(toys.task_for(Vector(6), "binary"), {"train": train, "validation": test}, {"train": train})
     model = toys.make_model(toys.tiny(), data)
     stage = Stage(steps=150, batch_size=32, lr=1e-2, imbalance=imbalance)  # pyright: ignore[reportArgumentType]
     toys.train(folder, model, data, stage=stage)
@@ -94,7 +95,7 @@ def test_the_rare_class_is_found_more_often(tmp_path: Path) -> None:
 
 
 def plan(kind: str, task: str, objective: str = "supervised", **options: object) -> tuple[str, tuple[str, ...]]:
-    data = toys.dataset(VectorInput(6), task)  # pyright: ignore[reportArgumentType]
+    data = toys.dataset(Vector(6), task)  # pyright: ignore[reportArgumentType]
     if task == "binary":
         train = imbalanced()
         data = dataclasses.replace(data, splits={"train": train}, pools={"train": train})

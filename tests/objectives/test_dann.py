@@ -9,7 +9,7 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import VectorInput
+from headstart.inputs.vector import Vector
 from headstart.models.model import Model
 from headstart.objectives.dann import Dann, reverse_gradient
 
@@ -24,7 +24,7 @@ def test_the_gradient_is_reversed_and_scaled() -> None:
 
 def gradients(progress: float) -> tuple[torch.Tensor, torch.Tensor, Model]:
     """Return the domain loss's gradient on the backbone's and the classifier's first weights."""
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     objective = Dann(hidden=32)
     torch.manual_seed(0)
@@ -54,7 +54,7 @@ def test_the_strength_grows_from_nothing_with_the_progress() -> None:
 def test_only_the_backbone_is_reversed() -> None:
     """A small step along the backbone's gradient raises the domain loss, along the classifier's lowers it."""
     reversed_gradient, classifier, _ = gradients(1.0)
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
 
     def domain_loss(change_backbone: float, change_classifier: float) -> float:
         model = toys.make_model(toys.tiny(), data)
@@ -74,6 +74,6 @@ def test_only_the_backbone_is_reversed() -> None:
 
 def test_the_target_stream_has_no_labels(tmp_path: Path) -> None:
     assert [(s.name, s.labelled) for s in Dann().streams] == [("source", True), ("target", False)]
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     toys.train(tmp_path, model, data, "full", "dann", stage=Stage(steps=3, batch_size=8, lr=1e-3))

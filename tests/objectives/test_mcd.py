@@ -14,7 +14,8 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import MODEL_PARTS, Stepper, VectorInput
+from headstart.core.types import MODEL_PARTS, Stepper
+from headstart.inputs.vector import Vector
 from headstart.models.model import Head, Model
 from headstart.objectives.mcd import Mcd, discrepancy
 
@@ -22,7 +23,7 @@ STAGE = Stage(steps=1, batch_size=8, lr=1e-2, warmup=0.0, weight_decay=0.0)
 
 
 def parts() -> tuple[Model, torch.nn.Module, Any]:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     torch.manual_seed(0)
     extra = Mcd().modules(model)
@@ -66,7 +67,7 @@ def test_the_classifiers_part_and_the_features_bring_them_together(number: int, 
 
 
 def test_each_update_moves_its_own_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     snapshots: list[dict[str, torch.Tensor]] = []
     step = torch.optim.AdamW.step
@@ -86,7 +87,7 @@ def test_each_update_moves_its_own_part(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_with_a_fixed_backbone_nothing_of_it_moves(tmp_path: Path) -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     before = toys.snapshot(model)
     toys.train(tmp_path, model, data, "linear_probe", "mcd", stage=Stage(steps=3, batch_size=8, lr=1e-2))
@@ -100,7 +101,7 @@ def test_the_target_stream_has_no_labels() -> None:
 
 
 def test_both_classifiers_weigh_rare_classes_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     seconds: list[Any] = []
     make = Mcd.modules

@@ -12,13 +12,14 @@ from torch.nn import functional
 import toys
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
-from headstart.core.types import LossOptions, VectorInput
+from headstart.core.types import LossOptions
+from headstart.inputs.vector import Vector
 from headstart.models.outputs import check_loss
 from headstart.objectives.supervised import Supervised
 
 
 def loss(objective: Supervised, kind: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    data = toys.dataset(VectorInput(6), kind)
+    data = toys.dataset(Vector(6), kind)
     model = toys.make_model(toys.tiny(), data)
     rows = data.splits["train"]
     x, y = torch.from_numpy(rows.inputs), torch.from_numpy(rows.y)
@@ -44,7 +45,7 @@ def test_regression_in_units_of_the_labels_deviation(name: str, reference) -> No
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel", "regression"])
 def test_it_learns(tmp_path: Path, kind: str) -> None:
-    data = toys.dataset(VectorInput(6), kind)
+    data = toys.dataset(Vector(6), kind)
     model = toys.make_model(toys.tiny(), data)
     before = loss_of(model, data)
     toys.train(tmp_path, model, data, stage=Stage(steps=60, batch_size=8, lr=1e-2, epochs=1))
@@ -67,4 +68,4 @@ def loss_of(model, data) -> float:
 )
 def test_a_loss_that_does_not_fit(kind: str, options: LossOptions, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        check_loss(toys.task_for(VectorInput(6), kind), options)
+        check_loss(toys.task_for(Vector(6), kind), options)

@@ -8,18 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 
 import toys
 from headstart.core.errors import HeadstartError, StorageError, UsageError
 from headstart.core.lock import locked
 from headstart.core.recipe import Recipe
-from headstart.core.types import VectorInput, silent
+from headstart.core.types import silent
 from headstart.engine.distributed import World
 from headstart.runs.folder import Claim, claimed
 
-DATA = toys.dataset(VectorInput(6))
+DATA = toys.dataset(Vector(6))
 RECIPE = Recipe().with_settings({"source": "vector:mlp", "stages.0.strategy": "full"})
 
 

@@ -24,8 +24,9 @@ from headstart.core import storage
 from headstart.core.errors import StorageError, UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop, Stopped
-from headstart.core.types import Event, VectorInput
+from headstart.core.types import Event
 from headstart.data.rows import Dataset
+from headstart.inputs.vector import Vector
 from headstart.runs import state
 
 RECIPE = Recipe().with_settings(
@@ -42,7 +43,7 @@ RECIPE = Recipe().with_settings(
 
 @pytest.fixture
 def data() -> Dataset:
-    return toys.dataset(VectorInput(6))
+    return toys.dataset(Vector(6))
 
 
 class Cut(BaseException):

@@ -13,7 +13,8 @@ import torch
 import toys
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
-from headstart.core.types import ForwardPass, VectorInput
+from headstart.core.types import ForwardPass
+from headstart.inputs.vector import Vector
 from headstart.strategies.bi_tuning import BiTuning, Keys, contrast
 
 
@@ -35,7 +36,7 @@ def test_the_queue_keeps_the_last_keys_of_each_class() -> None:
 
 
 def test_the_contrast_alone_brings_rows_of_a_class_together_and_classes_apart() -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     torch.manual_seed(0)
     tuning = BiTuning().prepare(model)
@@ -58,14 +59,14 @@ def test_the_contrast_alone_brings_rows_of_a_class_together_and_classes_apart() 
 
 
 def test_rows_without_labels_count_nothing() -> None:
-    model = toys.make_model(toys.tiny(), toys.dataset(VectorInput(6)))
+    model = toys.make_model(toys.tiny(), toys.dataset(Vector(6)))
     watch = BiTuning().prepare(model).watch
     x = torch.randn(4, 6)
     assert watch is not None and watch([ForwardPass(x, model.features(x))]).item() == 0
 
 
 def test_the_projector_is_dropped(tmp_path: Path) -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     names = toys.snapshot(model).keys()
     toys.train(tmp_path, model, data, "bi_tuning", stage=Stage(steps=3, batch_size=8, lr=1e-3))
@@ -73,8 +74,8 @@ def test_the_projector_is_dropped(tmp_path: Path) -> None:
 
 
 def test_what_it_needs_is_said() -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     with pytest.raises(UsageError, match="bi_tuning needs the head 'linear'"):
         BiTuning().prepare(toys.make_model(toys.tiny(), data, head="mlp"))
     with pytest.raises(UsageError, match="bi_tuning needs a task of one class a row"):
-        BiTuning().prepare(toys.make_model(toys.tiny(), toys.dataset(VectorInput(6), "multilabel")))
+        BiTuning().prepare(toys.make_model(toys.tiny(), toys.dataset(Vector(6), "multilabel")))

@@ -13,7 +13,8 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import ForwardPass, VectorInput
+from headstart.core.types import ForwardPass
+from headstart.inputs.vector import Vector
 from headstart.models.model import Model
 from headstart.strategies.bss import Bss, spectral_tail
 from headstart.strategies.full import Full
@@ -28,7 +29,7 @@ def test_it_is_the_tail_of_the_spectrum() -> None:
 
 
 def test_it_is_the_mean_over_the_passes_and_0_without_any() -> None:
-    model = toys.make_model(toys.tiny(), toys.dataset(VectorInput(6)))
+    model = toys.make_model(toys.tiny(), toys.dataset(Vector(6)))
     watch = Bss(eta=2.0).prepare(model).watch
     assert watch is not None and watch([]).item() == 0
     one, two = torch.eye(4), 3 * torch.eye(4)
@@ -38,7 +39,7 @@ def test_it_is_the_mean_over_the_passes_and_0_without_any() -> None:
 
 def smallest(folder: Path, strategy: Bss | Full) -> float:
     """Train, and measure the smallest singular value of the training features."""
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model: Model = toys.make_model(toys.tiny(), data)
     toys.train(folder, model, data, strategy, stage=Stage(steps=80, batch_size=8, lr=1e-2))
     with torch.no_grad():

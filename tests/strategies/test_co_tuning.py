@@ -14,7 +14,7 @@ import torch
 import toys
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
-from headstart.core.types import VectorInput
+from headstart.inputs.vector import Vector
 from headstart.models.model import Model
 from headstart.strategies.co_tuning import CoTuning, category_relation
 
@@ -23,11 +23,11 @@ def model_with_source_head() -> Model:
     backbone = toys.tiny()
     torch.manual_seed(3)
     backbone.source_classifier = (2 * torch.randn(4, 5), torch.zeros(4))
-    return toys.make_model(backbone, toys.dataset(VectorInput(6)))
+    return toys.make_model(backbone, toys.dataset(Vector(6)))
 
 
 def rows() -> list[Any]:
-    data = toys.dataset(VectorInput(6)).splits["train"]
+    data = toys.dataset(Vector(6)).splits["train"]
     x, y = torch.from_numpy(data.inputs), torch.from_numpy(data.y)  # pyright: ignore[reportArgumentType]
     return [{"x": x[:10], "y": y[:10], "ids": []}, {"x": x[10:], "y": y[10:], "ids": []}]
 
@@ -49,7 +49,7 @@ def test_a_class_without_rows_has_an_even_relation() -> None:
 
 
 def test_the_source_head_learns_the_relation_and_is_dropped(tmp_path: Path) -> None:
-    model, data = model_with_source_head(), toys.dataset(VectorInput(6))
+    model, data = model_with_source_head(), toys.dataset(Vector(6))
     learnt: list[torch.Tensor] = []
     inner = CoTuning(weight=5.0)
 
@@ -82,6 +82,6 @@ def test_the_source_head_learns_the_relation_and_is_dropped(tmp_path: Path) -> N
 
 def test_what_it_needs_is_said() -> None:
     with pytest.raises(UsageError, match="co_tuning needs the source task's classifier"):
-        CoTuning().prepare(toys.make_model(toys.tiny(), toys.dataset(VectorInput(6))))
+        CoTuning().prepare(toys.make_model(toys.tiny(), toys.dataset(Vector(6))))
     with pytest.raises(UsageError, match="co_tuning needs a task of one class a row"):
-        CoTuning().prepare(toys.make_model(toys.tiny(), toys.dataset(VectorInput(6), "regression")))
+        CoTuning().prepare(toys.make_model(toys.tiny(), toys.dataset(Vector(6), "regression")))

@@ -12,7 +12,8 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import Batch, Card, ForwardPass, VectorInput
+from headstart.core.types import Batch, Card, ForwardPass
+from headstart.inputs.vector import Vector
 from headstart.models.model import Backbone
 from headstart.strategies.delta import Delta, Taps, channel_attention, distance
 from headstart.strategies.full import Full
@@ -23,7 +24,7 @@ class Channels(Backbone):
 
     def __init__(self) -> None:
         super().__init__()
-        self.card = Card("toy:channels", "toy", 0, VectorInput(6), "toy", {})
+        self.card = Card("toy:channels", "toy", 0, Vector(6), "toy", {})
         self.dim, self.scale = 6, torch.nn.Linear(6, 6, bias=False)
         torch.nn.init.eye_(self.scale.weight)
 
@@ -39,7 +40,7 @@ def test_the_channel_that_tells_the_classes_apart_gets_the_most_attention() -> N
     y = torch.arange(60) % 2
     x = torch.from_numpy(rng.normal(size=(60, 6)).astype(np.float32))
     x[:, 2] = 4 * y - 2.0 + 0.1 * x[:, 2]
-    model = toys.make_model(Channels(), toys.dataset(VectorInput(6), "binary"))
+    model = toys.make_model(Channels(), toys.dataset(Vector(6), "binary"))
     rows: list[Batch] = [{"x": x, "y": y, "ids": [""] * 60}]
     attention = channel_attention(model, Taps(model.backbone), lambda: rows)["scale"]
     assert attention.argmax() == 2 and torch.isclose(attention.sum(), torch.tensor(1.0))
@@ -78,7 +79,7 @@ def test_the_watched_loss_is_0_at_the_start_and_sees_every_stage(tmp_path: Path)
 
 def test_the_features_stay_nearer_to_the_source_s(tmp_path: Path) -> None:
     def moved(strategy: Full | Delta) -> float:
-        data = toys.dataset(VectorInput(6))
+        data = toys.dataset(Vector(6))
         model = toys.make_model(toys.source("vector:mlp"), data)
         x = torch.from_numpy(data.splits["train"].inputs)
         before = model.eval().features(x)["pooled"].detach()

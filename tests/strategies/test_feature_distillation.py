@@ -11,13 +11,14 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import ForwardPass, VectorInput
+from headstart.core.types import ForwardPass
+from headstart.inputs.vector import Vector
 from headstart.strategies.feature_distillation import FeatureDistillation
 from headstart.strategies.full import Full
 
 
 def test_the_distance_is_from_the_features_of_the_start() -> None:
-    model = toys.make_model(toys.tiny(), toys.dataset(VectorInput(6)))
+    model = toys.make_model(toys.tiny(), toys.dataset(Vector(6)))
     watch = FeatureDistillation(weight=3.0).prepare(model).watch
     x = torch.randn(4, 6)
     assert watch is not None and watch([ForwardPass(x, model.backbone(x))]).item() == 0
@@ -31,7 +32,7 @@ def test_the_distance_is_from_the_features_of_the_start() -> None:
 
 def test_a_large_weight_keeps_the_features(tmp_path: Path) -> None:
     def moved(strategy: Full | FeatureDistillation) -> float:
-        data = toys.dataset(VectorInput(6))
+        data = toys.dataset(Vector(6))
         model = toys.make_model(toys.tiny(), data)
         x = torch.from_numpy(data.splits["train"].inputs)
         before = model.features(x)["pooled"].detach()

@@ -9,7 +9,8 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import ImageInput, VectorInput
+from headstart.inputs.image import Image
+from headstart.inputs.vector import Vector
 from headstart.models.model import Backbone
 from headstart.strategies.head2toe import Head2Toe, Select, feature_scores
 
@@ -25,7 +26,7 @@ def forgetful() -> Backbone:
 
 
 def accuracy(folder: Path, strategy: object) -> float:
-    data = toys.dataset(VectorInput(6), rows=60)
+    data = toys.dataset(Vector(6), rows=60)
     outcome = toys.train(folder, toys.make_model(forgetful(), data), data, strategy, stage=STAGE, validate=True)  # pyright: ignore
     assert outcome.best is not None
     return outcome.best.value
@@ -49,7 +50,7 @@ def test_the_backbone_stays_and_the_choice_is_standardised(tmp_path: Path) -> No
     assert select.total > 2 * backbone.dim
     assert min(select.index.tolist()) < select.total - backbone.dim, "none of an earlier stage"
     expects = backbone.card.input
-    assert isinstance(expects, ImageInput)
+    assert isinstance(expects, Image)
     features = model.eval().features(torch.rand(4, 3, expects.height, expects.width))
     assert features["pooled"].shape == (4, backbone.dim)
     assert features.get("tokens", torch.empty(0)).shape == (4, 1, backbone.dim)
@@ -60,8 +61,8 @@ def test_the_lasso_finds_the_features_that_matter() -> None:
     features, y = torch.randn(200, 50), torch.arange(200) % 2
     features[:, 7] += 2 * y
     features[:, 31] -= 2 * y
-    task = toys.task_for(VectorInput(6), "multiclass", 2)
-    head = toys.make_model(toys.tiny(), toys.dataset(VectorInput(6))).head
+    task = toys.task_for(Vector(6), "multiclass", 2)
+    head = toys.make_model(toys.tiny(), toys.dataset(Vector(6))).head
     assert len(task.classes) == 2
     assert set(feature_scores(features, y, head, 2, 0.01).topk(2).indices.tolist()) == {7, 31}
 

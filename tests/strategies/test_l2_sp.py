@@ -12,13 +12,13 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import VectorInput
+from headstart.inputs.vector import Vector
 from headstart.strategies.full import Full
 from headstart.strategies.l2_sp import L2Sp
 
 
 def test_the_penalty_is_that_of_the_distance_from_the_start() -> None:
-    model = toys.make_model(toys.tiny(), toys.dataset(VectorInput(6)))
+    model = toys.make_model(toys.tiny(), toys.dataset(Vector(6)))
     penalty = L2Sp(alpha=0.5, beta=0.0).prepare(model).penalty
     assert penalty is not None and penalty().item() == 0
     with torch.no_grad():
@@ -27,7 +27,7 @@ def test_the_penalty_is_that_of_the_distance_from_the_start() -> None:
 
 
 def test_the_head_is_pulled_to_zero_and_nothing_decays() -> None:
-    model = toys.make_model(toys.tiny(), toys.dataset(VectorInput(6)))
+    model = toys.make_model(toys.tiny(), toys.dataset(Vector(6)))
     tuning = L2Sp(alpha=0.0, beta=0.3).prepare(model)
     squares = sum(p.square().sum().item() for p in model.heads.parameters())
     assert tuning.penalty is not None and tuning.penalty().item() == pytest.approx(0.15 * squares)
@@ -36,7 +36,7 @@ def test_the_head_is_pulled_to_zero_and_nothing_decays() -> None:
 
 def test_the_weights_stay_nearer_to_the_start(tmp_path: Path) -> None:
     def distance(strategy: Full | L2Sp) -> float:
-        data = toys.dataset(VectorInput(6))
+        data = toys.dataset(Vector(6))
         model = toys.make_model(toys.tiny(), data)
         before = toys.snapshot(model.backbone)
         stage = Stage(steps=30, batch_size=8, lr=1e-2, optimiser="sgd", weight_decay=0.0)

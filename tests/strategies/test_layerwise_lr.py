@@ -9,13 +9,14 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import Strategy, VectorInput
+from headstart.core.types import Strategy
+from headstart.inputs.vector import Vector
 from headstart.strategies.full import Full
 from headstart.strategies.layerwise_lr import LayerwiseLr
 
 
 def step(folder: Path, strategy: Strategy) -> dict[str, torch.Tensor]:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     before = toys.snapshot(model)
     stage = Stage(steps=1, batch_size=24, lr=0.1, optimiser="sgd", warmup=0.0, weight_decay=0.0, clip=0.0)

@@ -13,7 +13,8 @@ from torch import nn
 import toys
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Choice, Stage
-from headstart.core.types import Card, VectorInput
+from headstart.core.types import Card
+from headstart.inputs.vector import Vector
 from headstart.models.model import Backbone, Model
 from headstart.strategies._weights import weights_of
 from headstart.strategies.lora import Lora
@@ -63,7 +64,7 @@ class Wrapped(Backbone):
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net, self.dim = net, 8
-        self.card = Card("toy:wrapped", "toy", 0, VectorInput(8), "toy", {})
+        self.card = Card("toy:wrapped", "toy", 0, Vector(8), "toy", {})
 
     def stages(self) -> dict[str, tuple[str, ...]]:
         return {"all": tuple(name for name, _ in self.named_parameters())}

@@ -13,7 +13,7 @@ import torch
 import toys
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
-from headstart.core.types import VectorInput
+from headstart.inputs.vector import Vector
 from headstart.strategies.lwf import Lwf, distil
 
 
@@ -28,7 +28,7 @@ def test_the_loss_is_least_where_the_softened_answers_are_equal() -> None:
 
 def old_answers_moved(folder: Path, weight: float) -> float:
     """Train, and measure how far the source head's probabilities on the training rows moved."""
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     backbone = toys.tiny()
     torch.manual_seed(3)
     backbone.source_classifier = (torch.randn(4, 5), torch.zeros(4))
@@ -53,4 +53,4 @@ def test_the_source_task_is_not_forgotten(tmp_path: Path) -> None:
 
 def test_a_source_without_classifier_is_refused() -> None:
     with pytest.raises(UsageError, match="lwf needs the source task's classifier, and toy:tiny has none"):
-        Lwf().prepare(toys.make_model(toys.tiny(), toys.dataset(VectorInput(6))))
+        Lwf().prepare(toys.make_model(toys.tiny(), toys.dataset(Vector(6))))

@@ -12,7 +12,7 @@ import transformers
 
 import toys
 from headstart.core.errors import UsageError
-from headstart.core.types import TextInput
+from headstart.inputs.text import Text
 from headstart.models.load import load_source
 from headstart.models.model import Backbone
 from headstart.models.operate import operate
@@ -80,7 +80,7 @@ def test_padding_changes_nothing(tmp_path: Path) -> None:
 
 def test_more_tokens_than_positions(tmp_path: Path) -> None:
     backbone = network(tmp_path, "bert")
-    assert isinstance(backbone.card.input, TextInput)
+    assert isinstance(backbone.card.input, Text)
     with pytest.raises(UsageError, match=r"positions for 64 tokens and texts take up to 40.*max_length to at most 39"):
         Prompt(tokens=25).insert(backbone)
     Prompt(tokens=24).insert(backbone)
@@ -89,7 +89,7 @@ def test_more_tokens_than_positions(tmp_path: Path) -> None:
 def test_a_text_network_of_another_kind() -> None:
     backbone = toys.source("timm:test_vit")
     odd = toys.tiny()
-    odd.card = dataclasses.replace(backbone.card, input=TextInput("none", 8))
+    odd.card = dataclasses.replace(backbone.card, input=Text("none", 8))
     odd.forward = lambda x: {"pooled": torch.zeros(1, 5), "tokens": torch.zeros(1, 4, 5)}
     with pytest.raises(UsageError, match="networks of transformers"):
         Prompt().insert(odd)

@@ -11,13 +11,13 @@ from torch import nn
 import toys
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
-from headstart.core.types import VectorInput
+from headstart.inputs.vector import Vector
 from headstart.strategies.surgical import Surgical, relative_gradient_norm
 
 
 @pytest.mark.parametrize(("loud", "quiet"), [("first", "second"), ("second", "first")])
 def test_the_stage_with_the_largest_relative_gradient_learns(tmp_path: Path, loud: str, quiet: str) -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     backbone = toys.tiny()
     with torch.no_grad():  # large weights: a small share of them is asked to move
         for parameter in getattr(backbone, quiet).parameters():
@@ -49,7 +49,7 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
 
 def test_more_stages_than_there_are() -> None:
     with pytest.raises(UsageError, match="has 2 stages: first, second"):
-        Surgical(k=3).prepare(toys.make_model(toys.tiny(), toys.dataset(VectorInput(6))))
+        Surgical(k=3).prepare(toys.make_model(toys.tiny(), toys.dataset(Vector(6))))
 
 
 def test_options_are_checked() -> None:

@@ -12,21 +12,21 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import VectorInput
+from headstart.inputs.vector import Vector
 from headstart.strategies.wise_ft import WiseFt
 
 STAGE = Stage(steps=10, batch_size=8, lr=1e-2)
 
 
 def trained(folder: Path, alpha: float | None) -> dict[str, torch.Tensor]:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     model = toys.make_model(toys.source("vector:mlp"), data)
     toys.train(folder, model, data, WiseFt(alpha=alpha), stage=STAGE)
     return toys.snapshot(model)
 
 
 def test_weights_lie_on_the_line_from_start_to_end(tmp_path: Path) -> None:
-    start = toys.snapshot(toys.make_model(toys.source("vector:mlp"), toys.dataset(VectorInput(6))))
+    start = toys.snapshot(toys.make_model(toys.source("vector:mlp"), toys.dataset(Vector(6))))
     zero, end, part = (trained(tmp_path, alpha) for alpha in (0.0, 1.0, 0.3))
     assert all(torch.equal(zero[name], start[name]) for name in start)
     assert not all(torch.equal(end[name], start[name]) for name in start)
@@ -39,7 +39,7 @@ def test_without_validation_it_is_half_way(tmp_path: Path) -> None:
 
 
 def test_the_alpha_that_scores_best_is_taken() -> None:
-    model = toys.make_model(toys.tiny(), toys.dataset(VectorInput(6)))
+    model = toys.make_model(toys.tiny(), toys.dataset(Vector(6)))
     weight = model.backbone.get_parameter("first.bias")
     tuning = WiseFt().prepare(model)
     start = weight.detach().clone()
@@ -51,7 +51,7 @@ def test_the_alpha_that_scores_best_is_taken() -> None:
 
 
 def test_on_validation_it_is_never_worse_than_the_end(tmp_path: Path) -> None:
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     outcomes = []
     for strategy in (WiseFt(alpha=1.0), WiseFt()):
         model = toys.make_model(toys.source("vector:mlp"), data)

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from headstart.core import storage
 from headstart.core.recipe import Recipe
-from headstart.core.types import Card, Task, TextInput
+from headstart.core.types import Task
 from headstart.evaluation.calibrate import Calibration
 from headstart.models.cards import card_to_plain
 from headstart.models.model import Model
@@ -22,7 +22,6 @@ from headstart.models.model import Model
 FORMAT = 1
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
-TOKENIZER = "tokenizer"
 
 
 def save(
@@ -49,10 +48,11 @@ def save(
     Raises:
         StorageError: The folder exists, or the disk refuses.
     """
+    card = model.backbone.card
     with storage.new_folder(folder) as temporary:
         description = {
             "format": FORMAT,
-            "card": card_to_plain(_with_own_tokenizer(model.backbone.card, temporary)),
+            "card": card_to_plain(dataclasses.replace(card, input=card.input.pack(temporary))),
             "task": task.plain(),
             "head": recipe.head.plain(),
             "recipe": recipe.to_plain(),
@@ -67,18 +67,6 @@ def save(
         }
         save_file(_tensors(model), temporary / WEIGHTS)
         (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
-
-
-def _with_own_tokenizer(card: Card, folder: Path) -> Card:
-    """Copy the tokenizer into the artefact and point the card at the copy."""
-    if not isinstance(card.input, TextInput):
-        return card
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(card.input.tokenizer)
-    tokenizer.add_tokens(list(card.input.added))
-    tokenizer.save_pretrained(folder / TOKENIZER)
-    return dataclasses.replace(card, input=TextInput(TOKENIZER, card.input.max_length))
 
 
 def _tensors(model: Model) -> dict[str, torch.Tensor]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.processes import rank
 from headstart.core.stopping import Stop
@@ -53,7 +54,7 @@ def fit(
         str | None, typer.Option("--input", help="Column with the text, image path or number; several with commas.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="binary, multiclass, multilabel or regression.")] = None,
-    modality: Annotated[str | None, typer.Option(help="image, text or vector.")] = None,
+    modality: Annotated[str | None, typer.Option(help=f"{', '.join(plugins.names('inputs'))}.")] = None,
     separator: Annotated[str | None, typer.Option(help="Between the labels in a cell of a multi-label task.")] = None,
     group: Annotated[str | None, typer.Option(help="Column whose equal values stay in one split.")] = None,
     validation: Annotated[
@@ -69,7 +70,9 @@ def fit(
     steps: Annotated[int | None, typer.Option(help="Steps, in place of epochs (first stage).")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate (first stage).")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples in a step (first stage).")] = None,
-    augment: Annotated[str | None, typer.Option(help="none, light or strong (first stage).")] = None,
+    augment: Annotated[
+        str | None, typer.Option(help=f"The view of training rows: {', '.join(plugins.names('views'))} (first stage).")
+    ] = None,
     imbalance: Annotated[
         str | None,
         typer.Option(help="Rare classes: none, weights, sampler, focal, logit_adjust or auto (first stage)."),

@@ -10,39 +10,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from headstart.core.input import Input
     from headstart.core.task import Task
-
-
-@dataclass(frozen=True)
-class ImageInput:
-    """What a backbone expects of an image: pixels in [0, 1], minus `mean`, over `std`."""
-
-    height: int
-    width: int
-    channels: int = 3
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
-    interpolation: str = "bicubic"
-    crop: float = 1.0  # evaluation resizes to size / crop, then cuts the centre
-
-
-@dataclass(frozen=True)
-class TextInput:
-    """What a backbone expects of a text: the folder of its tokenizer, the most tokens, words added to the tokenizer."""
-
-    tokenizer: str
-    max_length: int
-    added: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class VectorInput:
-    """What a backbone expects of a row of numbers: how many; None takes the data's."""
-
-    dim: int | None = None
-
-
-Input = ImageInput | TextInput | VectorInput
 
 
 @dataclass(frozen=True)

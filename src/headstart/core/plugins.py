@@ -35,6 +35,8 @@ PACKAGES = {
     "trackers": "headstart.trackers",
     "surgery": "headstart.models.surgery",
     "targets": "headstart.targets",
+    "inputs": "headstart.inputs",
+    "views": "headstart.views",
 }
 SINGULAR = {
     "sources": "source",
@@ -45,6 +47,8 @@ SINGULAR = {
     "trackers": "tracker",
     "surgery": "operation",
     "targets": "kind of target",
+    "inputs": "modality",
+    "views": "view",
 }
 
 

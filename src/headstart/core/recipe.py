@@ -97,7 +97,7 @@ class Stage:
     ema: float = 0.0  # decay of the moving average of the weights that is looked at and kept; 0: the weights themselves
     imbalance: Literal["none", "weights", "sampler", "focal", "logit_adjust", "auto"] = "none"  # for rare classes
     clip: float = 1.0  # largest gradient norm; 0 does not clip
-    augment: Literal["none", "light", "strong"] | None = None  # None: the strategy's default
+    augment: str | None = None  # a view of `views/`; None: the strategy's default
     evaluate: int | None = None  # steps between looks at the validation split; None: once an epoch
     patience: int = 5  # looks without gain before stopping; 0 never stops early
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from headstart.core.card import Card as Card
 from headstart.core.card import Head as Head
-from headstart.core.card import ImageInput as ImageInput
-from headstart.core.card import Input as Input
 from headstart.core.card import Source as Source
-from headstart.core.card import TextInput as TextInput
-from headstart.core.card import VectorInput as VectorInput
 from headstart.core.events import Event as Event
 from headstart.core.events import Listener as Listener
 from headstart.core.events import Tracker as Tracker
 from headstart.core.events import Tracking as Tracking
 from headstart.core.events import silent as silent
+from headstart.core.input import Input as Input
+from headstart.core.input import View as View
 from headstart.core.learning import MODEL_PARTS as MODEL_PARTS
 from headstart.core.learning import Batch as Batch
 from headstart.core.learning import Features as Features

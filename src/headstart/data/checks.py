@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
-
-import numpy as np
-from PIL import Image
+from typing import TypeVar
 
 from headstart.core.errors import DataError, Problem
-from headstart.data.images import count_frames, open_image
 from headstart.data.rows import Rows
+from headstart.inputs import by_name
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -46,86 +41,48 @@ def for_all(parts: Mapping[str, T], work: Callable[[T], V]) -> dict[str, V]:
     return results
 
 
-def digests(parts: Mapping[str, Rows], modality: str) -> tuple[dict[str, list[bytes]], list[str]]:
-    """Hash the content of every row, and decode every image wholly while at it.
+def check_rows(parts: Mapping[str, Rows], modality: str) -> tuple[dict[str, Rows], list[str]]:
+    """Look at every example once, and hash its content.
 
     Args:
         parts: Rows by split.
         modality: What the rows are.
 
     Returns:
-        SHA-256 of each row's content by split (of an image file: of its bytes), and notes.
+        The rows with the digests of their content, by split, and notes.
 
     Raises:
-        DataError: Images cannot be used; all are listed.
+        DataError: Examples cannot be used; all are listed.
     """
-    if modality != "image":
-        return {name: [_digest(item) for item in rows.inputs] for name, rows in parts.items()}, []
-    every = [(row, item) for rows in parts.values() for row, item in zip(rows.ids, rows.inputs, strict=True)]
-    with (
-        warnings.catch_warnings(),
-        ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool,
-    ):  # Pillow decodes outside the GIL
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        looked = list(pool.map(_look, *zip(*every, strict=True))) if every else []
-    problems = [problem for _, _, found in looked for problem in found]
-    if problems:
-        raise DataError(f"{len(problems)} images cannot be used:", problems)
-    animated = sum(frames > 1 for _, frames, _ in looked)
-    notes = [f"{animated} animated or many-page images: the first frame of each is used"] if animated else []
-    found = iter(digest for digest, _, _ in looked)
-    return {name: [next(found) for _ in rows.ids] for name, rows in parts.items()}, notes
+    ids = [row for rows in parts.values() for row in rows.ids]
+    items = [item for rows in parts.values() for item in rows.inputs]
+    digests, notes = by_name(modality).check(ids, items)
+    found = iter(digests)
+    return {name: replace(rows, digests=list(islice(found, len(rows)))) for name, rows in parts.items()}, notes
 
 
-def check_repeats(
-    train: list[bytes], test: Rows, test_digests: list[bytes], train_ids: Sequence[str], modality: str
-) -> list[str]:
+def check_repeats(train: Rows, test: Rows, modality: str) -> list[str]:
     """Compare training and test rows by content.
 
     Args:
-        train: Digests of the training rows.
-        test: The test rows.
-        test_digests: Their digests.
-        train_ids: The names of the training rows.
+        train: The training rows, with their digests.
+        test: The test rows, with theirs.
         modality: What the rows are; files must not repeat, other rows may.
 
     Returns:
         Notes: how many rows repeat.
 
     Raises:
-        DataError: A test image is the same file as a training image; all are listed.
+        DataError: A test example is the same file as one in training; all are listed.
     """
-    first = dict(zip(reversed(train), reversed(train_ids), strict=True))
-    same = [(test.ids[i], first[d], test.inputs[i]) for i, d in enumerate(test_digests) if d in first]
+    first = dict(zip(reversed(train.digests), reversed(train.ids), strict=True))
+    same = [(test.ids[i], first[d], test.inputs[i]) for i, d in enumerate(test.digests) if d in first]
     files = [
         Problem(row, f"is the same file as {twin} in training", "delete one of them")
         for row, twin, item in same
         if isinstance(item, Path)
     ]
     if files:
-        raise DataError("Test images must not occur in training:", files)
-    what = "text" if modality == "text" else "content"
-    return [f"{len(same)} of {len(test)} test rows have the same {what} as a training row"] if same else []
-
-
-def _look(row: str, item: Any) -> tuple[bytes, int, list[Problem]]:
-    try:
-        content = item.read_bytes() if isinstance(item, Path) else item
-    except OSError as error:
-        return b"", 1, [Problem(row, f"cannot be read: {error.strerror or error}")]
-    try:
-        open_image(content, near=1, where=row)
-    except DataError as error:
-        return b"", 1, error.problems
-    frames = count_frames(content) if isinstance(content, bytes) else 1
-    return _digest(content), frames, []
-
-
-def _digest(item: Any) -> bytes:
-    if isinstance(item, bytes):
-        return hashlib.sha256(item).digest()
-    if isinstance(item, Image.Image):
-        return hashlib.sha256(f"{item.mode}{item.size}".encode() + item.tobytes()).digest()
-    if isinstance(item, np.ndarray):
-        return hashlib.sha256(f"{item.dtype}{item.shape}".encode() + item.tobytes()).digest()
-    return hashlib.sha256(repr(item).encode()).digest()
+        raise DataError(f"Test {by_name(modality).plural} must not occur in training:", files)
+    shared = by_name(modality).shared
+    return [f"{len(same)} of {len(test)} test rows have the same {shared} as a training row"] if same else []

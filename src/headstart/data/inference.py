@@ -5,16 +5,17 @@ Every guess can be overridden by the plan, and is written down in words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from headstart.core.errors import DataError, UsageError, unknown
 from headstart.core.recipe import DataPlan
-from headstart.core.types import Task
-from headstart.data.images import is_image
+from headstart.core.types import Input, Task
+from headstart.data.inputs import contents, guess_inputs
 from headstart.data.tables import Tables, blank, number
+from headstart.inputs import by_name, modalities
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,18 +34,7 @@ LABEL_NAMES = (
     "rating",
     "stars",
 )
-TEXT_NAMES = ("text", "texts", "sentence", "content", "review", "title", "question", "document")
-PAIR_NAMES = (
-    ("sentence1", "sentence2"),
-    ("premise", "hypothesis"),
-    ("question1", "question2"),
-    ("text_a", "text_b"),
-    ("text1", "text2"),
-)
-ROW_NUMBER_NAMES = ("id", "idx", "index", "row", "rowid")
 MOST_INTEGER_CLASSES = 20
-
-Content = Literal["image", "vector", "list", "number", "text", "empty", "other"]
 
 
 def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, list[str]]:
@@ -67,13 +57,14 @@ def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, li
             raise unknown("column", name, columns)
     labels = plan.labels or _guess_labels(tables, frame, plan)
     reserved = {*labels, plan.group, *(["domain"] if plan.source_domain or plan.target_domain else [])}
-    modality, inputs = _guess_inputs(frame, [c for c in columns if c not in reserved], plan)
+    modality, inputs = guess_inputs(frame, [c for c in columns if c not in reserved], plan)
     overlap = set(inputs) & set(labels)
     if overlap:
         raise UsageError(f"The column '{overlap.pop()}' cannot be both input and label.")
     kind = plan.task or _guess_kind(frame, labels, plan)
     _check_kind(kind, labels, plan)
-    notes = [_say("input", inputs, f"read as {modality}{' pairs' if modality == 'text' and len(inputs) == 2 else ''}")]
+    pairs = " pairs" if len(inputs) == 2 and not by_name(modality).tabular else ""
+    notes = [_say("input", inputs, f"read as {modality}{pairs}")]
     ignored = [c for c in columns if c not in {*inputs, *reserved}]
     if ignored:
         notes.append(_say("ignored", ignored, "name them as inputs to use them"))
@@ -86,25 +77,6 @@ def describe_labels(task: Task) -> str:
         return _say("label", task.labels, "read as regression")
     shown = ", ".join(task.classes[:10]) + (", …" if len(task.classes) > 10 else "")
     return _say("label", task.labels, f"{len(task.classes)} classes ({shown}), read as {task.kind}")
-
-
-def contents(cells: Sequence[Any]) -> Content:
-    """Say what a column holds. Numbers may be written as text; one cell in ten may be wrong, and is reported later."""
-    known = [cell for cell in cells if not blank(cell)]
-    if not known:
-        return "empty"
-    first = known[0]
-    if is_image(first):
-        return "image"
-    if isinstance(first, np.ndarray):
-        return "vector"
-    if isinstance(first, list | tuple | set | frozenset):
-        numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for cell in known for v in cell)
-        return "vector" if numbers and len({len(cell) for cell in known}) == 1 else "list"
-    numbers = sum(number(cell) is not None for cell in known)
-    if numbers >= 0.9 * len(known):
-        return "number"
-    return "text" if isinstance(first, str) else "other"
 
 
 def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[str, ...]:
@@ -121,71 +93,19 @@ def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[
             break
         flags.insert(0, name)
     others = [c for c in frame.columns if c not in flags]
-    if len(flags) > 1 and any(contents(list(frame[c])) in {"image", "text"} for c in others):
+    if len(flags) > 1 and any(held is not None and not held.tabular for held in (_held(frame, c) for c in others)):
         return tuple(flags)
-    if len(columns) < (1 if plan.inputs else 2) or contents(list(frame[columns[-1]])) in {"image", "vector"}:
+    held = _held(frame, columns[-1]) if columns else None
+    if len(columns) < (1 if plan.inputs else 2) or (held is not None and not held.label_like):
         raise UsageError(
             f"There is no label column. Columns: {', '.join(map(str, frame.columns))}. Name one with labels."
         )
     return (columns[-1],)
 
 
-def _guess_inputs(frame: pd.DataFrame, columns: list[str], plan: DataPlan) -> tuple[str, tuple[str, ...]]:
-    held: dict[str, Content] = {name: contents(list(frame[name])) for name in (plan.inputs or columns)}
-    if plan.inputs:
-        return plan.modality or _common_modality(held), plan.inputs
-    found: dict[str, tuple[str, ...]] = {
-        "image": tuple(n for n, content in held.items() if content == "image")[:1],
-        "text": _text_inputs(frame, held),
-        "vector": _vector_inputs(frame, held),
-    }
-    for modality, names in found.items():
-        if names and plan.modality in {None, modality}:
-            return modality, names
-    wanted = f"{plan.modality} input" if plan.modality else "input"
-    listing = ", ".join(f"{n} ({content})" for n, content in held.items()) or "none"
-    raise UsageError(f"No column is fit as {wanted}. Columns beside the labels: {listing}. Name some with inputs.")
-
-
-def _common_modality(held: Mapping[str, Content]) -> str:
-    kinds = {"vector" if content == "number" else content for content in held.values()}
-    for modality in ("image", "text", "vector"):
-        if kinds == {modality}:
-            return modality
-    raise UsageError(f"The inputs must hold one kind of data: {', '.join(f'{n} holds {c}' for n, c in held.items())}.")
-
-
-def _text_inputs(frame: pd.DataFrame, held: Mapping[str, Content]) -> tuple[str, ...]:
-    texts = [name for name, content in held.items() if content == "text"]
-    usual = {name.strip().lower(): name for name in texts}
-    for first, second in PAIR_NAMES:
-        if first in usual and second in usual:
-            return usual[first], usual[second]
-    for name in TEXT_NAMES:
-        if name in usual:
-            return (usual[name],)
-    free = [name for name in texts if _is_free_text(list(frame[name]))]
-    if len(free) > 2:
-        raise UsageError(f"{len(free)} columns hold text: {', '.join(free)}. Name one, or two as a pair, with inputs.")
-    return tuple(free or (texts if len(held) == 1 else []))
-
-
-def _is_free_text(cells: Sequence[Any]) -> bool:
-    """Tell sentences from categories (few different values) and from codes (no spaces, plain letters)."""
-    texts = [str(cell) for cell in cells if not blank(cell)]
-    worded = sum(not text.isascii() or " " in text.strip() for text in texts)
-    return len(set(texts)) > max(1, 0.2 * len(texts)) and worded > 0.1 * len(texts)
-
-
-def _vector_inputs(frame: pd.DataFrame, held: Mapping[str, Content]) -> tuple[str, ...]:
-    vectors = [name for name, content in held.items() if content == "vector"]
-    if vectors:
-        return (vectors[0],)
-    return tuple(n for n, content in held.items() if content == "number" and not _is_row_number(n, list(frame[n])))
-
-
-def _is_row_number(name: str, cells: Sequence[Any]) -> bool:
-    return name.strip().lower() in ROW_NUMBER_NAMES and len({number(cell) for cell in cells}) == len(cells)
+def _held(frame: pd.DataFrame, column: str) -> type[Input] | None:
+    """Return the modality that a column holds; None where it holds numbers, lists or nothing known."""
+    return modalities().get(contents(list(frame[column])))
 
 
 def _guess_kind(frame: pd.DataFrame, labels: Sequence[str], plan: DataPlan) -> str:

@@ -1,23 +1,87 @@
-"""Turn input cells into what `Rows` holds: images, texts or pairs of texts, one array of vectors."""
+"""Find which columns are the input, by asking each modality in turn, and make of them what `Rows` holds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.core.errors import DataError, Problem, UsageError
+from headstart.core.cells import blank, number
+from headstart.core.errors import DataError, UsageError
+from headstart.core.recipe import DataPlan
 from headstart.core.types import Task
-from headstart.data.images import is_image
-from headstart.data.labels import numbers
 from headstart.data.rows import Rows
-from headstart.data.tables import make_frame, missing
+from headstart.data.tables import make_frame
+from headstart.inputs import by_name, modalities, of_file
 
 if TYPE_CHECKING:
     import pandas as pd
+
+NUMBER = "number"  # what a column holds that has one number in a cell
+
+
+def contents(cells: Sequence[Any]) -> str:
+    """Find what a column holds: the name of a modality, or "number", "list", "empty", "other".
+
+    Numbers may be written as text. One cell in ten may be wrong, and is reported later.
+    """
+    known = [cell for cell in cells if not blank(cell)]
+    if not known:
+        return "empty"
+    if sum(number(cell) is not None for cell in known) >= 0.9 * len(known):
+        return NUMBER
+    for name, kind in modalities().items():
+        if kind.holds(known):
+            return name
+    return "list" if isinstance(known[0], list | tuple | set | frozenset) else "other"
+
+
+def guess_inputs(frame: pd.DataFrame, columns: Sequence[str], plan: DataPlan) -> tuple[str, tuple[str, ...]]:
+    """Choose the input.
+
+    Args:
+        frame: The training rows.
+        columns: Those beside the labels.
+        plan: What the user named; it is taken as it is.
+
+    Returns:
+        The modality, and the input's columns.
+
+    Raises:
+        UsageError: No column is fit, several are, or the modality is not known.
+    """
+    if plan.modality:
+        by_name(plan.modality)
+    held = {name: contents(list(frame[name])) for name in (plan.inputs or columns)}
+    if plan.inputs:
+        return plan.modality or _common_modality(held), plan.inputs
+    candidates: pd.DataFrame = frame[list(columns)]
+    numbers = [name for name, content in held.items() if content == NUMBER]
+    for modality, kind in modalities().items():
+        if plan.modality in {None, modality}:
+            own = [name for name, content in held.items() if content == modality]
+            found = kind.columns(candidates, own, numbers)
+            if found:
+                return modality, found
+    wanted = f"{plan.modality} input" if plan.modality else "input"
+    listing = ", ".join(f"{n} ({content})" for n, content in held.items()) or "none"
+    raise UsageError(f"No column is fit as {wanted}. Columns beside the labels: {listing}. Name some with inputs.")
+
+
+def _common_modality(held: Mapping[str, str]) -> str:
+    for modality, kind in modalities().items():
+        if set(held.values()) <= ({modality, NUMBER} if kind.tabular else {modality}):
+            return modality
+    raise UsageError(f"The inputs must hold one kind of data: {', '.join(f'{n} holds {c}' for n, c in held.items())}.")
+
+
+def as_files(cells: Sequence[Any]) -> Sequence[Any]:
+    """Turn names of files of one modality into paths; cells of another kind stay as they are."""
+    kinds = {of_file(cell) if isinstance(cell, str) else None for cell in cells}
+    return [Path(cell) for cell in cells] if len(kinds) == 1 and kinds != {None} else cells
 
 
 def make_rows(frame: pd.DataFrame, task: Task) -> Rows:
@@ -37,66 +101,36 @@ def make_rows(frame: pd.DataFrame, task: Task) -> Rows:
 
 
 def make_inputs(frame: pd.DataFrame, task: Task) -> Any:
-    """Make the inputs of a split: a list of images or texts, or an array [N, D] float32."""
-    if task.modality == "image":
-        return _images(frame, task.inputs)
-    return _texts(frame, task.inputs) if task.modality == "text" else _vectors(frame, task.inputs)
+    """Make the inputs of a split, as the task's modality holds them."""
+    return by_name(task.modality).read(frame, task.inputs)
 
 
-def _images(frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
-    if len(columns) != 1:
-        raise UsageError(f"An image task has one input column; {len(columns)} are named: {', '.join(columns)}.")
-    cells = list(frame[columns[0]])
-    problems = []
-    for row, cell in zip(frame.index, cells, strict=True):
-        if not (is_image(cell) or isinstance(cell, np.ndarray)):
-            what = "has no image" if missing(cell) else f"holds {type(cell).__name__} {str(cell)[:40]!r}, not an image"
-            problems.append(Problem(f"{row}, column '{columns[0]}'", what))
-    if problems:
-        raise DataError("Inputs that are not images:", problems)
-    return cells
+def loose_items(data: Any, task: Task) -> Any:
+    """Find examples that come without columns.
 
+    Args:
+        data: A file, a flat folder of files, a list or an array of examples, or one example.
+        task: What the model predicts from.
 
-def _texts(frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
-    if len(columns) not in {1, 2}:
-        raise UsageError(
-            f"A text task has one input column or two, a pair; {len(columns)} are named: {', '.join(columns)}."
-        )
-    problems = []
-    texts: list[list[str]] = []
-    for column in columns:
-        texts.append([])
-        for row, cell in zip(frame.index, frame[column], strict=True):
-            if missing(cell) or not isinstance(cell, str | int | float | Path):
-                what = "has no text" if missing(cell) else f"holds {type(cell).__name__}, not text"
-                problems.append(Problem(f"{row}, column '{column}'", what, "give the text, or delete the row"))
-            texts[-1].append(str(cell))
-    if problems:
-        raise DataError("Inputs that are not text:", problems)
-    return texts[0] if len(columns) == 1 else list(zip(*texts, strict=True))
-
-
-def _vectors(frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
-    arrays = [np.asarray(cell) for cell in frame[columns[0]]] if len(columns) == 1 else []
-    if not any(array.ndim for array in arrays):
-        return numbers(frame, columns)
-    width = next(array.size for array in arrays if array.ndim)
-    problems = []
-    for row, array in zip(frame.index, arrays, strict=True):
-        if array.dtype.kind not in "biuf" or array.ndim == 0:
-            problems.append(Problem(str(row), f"column '{columns[0]}' does not hold numbers"))
-        elif array.size != width:
-            problems.append(Problem(str(row), f"has {array.size} numbers, the first row has {width}"))
-        else:
-            with np.errstate(over="ignore"):
-                finite = np.isfinite(array.reshape(-1).astype(np.float32))
-            problems.extend(
-                Problem(f"{row}, column {c}", f"{array.reshape(-1)[c]} is not a finite number of 32 bits")
-                for c in np.flatnonzero(~finite)
-            )
-    if problems:
-        raise DataError("Inputs that are not finite numbers of equal count:", problems)
-    return np.stack([array.reshape(-1) for array in arrays]).astype(np.float32)
+    Returns:
+        The examples, or None where a reader has to read them.
+    """
+    kind = by_name(task.modality)
+    if isinstance(data, str | Path):
+        path = Path(data)
+        if path.is_file():
+            return [path] if path.suffix.lower() in kind.suffixes else None
+        if not path.is_dir() or not kind.suffixes:
+            return None
+        flat = [
+            file
+            for file in sorted(path.iterdir())
+            if file.is_file() and file.suffix.lower() in kind.suffixes and not file.name.startswith(".")
+        ]
+        return flat or None
+    if isinstance(data, list | np.ndarray) or type(data).__name__ == "Series":
+        return data
+    return [data] if kind.holds([data]) else None
 
 
 def loose_frame(items: Any, task: Task) -> tuple[pd.DataFrame, Task]:
@@ -110,34 +144,13 @@ def loose_frame(items: Any, task: Task) -> tuple[pd.DataFrame, Task]:
         The frame, and the task with its inputs named as in the frame.
 
     Raises:
-        DataError: There are no examples, or they have another count of numbers than the task.
+        DataError: There are no examples, or the modality does not take them.
     """
-    cells: list[Any] = [items] if _is_one_vector(items, task) else list(items)
-    if not cells:
+    if not len(items):
         raise DataError("There are no examples: the list is empty.")
-    if task.modality == "image":
-        cells = [Path(cell) if isinstance(cell, str) else cell for cell in cells]
-    names = [str(cell) if isinstance(cell, Path) else f"[{place}]" for place, cell in enumerate(cells)]
-    ids = names if len(set(names)) == len(names) else [f"[{place}]" for place in range(len(cells))]
-    if task.modality == "text" and len(task.inputs) == 2:
-        lone = [Problem(row, "is not a pair of texts") for row, c in zip(ids, cells, strict=True) if not _is_pair(c)]
-        if lone:
-            raise DataError("The model predicts from pairs of texts:", lone)
-        return make_frame({name: [cell[i] for cell in cells] for i, name in enumerate(task.inputs)}, ids), task
-    if task.modality == "vector":
-        wide = [np.asarray(cell) for cell in cells]
-        if len(task.inputs) > 1 and any(array.size != len(task.inputs) for array in wide):
-            raise DataError(
-                f"The model predicts from {len(task.inputs)} numbers ({', '.join(task.inputs[:10])}); "
-                "a row has another count."
-            )
-        return make_frame({"x": wide}, ids), replace(task, inputs=("x",))
-    return make_frame({task.inputs[0]: cells}, ids), task
-
-
-def _is_one_vector(items: Any, task: Task) -> bool:
-    return task.modality == "vector" and isinstance(items, np.ndarray) and items.ndim == 1
-
-
-def _is_pair(cell: Any) -> bool:
-    return isinstance(cell, list | tuple) and len(cell) == 2 and all(isinstance(text, str) for text in cell)
+    columns = by_name(task.modality).loose(items, task.inputs)
+    cells = next(iter(columns.values()))
+    places = [f"[{place}]" for place in range(len(cells))]
+    names = [str(cell) if isinstance(cell, Path) else place for cell, place in zip(cells, places, strict=True)]
+    ids = names if len(set(names)) == len(names) else places
+    return make_frame(columns, ids), replace(task, inputs=tuple(columns))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.core.cells import numbers
 from headstart.core.errors import DataError, Problem
 from headstart.core.types import Task
 from headstart.data.tables import blank, missing, number
@@ -97,44 +98,6 @@ def encode(frame: pd.DataFrame, task: Task, separator: str | None) -> np.ndarray
     for row, columns in enumerate(found):
         targets[row, columns] = 1
     return targets
-
-
-def numbers(frame: pd.DataFrame, columns: Sequence[str], *, flags: bool = False) -> np.ndarray:
-    """Read columns as finite numbers [N, columns] float32; with `flags` only 0 and 1 are right.
-
-    Args:
-        frame: The rows.
-        columns: The columns.
-        flags: Whether the numbers say yes or no.
-
-    Returns:
-        The numbers.
-
-    Raises:
-        DataError: A cell is blank, not a number or not finite; every one is listed by row and column.
-    """
-    values = np.zeros((len(frame), len(columns)), dtype=np.float32)
-    problems = []
-    for place, column in enumerate(columns):
-        for row, cell in enumerate(frame[column]):
-            value = number(cell)
-            wrong = "is blank" if blank(cell) else "is not a number" if value is None else ""
-            if not wrong and value is not None:
-                with np.errstate(over="ignore"):
-                    values[row, place] = value
-                if not np.isfinite(values[row, place]):
-                    wrong = "is not a finite number of 32 bits"
-                elif flags and value not in {0.0, 1.0}:
-                    wrong = "is neither 0 nor 1"
-            if wrong:
-                problems.append(
-                    Problem(
-                        f"{frame.index[row]}, column '{column}'", f"{cell!r} {wrong}", "correct it or delete the row"
-                    )
-                )
-    if problems:
-        raise DataError("Numbers that cannot be used:", problems)
-    return values
 
 
 def check_spread(targets: np.ndarray, task: Task) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +11,15 @@ import numpy as np
 from headstart.core.errors import DataError, Problem, UsageError, unknown
 from headstart.core.recipe import DataPlan
 from headstart.core.types import TARGET, Task
-from headstart.data.checks import check_repeats, digests, for_all
+from headstart.data.checks import check_repeats, check_rows, for_all
 from headstart.data.find import read_tables
-from headstart.data.images import is_image, is_image_name
 from headstart.data.inference import check_columns, describe_labels, infer
-from headstart.data.inputs import loose_frame, make_inputs, make_rows
+from headstart.data.inputs import loose_frame, loose_items, make_inputs, make_rows
 from headstart.data.labels import check_present, check_spread, encode, with_classes
 from headstart.data.rows import Dataset, Rows
 from headstart.data.splits import SplitRows, make_splits
 from headstart.data.tables import Tables, blank, join
+from headstart.inputs import by_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,27 +67,26 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
     rows |= for_all({n: f for n, f in frames.items() if n not in labelled}, lambda frame: make_rows(frame, known))
     if fresh and task.kind == "regression":
         check_spread(_targets(rows.get("train", rows.get("all"))), task)
-    hashes, more = digests(rows, task.modality)
-    parts = {name: SplitRows(part, hashes[name], _groups(frames[name], plan.group)) for name, part in rows.items()}
+    rows, more = check_rows(rows, task.modality)
+    parts = {name: SplitRows(part, _groups(frames[name], plan.group)) for name, part in rows.items()}
     splits, split_notes = make_splits(parts, task, plan, seed)
     notes += [*more, *split_notes]
     if "test" in splits and "train" in splits:
-        first, last = splits["train"], splits["test"]
-        notes += check_repeats(first.digests, last.rows, last.digests, first.rows.ids, task.modality)
+        notes += check_repeats(splits["train"].rows, splits["test"].rows, task.modality)
     if "validation" in parts and "train" in splits:
-        notes += _repeated(splits["train"], splits["validation"])
+        notes += _repeated(splits["train"].rows, splits["validation"].rows)
     return make_dataset(task, splits, [*tables.notes, *notes])
 
 
-def _repeated(train: SplitRows, validation: SplitRows) -> list[str]:
+def _repeated(train: Rows, validation: Rows) -> list[str]:
     """Note rows of a given validation split that training has too: the figures on them are too good."""
     known = set(train.digests)
-    same = [row for row, digest in zip(validation.rows.ids, validation.digests, strict=True) if digest in known]
+    same = [row for row, digest in zip(validation.ids, validation.digests, strict=True) if digest in known]
     if not same:
         return []
     more = ", …" if len(same) > SHOWN else ""
     return [
-        f"{len(same)} of {len(validation.digests)} validation rows are in training too, which makes "
+        f"{len(same)} of {len(validation)} validation rows are in training too, which makes "
         f"their figures look better: {', '.join(same[:SHOWN])}{more}"
     ]
 
@@ -109,7 +107,7 @@ def read_unlabelled(data: Any, plan: DataPlan, task: Task) -> Rows:
         DataError: Rows are wrong, or an input column is missing.
         UsageError: The path is wrong, or no reader takes the data.
     """
-    items = _loose_items(data, task)
+    items = loose_items(data, task)
     if items is not None:
         frame, task = loose_frame(items, task)
     else:
@@ -117,9 +115,8 @@ def read_unlabelled(data: Any, plan: DataPlan, task: Task) -> Rows:
         if list(frame.columns) == ["x"] or ("x" in frame.columns and not set(task.inputs) & set(frame.columns)):
             frame, task = loose_frame(list(frame["x"]), task)
         check_columns(frame, task.inputs, "the data")
-    rows = make_rows(frame, task)
-    digests({"all": rows}, task.modality)
-    return rows
+    rows, _ = check_rows({"all": make_rows(frame, task)}, task.modality)
+    return rows["all"]
 
 
 def _by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], list[str]]:
@@ -196,7 +193,7 @@ def make_dataset(task: Task, splits: Mapping[str, SplitRows], notes: Sequence[st
     hasher = hashlib.sha256()
     for name, part in splits.items():
         hasher.update(f"{name}\0".encode())
-        for row, digest in zip(part.rows.ids, part.digests, strict=True):
+        for row, digest in zip(part.rows.ids, part.rows.digests, strict=True):
             hasher.update(row.encode() + b"\0" + digest)
         if part.rows.y is not None and name != "target":
             hasher.update(np.ascontiguousarray(part.rows.y).tobytes())
@@ -208,28 +205,9 @@ def make_dataset(task: Task, splits: Mapping[str, SplitRows], notes: Sequence[st
 
 
 def _kept_together(task: Task, splits: Mapping[str, SplitRows]) -> dict[str, str]:
-    """Name the group of each row: the one that was asked for, else of images the content, where some are copies."""
+    """Name the group of each row: the one that was asked for, else the content, where some are copies."""
     parts = [splits[name] for name in ("train", "validation") if name in splits]
     if parts and parts[0].groups is not None:
         return {row: group for part in parts for row, group in zip(part.rows.ids, part.groups or (), strict=True)}
-    found = {row: digest.hex() for part in parts for row, digest in zip(part.rows.ids, part.digests, strict=True)}
-    return found if task.modality == "image" and len(set(found.values())) < len(found) else {}
-
-
-def _loose_items(data: Any, task: Task) -> Any:
-    """Return examples without columns as a list, or None where a reader has to read them."""
-    if isinstance(data, str | Path):
-        path = Path(data)
-        if path.is_file() and is_image_name(path.name):
-            return [path]
-        if task.modality == "image" and path.is_dir():
-            flat = [
-                file
-                for file in sorted(path.iterdir())
-                if file.is_file() and is_image_name(file.name) and not file.name.startswith(".")
-            ]
-            return flat or None
-        return None
-    if isinstance(data, list | np.ndarray) or type(data).__name__ == "Series":
-        return data
-    return [data] if is_image(data) else None
+    found = {row: digest.hex() for part in parts for row, digest in zip(part.rows.ids, part.rows.digests, strict=True)}
+    return found if by_name(task.modality).copies_together and len(set(found.values())) < len(found) else {}

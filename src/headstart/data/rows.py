@@ -15,15 +15,16 @@ from headstart.core.types import Labels, Task
 class Rows:
     """Examples in order. `ids` name each row in messages and predictions ("train/ants/1.jpg", "train.csv:17").
 
-    inputs: for images paths, bytes of files, PIL images or arrays [H, W] or [H, W, C]; for text strings or pairs of
-    strings; for vectors one array [N, D] float32.
+    inputs: a list of N or an array [N, …], as the modality's `read` makes them (paths, texts, numbers …).
     labels: by target; as each kind encodes them: [N] int64 classes, [N, C] float32 multi-label, [N, T] float32
     regression, a list of N where rows are ragged. Empty without labels.
+    digests: the SHA-256 of each row's content; empty where it was not computed.
     """
 
     ids: Sequence[str]
     inputs: Any
     labels: Mapping[str, Labels] = field(default_factory=dict)
+    digests: Sequence[bytes] = ()
 
     @property
     def y(self) -> Any:
@@ -37,7 +38,8 @@ class Rows:
     def take(self, places: Sequence[int] | np.ndarray) -> Rows:
         """Keep the rows at these places, in this order."""
         labels = {name: _take(labels, places) for name, labels in self.labels.items()}
-        return Rows([self.ids[i] for i in places], _take(self.inputs, places), labels)
+        digests = [self.digests[i] for i in places] if self.digests else ()
+        return Rows([self.ids[i] for i in places], _take(self.inputs, places), labels, digests)
 
     def unlabelled(self) -> Rows:
         """Drop the labels."""
@@ -61,6 +63,17 @@ class Dataset:
     notes: Sequence[str] = field(default_factory=tuple)
     fingerprint: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
+
+
+def concatenate(parts: Sequence[Rows]) -> Rows:
+    """Put rows below each other; all are labelled for the same targets, or none is."""
+    labels = {name: _join([part.labels[name] for part in parts]) for name in parts[0].labels}
+    digests = _join([part.digests for part in parts])
+    return Rows(_join([part.ids for part in parts]), _join([part.inputs for part in parts]), labels, digests)
+
+
+def _join(values: Sequence[Any]) -> Any:
+    return np.concatenate(values) if isinstance(values[0], np.ndarray) else [one for each in values for one in each]
 
 
 def _take(values: Any, places: Sequence[int] | np.ndarray) -> Any:

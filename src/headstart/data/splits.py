@@ -16,6 +16,7 @@ from headstart.core.recipe import DataPlan
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import Task
 from headstart.data.rows import Rows
+from headstart.inputs import by_name
 
 TARGET_TEST_SHARE = 0.5  # of the target domain, where it comes without a test split
 
@@ -25,7 +26,6 @@ class SplitRows:
     """Rows with what decides where they may go: the hash of their content and, where one is named, their group."""
 
     rows: Rows
-    digests: list[bytes]
     groups: list[str] | None = None
 
     def __len__(self) -> int:
@@ -34,7 +34,7 @@ class SplitRows:
     def take(self, places: np.ndarray) -> SplitRows:
         """Keep the rows at these places, in this order."""
         groups = None if self.groups is None else [self.groups[i] for i in places]
-        return SplitRows(self.rows.take(places), [self.digests[i] for i in places], groups)
+        return SplitRows(self.rows.take(places), groups)
 
 
 def make_splits(
@@ -96,8 +96,8 @@ def _cut(
             notes.append(f"{name}: has no row of {', '.join(sorted(lone))}, which have one row only")
     else:
         chosen = _by_group(strata, part.groups, share, random, name)
-    if task.modality == "image" and part.groups is None:
-        chosen = _keep_copies_together(part.digests, chosen, notes, name, origin)
+    if by_name(task.modality).copies_together and part.groups is None:
+        chosen = _keep_copies_together(part.rows.digests, chosen, notes, name, origin)
     if not chosen.any():
         notes.append(f"{name}: no rows were taken, every class has one row only")
         return

@@ -63,7 +63,7 @@ class BatchStream:
         self.batch_size = batch_size
         self.seed = seed
         self._piece = slice(*(batch_size * number // shard[1] for number in (shard[0], shard[0] + 1)))
-        self._prepared = transform.prepare(self.rows)
+        self._prepared = transform.prepare(self.rows.inputs)
         self._lengths = transform.lengths(self._prepared)
         self._workers = workers if _costly(self._prepared, self._lengths) else 0
         self._epoch_order = lru_cache(maxsize=2)(self._make_order)
@@ -111,7 +111,7 @@ def in_order(
     Yields:
         The place of each row of the batch in `rows`, [B], and the batch. Texts come longest first.
     """
-    prepared = transform.prepare(rows)
+    prepared = transform.prepare(rows.inputs)
     lengths = transform.lengths(prepared)
     order = np.arange(len(rows)) if lengths is None else np.argsort(-lengths, kind="stable")
     places = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
@@ -142,7 +142,7 @@ class _BatchMaker:
 
         seeds = [None if self.key is None else mix(*self.key, epoch, row) for epoch, row in samples]
         examples = [
-            self.transform.example(self.prepared[row], seed) for (_, row), seed in zip(samples, seeds, strict=True)
+            self.transform.example(self.prepared[row], "x", seed) for (_, row), seed in zip(samples, seeds, strict=True)
         ]
         places = [row for _, row in samples]
         batch = Batch(x=self.transform.collate(examples), ids=[self.rows.ids[place] for place in places])

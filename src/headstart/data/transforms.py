@@ -1,60 +1,139 @@
-"""Make what a network expects of the rows: tensors of pixels, token ids or numbers."""
+"""Make what a network expects of the rows: tensors of pixels, token ids or numbers, shown in one or more views."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
-import numpy as np
-
+from headstart import views as known_views
 from headstart.core.errors import UsageError
-from headstart.core.types import ImageInput, Input, Task, TextInput, VectorInput
-from headstart.data.image_transform import Augment, ImageTransform
-from headstart.data.rows import Rows
-from headstart.data.text_transform import TextTransform
+from headstart.core.kept import Kept
+from headstart.core.seeding import torch_seeded
+from headstart.core.types import Input, Task, View
+from headstart.inputs import modality
+from headstart.views.plain import Plain
 
 if TYPE_CHECKING:
-    import torch
+    import numpy as np
+
+KEPT_BYTES = 256 << 20  # of examples that are kept, for each input, in each process that makes them
+PLAIN = Plain()
 
 
-class Transform(Protocol):
-    """From rows to batches: `prepare` once, `example` for each row, `collate` for each batch."""
+@dataclass(frozen=True)
+class Transform:
+    """From rows to batches: `prepare` once, `example` for each row and view, `collate` for each batch and view.
 
-    def prepare(self, rows: Rows) -> Any:
-        """Do once for all rows what depends on no randomness and stays small."""
-        ...
+    What evaluation sees is kept for the next time. Transforms of equal inputs share it, as long as one of them lives.
+
+    expects: what the network expects. views: how training shows a row, by key.
+    """
+
+    expects: Input
+    views: Mapping[str, View]
+
+    def prepare(self, inputs: Any) -> Sequence[Any]:
+        """Do once for all rows what depends on no randomness.
+
+        Args:
+            inputs: Of the rows.
+
+        Returns:
+            An item for each row.
+
+        Raises:
+            UsageError: The network does not take such inputs.
+        """
+        refusal = self._workshop.expects.refuses(inputs)
+        if refusal:
+            raise UsageError(f"The network {refusal}.")
+        return self._workshop.expects.prepare(inputs)
 
     def lengths(self, prepared: Any) -> np.ndarray | None:
         """Count the tokens of each row, [N], so that batches can hold rows of like length; None if all are alike."""
-        ...
+        return self._workshop.expects.lengths(prepared)
 
-    def example(self, item: Any, seed: int | None) -> Any:
-        """Make one example; `seed` decides the augmentation, None is for evaluation and has none."""
-        ...
+    def example(self, item: Any, key: str, seed: int | None) -> Any:
+        """Make one example.
+
+        Args:
+            item: One of what `prepare` gave.
+            key: The view, by its key in `views`.
+            seed: Decides what is random in the view. None is for evaluation, which sees every row plainly.
+
+        Returns:
+            What `collate` takes.
+        """
+        view = PLAIN if seed is None else self.views[key]
+        if seed is None or view == PLAIN:
+            return self._workshop.plain(item)
+        raw = self._workshop.expects.open(item)
+        with torch_seeded(seed):
+            return view.show(raw, self._workshop.expects)
 
     def collate(self, examples: list[Any]) -> Any:
         """Make a batch's x."""
-        ...
+        return self._workshop.expects.collate(examples)
+
+    @cached_property
+    def _workshop(self) -> _Workshop:
+        return _workshop(self.expects)
 
 
-def make_transform(expects: Input, *, augment: Augment = "none") -> Transform:
+class _Workshop:
+    """What transforms of equal inputs share: a copy of the input, which may hold a tokenizer, and kept examples.
+
+    It dies with the last transform, and a copy of it in another process starts empty.
+    """
+
+    def __init__(self, expects: Input) -> None:
+        self.expects: Any = replace(expects)  # pyright: ignore[reportArgumentType]  # a dataclass, as all plug-ins are
+        self.kept = Kept(KEPT_BYTES)
+
+    def plain(self, item: Any) -> Any:
+        """Make the example that evaluation sees, once where memory allows."""
+        key = self.expects.key(item)
+        found = None if key is None else self.kept.get(key)
+        if found is None:
+            found = PLAIN.show(self.expects.open(item), self.expects)
+            if key is not None:
+                self.kept.put(key, found, found.nbytes)
+        return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _workshop, (self.expects,)
+
+
+_WORKSHOPS: WeakValueDictionary[Input, _Workshop] = WeakValueDictionary()
+
+
+def _workshop(expects: Input) -> _Workshop:
+    found = _WORKSHOPS.get(expects)
+    if found is None:
+        found = _WORKSHOPS[expects] = _Workshop(expects)
+    return found
+
+
+def make_transform(expects: Input, views: Mapping[str, str] | None = None) -> Transform:
     """Make the transform for a network.
 
     Args:
         expects: What the network expects.
-        augment: How training images are varied; text and vectors are never.
+        views: Names of views by key; None shows every row plainly, as evaluation does, under the key "x".
 
     Returns:
         The transform.
 
     Raises:
-        UsageError: There is no such augmentation.
+        UsageError: There is no such view, or it cannot show this input.
     """
-    if augment not in {"none", "light", "strong"}:
-        raise UsageError(f"There is no augmentation '{augment}'. Known: none, light, strong.")
-    if isinstance(expects, ImageInput):
-        return ImageTransform(expects, augment)
-    return TextTransform(expects) if isinstance(expects, TextInput) else VectorTransform(expects)
+    chosen = views or {"x": known_views.PLAIN}
+    for name in chosen.values():
+        known_views.check_shows(name, expects)
+    return Transform(expects, {key: known_views.build(name) for key, name in chosen.items()})
 
 
 def check_fits(task: Task, expects: Input) -> None:
@@ -67,47 +146,10 @@ def check_fits(task: Task, expects: Input) -> None:
     Raises:
         UsageError: It takes another modality.
     """
-    takes = {ImageInput: "image", TextInput: "text", VectorInput: "vector"}[type(expects)]
+    takes = modality(expects)
     if takes != task.modality:
         columns = ", ".join(f"'{name}'" for name in task.inputs[:6])
         raise UsageError(
             f"The network takes {takes} input; the data is {task.modality} (column {columns}). "
             f"Choose a source for {task.modality}."
         )
-
-
-@dataclass(frozen=True)
-class VectorTransform:
-    """Vectors to tensors [B, D] float32, as they are."""
-
-    expects: VectorInput
-
-    def prepare(self, rows: Rows) -> np.ndarray:  # [N, D]
-        """Check the width.
-
-        Args:
-            rows: Rows of vectors.
-
-        Returns:
-            The vectors, float32.
-
-        Raises:
-            UsageError: The rows have another count of numbers than the network takes.
-        """
-        vectors = np.ascontiguousarray(rows.inputs, dtype=np.float32)
-        if self.expects.dim not in {None, vectors.shape[1]}:
-            raise UsageError(f"The network takes {self.expects.dim} numbers a row; the data has {vectors.shape[1]}.")
-        return vectors
-
-    def lengths(self, prepared: Any) -> np.ndarray | None:
-        """Return None: all rows are of one length."""
-
-    def example(self, item: np.ndarray, seed: int | None) -> np.ndarray:
-        """Pass the numbers on."""
-        return item
-
-    def collate(self, examples: list[np.ndarray]) -> torch.Tensor:  # [B, D]
-        """Stack the rows."""
-        import torch
-
-        return torch.from_numpy(np.stack(examples))

@@ -19,6 +19,7 @@ from headstart.data.rows import Rows
 from headstart.estimators.examples import column_names, make_examples, modality_of
 from headstart.estimators.fitted import Fitted
 from headstart.estimators.training import train
+from headstart.inputs import by_name
 
 NAMES_SOURCE = {"source", "source.name"}  # settings
 WITHOUT_SOURCE = {"source": "vector:mlp", "stages.0.strategy": "scratch"}
@@ -111,7 +112,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     def _read_training(self, X: Any, y: Any) -> tuple[str, tuple[str, ...], Any]:
         """Check the training examples, and give their modality, the names of their columns, and themselves."""
         modality = modality_of(X)
-        vectors = modality == "vector"
+        vectors = by_name(modality).tabular
         if y is None:
             validate_data(self, X, cast(Any, y))  # says that it is needed
         if not vectors and self.source is None and not NAMES_SOURCE & {*(self.settings or {})}:
@@ -130,7 +131,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     def _rows_to_predict(self, X: Any) -> Rows:
         check_is_fitted(self)
         task = self.fitted_.predictor.task
-        return self._rows(self._check(X, task.modality == "vector", reset=False), task)
+        return self._rows(self._check(X, by_name(task.modality).tabular, reset=False), task)
 
     def _check(self, X: Any, vectors: bool, *, reset: bool) -> Any:
         """Check examples as scikit-learn does: vectors become an array [N, D] float32, others stay as they are."""
@@ -141,7 +142,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     @staticmethod
     def _rows(examples: Any, task: Task) -> Rows:
-        if task.modality == "vector":
+        if by_name(task.modality).tabular:
             return Rows([f"row {place}" for place in range(len(examples))], examples)
         return make_examples(examples, task)
 
@@ -158,7 +159,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             **(self.settings or {}),
         }
         chosen = {path: value for path, value in named.items() if value is not None}
-        alone = modality == "vector" and not NAMES_SOURCE & chosen.keys()
+        alone = by_name(modality).tabular and not NAMES_SOURCE & chosen.keys()
         recipe = Recipe().with_settings({**(WITHOUT_SOURCE if alone else {}), **chosen})
         return recipe.with_surgery(self.surgery or ())
 

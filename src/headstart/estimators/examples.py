@@ -9,42 +9,31 @@ from typing import Any
 import numpy as np
 
 from headstart.core.types import Task
-from headstart.data.images import is_image, is_image_name
-from headstart.data.inference import contents
-from headstart.data.inputs import make_rows
+from headstart.data.inputs import as_files, contents, make_rows
 from headstart.data.readers.memory import input_columns
 from headstart.data.rows import Rows
-from headstart.data.tables import make_frame, number
+from headstart.data.tables import make_frame
+from headstart.inputs import modalities, tabular
 
 
 def modality_of(X: Any) -> str:
-    """Tell images, texts and vectors apart by the first example; whether all are alike is checked later, row by row.
+    """Tell the modality by the first example; whether all are alike is checked later, row by row.
 
     Args:
         X: Array, list or pandas frame of examples.
 
     Returns:
-        "vector" also for what is of no known kind: scikit-learn's own checks then say what is wrong.
+        The modality; for what is of no known kind that of vectors: scikit-learn's own checks then say what is wrong.
     """
-    if is_frame(X):
-        held = {contents(list(X[name])) for name in X.columns if X[name].dtype.kind not in "biuf"}
-        names = held and all(_are_image_names(list(X[name])) for name in X.columns)
-        return "image" if names or "image" in held else "text" if "text" in held else "vector"
-    if isinstance(X, list | tuple):
-        return _by_first(X[0]) if X else "vector"
-    if not hasattr(X, "__array__"):
-        return "vector"
-    array = np.asarray(X)
-    if array.dtype.kind in "biufc":
-        return "image" if array.ndim > 2 else "vector"
-    return _by_first(array.reshape(-1)[0]) if array.size and array.ndim else "vector"
+    held = {contents(as_files(cells)) for cells in _samples(X)}
+    return next((name for name, kind in modalities().items() if name in held and not kind.tabular), tabular())
 
 
 def make_examples(X: Any, task: Task) -> Rows:
     """Make rows of images or texts without labels.
 
     Args:
-        X: What `modality_of` calls images or texts.
+        X: Of any modality but vectors.
         task: Names the columns, as `column_names` gave them for the training examples.
 
     Returns:
@@ -80,16 +69,18 @@ def _columns(X: Any) -> dict[str, Sequence[Any]]:
         columns = {f"x{place}": cells.tolist() for place, cells in enumerate(np.asarray(X).T)}
     else:
         columns = input_columns(X)
-    return {name: [Path(c) for c in cells] if _are_image_names(cells) else cells for name, cells in columns.items()}
+    return {name: as_files(cells) for name, cells in columns.items()}
 
 
-def _by_first(example: Any) -> str:
-    if is_image(example) or (isinstance(example, str) and is_image_name(example)):
-        return "image"
-    parts = example if isinstance(example, list | tuple) else [example]
-    texts = len(parts) > 0 and all(isinstance(part, str) and number(part) is None for part in parts)
-    return "text" if texts else "vector"
-
-
-def _are_image_names(cells: Sequence[Any]) -> bool:
-    return all(isinstance(cell, str) and is_image_name(cell) for cell in cells)
+def _samples(X: Any) -> list[Sequence[Any]]:
+    """Return cells that tell what X holds; none where they are numbers, one in each cell."""
+    if is_frame(X):
+        return [list(X[name]) for name in X.columns if X[name].dtype.kind not in "biuf"]
+    if not isinstance(X, list | tuple):
+        array = np.asarray(X) if hasattr(X, "__array__") else np.empty(0)
+        if array.dtype.kind in "biufc":
+            return [[array[0]]] if array.ndim > 2 and len(array) else []
+        return [[array.reshape(-1)[0]]] if array.size and array.ndim else []
+    first = X[0] if len(X) else None
+    parts = isinstance(first, list | tuple) and all(isinstance(part, str) for part in first)
+    return [list(first) if parts else [first]]  # pyright: ignore[reportArgumentType]  # parts of a pair of texts

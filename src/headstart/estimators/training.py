@@ -9,7 +9,7 @@ from headstart.artifact.predictor import Predictor
 from headstart.core.recipe import DataPlan, Recipe
 from headstart.core.stopping import Stop
 from headstart.core.types import Task, silent
-from headstart.data.checks import digests
+from headstart.data.checks import check_rows
 from headstart.data.read import make_dataset
 from headstart.data.rows import Rows
 from headstart.data.splits import SplitRows, make_splits
@@ -37,9 +37,9 @@ def train(rows: Rows, task: Task, recipe: Recipe) -> Fitted:
         SourceError: The source cannot be loaded.
         TrainingError: A loss is not finite.
     """
-    hashes, _ = digests({"train": rows}, task.modality)
+    checked, _ = check_rows({"train": rows}, task.modality)
     plan = DataPlan(validation=recipe.data.validation, test=0.0)
-    parts, notes = make_splits({"train": SplitRows(rows, hashes["train"])}, task, plan, recipe.seed)
+    parts, notes = make_splits({"train": SplitRows(checked["train"])}, task, plan, recipe.seed)
     dataset, backbone, chosen = prepare(make_dataset(task, parts, notes), recipe)
     model = build_model(chosen.recipe, dataset, backbone)
     precision = choose_precision(recipe.precision, choose_device(recipe.device))

@@ -6,41 +6,40 @@ objective trains on them without knowing. A backbone that is partly frozen is co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from headstart.core.types import Features
+from headstart import views
+from headstart.core.types import Features, Input
 from headstart.data.rows import Rows
+from headstart.data.transforms import Transform
 from headstart.models.model import Model
+from headstart.views.plain import Plain
 
 
 def backbone_is_constant(model: Model, augment: str) -> bool:
     """Return whether each example's features stay the same over the whole stage."""
-    return augment == "none" and not any(p.requires_grad for p in model.backbone.parameters())
+    return views.current(augment) == views.PLAIN and not any(p.requires_grad for p in model.backbone.parameters())
 
 
-class FeatureTransform:
-    """Turns rows of pooled features into batches (a `Transform` for `frozen_rows`)."""
-
-    def prepare(self, rows: Rows) -> Sequence[Any]:
-        """Take the features as they are."""
-        return rows.inputs
-
-    def lengths(self, prepared: Sequence[Any]) -> np.ndarray | None:
-        """Say that all examples are of one size."""
-        return None
-
-    def example(self, item: Any, seed: int | None) -> Any:
-        """Take one row [D]."""
-        return item
+@dataclass(frozen=True)
+class _Pooled(Input):
+    """Rows of pooled features, as if they were a modality."""
 
     def collate(self, examples: list[Any]) -> Features:
         """Stack rows to [B, D]. They are also the one token, so that heads that pool tokens see the same."""
         pooled = torch.from_numpy(np.stack(examples))
         return {"pooled": pooled, "tokens": pooled.unsqueeze(1)}
+
+
+class FeatureTransform(Transform):
+    """Turns rows of pooled features into batches (for `frozen_rows`)."""
+
+    def __init__(self) -> None:
+        super().__init__(_Pooled(), {"x": Plain()})
 
 
 def frozen_rows(rows: Rows, features: np.ndarray) -> Rows:

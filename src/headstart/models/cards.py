@@ -5,23 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from headstart.core import options
+from headstart.core import options, plugins
 from headstart.core.errors import SourceError, UsageError
-from headstart.core.types import Card, ImageInput, Input, TextInput, VectorInput
-
-INPUTS: Mapping[str, type[Input]] = {"image": ImageInput, "text": TextInput, "vector": VectorInput}
-
-
-def modality(expected: Input) -> str:
-    """Name the modality of an input: "image", "text" or "vector"."""
-    return next(name for name, cls in INPUTS.items() if isinstance(expected, cls))
+from headstart.core.types import Card, Input
+from headstart.inputs import by_name, modality
 
 
 def input_to_plain(expected: Input) -> dict[str, Any]:
     """Turn an input into plain data, tagged by "modality"."""
-    return {"modality": modality(expected), **json.loads(json.dumps(dataclasses.asdict(expected)))}
+    fields: Any = expected  # a dataclass, as all plug-ins are
+    return {"modality": modality(expected), **json.loads(json.dumps(dataclasses.asdict(fields)))}
 
 
 def input_from_plain(plain: Mapping[str, Any]) -> Input:
@@ -38,10 +34,10 @@ def input_from_plain(plain: Mapping[str, Any]) -> Input:
     """
     given = dict(plain)
     kind = given.pop("modality", None)
-    if kind not in INPUTS:
-        raise SourceError(f"The model card is damaged: input.modality is {kind!r}, not one of {', '.join(INPUTS)}")
+    if not _is_known(kind):
+        raise SourceError(f"The model card is damaged: {_unknown(kind)}.")
     try:
-        return options.build(INPUTS[kind], given, "input of the model card")
+        return options.build(by_name(kind), given, "input of the model card")
     except UsageError as error:
         raise SourceError(f"The model card is damaged: {error}") from error
 
@@ -75,8 +71,8 @@ def card_from_plain(plain: Mapping[str, Any]) -> Card:
     wrong += [f"'{key}' is missing" for key in sorted(needed - set(plain))]
     values = dict(plain)
     kind = values["input"].get("modality")
-    if kind not in INPUTS:
-        wrong.append(f"input.modality is {kind!r}, not one of {', '.join(INPUTS)}")
+    if not _is_known(kind):
+        wrong.append(_unknown(kind))
     if not isinstance(values.get("architecture", {}), Mapping):
         wrong.append("'architecture' is not a table")
     if wrong:
@@ -85,3 +81,27 @@ def card_from_plain(plain: Mapping[str, Any]) -> Card:
     values["labels"] = tuple(values.get("labels", ()))
     values["inserted"] = tuple(values.get("inserted", ()))
     return Card(**values)
+
+
+def located(card: Card, folder: Path) -> Card:
+    """Point a card at the files in the folder of the saved model; a path that is absolute stays."""
+    paths = {name: str(folder / getattr(card.input, name)) for name in card.input.files}
+    return dataclasses.replace(card, input=_changed(card.input, paths))
+
+
+def with_files_of(earlier: Input, now: Input) -> Input:
+    """Point an earlier form of an input at the files of the present one."""
+    return _changed(earlier, {name: getattr(now, name) for name in now.files})
+
+
+def _changed(expected: Input, values: Mapping[str, Any]) -> Input:
+    fields: Any = expected
+    return dataclasses.replace(fields, **values)
+
+
+def _is_known(kind: Any) -> bool:
+    return kind in plugins.names("inputs")
+
+
+def _unknown(kind: Any) -> str:
+    return f"input.modality is {kind!r}, not one of {', '.join(plugins.names('inputs'))}"

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Features, Input, TextInput, VectorInput
+from headstart.core.types import Features
 from headstart.models.model import Backbone
 
 Shape = tuple[int, ...]
@@ -88,17 +88,6 @@ def root(backbone: Backbone) -> tuple[nn.Module, str]:
     return (net, "net.") if isinstance(net, nn.Module) else (backbone, "")
 
 
-def example(expected: Input, rows: int = ROWS) -> Any:
-    """Make a batch of empty examples."""
-    if isinstance(expected, TextInput):
-        length = min(8, expected.max_length)
-        ones = torch.ones(rows, length, dtype=torch.int64)
-        return {"input_ids": ones * 0, "attention_mask": ones}
-    if isinstance(expected, VectorInput):
-        return torch.zeros(rows, expected.dim or 1)
-    return torch.zeros(rows, expected.channels, expected.height, expected.width)
-
-
 def dry_run(backbone: Backbone) -> Trace:
     """Compute the features of empty examples in evaluation mode, without gradients.
 
@@ -144,9 +133,9 @@ def dry_run(backbone: Backbone) -> Trace:
                 hooks.callback(handle.remove)
         try:
             with torch.no_grad():
-                trace.features = backbone(_to(example(backbone.card.input), device))
+                trace.features = backbone(to_device(backbone.card.input.blank(ROWS), device))
         except FAILURES as error:
-            name, got = open_layers[-1] if open_layers else ("", shape_of(example(backbone.card.input)))
+            name, got = open_layers[-1] if open_layers else ("", shape_of(backbone.card.input.blank(ROWS)))
             raise DryRunError(name, got, error) from error
         finally:
             for module in was_training:
@@ -177,5 +166,6 @@ def _channels_last(layer: nn.Module) -> bool | None:
     return False if isinstance(layer, first) else None
 
 
-def _to(x: Any, device: torch.device) -> Any:
+def to_device(x: Any, device: torch.device) -> Any:
+    """Move a batch's x to a device."""
     return {key: value.to(device) for key, value in x.items()} if isinstance(x, dict) else x.to(device)

@@ -12,7 +12,9 @@ import torch
 from torch import nn
 
 from headstart.core.errors import SourceError
-from headstart.core.types import Card, Features, ImageInput
+from headstart.core.types import Card, Features
+from headstart.inputs.image import Image
+from headstart.inputs.text import Text
 from headstart.models import stages
 from headstart.models.model import Backbone, mean_over_tokens
 from headstart.models.prefix import prefix_of
@@ -105,7 +107,7 @@ def config_of(architecture: Mapping[str, Any], where: str) -> Any:
     return config
 
 
-def modality_of(config: Any, where: str) -> Literal["text", "image"]:
+def input_of(config: Any, where: str) -> type[Text] | type[Image]:
     """Find what a model takes: text or images.
 
     Args:
@@ -113,7 +115,7 @@ def modality_of(config: Any, where: str) -> Literal["text", "image"]:
         where: The model's name, for messages.
 
     Returns:
-        The modality.
+        The class of its input.
 
     Raises:
         SourceError: It is neither a text encoder nor a vision model, or has two towers or a decoder of its own.
@@ -123,7 +125,7 @@ def modality_of(config: Any, where: str) -> Literal["text", "image"]:
         raise SourceError(
             f"{where} is a {cls.__name__}, with two networks in one. Take an encoder, such as BERT or ViT."
         )
-    kinds: dict[str, Literal["text", "image"]] = {"input_ids": "text", "pixel_values": "image"}
+    kinds: dict[str, type[Text] | type[Image]] = {"input_ids": Text, "pixel_values": Image}
     if cls.main_input_name not in kinds:
         raise SourceError(f"{where} is a {cls.__name__}, which takes {cls.main_input_name}; text and images are known.")
     return kinds[cls.main_input_name]
@@ -203,11 +205,9 @@ def _arguments(function: Any) -> set[str]:
 
 
 def _measure(backbone: Backbone, card: Card) -> int:
-    expected = card.input
-    assert isinstance(expected, ImageInput)
     backbone.eval()
     with torch.no_grad():
-        pooled = backbone(torch.zeros(1, expected.channels, expected.height, expected.width))["pooled"]
+        pooled = backbone(card.input.blank(1))["pooled"]
     backbone.train()
     return pooled.shape[1]
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from headstart.core.errors import SourceError, UsageError
 from headstart.core.storage import PICKLE_SUFFIXES
-from headstart.core.types import ImageInput
+from headstart.inputs.image import Image
 
 LONGEST_BY_DEFAULT = 256  # tokens: attention's cost grows with the square, and few texts of a table are longer
 RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
@@ -119,7 +119,7 @@ def max_length(folder: Path, limit: int | None, asked: int | None) -> int:
     return min(n for n in (limit, stated, LONGEST_BY_DEFAULT) if n)
 
 
-def image_input(folder: Path, channels: int) -> ImageInput:
+def image_input(folder: Path, channels: int) -> Image:
     """Read what a vision model expects from preprocessor_config.json.
 
     Args:
@@ -144,7 +144,7 @@ def image_input(folder: Path, channels: int) -> ImageInput:
     normalise = plain.get("do_normalize", True)
     mean = plain.get("image_mean", [0.0] * channels) if normalise else [0.0] * channels
     std = plain.get("image_std", [1.0] * channels) if normalise else [1.0] * channels
-    return ImageInput(
+    return Image(
         height,
         width,
         channels,

@@ -17,8 +17,8 @@ from headstart.core.errors import UsageError
 from headstart.core.options import to_plain
 from headstart.core.recipe import Choice
 from headstart.core.seeding import torch_seeded
-from headstart.core.types import Card, Event, Input, TextInput
-from headstart.models.cards import input_from_plain, input_to_plain
+from headstart.core.types import Card, Event, Input
+from headstart.models.cards import input_from_plain, input_to_plain, with_files_of
 from headstart.models.dryrun import DryRunError, Trace, dry_run, show
 from headstart.models.model import Backbone
 from headstart.models.restage import restage
@@ -159,7 +159,7 @@ def replay(card: Card, source: Callable[[Card], Backbone]) -> Backbone:
     """
     record = card.architecture[RECORD]
     plain = {key: value for key, value in card.architecture.items() if key != RECORD}
-    expected = card.input if isinstance(card.input, TextInput) else input_from_plain(record["input"])
+    expected = with_files_of(input_from_plain(record["input"]), card.input)
     backbone = source(replace(card, architecture=plain, input=expected))
     trace = dry_run(backbone)
     for entry in record["operations"]:

@@ -13,9 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from headstart.core.errors import UsageError
-from headstart.core.types import Features, ImageInput, TextInput
-from headstart.models.dryrun import Shape, Trace, dry_run, root
+from headstart.core.types import Features
+from headstart.models.dryrun import Shape, Trace, dry_run, root, to_device
 from headstart.models.model import Backbone
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)  # they hold modules, and nothing calls them
@@ -87,21 +86,12 @@ def example(backbone: Backbone) -> Any:
         backbone: Says what it takes.
 
     Returns:
-        A batch of one.
+        A batch of one, on the backbone's device.
 
     Raises:
         UsageError: The card does not say how large it is.
     """
-    device = next(backbone.parameters()).device
-    expects = backbone.card.input
-    if isinstance(expects, ImageInput):
-        return torch.zeros(1, expects.channels, expects.height, expects.width, device=device)
-    if isinstance(expects, TextInput):
-        ones = torch.ones(1, 4, dtype=torch.long, device=device)
-        return {"input_ids": ones, "attention_mask": ones}
-    if expects.dim is None:
-        raise UsageError(f"{backbone.card.name} does not say how many numbers a row has: its card needs input.dim.")
-    return torch.zeros(1, expects.dim, device=device)
+    return to_device(backbone.card.input.blank(1), next(backbone.parameters()).device)
 
 
 def first(output: Any) -> Any:

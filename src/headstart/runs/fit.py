@@ -282,7 +282,7 @@ def make_jobs(
     jobs = []
     for stage, strategy, objective in zip(recipe.stages, plan.strategies, plan.objectives, strict=True):
         assert stage.augment is not None
-        transform = make_transform(expects, augment=stage.augment)
+        transform = make_transform(expects, {"x": stage.augment})
         pools = {stream.name: Examples(dataset.pools[stream.name], transform) for stream in objective.streams}
         jobs.append(Job(strategy, objective, stage, pools))
     validation = dataset.splits.get("validation")

@@ -22,9 +22,9 @@ from headstart.core.processes import count
 from headstart.core.recipe import Recipe
 from headstart.core.seeding import mix
 from headstart.core.stopping import Stop
-from headstart.core.types import TARGET, Event, Listener, silent
+from headstart.core.types import Event, Listener, silent
 from headstart.data.read import read
-from headstart.data.rows import Dataset, Rows
+from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.splits import SplitRows, make_splits
 from headstart.evaluation.folds import folds, pool_folds
 from headstart.evaluation.metrics import Evaluation, evaluate
@@ -186,12 +186,7 @@ def _is_done(folder: Path, own: Dataset) -> bool:
 
 
 def _all_rows(dataset: Dataset) -> Rows:
-    parts = [dataset.splits[name] for name in ("train", "validation") if name in dataset.splits]
-    inputs: Any = [item for part in parts for item in part.inputs]
-    if isinstance(parts[0].inputs, np.ndarray):
-        inputs = np.concatenate([part.inputs for part in parts])
-    targets = np.concatenate([part.y for part in parts if part.y is not None])
-    return Rows([row for part in parts for row in part.ids], inputs, {TARGET: targets})
+    return concatenate([dataset.splits[name] for name in ("train", "validation") if name in dataset.splits])
 
 
 def _fold_data(
@@ -208,7 +203,7 @@ def _fold_data(
     for name, places in (("train", train), ("test", test)):
         part = rows.take(places)
         together = None if groups is None else [str(group) for group in groups[places]]
-        parts[name] = SplitRows(part, [row.encode() for row in part.ids], together)  # copies are in one group already
+        parts[name] = SplitRows(part, together)
     splits, notes = make_splits(parts, dataset.task, recipe.data, recipe.seed)
     made = {name: part.rows for name, part in splits.items()}
     return Dataset(dataset.task, made, {"train": made["train"]}, tuple(notes), f"{dataset.fingerprint}-{fold}")

@@ -9,7 +9,7 @@ from headstart.core.seeding import torch_seeded
 from headstart.core.types import Event, Listener, Strategy, Task, silent
 from headstart.engine.freezing import apply_freezes
 from headstart.engine.stage import let_learn
-from headstart.models.cards import modality
+from headstart.inputs import modality
 from headstart.models.load import load_source
 from headstart.models.model import Model
 from headstart.models.operate import build, operate

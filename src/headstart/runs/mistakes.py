@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from headstart.core.types import Task
-from headstart.data.images import open_image
 from headstart.data.rows import Rows
 from headstart.evaluation.report.facts import Mistake
 from headstart.evaluation.thresholds import decide
+from headstart.inputs import by_name
 
 MOST = 12
-SIDE = 160  # pixels of a thumbnail
-TINY = 48  # pixels a side below which a picture is kept as it is
-MOST_SIGNS = 400  # of a text
-MOST_NUMBERS = 8  # of a row
 MOST_LABELS = 6  # of a multi-label row
 
 
@@ -50,25 +44,12 @@ def worst(
         else:
             wrong = np.flatnonzero(decided != y)
             distance = -np.log(np.clip(np.take_along_axis(p, y[:, None], axis=1)[:, 0], 1e-300, 1))
+    show = by_name(task.modality).preview
     order = wrong[np.argsort(-distance[wrong], kind="stable")][:MOST]
     shown: list[Any] = [
-        {**_words(task, y[i], p[i], thresholds), "id": rows.ids[i], **_shown(task, rows, i)} for i in order
+        {**_words(task, y[i], p[i], thresholds), "id": rows.ids[i], **show(rows.inputs[i], task.inputs)} for i in order
     ]
     return len(wrong), shown
-
-
-def thumbnail(item: Any) -> tuple[str, bool]:
-    """Make a data URI of a small picture of an image, and say whether the image itself is tiny."""
-    image = open_image(item, near=SIDE)
-    tiny = max(image.size) <= TINY
-    buffer = io.BytesIO()
-    if tiny:
-        image.save(buffer, "PNG")
-    else:
-        image.thumbnail((SIDE, SIDE))
-        image.save(buffer, "JPEG", quality=75)
-    content = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f"data:image/{'png' if tiny else 'jpeg'};base64,{content}", tiny
 
 
 def _words(task: Task, y: Any, p: np.ndarray, thresholds: Mapping[str, float]) -> Mistake:
@@ -89,20 +70,3 @@ def _words(task: Task, y: Any, p: np.ndarray, thresholds: Mapping[str, float]) -
 def _names(task: Task, flags: np.ndarray) -> str:
     found = [task.classes[c] for c in np.flatnonzero(flags)]
     return (", ".join(found[:MOST_LABELS]) + (", …" if len(found) > MOST_LABELS else "")) or "none"
-
-
-def _shown(task: Task, rows: Rows, place: int) -> dict[str, Any]:
-    item = rows.inputs[place]
-    if task.modality == "image":
-        picture, tiny = thumbnail(item)
-        return {"image": picture, "tiny": tiny}
-    if task.modality == "text":
-        texts = [item] if isinstance(item, str) else list(item)
-        return {"text": " ⏎ ".join(_cut(text) for text in texts)}
-    names = task.inputs if len(task.inputs) == len(item) else [str(column) for column in range(len(item))]
-    numbers = [f"{name} = {value:.4g}" for name, value in zip(names, item, strict=True)]
-    return {"text": ", ".join(numbers[:MOST_NUMBERS]) + (", …" if len(numbers) > MOST_NUMBERS else "")}
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MOST_SIGNS else text[: MOST_SIGNS - 1] + "…"

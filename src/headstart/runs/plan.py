@@ -8,15 +8,17 @@ from typing import Any
 
 import torch
 
+from headstart import views
 from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.options import to_plain
 from headstart.core.recipe import Choice, Recipe, Stage
 from headstart.core.seeding import torch_seeded
-from headstart.core.types import Event, Listener, Objective, Strategy, VectorInput, silent
+from headstart.core.types import Event, Listener, Objective, Strategy, silent
 from headstart.data.rows import Dataset
 from headstart.data.transforms import check_fits
 from headstart.engine.optimisers import check_optimiser
+from headstart.inputs import by_name
 from headstart.models.imbalance import check_imbalance, choose_imbalance
 from headstart.models.load import load_source
 from headstart.models.model import Backbone, Model, pool
@@ -65,6 +67,8 @@ def check_names(recipe: Recipe) -> None:
     for stage in recipe.stages:
         _strategy(stage)
         check_optimiser(stage.optimiser)
+        if stage.augment is not None:
+            views.build(stage.augment)
         plugins.build("objectives", stage.objective.name, stage.objective.options)
 
 
@@ -86,8 +90,11 @@ def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> B
     assert recipe.source is not None
     options = dict(recipe.source.options)
     kind = plugins.load("sources", recipe.source.name.partition(":")[0])
-    if data.task.modality == "vector" and "dim" in {field.name for field in dataclasses.fields(kind)}:
-        options.setdefault("dim", int(data.splits["train"].inputs.shape[1]))
+    inputs = data.splits["train"].inputs
+    known = {field.name for field in dataclasses.fields(kind)}
+    for name, value in by_name(data.task.modality).measure(inputs).items():
+        if name in known:
+            options.setdefault(name, value)
     with torch_seeded(recipe.seed, "source"):
         backbone = load_source(recipe.source.name, options)
     if recipe.surgery:
@@ -98,12 +105,8 @@ def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> B
     if backbone.kept_rows is not None:
         _tell_rows(backbone, data, listen)
     check_fits(data.task, backbone.card.input)
-    if isinstance(backbone.card.input, VectorInput):
-        width = data.splits["train"].inputs.shape[1]
-        if backbone.card.input.dim not in (None, width):
-            raise UsageError(
-                f"{backbone.card.name} takes {backbone.card.input.dim} numbers a row; the data has {width}."
-            )
+    if refusal := backbone.card.input.refuses(inputs):
+        raise UsageError(f"{backbone.card.name} {refusal}.")
     return backbone
 
 
@@ -222,11 +225,16 @@ def _choose(stage: Stage, strategy: Strategy, objective: Objective, data: Datase
         lr=defaults.lr if stage.lr is None else stage.lr,
         batch_size=batch_size,
         accumulate=min(stage.accumulate, batch_size),
-        augment=(defaults.augment if data.task.modality == "image" else "none")
-        if stage.augment is None
-        else stage.augment,
+        augment=_view(stage, defaults.augment, data),
         evaluate=stage.evaluate or min(steps, max(epoch, math.ceil(steps / MOST_LOOKS))),
     )
+
+
+def _view(stage: Stage, usual: str, data: Dataset) -> str:
+    """Choose how training rows are shown: as asked for, else as is usual with the strategy where the data allows."""
+    if stage.augment is not None:
+        return views.current(stage.augment)
+    return views.current(usual) if views.shows(usual, by_name(data.task.modality)) else views.PLAIN
 
 
 def _choose_imbalance(stage: Stage, objective: Objective, data: Dataset) -> tuple[Stage, str]:

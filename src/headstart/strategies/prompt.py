@@ -14,7 +14,9 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Defaults, ParamGroup, TextInput, Tuning
+from headstart.core.types import Defaults, ParamGroup, Tuning
+from headstart.inputs import require
+from headstart.inputs.text import Text
 from headstart.models.hf_backbone import TextBackbone, token_limit
 from headstart.models.layers import Removed
 from headstart.models.model import Backbone, Model
@@ -62,7 +64,7 @@ class Prompt:
         before = probe(backbone).get("tokens")
         if before is None:
             raise UsageError(f"prompt needs a backbone that gives tokens, such as ViT or BERT; {name} gives none.")
-        if isinstance(backbone.card.input, TextInput):
+        if backbone.card.input.ragged:
             made = _text(backbone, self.tokens)
         else:
             made = _layers(backbone, self.tokens)
@@ -132,8 +134,8 @@ def _text(backbone: Backbone, tokens: int) -> nn.Module:
             f"prompt needs a text network that runs to its end; {backbone.card.name} was cut (surgery). Use bottleneck "
             "or lora."
         )
-    expects, limit = backbone.card.input, token_limit(backbone.net)
-    assert isinstance(expects, TextInput)
+    expects = require(backbone.card.input, Text, "prompt puts its tokens before words")
+    limit = token_limit(backbone.net)
     if limit is not None and expects.max_length + tokens > limit:
         raise UsageError(
             f"prompt, tokens={tokens}: {backbone.card.name} has positions for {limit} tokens and texts take up to "

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from headstart.core.recipe import Choice, DataPlan, Recipe, Stage
-from headstart.core.types import Card, ImageInput, Task
+from headstart.core.types import Card, Task
 from headstart.evaluation.calibrate import Calibration
 from headstart.evaluation.metrics import evaluate
 from headstart.evaluation.report.facts import Arrays, Facts
+from headstart.inputs.image import Image
 from headstart.models.cards import card_to_plain
 
 MakeFacts = Callable[..., Facts]
@@ -47,7 +48,7 @@ def make_facts(make) -> MakeFacts:
         ]
         history.append({"stage": 0, "step": steps, "seconds": 1.0, plain["primary"]: float("-inf")})
         rng = np.random.default_rng(0)
-        card = Card("local:net", "net", 1000, ImageInput(32, 32), "local", {}, source_task=name, licence="mit")
+        card = Card("local:net", "net", 1000, Image(32, 32), "local", {}, source_task=name, licence="mit")
         places = rng.normal(size=(40, 2)).tolist()
         limits = dict.fromkeys(names, 0.4) if kind == "multilabel" else {}
         return Facts(

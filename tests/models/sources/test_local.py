@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from headstart.core.errors import SourceError
 from headstart.core.storage import sha256
-from headstart.core.types import ImageInput
+from headstart.inputs.image import Image as ImageInput
 from headstart.models.load import load_source
 from headstart.models.model import Backbone
 from headstart.models.sources.local import Local

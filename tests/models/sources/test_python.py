@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 
 import headstart as hs
 from headstart.core.errors import SourceError, UsageError
-from headstart.core.types import TextInput, VectorInput
+from headstart.inputs.text import Text
+from headstart.inputs.vector import Vector
 from headstart.models.load import load_source, rebuild
 from models.contract import check_backbone
 
@@ -87,8 +88,8 @@ def test_contract(name, options, x, dim):
 
 
 def test_inputs_are_the_options():
-    assert load_source("python:my_nets:Words", {"tokenizer": "t", "max_length": 9}).card.input == TextInput("t", 9)
-    assert load_source("python:my_nets:rows", {"vector": "true", "dim": 3}).card.input == VectorInput(3)
+    assert load_source("python:my_nets:Words", {"tokenizer": "t", "max_length": 9}).card.input == Text("t", 9)
+    assert load_source("python:my_nets:rows", {"vector": "true", "dim": 3}).card.input == Vector(3)
     assert load_source("python:my_nets:own", IMAGE).card.input == load_source("digits:cnn").card.input
 
 
@@ -137,4 +138,4 @@ def test_the_width_of_rows_is_filled_from_the_data(tmp_path):
     rows, labels = torch.randn(40, 3).numpy(), ["a", "b"] * 20
     settings = {"source.vector": True, "stages.0.steps": 1}
     run = hs.fit((rows, labels), source="python:my_nets:rows", settings=settings, out=tmp_path / "run")
-    assert hs.load(run.folder).model.backbone.card.input == VectorInput(3)
+    assert hs.load(run.folder).model.backbone.card.input == Vector(3)

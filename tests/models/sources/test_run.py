@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from headstart.core.errors import SourceError, StorageError
 from headstart.core.storage import new_folder
-from headstart.core.types import TextInput
+from headstart.inputs.text import Text
 from headstart.models.cards import card_to_plain
 from headstart.models.load import load_source
 from headstart.models.model import Backbone
@@ -62,7 +62,7 @@ def test_the_tokenizer_is_the_saved_one(tmp_path):
     plain = card_to_plain(first.card)
     plain["input"]["tokenizer"] = "tokenizer"
     folder = _save(tmp_path / "run", first, card=plain)
-    assert load_source(f"run:{folder}").card.input == TextInput(str(folder / "tokenizer"), 256)
+    assert load_source(f"run:{folder}").card.input == Text(str(folder / "tokenizer"), 256)
 
 
 def test_damage_is_named(tmp_path):

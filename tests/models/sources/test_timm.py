@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from headstart.core.errors import SourceError, UsageError
-from headstart.core.types import ImageInput
+from headstart.inputs.image import Image
 from headstart.models import hub, timm_backbone
 from headstart.models.load import load_source
 from headstart.models.sources.timm import Timm
@@ -34,7 +34,7 @@ def _saved(path, name=NAME, **changes):
 def test_contract(name, kind):
     backbone = load_source(f"timm:{name}", {"pretrained": False})
     expected = backbone.card.input
-    assert isinstance(expected, ImageInput)
+    assert isinstance(expected, Image)
     x = torch.rand(2, expected.channels, expected.height, expected.width)
     check_backbone(backbone, x, 2)
     features = backbone(x)

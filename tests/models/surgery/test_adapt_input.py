@@ -10,9 +10,9 @@ import torch
 from transformers import AutoTokenizer
 
 from headstart.core.errors import UsageError
-from headstart.core.types import ImageInput, TextInput
-from headstart.data.rows import Rows
 from headstart.data.transforms import make_transform
+from headstart.inputs.image import Image
+from headstart.inputs.text import Text
 from headstart.models.load import load_source, rebuild
 from headstart.models.operate import operate
 from headstart.models.surgery._channels import new_channels
@@ -88,7 +88,7 @@ def test_a_constant_grid_of_positions_stays_constant(tmp_path):
 def test_a_convolutional_network_takes_digits():
     backbone = toy("timm:test_resnet")
     adapted = patient_after(backbone, "adapt_input channels=1 size=28")
-    assert isinstance(adapted.card.input, ImageInput) and adapted.card.input.height == 28
+    assert isinstance(adapted.card.input, Image) and adapted.card.input.height == 28
     assert adapted.eval()(torch.rand(2, 1, 28, 28))["pooled"].shape == (2, backbone.dim)
 
 
@@ -111,9 +111,9 @@ def test_new_words_start_as_a_mean(tmp_path, start):
 def test_new_words_reach_the_network_as_one_token(tmp_path):
     adapted = patient_after(tiny_bert(tmp_path / "bert"), "adapt_input tokens=covid19")
     expected = adapted.card.input
-    assert isinstance(expected, TextInput)
+    assert isinstance(expected, Text)
     transform = make_transform(expected)
-    items = transform.prepare(Rows(["a"], ["the covid19"]))
+    items = transform.prepare(["the covid19"])
     assert items[0]["input_ids"].tolist() == [2, 5, 13, 3]
 
 

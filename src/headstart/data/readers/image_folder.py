@@ -1,4 +1,7 @@
-"""Images in folders named after their class: CLASS/*.jpg, or train/CLASS/*.jpg with val/ and test/ beside it."""
+"""Images in folders named after their class: CLASS/*.jpg, or train/CLASS/*.jpg with val/ and test/ beside it.
+
+So with the files of any modality that comes as one file an example.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.errors import DataError, Problem
-from headstart.data.images import is_image_name
 from headstart.data.tables import SPLITS, Tables, make_frame, split_name
+from headstart.inputs import by_name, of_file
 
 SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db"}
 
@@ -31,10 +34,10 @@ class ImageFolder:
             return False
         if any(split_name(Path(f).stem) and f.endswith((".csv", ".tsv", ".jsonl", ".parquet")) for f in files):
             return False
-        return any(is_image_name(file.name) for folder in _folders(root) for file in folder.rglob("*"))
+        return _modality(root) is not None
 
     def read(self, data: Any) -> Tables:
-        """Read to columns image, label and, with `domains`, domain.
+        """Read to columns label, the modality's (image) and, with `domains`, domain.
 
         Args:
             data: The folder.
@@ -45,7 +48,9 @@ class ImageFolder:
         Raises:
             DataError: A class folder is empty, an image lies outside them, or a link leads out.
         """
-        walk = _Walk(Path(data))
+        modality = _modality(Path(data))
+        assert modality is not None, "matches was not asked"
+        walk = _Walk(Path(data), modality)
         if self.domains:
             walk.refuse_loose(walk.root)
             for folder in _folders(walk.root):
@@ -58,6 +63,7 @@ class ImageFolder:
 @dataclass
 class _Walk:
     root: Path
+    modality: str
     rows: dict[str, list[tuple[str, Path, str, str | None]]] = field(default_factory=dict)  # id, file, label, domain
     problems: list[Problem] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
@@ -79,7 +85,9 @@ class _Walk:
         for sub in _folders(folder):
             found = [(self.name(file), file, sub.name, domain) for file in self.images(sub)]
             if not found:
-                self.problems.append(Problem(f"{self.name(sub)}/", "has no images", "add some, or delete the folder"))
+                self.problems.append(
+                    Problem(f"{self.name(sub)}/", f"has no {self.plural}", "add some, or delete the folder")
+                )
             self.rows.setdefault(split, []).extend(found)
 
     def refuse_loose(self, folder: Path) -> None:
@@ -87,7 +95,7 @@ class _Walk:
             if file.is_symlink() and file.is_dir():
                 self.problems.append(Problem(self.name(file), "is a link to a folder", "copy the folder itself"))
             elif not file.is_dir() and not _hidden(file):
-                if is_image_name(file.name):
+                if of_file(file.name) == self.modality:
                     self.problems.append(Problem(self.name(file), "lies outside the class folders", "move it into one"))
                 else:
                     self.ignored.append(self.name(file))
@@ -101,7 +109,7 @@ class _Walk:
                 self.problems.append(Problem(self.name(entry), what, "copy the file itself"))
             elif entry.is_dir():
                 yield from self.images(entry)
-            elif is_image_name(entry.name):
+            elif of_file(entry.name) == self.modality:
                 yield entry
             else:
                 self.ignored.append(self.name(entry))
@@ -109,23 +117,34 @@ class _Walk:
     def name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
 
+    @property
+    def plural(self) -> str:
+        """What the files are, in words."""
+        return by_name(self.modality).plural
+
     def tables(self) -> Tables:
         if self.problems:
-            raise DataError(f"{self.root} cannot be read as a folder of images:", self.problems)
+            raise DataError(f"{self.root} cannot be read as a folder of {self.plural}:", self.problems)
         frames = {}
         for split, rows in self.rows.items():
             if not rows:
-                raise DataError(f"{self.root} has no images in its '{split}' part.")
+                raise DataError(f"{self.root} has no {self.plural} in its '{split}' part.")
             ids, files, labels, domains = zip(*rows, strict=True)
-            columns = {"image": files, "label": labels} | ({"domain": domains} if domains[0] is not None else {})
+            columns = {self.modality: files, "label": labels} | ({"domain": domains} if domains[0] is not None else {})
             frames[split] = make_frame(columns, ids)
         notes = ()
         if self.ignored:
             kinds = Counter(Path(name).suffix or name for name in self.ignored)
             listing = ", ".join(self.ignored[:5]) + (" …" if len(self.ignored) > 5 else "")
-            what = "entry that is not an image" if kinds.total() == 1 else "entries that are not images"
-            notes = (f"ignored {kinds.total():,} {what}: {listing}",)
+            entries = "entry" if kinds.total() == 1 else "entries"
+            notes = (f"ignored {kinds.total():,} {entries} other than {self.plural}: {listing}",)
         return Tables(frames, ("label",), notes)
+
+
+def _modality(root: Path) -> str | None:
+    """Name the modality of the files in the folders: that of the first file which has one."""
+    names = (of_file(file.name) for folder in _folders(root) for file in sorted(folder.rglob("*")))
+    return next((name for name in names if name is not None), None)
 
 
 def _folders(folder: Path) -> list[Path]:

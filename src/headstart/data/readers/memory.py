@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.core.errors import DataError, UsageError
-from headstart.data.images import is_image_name
+from headstart.data.inputs import as_files
 from headstart.data.tables import SPLITS, Tables, make_frame
 
 if TYPE_CHECKING:
@@ -75,11 +75,9 @@ def input_columns(x: Any) -> dict[str, Sequence[Any]]:
         isinstance(cell, tuple | list) and len(cell) == 2 and all(isinstance(t, str) for t in cell) for cell in cells
     ):
         return {"text_a": [cell[0] for cell in cells], "text_b": [cell[1] for cell in cells]}
-    if all(isinstance(cell, str) and is_image_name(cell) for cell in cells):
-        return {"x": [Path(cell) for cell in cells]}
     if all(isinstance(cell, list | tuple) for cell in cells):
         return {"x": [np.asarray(cell, dtype=np.float64) for cell in cells]}
-    return {"x": cells}
+    return {"x": as_files(cells)}
 
 
 def _parts(data: Any) -> dict[str, Any]:

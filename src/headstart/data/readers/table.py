@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.core.errors import DataError, UsageError
 from headstart.data.readers._csv import decode, parse
-from headstart.data.readers._paths import resolve_images
+from headstart.data.readers._paths import resolve_files
 from headstart.data.readers._records import read_jsonl, read_parquet
 from headstart.data.tables import Tables, join, make_frame, split_name
 
@@ -108,7 +108,7 @@ class Table:
             if sheet.blank_lines:
                 notes = (f"{name}: {sheet.blank_lines} blank lines are no rows",)
         ids = [f"{name}:{row}" for row in rows]
-        return make_frame(resolve_images(columns, ids, path.parent), ids), notes
+        return make_frame(resolve_files(columns, ids, path.parent), ids), notes
 
 
 def _guess_delimiter(text: str, suffix: str) -> str:

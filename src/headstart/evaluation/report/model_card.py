@@ -6,16 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from headstart.core.types import Task
 from headstart.evaluation.report.facts import TASKS, Facts, unit
 from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import interval_text
+from headstart.inputs import by_name
 
-PIPELINES = {
-    ("image", True): "image-classification",
-    ("text", True): "text-classification",
-    ("vector", True): "tabular-classification",
-    ("vector", False): "tabular-regression",
-}
 NAMES = {"f1": "F1", "auroc": "AUROC", "rmse": "RMSE", "mae": "MAE", "r2": "R2", "ece": "Expected calibration error"}
 
 
@@ -66,10 +62,15 @@ def model_card(facts: Facts) -> str:
     return f"---\n{front}---\n\n" + "\n".join(lines)
 
 
+def _pipeline(task: Task) -> str | None:
+    """Return the hub's word for such models; None where it has none."""
+    return by_name(task.modality).hub.get("classification" if task.classes else "regression")
+
+
 def _front(facts: Facts) -> dict[str, Any]:
     task, card = facts.task, facts.observed["source"]
     front: dict[str, Any] = {"library_name": "headstart", "tags": ["transfer-learning", task.modality, task.kind]}
-    pipeline = PIPELINES.get((task.modality, bool(task.classes)))
+    pipeline = _pipeline(task)
     if pipeline:
         front["pipeline_tag"] = pipeline
     if card.get("licence"):
@@ -110,7 +111,7 @@ def _measured(facts: Facts) -> _Measured | None:
 
 def _result(facts: Facts, found: _Measured) -> dict[str, Any]:
     task = facts.task
-    kind = PIPELINES.get((task.modality, bool(task.classes)), f"{task.modality}-{task.kind}")
+    kind = _pipeline(task) or f"{task.modality}-{task.kind}"
     measured = [
         {"type": name, "name": NAMES.get(name, name.replace("_", " ").capitalize()), "value": interval["value"]}
         for name, interval in found.figures.items()

@@ -12,6 +12,7 @@ from headstart.evaluation.report.facts import TASKS, Facts, short_name, unit, wo
 from headstart.evaluation.report.html import Left, Markup, classed, join, pairs, table, tag
 from headstart.evaluation.results import HIGHER_IS_BETTER, Interval
 from headstart.evaluation.tables import interval_text
+from headstart.models.cards import input_from_plain
 
 MOST_CLASSES = 40
 SAID = ("strategy", "objective", "steps", "epochs", "lr", "batch_size", "optimiser", "schedule", "augment", "evaluate")
@@ -62,8 +63,8 @@ def _folds_figure(facts: Facts, plain: Mapping[str, Any]) -> Markup:
 def learnt(facts: Facts) -> Markup:
     """Say what was learnt from what, and how."""
     card, recipe = facts.observed["source"], facts.recipe
-    size = ", ".join(f"{key} {value}" for key, value in card["input"].items() if key in ("height", "width", "channels"))
-    expected = f"{card['input']['modality']}" + (f" ({size}, in pixels and colours)" if size else "")
+    more = input_from_plain(card["input"]).describe()
+    expected = card["input"]["modality"] + (f" ({more})" if more else "")
     after = " after surgery" if recipe.surgery else ""
     rows: list[tuple[object, object]] = [
         ("Source model", f"{card['name']} ({card['family']}, {card['params']:,} parameters{after})"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headstart.evaluation.report.facts import Facts, Mistake
 from headstart.evaluation.report.html import Left, Markup, classed, join, table, tag
+from headstart.inputs import PICTURE, TINY, WORDS
 
 MOST_STAGES = 40
 
@@ -50,17 +51,17 @@ def mistakes(facts: Facts) -> Markup:
         f"{seen['wrong']:,} {split} rows were decided wrongly; these" if not numbers else f"Of the {split} rows, these"
     )
     words = f"{many} {len(found)} are furthest from their label. Look for wrong labels among them."
-    texts = any("text" in mistake for mistake in found)
+    texts = any(WORDS in mistake for mistake in found)
     return join([tag("p", words), classed("div", "cards texts" if texts else "cards", *map(_card, found))])
 
 
 def _card(mistake: Mistake) -> Markup:
     parts = []
-    if "image" in mistake:
-        css = {"class": "tiny"} if mistake.get("tiny") else {}
-        parts.append(tag("img", attributes={"src": mistake["image"], "alt": f"row {mistake['id']}", **css}))
-    if "text" in mistake:
-        parts.append(tag("blockquote", mistake["text"]))
+    if PICTURE in mistake:
+        css = {"class": "tiny"} if mistake.get(TINY) else {}
+        parts.append(tag("img", attributes={"src": mistake[PICTURE], "alt": f"row {mistake['id']}", **css}))
+    if WORDS in mistake:
+        parts.append(tag("blockquote", mistake[WORDS]))
     parts += [
         tag("div", "label ", tag("strong", mistake["label"])),
         tag("div", "predicted ", tag("strong", mistake["prediction"])),

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from headstart.core.errors import unknown
-from headstart.core.types import Card, Features, ImageInput
+from headstart.core.types import Card, Features
+from headstart.inputs.image import Image
 from headstart.models import stages
 from headstart.models.model import Backbone
 
@@ -28,7 +29,7 @@ class Digits:
         if name != "cnn":
             raise unknown("digits model", name, ["cnn"])
         params = sum(parameter.numel() for parameter in _net().parameters())
-        expected = ImageInput(16, 16, 1, (0.5,), (0.5,), "bilinear")
+        expected = Image(16, 16, 1, (0.5,), (0.5,), "bilinear")
         card = Card(
             "digits:cnn",
             "cnn",

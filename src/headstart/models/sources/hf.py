@@ -12,7 +12,9 @@ from torch import nn
 
 from headstart.core.errors import SourceError
 from headstart.core.storage import refuse_pickle, sha256
-from headstart.core.types import Card, TextInput
+from headstart.core.types import Card
+from headstart.inputs.image import Image
+from headstart.inputs.text import Text
 from headstart.models import hf_backbone, hf_folder, hub
 from headstart.models.hf_backbone import TextBackbone, VisionBackbone
 from headstart.models.weights import classifier_in, read_safetensors
@@ -60,12 +62,12 @@ class Hf:
         }
         architecture: dict[str, Any] = {"config": _config(folder)}
         config = hf_backbone.config_of(architecture, name)
-        kind = hf_backbone.modality_of(config, name)
+        kind = hf_backbone.input_of(config, name)
         net = hf_backbone.read_net(folder, config)
-        if kind == "text":
+        if kind is Text:
             architecture["pooling"] = hf_folder.pooling(folder) if self.pooling == "auto" else self.pooling
             limit = hf_backbone.token_limit(net)
-            expected = TextInput(str(folder), hf_folder.max_length(folder, limit, self.max_length))
+            expected = Text(str(folder), hf_folder.max_length(folder, limit, self.max_length))
         else:
             expected = hf_folder.image_input(folder, getattr(config, "num_channels", 3))
         card = Card(
@@ -82,14 +84,14 @@ class Hf:
             revision=commit,
         )
         backbone = _backbone(net, card)
-        if kind == "image":  # a text model's classifier stands on a pooler, which is no part of the backbone
+        if kind is Image:  # a text model's classifier stands on a pooler, which is no part of the backbone
             backbone.source_classifier = classifier_in(tensors, CLASSIFIERS, backbone.dim)
         return backbone
 
     def rebuild(self, card: Card) -> TextBackbone | VisionBackbone:
         """Build the network of a card with random weights."""
         config = hf_backbone.config_of(card.architecture, card.name)
-        hf_backbone.modality_of(config, card.name)
+        hf_backbone.input_of(config, card.name)
         return _backbone(hf_backbone.random_net(config, card.name), card)
 
     def _find(self, name: str) -> tuple[Path, str]:
@@ -125,6 +127,6 @@ def _hash(weights: list[Path]) -> str:
 
 
 def _backbone(net: nn.Module, card: Card) -> TextBackbone | VisionBackbone:
-    if isinstance(card.input, TextInput):
+    if "pooling" in card.architecture:
         return TextBackbone(net, card, card.architecture["pooling"])
     return VisionBackbone(net, card)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.errors import SourceError
-from headstart.core.types import Card, ImageInput
+from headstart.core.types import Card
+from headstart.inputs.image import Image
 from headstart.models import timm_backbone
 from headstart.models.timm_backbone import TimmBackbone
 from headstart.models.weights import check_sha256, classifier_in, load_exactly, read_safetensors
@@ -88,13 +89,13 @@ def _read(path: Path) -> dict[str, Any]:
     return plain
 
 
-def _input(plain: Mapping[str, Any], path: Path) -> ImageInput:
+def _input(plain: Mapping[str, Any], path: Path) -> Image:
     """Read what the network expects. One whose card describes a patch ("[N,1,96,64]") takes numbers as they are."""
     shape = plain.get("input_size")
     patch = re.match(r"\[N,(\d+),(\d+),(\d+)\]", str(plain.get("input", "")))
     if shape is None and patch:
         channels, height, width = (int(n) for n in patch.groups())
-        return ImageInput(height, width, channels, (0.0,) * channels, (1.0,) * channels, "bilinear")
+        return Image(height, width, channels, (0.0,) * channels, (1.0,) * channels, "bilinear")
     absent = [key for key in ("input_size", "mean", "std", "interpolation") if key not in plain]
     if absent:
         raise SourceError(f"{path} does not say what the network expects: {', '.join(absent)} missing. Add them.")
@@ -103,7 +104,7 @@ def _input(plain: Mapping[str, Any], path: Path) -> ImageInput:
             f"{path}: input_size must be [channels, height, width], with a mean and a std for each channel."
         )
     channels, height, width = plain["input_size"]
-    return ImageInput(height, width, channels, tuple(plain["mean"]), tuple(plain["std"]), plain["interpolation"])
+    return Image(height, width, channels, tuple(plain["mean"]), tuple(plain["std"]), plain["interpolation"])
 
 
 def _labels(plain: Mapping[str, Any], path: Path) -> tuple[str, ...]:

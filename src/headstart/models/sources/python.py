@@ -6,18 +6,23 @@ import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from headstart.core import options
 from headstart.core.errors import HeadstartError, SourceError, UsageError
+from headstart.core.recipe import Choice
 from headstart.core.storage import sha256
-from headstart.core.types import Card, Features, ImageInput, Input, TextInput, VectorInput
+from headstart.core.types import Card, Features, Input
+from headstart.inputs import by_name
+from headstart.inputs.image import Image
+from headstart.inputs.text import Text
+from headstart.inputs.vector import Vector
 from headstart.models import stages
-from headstart.models.dryrun import example
 from headstart.models.model import Backbone
 from headstart.models.weights import load_exactly, read_safetensors
 
@@ -29,7 +34,8 @@ class Python:
     The function takes nothing and returns a module whose output is pooled [B, D], maps [B, C, H, W] or
     a dict with "pooled"; or a Backbone. weights: a safetensors file for it. Images are the default:
     size (height and width), channels, mean, std (one number each channel). With tokenizer (a folder) it takes text of
-    at most max_length tokens; with vector it takes rows of `dim` numbers, and dim is filled from the data.
+    at most max_length tokens; with vector it takes rows of `dim` numbers, and dim is filled from the data. input: any
+    modality by name, with its fields: {name = "series", length = 64}; it goes before the other options.
     """
 
     weights: str | None = None
@@ -41,11 +47,19 @@ class Python:
     max_length: int = 128
     vector: bool = False
     dim: int | None = None
+    input: Choice | None = None
 
     def __post_init__(self) -> None:
+        if self.input is not None and (self.tokenizer is not None or self.vector):
+            raise ValueError("input excludes tokenizer and vector.")
         if self.tokenizer is not None and self.vector:
             raise ValueError("tokenizer and vector exclude each other.")
-        if not self.tokenizer and not self.vector and not len(self.mean) == len(self.std) == self.channels:
+        if (
+            not self.input
+            and not self.tokenizer
+            and not self.vector
+            and not len(self.mean) == len(self.std) == self.channels
+        ):
             raise ValueError(f"mean and std need one number for each of the {self.channels} channels.")
 
     def names(self, query: str) -> list[str]:
@@ -99,15 +113,19 @@ class Python:
         return _backbone(net, card)
 
     def _input(self) -> Input:
+        if self.input is not None:
+            kind = by_name(self.input.name)
+            own = {"dim": self.dim} if "dim" in {field.name for field in fields(_plugin(kind))} else {}
+            return options.build(kind, {**own, **self.input.options}, f"input '{self.input.name}'")
         if self.tokenizer is not None:
-            return TextInput(self.tokenizer, self.max_length)
+            return Text(self.tokenizer, self.max_length)
         if self.vector:
             if self.dim is None:
                 raise UsageError(
                     "python: with vector=true needs dim, the numbers in a row. It is filled from the data."
                 )
-            return VectorInput(self.dim)
-        return ImageInput(self.size, self.size, self.channels, self.mean, self.std)
+            return Vector(self.dim)
+        return Image(self.size, self.size, self.channels, self.mean, self.std)
 
 
 class _OwnNet(Backbone):
@@ -135,6 +153,11 @@ class _OwnNet(Backbone):
         )
 
 
+def _plugin(value: Any) -> Any:
+    """Return an input or its class for what takes dataclasses, as all plug-ins are."""
+    return value
+
+
 def _backbone(net: nn.Module, card: Card) -> Backbone:
     card = replace(card, params=sum(parameter.numel() for parameter in net.parameters()))
     if isinstance(net, Backbone):
@@ -143,10 +166,10 @@ def _backbone(net: nn.Module, card: Card) -> Backbone:
     backbone = _OwnNet(net, card).eval()
     try:
         with torch.no_grad():
-            pooled = backbone(example(card.input))["pooled"]  # [2, D]
+            pooled = backbone(card.input.blank(2))["pooled"]  # [2, D]
     except (RuntimeError, TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
         raise SourceError(
-            f"{card.name}: its network failed on an empty batch of {asdict(card.input)}: {error}"
+            f"{card.name}: its network failed on an empty batch of {asdict(_plugin(card.input))}: {error}"
         ) from error
     if pooled.ndim != 2 or len(pooled) != 2:
         raise SourceError(f"{card.name}: 'pooled' must be [B, D]; for a batch of 2 it is {list(pooled.shape)}.")

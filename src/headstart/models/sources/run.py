@@ -8,9 +8,9 @@ from pathlib import Path
 
 from headstart.core.errors import SourceError
 from headstart.core.storage import sha256, verify
-from headstart.core.types import Card, TextInput
+from headstart.core.types import Card
 from headstart.models import load
-from headstart.models.cards import card_from_plain
+from headstart.models.cards import card_from_plain, located
 from headstart.models.model import Backbone
 from headstart.models.weights import classifier_in, load_exactly, read_safetensors
 
@@ -81,7 +81,4 @@ def _card(folder: Path) -> Card:
         raise SourceError(f"{path} is not JSON: {error}.") from error
     if not isinstance(plain, dict) or "card" not in plain:
         raise SourceError(f"{path} has no card: it was not written by Headstart.")
-    card = card_from_plain(plain["card"])
-    if isinstance(card.input, TextInput):  # the tokenizer travels in the folder; Path keeps one that is absolute
-        return replace(card, input=replace(card.input, tokenizer=str(folder / card.input.tokenizer)))
-    return card
+    return located(card_from_plain(plain["card"]), folder)

@@ -11,7 +11,8 @@ from torch import nn
 
 from headstart.core.errors import SourceError, UsageError, unknown
 from headstart.core.storage import sha256
-from headstart.core.types import Card, ImageInput
+from headstart.core.types import Card
+from headstart.inputs.image import Image
 from headstart.models import hub, timm_backbone
 from headstart.models.timm_backbone import TimmBackbone
 from headstart.models.weights import classifier_in, load_exactly, read_safetensors
@@ -134,7 +135,7 @@ def _card(
         name=f"timm:{name}",
         family=timm_backbone.family(net),
         params=timm_backbone.count(net),
-        input=ImageInput(
+        input=Image(
             height, width, channels, tuple(data["mean"]), tuple(data["std"]), data["interpolation"], data["crop_pct"]
         ),
         builder="timm",

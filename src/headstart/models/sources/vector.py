@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError, unknown
-from headstart.core.types import Card, Features, VectorInput
+from headstart.core.types import Card, Features
+from headstart.inputs import vector as inputs
 from headstart.models import stages
 from headstart.models.model import Backbone
 
@@ -53,7 +54,7 @@ class Vector:
             )
         architecture = {"dim": self.dim, "width": self.width, "depth": self.depth}
         params = sum(parameter.numel() for parameter in _net(architecture).parameters())
-        expected = VectorInput(self.dim)
+        expected = inputs.Vector(self.dim)
         return self.rebuild(Card("vector:mlp", "mlp", params, expected, "vector", architecture, "none: random weights"))
 
     def rebuild(self, card: Card) -> Backbone:

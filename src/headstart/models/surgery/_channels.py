@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import ImageInput
+from headstart.inputs import require
+from headstart.inputs.image import Image
 from headstart.models.dryrun import root
 from headstart.models.layers import get
 from headstart.models.operate import Body
@@ -27,10 +28,9 @@ def adapt_channels(body: Body, channels: int, by: str) -> None:
         by: "inflate", "average" or "copy".
 
     Raises:
-        UsageError: No plain convolution takes the image.
+        UsageError: The network takes no images, or no plain convolution takes them.
     """
-    expected = body.backbone.card.input
-    assert isinstance(expected, ImageInput)
+    expected = require(body.backbone.card.input, Image, "adapt_input: channels and size are for images")
     name, layer = _first_convolution(body, expected.channels)
     before = list(layer.weight.shape)
     groups = _groups(expected.channels, channels)

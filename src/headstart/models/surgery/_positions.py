@@ -9,7 +9,8 @@ from typing import Any, cast
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import ImageInput
+from headstart.inputs import require
+from headstart.inputs.image import Image
 from headstart.models.dryrun import root
 from headstart.models.operate import Body
 
@@ -22,10 +23,9 @@ def adapt_size(body: Body, size: int) -> None:
         size: Pixels a side.
 
     Raises:
-        UsageError: The size is no multiple of the network's patches.
+        UsageError: The network takes no images, or the size is no multiple of the network's patches.
     """
-    expected = body.backbone.card.input
-    assert isinstance(expected, ImageInput)
+    expected = require(body.backbone.card.input, Image, "adapt_input: channels and size are for images")
     net = cast(Any, root(body.backbone)[0])
     own = hasattr(net, "set_input_size")  # timm's transformers resample by themselves
     embeddings = None if own else _embeddings(net)

@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import TextInput
+from headstart.inputs import require
+from headstart.inputs.text import Text, load_tokenizer
 from headstart.models.dryrun import root
 from headstart.models.operate import Body
 
@@ -32,10 +33,9 @@ def add_words(body: Body, words: Sequence[str], start: str, least: int) -> int:
         The number of rows of the embedding.
 
     Raises:
-        UsageError: The network names no embedding, or there is no tokenizer.
+        UsageError: The network takes no text, names no embedding, or there is no tokenizer.
     """
-    expected = body.backbone.card.input
-    assert isinstance(expected, TextInput)
+    expected = require(body.backbone.card.input, Text, "adapt_input: tokens and rows are for text")
     net = cast(Any, root(body.backbone)[0])
     embedding = net.get_input_embeddings() if hasattr(net, "get_input_embeddings") else None
     if not isinstance(embedding, nn.Embedding):
@@ -44,7 +44,7 @@ def add_words(body: Body, words: Sequence[str], start: str, least: int) -> int:
     starts: dict[int, torch.Tensor] = {}
     rows = max(least, len(old))
     if not body.replaying:  # on load the rows are known, and their weights are in the file
-        tokenizer = _tokenizer(expected)
+        tokenizer = load_tokenizer(expected.tokenizer, expected.added)
         known = set(tokenizer.get_vocab())
         fresh = [word for word in dict.fromkeys(words) if word not in known]
         pieces = {word: tokenizer(word, add_special_tokens=False)["input_ids"] for word in fresh}
@@ -67,16 +67,3 @@ def add_words(body: Body, words: Sequence[str], start: str, least: int) -> int:
     net.set_input_embeddings(new)
     net.config.vocab_size = rows
     return rows
-
-
-def _tokenizer(expected: TextInput) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(expected.tokenizer, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"adapt_input: there is no tokenizer in the folder '{expected.tokenizer}', so no word can be added: {error}"
-        ) from error
-    tokenizer.add_tokens(list(expected.added))
-    return tokenizer

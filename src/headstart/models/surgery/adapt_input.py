@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 from headstart.core.errors import UsageError
-from headstart.core.types import ImageInput, TextInput
-from headstart.models.cards import modality
 from headstart.models.operate import Body
 from headstart.models.surgery._channels import adapt_channels
 from headstart.models.surgery._positions import adapt_size
@@ -44,14 +42,9 @@ class AdaptInput:
         """Change the first layers and what the card says of the input. UsageError: the network takes another kind of
         input, or has no layer that could be adapted.
         """
-        expected = body.backbone.card.input
         image, text = self.channels is not None or self.size is not None, bool(self.tokens or self.rows)
         if not image and not text:
             raise UsageError("adapt_input needs channels, size or tokens: what the new input is.")
-        if image and not isinstance(expected, ImageInput):
-            raise UsageError(f"adapt_input: channels and size are for images; the network takes {modality(expected)}.")
-        if text and not isinstance(expected, TextInput):
-            raise UsageError(f"adapt_input: tokens and rows are for text; the network takes {modality(expected)}.")
         if self.channels is not None:
             adapt_channels(body, self.channels, self.by)
         if self.size is not None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Features, PrefixToken, TextInput
+from headstart.core.types import Features, PrefixToken
 from headstart.models.dryrun import show
 from headstart.models.layers import Removed, find_one, get, put
 from headstart.models.model import Backbone, mean_over_tokens
@@ -44,8 +44,9 @@ class Cut:
             needs = "tokens [B, T, D]" if self.pool == "cls" else "[B, D], [B, T, D] or [B, C, H, W]"
             raise UsageError(f"cut: the layer '{name}' gives {show(call.gave)}; pool={self.pool} needs {needs}.")
         tokens = len(call.gave) == 3
-        if tokens and self.pool == "flatten" and isinstance(backbone.card.input, TextInput):
-            raise UsageError("cut: pool=flatten needs inputs of one length, and texts differ. Use mean, max or cls.")
+        if tokens and self.pool == "flatten" and backbone.card.input.ragged:
+            many = backbone.card.input.plural
+            raise UsageError(f"cut: pool=flatten needs inputs of one length, and {many} differ. Use mean, max or cls.")
         prefix = () if tokens and call.gave[1] == _patches(backbone) else backbone.prefix
         if self.pool == "cls" and prefix is not None and prefix[:1] != ("class",) and not body.replaying:
             raise UsageError(f"cut: the layer '{name}' gives patches alone, without a class token. Use mean.")

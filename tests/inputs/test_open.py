@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from headstart.core.errors import DataError
-from headstart.data.checks import digests
-from headstart.data.images import open_image
+from headstart.data.checks import check_rows
 from headstart.data.rows import Rows
+from headstart.inputs._open import open_image
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (40, 30)) -> Image.Image:
@@ -59,7 +59,7 @@ def test_35_36_37_39_46_every_bad_image_is_listed_at_once(tmp_path: Path) -> Non
     (tmp_path / "good.jpg").write_bytes(jpeg)
     paths = [tmp_path / name for name in [*bad, "good.jpg"]]
     with pytest.raises(DataError) as caught:
-        digests({"train": Rows([p.name for p in paths], paths)}, "image")
+        check_rows({"train": Rows([p.name for p in paths], paths)}, "image")
     found = {problem.where: str(problem) for problem in caught.value.problems}
     assert set(found) == set(bad)
     for name, (_, word) in bad.items():
@@ -116,7 +116,7 @@ def test_43_the_first_frame_of_an_animation_counts_and_is_noted() -> None:
     gif = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
     tiff = saved(frames[0], "TIFF", save_all=True, append_images=frames[1:])
     assert np.asarray(open_image(gif)).max() == 0
-    _, notes = digests({"train": Rows(["a.gif", "b.tiff", "c.png"], [gif, tiff, saved(frames[0], "PNG")])}, "image")
+    _, notes = check_rows({"train": Rows(["a.gif", "b.tiff", "c.png"], [gif, tiff, saved(frames[0], "PNG")])}, "image")
     assert notes == ["2 animated or many-page images: the first frame of each is used"]
 
 

@@ -24,12 +24,8 @@ SUFFIXES = frozenset(
     | {".heic", ".heif", ".svg"}  # read only to say what is missing
 )
 MOST_PIXELS = 64_000_000
+_OF_MANY = (b"GIF8", b"II", b"MM", b"RIFF", b"\x89PNG")  # the beginnings of files that can hold several pictures
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, struct.error, zlib.error, IndexError, KeyError)
-
-
-def is_image_name(name: str) -> bool:
-    """Return whether a file name ends like an image's."""
-    return Path(name).suffix.lower() in SUFFIXES
 
 
 def is_image(cell: Any) -> bool:
@@ -61,6 +57,35 @@ def open_image(item: Any, *, near: int | None = None, where: str | None = None) 
         content = item if isinstance(item, bytes) else Path(item).read_bytes()
     except OSError as error:
         raise _bad(where, f"cannot be read: {error.strerror or error}") from error
+    return _opaque(_decode(content, where, near)[0], where)
+
+
+def check_image(item: Any, where: str) -> int:
+    """Check that `open_image` will open an image, at less cost: a JPEG is decoded small, and nothing is converted.
+
+    Args:
+        item: As `open_image` takes it, but no path.
+        where: What to call the image in an error.
+
+    Returns:
+        The frames of an animation or the pages of a document; 1 of any other image.
+
+    Raises:
+        DataError: It is not an image, is damaged, or has more than 64 million pixels.
+    """
+    if isinstance(item, np.ndarray):
+        _check_array(item, where)
+        return 1
+    image, frames = (item, 1) if isinstance(item, Image.Image) else _decode(item, where, near=1)
+    if image.width * image.height > MOST_PIXELS:
+        raise _too_large(where, f"{image.width} x {image.height}")
+    if _is_wide(image):
+        _check_array(np.asarray(image), where)
+    return frames
+
+
+def _decode(content: bytes, where: str, near: int | None) -> tuple[Image.Image, int]:
+    """Decode the first frame, upright, and count the frames."""
     _check_content(content, where)
     try:
         image = Image.open(io.BytesIO(content))
@@ -73,21 +98,14 @@ def open_image(item: Any, *, near: int | None = None, where: str | None = None) 
     if image.width * image.height > MOST_PIXELS:
         raise _too_large(where, f"{image.width} x {image.height}")
     try:
+        frames = getattr(image, "n_frames", 1) if content.startswith(_OF_MANY) else 1
         if near is not None:
             image.draft(None, (near, near))  # pyright: ignore[reportArgumentType]
         image.load()
-        upright = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)  # else it is copied even where it is upright
     except _DAMAGE as error:
         raise _bad(where, f"is damaged: {error}", "replace or delete it") from error
-    return _opaque(upright, where)
-
-
-def count_frames(content: bytes) -> int:
-    """Count the frames of an animation or the pages of a document, from the bytes of a file that `open_image` takes."""
-    if not content.startswith((b"GIF8", b"II", b"MM", b"RIFF", b"\x89PNG")):
-        return 1
-    with Image.open(io.BytesIO(content)) as image:
-        return getattr(image, "n_frames", 1)
+    return image, frames
 
 
 def _check_content(content: bytes, where: str) -> None:
@@ -115,7 +133,7 @@ def _opaque(image: Image.Image, where: str) -> Image.Image:
         raise _too_large(where, f"{image.width} x {image.height}")
     if image.mode in {"RGB", "L"} and "transparency" not in image.info:
         return image
-    if image.mode.startswith("I") or image.mode == "F":
+    if _is_wide(image):
         return _from_array(np.asarray(image), where)
     if image.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info:
         grey = image.mode in {"L", "LA", "La"}
@@ -125,29 +143,44 @@ def _opaque(image: Image.Image, where: str) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
+def _is_wide(image: Image.Image) -> bool:
+    """Return whether pixels have more than 8 bits."""
+    return image.mode.startswith("I") or image.mode == "F"
+
+
 def _from_array(array: np.ndarray, where: str) -> Image.Image:
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.ndim == 3 and array.shape[0] in {1, 3} and array.shape[2] not in {3, 4}:
-        raise _bad(where, f"has shape {array.shape}, channels first", "give [H, W, C]: array.transpose(1, 2, 0)")
-    if array.ndim not in {2, 3} or (array.ndim == 3 and array.shape[2] not in {3, 4}) or 0 in array.shape:
-        raise _bad(where, f"has shape {array.shape}", "give [H, W], [H, W, 1] or [H, W, 3]")
-    return _opaque(Image.fromarray(np.ascontiguousarray(_eight_bits(array, where))), where)
+    _check_array(array, where)
+    flat = array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    return _opaque(Image.fromarray(np.ascontiguousarray(_eight_bits(flat))), where)
 
 
-def _eight_bits(array: np.ndarray, where: str) -> np.ndarray:
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype == bool:
-        return array.astype(np.uint8) * 255
+def _check_array(array: np.ndarray, where: str) -> None:
+    shape = array.shape[:2] if array.ndim == 3 and array.shape[2] == 1 else array.shape
+    if len(shape) == 3 and shape[0] in {1, 3} and shape[2] not in {3, 4}:
+        raise _bad(where, f"has shape {shape}, channels first", "give [H, W, C]: array.transpose(1, 2, 0)")
+    if len(shape) not in {2, 3} or (len(shape) == 3 and shape[2] not in {3, 4}) or 0 in shape:
+        raise _bad(where, f"has shape {shape}", "give [H, W], [H, W, 1] or [H, W, 3]")
+    if shape[0] * shape[1] > MOST_PIXELS:
+        raise _too_large(where, f"{shape[1]} x {shape[0]}")
+    if array.dtype in (np.uint8, bool):
+        return
     low, high = float(array.min()), float(array.max())
     if array.dtype.kind == "f":
         if not (low >= 0 and high <= 1):  # also when NaN
             raise _bad(where, f"has float values from {low:g} to {high:g}", "scale them to [0, 1], or give uint8")
+    elif not (array.dtype.kind in "iu" and array.dtype.itemsize <= 4 and low >= 0 and high <= 65535):
+        what = f"has {array.dtype} values from {low:g} to {high:g}"
+        raise _bad(where, what, "give uint8, uint16, or float in [0, 1]")
+
+
+def _eight_bits(array: np.ndarray) -> np.ndarray:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == bool:
+        return array.astype(np.uint8) * 255
+    if array.dtype.kind == "f":
         return np.rint(array * 255).astype(np.uint8)
-    if array.dtype.kind in "iu" and array.dtype.itemsize <= 4 and low >= 0 and high <= 65535:
-        return np.rint(array.astype(np.float64) / 257).astype(np.uint8)  # 65535 / 257 = 255
-    raise _bad(where, f"has {array.dtype} values from {low:g} to {high:g}", "give uint8, uint16, or float in [0, 1]")
+    return np.rint(array.astype(np.float64) / 257).astype(np.uint8)  # 65535 / 257 = 255
 
 
 def _too_large(where: str, pixels: str) -> DataError:

@@ -1,0 +1,188 @@
+"""The contract of a modality (a file in `inputs/`), and of a view of its examples (a file in `views/`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+
+
+class Input(Protocol):
+    """One modality. The class knows what the data looks like; an instance is what one network expects of it.
+
+    A file in `inputs/` holds one frozen dataclass that derives from this; its fields are what a model card keeps, and
+    they are hashable. The modality's name is the file's. What has a body here is right for many modalities; needed
+    are `holds`, `read`, `preview`, `collate` and `blank`.
+
+    order: columns are offered to the modalities in this order, the least first. plural: the examples in messages. shared:
+    what equal examples have in common, in messages. suffixes: of files that hold one example each, such as ".jpg". tabular: an example may be several columns of
+    numbers. label_like: its cells could as well be labels, as the names of classes are text. copies_together: rows of
+    equal content stay on one side of every split. ragged: examples differ in length. hub: the hub's pipeline by what
+    is predicted, "classification" or "regression". files: fields that are paths of what the network needs.
+    """
+
+    order: ClassVar[int] = 50
+    plural: ClassVar[str] = "examples"
+    shared: ClassVar[str] = "content"
+    suffixes: ClassVar[frozenset[str]] = frozenset()
+    tabular: ClassVar[bool] = False
+    label_like: ClassVar[bool] = False
+    copies_together: ClassVar[bool] = False
+    ragged: ClassVar[bool] = False
+    hub: ClassVar[Mapping[str, str]] = {}
+    files: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def holds(cls, cells: Sequence[Any]) -> bool:
+        """Return whether a column holds such examples; none of its cells is blank, and few may be wrong."""
+        ...
+
+    @classmethod
+    def columns(cls, frame: pd.DataFrame, own: Sequence[str], numbers: Sequence[str]) -> tuple[str, ...]:
+        """Choose the input among the columns of a table.
+
+        Args:
+            frame: The columns beside the labels.
+            own: The columns that hold such examples.
+            numbers: The columns that hold one number a cell.
+
+        Returns:
+            The input's columns; () where none is fit.
+        """
+        return tuple(own[:1])
+
+    @classmethod
+    def read(cls, frame: pd.DataFrame, columns: Sequence[str]) -> Any:
+        """Make `Rows.inputs`: an array [N, …] or a list of N.
+
+        Args:
+            frame: Cells by column, each row under its name.
+            columns: The input's.
+
+        Returns:
+            The inputs.
+
+        Raises:
+            DataError: Cells are missing or of another kind; every one is listed.
+        """
+        ...
+
+    @classmethod
+    def loose(cls, items: Any, columns: Sequence[str]) -> dict[str, list[Any]]:
+        """Make columns of examples that come without: as `read` takes them, under the names of `columns` or others.
+
+        Args:
+            items: A list, a tuple or an array of examples.
+            columns: The input's.
+
+        Returns:
+            Cells by column.
+
+        Raises:
+            DataError: The examples are of another kind.
+        """
+        return {columns[0]: list(items)}
+
+    @classmethod
+    def check(cls, ids: Sequence[str], items: Sequence[Any]) -> tuple[list[bytes], list[str]]:
+        """Look at all examples once, before any slow work.
+
+        Args:
+            ids: The name of each row.
+            items: What `read` made.
+
+        Returns:
+            The SHA-256 of each row's content, and notes in words.
+
+        Raises:
+            DataError: Examples cannot be used; all are listed.
+        """
+        from headstart.core.cells import digest
+
+        return [digest(item) for item in items], []
+
+    @classmethod
+    def preview(cls, item: Any, columns: Sequence[str]) -> dict[str, Any]:
+        """Show one example in the report, as plain data (see `headstart.inputs.PICTURE` and `WORDS`)."""
+        ...
+
+    @classmethod
+    def measure(cls, inputs: Any) -> dict[str, Any]:
+        """Find what a source is told of the data, by the name of its option; it is told what it has an option for."""
+        return {}
+
+    def refuses(self, inputs: Any) -> str:
+        """Say why the network cannot take these inputs, in words that follow "The network"; "" where it can."""
+        return ""
+
+    def prepare(self, inputs: Any) -> Any:
+        """Do once for all rows what depends on no randomness and stays small."""
+        return inputs
+
+    def lengths(self, prepared: Any) -> np.ndarray | None:
+        """Count the tokens of each row, [N], so that batches can hold rows of like length; None if all are alike."""
+        return None
+
+    def key(self, item: Any) -> Hashable | None:
+        """Return under what the example of an item is kept for the next time; None where making it is quick.
+
+        Equal keys mean equal content. What is kept has the attribute `nbytes`.
+        """
+        return None
+
+    def open(self, item: Any) -> Any:
+        """Open one prepared item for a view."""
+        return item
+
+    def example(self, raw: Any) -> Any:
+        """Make the example that evaluation sees of what `open` gave."""
+        return raw
+
+    def collate(self, examples: list[Any]) -> Any:
+        """Make a batch's x: tensors [B, …]."""
+        ...
+
+    def blank(self, rows: int) -> Any:
+        """Make a batch's x of empty examples, for dry runs."""
+        ...
+
+    def describe(self) -> str:
+        """Describe what is expected, beyond the modality, in words; "" where there is no more to say."""
+        return ""
+
+    def pack(self, folder: Path) -> Self:
+        """Write the files that the network needs into the folder of a saved model.
+
+        Args:
+            folder: The saved model's.
+
+        Returns:
+            The input with its `files` relative to the folder.
+        """
+        return self
+
+
+class View(Protocol):
+    """A way to show an example in training: a file in `views/`. The fields of its frozen dataclass are its options.
+
+    inputs: the classes of inputs that it can show; () is every one.
+    """
+
+    inputs: ClassVar[tuple[type, ...]] = ()
+
+    def show(self, raw: Any, expects: Any) -> Any:
+        """Make one example.
+
+        Args:
+            raw: What `expects.open` gave.
+            expects: What the network expects.
+
+        Returns:
+            What `expects.collate` takes. All that is random comes from torch's global generator, which is seeded.
+        """
+        ...

@@ -1,0 +1,201 @@
+"""Images: paths, the bytes of files, PIL images or arrays, to normalised pixels."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import warnings
+from collections.abc import Hashable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from PIL import Image as Pillow
+
+from headstart.core.cells import digest, missing
+from headstart.core.errors import DataError, Problem, UsageError
+from headstart.core.input import Input
+from headstart.inputs import PICTURE, TINY
+from headstart.inputs._open import SUFFIXES, check_image, is_image, open_image
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+SIDE = 160  # pixels of a thumbnail
+SMALL = 48  # pixels a side below which a picture is shown as it is
+
+
+@dataclass(frozen=True)
+class Image(Input):
+    """What a backbone expects of an image: pixels in [0, 1], minus `mean`, over `std`."""
+
+    order: ClassVar[int] = 10
+    plural: ClassVar[str] = "images"
+    suffixes: ClassVar[frozenset[str]] = SUFFIXES
+    copies_together: ClassVar[bool] = True
+    hub: ClassVar[Mapping[str, str]] = {"classification": "image-classification"}
+
+    height: int
+    width: int
+    channels: int = 3
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    interpolation: str = "bicubic"
+    crop: float = 1.0  # evaluation resizes to size / crop, then cuts the centre
+
+    @classmethod
+    def holds(cls, cells: Sequence[Any]) -> bool:
+        """Return whether the first cell is a `Path`, bytes, a PIL image or an array of at least two axes."""
+        return is_image(cells[0])
+
+    @classmethod
+    def read(cls, frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
+        """Take the cells of the one column, unopened.
+
+        Args:
+            frame: Cells by column, each row under its name.
+            columns: The input's.
+
+        Returns:
+            The images.
+
+        Raises:
+            UsageError: There is more than one column.
+            DataError: Cells are no images; all are listed.
+        """
+        if len(columns) != 1:
+            raise UsageError(f"An image task has one input column; {len(columns)} are named: {', '.join(columns)}.")
+        cells = list(frame[columns[0]])
+        problems = []
+        for row, cell in zip(frame.index, cells, strict=True):
+            if not (is_image(cell) or isinstance(cell, np.ndarray)):
+                held = f"holds {type(cell).__name__} {str(cell)[:40]!r}, not an image"
+                problems.append(Problem(f"{row}, column '{columns[0]}'", "has no image" if missing(cell) else held))
+        if problems:
+            raise DataError("Inputs that are not images:", problems)
+        return cells
+
+    @classmethod
+    def loose(cls, items: Any, columns: Sequence[str]) -> dict[str, list[Any]]:
+        """Take texts as paths."""
+        return {columns[0]: [Path(item) if isinstance(item, str) else item for item in items]}
+
+    @classmethod
+    def check(cls, ids: Sequence[str], items: Sequence[Any]) -> tuple[list[bytes], list[str]]:
+        """Decode every image.
+
+        Args:
+            ids: The name of each row.
+            items: The images.
+
+        Returns:
+            The SHA-256 of each image (of a file: of its bytes), and a note where there are animations.
+
+        Raises:
+            DataError: Images cannot be used; all are listed.
+        """
+        with (
+            warnings.catch_warnings(),
+            ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool,
+        ):  # Pillow decodes outside the GIL
+            warnings.simplefilter("error", Pillow.DecompressionBombWarning)
+            looked = list(pool.map(_look, ids, items))
+        problems = [problem for _, _, found in looked for problem in found]
+        if problems:
+            raise DataError(f"{len(problems)} images cannot be used:", problems)
+        animated = sum(frames > 1 for _, frames, _ in looked)
+        notes = [f"{animated} animated or many-page images: the first frame of each is used"] if animated else []
+        return [found for found, _, _ in looked], notes
+
+    @classmethod
+    def preview(cls, item: Any, columns: Sequence[str]) -> dict[str, Any]:
+        """Make a data URI of a small picture of an image, and say whether the image itself is tiny."""
+        image = open_image(item, near=SIDE)
+        tiny = max(image.size) <= SMALL
+        buffer = io.BytesIO()
+        if tiny:
+            image.save(buffer, "PNG")
+        else:
+            image.thumbnail((SIDE, SIDE))
+            image.save(buffer, "JPEG", quality=75)
+        content = base64.b64encode(buffer.getvalue()).decode("ascii")
+        return {PICTURE: f"data:image/{'png' if tiny else 'jpeg'};base64,{content}", TINY: tiny}
+
+    def refuses(self, inputs: Any) -> str:
+        """Refuse a network whose pixels cannot be made."""
+        if self.channels in {1, 3} and len(self.mean) == len(self.std) == self.channels:
+            return ""
+        return (
+            f"states {self.channels} channels, {len(self.mean)} means and {len(self.std)} stds; images have 1 or 3 "
+            "channels, each with a mean and a std"
+        )
+
+    def key(self, item: Any) -> Hashable:
+        """Return path, time and size of a file, which may be written anew; of what is in memory the hash."""
+        if isinstance(item, str | Path):
+            found = Path(item).stat()
+            return str(item), found.st_mtime_ns, found.st_size
+        return _digest(item)
+
+    def open(self, item: Any) -> Pillow.Image:
+        """Open an image in the network's colours, at no less than twice its size where it has so much."""
+        image = open_image(item, near=2 * max(self.height, self.width))
+        return image.convert("L" if self.channels == 1 else "RGB")
+
+    def example(self, raw: Pillow.Image) -> torch.Tensor:  # [H, W, C] uint8
+        """Resize so that the centre fills size / crop, and cut the centre.
+
+        Both in one step, so that a very long image is never enlarged as a whole.
+        """
+        scale = max(self.width / self.crop / raw.width, self.height / self.crop / raw.height)
+        cut_width, cut_height = min(raw.width, self.width / scale), min(raw.height, self.height / scale)
+        left, top = (raw.width - cut_width) / 2, (raw.height - cut_height) / 2
+        resample = Pillow.Resampling[self.interpolation.upper()]
+        box = (left, top, left + cut_width, top + cut_height)
+        return pixels(raw.resize((self.width, self.height), resample, box=box))
+
+    def collate(self, examples: list[torch.Tensor]) -> torch.Tensor:  # [B, C, H, W]
+        """Stack the images and normalise them, all at once."""
+        import torch
+
+        stacked = torch.stack(examples).permute(0, 3, 1, 2)
+        mean, std = (torch.tensor(values).reshape(1, -1, 1, 1) for values in (self.mean, self.std))
+        return stacked.float().div_(255).sub_(mean).div_(std)
+
+    def blank(self, rows: int) -> torch.Tensor:  # [B, C, H, W]
+        """Make grey images."""
+        import torch
+
+        return torch.zeros(rows, self.channels, self.height, self.width)
+
+    def describe(self) -> str:
+        """Describe the size."""
+        return f"height {self.height}, width {self.width}, channels {self.channels}, in pixels and colours"
+
+
+def pixels(image: Pillow.Image) -> torch.Tensor:  # [H, W, C] uint8
+    """Turn an opened image into a tensor."""
+    import torch
+
+    return torch.from_numpy(np.array(image, dtype=np.uint8)).reshape(image.height, image.width, -1)
+
+
+def _look(row: str, item: Any) -> tuple[bytes, int, list[Problem]]:
+    try:
+        content = item.read_bytes() if isinstance(item, Path) else item
+    except OSError as error:
+        return b"", 1, [Problem(row, f"cannot be read: {error.strerror or error}")]
+    try:
+        return _digest(content), check_image(content, row), []
+    except DataError as error:
+        return b"", 1, error.problems
+
+
+def _digest(item: Any) -> bytes:
+    if isinstance(item, Pillow.Image):
+        return digest(f"{item.mode}{item.size}".encode() + item.tobytes())
+    return digest(item)

@@ -1,0 +1,44 @@
+"""One file a view: a way to show an example in training."""
+
+from __future__ import annotations
+
+from headstart.core import plugins
+from headstart.core.errors import UsageError
+from headstart.core.input import Input, View
+from headstart.inputs import modality
+
+OLDER = {"none": "plain", "light": "weak"}  # the spellings of version 0.1
+PLAIN = "plain"  # the view of evaluation
+
+
+def current(name: str) -> str:
+    """Return a view's name, which may be an older spelling."""
+    return OLDER.get(name, name)
+
+
+def build(name: str) -> View:
+    """Build a view by name; one that is not known is a `UsageError` with the nearest name."""
+    return plugins.build("views", current(name), {})
+
+
+def shows(name: str, kind: type[Input]) -> bool:
+    """Return whether a view can show the inputs of a modality."""
+    taken = plugins.load("views", current(name)).inputs
+    return not taken or kind in taken
+
+
+def check_shows(name: str, expects: Input) -> None:
+    """Check that a view can show what a network takes.
+
+    Args:
+        name: The view.
+        expects: What the network expects.
+
+    Raises:
+        UsageError: It cannot; the message names the views that can.
+    """
+    if shows(name, type(expects)):
+        return
+    taken = modality(expects)
+    fitting = ", ".join(view for view in plugins.names("views") if shows(view, type(expects)))
+    raise UsageError(f"The view '{name}' cannot show {taken} input. Views that can: {fitting}.")
