@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from headstart.targets._balance import balance_classes, balance_labels
-from headstart.targets._outputs import ClassOutput, LabelsOutput
 from torch.nn import functional
 
 import toys
@@ -22,6 +20,8 @@ from headstart.core.recipe import Recipe, Stage
 from headstart.core.types import LossOptions, VectorInput
 from headstart.data.rows import Dataset, Rows
 from headstart.runs.plan import make_plan
+from headstart.targets._balance import balance_classes, balance_labels
+from headstart.targets._outputs import ClassOutput, LabelsOutput
 
 TARGETS = np.array([0] * 90 + [1] * 10)
 

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from headstart.targets._outputs import ValuesOutput
 
 from headstart.core.errors import UsageError
 from headstart.core.types import LossOptions, Task
+from headstart.targets._outputs import ValuesOutput
 
 CLASSES = Task.of("text", "multiclass", ("text",), ("label",), ("a", "b"))
 MANY = Task.of("text", "multilabel", ("text",), ("a", "b"), ("a", "b"))

@@ -161,7 +161,7 @@ class Task:
 
     @classmethod
     def parse(cls, value: Any, where: str) -> Self:
-        """Read what `plain` gave, or the form of version 0.1: one target without a name, `separator` from the recipe."""
+        """Read what `plain` gave, or the form of version 0.1: one target, with the separator of the recipe."""
         given = dict(value)
         named = given.get("targets")
         if named is None:

@@ -168,7 +168,7 @@ class BaseTarget:
             )
         if kind not in self.balances:
             fitting = ", ".join(("none", *self.balances))
-            raise UsageError(f"imbalance '{kind}' does not fit a {kind_of(self)} task. Fitting: {fitting}.")
+            raise UsageError(f"imbalance '{kind}' does not fit the kind '{kind_of(self)}'. Fitting: {fitting}.")
         if options.class_weights:
             raise UsageError(f"class_weights and imbalance '{kind}' both make up for rare classes. Give one of them.")
 
