@@ -16,6 +16,7 @@ from headstart.core.lock import locked
 from headstart.core.recipe import Recipe
 from headstart.core.types import silent
 from headstart.engine.distributed import World
+from headstart.inputs.vector import Vector
 from headstart.runs.folder import Claim, claimed
 
 DATA = toys.dataset(Vector(6))

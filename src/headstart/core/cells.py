@@ -1,8 +1,9 @@
-"""The cells of a table one by one: is it missing, is it a number, and the hash of its content."""
+"""The cells of a table one by one: what is missing or blank, what is a number, how a class is called, a hash."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +30,23 @@ def blank(cell: Any) -> bool:
 def number(cell: Any) -> float | None:
     """Read a cell as a number, NaN and infinity included; None if it is not one."""
     if isinstance(cell, bool | np.bool_ | int | float | np.integer | np.floating):
-        return float(cell)
+        try:
+            return float(cell)
+        except OverflowError:
+            return math.inf if cell > 0 else -math.inf
     if isinstance(cell, str) and "_" not in cell:  # float() would take "1_0" for 10
         try:
             return float(cell)
         except ValueError:
             return None
     return None
+
+
+def class_name(value: Any) -> str:
+    """Return the name of a class: text as it is, whole numbers without a point."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def numbers(frame: pd.DataFrame, columns: Sequence[str], *, flags: bool = False) -> np.ndarray:
