@@ -33,6 +33,9 @@ def fit(
     ] = None,
     strategy: Annotated[str | None, typer.Option(help="How weights may move (headstart list strategies).")] = None,
     objective: Annotated[str | None, typer.Option(help="What is minimised (headstart list objectives).")] = None,
+    criterion: Annotated[
+        str | None, typer.Option(help="By what the best step is chosen (headstart list criteria).")
+    ] = None,
     head: Annotated[str | None, typer.Option(help="The new part (headstart list heads).")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe in TOML; the options here change it.")] = None,
     setting: Annotated[
@@ -123,6 +126,7 @@ def fit(
         "data.target_domain": target_domain,
         "stages.0.strategy.name": strategy,
         "stages.0.objective.name": objective,
+        "stages.0.criterion.name": criterion,
         "stages.0.epochs": epochs,
         "stages.0.steps": steps,
         "stages.0.lr": lr,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -17,43 +18,58 @@ if TYPE_CHECKING:
     import torch
 
 
-class Transform(Protocol):
-    """From rows to batches: `prepare` once, `example` for each row, `collate` for each batch."""
+@dataclass(frozen=True)
+class Transform:
+    """From rows to batches: `prepare` once, `example` for each row and view, `collate` for each batch."""
 
-    def prepare(self, rows: Rows) -> Any:
+    views: Mapping[str, Any]
+
+    def prepare(self, inputs: Any) -> Any:
         """Do once for all rows what depends on no randomness and stays small."""
-        ...
+        return self._plain.prepare(Rows(range(len(inputs)), inputs))
 
     def lengths(self, prepared: Any) -> np.ndarray | None:
         """Count the tokens of each row, [N], so that batches can hold rows of like length; None if all are alike."""
-        ...
+        return self._plain.lengths(prepared)
 
-    def example(self, item: Any, seed: int | None) -> Any:
+    def example(self, item: Any, key: str, seed: int | None) -> Any:
         """Make one example; `seed` decides the augmentation, None is for evaluation and has none."""
-        ...
+        return self._plain.example(item, None) if seed is None else self.views[key].example(item, seed)
 
     def collate(self, examples: list[Any]) -> Any:
-        """Make a batch's x."""
-        ...
+        """Make one view of a batch."""
+        return self._plain.collate(examples)
+
+    @property
+    def _plain(self) -> Any:
+        return next(iter(self.views.values()))
 
 
-def make_transform(expects: Input, *, augment: Augment = "none") -> Transform:
+NAMES = {"plain": "none", "weak": "light", "strong": "strong", "none": "none", "light": "light"}
+
+
+def make_transform(expects: Input, *, views: Mapping[str, str] | None = None) -> Transform:
     """Make the transform for a network.
 
     Args:
         expects: What the network expects.
-        augment: How training images are varied; text and vectors are never.
+        views: How examples are shown, by key; None shows them plainly under the key "x". Text and vectors are never
+            varied.
 
     Returns:
         The transform.
 
     Raises:
-        UsageError: There is no such augmentation.
+        UsageError: There is no such view.
     """
-    if augment not in {"none", "light", "strong"}:
-        raise UsageError(f"There is no augmentation '{augment}'. Known: none, light, strong.")
+    return Transform({key: _one(expects, view) for key, view in (views or {"x": "plain"}).items()})
+
+
+def _one(expects: Input, view: str) -> Any:
+    if view not in NAMES:
+        raise UsageError(f"There is no view '{view}'. Known: plain, weak, strong.")
     if isinstance(expects, ImageInput):
-        return ImageTransform(expects, augment)
+        return ImageTransform(expects, cast(Augment, NAMES[view]))
     return TextTransform(expects) if isinstance(expects, TextInput) else VectorTransform(expects)
 
 

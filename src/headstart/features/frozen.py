@@ -1,7 +1,7 @@
 """Features computed once where the backbone is a constant: nothing in it learns and nothing is augmented.
 
-The features then stand in for the examples: `Model.features` passes them through, so that any
-objective trains on them without knowing. A backbone that is partly frozen is computed each time.
+The features then stand in for the examples of objectives that read features alone: `Model.features` passes them
+through. A backbone that is partly frozen is computed each time.
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ from headstart.data.rows import Rows
 from headstart.models.model import Model
 
 
-def backbone_is_constant(model: Model, augment: str) -> bool:
-    """Return whether each example's features stay the same over the whole stage."""
-    return augment == "none" and not any(p.requires_grad for p in model.backbone.parameters())
+def backbone_is_constant(model: Model) -> bool:
+    """Return whether plain examples have the same features over the whole stage."""
+    return not any(p.requires_grad for p in model.backbone.parameters())
 
 
 class FeatureTransform:
-    """Turns rows of pooled features into batches (a `Transform` for `frozen_rows`)."""
+    """Turns rows of pooled features into batches (a `Transform` for `frozen_rows`); every view is the plain one."""
 
-    def prepare(self, rows: Rows) -> Sequence[Any]:
+    def prepare(self, inputs: Any) -> Sequence[Any]:
         """Take the features as they are."""
-        return rows.inputs
+        return inputs
 
     def lengths(self, prepared: Sequence[Any]) -> np.ndarray | None:
-        """Say that all examples are of one size."""
-        return None
+        """Return None: all examples are of one size."""
 
-    def example(self, item: Any, seed: int | None) -> Any:
+    def example(self, item: Any, key: str, seed: int | None) -> Any:
         """Take one row [D]."""
         return item
 

@@ -17,7 +17,8 @@ from headstart.core import options, storage
 from headstart.core.errors import StorageError, UsageError
 from headstart.core.recipe import Recipe
 from headstart.data.rows import Dataset
-from headstart.engine.job import Outcome, Score
+from headstart.core.types import Score
+from headstart.engine.job import Outcome
 
 FORMAT = 1
 FREE = {"workers", "checkpoint", "data.path"}  # settings that may change: the weights do not depend on them

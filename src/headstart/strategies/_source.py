@@ -11,7 +11,7 @@ from torch import nn
 
 from headstart.core.errors import UsageError
 from headstart.core.types import Features
-from headstart.models.model import Backbone, Model
+from headstart.models.model import Backbone, Head, Model
 from headstart.models.outputs import ClassOutput
 
 
@@ -76,22 +76,24 @@ def source_head(model: Model, strategy: str) -> nn.Linear:
     return layer.to(next(model.parameters()).device)
 
 
-def number_of_classes(model: Model, strategy: str) -> int:
-    """Count the target task's classes.
+def class_heads(model: Model, strategy: str) -> dict[str, Head]:
+    """List the heads of targets of one class a row.
 
     Args:
-        model: Its head knows the task.
+        model: Its heads know their targets.
         strategy: Who needs classes, for the message.
 
     Returns:
-        Their number.
+        Heads by target; `head.output.classes` counts the classes.
 
     Raises:
-        UsageError: The task is not one of exactly one class a row.
+        UsageError: No target has exactly one class a row.
     """
-    if not isinstance(model.head.output, ClassOutput):
+    heads: dict[str, Any] = dict(model.heads.items())
+    found = {name: head for name, head in heads.items() if isinstance(head.output, ClassOutput)}
+    if not found:
         raise UsageError(f"{strategy} needs a task of one class a row (binary or multi-class). Use l2_sp or delta.")
-    return model.head.output.classes
+    return found
 
 
 def no_loss(model: Model) -> torch.Tensor:

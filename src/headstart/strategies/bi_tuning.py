@@ -17,16 +17,16 @@ from torch.nn import functional
 
 from headstart.core.errors import UsageError
 from headstart.core.types import Defaults, ForwardPass, ParamGroup, Tuning
-from headstart.models.model import Model, pool
+from headstart.models.model import Head, Model, pool
 from headstart.strategies._groups import backbone_group, head_group
-from headstart.strategies._source import mean, number_of_classes
+from headstart.strategies._source import class_heads, mean
 
 
 @dataclass(frozen=True)
 class BiTuning:
     """All stages and the head learn, and a projector that is thrown away; same classes attract, others repel.
 
-    Needs a task of one class a row and the head "linear". weight: of both contrastive losses. queue: past keys a class.
+    Needs a target of one class a row and the head "linear"; works on each such target. weight: of both contrastive losses. queue: past keys a class.
     projection: width of the projected features. head_lr: the new head learns so many times faster.
     """
 
@@ -42,41 +42,35 @@ class BiTuning:
             raise ValueError("queue and projection must be at least 1, temperature above 0.")
 
     def prepare(self, model: Model) -> Tuning:
-        """Put a projector and a queue of keys beside the heads. UsageError: the task is not one of classes, or the
-        head is not linear.
+        """Put a projector and a queue of keys beside each head of classes. UsageError: no target is one of classes, or
+        no such head is linear.
         """
-        classes, trunk = number_of_classes(model, "bi_tuning"), model.head.trunk
-        if not isinstance(trunk, nn.Linear):
+        linear: dict[str, tuple[Head, nn.Linear]] = {}
+        for name, head in class_heads(model, "bi_tuning").items():
+            if isinstance(head.trunk, nn.Linear):
+                linear[name] = (head, head.trunk)
+        if not linear:
             raise UsageError("bi_tuning needs the head 'linear', whose rows stand for the classes. Use --head linear.")
-        keys = Keys(trunk.in_features, self.projection, classes, self.queue).to(trunk.weight.device)
-        model.add_module("bi_tuning", keys)
+        keys = {
+            name: Keys(trunk.in_features, self.projection, trunk.out_features, self.queue).to(trunk.weight.device)
+            for name, (_, trunk) in linear.items()
+        }
+        model.add_module("bi_tuning", nn.ModuleDict(keys))
 
         def watch(passes: Sequence[ForwardPass]) -> torch.Tensor:
             losses = []
             for seen in passes:
-                if seen.y is None:
-                    continue
-                h = pool(seen.features, model.head.pooling).float()
-                z = functional.normalize(keys.projector(h).float(), dim=1)  # [B, P]
-                h = functional.normalize(functional.pad(h, (0, 1), value=1.0), dim=1)  # [B, D + 1]: 1 meets the bias
-                with torch.no_grad():
-                    all_h, all_z = torch.cat([h, keys.h]), torch.cat([z, keys.z])
-                    all_y = torch.cat([seen.y, keys.y])
-                    keys.put(h, z, seen.y)
-                # this batch's features get the gradient; the keys beside them do not
-                live = torch.cat([h, all_h[len(h) :]])
-                w = functional.normalize(torch.cat([trunk.weight, trunk.bias[:, None]], dim=1).float(), dim=1)
-                same = seen.y[:, None] == all_y
-                there = (all_y >= 0).expand_as(same)
-                losses.append(contrast(w[seen.y] @ live.T / self.temperature, same, there))
-                other = there & ~functional.pad(torch.eye(len(z), dtype=torch.bool, device=z.device), (0, len(keys.y)))
-                losses.append(contrast(z @ all_z.T / self.temperature, same & other, other))
-            return 2 * self.weight * mean(losses, model)
+                for name in linear.keys() & seen.labels.keys():
+                    head, trunk = linear[name]
+                    h = pool(seen.features, head.pooling).float()  # [B, D]
+                    losses.append(keys[name].contrast(h, seen.labels[name], trunk, self.temperature))
+            return 2 * self.weight * mean(losses, model)  # of two contrasts each
 
         def merge() -> None:
             del model.bi_tuning
 
-        groups = [backbone_group(model), ParamGroup(list(keys.parameters())), head_group(model, self.head_lr)]
+        learning = [p for each in keys.values() for p in each.parameters()]
+        groups = [backbone_group(model), ParamGroup(learning), head_group(model, self.head_lr)]
         return Tuning(groups, watch=watch, merge=merge)
 
 
@@ -96,6 +90,33 @@ class Keys(nn.Module):
         self.register_buffer("z", torch.zeros(classes * queue, projection))
         self.register_buffer("y", torch.full((classes * queue,), -1))
         self.register_buffer("place", torch.zeros(classes, dtype=torch.long))
+
+    def contrast(self, h: torch.Tensor, y: torch.Tensor, trunk: nn.Linear, temperature: float) -> torch.Tensor:
+        """Contrast a batch with itself and the keys, by the classifier and by projections, and take its keys in.
+
+        Args:
+            h: Pooled features, [B, D].
+            y: Classes, [B].
+            trunk: The classifier, [C, D].
+            temperature: Divides similarities.
+
+        Returns:
+            The mean of both losses, a scalar.
+        """
+        z = functional.normalize(self.projector(h).float(), dim=1)  # [B, P]
+        h = functional.normalize(functional.pad(h, (0, 1), value=1.0), dim=1)  # [B, D + 1]: 1 meets the bias
+        with torch.no_grad():
+            all_h, all_z, all_y = torch.cat([h, self.h]), torch.cat([z, self.z]), torch.cat([y, self.y])
+            self.put(h, z, y)
+        # this batch's features get the gradient; the keys beside them do not
+        live = torch.cat([h, all_h[len(h) :]])
+        w = functional.normalize(torch.cat([trunk.weight, trunk.bias[:, None]], dim=1).float(), dim=1)
+        same = y[:, None] == all_y
+        there = (all_y >= 0).expand_as(same)
+        by_class = contrast(w[y] @ live.T / temperature, same, there)
+        itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
+        other = there & ~functional.pad(itself, (0, len(all_y) - len(z)))
+        return (by_class + contrast(z @ all_z.T / temperature, same & other, other)) / 2
 
     def put(self, h: torch.Tensor, z: torch.Tensor, y: torch.Tensor) -> None:
         """Take the keys [B, D + 1] and [B, P] of the classes y [B] in, the oldest ones out."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -18,14 +18,14 @@ from torch.nn import functional
 from headstart.core.types import Batch, Defaults, ForwardPass, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
-from headstart.strategies._source import mean, number_of_classes, source_head
+from headstart.strategies._source import class_heads, mean, source_head
 
 
 @dataclass(frozen=True)
 class CoTuning:
     """All stages and both heads learn; the source's head on soft source labels of each target class.
 
-    Needs the source task's classifier, which is thrown away afterwards, and a task of one class a row. weight: of the
+    Needs the source task's classifier, which is thrown away afterwards, and a target of one class a row. weight: of the
     source head's loss. temperature: divides the source's logits where the relation is learnt. head_lr: the new head
     learns so many times faster.
     """
@@ -43,19 +43,22 @@ class CoTuning:
         """Put the source's head beside the new one. UsageError: the source brings no classifier, or the task is not
         one of classes.
         """
-        classes = number_of_classes(model, "co_tuning")
+        heads: dict[str, Any] = dict(class_heads(model, "co_tuning"))
         head = source_head(model, "co_tuning")
         model.add_module("source_head", head)
-        relation: list[torch.Tensor] = []
+        relations: dict[str, torch.Tensor] = {}
 
         def survey(rows: Callable[[], Iterable[Batch]]) -> None:
-            relation.append(category_relation(model, head, rows(), classes, self.temperature))
+            for name, own in heads.items():
+                labelled = ((batch.x, batch.labels[name]) for batch in rows() if name in batch.labels)
+                relations[name] = category_relation(model, head, labelled, own.output.classes, self.temperature)
 
         def watch(passes: Sequence[ForwardPass]) -> torch.Tensor:
             losses = [
-                functional.cross_entropy(head(seen.features["pooled"]).float(), relation[0][seen.y])
+                functional.cross_entropy(head(seen.features["pooled"]).float(), relations[name][y])
                 for seen in passes
-                if seen.y is not None
+                for name, y in seen.labels.items()
+                if name in relations
             ]
             return self.weight * mean(losses, model)
 
@@ -68,14 +71,14 @@ class CoTuning:
 
 @torch.no_grad()
 def category_relation(
-    model: Model, head: nn.Module, batches: Iterable[Batch], classes: int, temperature: float = 1.0
+    model: Model, head: nn.Module, labelled: Iterable[tuple[Any, torch.Tensor]], classes: int, temperature: float = 1.0
 ) -> torch.Tensor:
     """Estimate p(source class | target class).
 
     Args:
         model: Gives the features, in evaluation mode.
         head: The source task's classifier, [B, D] to [B, S].
-        batches: Labelled rows of the target.
+        labelled: Batches of rows, and their target classes [B].
         classes: Number C of target classes.
         temperature: Divides the logits.
 
@@ -83,14 +86,13 @@ def category_relation(
         [C, S], each row a distribution; an even one for a class without rows.
     """
     sums, counts = None, torch.zeros(classes)
-    for batch in batches:
-        assert "y" in batch
-        answers = (head(model.features(batch["x"])["pooled"]) / temperature).softmax(dim=1).double()  # [B, S]
+    for x, y in labelled:
+        answers = (head(model.features(x)["pooled"]) / temperature).softmax(dim=1).double()  # [B, S]
         if sums is None:
             sums = answers.new_zeros(classes, answers.shape[1])
             counts = answers.new_zeros(classes)
-        sums.index_add_(0, batch["y"], answers)
-        counts.index_add_(0, batch["y"], torch.ones_like(batch["y"], dtype=answers.dtype))
+        sums.index_add_(0, y, answers)
+        counts.index_add_(0, y, torch.ones_like(y, dtype=answers.dtype))
     assert sums is not None, "no labelled rows"
     even = torch.full_like(sums, 1 / sums.shape[1])
     return torch.where(counts[:, None] > 0, sums / counts[:, None].clamp(min=1), even).float()

@@ -143,13 +143,13 @@ def channel_attention(model: Model, taps: Taps, rows: Callable[[], Iterable[Batc
     Returns:
         Attention [C] by stage, each summing to 1.
     """
-    head = _fit_head(model, rows)
+    heads = _fit_heads(model, rows)
     growth: dict[str, torch.Tensor] = {}
     for batch in rows():
-        assert "y" in batch
         with torch.enable_grad():
-            features = model.backbone(batch["x"])
-            loss = head.loss(head(features), batch["y"]) * len(batch["ids"])
+            features = model.backbone(batch.x)
+            losses = [heads[name].loss(heads[name](features), y) for name, y in batch.labels.items()]
+            loss = torch.stack(losses).sum() * len(batch)
         maps = taps.of(features)
         slopes = torch.autograd.grad(loss, list(maps.values()), allow_unused=True)
         for (stage, hidden), slope in zip(maps.items(), slopes, strict=True):
@@ -163,20 +163,20 @@ def channel_attention(model: Model, taps: Taps, rows: Callable[[], Iterable[Batc
     }
 
 
-def _fit_head(model: Model, rows: Callable[[], Iterable[Batch]]) -> Any:
-    """Fit a copy of the head on the start's pooled features."""
-    pooled, labels = [], []
+def _fit_heads(model: Model, rows: Callable[[], Iterable[Batch]]) -> dict[str, Any]:
+    """Fit a copy of each head on the start's pooled features."""
     with torch.inference_mode():
-        for batch in rows():
-            assert "y" in batch
-            pooled.append(model.features(batch["x"])["pooled"].float())
-            labels.append(batch["y"])
-    x, y = torch.cat(pooled), torch.cat(labels)
+        seen = [(model.features(batch.x)["pooled"].float(), batch.labels) for batch in rows()]
+    x = torch.cat([pooled for pooled, _ in seen])
     features: Features = {"pooled": x, "tokens": x.unsqueeze(1)}
-    head = copy.deepcopy(model.head).requires_grad_(True).eval()
-    optimiser = torch.optim.AdamW(head.parameters(), lr=1e-2)
-    for _ in range(HEAD_STEPS):
-        optimiser.zero_grad()
-        head.loss(head(features), y).backward()
-        optimiser.step()
-    return head
+    heads: dict[str, Any] = {}
+    for name in seen[0][1]:
+        y = torch.cat([labels[name] for _, labels in seen])
+        head: Any = copy.deepcopy(model.heads[name]).requires_grad_(True).eval()
+        optimiser = torch.optim.AdamW(head.parameters(), lr=1e-2)
+        for _ in range(HEAD_STEPS):
+            optimiser.zero_grad()
+            head.loss(head(features), y).backward()
+            optimiser.step()
+        heads[name] = head
+    return heads

@@ -40,13 +40,18 @@ class Head2Toe:
 
         @torch.no_grad()
         def survey(rows: Callable[[], Iterable[Batch]]) -> None:
-            outputs = model(next(iter(rows()))["x"]).shape[1]
+            first = next(iter(rows()))
+            features = model.features(first.x)
+            widths = {name: model.heads[name](features).shape[1] for name in first.labels}
             select.take_all()
-            seen = [(model.backbone(batch["x"])["pooled"].float(), batch.get("y")) for batch in rows()]
-            features = torch.cat([pooled for pooled, _ in seen])  # [N, F]
-            y = torch.cat([y for _, y in seen if y is not None])
-            mean, std = features.mean(dim=0), features.std(dim=0, correction=0).clamp(min=1e-6)
-            scores = feature_scores((features - mean) / std, y, model.head, outputs, self.lasso)
+            seen = [(model.backbone(batch.x)["pooled"].float(), batch.labels) for batch in rows()]
+            pooled = torch.cat([part for part, _ in seen])  # [N, F]
+            mean, std = pooled.mean(dim=0), pooled.std(dim=0, correction=0).clamp(min=1e-6)
+            by_target = []
+            for name, outputs in widths.items():
+                y, head = torch.cat([labels[name] for _, labels in seen]), cast(Head, model.heads[name])
+                by_target.append(feature_scores((pooled - mean) / std, y, head, outputs, self.lasso))
+            scores = torch.stack(by_target).mean(dim=0)  # [F]
             best = scores.topk(model.backbone.dim).indices.sort().values
             select.take(best, mean[best], std[best])
 
@@ -63,7 +68,7 @@ def feature_scores(features: torch.Tensor, y: torch.Tensor, head: Head, outputs:
 
     Args:
         features: Standardised, [N, F].
-        y: Labels as in `Batch`.
+        y: Labels of one target, as in `Batch`.
         head: Gives the task's loss.
         outputs: Numbers that the head gives for an example.
         lasso: Weight of the sum over features of their weights' norms.

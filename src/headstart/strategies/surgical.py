@@ -47,8 +47,9 @@ class Surgical:
 
         def survey(rows: Callable[[], Iterable[Batch]]) -> None:
             for batch in rows():
-                assert "y" in batch
-                (model.head.loss(model(batch["x"]), batch["y"]) * len(batch["ids"])).backward()
+                features = model.features(batch.x)
+                losses = [model.heads[name].loss(model.heads[name](features), y) for name, y in batch.labels.items()]
+                (torch.stack(losses).sum() * len(batch)).backward()
             chosen = sorted(stages.values(), key=relative_gradient_norm, reverse=True)[: self.k]
             tuning.groups = [ParamGroup([p for stage in chosen for p in stage]), head]
 
