@@ -60,7 +60,9 @@ class BiTuning:
         def watch(passes: Sequence[ForwardPass]) -> torch.Tensor:
             losses = []
             for seen in passes:
-                for name in linear.keys() & seen.labels.keys():
+                for name in linear:
+                    if name not in seen.labels:
+                        continue
                     head, trunk = linear[name]
                     h = pool(seen.features, head.pooling).float()  # [B, D]
                     losses.append(keys[name].contrast(h, seen.labels[name], trunk, self.temperature))
