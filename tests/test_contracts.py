@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +18,7 @@ from headstart.core import plugins
 from headstart.core.errors import SourceError, UsageError
 from headstart.core.options import to_plain
 from headstart.core.recipe import Recipe, Stage
+from headstart.core.types import Batch, Measured, Score
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.engine.predict import predict
@@ -46,7 +48,7 @@ def test_every_plugin_is_a_frozen_dataclass_with_defaults_and_a_description(kind
 @pytest.mark.parametrize("strategy", plugins.names("strategies"))
 def test_every_strategy_works_with_every_objective(tmp_path: Path, strategy: str, objective: str) -> None:
     backbone = suited(strategy, "timm:test_resnet", "timm:test_vit")
-    data = toys.dataset(backbone.card.input)
+    data = toys.with_pools(toys.dataset(backbone.card.input), plugins.build("objectives", objective, {}))
     model = toys.make_model(backbone, data)
     try:
         outcome = toys.train(tmp_path, model, data, strategy, objective, stage=Stage(steps=3, batch_size=8, lr=1e-3))
@@ -139,7 +141,8 @@ def test_a_model_tuned_by_any_strategy_is_saved_and_loaded(tmp_path: Path, strat
 
 def outputs(model: Model, data: Dataset) -> torch.Tensor:
     """Compute what a model gives for the validation rows."""
-    return torch.from_numpy(predict(model, data.splits["validation"], make_transform(model.backbone.card.input)))
+    found = predict(model, data.splits["validation"], make_transform(model.backbone.card.input))
+    return torch.from_numpy(found["target"])
 
 
 @pytest.mark.parametrize("objective", plugins.names("objectives"))
@@ -147,16 +150,32 @@ def test_an_objective_names_its_streams_and_gets_no_labels_where_it_asks_for_non
     made = plugins.build("objectives", objective, {})
     assert made.streams and len({stream.name for stream in made.streams}) == len(made.streams)
     assert "test" not in {stream.name for stream in made.streams}
-    data = toys.dataset(Vector(6))
+    data = toys.with_pools(toys.dataset(Vector(6)), made)
     model = toys.make_model(toys.tiny(), data)
     batches = {}
     for stream in made.streams:
-        rows = data.pools[stream.name].take(range(8))
-        batches[stream.name] = {"x": torch.from_numpy(rows.inputs), "ids": list(rows.ids)}
-        if stream.labelled:
-            batches[stream.name]["y"] = torch.from_numpy(rows.y)
-    losses = made.losses(model, made.modules(model), batches, 0.5)
-    assert losses and all(loss.ndim == 0 and torch.isfinite(loss) for loss in losses.values())
+        rows = data.pools[stream.pool].take(range(stream.rows(8)))
+        x, y = torch.from_numpy(rows.inputs), torch.from_numpy(rows.y) if stream.labelled else None
+        labels = {} if y is None else {"target": y}
+        batches[stream.name] = Batch(list(rows.ids), dict.fromkeys(stream.views, x), labels)
+    extra = made.modules(model)
+    losses = made.losses(model, extra, batches, 0.5)
+    assert losses and all(loss.value.ndim == 0 and torch.isfinite(loss.value) for loss in losses.values())
+    assert {loss.target for loss in losses.values()} <= {"target", None}
+    made.after_step(model, extra)
+
+
+@pytest.mark.parametrize("criterion", plugins.names("criteria"))
+def test_a_criterion_names_its_pools_and_gives_a_score_or_none(criterion: str) -> None:
+    made = plugins.build("criteria", criterion, {})
+    assert "test" not in made.pools
+    data = toys.dataset(Vector(6), "multiclass")
+    known = {**data.pools, **data.splits}
+    outputs = {"target": np.full((len(data.splits["validation"]), 3), 1 / 3, np.float32)}
+    features = np.zeros((len(data.splits["validation"]), 5), np.float32) if made.features else None
+    rows = {pool: known.get(pool, data.splits["validation"]).take(range(12)) for pool in made.pools}
+    score = made.score(data.task, {pool: Measured(own, outputs, features) for pool, own in rows.items()})
+    assert score is None or (isinstance(score, Score) and score.name and np.isfinite(score.value))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -25,11 +25,10 @@ class OnlyBiases:
 ''',
     "objectives": '''"""The squared size of the outputs on the train stream (for a test)."""
 from dataclasses import dataclass
-from torch import nn
-from headstart.core.types import LossOptions, Stream
+from headstart.core.types import Loss, Objective, Stream
 
 @dataclass(frozen=True)
-class Shrink:
+class Shrink(Objective):
     """Shrink the outputs."""
     weight: float = 1.0
 
@@ -37,15 +36,8 @@ class Shrink:
     def streams(self):
         return (Stream("train", labelled=False),)
 
-    @property
-    def loss_options(self):
-        return LossOptions()
-
-    def modules(self, model):
-        return nn.Module()
-
     def losses(self, model, extra, batches, progress):
-        return {"size": self.weight * model(batches["train"]["x"]).square().mean()}
+        return {"size": Loss(self.weight * model(batches["train"].x).square().mean())}
 ''',
     "sources": '''"""A line for vectors (for a test)."""
 from dataclasses import dataclass

@@ -11,16 +11,15 @@ import numpy as np
 import torch
 
 from headstart.core import plugins
-from headstart.core.recipe import Recipe, Stage
+from headstart.core.recipe import Choice, Recipe, Stage
 from headstart.core.seeding import torch_seeded
 from headstart.core.stopping import Stop
-from headstart.core.types import Card, Input, Listener, Objective, Strategy, Task, silent
+from headstart.core.types import Batch, Card, Input, Listener, Objective, Strategy, Task, silent
+from headstart.criteria.last import Last
 from headstart.data.rows import Dataset, Rows
-from headstart.data.transforms import make_transform
 from headstart.engine.distributed import World
 from headstart.engine.fit import fit
-from headstart.engine.job import Examples, Job, Outcome, RunContext, Score
-from headstart.evaluation.quick import score
+from headstart.engine.job import Outcome, RunContext, make_job
 from headstart.inputs.image import Image
 from headstart.inputs.vector import Vector
 from headstart.models.load import load_source
@@ -82,7 +81,7 @@ def task_for(expects: Input, kind: str = "multiclass", classes: int = 3) -> Task
 
 
 def dataset(expects: Input, kind: str = "multiclass", rows: int = 24) -> Dataset:
-    """Make a data set with validation and test rows and two domains."""
+    """Make a data set with validation and test rows, two domains and unlabelled rows."""
     train = examples(expects, rows, kind)
     target = examples(expects, rows, kind, start=2000).unlabelled()
     splits = {
@@ -90,9 +89,22 @@ def dataset(expects: Input, kind: str = "multiclass", rows: int = 24) -> Dataset
         "validation": examples(expects, 12, kind, start=1000),
         "test": examples(expects, 12, kind, start=3000),
     }
-    return Dataset(
-        task_for(expects, kind), splits, {"train": train, "source": train, "target": target}, fingerprint="toy"
-    )
+    pools = {"train": train, "source": train, "target": target, "unlabelled": target}
+    return Dataset(task_for(expects, kind), splits, pools, fingerprint="toy")
+
+
+def with_pools(data: Dataset, objective: Objective) -> Dataset:
+    """Add a pool for each stream of an objective that the data has none for."""
+    pools = dict(data.pools)
+    for stream in objective.streams:
+        rows = data.splits["train"]
+        pools.setdefault(stream.pool, rows if stream.labelled else rows.unlabelled())
+    return dataclasses.replace(data, pools=pools)
+
+
+def batch(x: Any, y: Any = None, ids: Any = None, target: str = "target") -> Batch:
+    """Make a batch of one view, and of one target's labels where there are some."""
+    return Batch([str(i) for i in range(len(x))] if ids is None else ids, {"x": x}, {} if y is None else {target: y})
 
 
 def make_model(backbone: Backbone, data: Dataset, head: str = "linear") -> Model:
@@ -131,19 +143,16 @@ def train(
         what = objective if number == 0 else plan.objectives[number]
         how = plugins.build("strategies", how, {}) if isinstance(how, str) else how
         what = plugins.build("objectives", what, {}) if isinstance(what, str) else what
-        transform = make_transform(model.backbone.card.input, {"x": planned.augment or "plain"})
-        jobs.append(Job(how, what, planned, {s.name: Examples(data.pools[s.name], transform) for s in what.streams}))
-    validation = data.splits["validation"]
-    targets = validation.y
-    assert targets is not None
+        choice = planned.criterion or Choice(what.criterion)
+        by_what = plugins.build("criteria", choice.name, choice.options) if validate else Last()
+        jobs.append(make_job(how, what, by_what, planned, data, model.backbone.card.input))
     context = RunContext(
         folder=folder,
         device=torch.device("cpu"),
         precision="float32",
         seed=seed,
         workers=workers,
-        validation=Examples(validation, make_transform(model.backbone.card.input)) if validate else None,
-        score=lambda predictions: Score(*score(data.task, targets, predictions)),
+        task=data.task,
         listen=listen,
         stop=stop or Stop(),
         budget=budget,

@@ -39,11 +39,13 @@ def test_the_order_is_a_function_of_the_number_and_the_key() -> None:
 
 def test_a_stream_takes_it() -> None:
     rows = Rows([f"r{i}" for i in range(39)], np.zeros((39, 2), np.float32), {"target": TARGETS})
-    stream = BatchStream(rows, make_transform(Vector(2)), stream=Stream("train"), batch_size=12, seed=0, balanced=True)
+    stream = BatchStream(
+        rows, make_transform(Vector(2)), stream=Stream("train", sampler="balanced"), batch_size=12, seed=0
+    )
     batches = list(itertools.islice(stream.batches(), 4))
-    assert all(torch.bincount(batch["y"])[[0, 2, 4]].tolist() == [4, 4, 4] for batch in batches if "y" in batch)
+    assert all(torch.bincount(batch.y)[[0, 2, 4]].tolist() == [4, 4, 4] for batch in batches)
     again = next(stream.batches(3))
-    assert again["ids"] == batches[3]["ids"]
+    assert again.ids == batches[3].ids
 
 
 def test_rows_of_several_classes_are_refused() -> None:

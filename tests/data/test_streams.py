@@ -47,9 +47,8 @@ def tokens() -> Text:
 
 
 def stream(rows: Rows, expects: Any, seed: int = 0, size: int = 4, workers: int = 0, **about: Any) -> BatchStream:
-    about = {"name": "train", "labelled": True, "augment": "weak" if expects == IMAGE else "plain"} | about
-    transform = make_transform(expects, {"x": about["augment"]})
-    asked = Stream(about["name"], about["labelled"])
+    asked = Stream(**{"name": "train", "views": {"x": "weak"}, **about})
+    transform = make_transform(expects, views=asked.shown("plain"))
     return BatchStream(rows, transform, stream=asked, batch_size=size, seed=seed, workers=workers)
 
 
@@ -58,17 +57,17 @@ def first(batches: BatchStream, count: int, start: int = 0) -> list[Batch]:
 
 
 def equal(left: list[Batch], right: list[Batch]) -> bool:
-    return all(a["ids"] == b["ids"] and torch.equal(a["x"], b["x"]) for a, b in zip(left, right, strict=True))
+    return all(a.ids == b.ids and torch.equal(a.x, b.x) for a, b in zip(left, right, strict=True))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_31_any_number_of_workers_gives_the_same_batches(workers: int) -> None:
     rows = pictures()
     before = torch.random.get_rng_state()
-    alone = first(stream(rows, IMAGE, augment="strong"), 7)
-    helped = first(stream(rows, IMAGE, augment="strong", workers=workers), 7)
+    alone = first(stream(rows, IMAGE, views={"x": "strong"}), 7)
+    helped = first(stream(rows, IMAGE, views={"x": "strong"}, workers=workers), 7)
     assert equal(alone, helped)
-    assert all(torch.equal(a["y"], b["y"]) for a, b in zip(alone, helped, strict=True) if "y" in a and "y" in b)
+    assert all(torch.equal(a.y, b.y) for a, b in zip(alone, helped, strict=True))
     assert torch.equal(before, torch.random.get_rng_state())
 
 
@@ -80,7 +79,7 @@ def test_starting_at_a_step_equals_skipping_the_steps_before(rows: Rows) -> None
 
 def test_every_epoch_holds_every_row_once_in_an_order_of_its_own() -> None:
     def order(**about: Any) -> list[str]:
-        return [row for batch in first(stream(vectors(), Vector(), **about), 5) for row in batch["ids"]]
+        return [row for batch in first(stream(vectors(), Vector(), **about), 5) for row in batch.ids]
 
     ids = order()
     assert sorted(ids[:10]) == sorted(ids[10:]) == sorted(vectors().ids)
@@ -91,21 +90,24 @@ def test_every_epoch_holds_every_row_once_in_an_order_of_its_own() -> None:
 
 def test_batches_are_full_even_if_there_are_fewer_rows() -> None:
     batch = first(stream(vectors(3), Vector(), size=8), 1)[0]
-    assert batch["x"].shape == (8, 1)
+    assert batch.x.shape == (8, 1)
 
 
 def test_augmentation_differs_by_epoch_and_by_seed_but_not_without_it() -> None:
     one = pictures(1)
     a, b = first(stream(one, IMAGE, size=1), 2)
-    assert not torch.equal(a["x"], b["x"])
-    assert not torch.equal(a["x"], first(stream(one, IMAGE, size=1, seed=1), 1)[0]["x"])
-    plain = first(stream(one, IMAGE, size=1, augment="plain"), 2)
-    assert torch.equal(plain[0]["x"], plain[1]["x"])
+    assert not torch.equal(a.x, b.x)
+    assert not torch.equal(a.x, first(stream(one, IMAGE, size=1, seed=1), 1)[0].x)
+    plain = first(stream(one, IMAGE, size=1, views={"x": "plain"}), 2)
+    assert torch.equal(plain[0].x, plain[1].x)
 
 
 def test_an_unlabelled_stream_carries_no_labels() -> None:
     unlabelled = stream(pictures(), IMAGE, labelled=False)
-    assert "y" not in first(unlabelled, 1)[0]
+    batch = first(unlabelled, 1)[0]
+    assert batch.labels == {}
+    with pytest.raises(ValueError, match="labelled=False"):
+        _ = batch.y
     assert unlabelled.rows.y is None
     with pytest.raises(UsageError, match="needs labels"):
         stream(pictures().unlabelled(), IMAGE)
@@ -115,18 +117,17 @@ def test_an_unlabelled_stream_carries_no_labels() -> None:
 
 def test_labels_and_inputs_stay_together() -> None:
     for batch in first(stream(vectors(), Vector()), 5):
-        assert "y" in batch
-        assert torch.equal(batch["y"], batch["x"] * 2)
-        assert [f"r{int(v)}" for v in batch["x"][:, 0]] == batch["ids"]
+        assert torch.equal(batch.y, batch.x * 2)
+        assert [f"r{int(v)}" for v in batch.x[:, 0]] == batch.ids
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_evaluation_sees_every_row_once(workers: int) -> None:
     rows = pictures()
-    seen = list(in_order(rows, make_transform(IMAGE, {"x": "strong"}), batch_size=4, workers=workers))
+    seen = list(in_order(rows, make_transform(IMAGE, views={"x": "strong"}), batch_size=4, workers=workers))
     assert np.concatenate([places for places, _ in seen]).tolist() == list(range(10))
-    assert [row for _, batch in seen for row in batch["ids"]] == list(rows.ids)
-    assert [len(batch["ids"]) for _, batch in seen] == [4, 4, 2]
+    assert [row for _, batch in seen for row in batch.ids] == list(rows.ids)
+    assert [len(batch) for _, batch in seen] == [4, 4, 2]
 
 
 def test_texts_of_like_length_share_a_batch_in_every_epoch() -> None:
@@ -135,24 +136,24 @@ def test_texts_of_like_length_share_a_batch_in_every_epoch() -> None:
     ids: list[str] = []
     waste = []
     for batch in first(bucketed, 101):
-        ids.extend(batch["ids"])
-        waste.append(1 - batch["x"]["attention_mask"].float().mean().item())
+        ids.extend(batch.ids)
+        waste.append(1 - batch.x["attention_mask"].float().mean().item())
     assert sorted(ids[:402]) == sorted(ids[402:804]) == sorted(rows.ids)
     assert ids[:402] != ids[402:804]
     assert np.mean(waste) < 0.08
-    assert [b["ids"] for b in first(bucketed, 3, start=60)] == [ids[8 * k : 8 * k + 8] for k in (60, 61, 62)]
+    assert [b.ids for b in first(bucketed, 3, start=60)] == [ids[8 * k : 8 * k + 8] for k in (60, 61, 62)]
 
 
 def test_texts_are_cut_padded_and_put_back_in_place() -> None:
     rows = Rows(["a", "b", "c"], ["short", "word " * 50, "two words"])
     seen = list(in_order(rows, make_transform(tokens()), batch_size=2))
     assert [places.tolist() for places, _ in seen] == [[1, 2], [0]]
-    x = seen[0][1]["x"]
+    x = seen[0][1].x
     assert set(x) == {"input_ids", "attention_mask", "token_type_ids"}
     assert x["input_ids"].shape == (2, 16) and x["attention_mask"].sum(1).tolist() == [16, 4]
     pair = Rows(["p"], [("one text", "the other")])
     batch = next(in_order(pair, make_transform(tokens()), batch_size=2))[1]
-    assert batch["x"]["token_type_ids"].sum() > 0
+    assert batch.x["token_type_ids"].sum() > 0
 
 
 def test_evaluation_cuts_the_centre_and_normalises() -> None:
@@ -170,7 +171,8 @@ def test_evaluation_cuts_the_centre_and_normalises() -> None:
 
 def test_44_a_very_long_image_is_not_enlarged_as_a_whole() -> None:
     for view in ("weak", "plain"):
-        assert make_transform(IMAGE, {"x": view}).example(np.ones((1, 10_000)), "x", 3).shape == (16, 16, 3)
+        transform = make_transform(IMAGE, views={"x": view})
+        assert transform.example(np.ones((1, 10_000)), "x", 3).shape == (16, 16, 3)
 
 
 def test_a_network_of_another_modality_is_refused() -> None:
@@ -182,3 +184,75 @@ def test_a_network_of_another_modality_is_refused() -> None:
         make_transform(Vector(5)).prepare(vectors().inputs)
     with pytest.raises(UsageError, match="no tokenizer"):
         make_transform(Text("/nowhere", 16)).prepare(texts(2).inputs)
+
+
+SAME = {"seed": 0, "name": "train", "epoch": 0, "row": 0, "key": "x"}
+
+
+@pytest.mark.parametrize(
+    "other", [{"seed": 1}, {"name": "source"}, {"epoch": 1}, {"row": 1}, {"key": "second"}], ids=str
+)
+def test_each_part_of_the_seed_decides_an_augmentation(other: dict[str, Any]) -> None:
+    """Of equal pictures each is varied in its own way; two views of a row, and a row in two epochs, are too."""
+
+    def example(seed: int, name: str, epoch: int, row: int, key: str) -> torch.Tensor:
+        one = pictures(1)
+        rows = Rows(["a", "b"], [one.inputs[0]] * 2, {"target": np.arange(2)})
+        batches = stream(rows, IMAGE, seed=seed, size=2, name=name, views={"x": "weak", "second": "weak"})
+        batch = first(batches, 1, start=epoch)[0]
+        return batch.views[key][batch.ids.index("ab"[row])]
+
+    state = RANDOM.bit_generator.state
+    first_one = example(**SAME)
+    RANDOM.bit_generator.state = state
+    assert not torch.equal(first_one, example(**{**SAME, **other}))
+    RANDOM.bit_generator.state = state
+    assert torch.equal(first_one, example(**SAME))
+
+
+def test_a_stream_of_size_7_gives_7_times_the_rows_and_a_pool_may_serve_two_streams() -> None:
+    rows = vectors(100)
+    views = {"a": "weak", "b": "weak"}
+    large = stream(rows, Vector(), name="many", pool="train", labelled=False, views=views)
+    assert large.stream.pool == "train" and Stream("train").pool == "train"
+    many = Stream("many", size=7.0)
+    batches = BatchStream(rows, make_transform(Vector()), stream=many, batch_size=4, seed=0)
+    assert [len(batch) for batch in first(batches, 3)] == [28] * 3 and batches.steps_per_epoch == 4
+    ids = [row for batch in first(batches, 25) for row in batch.ids]
+    assert all(sorted(ids[n : n + 100]) == sorted(rows.ids) for n in range(0, 700, 100))
+    pieces = [
+        next(BatchStream(rows, make_transform(Vector()), stream=many, batch_size=4, seed=0, shard=shard).batches())
+        for shard in ((0, 3), (1, 3), (2, 3))
+    ]
+    assert [row for piece in pieces for row in piece.ids] == list(first(batches, 1)[0].ids)
+    batch = first(large, 1)[0]
+    assert set(batch.views) == {"a", "b"}
+    with pytest.raises(ValueError, match=r"several views \(a, b\): name one, as in batch.views\['a'\]"):
+        _ = batch.x
+
+
+def test_labels_are_collated_by_target_and_may_be_ragged() -> None:
+    boxes = [np.ones((n, 4), np.float32) for n in range(1, 6)]
+    rows = Rows([f"r{i}" for i in range(5)], np.arange(5.0)[:, None], {"boxes": boxes, "kind": np.arange(5)})
+
+    def collate(values: list[np.ndarray]) -> list[torch.Tensor]:
+        return [torch.from_numpy(value) for value in values]
+
+    transform = make_transform(Vector())
+    stream = BatchStream(rows, transform, stream=Stream("train"), batch_size=4, seed=0, collate={"boxes": collate})
+    batch = next(stream.batches())
+    assert [len(value) - 1 for value in batch.labels["boxes"]] == batch.labels["kind"].tolist()
+    halves = batch.split(2)
+    assert [len(half) for half in halves] == [2, 2]
+    assert [len(half.labels["boxes"]) for half in halves] == [2, 2]
+    doubled = batch.map(lambda tensor: tensor * 2)
+    assert torch.equal(doubled.labels["boxes"][0], 2 * batch.labels["boxes"][0]) and torch.equal(doubled.x, 2 * batch.x)
+    with pytest.raises(ValueError, match="several targets"):
+        _ = batch.y
+
+
+def test_a_stream_says_what_is_wrong_with_it() -> None:
+    with pytest.raises(ValueError, match="size of the stream 'train' must be above 0"):
+        Stream("train", size=0)
+    with pytest.raises(ValueError, match="has no views"):
+        Stream("train", views={})

@@ -21,6 +21,7 @@ import toys
 from headstart.core.recipe import Stage
 from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event
+from headstart.data.transforms import make_transform
 from headstart.engine import distributed
 from headstart.engine.predict import embed
 from headstart.inputs.vector import Vector
@@ -56,7 +57,7 @@ def train(folder: Path, case: str, world: distributed.World) -> None:
     except Stopped as stopped:
         saved = f"stopped {stopped.saved and Path(stopped.saved).name}"
     assert world.is_writer or not seen
-    rows, transform = toys.examples(Vector(6), 11), toys.make_transform(Vector(6))
+    rows, transform = toys.examples(Vector(6), 11), make_transform(Vector(6))
     features = embed(model, rows, transform, world=world)  # 11 rows over two processes
     alone = embed(model, rows, transform)
     found = {"features": float(np.abs(features - alone).max()), "shape": list(features.shape), "saved": saved}

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 import toys
 from headstart.core.types import Stream
-from headstart.data import streams
+from headstart.data import loading
 from headstart.data.rows import Rows
 from headstart.data.streams import BatchStream
 from headstart.data.transforms import make_transform
@@ -24,7 +26,7 @@ from headstart.engine.feed import Feed, Workers
 
 @dataclasses.dataclass(frozen=True)
 class Harmed:
-    """A transform whose worker meets with something at the row of brightness 7; the main process is spared."""
+    """A transform whose worker meets with something at each row; the main process is spared."""
 
     transform: Any
     harm: Any
@@ -56,10 +58,10 @@ def hang() -> None:
 def test_a_lost_worker_is_named_and_the_batches_stay_the_same(
     harm: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(streams, "HUNG", 2)
+    monkeypatch.setattr(loading, "HUNG", 2)
     expects = toys.source("digits:cnn").card.input
     rows: Rows = toys.examples(expects, 12)
-    harmed = Harmed(make_transform(expects, {"x": "weak"}), harm, os.getpid())
+    harmed = Harmed(make_transform(expects, views={"x": "weak"}), harm, os.getpid())
 
     def make(workers: int) -> BatchStream:
         transform: Any = harmed
@@ -71,18 +73,97 @@ def test_a_lost_worker_is_named_and_the_batches_stay_the_same(
     feed = Feed(make, workers, 2)
     for _ in range(3):
         one, other = next(whole), next(feed)
-        assert one["ids"] == other["ids"] and torch.equal(one["x"], other["x"])
+        assert one.ids == other.ids and torch.equal(one.x, other.x)
     assert workers.count == 0 and len(warnings) == 2
-    assert all("timed out" in text if harm is hang else "--shm-size" in text for text in warnings)
+    said = {die: "ended by SIGKILL", overrun: "ended by SIGBUS, likely for want of memory", hang: "it hung"}[harm]
+    assert all(said in text for text in warnings)
+    assert harm is hang or all("--shm-size" in text for text in warnings)
     assert ("in hang" in capfd.readouterr().err) == (harm is hang), "where it stood"
 
 
-def test_an_error_of_a_transform_is_not_taken_for_a_lost_worker() -> None:
-    def wrong(workers: int) -> np.ndarray:
-        raise RuntimeError("Caught RuntimeError in DataLoader worker process 0.")
+class Wrong(Exception):
+    """An error that cannot be pickled."""
 
-    with pytest.raises(RuntimeError, match="Caught"):
-        Workers(2, print).run(wrong)
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__(f"{one} and {two}")
+        self.kept = lambda: one
+
+
+def mistake() -> None:
+    raise ValueError("row 7 is wrong")
+
+
+def unsendable() -> None:
+    raise Wrong(1, 2)
+
+
+@pytest.mark.parametrize(("harm", "kind"), [(mistake, ValueError), (unsendable, RuntimeError)])
+def test_an_error_of_a_transform_is_raised_as_it_is_and_no_worker_is_lost(harm: Any, kind: type[Exception]) -> None:
+    expects = toys.source("digits:cnn").card.input
+    transform: Any = Harmed(make_transform(expects), harm, os.getpid())
+    rows = toys.examples(expects, 9)
+
+    def make(workers: int) -> BatchStream:
+        return BatchStream(rows, transform, stream=Stream("train"), batch_size=4, seed=0, workers=workers)
+
+    warnings: list[str] = []
+    with pytest.raises(kind, match="row 7 is wrong" if harm is mistake else "Wrong in a process that loads") as caught:
+        next(Feed(make, Workers(2, warnings.append), 0))
+    assert not warnings
+    told = "".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
+    assert f"in {harm.__name__}" in told, "where it came from"
+
+
+def test_no_process_is_left_when_the_batches_are_no_longer_wanted() -> None:
+    expects = toys.source("digits:cnn").card.input
+    rows = toys.examples(expects, 9)
+    stream = BatchStream(rows, make_transform(expects), stream=Stream("train"), batch_size=4, seed=0, workers=2)
+    batches = stream.batches()
+    next(batches)
+    assert len(multiprocessing.active_children()) == 2
+    del batches
+    assert multiprocessing.active_children() == []
+
+
+ORPHANS = """
+import os, signal, sys
+import toys
+from headstart.core.types import Stream
+from headstart.data.streams import BatchStream
+from headstart.data.transforms import make_transform
+import multiprocessing
+expects = toys.source("digits:cnn").card.input
+rows = toys.examples(expects, 9)
+make = lambda: BatchStream(rows, make_transform(expects), stream=Stream("t", labelled=False), batch_size=4, seed=0, workers=2).batches()
+several = [make(), make()]
+several[0].__next__(), several[1].__next__()
+print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_end_where_the_main_process_was_killed() -> None:
+    search = os.pathsep.join([str(Path(toys.__file__).parent), *(part for part in sys.path if part)])
+    done = subprocess.run(
+        [sys.executable, "-c", ORPHANS],
+        env={**os.environ, "PYTHONPATH": search, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    children = [int(word) for word in done.stdout.split()]
+    assert done.returncode == -signal.SIGKILL and len(children) == 4, done.stderr
+    until = time.monotonic() + 20
+    while any(alive(pid) for pid in children) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not [pid for pid in children if alive(pid)]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_the_last_batch_is_never_a_single_row(tmp_path: Path) -> None:
@@ -92,4 +173,4 @@ def test_the_last_batch_is_never_a_single_row(tmp_path: Path) -> None:
         toys.examples(expects, 9), make_transform(expects), stream=Stream("train"), batch_size=4, seed=0
     )
     batches = stream.batches()
-    assert [len(next(batches)["ids"]) for _ in range(6)] == [4] * 6
+    assert [len(next(batches)) for _ in range(6)] == [4] * 6

@@ -77,7 +77,7 @@ def test_features_computed_once_give_the_same_head(tmp_path: Path, monkeypatch: 
         return toys.snapshot(model.head)
 
     once = head()
-    monkeypatch.setattr("headstart.engine.stage_data.backbone_is_constant", lambda model, augment: False)
+    monkeypatch.setattr("headstart.engine.stage_data.backbone_is_constant", lambda model: False)
     each_step = head()
     assert all(torch.allclose(once[name], each_step[name], atol=1e-5) for name in once)
 
@@ -93,7 +93,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_update_and_names_the_rows(tm
 
 
 def test_the_best_step_on_validation_is_kept(tmp_path: Path) -> None:
-    """A rate that ruins the model: what is kept is the best look, not the last one."""
+    """A rate that ruins the model: what is kept is the best evaluation, not the last one."""
     data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     seen: list[Event] = []
@@ -112,7 +112,7 @@ def test_patience_ends_a_stage_that_gains_nothing(tmp_path: Path) -> None:
     model = toys.make_model(toys.tiny(), data)
     stage = Stage(steps=500, batch_size=8, lr=1e-9, evaluate=1, patience=3)
     outcome = toys.train(tmp_path, model, data, stage=stage, validate=True)
-    assert outcome.steps == 4 and outcome.endings == ("no gain on validation in 3 looks",)
+    assert outcome.steps == 4 and outcome.endings == ("no gain in 3 evaluations",)
 
 
 def test_the_budget_ends_training_and_the_schedule_follows_it(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_the_best_of_a_later_stage_is_what_the_model_scores(tmp_path: Path, stra
     outcome = toys.train(tmp_path, model, data, stage=good, more=(other,), validate=True)
     rows = data.splits["validation"]
     assert rows.y is not None and outcome.best is not None
-    predictions = predict(model, rows, make_transform(backbone.card.input))
+    predictions = predict(model, rows, make_transform(backbone.card.input))["target"]
     assert outcome.best.value == pytest.approx(score(data.task, rows.y, predictions)[1])
 
 

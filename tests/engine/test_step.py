@@ -81,7 +81,7 @@ def test_a_survey_gives_every_labelled_row_once_in_evaluation_mode(tmp_path: Pat
         def prepare(self, model: Any) -> Tuning:
             def survey(rows: Any) -> None:
                 for _ in range(2):
-                    found.append([name for batch in rows() for name in batch["ids"]])
+                    found.append([name for batch in rows() for name in batch.ids])
                     assert not model.training
 
             tuning = super().prepare(model)

@@ -33,9 +33,9 @@ def gradients(progress: float) -> tuple[torch.Tensor, torch.Tensor, Model]:
         torch.from_numpy(data.pools[name].inputs[:8]) + shift for name, shift in (("source", 0.0), ("target", 1.0))
     )
     y = torch.from_numpy(data.pools["source"].y[:8])  # pyright: ignore[reportOptionalSubscript]
-    batches = {"source": {"x": source, "y": y, "ids": []}, "target": {"x": target, "ids": []}}
-    losses = objective.losses(model, extra, batches, progress)  # pyright: ignore[reportArgumentType]
-    losses["domain"].backward()
+    batches = {"source": toys.batch(source, y), "target": toys.batch(target)}
+    losses = objective.losses(model, extra, batches, progress)
+    losses["domain"].value.backward()
     first = model.backbone.get_parameter("first.weight").grad
     classifier = next(extra.parameters()).grad
     assert first is not None and classifier is not None
@@ -66,8 +66,8 @@ def test_only_the_backbone_is_reversed() -> None:
             next(extra.parameters()).sub_(change_classifier * classifier)
         source, target = (torch.from_numpy(data.pools[n].inputs[:8]) + s for n, s in (("source", 0.0), ("target", 1.0)))
         y = torch.from_numpy(data.pools["source"].y[:8])  # pyright: ignore[reportOptionalSubscript]
-        batches = {"source": {"x": source, "y": y, "ids": []}, "target": {"x": target, "ids": []}}
-        return objective.losses(model, extra, batches, 1.0)["domain"].item()  # pyright: ignore[reportArgumentType]
+        batches = {"source": toys.batch(source, y), "target": toys.batch(target)}
+        return objective.losses(model, extra, batches, 1.0)["domain"].value.item()
 
     assert domain_loss(0.1, 0) > domain_loss(0, 0) > domain_loss(0, 0.1)
 

@@ -29,11 +29,11 @@ def parts() -> tuple[Model, torch.nn.Module, Any]:
     extra = Mcd().modules(model)
     source, target = (torch.from_numpy(data.pools[name].inputs[:8]) for name in ("source", "target"))
     y = torch.from_numpy(data.pools["source"].y[:8])  # pyright: ignore[reportOptionalSubscript]
-    return model, extra, {"source": {"x": source, "y": y, "ids": []}, "target": {"x": target, "ids": []}}
+    return model, extra, {"source": toys.batch(source, y), "target": toys.batch(target)}
 
 
 def disagreement(model: Model, extra: torch.nn.Module, batches: Any) -> torch.Tensor:
-    features = model.features(batches["target"]["x"])
+    features = model.features(batches["target"].x)
     second = cast(Head, extra)
     return discrepancy(model.head, second, model.head(features), second(features))
 
@@ -60,7 +60,7 @@ def test_the_classifiers_part_and_the_features_bring_them_together(number: int, 
         optimiser.zero_grad()
         losses = update.losses(model, extra, batches, 0.5)
         name = "disagreement" if grows else "discrepancy"
-        losses[name].backward(inputs=learning)
+        losses[name].value.backward(inputs=learning)
         optimiser.step()
     after = disagreement(model, extra, batches).item()
     assert after > 1.5 * before if grows else after < 0.5 * before

@@ -22,8 +22,9 @@ def loss(objective: Supervised, kind: str) -> tuple[torch.Tensor, torch.Tensor, 
     model = toys.make_model(toys.tiny(), data)
     rows = data.splits["train"]
     x, y = torch.from_numpy(rows.inputs), torch.from_numpy(rows.y)
-    out = objective.losses(model, nn.Module(), {"train": {"x": x, "y": y, "ids": list(rows.ids)}}, 0.0)
-    return out["task"], model(x), y
+    out = objective.losses(model, nn.Module(), {"train": toys.batch(x, y)}, 0.0)
+    assert out["task"].target == "target"
+    return out["task"].value, model(x), y
 
 
 def test_cross_entropy_with_smoothing_and_weights() -> None:

@@ -29,21 +29,25 @@ def model_with_source_head() -> Model:
 def rows() -> list[Any]:
     data = toys.dataset(Vector(6)).splits["train"]
     x, y = torch.from_numpy(data.inputs), torch.from_numpy(data.y)  # pyright: ignore[reportArgumentType]
-    return [{"x": x[:10], "y": y[:10], "ids": []}, {"x": x[10:], "y": y[10:], "ids": []}]
+    return [toys.batch(x[:10], y[:10]), toys.batch(x[10:], y[10:])]
+
+
+def labelled() -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return [(batch.x, batch.y) for batch in rows()]
 
 
 def test_the_relation_is_the_mean_answer_of_each_class() -> None:
     model = model_with_source_head()
     head = torch.nn.Linear(5, 4)
-    relation = category_relation(model, head, rows(), classes=3)
-    x, y = (torch.cat([batch[key] for batch in rows()]) for key in ("x", "y"))
+    relation = category_relation(model, head, labelled(), classes=3)
+    x, y = map(torch.cat, zip(*labelled(), strict=True))
     answers = head(model.features(x)["pooled"]).softmax(1)
     expected = torch.stack([answers[y == c].mean(0) for c in range(3)])
     assert torch.allclose(relation, expected, atol=1e-6)
 
 
 def test_a_class_without_rows_has_an_even_relation() -> None:
-    relation = category_relation(model_with_source_head(), torch.nn.Linear(5, 4), rows(), classes=5)
+    relation = category_relation(model_with_source_head(), torch.nn.Linear(5, 4), labelled(), classes=5)
     assert torch.allclose(relation[4], torch.full((4,), 0.25))
     assert torch.allclose(relation.sum(1), torch.ones(5))
 
@@ -61,7 +65,7 @@ def test_the_source_head_learns_the_relation_and_is_dropped(tmp_path: Path) -> N
             drop, head = tuning.merge, model.get_submodule("source_head")
 
             def merge() -> None:
-                x, y = (torch.cat([batch[key] for batch in rows()]) for key in ("x", "y"))
+                x, y = map(torch.cat, zip(*labelled(), strict=True))
                 now = head(model.features(x)["pooled"]).softmax(1).detach()
                 learnt.append(torch.stack([now[y == c].std(0).mean() for c in range(3)]).mean())
                 assert drop is not None
@@ -72,7 +76,7 @@ def test_the_source_head_learns_the_relation_and_is_dropped(tmp_path: Path) -> N
 
     start = model.backbone.source_classifier
     assert start is not None and start[1] is not None
-    x, y = (torch.cat([batch[key] for batch in rows()]) for key in ("x", "y"))
+    x, y = map(torch.cat, zip(*labelled(), strict=True))
     before = (model.features(x)["pooled"] @ start[0].T + start[1]).softmax(1)
     spread = torch.stack([before[y == c].std(0).mean() for c in range(3)]).mean()
     toys.train(tmp_path, model, data, Watched(), stage=Stage(steps=150, batch_size=8, lr=1e-2))

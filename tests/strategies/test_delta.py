@@ -12,7 +12,7 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
-from headstart.core.types import Batch, Card, ForwardPass
+from headstart.core.types import Card, ForwardPass
 from headstart.inputs.vector import Vector
 from headstart.models.model import Backbone
 from headstart.strategies.delta import Delta, Taps, channel_attention, distance
@@ -41,7 +41,7 @@ def test_the_channel_that_tells_the_classes_apart_gets_the_most_attention() -> N
     x = torch.from_numpy(rng.normal(size=(60, 6)).astype(np.float32))
     x[:, 2] = 4 * y - 2.0 + 0.1 * x[:, 2]
     model = toys.make_model(Channels(), toys.dataset(Vector(6), "binary"))
-    rows: list[Batch] = [{"x": x, "y": y, "ids": [""] * 60}]
+    rows = [toys.batch(x, y)]
     attention = channel_attention(model, Taps(model.backbone), lambda: rows)["scale"]
     assert attention.argmax() == 2 and torch.isclose(attention.sum(), torch.tensor(1.0))
 
@@ -63,7 +63,7 @@ def test_the_watched_loss_is_0_at_the_start_and_sees_every_stage(tmp_path: Path)
     x = torch.randn(3, 3, 32, 32)
     y = torch.tensor([0, 1, 2])
     assert tuning.watch is not None and tuning.survey is not None and tuning.merge is not None
-    tuning.survey(lambda: [{"x": x, "y": y, "ids": ["a", "b", "c"]}])
+    tuning.survey(lambda: [toys.batch(x, y)])
     assert tuning.watch([ForwardPass(x, model.backbone(x))]).item() == 0
     for stage, names in backbone.stages().items():
         if stage == "final":

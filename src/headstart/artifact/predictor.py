@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from headstart.core.recipe import Recipe
-from headstart.core.types import Task
+from headstart.core.types import TARGET, Task
 from headstart.data.read import read_unlabelled
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform, make_transform
@@ -63,10 +63,10 @@ class Predictor:
         """Compute calibrated probabilities [N, C] or values [N, T] of rows."""
         return self.calibration.apply(self.task, self.raw_outputs(rows))
 
-    def raw_outputs(self, rows: Rows) -> np.ndarray:
+    def raw_outputs(self, rows: Rows, *, workers: int = 0) -> np.ndarray:
         """Compute probabilities [N, C] as the network gives them, or values [N, T]."""
         with threads(choose_threads(self.model.backbone.card.params)):
-            return predict(self.model, rows, self._transform, precision=self.precision)
+            return predict(self.model, rows, self._transform, workers=workers, precision=self.precision)[TARGET]
 
     def features(self, rows: Rows) -> np.ndarray:
         """Compute the features [N, D] of rows that the head sees."""

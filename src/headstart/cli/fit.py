@@ -36,6 +36,9 @@ def fit(
         str | None, typer.Option(help="How weights may move: full, 'partial k=2' … (headstart list strategies).")
     ] = None,
     objective: Annotated[str | None, typer.Option(help="What is minimised (headstart list objectives).")] = None,
+    criterion: Annotated[
+        str | None, typer.Option(help="By what the best step is chosen (headstart list criteria).")
+    ] = None,
     head: Annotated[str | None, typer.Option(help="The new part (headstart list heads).")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe in TOML; the options here change it.")] = None,
     setting: Annotated[
@@ -128,6 +131,7 @@ def fit(
         "data.target_domain": target_domain,
         "stages.0.strategy": strategy,
         "stages.0.objective": objective,
+        "stages.0.criterion": criterion,
         "stages.0.epochs": epochs,
         "stages.0.steps": steps,
         "stages.0.lr": lr,

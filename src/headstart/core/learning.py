@@ -1,31 +1,143 @@
-"""What is minimised, on which data: streams, batches, features, objectives."""
+"""What is minimised, on which data: streams, batches, losses, objectives, and the criteria by which a step is kept."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    NotRequired,
+    Protocol,
+    TypedDict,
+    runtime_checkable,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
+    import numpy as np
     import torch
     from torch import nn
+
+AUGMENTED = "augmented"  # the name of a view that stands for the stage's `augment`
+PLAIN = ("plain", "none")  # names of the view that shows an example the same each time
+LABELS_OF_NONE = "The batch has no labels: its stream has labelled=False."
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One kind of data that an objective asks for. With `labelled=False` its batches carry no labels."""
+    """One kind of data that an objective asks for: a batch of it goes into each step.
+
+    Attributes:
+        name: By which the objective finds its batch; part of every seed.
+        pool: The rows that it draws from: "train", "unlabelled", "source", "target" or "task:NAME". "" takes the name.
+        labelled: False drops the labels before anything can see them.
+        views: How each example is shown, by the key under which the batch holds it: a file of `views/`, or "augmented",
+            which stands for the stage's `augment`. Two keys give two views of the same rows.
+        size: Rows in a step, relative to the stage's batch size.
+        sampler: "balanced" gives every class equally often; for rows of one class each.
+    """
 
     name: str
+    pool: str = ""
     labelled: bool = True
+    views: Mapping[str, str] = field(default_factory=lambda: {"x": AUGMENTED})
+    size: float = 1.0
+    sampler: Literal["shuffled", "balanced"] = "shuffled"
+
+    def __post_init__(self) -> None:
+        if not self.pool:
+            object.__setattr__(self, "pool", self.name)
+        if not 0 < self.size < math.inf:
+            raise ValueError(f"The size of the stream '{self.name}' must be above 0; it is {self.size}.")
+        if not self.views:
+            raise ValueError(f"The stream '{self.name}' has no views: nothing of its rows would be seen.")
+
+    def rows(self, batch_size: int) -> int:
+        """Count the rows of a step where the stage's batch has `batch_size`."""
+        return max(1, round(self.size * batch_size))
+
+    def shown(self, augment: str) -> dict[str, str]:
+        """Return the view of each key, where the stage's `augment` is known."""
+        return {key: augment if view == AUGMENTED else view for key, view in self.views.items()}
 
 
-class Batch(TypedDict):
-    """One batch. x: images [B, C, H, W], vectors [B, D], or token tensors by name, each [B, T]. ids name the rows."""
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of a stream as tensors.
 
-    x: Any
-    ids: list[str]
-    y: NotRequired[torch.Tensor]  # [B] int64 classes, [B, C] float32 multi-label, [B, T] float32 regression
+    Attributes:
+        ids: Names of the B rows.
+        views: By key, what the network takes: images [B, C, H, W], vectors [B, D], token tensors by name, each [B, T].
+        labels: By target, what its kind collates: [B] int64 classes, [B, C] float32 multi-label, [B, T] float32
+            regression, a list of B where rows are ragged. Empty without labels.
+    """
+
+    ids: Sequence[str]
+    views: Mapping[str, Any]
+    labels: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def x(self) -> Any:
+        """The only view. ValueError: there are several."""
+        return _only(self.views, "view", "batch.views", "The batch has no views.")
+
+    @property
+    def y(self) -> Any:
+        """The labels of the only target. ValueError: there are none, or several."""
+        return _only(self.labels, "target", "batch.labels", LABELS_OF_NONE)
+
+    def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+        """Return the batch with a function applied to each tensor in it."""
+        return Batch(self.ids, map_tensors(self.views, function), map_tensors(self.labels, function))
+
+    def pin_memory(self) -> Batch:
+        """Copy the tensors to page-locked memory, from which a GPU can copy beside the computing."""
+        return self.map(lambda tensor: tensor.pin_memory())
+
+    def split(self, count: int) -> list[Batch]:
+        """Cut the batch into so many micro-batches of nearly equal size, in order."""
+        edges = [len(self) * number // count for number in range(count + 1)]
+        return [
+            Batch(self.ids[a:b], cut(dict(self.views), a, b), cut(dict(self.labels), a, b)) for a, b in pairwise(edges)
+        ]
+
+
+def map_tensors(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """Apply a function to each tensor in nested dicts, lists and tuples; anything else stays."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return function(value)
+    if isinstance(value, Mapping):
+        return {key: map_tensors(inner, function) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map_tensors(inner, function) for inner in value)
+    return value
+
+
+def cut(value: Any, start: int, end: int) -> Any:
+    """Cut rows out of a tensor, a list, or each value of a (nested) dict."""
+    if isinstance(value, Mapping):
+        return {key: cut(inner, start, end) for key, inner in value.items()}
+    return value[start:end]
+
+
+def _only(values: Mapping[str, Any], what: str, where: str, none: str) -> Any:
+    if len(values) == 1:
+        return next(iter(values.values()))
+    if not values:
+        raise ValueError(none)
+    first = next(iter(values))
+    raise ValueError(f"The batch has several {what}s ({', '.join(values)}): name one, as in {where}['{first}'].")
 
 
 PrefixToken = Literal["class", "distillation", "register"]
@@ -41,6 +153,19 @@ class Features(TypedDict):
     prefix: NotRequired[tuple[PrefixToken, ...]]  # of an image: what the first tokens are, before its patches
 
 
+class View(Protocol):
+    """How an example is shown to the network: a file of `views/`.
+
+    inputs: the classes of `inputs/` that it can show; () for every one.
+    """
+
+    inputs: ClassVar[tuple[type, ...]]
+
+    def show(self, raw: Any, expects: Any) -> Any:
+        """Make an example of what `expects.open` gave, for `expects.collate`; torch's generator is seeded."""
+        ...
+
+
 @dataclass(frozen=True)
 class LossOptions:
     """How a head turns its output into a loss.
@@ -54,28 +179,58 @@ class LossOptions:
     class_weights: tuple[float, ...] = ()
 
 
-class Objective(Protocol):
-    """What is minimised, on which streams. Does no input or output."""
+@dataclass(frozen=True)
+class Loss:
+    """One named loss: a scalar, and the target whose labels it is made of; None where it is made of none."""
+
+    value: torch.Tensor
+    target: str | None = None
+
+
+class Objective(ABC):
+    """What is minimised, on which streams. Does no input or output; its frozen dataclass holds options and no state.
+
+    Attributes:
+        reads: "features" where the losses come from `model.features` alone, so that features of a frozen backbone,
+            computed once, may be handed over in the place of examples. "inputs" always gets the examples themselves.
+        couples_rows: Whether the losses compare rows of a batch with each other, as a contrast does. The batch is then
+            never cut: micro-batches and several processes are refused, as they would change what is minimised.
+        criterion: A file of `criteria/`, by which a step is kept where the recipe names none.
+    """
+
+    reads: ClassVar[Literal["features", "inputs"]] = "inputs"
+    couples_rows: ClassVar[bool] = False
+    criterion: ClassVar[str] = "validation"
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """The streams that each step takes one batch of."""
-        ...
+        """The streams that each step takes one batch of: by default the labelled training rows."""
+        return (Stream("train"),)
 
     @property
     def loss_options(self) -> LossOptions:
-        """What the head's loss is asked for; checked against the task before the run."""
-        ...
+        """What the heads' loss is asked for; checked against the task before the run."""
+        return LossOptions()
 
     def modules(self, model: Any) -> nn.Module:
-        """Make extra modules that learn with the model and are thrown away afterwards."""
-        ...
+        """Make extra modules, which are saved with each step and thrown away after the stage.
 
-    def losses(
-        self, model: Any, extra: nn.Module, batches: Mapping[str, Batch], progress: float
-    ) -> dict[str, torch.Tensor]:
+        Parameters that require a gradient learn with the model. Others do not, such as those of a teacher that
+        `after_step` moves; a module all of whose parameters are so is kept in evaluation mode.
+        """
+        from torch import nn
+
+        return nn.Module()
+
+    @abstractmethod
+    def losses(self, model: Any, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the named losses of one step; their sum is minimised. `progress` runs from 0 to 1."""
-        ...
+
+    def after_step(self, model: Any, extra: nn.Module) -> None:  # noqa: B027 - most objectives do nothing here
+        """Follow a step, once all its updates of the weights are done; no gradients are recorded.
+
+        State that lives on belongs in `extra`, where it is saved and resumed.
+        """
 
 
 ModelPart = Literal["backbone", "heads", "extra"]
@@ -87,7 +242,7 @@ class Update:
     """One of several updates in a step: `losses`, as in `Objective`, are minimised over the parts in `learn` alone."""
 
     learn: tuple[ModelPart, ...]
-    losses: Callable[[Any, nn.Module, Mapping[str, Batch], float], dict[str, torch.Tensor]]
+    losses: Callable[[Any, nn.Module, Mapping[str, Batch], float], dict[str, Loss]]
 
 
 @runtime_checkable
@@ -100,4 +255,59 @@ class Stepper(Protocol):
     @property
     def updates(self) -> tuple[Update, ...]:
         """The updates of one step, in order."""
+        ...
+
+
+class Score(NamedTuple):
+    """One figure by which the best step is chosen."""
+
+    name: str
+    value: float
+    higher_is_better: bool
+
+    def beats(self, other: Score | None) -> bool:
+        """Return whether this is strictly better; a value that is not finite never is."""
+        if not math.isfinite(self.value):
+            return False
+        return other is None or (self.value > other.value if self.higher_is_better else self.value < other.value)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A pool of rows with what the model gives for it, each row once, in order.
+
+    Attributes:
+        rows: A `headstart.data.rows.Rows`; of an unlabelled pool without labels.
+        outputs: By target, decoded: probabilities [N, C] or values [N, T].
+        features: What the heads see, [N, D]; None where the criterion does not ask for them.
+    """
+
+    rows: Any
+    outputs: Mapping[str, np.ndarray]
+    features: np.ndarray | None = None
+
+
+class Criterion(Protocol):
+    """By what a step is chosen: a file of `criteria/`, as a frozen dataclass. The test split is never measured.
+
+    features: whether `Measured.features` are wanted.
+    """
+
+    features: ClassVar[bool]
+
+    @property
+    def pools(self) -> tuple[str, ...]:
+        """The splits or pools to measure; with () nothing is, and the last step counts."""
+        ...
+
+    def score(self, task: Any, measured: Mapping[str, Measured]) -> Score | None:
+        """Score the model by what it gives for the pools.
+
+        Args:
+            task: A `headstart.core.types.Task`.
+            measured: By pool.
+
+        Returns:
+            The score; None where there is none: the step is then not chosen, and without any the last one counts.
+        """
         ...

@@ -37,6 +37,7 @@ PACKAGES = {
     "targets": "headstart.targets",
     "inputs": "headstart.inputs",
     "views": "headstart.views",
+    "criteria": "headstart.criteria",
 }
 SINGULAR = {
     "sources": "source",
@@ -49,6 +50,7 @@ SINGULAR = {
     "targets": "kind of target",
     "inputs": "modality",
     "views": "view",
+    "criteria": "criterion",
 }
 
 

@@ -117,6 +117,7 @@ class Stage:
 
     strategy: Choice | None = None
     objective: Choice = Choice("supervised")
+    criterion: Choice | None = None  # by what the best step is chosen; None: the objective's
     steps: int | None = None  # None: from `epochs`
     epochs: float | None = None  # None: the strategy's default
     lr: float | None = None  # None: the strategy's default

@@ -1,7 +1,7 @@
 """Counter-based randomness: every random choice is a function of the seed and of what it is for.
 
 Nothing is drawn from a state that has to be saved: the order of an epoch is f(seed, epoch), an
-augmentation is f(seed, epoch, row), dropout is f(seed, step). Any number of workers, and any
+augmentation is f(seed, stream, epoch, row, view), dropout is f(seed, step). Any number of workers, and any
 restart, therefore gives the same choices.
 """
 

@@ -34,20 +34,26 @@ class ParamGroup:
     params: Sequence[nn.Parameter]
     lr_scale: float = 1.0
     weight_decay: float | None = None  # None takes the stage's
-    start: float = 0.0  # share of the stage that passes before they learn; they are frozen until then
+    start: float = 0.0  # fraction of the stage that passes before they learn; they are frozen until then
 
 
 @dataclass(frozen=True)
 class ForwardPass:
     """One forward pass that the objective made in this step: what the backbone was given, what it gave, the labels.
 
-    `labels`, by target, are empty where the stream has none, or where the objective changed the batch before it passed
-    it on.
+    `labels` holds the targets that the objective's losses are made of. It is empty where the stream has no labels, or
+    where the objective changed the batch before it passed it on.
     """
 
     x: Any
     features: Features
-    labels: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    labels: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def y(self) -> Any:
+        """The labels of the only target; None without labels."""
+        assert len(self.labels) < 2, f"the pass has labels of {', '.join(self.labels)}"
+        return next(iter(self.labels.values()), None)
 
 
 @dataclass
@@ -63,8 +69,8 @@ class Tuning:
     penalty: at each update of the weights; added to the loss. Depends on the weights alone.
     watch: as `penalty`, from the forward passes that the objective made, with their gradients: no second pass is
         paid for. Passes that no gradient can reach are left out; the list may be empty.
-    select: once after the last step, at the best weights, with a function that scores the model as it stands on
-        validation (higher is better; None without validation rows). Gives a sentence on what it chose.
+    select: once after the last step, at the best weights, with a function that scores the model as it stands by the
+        stage's criterion (higher is better; None without a score). Gives a sentence on what it chose.
     merge: at the very end; folds inserted modules into the model before it is saved.
     """
 

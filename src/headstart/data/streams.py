@@ -1,18 +1,16 @@
 """Endless batches whose every row follows from its number: no state, any start, any number of workers.
 
-Sample n of a stream is place n mod N of epoch n div N. The order of an epoch is a function of the seed,
-the stream and the epoch; an augmentation is one of the seed, the stream, the epoch and the row.
+Sample n of a stream is place n mod N of epoch n div N. The order of an epoch is a function of the seed, the stream and
+the epoch; an augmentation is one of the seed, the stream, the epoch, the row and the view's key.
 """
 
 from __future__ import annotations
 
-import faulthandler
 import itertools
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -20,25 +18,27 @@ from headstart.core.errors import DataError, UsageError
 from headstart.core.seeding import mix, numpy_generator
 from headstart.core.types import Batch, Stream
 from headstart.data.balanced import BalancedOrder
+from headstart.data.loading import Samples, load
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform
 
-HUNG = 300  # seconds after which a worker that gives no batch counts as hung
 WINDOW = 50  # batches of text that are sorted by length together
+Collate = Callable[[Any], Any]  # the labels of some rows, an array or a list, to what a batch holds
 
 
 class BatchStream:
-    """Batches of one stream, always full; a batch may hold the end of one epoch and the start of the next.
+    """Batches of one stream, always full; a batch may contain the end of one epoch and the start of the next.
 
     Args:
         rows: The pool. With `stream.labelled` False its labels are dropped here, before anything can see them.
-        transform: Makes the examples.
+        transform: Makes the examples of each of the stream's views.
         stream: Its name is part of every seed.
-        batch_size: Rows in a batch.
+        batch_size: The stage's; the stream's own `size` multiplies it.
         seed: The run's seed.
+        collate: By target, makes tensors of labels; a target without one takes arrays as they are.
         workers: Processes that open images; text and vectors are ready at hand and need none.
-        balanced: Give every class equally often, whatever its shard of the rows is; for rows of one class each.
-        shard: This process's number and how many processes shard each batch; it gets its piece of it.
+        pin: Copy batches to page-locked memory, for a GPU.
+        shard: This process's number and how many processes divide each batch; it gets its piece of it.
     """
 
     def __init__(
@@ -49,24 +49,29 @@ class BatchStream:
         stream: Stream,
         batch_size: int,
         seed: int,
+        collate: Mapping[str, Collate] | None = None,
         workers: int = 0,
-        balanced: bool = False,
+        pin: bool = False,
         shard: tuple[int, int] = (0, 1),
     ) -> None:
         if not len(rows):
             raise DataError(f"The stream '{stream.name}' has no rows.")
-        if stream.labelled and rows.y is None:
+        if stream.labelled and not rows.labels:
             raise UsageError(f"The stream '{stream.name}' needs labels, and its rows have none.")
         self.rows = rows if stream.labelled else rows.unlabelled()
-        self.transform = transform
         self.stream = stream
-        self.batch_size = batch_size
+        self.batch_size = stream.rows(batch_size)
         self.seed = seed
-        self._piece = slice(*(batch_size * number // shard[1] for number in (shard[0], shard[0] + 1)))
-        self._prepared = transform.prepare(self.rows.inputs)
-        self._lengths = transform.lengths(self._prepared)
-        self._workers = workers if _costly(self._prepared, self._lengths) else 0
+        self._piece = slice(*(self.batch_size * number // shard[1] for number in (shard[0], shard[0] + 1)))
+        prepared = transform.prepare(self.rows.inputs)
+        self._lengths = transform.lengths(prepared)
+        self._workers = workers if _costly(prepared, self._lengths) else 0
+        self._pin = pin
+        self._make = _BatchMaker(
+            self.rows, prepared, transform, tuple(stream.views), (seed, stream.name), collate or {}
+        )
         self._epoch_order = lru_cache(maxsize=2)(self._make_order)
+        balanced = stream.sampler == "balanced"
         self._balanced = BalancedOrder(self.rows.y, (seed, stream.name)) if balanced else None
 
     @property
@@ -76,10 +81,10 @@ class BatchStream:
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Iterate over batches `start`, `start` + 1 … without end."""
-        maker = _BatchMaker(self.rows, self._prepared, self.transform, (self.seed, self.stream.name))
-        return _load(maker, (self._samples(step)[self._piece] for step in itertools.count(start)), self._workers)
+        samples = (self._samples(step)[self._piece] for step in itertools.count(start))
+        return load(self._make, samples, self._workers, pin=self._pin)
 
-    def _samples(self, step: int) -> list[tuple[int, int]]:
+    def _samples(self, step: int) -> Samples:
         """Return the (epoch, row) of each sample of a batch."""
         count = len(self.rows)
         first = step * self.batch_size
@@ -98,7 +103,13 @@ class BatchStream:
 
 
 def in_order(
-    rows: Rows, transform: Transform, *, batch_size: int, workers: int = 0
+    rows: Rows,
+    transform: Transform,
+    *,
+    batch_size: int,
+    collate: Mapping[str, Collate] | None = None,
+    workers: int = 0,
+    pin: bool = False,
 ) -> Iterator[tuple[np.ndarray, Batch]]:
     """Iterate over every row exactly once, for evaluation.
 
@@ -106,7 +117,9 @@ def in_order(
         rows: The rows; their labels, if any, are in the batches.
         transform: Makes the examples, without augmentation.
         batch_size: Most rows in a batch.
+        collate: By target, makes tensors of labels.
         workers: Processes that open images.
+        pin: Copy batches to page-locked memory, for a GPU.
 
     Yields:
         The place of each row of the batch in `rows`, [B], and the batch. Texts come longest first.
@@ -116,73 +129,37 @@ def in_order(
     order = np.arange(len(rows)) if lengths is None else np.argsort(-lengths, kind="stable")
     places = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     samples = ([(0, int(place)) for place in batch] for batch in places)
-    maker = _BatchMaker(rows, prepared, transform, None)
-    yield from zip(places, _load(maker, samples, workers if _costly(prepared, lengths) else 0), strict=True)
+    make = _BatchMaker(rows, prepared, transform, ("x",), None, collate or {})
+    yield from zip(places, load(make, samples, workers if _costly(prepared, lengths) else 0, pin=pin), strict=True)
 
 
 @dataclass(frozen=True)
 class _BatchMaker:
-    """Makes a batch from the (epoch, row) of its samples; `key` is what seeds the augmentation, None in evaluation."""
+    """Makes a batch of the (epoch, row) of its samples; `seed` decides the augmentation, None is for evaluation."""
 
     rows: Rows
     prepared: Sequence[Any]
     transform: Transform
-    key: tuple[int, str] | None
+    keys: tuple[str, ...]
+    seed: tuple[int, str] | None
+    collate: Mapping[str, Collate] = field(default_factory=dict)
 
-    def __getitem__(self, samples: list[tuple[int, int]]) -> Batch:
-        from torch.utils.data import get_worker_info
+    def __call__(self, samples: Samples) -> Batch:
+        views = {key: self.transform.collate([self._example(*sample, key) for sample in samples]) for key in self.keys}
+        rows = self.rows.take([row for _, row in samples])
+        labels = {name: self.collate.get(name, _tensor)(values) for name, values in rows.labels.items()}
+        return Batch(rows.ids, views, labels)
 
-        if get_worker_info() is None:
-            return self._make(samples)
-        with _stack_of_a_hang():
-            return self._make(samples)
-
-    def _make(self, samples: list[tuple[int, int]]) -> Batch:
-        import torch
-
-        seeds = [None if self.key is None else mix(*self.key, epoch, row) for epoch, row in samples]
-        examples = [
-            self.transform.example(self.prepared[row], "x", seed) for (_, row), seed in zip(samples, seeds, strict=True)
-        ]
-        places = [row for _, row in samples]
-        batch = Batch(x=self.transform.collate(examples), ids=[self.rows.ids[place] for place in places])
-        if self.rows.y is not None:
-            batch["y"] = torch.from_numpy(self.rows.y[places])
-        return batch
+    def _example(self, epoch: int, row: int, key: str) -> Any:
+        seed = None if self.seed is None else mix(*self.seed, epoch, row, key)
+        return self.transform.example(self.prepared[row], key, seed)
 
 
-def _load(maker: _BatchMaker, samples: Iterator[list[tuple[int, int]]], workers: int) -> Iterator[Batch]:
-    if workers == 0:
-        return (maker[batch] for batch in samples)
+def _tensor(labels: Any) -> Any:
+    """Share an array's memory with a tensor; a list of ragged labels stays one."""
     import torch
-    from torch.utils.data import DataLoader
 
-    # batch_size None hands each list of samples to the maker as one index; its own generator leaves torch's alone
-    dataset, order, as_is = cast(tuple[Any, Any, Any], (maker, samples, _as_is))
-    loader: Any = DataLoader(
-        dataset,
-        sampler=order,
-        batch_size=None,
-        num_workers=workers,
-        timeout=HUNG,
-        collate_fn=as_is,
-        generator=torch.Generator(),
-    )
-    return iter(loader)
-
-
-@contextmanager
-def _stack_of_a_hang() -> Iterator[None]:
-    """In a worker, write where it stands to stderr shortly before it counts as hung."""
-    faulthandler.dump_traceback_later(HUNG * 0.9, file=2)
-    try:
-        yield
-    finally:
-        faulthandler.cancel_dump_traceback_later()
-
-
-def _as_is(batch: Batch) -> Batch:
-    return batch
+    return torch.from_numpy(labels) if isinstance(labels, np.ndarray) else labels
 
 
 def _costly(prepared: Sequence[Any], lengths: np.ndarray | None) -> bool:

@@ -1,4 +1,4 @@
-"""A moving average of the learning weights (Polyak & Juditsky 1992), which is looked at and kept in their place."""
+"""A moving average of the learning weights (Polyak & Juditsky 1992), which is evaluated and kept in their place."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from headstart.core import storage
 from headstart.core.errors import StorageError
 
-FORMAT = 2
+FORMAT = 3
 STATE = "state.json"
 Tensors = Mapping[str, torch.Tensor]
 
@@ -33,7 +33,7 @@ class OtherFormat(StorageError):
 
 
 class Checkpoint(NamedTuple):
-    """What a checkpoint holds: tensors by part ("model", "extra" …), and JSON data."""
+    """What a checkpoint contains: tensors by part ("model", "extra" …), and JSON data."""
 
     path: Path
     parts: dict[str, dict[str, torch.Tensor]]
@@ -72,7 +72,7 @@ def load(path: Path) -> Checkpoint:
         path: A folder that `save` wrote.
 
     Returns:
-        What it holds.
+        Its content.
 
     Raises:
         OtherFormat: It was written by another version of Headstart.

@@ -1,8 +1,8 @@
 """Several processes as one: the seam between the loop and torch.distributed.
 
-The loop computes on its share of each batch and of each evaluation; everything else is here.
+The loop computes on its shard of each batch and of each evaluation; everything else is here.
 Gradients are added up once an update, after all of its micro-batches. They are weighted by rows
-before, so that shares of unequal size give the mean over the whole batch. Small decisions (stop,
+before, so that shards of unequal size give the mean over the whole batch. Small decisions (stop,
 score, budget) travel in a group of their own on the CPU, so that a GPU is never waited for.
 """
 
@@ -40,7 +40,7 @@ class World:
         return self.rank == 0
 
     def places(self, count: int) -> np.ndarray:
-        """Return this process's share of `count` rows: each place belongs to exactly one process."""
+        """Return this process's shard of `count` rows: each place belongs to exactly one process."""
         return np.arange(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
     def add_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
@@ -58,13 +58,13 @@ class World:
         for bucket in _buckets(gradients):
             flat = torch.cat([gradient.reshape(-1) for gradient in bucket])
             self._reduce(flat, distributed.ReduceOp.SUM)
-            for gradient, part in zip(bucket, flat.split([g.numel() for g in bucket]), strict=True):
-                gradient.copy_(part.view(gradient.shape))
+            for gradient, summed in zip(bucket, flat.split([g.numel() for g in bucket]), strict=True):
+                gradient.copy_(summed.view(gradient.shape))
         for parameter, gradient in zip(learning, gradients, strict=True):
             parameter.grad = gradient
 
     def gather(self, values: np.ndarray, count: int) -> np.ndarray:
-        """Put the shares of all processes together.
+        """Put the shards of all processes together.
 
         Args:
             values: What this process computed for its `places(count)`, [n, D] float32.
@@ -79,10 +79,10 @@ class World:
         own = torch.zeros(most, int(self.most(values.shape[1])))  # a process without rows does not know the width
         if len(values):
             own[: len(values)] = torch.from_numpy(values)
-        shares = [torch.empty_like(own) for _ in range(self.size)]
-        self._try(lambda: distributed.all_gather(shares, own, group=self.control))
+        shards = [torch.empty_like(own) for _ in range(self.size)]
+        self._try(lambda: distributed.all_gather(shards, own, group=self.control))
         sizes = [len(World(rank, self.size).places(count)) for rank in range(self.size)]
-        return torch.cat([share[:size] for share, size in zip(shares, sizes, strict=True)]).numpy()
+        return torch.cat([shard[:size] for shard, size in zip(shards, sizes, strict=True)]).numpy()
 
     def most(self, value: float) -> float:
         """Return the largest of the processes' values: whether any of them was asked to stop, say."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from headstart.core.types import Batch
+from headstart.data.loading import LostWorker
 from headstart.data.streams import BatchStream
 
 T = TypeVar("T")
-LOST = re.compile(r"DataLoader worker \(pid|DataLoader timed out")
 
 
 class Workers:
@@ -36,23 +35,12 @@ class Workers:
         while True:
             try:
                 return work(self.count)
-            except RuntimeError as error:
-                if not self.count or not LOST.search(str(error)):
-                    raise
+            except LostWorker as lost:
                 self.count //= 2
                 self.warn(
-                    f"a process that loads data was lost: {_why(str(error))} Going on with {self.count} of them; the "
-                    "batches stay the same."
+                    f"a process that loads data was lost: {lost} Going on with {self.count} of them; the batches stay "
+                    "the same."
                 )
-
-
-def _why(message: str) -> str:
-    if "timed out" in message:
-        return f"{message.strip().splitlines()[0]}. It hung; where it stood is on stderr above."
-    return (
-        f"{message.strip().splitlines()[0]} It was likely for want of memory: give more RAM, or more shared memory in "
-        "/dev/shm (docker run --shm-size=2g), or load with --workers 0."
-    )
 
 
 class Feed:
@@ -60,7 +48,7 @@ class Feed:
 
     Args:
         make: Makes the stream with a number of workers.
-        workers: Shared by all that loads data.
+        workers: Common to all that loads data.
         start: Number of the first batch.
     """
 
@@ -78,6 +66,6 @@ class Feed:
             self._batches = self.make(workers).batches(self.step)
         try:
             return next(self._batches)
-        except RuntimeError:
+        except LostWorker:
             self._batches = None  # made anew by the next try
             raise

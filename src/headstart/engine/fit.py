@@ -11,6 +11,7 @@ from headstart.core import storage
 from headstart.core.seeding import seed_torch
 from headstart.core.types import Event
 from headstart.engine import checkpoint
+from headstart.engine.build import build
 from headstart.engine.checkpoint import Checkpoint
 from headstart.engine.feed import Workers
 from headstart.engine.job import Job, Outcome, RunContext
@@ -19,12 +20,12 @@ from headstart.engine.machine import keep_memory, place
 from headstart.engine.proof import fingerprints, in_words, what_moved
 from headstart.engine.saver import Saver
 from headstart.engine.stage import StageRun, Tools
-from headstart.engine.state import Progress, TrainingState, load_start, start_parts
+from headstart.engine.state import Progress, TrainingState, load_start, start_tensors
 from headstart.models.model import Model
 
 
 def fit(model: Model, jobs: list[Job], context: RunContext) -> Outcome:
-    """Train a model through all jobs; it ends with the weights that were best on validation.
+    """Train a model through all jobs; it ends with the weights that were best by the last one's criterion.
 
     With `context.resume` it goes on from the newest whole checkpoint, and ends with the very same
     weights as if it had not been stopped.
@@ -71,11 +72,12 @@ def fit(model: Model, jobs: list[Job], context: RunContext) -> Outcome:
                 state.stage += 1
                 saved = None
                 continue
-            progress = Progress(jobs[number].stage.accumulate, _share(left, jobs[number:]))
             if number and saved is None:
                 start = {"run": state.to_plain(), "log": log.position}
-                saver.save_start(number, start_parts(model, state.moved), start)
-            StageRun(model, jobs[number], context, tools, state, progress).run(resumed)
+                saver.save_start(number, start_tensors(model, state.moved), start)
+            built = build(model, jobs[number], context, tools.workers, number, state.moved)
+            progress = Progress(jobs[number].stage.accumulate, _allowed(left, jobs[number:]))
+            StageRun(built, tools, state, progress).run(resumed)
             saved = None
             state.stage += 1
     proof = what_moved(model, before)
@@ -118,7 +120,7 @@ def _go_back(model: Model, jobs: Sequence[Job], context: RunContext, state: Trai
         load_start(model, start.parts)
 
 
-def _share(left: float | None, jobs: Sequence[Job]) -> float | None:
-    """Share the time that is left among the stages that are left, by their steps."""
+def _allowed(left: float | None, jobs: Sequence[Job]) -> float | None:
+    """Return the first job's time, where the time that is left is divided among the jobs by their steps."""
     steps = [job.stage.steps or 0 for job in jobs]
     return None if left is None else left * steps[0] / sum(steps)

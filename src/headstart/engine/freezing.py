@@ -1,11 +1,13 @@
-"""Freeze and unfreeze by name on top of any strategy: surgery's `freeze` and `unfreeze`."""
+"""Which parameters learn: a strategy's groups, with what surgery freezes and unfreezes by name on top of them."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from headstart.core.types import ParamGroup
+from torch import nn
+
+from headstart.core.types import ParamGroup, Tuning
 from headstart.models.model import Backbone
 
 
@@ -37,7 +39,7 @@ def apply_freezes(backbone: Backbone, groups: Sequence[ParamGroup]) -> list[Para
 
 
 def frozen_by_surgery(name: str, overrides: Mapping[str, bool]) -> bool | None:
-    """Say what surgery asked of a parameter, and of the numbers from which a strategy computes it.
+    """Return what surgery asked of a parameter, and of the numbers from which a strategy computes it.
 
     Args:
         name: The parameter's name; of a weight that is computed (as in `lora`) "LAYER.parametrizations.weight.PART".
@@ -53,3 +55,10 @@ def frozen_by_surgery(name: str, overrides: Mapping[str, bool]) -> bool | None:
     tensor, _, part = rest.partition(".")
     frozen = overrides.get(f"{layer}.{tensor}")
     return frozen if frozen or part == "original" else None
+
+
+def let_learn(model: nn.Module, tuning: Tuning, progress: float = 1.0) -> None:
+    """Let exactly the parameters learn whose turn has come at a progress in [0, 1]."""
+    learning = {id(p) for group in tuning.groups if group.start <= progress for p in group.params}
+    for parameter in model.parameters():
+        parameter.requires_grad_(id(parameter) in learning)

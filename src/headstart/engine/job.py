@@ -1,21 +1,20 @@
-"""What the loop is given: jobs to do one after another, and the surroundings they run in."""
+"""What the loop is given: jobs to do one after another, and the context they run in."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from headstart.core.recipe import Stage
 from headstart.core.stopping import Stop
-from headstart.core.types import Listener, Objective, Strategy
-from headstart.data.rows import Rows
-from headstart.data.transforms import Transform
+from headstart.core.types import Criterion, Input, Listener, Objective, Score, Strategy, Task
+from headstart.data.rows import Dataset, Rows
+from headstart.data.streams import Collate
+from headstart.data.transforms import Transform, make_transform
 from headstart.engine.distributed import World
 from headstart.engine.proof import Moved
 
@@ -29,36 +28,71 @@ class Examples(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """One stage of a recipe, with everything chosen: `stage` has its steps, lr, augment and evaluate."""
+    """One stage of a recipe, with everything chosen.
+
+    Attributes:
+        strategy: How weights may move.
+        objective: What is minimised.
+        criterion: By what the best step is chosen.
+        stage: Has its steps, lr, augment and evaluate.
+        training: The rows of each of the objective's streams, by the stream's name.
+        measured: The rows of each of the criterion's pools; none where one of them has no rows.
+    """
 
     strategy: Strategy
     objective: Objective
+    criterion: Criterion
     stage: Stage
-    training: Mapping[str, Examples]  # by stream name
+    training: Mapping[str, Examples]
+    measured: Mapping[str, Examples]
 
 
-class Score(NamedTuple):
-    """One figure by which the best step is chosen."""
+def make_job(
+    strategy: Strategy, objective: Objective, criterion: Criterion, stage: Stage, data: Dataset, expects: Input
+) -> Job:
+    """Put the rows to a stage.
 
-    name: str
-    value: float
-    higher_is_better: bool
+    Args:
+        strategy: How weights may move.
+        objective: Names the streams, whose pools the data has.
+        criterion: Names the pools or splits to measure; where one has no rows, nothing is measured.
+        stage: With everything chosen.
+        data: The rows.
+        expects: What the network takes.
 
-    def beats(self, other: Score | None) -> bool:
-        """Return whether this is strictly better; a value that is not finite never is."""
-        if not math.isfinite(self.value):
-            return False
-        return other is None or (self.value > other.value if self.higher_is_better else self.value < other.value)
+    Returns:
+        The job. Pools of streams and criteria never contain the test rows.
+    """
+    assert stage.augment is not None
+    training = {
+        stream.name: Examples(data.pools[stream.pool], make_transform(expects, views=stream.shown(stage.augment)))
+        for stream in objective.streams
+    }
+    known = {**data.pools, **{name: rows for name, rows in data.splits.items() if name != "test"}}
+    plain = make_transform(expects)
+    measured = {name: Examples(known[name], plain) for name in criterion.pools if name in known}
+    complete = len(measured) == len(criterion.pools)
+    return Job(strategy, objective, criterion, stage, training, measured if complete else {})
 
 
 @dataclass(frozen=True)
 class RunContext:
     """Where and how a run trains.
 
-    `score` judges predictions on the validation rows (probabilities or values, in their order).
-    `budget` is in seconds, for all jobs together. `folder` takes metrics.jsonl and checkpoints/.
-    `checkpoint` is in seconds between saved steps, 0 saves each; `resume` goes on from the newest.
-    `world` is this process among all that train together.
+    Attributes:
+        folder: Takes metrics.jsonl and checkpoints/.
+        device: Where to compute.
+        precision: The number format.
+        seed: Decides everything random.
+        workers: Processes that load data.
+        task: What is learnt; criteria are given it.
+        collate: By target, makes tensors of labels; a target without one takes arrays as they are.
+        listen: Is told what happens.
+        stop: Lets a signal stop the run between two steps.
+        budget: Seconds, for all jobs together.
+        checkpoint: Seconds between saved steps; 0 saves each.
+        resume: Whether to go on from the newest checkpoint.
+        world: This process among all that train together.
     """
 
     folder: Path
@@ -66,10 +100,10 @@ class RunContext:
     precision: str
     seed: int
     workers: int
-    validation: Examples | None
-    score: Callable[[np.ndarray], Score]
+    task: Task
     listen: Listener
     stop: Stop
+    collate: Mapping[str, Collate] = field(default_factory=dict)
     budget: float | None = None
     checkpoint: float = 60.0
     resume: bool = False
@@ -78,7 +112,7 @@ class RunContext:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How training ended: `best` on validation, the steps taken, why each stage ended, and what moved, by part."""
+    """How training ended: the `best` score, the steps taken, why each stage ended, and what moved, by part."""
 
     best: Score | None
     steps: int

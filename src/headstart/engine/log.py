@@ -1,4 +1,4 @@
-"""metrics.jsonl: a line for each mean of losses and each look, with a position that a resume goes back to."""
+"""metrics.jsonl: a line for each mean of losses and each evaluation, with a position that a resume goes back to."""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -18,14 +19,14 @@ class Step(NamedTuple):
 
     number: int
     losses: Mapping[str, torch.Tensor]
-    rows: Mapping[str, list[str]]
+    rows: Mapping[str, Sequence[str]]
 
 
 class Losses:
     """Losses that were not read yet.
 
     Args:
-        world: Each process holds its share of every loss.
+        world: Each process has the part of every loss that its rows make.
     """
 
     def __init__(self, world: World) -> None:
@@ -35,7 +36,7 @@ class Losses:
 
     def add(self, number: int, losses: Mapping[str, torch.Tensor], batches: Mapping[str, Batch]) -> None:
         """Take in a step."""
-        self._steps.append(Step(number, losses, {name: batch["ids"] for name, batch in batches.items()}))
+        self._steps.append(Step(number, losses, {name: batch.ids for name, batch in batches.items()}))
 
     def take(self) -> list[dict[str, float]]:
         """Read the losses of all steps since the last time, over all processes.
@@ -64,11 +65,17 @@ class Losses:
     def last(self, *, wait: bool) -> float:
         """Return the sum of the last step's losses, or with `wait` False the last one that was read.
 
-        This process's share alone is shown: with several processes it is read at the next line of the log.
+        This process's part alone is shown: with several processes it is read at the next line of the log.
         """
         if wait and self._steps and self.world.size == 1:
             self._last = math.fsum(loss.item() for loss in self._steps[-1].losses.values())
         return self._last
+
+
+def mean_losses(steps: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Average each named loss over the steps that have it."""
+    found = {name: [step[name] for step in steps if name in step] for name in dict.fromkeys(chain(*steps))}
+    return {name: math.fsum(values) / len(values) for name, values in found.items()}
 
 
 def _listed(losses: Mapping[str, float]) -> str:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
+from headstart.core.types import Batch
 
 Precision = Literal["auto", "float32", "bfloat16"]
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -61,16 +62,14 @@ def place(module: ModuleT, device: torch.device) -> ModuleT:
     return module.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
-def to_device(value: Any, device: torch.device) -> Any:
-    """Move a batch, or any part of one, to the device."""
-    if isinstance(value, torch.Tensor):
-        if device.type == "cuda" and value.device.type == "cpu":
-            value = value.pin_memory()  # only then does the copy run beside the computing
-        layout = torch.channels_last if value.ndim == 4 else torch.preserve_format
-        return value.to(device, non_blocking=True, memory_format=layout)
-    if isinstance(value, dict):
-        return {key: to_device(v, device) for key, v in value.items()}
-    return value
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """Copy a batch to the device, images in the channels-last layout; from page-locked memory beside the computing."""
+
+    def copy(tensor: torch.Tensor) -> torch.Tensor:
+        layout = torch.channels_last if tensor.ndim == 4 else torch.preserve_format
+        return tensor.to(device, non_blocking=True, memory_format=layout)
+
+    return batch.map(copy)
 
 
 @contextmanager

@@ -87,8 +87,8 @@ def set_rate(optimiser: torch.optim.Optimizer, stage: Stage, progress: float, ga
     Args:
         optimiser: Of `make_optimiser`.
         stage: Gives rate and schedule.
-        progress: Share of the stage that is done, in [0, 1].
-        gains: For each look at the validation rows in this stage so far, whether it was the best.
+        progress: Fraction of the stage that is done, in [0, 1].
+        gains: For each evaluation in this stage so far, whether it was the best.
 
     Returns:
         The stage's own rate.
@@ -103,11 +103,11 @@ def set_rate(optimiser: torch.optim.Optimizer, stage: Stage, progress: float, ga
 
 
 def rate_factor(schedule: str, warmup: float, progress: float, step: float = 0.0) -> float:
-    """Return the share of the full rate at a progress in [0, 1].
+    """Return the fraction of the full rate at a progress in [0, 1].
 
-    Rises over the share `warmup`, where a step has the rate of its end: the first one, which may be the best, must
-    move something. `step` is the share of one step. Then
-    - "constant" and "plateau" stay (a plateau's falls follow from the looks: `plateaus`);
+    Rises over the fraction `warmup`, where a step has the rate of its end: the first one, which may be the best, must
+    move something. `step` is the fraction of one step. Then
+    - "constant" and "plateau" stay (a plateau's falls follow from the evaluations: `plateaus`);
     - "cosine" falls along half a cosine to 0 (Loshchilov & Hutter 2016, arXiv:1608.03983, without restarts);
     - "linear" falls in a line to 0;
     - "one_cycle" rises from 1/25 along half a cosine and falls to 1/250,000 (Smith & Topin 2018, arXiv:1708.07120,
@@ -125,11 +125,11 @@ def rate_factor(schedule: str, warmup: float, progress: float, step: float = 0.0
     return {"constant": 1.0, "plateau": 1.0, "linear": 1 - done, "cosine": falling}[schedule]
 
 
-def plateaus(gains: Sequence[bool], looks: int) -> int:
-    """Count how often the score stood still for this many looks in a row; each look counts for one plateau only."""
+def plateaus(gains: Sequence[bool], patience: int) -> int:
+    """Count how often the score stood still for so many evaluations in a row; each counts for one plateau only."""
     count = still = 0
     for gain in gains:
         still = 0 if gain else still + 1
-        if still == looks:
+        if still == patience:
             count, still = count + 1, 0
     return count

@@ -1,15 +1,16 @@
-"""Predictions and features of a model over rows: each row once, in the order of the rows."""
+"""Outputs and features of a model over rows: each row once, in the order of the rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from headstart.core.errors import TrainingError
-from headstart.core.types import Features
+from headstart.core.learning import cut
+from headstart.core.types import Measured
 from headstart.data.rows import Rows
 from headstart.data.streams import in_order
 from headstart.data.transforms import Transform
@@ -17,10 +18,12 @@ from headstart.engine.distributed import World
 from headstart.engine.machine import autocast, keep_memory, to_device
 from headstart.engine.memory import is_out_of_memory
 from headstart.features.folding import folded, has_norms
-from headstart.models.model import Model, pool
+from headstart.models.model import Head, Model, pool
 
 ALONE = World()
 FEW = 32  # rows
+FEATURES = ""  # the name beside those of the targets, which are never empty
+Tensors = Mapping[str, torch.Tensor]
 
 
 def predict(
@@ -33,8 +36,8 @@ def predict(
     precision: str = "float32",
     check: Callable[[], None] | None = None,
     world: World = ALONE,
-) -> np.ndarray:
-    """Predict probabilities [N, C] or values [N, T], float32.
+) -> dict[str, np.ndarray]:
+    """Predict for every target at once: probabilities [N, C] or values [N, T], float32.
 
     Args:
         model: Is put into evaluation mode meanwhile.
@@ -44,13 +47,13 @@ def predict(
         workers: Processes that open images.
         precision: Number format.
         check: Is called before each batch.
-        world: Processes that share the rows: each computes its part and gets all.
+        world: Processes that divide the rows: each computes its shard and gets all.
 
     Returns:
-        One prediction a row, in their order.
+        By target, one prediction a row, in their order.
     """
     settings = _Settings(batch_size, workers, precision, check, world)
-    return _run(model, rows, transform, lambda x: model.head.decode(model(x)), settings)
+    return _run(model, rows, transform, settings, list(model.heads), lambda x: _outputs(model, model.features(x)))
 
 
 def embed(
@@ -64,13 +67,37 @@ def embed(
     check: Callable[[], None] | None = None,
     world: World = ALONE,
 ) -> np.ndarray:
-    """Compute the features that the head sees, [N, D] float32; arguments as of `predict`."""
+    """Compute the features that the heads see, [N, D] float32; arguments as of `predict`."""
+    settings = _Settings(batch_size, workers, precision, check, world)
 
-    def pooled(x: Any) -> torch.Tensor:
-        features: Features = model.features(x)
-        return pool(features, model.head.pooling)
+    def features(x: Any) -> Tensors:
+        return {FEATURES: _pooled(model, model.features(x))}
 
-    return _run(model, rows, transform, pooled, _Settings(batch_size, workers, precision, check, world))
+    return _run(model, rows, transform, settings, [FEATURES], features)[FEATURES]
+
+
+def measure(
+    model: Model,
+    rows: Rows,
+    transform: Transform,
+    *,
+    features: bool = False,
+    batch_size: int = 64,
+    workers: int = 0,
+    precision: str = "float32",
+    check: Callable[[], None] | None = None,
+    world: World = ALONE,
+) -> Measured:
+    """Compute what a criterion looks at, in one pass: the outputs and, if asked, the features; else as `predict`."""
+
+    def compute(x: Any) -> Tensors:
+        found = model.features(x)
+        return {**_outputs(model, found), **({FEATURES: _pooled(model, found)} if features else {})}
+
+    settings = _Settings(batch_size, workers, precision, check, world)
+    names = [*model.heads, *([FEATURES] if features else [])]
+    found = _run(model, rows, transform, settings, names, compute)
+    return Measured(rows, {name: found[name] for name in model.heads}, found.get(FEATURES))
 
 
 class _Settings(NamedTuple):
@@ -96,45 +123,67 @@ def fast_features(model: Model, rows: Rows, transform: Transform, *, precision: 
     if precision != "float32" or len(rows) < FEW or not has_norms(model.backbone):
         return model
     _, batch = next(in_order(rows.take(range(2)), transform, batch_size=2))
-    fast = folded(model.backbone, to_device(batch["x"], next(model.parameters()).device))
-    return model if fast is model.backbone else Model(fast, {"target": model.head})
+    fast = folded(model.backbone, to_device(batch, next(model.parameters()).device).x)
+    return model if fast is model.backbone else Model(fast, _heads(model))
+
+
+def _heads(model: Model) -> dict[str, Head]:
+    return {name: head for name, head in model.heads.items() if isinstance(head, Head)}
+
+
+def _outputs(model: Model, features: Any) -> dict[str, torch.Tensor]:
+    return {name: head.decode(head(features)) for name, head in _heads(model).items()}
+
+
+def _pooled(model: Model, features: Any) -> torch.Tensor:
+    """Pool as the heads do, which are all of one kind; without a head as the backbone does."""
+    return pool(features, next((head.pooling for head in _heads(model).values()), "auto"))
 
 
 def _run(
-    model: Model, rows: Rows, transform: Transform, compute: Callable[[Any], torch.Tensor], settings: _Settings
-) -> np.ndarray:
+    model: Model,
+    rows: Rows,
+    transform: Transform,
+    settings: _Settings,
+    names: Sequence[str],
+    compute: Callable[[Any], Tensors],
+) -> dict[str, np.ndarray]:
     keep_memory()
     assert len(rows), "no rows to predict"
     was_training = [module for module in model.modules() if module.training]
     model.eval()
     device = next(model.parameters()).device
-    own = rows if settings.world.size == 1 else rows.take(settings.world.places(len(rows)))
+    own = (rows if settings.world.size == 1 else rows.take(settings.world.places(len(rows)))).unlabelled()
     most = settings.batch_size
-    result: np.ndarray | None = None
+    result: dict[str, np.ndarray] = {}
+    pin = device.type == "cuda"
     try:
         with torch.inference_mode(), autocast(settings.precision, device):
-            batches = in_order(own, transform, batch_size=most, workers=settings.workers)
+            batches = in_order(own, transform, batch_size=most, workers=settings.workers, pin=pin)
             for places, batch in batches:
                 if settings.check is not None:
                     settings.check()
-                values, most = _in_parts(compute, to_device(batch["x"], device), len(places), most)
-                if result is None:
-                    result = np.empty((len(own), values.shape[1]), dtype=np.float32)
-                result[places] = values
+                found, most = _in_pieces(compute, to_device(batch, device).x, len(places), most)
+                for name, values in found.items():
+                    if name not in result:
+                        result[name] = np.empty((len(own), *values.shape[1:]), dtype=np.float32)
+                    result[name][places] = values
     finally:
         for module in was_training:
             module.training = True
-    if result is None:  # fewer rows than processes
-        result = np.empty((0, 0), dtype=np.float32)
-    return settings.world.gather(result, len(rows))
+    if settings.world.size == 1:
+        return result
+    empty = np.empty((0, 0), dtype=np.float32)  # where there are fewer rows than processes
+    return {name: settings.world.gather(result.get(name, empty), len(rows)) for name in names}
 
 
-def _in_parts(compute: Callable[[Any], torch.Tensor], x: Any, rows: int, most: int) -> tuple[np.ndarray, int]:
-    """Compute a batch, in smaller parts where memory runs out; give the values, and the size that did."""
+def _in_pieces(compute: Callable[[Any], Tensors], x: Any, rows: int, most: int) -> tuple[dict[str, np.ndarray], int]:
+    """Compute a batch, in smaller pieces where memory runs out; return the values, and the size that did."""
     while True:
         try:
-            parts = [compute(cut(x, start, start + most)) for start in range(0, rows, most)]
-            return torch.cat(parts).float().cpu().numpy(), most
+            pieces = [compute(cut(x, start, start + most)) for start in range(0, rows, most)]
+            joined = {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
+            return {name: tensor.float().cpu().numpy() for name, tensor in joined.items()}, most
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -143,10 +192,3 @@ def _in_parts(compute: Callable[[Any], torch.Tensor], x: Any, rows: int, most: i
                     "Memory does not suffice to compute a single row. Try a smaller source or --precision bfloat16."
                 ) from error
             most = -(-most // 2)
-
-
-def cut(value: Any, start: int, end: int) -> Any:
-    """Cut rows out of a batch, or of any part of one."""
-    if isinstance(value, dict):
-        return {key: cut(v, start, end) for key, v in value.items()}
-    return value[start:end]

@@ -15,7 +15,7 @@ from headstart.core.types import Event, Listener
 from headstart.engine import checkpoint
 from headstart.engine.checkpoint import Checkpoint, Tensors
 
-SHARE = 20  # training takes at least this many times as long as saving, unless every step is to be saved
+RATIO = 20  # training takes at least this many times as long as saving, unless every step is to be saved
 
 
 class Saver:
@@ -23,7 +23,7 @@ class Saver:
 
     The older of the two makes way before the next is written, so that there are never three.
 
-    Where the disk refuses, training goes on and the last checkpoint stays: the best weights are held
+    Where the disk refuses, training goes on and the last checkpoint stays: the best weights stay
     in memory, and are written before the next step is.
 
     Args:
@@ -38,14 +38,14 @@ class Saver:
         self, folder: Path, *, every: float, listen: Listener, found: Checkpoint | None = None, writer: bool = True
     ) -> None:
         self.folder, self.every, self.listen, self.writer = folder, every, listen, writer
-        self._held: dict[str, dict[str, torch.Tensor]] = {}
+        self._unwritten: dict[str, dict[str, torch.Tensor]] = {}
         self._kept: dict[str, list[str]] = {} if found is None else {found.path.name: found.state["needs"]}
         self._ended, self._cost = time.monotonic(), 0.0
 
     @property
     def due(self) -> bool:
         """Return whether it is time to save a step."""
-        wait = max(self.every, SHARE * self._cost) if self.every else 0.0
+        wait = max(self.every, RATIO * self._cost) if self.every else 0.0
         return time.monotonic() - self._ended >= wait
 
     def save_start(self, stage: int, parts: Mapping[str, Tensors], state: Mapping[str, Any]) -> None:
@@ -53,7 +53,7 @@ class Saver:
 
         Args:
             stage: Its number.
-            parts: What `start_parts` gave.
+            parts: What `start_tensors` gave.
             state: JSON data: where the run stands.
 
         Raises:
@@ -64,20 +64,20 @@ class Saver:
             self._keep(f"start-{stage}", [])
 
     def save_best(self, stage: int, step: int, tensors: Tensors) -> str:
-        """Save the best weights, or hold them where the disk refuses; return their name."""
+        """Save the best weights, or keep them in memory where the disk refuses; return their name."""
         name = f"best-{stage}-{step:07d}"
         if self.writer:
             try:
                 checkpoint.save(self.folder / name, {"model": tensors}, {})
             except StorageError as error:
-                self._held = {name: {key: tensor.detach().cpu().clone() for key, tensor in tensors.items()}}
-                self._refused(error, "The best weights are held in memory")
+                self._unwritten = {name: {key: tensor.detach().cpu().clone() for key, tensor in tensors.items()}}
+                self._refused(error, "The best weights stay in memory")
         return name
 
     def save_step(
         self, stage: int, step: int, parts: Mapping[str, Tensors], state: Mapping[str, Any], *, best: str | None
     ) -> Path | None:
-        """Save a step; give its folder, or None where the disk refuses."""
+        """Save a step; return its folder, or None where the disk refuses."""
         if not self.writer:
             return None
         name = f"step-{stage}-{step:07d}"
@@ -86,9 +86,9 @@ class Saver:
         needs = [*([f"start-{stage}"] if stage else []), *([best] if best else [])]
         started = time.monotonic()
         try:
-            if best in self._held:
-                checkpoint.save(self.folder / best, {"model": self._held[best]}, {})
-            self._held.clear()
+            if best in self._unwritten:
+                checkpoint.save(self.folder / best, {"model": self._unwritten[best]}, {})
+            self._unwritten.clear()
             self._make_room(needs)
             checkpoint.save(self.folder / name, parts, {"needs": needs, **state})
         except StorageError as error:
@@ -112,7 +112,7 @@ class Saver:
         Raises:
             StorageError: They were damaged after they were written.
         """
-        return self._held[name] if name in self._held else checkpoint.load(self.folder / name).parts["model"]
+        return self._unwritten[name] if name in self._unwritten else checkpoint.load(self.folder / name).parts["model"]
 
     def _make_room(self, needs: list[str]) -> None:
         """Before a step is written: of the steps keep the last one alone."""

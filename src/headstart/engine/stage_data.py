@@ -1,24 +1,27 @@
-"""The rows that a stage learns from and is judged by, and the batches they come in."""
+"""The rows that a stage learns from and is measured on, and the batches they come in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, cast
+from typing import TypeVar
 
 from headstart.core.errors import UsageError
+from headstart.core.learning import PLAIN
 from headstart.core.seeding import mix
-from headstart.core.types import Batch, Stream
+from headstart.core.types import Batch, Measured, Stream
 from headstart.data.streams import BatchStream, in_order
 from headstart.data.transforms import make_transform
 from headstart.engine.feed import Feed, Workers
 from headstart.engine.job import Examples, Job, RunContext
 from headstart.engine.machine import to_device
-from headstart.engine.predict import embed, fast_features
+from headstart.engine.predict import embed, fast_features, measure
 from headstart.features.frozen import FeatureTransform, backbone_is_constant, frozen_rows
 from headstart.models.model import Model
 
 SURVEY_BATCH = 32
+T = TypeVar("T")
 
 
 class StageData:
@@ -26,15 +29,15 @@ class StageData:
 
     Args:
         model: The one that the stage trains.
-        job: Names the streams, and has the training rows of each.
-        context: Has the validation rows.
+        job: Names the streams, and has the rows.
+        context: Where and how.
         workers: Open images and texts.
         number: Of the stage; it seeds the order of the rows.
     """
 
     def __init__(self, model: Model, job: Job, context: RunContext, workers: Workers, number: int) -> None:
         self.model, self.job, self.context, self.workers, self.number = model, job, context, workers, number
-        self.training, self.validation = dict(job.training), context.validation
+        self.training, self.measured = dict(job.training), dict(job.measured)
 
     def labelled(self) -> Examples | None:
         """Return the rows of the objective's first labelled stream."""
@@ -54,28 +57,43 @@ class StageData:
         if labelled is None:
             raise UsageError("This strategy looks at labelled rows before it starts, and the objective has none.")
         self.model.eval()
-        device = next(self.model.parameters()).device
         transform = make_transform(self.model.backbone.card.input)
-        for _, batch in in_order(labelled.rows, transform, batch_size=SURVEY_BATCH, workers=self.workers.count):
-            yield cast(Batch, to_device(batch, device))
+        device = next(self.model.parameters()).device
+        for _, batch in in_order(
+            labelled.rows,
+            transform,
+            batch_size=SURVEY_BATCH,
+            collate=self.context.collate,
+            workers=self.workers.count,
+            pin=device.type == "cuda",
+        ):
+            yield to_device(batch, device)
 
-    def constant(self) -> bool:
-        """Return whether the examples' features stay the same over the whole stage."""
+    def freeze_features(self) -> bool:
+        """Compute the features of all rows once, where they stay the same over the stage; return whether they do.
+
+        The objective must read features alone, every view of every stream be the plain one, and nothing in the
+        backbone learn.
+        """
         assert self.job.stage.augment is not None
-        return backbone_is_constant(self.model, self.job.stage.augment)
-
-    def compute_features(self) -> None:
-        """Put the features that the backbone gives now in the place of the examples."""
-        examples = self.training
-        fast = fast_features(self.model, *next(iter(examples.values())), precision=self.context.precision)
-        rows = {id(each.rows): each for each in examples.values()}  # two streams may share them
-        features = {key: self._features(fast, each) for key, each in rows.items()}
-        self.training = {name: features[id(each.rows)] for name, each in examples.items()}
-        if self.validation is not None:
-            self.validation = self._features(fast, self.validation)
-
-    def _features(self, model: Model, examples: Examples) -> Examples:
-        return Examples(frozen_rows(examples.rows, self.compute(embed, model, examples)), FeatureTransform())
+        shown = [view for s in self.job.objective.streams for view in s.shown(self.job.stage.augment).values()]
+        if (
+            self.job.objective.reads != "features"
+            or not all(view in PLAIN for view in shown)
+            or not backbone_is_constant(self.model)
+        ):
+            return False
+        plain = make_transform(self.model.backbone.card.input)
+        everything = [*self.training.values(), *self.measured.values()]
+        fast = fast_features(self.model, everything[0].rows, plain, precision=self.context.precision)
+        rows = {id(each.rows): each.rows for each in everything}  # of each pool once
+        found = {
+            key: Examples(frozen_rows(own, self._compute(embed, fast, Examples(own, plain))), FeatureTransform())
+            for key, own in rows.items()
+        }
+        self.training = {name: found[id(each.rows)] for name, each in self.training.items()}
+        self.measured = {name: found[id(each.rows)] for name, each in self.measured.items()}
+        return True
 
     def streams(self, step: int) -> dict[str, Feed]:
         """Return the batches of each stream by its name, from a step on."""
@@ -84,37 +102,30 @@ class StageData:
             for stream in self.job.objective.streams
         }
 
+    def measure(self) -> dict[str, Measured]:
+        """Compute what the criterion looks at, for each of its pools."""
+        how = partial(measure, features=self.job.criterion.features)
+        return {name: self._compute(how, self.model, each) for name, each in self.measured.items()}
+
+    def _compute(self, how: Callable[..., T], model: Model, examples: Examples) -> T:
+        """Embed or measure, from fewer workers where one is lost; a stop is heeded between batches."""
+        context = self.context
+        check = context.stop.check if context.world.size == 1 else None  # the others would wait for this one's shard
+        options = {"precision": context.precision, "check": check, "world": context.world}
+        return self.workers.run(lambda count: how(model, *examples, workers=count, **options))
+
     def _stream(self, stream: Stream, workers: int) -> BatchStream:
-        stage = self.job.stage
+        stage, world = self.job.stage, self.context.world
         assert stage.batch_size is not None
-        rows, transform = self.training[stream.name]
+        if stream.labelled and stage.imbalance == "sampler":
+            stream = dataclasses.replace(stream, sampler="balanced")
         return BatchStream(
-            rows,
-            transform,
+            *self.training[stream.name],
             stream=stream,
             batch_size=stage.batch_size,
             seed=mix(self.context.seed, "stream", self.number),
+            collate=self.context.collate,
             workers=workers,
-            balanced=stream.labelled and stage.imbalance == "sampler",
-            shard=(self.context.world.rank, self.context.world.size),
+            pin=self.context.device.type == "cuda",
+            shard=(world.rank, world.size),
         )
-
-    def compute(self, how: Any, model: Model, examples: Examples) -> Any:
-        """Predict or embed, from fewer workers where one is lost; a stop is heeded between batches.
-
-        Args:
-            how: `predict` or `embed`.
-            model: The stage's, or one that gives the same features faster.
-            examples: The rows.
-
-        Returns:
-            What `how` gives.
-        """
-        context = self.context
-        check = (
-            context.stop.check if context.world.size == 1 else None
-        )  # the others would wait for this process's share
-        options = {"precision": context.precision, "check": check, "world": context.world}
-        if isinstance(examples.transform, FeatureTransform):
-            return how(model, *examples, **options)
-        return self.workers.run(lambda count: how(model, *examples, workers=count, **options))

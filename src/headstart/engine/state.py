@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
+from headstart.core.types import Score
 from headstart.engine.averaging import Average
 from headstart.engine.checkpoint import Tensors
-from headstart.engine.job import Score
 from headstart.models.model import Model
 
 
@@ -54,17 +54,17 @@ class Progress:
 
     Attributes:
         step: Steps taken.
-        evaluated: The step of the last evaluation on the validation rows; 0 before the first.
+        evaluated: The step of the last evaluation by the criterion; 0 before the first.
         evaluations_without_gain: Since the best.
-        gains: Of each evaluation, whether it was the best so far.
+        gains: Of each evaluation with a score, whether it was the best so far.
         best: Name of the checkpoint with the best weights; None before there is one.
         losses: Of the steps since the last line of the log.
-        parts: Micro-batches in a step; grows where memory runs out.
+        micro_batches: In a step; grows where memory runs out.
         seconds: Time used.
         allowed: Time that the stage may take; None without a budget.
     """
 
-    parts: int
+    micro_batches: int
     allowed: float | None
     step: int = 0
     evaluated: int = 0
@@ -75,7 +75,7 @@ class Progress:
     seconds: float = 0.0
 
 
-def model_tensors(model: nn.Module, moved: set[str]) -> dict[str, torch.Tensor]:
+def model_tensors(model: nn.Module, moved: Set[str]) -> dict[str, torch.Tensor]:
     """Return the tensors of the model that can have moved: those named, and all buffers."""
     names = moved | {name for name, _ in model.named_buffers()}
     return {name: tensor for name, tensor in model.state_dict().items() if name in names}
@@ -86,7 +86,7 @@ def load_model(model: nn.Module, tensors: Tensors) -> None:
     model.load_state_dict({**model.state_dict(), **tensors})
 
 
-def start_parts(model: Model, moved: set[str]) -> dict[str, dict[str, torch.Tensor]]:
+def start_tensors(model: Model, moved: set[str]) -> dict[str, dict[str, torch.Tensor]]:
     """Return what a stage starts from: what can have moved, and the source's classifier, which may be trained too."""
     parts = {"model": model_tensors(model, moved)}
     if model.backbone.source_classifier is not None:
@@ -96,7 +96,7 @@ def start_parts(model: Model, moved: set[str]) -> dict[str, dict[str, torch.Tens
 
 
 def load_start(model: Model, parts: Mapping[str, Tensors]) -> None:
-    """Put back what `start_parts` gave."""
+    """Put back what `start_tensors` gave."""
     load_model(model, parts["model"])
     if "source" in parts:
         model.backbone.source_classifier = (parts["source"]["weight"], parts["source"].get("bias"))

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from typing import NamedTuple, cast
+from collections.abc import Mapping, Sequence, Set
 
 import torch
 from torch import nn
 
-from headstart.core.errors import TrainingError
+from headstart.core.errors import TrainingError, UsageError, unknown
 from headstart.core.seeding import seed_torch
-from headstart.core.types import MODEL_PARTS, TARGET, Batch, Event, ForwardPass, Objective, Stepper, Tuning, Update
-from headstart.engine.job import Job, RunContext
+from headstart.core.types import MODEL_PARTS, Batch, Event, ForwardPass, Loss, Objective, Stepper, Update
+from headstart.engine.build import BuiltStage
 from headstart.engine.machine import autocast, to_device
 from headstart.engine.memory import is_out_of_memory
 from headstart.engine.penalties import penalties
-from headstart.engine.predict import cut
 from headstart.models.model import Model
 
 
-class Setting(NamedTuple):
-    """All that a step works on."""
-
-    model: Model
-    extra: nn.Module  # the objective's modules, which learn along
-    tuning: Tuning  # gives the penalties
-    optimiser: torch.optim.Optimizer  # has its rates set
-    job: Job
-    context: RunContext
-
-
 def train_step(
-    setting: Setting, batches: Mapping[str, Batch], *, key: tuple[int, int], progress: float, parts: int
+    built: BuiltStage, batches: Mapping[str, Batch], *, step: int, progress: float, micro_batches: int
 ) -> tuple[dict[str, torch.Tensor], int]:
     """Take one step.
 
@@ -40,66 +26,71 @@ def train_step(
     step stays one over the whole batch. (Batch norm that learns has then seen the failed piece once more.)
 
     Args:
-        setting: What learns, and how.
-        batches: one batch a stream: this process's shard of it.
-        key: Number of the stage and of the step: dropout is a function of the seed and of them.
-        progress: Share of the stage that is done, in [0, 1].
-        parts: Micro-batches to cut the batch into.
+        built: What learns, and how; its optimiser has its rates set.
+        batches: One batch a stream: this process's shard of it.
+        step: Number of the step: dropout is a function of the seed, the stage and it.
+        progress: Fraction of the stage that is done, in [0, 1].
+        micro_batches: To cut the batch into.
 
     Returns:
         This process's part of the mean of each named loss, scalars on the device (of updates with losses of the same
         name, the last one's); and the number of micro-batches to go on with.
 
     Raises:
-        TrainingError: A loss is not finite (on a GPU that is found later), or memory does not suffice for one row.
+        TrainingError: A loss is not finite (on a GPU that is found later), or memory does not suffice for one row, or
+            for a batch that must not be cut.
     """
     means: dict[str, torch.Tensor] = {}
-    world = setting.context.world
-    parts = min(parts, *(len(batch["ids"]) for batch in batches.values()))  # of several processes each has fewer rows
-    for number, update in enumerate(updates_of(setting.job.objective)):
-        learning = _learning(setting.model, setting.extra, update)
+    world = built.context.world
+    micro_batches = min(micro_batches, *map(len, batches.values()))  # of several processes each has fewer rows
+    for number, update in enumerate(updates_of(built.job.objective)):
+        learning = _learning(built.model, built.extra, update)
         if not learning:
             continue
         found = None
         while found is None:
-            setting.optimiser.zero_grad(set_to_none=True)
+            built.optimiser.zero_grad(set_to_none=True)
             try:
-                found = _gradients(
-                    setting, _split(batches, parts), update, learning, key=(*key, number), progress=progress
-                )
+                cut = _split(batches, micro_batches)
+                found = _gradients(built, cut, update, learning, key=(built.number, step, number), progress=progress)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                parts = _smaller(setting.context, parts, batches, error)
+                micro_batches = _smaller(built, micro_batches, batches, error)
         losses, wrong = found
         if world.most(float(bool(wrong))):
             raise TrainingError(wrong or "The loss is not finite in another process, which names the rows.")
         world.add_gradients(learning)
         means |= losses
-        if setting.job.stage.clip:
-            torch.nn.utils.clip_grad_norm_(learning, setting.job.stage.clip)
-        setting.optimiser.step()  # what has no gradient does not move
-    return means, parts
+        if built.job.stage.clip:
+            torch.nn.utils.clip_grad_norm_(learning, built.job.stage.clip)
+        built.optimiser.step()  # what has no gradient does not move
+    return means, micro_batches
 
 
-def _smaller(context: RunContext, parts: int, batches: Mapping[str, Batch], error: BaseException) -> int:
-    """Return the next number of micro-batches, and say so."""
-    rows = max(len(batch["ids"]) for batch in batches.values())
-    if parts >= rows:
+def _smaller(built: BuiltStage, micro_batches: int, batches: Mapping[str, Batch], error: BaseException) -> int:
+    """Return the next number of micro-batches, and tell of it."""
+    context = built.context
+    rows = min(map(len, batches.values()))
+    if built.job.objective.couples_rows:
+        raise TrainingError(
+            f"Memory ran out over a batch of {rows} rows ({type(error).__name__}). The objective compares the rows of "
+            "a batch with each other: to cut it into micro-batches would change what is minimised. Use a smaller "
+            "--batch-size, a smaller source, or --precision bfloat16."
+        ) from error
+    if micro_batches >= rows:
         raise TrainingError(
             f"Memory does not suffice for a single row on {context.device} ({type(error).__name__}). Try a "
             "smaller source, a strategy that lets less learn (linear_probe, partial), or --precision bfloat16."
         ) from error
-    more = min(2 * parts, rows)
+    more = min(2 * micro_batches, rows)
     if context.device.type == "cuda":
         torch.cuda.empty_cache()
-    context.listen(
-        Event(
-            "warning",
-            f"memory ran out: each batch is now computed in {more} micro-batches in place of {parts}. "
-            f"The step is still over all {rows} rows.",
-        )
+    message = (
+        f"memory ran out: each batch is now computed in {more} micro-batches in place of {micro_batches}. "
+        f"The step is still over all {rows} rows."
     )
+    context.listen(Event("warning", message))
     return more
 
 
@@ -109,8 +100,8 @@ def updates_of(objective: Objective) -> tuple[Update, ...]:
 
 
 def _gradients(
-    setting: Setting,
-    parts: Sequence[Mapping[str, Batch]],
+    built: BuiltStage,
+    micro_batches: Sequence[Mapping[str, Batch]],
     update: Update,
     learning: Sequence[nn.Parameter],
     *,
@@ -120,39 +111,63 @@ def _gradients(
     """Add up the gradients of one update over the micro-batches.
 
     Args:
-        setting: What learns, and how.
-        parts: The micro-batches.
-        update: Gives the losses.
+        built: What learns, and how.
+        micro_batches: Of each stream.
+        update: Computes the losses.
         learning: What they are minimised over.
         key: Numbers of the stage, the step and the update.
-        progress: Share of the stage that is done.
+        progress: Fraction of the stage that is done.
 
     Returns:
         The fraction of each named loss, and what is wrong where one is not finite.
     """
-    model, extra, tuning, _, job, context = setting
+    model, tuning, job, context = built.model, built.tuning, built.job, built.context
     sums: dict[str, torch.Tensor] = {}
-    sizes = [len(next(iter(part.values()))["ids"]) for part in parts]
+    sizes = [len(next(iter(batches.values()))) for batches in micro_batches]
     assert job.stage.batch_size is not None
-    rows = sum(sizes) if context.world.size == 1 else job.stage.batch_size  # of all processes
+    whole = job.objective.streams[0].rows(job.stage.batch_size)  # rows of all processes
+    rows = sum(sizes) if context.world.size == 1 else whole
     others = ("process", context.world.rank) if context.world.rank else ()  # dropout is another one in each process
-    for number, part in enumerate(parts):
+    for number, batches in enumerate(micro_batches):
         fraction = sizes[number] / rows
         seed_torch(context.seed, "step", *key, number, *others)
-        on_device = {name: cast(Batch, to_device(batch, context.device)) for name, batch in part.items()}
+        on_device = {name: to_device(batch, context.device) for name, batch in batches.items()}
         with autocast(context.precision, context.device), model.passes() as passes:
-            losses = update.losses(model, extra, on_device, progress)
+            named = update.losses(model, built.extra, on_device, progress)
+            _check_losses(named, model)
+            losses = {name: loss.value for name, loss in named.items()}
             if tuning.watch is not None:
-                losses["watched"] = tuning.watch([_with_labels(seen, on_device) for seen in passes])
+                targets = {loss.target for loss in named.values()}
+                losses["watched"] = tuning.watch([_with_labels(seen, on_device, targets) for seen in passes])
         losses |= penalties(tuning, learning, job.stage)
         total = torch.stack([loss.float() for loss in losses.values()]).sum() * fraction
         if context.device.type == "cpu" and not torch.isfinite(total):  # a GPU would have to be waited for
-            return sums, _not_finite(losses, part, key, job.stage.lr)
+            return sums, _not_finite(losses, batches, key, job.stage.lr)
         total.backward(inputs=learning)
         for name, loss in losses.items():
             value = loss.detach().double() * fraction
             sums[name] = sums[name] + value if name in sums else value
     return sums, ""
+
+
+def _check_losses(losses: Mapping[str, Loss], model: Model) -> None:
+    """Check what an objective gave.
+
+    Args:
+        losses: By name.
+        model: Has the heads.
+
+    Raises:
+        UsageError: One is no `Loss`, or is of a target that the model has no head for.
+    """
+    for name, loss in losses.items():
+        if not isinstance(loss, Loss):
+            raise UsageError(
+                f"The objective gave a {type(loss).__name__} for the loss '{name}'. Make it Loss(value), or "
+                "Loss(value, target) where it is made of a target's labels (headstart.core.types)."
+            )
+        if loss.target is not None and loss.target not in model.heads:
+            raise unknown("target", loss.target, list(model.heads))
 
 
 def _learning(model: Model, extra: nn.Module, update: Update) -> list[nn.Parameter]:
@@ -168,31 +183,25 @@ def _learning(model: Model, extra: nn.Module, update: Update) -> list[nn.Paramet
     return found
 
 
-def _with_labels(seen: ForwardPass, batches: Mapping[str, Batch]) -> ForwardPass:
-    """Return a pass the labels of the batch that it was made of, where the objective passed that on as it is."""
-    y = next((batch.get("y") for batch in batches.values() if batch["x"] is seen.x), None)
-    return ForwardPass(seen.x, seen.features, {} if y is None else {TARGET: y})
+def _with_labels(seen: ForwardPass, batches: Mapping[str, Batch], targets: Set[str | None]) -> ForwardPass:
+    """Return a pass with the labels of the view that it was made of, of the targets that the losses are made of."""
+    labels = next((b.labels for b in batches.values() if any(x is seen.x for x in b.views.values())), {})
+    return ForwardPass(seen.x, seen.features, {name: y for name, y in labels.items() if name in targets})
 
 
-def _split(batches: Mapping[str, Batch], parts: int) -> list[dict[str, Batch]]:
+def _split(batches: Mapping[str, Batch], count: int) -> list[dict[str, Batch]]:
     """Cut each stream's batch into the same number of micro-batches."""
-    if parts == 1:
+    if count == 1:
         return [dict(batches)]
-    cut = {name: _split_one(batch, parts) for name, batch in batches.items()}
-    return [{name: pieces[i] for name, pieces in cut.items()} for i in range(parts)]
-
-
-def _split_one(batch: Batch, parts: int) -> list[Batch]:
-    size = len(batch["ids"])
-    edges = [size * i // parts for i in range(parts + 1)]
-    return [cast(Batch, {key: cut(value, a, b) for key, value in batch.items()}) for a, b in pairwise(edges)]
+    cut = {name: batch.split(count) for name, batch in batches.items()}
+    return [{name: pieces[i] for name, pieces in cut.items()} for i in range(count)]
 
 
 def _not_finite(
-    losses: Mapping[str, torch.Tensor], part: Mapping[str, Batch], key: tuple[int, int, int], lr: float | None
+    losses: Mapping[str, torch.Tensor], batches: Mapping[str, Batch], key: tuple[int, int, int], lr: float | None
 ) -> str:
     wrong = ", ".join(f"{name} = {loss.item()}" for name, loss in losses.items() if not torch.isfinite(loss))
-    rows = "; ".join(f"{name}: {', '.join(batch['ids'][:8])}" for name, batch in part.items())
+    rows = "; ".join(f"{name}: {', '.join(batch.ids[:8])}" for name, batch in batches.items())
     update = f", update {key[2]}" if key[2] else ""
     return (
         f"The loss is not finite at stage {key[0]}, step {key[1]}{update} ({wrong}). Rows of the batch: {rows}. "

@@ -1,7 +1,7 @@
 """Features computed once where the backbone is a constant: nothing in it learns and nothing is augmented.
 
-The features then stand in for the examples: `Model.features` passes them through, so that any
-objective trains on them without knowing. A backbone that is partly frozen is computed each time.
+The features then stand in for the examples of objectives that read features alone: `Model.features` passes them
+through. A backbone that is partly frozen is computed each time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from headstart import views
 from headstart.core.types import Features, Input
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform
@@ -20,9 +19,9 @@ from headstart.models.model import Model
 from headstart.views.plain import Plain
 
 
-def backbone_is_constant(model: Model, augment: str) -> bool:
-    """Return whether each example's features stay the same over the whole stage."""
-    return views.current(augment) == views.PLAIN and not any(p.requires_grad for p in model.backbone.parameters())
+def backbone_is_constant(model: Model) -> bool:
+    """Return whether plain examples have the same features over the whole stage."""
+    return not any(p.requires_grad for p in model.backbone.parameters())
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from headstart.core.types import Batch, LossOptions, Stream
+from headstart.core.types import Batch, Loss, LossOptions, Objective, Stream
 from headstart.models.model import Model, pool
+from headstart.objectives._tasks import task_losses
 
 
 @dataclass(frozen=True)
-class Dann:
+class Dann(Objective):
     """Minimise the task's loss on `source`, and confuse a classifier of the domain on `source` and `target`.
 
     Attributes:
@@ -34,6 +35,7 @@ class Dann:
     weight: float = 1.0
     hidden: int = 256
     label_smoothing: float = 0.0
+    reads: ClassVar[Literal["features", "inputs"]] = "features"
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -49,20 +51,19 @@ class Dann:
         """Make the domain classifier, [B, D] to [B]."""
         return DomainClassifier(model.backbone.dim, self.hidden)
 
-    def losses(
-        self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float
-    ) -> dict[str, torch.Tensor]:
-        """Compute the task's loss on the source and the domain loss on both."""
+    def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
+        """Compute the tasks' losses on the source and the domain loss on both."""
         source, target = batches["source"], batches["target"]
-        assert "y" in source
-        source_features, target_features = model.features(source["x"]), model.features(target["x"])
-        pooled = [pool(f, model.head.pooling) for f in (source_features, target_features)]  # each [B, D]
+        source_features, target_features = model.features(source.x), model.features(target.x)
+        pooling = next(iter(model.heads.values())).pooling
+        pooled = [pool(f, pooling) for f in (source_features, target_features)]  # each [B, D]
         strength = 2 / (1 + math.exp(-10 * progress)) - 1
         domain = extra(reverse_gradient(torch.cat(pooled), strength))  # [B_source + B_target]
         is_source = torch.cat([torch.ones(len(pooled[0])), torch.zeros(len(pooled[1]))]).to(domain.device)
+        confusion = self.weight * functional.binary_cross_entropy_with_logits(domain.float(), is_source)
         return {
-            "task": model.head.loss(model.head(source_features), source["y"], self.loss_options),
-            "domain": self.weight * functional.binary_cross_entropy_with_logits(domain.float(), is_source),
+            **task_losses(model.heads, source_features, source.labels, self.loss_options),
+            "domain": Loss(confusion),
         }
 
 

@@ -1,4 +1,4 @@
-"""Maximum classifier discrepancy: two classifiers disagree, the features settle it (Saito 2018, arXiv:1712.02560).
+"""Maximum classifier discrepancy: two classifiers disagree, the features make them agree (Saito 2018, arXiv:1712.02560).
 
 Their section 3.3. Each step has three kinds of updates: all learn the source task; the classifiers learn to disagree
 on the target while they keep the source task; the features learn to make them agree, `agree` times. The discrepancy
@@ -10,17 +10,18 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, Literal, cast
 
 import torch
 from torch import nn
 
-from headstart.core.types import MODEL_PARTS, Batch, LossOptions, Stream, Update
+from headstart.core.errors import UsageError
+from headstart.core.types import MODEL_PARTS, Batch, Features, Loss, LossOptions, Objective, Stream, Update
 from headstart.models.model import Head, Model
 
 
 @dataclass(frozen=True)
-class Mcd:
+class Mcd(Objective):
     """Minimise the task's loss on `source` with two classifiers, and their discrepancy on `target` against them.
 
     Attributes:
@@ -30,6 +31,7 @@ class Mcd:
 
     agree: int = 4
     label_smoothing: float = 0.0
+    reads: ClassVar[Literal["features", "inputs"]] = "features"
 
     def __post_init__(self) -> None:
         if self.agree < 1:
@@ -52,7 +54,9 @@ class Mcd:
         return (Update(MODEL_PARTS, self.losses), Update(("heads", "extra"), self._disagree), *[features] * self.agree)
 
     def modules(self, model: Model) -> nn.Module:
-        """Make the second classifier: the target head's network with weights of its own."""
+        """Make the second classifier: the head's network with weights of its own. UsageError: there are several."""
+        if len(model.heads) != 1:
+            raise UsageError(f"mcd works on one target; the task has {', '.join(model.heads)}. Use dann or supervised.")
         second = copy.deepcopy(model.head)
         for module in second.modules():
             reset = getattr(module, "reset_parameters", None)
@@ -60,39 +64,31 @@ class Mcd:
                 reset()
         return second
 
-    def losses(
-        self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float
-    ) -> dict[str, torch.Tensor]:
+    def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the source task's loss of both classifiers."""
-        batch = batches["source"]
-        assert "y" in batch
-        features = model.features(batch["x"])
-        first, second = model.head, cast(Head, extra)
+        return self._task(model, extra, model.features(batches["source"].x), batches["source"])
+
+    def _task(self, model: Model, extra: nn.Module, features: Features, source: Batch) -> dict[str, Loss]:
+        (name, y), first, second = next(iter(source.labels.items())), model.head, cast(Head, extra)
         return {
-            "task": first.loss(first(features), batch["y"], self.loss_options),
-            "task_second": second.loss(second(features), batch["y"], self.loss_options),
+            "task": Loss(first.loss(first(features), y, self.loss_options), name),
+            "task_second": Loss(second.loss(second(features), y, self.loss_options), name),
         }
 
     def _disagree(
         self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float
-    ) -> dict[str, torch.Tensor]:
+    ) -> dict[str, Loss]:
         with torch.no_grad():  # the features stay as they are
-            batch, target = batches["source"], model.features(batches["target"]["x"])
-            features = model.features(batch["x"])
+            target = model.features(batches["target"].x)
+            features = model.features(batches["source"].x)
         first, second = model.head, cast(Head, extra)
-        assert "y" in batch
-        return {
-            "task": first.loss(first(features), batch["y"], self.loss_options),
-            "task_second": second.loss(second(features), batch["y"], self.loss_options),
-            "disagreement": -discrepancy(first, second, first(target), second(target)),
-        }
+        disagreement = -discrepancy(first, second, first(target), second(target))
+        return {**self._task(model, extra, features, batches["source"]), "disagreement": Loss(disagreement)}
 
-    def _agree(
-        self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float
-    ) -> dict[str, torch.Tensor]:
-        target = model.features(batches["target"]["x"])
+    def _agree(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
+        target = model.features(batches["target"].x)
         first, second = model.head, cast(Head, extra)
-        return {"discrepancy": discrepancy(first, second, first(target), second(target))}
+        return {"discrepancy": Loss(discrepancy(first, second, first(target), second(target)))}
 
 
 def discrepancy(first: Head, second: Head, out: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

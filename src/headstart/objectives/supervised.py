@@ -4,51 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
-import torch
 from torch import nn
 
-from headstart.core.types import Batch, LossOptions, Stream
+from headstart.core.types import Batch, Loss, LossOptions, Objective
 from headstart.models.model import Model
+from headstart.objectives._tasks import task_losses
 
 
 @dataclass(frozen=True)
-class Supervised:
-    """Minimise the head's loss on the stream `train`.
+class Supervised(Objective):
+    """Minimise the heads' losses on the stream `train`: their sum, where there are several targets.
 
     Attributes:
         loss: "auto" is cross-entropy for classes, binary cross-entropy for multi-label, "mse" for regression.
-        label_smoothing: Share of the label that is spread over all classes (Szegedy et al. 2015, arXiv:1512.00567).
+        label_smoothing: Fraction of the label spread over all classes (Szegedy et al. 2015, arXiv:1512.00567).
         class_weights: One weight a class, in the order of the class list.
     """
 
     loss: Literal["auto", "cross_entropy", "binary_cross_entropy", "mse", "huber"] = "auto"
     label_smoothing: float = 0.0
     class_weights: tuple[float, ...] = ()
+    reads: ClassVar[Literal["features", "inputs"]] = "features"
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing must be in [0, 1); it is {self.label_smoothing}.")
 
     @property
-    def streams(self) -> tuple[Stream, ...]:
-        """One labelled stream."""
-        return (Stream("train"),)
-
-    @property
     def loss_options(self) -> LossOptions:
-        """What the head is asked for."""
+        """What the heads are asked for."""
         return LossOptions(self.loss, self.label_smoothing, self.class_weights)
 
-    def modules(self, model: Model) -> nn.Module:
-        """Add nothing."""
-        return nn.Module()
-
-    def losses(
-        self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float
-    ) -> dict[str, torch.Tensor]:
-        """Compute the head's loss."""
+    def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
+        """Compute the loss "task" of the only target, or "task:NAME" of each."""
         batch = batches["train"]
-        assert "y" in batch
-        return {"task": model.head.loss(model(batch["x"]), batch["y"], self.loss_options)}
+        return task_losses(model.heads, model.features(batch.x), batch.labels, self.loss_options)

@@ -19,6 +19,7 @@ from headstart.core.recipe import Choice, DataPlan
 from headstart.core.types import Event, Listener, Task, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows
+from headstart.engine.feed import Workers
 from headstart.evaluation.calibrate import Calibration
 from headstart.evaluation.metrics import Evaluation, evaluate
 from headstart.evaluation.tables import predictions_frame
@@ -69,6 +70,7 @@ def evaluate_splits(
     seed: int,
     results: Results,
     raw: Mapping[str, np.ndarray] | None = None,
+    workers: Workers | None = None,
 ) -> dict[str, Evaluation]:
     """Evaluate on the validation and test rows that there are.
 
@@ -78,6 +80,7 @@ def evaluate_splits(
         seed: Of the bootstrap.
         results: Takes the rows and predictions of each split.
         raw: The network's outputs by split, where they are known already.
+        workers: Open the images; None opens them in this process.
 
     Returns:
         An evaluation a split.
@@ -89,12 +92,18 @@ def evaluate_splits(
         if rows is None or rows.y is None:
             continue
         known = (raw or {}).get(split)
-        outputs = predictor.raw_outputs(rows) if known is None else known
+        outputs = _raw_outputs(predictor, rows, workers) if known is None else known
         results[split] = Outputs(rows, outputs, calibration.apply(dataset.task, outputs))
         evaluations[split] = evaluate(
             dataset.task, rows.y, results[split].calibrated, seed=seed, thresholds=calibration.thresholds
         )
     return evaluations
+
+
+def _raw_outputs(predictor: Predictor, rows: Rows, workers: Workers | None) -> np.ndarray:
+    if workers is None:
+        return predictor.raw_outputs(rows)
+    return workers.run(lambda count: predictor.raw_outputs(rows, workers=count))
 
 
 def write_results(

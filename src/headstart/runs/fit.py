@@ -20,19 +20,18 @@ from headstart.core import storage
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop
-from headstart.core.types import Event, Listener, Task, silent
+from headstart.core.types import TARGET, Event, Listener, Task, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.engine.distributed import World, connect, disconnect
 from headstart.engine.feed import Workers
 from headstart.engine.fit import fit as train
-from headstart.engine.job import Examples, Job, Outcome, RunContext, Score
+from headstart.engine.job import Job, Outcome, RunContext, make_job
 from headstart.engine.machine import choose_device, choose_precision, choose_threads, threads
 from headstart.engine.predict import predict
 from headstart.evaluation.calibrate import Calibration, calibrate
 from headstart.evaluation.metrics import Evaluation
-from headstart.evaluation.quick import score
 from headstart.models.model import Backbone, Model
 from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
 from headstart.runs.folder import MODEL, Claim, check_folder, claimed
@@ -151,7 +150,7 @@ def fit(
     try:
         prepared = prepare(data, recipe, listen)
         dataset, backbone, plan = prepared
-        check_shards(plan.recipe, world.size)
+        check_shards(plan, world.size)
         count = threads(choose_threads(backbone.card.params))
         with count, claimed(resume or out, plan.recipe, dataset, world, device, listen) as claim:
             return _fit(claim, *prepared, world=world, device=device, listen=listen, stop=stop or Stop())
@@ -187,7 +186,7 @@ def _fit(
         outcome = train(model, jobs, context)
         spent = time.monotonic() - began
         if world.is_writer:
-            raw = _validation_outputs(model, context)
+            raw = _validation_outputs(model, dataset, context)
             _save(folder, model, dataset, recipe, precision, _calibration(dataset, raw))
             state = state.with_outcome(outcome)
             state.write(folder)
@@ -198,7 +197,8 @@ def _fit(
         return Run(folder, dataset.task, recipe, {}, outcome, dataset.notes, outcome.seconds)
     predictor = load(folder / MODEL, device=str(device))
     results: Results = {}
-    metrics = evaluate_splits(predictor, dataset, seed=recipe.seed, results=results, raw=raw)
+    workers = Workers(recipe.workers or 0, lambda text: listen(Event("warning", text)))
+    metrics = evaluate_splits(predictor, dataset, seed=recipe.seed, results=results, raw=raw, workers=workers)
     seconds = outcome.seconds + time.monotonic() - started - spent
     run = Run(folder, dataset.task, recipe, metrics, outcome, dataset.notes, seconds)
     if before is not None:
@@ -244,14 +244,15 @@ def _write_run(run: Run, before: Before, predictor: Predictor, dataset: Dataset,
     write_report(run.folder)
 
 
-def _validation_outputs(model: Model, context: RunContext) -> dict[str, np.ndarray]:
+def _validation_outputs(model: Model, dataset: Dataset, context: RunContext) -> dict[str, np.ndarray]:
     """Compute what the network gives for the validation rows; the saved model would give the same."""
-    if context.validation is None:
+    rows = dataset.splits.get("validation")
+    if rows is None:
         return {}
-    examples, precision = context.validation, context.precision
+    transform, precision = make_transform(model.backbone.card.input), context.precision
     workers = Workers(context.workers, lambda text: context.listen(Event("warning", text)))
-    found = workers.run(lambda count: predict(model, *examples, workers=count, precision=precision))
-    return {"validation": found}
+    found = workers.run(lambda count: predict(model, rows, transform, workers=count, precision=precision))
+    return {"validation": found[TARGET]}
 
 
 def _calibration(dataset: Dataset, raw: Mapping[str, np.ndarray]) -> Calibration:
@@ -276,29 +277,18 @@ def make_jobs(
         precision: The number format.
 
     Returns:
-        A job for each stage, and the surroundings they run in.
+        A job for each stage, and the context they run in.
     """
     recipe, expects = plan.recipe, backbone.card.input
-    jobs = []
-    for stage, strategy, objective in zip(recipe.stages, plan.strategies, plan.objectives, strict=True):
-        assert stage.augment is not None
-        transform = make_transform(expects, {"x": stage.augment})
-        pools = {stream.name: Examples(dataset.pools[stream.name], transform) for stream in objective.streams}
-        jobs.append(Job(strategy, objective, stage, pools))
-    validation = dataset.splits.get("validation")
-
-    def judge(predictions: np.ndarray) -> Score:
-        assert validation is not None and validation.y is not None
-        return Score(*score(dataset.task, validation.y, predictions))
-
+    parts = zip(plan.strategies, plan.objectives, plan.criteria, recipe.stages, strict=True)
+    jobs = [make_job(*chosen, dataset, expects) for chosen in parts]
     context = RunContext(
         folder=folder,
         device=choose_device(recipe.device),
         precision=precision,
         seed=recipe.seed,
         workers=recipe.workers or 0,
-        validation=None if validation is None else Examples(validation, make_transform(expects)),
-        score=judge,
+        task=dataset.task,
         listen=listen,
         stop=stop,
         budget=recipe.budget,

@@ -7,8 +7,7 @@ from headstart.core.errors import UsageError
 from headstart.core.recipe import Choice, Recipe
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import TARGET, Event, Listener, Strategy, silent
-from headstart.engine.freezing import apply_freezes
-from headstart.engine.stage import let_learn
+from headstart.engine.freezing import apply_freezes, let_learn
 from headstart.models.load import load_source
 from headstart.models.model import Model
 from headstart.models.operate import build, operate

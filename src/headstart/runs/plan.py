@@ -12,7 +12,7 @@ from headstart.core.errors import UsageError
 from headstart.core.options import to_plain
 from headstart.core.recipe import Choice, Recipe, Stage
 from headstart.core.seeding import torch_seeded
-from headstart.core.types import TARGET, Event, Listener, Objective, Strategy, silent
+from headstart.core.types import TARGET, Criterion, Event, Listener, Objective, Strategy, silent
 from headstart.data.rows import Dataset
 from headstart.data.transforms import check_fits
 from headstart.engine.optimisers import check_optimiser
@@ -36,6 +36,7 @@ class Plan:
     recipe: Recipe
     strategies: tuple[Strategy, ...]
     objectives: tuple[Objective, ...]
+    criteria: tuple[Criterion, ...]
     notes: tuple[str, ...] = ()  # what was chosen and why
 
 
@@ -65,7 +66,7 @@ def check_names(recipe: Recipe) -> None:
         check_optimiser(stage.optimiser)
         if stage.augment is not None:
             views.build(stage.augment)
-        plugins.build("objectives", stage.objective.name, stage.objective.options)
+        _criterion(stage, _objective(stage))
 
 
 def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> Backbone:
@@ -134,16 +135,20 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan
         The plan. Its recipe, run again, gives the same run.
 
     Raises:
-        UsageError: An objective needs a stream that the data has no rows for, or a loss that does not fit the task.
+        UsageError: An objective or a criterion needs rows that the data has not, a loss does not fit the task, or a
+            batch would be cut whose rows are compared with each other.
     """
-    strategies, objectives, stages, notes = [], [], [], []
+    strategies, objectives, criteria, stages, notes = [], [], [], [], []
     for stage in recipe.stages:
         if stage.strategy is None:
             stage, note = _choose_strategy(stage, data, pretrained=pretrained and not recipe.surgery)
             notes.append(note)
         strategy = _strategy(stage)
-        objective: Objective = plugins.build("objectives", stage.objective.name, stage.objective.options)
+        objective = _objective(stage)
+        criterion = _criterion(stage, objective)
         _check_streams(stage.objective.name, objective, data)
+        _check_pools(stage.criterion.name if stage.criterion else objective.criterion, criterion, data)
+        _check_whole(stage, objective, 1)
         for target in data.task.predicted.values():
             target.check_loss(objective.loss_options)
         if stage.imbalance == "auto":
@@ -153,28 +158,49 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan
         stages.append(_choose(stage, strategy, objective, data))
         strategies.append(strategy)
         objectives.append(objective)
+        criteria.append(criterion)
     surgery = tuple(Choice.parse(written(build_operation(choice)), "surgery") for choice in recipe.surgery)
     chosen = dataclasses.replace(recipe, stages=tuple(stages), surgery=surgery)
-    return Plan(chosen, tuple(strategies), tuple(objectives), tuple(notes))
+    return Plan(chosen, tuple(strategies), tuple(objectives), tuple(criteria), tuple(notes))
 
 
-def check_shards(recipe: Recipe, processes: int) -> None:
-    """Check that each process gets rows of each batch.
+def check_shards(plan: Plan, processes: int) -> None:
+    """Check that the batches can be divided among the processes.
 
     Args:
-        recipe: With everything chosen.
-        processes: That share each batch.
+        plan: With everything chosen.
+        processes: That divide each batch.
 
     Raises:
-        UsageError: A stage's batch has fewer rows than there are processes.
+        UsageError: A stage's batch has fewer rows than there are processes, or must not be divided.
     """
-    for number, stage in enumerate(recipe.stages):
+    for number, (stage, objective) in enumerate(zip(plan.recipe.stages, plan.objectives, strict=True)):
         assert stage.batch_size is not None
-        if stage.batch_size < processes:
+        _check_whole(stage, objective, processes)
+        rows = min(stream.rows(stage.batch_size) for stream in objective.streams)
+        if rows < processes:
             raise UsageError(
-                f"Stage {number} has {stage.batch_size} rows in a batch, fewer than the {processes} processes. "
+                f"Stage {number} has {rows} rows in a batch, fewer than the {processes} processes. "
                 "Use fewer processes or a larger --batch-size."
             )
+
+
+def _check_whole(stage: Stage, objective: Objective, processes: int) -> None:
+    """Refuse to cut a batch whose rows are compared with each other."""
+    if not objective.couples_rows or (stage.accumulate == 1 and processes == 1):
+        return
+    cut, mend = (
+        (
+            f"accumulate = {stage.accumulate} would cut it into micro-batches",
+            "accumulate = 1 and a smaller --batch-size",
+        )
+        if stage.accumulate > 1
+        else (f"{processes} processes would divide it", "one process, with a --batch-size that fits its memory")
+    )
+    raise UsageError(
+        f"The objective '{stage.objective.name}' compares the rows of a batch with each other: {cut}, which changes "
+        f"what is minimised. Use {mend}."
+    )
 
 
 def _tell_rows(backbone: Backbone, data: Dataset, listen: Listener) -> None:
@@ -206,9 +232,25 @@ def _strategy(stage: Stage) -> Strategy:
     return plugins.build("strategies", choice.name, choice.options)
 
 
+def _objective(stage: Stage) -> Objective:
+    name = stage.objective.name
+    made = plugins.build("objectives", name, stage.objective.options)
+    if not isinstance(made, Objective):
+        raise UsageError(f"The objective '{name}' must derive from headstart.core.types.Objective.")
+    return made
+
+
+def _criterion(stage: Stage, objective: Objective) -> Criterion:
+    choice = stage.criterion or Choice(objective.criterion)
+    made: Criterion = plugins.build("criteria", choice.name, choice.options)
+    if "test" in made.pools:
+        raise UsageError(f"The criterion '{choice.name}' asks for the test rows, by which nothing may be chosen.")
+    return made
+
+
 def _choose(stage: Stage, strategy: Strategy, objective: Objective, data: Dataset) -> Stage:
     defaults = strategy.defaults
-    rows = max(len(data.pools[stream.name]) for stream in objective.streams)
+    rows = max(math.ceil(len(data.pools[stream.pool]) / stream.size) for stream in objective.streams)
     batch_size = min(stage.batch_size or (BATCH if rows >= MANY else SMALL_BATCH), rows)
     epoch = math.ceil(rows / batch_size)
     steps = stage.steps or max(1, math.ceil(epoch * (stage.epochs or 0)))
@@ -218,6 +260,7 @@ def _choose(stage: Stage, strategy: Strategy, objective: Objective, data: Datase
         stage,
         strategy=_with_options((stage.strategy or Choice(MANY_ROWS)).name, strategy),
         objective=_with_options(stage.objective.name, objective),
+        criterion=stage.criterion and Choice(stage.criterion.name, to_plain(_criterion(stage, objective))),
         steps=steps,
         epochs=None,
         lr=defaults.lr if stage.lr is None else stage.lr,
@@ -240,7 +283,7 @@ def _choose_imbalance(stage: Stage, objective: Objective, data: Dataset) -> tupl
 
     With several targets the first one that asks for anything decides; the others take of it what fits them.
     """
-    pool = next(stream.name for stream in objective.streams if stream.labelled)
+    pool = next(stream.pool for stream in objective.streams if stream.labelled)
     labels = data.pools[pool].labels
     chosen = [data.task.targets[name].choose_imbalance(labels[name], objective.loss_options) for name in labels]
     kind, why = next((pair for pair in chosen if pair[0] != "none"), chosen[0])
@@ -264,10 +307,24 @@ def _with_options(name: str, plugin: Any) -> Choice:
 
 
 def _check_streams(name: str, objective: Objective, data: Dataset) -> None:
-    missing = [stream.name for stream in objective.streams if stream.name not in data.pools]
+    missing = [stream.pool for stream in objective.streams if stream.pool not in data.pools]
     if missing:
         raise UsageError(
             f"The objective '{name}' needs rows for {', '.join(missing)}; the data has {', '.join(data.pools)}. "
             "For two domains give --source-domain NAME --target-domain NAME "
             "(DOMAIN/CLASS folders, or a column `domain`)."
+        )
+    bare = [stream.pool for stream in objective.streams if stream.labelled and not data.pools[stream.pool].labels]
+    if bare:
+        raise UsageError(f"The objective '{name}' needs labels, and the rows of {', '.join(bare)} have none.")
+
+
+def _check_pools(name: str, criterion: Criterion, data: Dataset) -> None:
+    """Refuse a criterion without its rows; without validation rows the last step counts, as is told elsewhere."""
+    known = [*data.pools, *(split for split in data.splits if split not in (*data.pools, "test"))]
+    missing = [pool for pool in criterion.pools if pool not in (*known, "validation")]
+    if missing:
+        raise UsageError(
+            f"The criterion '{name}' needs rows for {', '.join(missing)}; the data has {', '.join(known)}. "
+            "Choose another --criterion (headstart list criteria)."
         )

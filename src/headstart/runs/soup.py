@@ -20,11 +20,10 @@ from headstart.artifact.predictor import Predictor
 from headstart.artifact.save import save
 from headstart.core import storage
 from headstart.core.errors import UsageError
-from headstart.core.types import Event, Listener, silent
+from headstart.core.types import TARGET, Event, Listener, Score, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
-from headstart.engine.job import Score
 from headstart.engine.predict import predict
 from headstart.evaluation.metrics import Evaluation
 from headstart.evaluation.quick import score
@@ -102,12 +101,12 @@ def soup(
         {name: tensor.detach().cpu().clone() for name, tensor in predictor.model.state_dict().items()}
         for predictor in predictors
     ]
-    judge = _judge(first, dataset)
-    scores = [_scored(judge, state) for state in states]
+    scorer = _scorer(first, dataset)
+    scores = [_scored(scorer, state) for state in states]
     for name, found in zip(names, scores, strict=True):
         if found is not None:
             listen(Event("note", f"{name}: validation {found.name} {found.value:.4f}"))
-    kept = set(range(len(runs))) if kind == "uniform" else _greedy(judge, states, scores)
+    kept = set(range(len(runs))) if kind == "uniform" else _greedy(scorer, states, scores)
     first.model.load_state_dict(mean([states[place] for place in sorted(kept)]))
     folder = Path(out)
     folder.mkdir(parents=True)
@@ -136,28 +135,28 @@ def mean(states: Sequence[Tensors]) -> Tensors:
     }
 
 
-def _scored(judge: Callable[[Tensors], Score] | None, state: Tensors) -> Score | None:
-    return None if judge is None else judge(state)
+def _scored(scorer: Callable[[Tensors], Score] | None, state: Tensors) -> Score | None:
+    return None if scorer is None else scorer(state)
 
 
 def _greedy(
-    judge: Callable[[Tensors], Score] | None, states: Sequence[Tensors], scores: Sequence[Score | None]
+    scorer: Callable[[Tensors], Score] | None, states: Sequence[Tensors], scores: Sequence[Score | None]
 ) -> set[int]:
-    if judge is None:
+    if scorer is None:
         raise UsageError("A greedy soup needs validation rows, and the data has none. Use the uniform soup.")
     alone = [found.value if found.higher_is_better else -found.value for found in scores if found is not None]
     order = sorted(range(len(states)), key=lambda place: -alone[place])
     kept = [order[0]]
     best = scores[order[0]]
     for place in order[1:]:
-        together = judge(mean([states[p] for p in (*kept, place)]))
+        together = scorer(mean([states[p] for p in (*kept, place)]))
         if best is None or not best.beats(together):  # no worse
             kept.append(place)
             best = together
     return set(kept)
 
 
-def _judge(first: Predictor, dataset: Dataset) -> Callable[[Tensors], Score] | None:
+def _scorer(first: Predictor, dataset: Dataset) -> Callable[[Tensors], Score] | None:
     """Make the function that scores weights on the validation rows; None without such rows."""
     rows = dataset.splits.get("validation")
     if rows is None or rows.y is None:
@@ -165,11 +164,12 @@ def _judge(first: Predictor, dataset: Dataset) -> Callable[[Tensors], Score] | N
     targets = rows.y
     transform = make_transform(first.model.backbone.card.input)
 
-    def judge(state: Tensors) -> Score:
+    def scorer(state: Tensors) -> Score:
         first.model.load_state_dict(state)
-        return Score(*score(first.task, targets, predict(first.model, rows, transform, precision=first.precision)))
+        outputs = predict(first.model, rows, transform, precision=first.precision)[TARGET]
+        return Score(*score(first.task, targets, outputs))
 
-    return judge
+    return scorer
 
 
 def _check(names: Sequence[str], predictors: Sequence[Predictor]) -> None:
@@ -193,7 +193,7 @@ def _check(names: Sequence[str], predictors: Sequence[Predictor]) -> None:
         if predictor.fingerprint != first.fingerprint:
             raise UsageError(
                 f"{name} was fitted on other rows than {names[0]}, or split them otherwise (by seeds "
-                f"{predictor.recipe.seed} and {first.recipe.seed}): it may have learnt from rows that would judge it. "
+                f"{predictor.recipe.seed} and {first.recipe.seed}): it may have learnt from rows that would test it. "
                 "Fit on the same data, with splits of its own (folders or files train, validation, test)."
             )
 

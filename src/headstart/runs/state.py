@@ -16,8 +16,9 @@ from headstart.artifact.load import RUN_STATE as NAME
 from headstart.core import options, storage
 from headstart.core.errors import StorageError, UsageError
 from headstart.core.recipe import Recipe
+from headstart.core.types import Score
 from headstart.data.rows import Dataset
-from headstart.engine.job import Outcome, Score
+from headstart.engine.job import Outcome
 
 FORMAT = 1
 FREE = {"workers", "checkpoint", "data.path"}  # settings that may change: the weights do not depend on them

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import TARGET, Batch, Features
+from headstart.core.types import Features
 from headstart.models.model import Backbone, Head, Model
 
 
@@ -92,11 +92,6 @@ def class_heads(model: Model, strategy: str) -> dict[str, Head]:
     if not found:
         raise UsageError(f"{strategy} needs a task of one class a row (binary or multi-class). Use l2_sp or delta.")
     return found
-
-
-def labels_of(batch: Batch) -> dict[str, torch.Tensor]:
-    """Return a batch's labels by target; empty without labels."""
-    return {TARGET: batch["y"]} if "y" in batch else {}
 
 
 def task_loss(heads: Mapping[str, Head], features: Features, labels: Mapping[str, torch.Tensor]) -> torch.Tensor:

@@ -18,7 +18,7 @@ from torch.nn import functional
 from headstart.core.types import TARGET, Batch, Defaults, ForwardPass, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
-from headstart.strategies._source import class_heads, labels_of, mean, source_head
+from headstart.strategies._source import class_heads, mean, source_head
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def category_relation(
     """
     sums, counts = None, torch.zeros(classes)
     for batch in batches:
-        y = labels_of(batch)[target]
-        answers = (head(model.features(batch["x"])["pooled"]) / temperature).softmax(dim=1).double()  # [B, S]
+        y = batch.labels[target]
+        answers = (head(model.features(batch.x)["pooled"]) / temperature).softmax(dim=1).double()  # [B, S]
         if sums is None:
             sums = answers.new_zeros(classes, answers.shape[1])
             counts = answers.new_zeros(classes)

@@ -21,7 +21,7 @@ from headstart.core.types import Batch, Defaults, Features, ForwardPass, Tuning
 from headstart.models.model import Head, Model
 from headstart.models.taps import channel_axes, first, stage_modules
 from headstart.strategies._groups import backbone_group, head_group
-from headstart.strategies._source import FrozenCopy, labels_of, mean, task_loss
+from headstart.strategies._source import FrozenCopy, mean, task_loss
 
 SHARPNESS = 5.0
 HEAD_STEPS = 100
@@ -147,8 +147,8 @@ def channel_attention(model: Model, taps: Taps, rows: Callable[[], Iterable[Batc
     growth: dict[str, torch.Tensor] = {}
     for batch in rows():
         with torch.enable_grad():
-            features = model.backbone(batch["x"])
-            loss = task_loss(heads, features, labels_of(batch)) * len(batch["ids"])
+            features = model.backbone(batch.x)
+            loss = task_loss(heads, features, batch.labels) * len(batch)
         maps = taps.of(features)
         slopes = torch.autograd.grad(loss, list(maps.values()), allow_unused=True)
         for (stage, hidden), slope in zip(maps.items(), slopes, strict=True):
@@ -167,8 +167,8 @@ def _fit_heads(model: Model, rows: Callable[[], Iterable[Batch]]) -> dict[str, H
     pooled, labels = [], []
     with torch.inference_mode():
         for batch in rows():
-            pooled.append(model.features(batch["x"])["pooled"].float())
-            labels.append(labels_of(batch))
+            pooled.append(model.features(batch.x)["pooled"].float())
+            labels.append(batch.labels)
     x = torch.cat(pooled)
     y = {name: torch.cat([each[name] for each in labels]) for name in labels[0]}
     features: Features = {"pooled": x, "tokens": x.unsqueeze(1)}

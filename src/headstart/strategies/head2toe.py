@@ -19,7 +19,6 @@ from headstart.models.model import Backbone, Head, Model, mean_over_tokens
 from headstart.models.taps import channel_axes, first, stage_modules, stage_shapes
 from headstart.strategies._groups import head_group
 from headstart.strategies._insert import insert_once
-from headstart.strategies._source import labels_of
 
 FIT_STEPS, FIT_RATE = 200, 1e-2  # of the linear model that scores the features; it is full-batch and takes a second
 
@@ -29,7 +28,7 @@ class Head2Toe:
     """Features are chosen by the training rows and a group lasso of weight `lasso`; only the head learns."""
 
     lasso: float = 1e-3
-    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=60, augment="plain")
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=60, augment="none")
 
     def __post_init__(self) -> None:
         if self.lasso < 0:
@@ -42,7 +41,7 @@ class Head2Toe:
         @torch.no_grad()
         def survey(rows: Callable[[], Iterable[Batch]]) -> None:
             select.take_all()
-            seen = [(model.backbone(batch["x"])["pooled"].float(), labels_of(batch)) for batch in rows()]
+            seen = [(model.backbone(batch.x)["pooled"].float(), batch.labels) for batch in rows()]
             features = torch.cat([pooled for pooled, _ in seen])  # [N, F]
             mean, std = features.mean(dim=0), features.std(dim=0, correction=0).clamp(min=1e-6)
             scores = torch.zeros_like(mean)

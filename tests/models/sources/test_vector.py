@@ -9,7 +9,7 @@ import torch
 from sklearn.datasets import load_breast_cancer
 
 from headstart.core.errors import UsageError
-from headstart.inputs.vector import Vector
+from headstart.inputs.vector import Vector as VectorInput
 from headstart.models.load import load_source
 from headstart.models.sources.vector import Standardise, Vector
 from models.contract import accuracy, check_backbone
@@ -27,7 +27,7 @@ def test_vector_contract():
     backbone = load_source("vector:mlp", {"dim": 4, "width": 8, "depth": 3})
     check_backbone(backbone, torch.rand(3, 4), 3)
     assert list(backbone.stages()) == ["layer1", "layer2", "layer3"]
-    assert backbone.card.input == Vector(4)
+    assert backbone.card.input == VectorInput(4)
 
 
 def test_vector_needs_the_width_of_the_data():

@@ -107,7 +107,7 @@ def test_ants_and_bees_are_told_apart_without_training(shared, capsys):
     operated = patient_after(backbone, "adapt_output")
     model = build_model(Recipe(), data, operated)
     rows = data.splits["validation"] if "validation" in data.splits else data.splits["test"]
-    outputs = predict(model, rows, make_transform(operated.card.input))
+    outputs = predict(model, rows, make_transform(operated.card.input))["target"]
     accuracy = float((outputs.argmax(axis=1) == rows.y).mean())
     with capsys.disabled():
         print(f"\nhymenoptera, {len(rows)} rows, mobilenetv1_025, head of kept rows, untrained: {accuracy:.3f}")

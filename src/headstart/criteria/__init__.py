@@ -1,0 +1,1 @@
+"""One file a criterion: by what a step of training is chosen."""

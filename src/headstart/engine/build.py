@@ -1,0 +1,114 @@
+"""Build a stage: everything that its steps work on, in the order that any start repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from headstart.core.seeding import seed_torch
+from headstart.core.types import ParamGroup, Tuning
+from headstart.engine.averaging import Average
+from headstart.engine.feed import Workers
+from headstart.engine.freezing import apply_freezes, let_learn
+from headstart.engine.job import Job, RunContext
+from headstart.engine.machine import place
+from headstart.engine.optimisers import make_optimiser
+from headstart.engine.proof import frozen_fingerprints
+from headstart.engine.stage_data import StageData
+from headstart.models.model import Model, frozen_modules_train
+
+
+@dataclass(frozen=True)
+class BuiltStage:
+    """What a stage works on from its first step to its last.
+
+    Attributes:
+        number: Of the stage.
+        model: What is trained, in place.
+        extra: The objective's modules, some of which may learn along.
+        tuning: What the strategy decided.
+        optimiser: Over all that learns.
+        average: Of the weights that learn.
+        data: The rows.
+        moved: Names of the model's tensors that may differ from the source's.
+        frozen: Hashes of the tensors that must not move.
+        job: What is to be done.
+        context: Where and how.
+    """
+
+    number: int
+    model: Model
+    extra: nn.Module
+    tuning: Tuning
+    optimiser: torch.optim.Optimizer
+    average: Average
+    data: StageData
+    moved: frozenset[str]
+    frozen: Mapping[str, str]
+    job: Job
+    context: RunContext
+
+    def train_modes(self) -> None:
+        """Set what learns to training mode and what is frozen to evaluation mode, a teacher in `extra` included."""
+        self.model.train_learning()
+        self.extra.train()
+        for name in frozen_modules_train(self.extra):
+            self.extra.get_submodule(name).eval()
+
+
+def build(model: Model, job: Job, context: RunContext, workers: Workers, number: int, moved: set[str]) -> BuiltStage:
+    """Let the strategy and the objective put up what they need.
+
+    Args:
+        model: As the stage before left it.
+        job: What is to be done.
+        context: Where and how.
+        workers: Common to the stages.
+        number: Of the stage.
+        moved: Names of the tensors that earlier stages may have moved.
+
+    Returns:
+        The stage at its start.
+
+    Raises:
+        UsageError: The strategy or the objective does not fit the model.
+    """
+    data = StageData(model, job, context, workers, number)
+    seed_torch(context.seed, "stage", number)
+    tuning = job.strategy.prepare(model)
+    _let_learn(model, tuning)
+    place(model, context.device)
+    if (labelled := data.labelled()) is not None:  # before anything copies the heads or computes their losses
+        for name, labels in labelled.rows.labels.items():
+            model.heads[name].output.rebalance(job.stage.imbalance, labels)
+    extra = place(job.objective.modules(model), context.device)
+    for module in (model, extra):
+        context.world.copy_from_writer(module)
+    if tuning.survey is not None:
+        tuning.survey(data.survey)
+        model.zero_grad(set_to_none=True)
+        _let_learn(model, tuning)
+    learning = [p for group in tuning.groups for p in group.params]
+    with_model = [p for p in extra.parameters() if p.requires_grad]
+    extra_group = ParamGroup(with_model, max(group.lr_scale for group in tuning.groups))
+    return BuiltStage(
+        number,
+        model,
+        extra,
+        tuning,
+        make_optimiser([*tuning.groups, extra_group], job.stage),
+        Average(model, learning, job.stage.ema),
+        data,
+        frozenset(moved | {name for name, p in model.named_parameters() if p.requires_grad}),
+        frozen_fingerprints(model, tuning),
+        job,
+        context,
+    )
+
+
+def _let_learn(model: Model, tuning: Tuning) -> None:
+    tuning.groups = apply_freezes(model.backbone, tuning.groups)
+    let_learn(model, tuning)

@@ -1,0 +1,26 @@
+"""The losses of all targets whose labels a batch has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from headstart.core.types import Features, Loss, LossOptions
+
+
+def task_losses(
+    heads: Mapping[str, Any], features: Features, labels: Mapping[str, Any], options: LossOptions
+) -> dict[str, Loss]:
+    """Compute each target's own loss.
+
+    Args:
+        heads: Of the model, by target.
+        features: Of a batch.
+        labels: Of the same rows, by target.
+        options: What the heads' loss is asked for.
+
+    Returns:
+        The loss "task" of the only target, or "task:NAME" of each.
+    """
+    losses = {name: Loss(heads[name].loss(heads[name](features), y, options), name) for name, y in labels.items()}
+    return {"task" if len(losses) == 1 else f"task:{name}": loss for name, loss in losses.items()}
