@@ -11,6 +11,7 @@ import headstart
 SOURCE = Path(headstart.__file__).parent
 RANKS = {
     "core": 0,
+    "drawing": 1,
     "targets": 2,
     "data": 3,
     "models": 3,

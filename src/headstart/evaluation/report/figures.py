@@ -11,8 +11,8 @@ import numpy as np
 from headstart.core.seeding import numpy_generator
 from headstart.evaluation.calibration import calibration_bins
 from headstart.evaluation.report.facts import Facts, Map, words
-from headstart.evaluation.report.html import Markup, classed, join
-from headstart.evaluation.report.svg import (
+from headstart.drawing.html import Markup, classed, join
+from headstart.drawing.svg import (
     GREY,
     PALETTE,
     Axes,

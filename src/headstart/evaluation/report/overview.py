@@ -9,7 +9,7 @@ from typing import Any
 from headstart.core import options
 from headstart.core.recipe import Choice, Stage
 from headstart.evaluation.report.facts import TASKS, Facts, short_name, unit, words
-from headstart.evaluation.report.html import Left, Markup, classed, join, pairs, table, tag
+from headstart.drawing.html import Left, Markup, classed, join, pairs, table, tag
 from headstart.evaluation.results import HIGHER_IS_BETTER, Interval
 from headstart.evaluation.tables import interval_text
 

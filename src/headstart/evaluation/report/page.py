@@ -6,8 +6,8 @@ import re
 
 from headstart.evaluation.report import figures, overview, results, transfer
 from headstart.evaluation.report.facts import Facts
-from headstart.evaluation.report.html import Markup, classed, join, tag
-from headstart.evaluation.report.style import CSS
+from headstart.drawing.html import Markup, classed, join, tag
+from headstart.drawing.style import CSS
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # no script runs, nothing is fetched
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from headstart.evaluation.report.facts import Facts, unit, words
-from headstart.evaluation.report.html import Left, Markup, classed, join, table, tag
+from headstart.drawing.html import Left, Markup, classed, join, table, tag
 from headstart.evaluation.results import HIGHER_IS_BETTER, Interval
 from headstart.evaluation.tables import interval_text, number_text
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headstart.evaluation.report.facts import Facts, Mistake
-from headstart.evaluation.report.html import Left, Markup, classed, join, table, tag
+from headstart.drawing.html import Left, Markup, classed, join, table, tag
 
 MOST_STAGES = 40
 
