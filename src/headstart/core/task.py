@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from headstart.core import plugins
 from headstart.core.options import to_plain
+from headstart.core.outcome import Outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,7 @@ TARGET = "target"  # the name of a task's only target
 Labels = Any  # encoded labels of N rows: an array [N, …], or a list where rows are ragged
 
 
-class Target(Protocol):
+class Target(Outcomes, Protocol):
     """One thing that is predicted: a file a kind in `targets/`. Its fields are what a saved model keeps of it."""
 
     columns: tuple[str, ...]
@@ -27,6 +28,11 @@ class Target(Protocol):
     def outputs(self) -> int:
         """Numbers that a head gives for one example."""
         ...
+
+
+def kind_of(target: Target | type) -> str:
+    """Return the kind of a target, or of its class: the name of its file in `targets/`."""
+    return (target if isinstance(target, type) else type(target)).__module__.rpartition(".")[2]
 
 
 @dataclass(frozen=True)
@@ -48,9 +54,14 @@ class Task:
         return next(iter(self.targets.values()))
 
     @property
+    def predicted(self) -> dict[str, Target]:
+        """The targets that have labels and a head: all but those without label columns (pretraining)."""
+        return {name: target for name, target in self.targets.items() if target.columns}
+
+    @property
     def kind(self) -> str:
         """The kind of the only target: the name of its file in `targets/`."""
-        return type(self.target).__module__.rpartition(".")[2]
+        return kind_of(self.target)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -67,6 +78,10 @@ class Task:
         """Numbers that the head of the only target gives for one example."""
         return self.target.outputs
 
+    def key(self, split: str, target: str) -> str:
+        """Name the results of a target on a split: the split's name, or "SPLIT:TARGET" where there are several."""
+        return split if len(self.targets) == 1 else f"{split}:{target}"
+
     @classmethod
     def of(
         cls, modality: str, kind: str, inputs: Sequence[str], columns: Sequence[str], classes: Sequence[str] = ()
@@ -78,7 +93,7 @@ class Task:
     def plain(self) -> dict[str, Any]:
         """Return the JSON object of `model.json`."""
         targets = {
-            name: {"kind": type(target).__module__.rpartition(".")[2], **to_plain(target)}
+            name: {"kind": kind_of(target), **to_plain(target)}
             for name, target in self.targets.items()
         }
         return {"modality": self.modality, "inputs": list(self.inputs), "targets": targets}

@@ -23,10 +23,16 @@ from headstart.core.learning import Objective as Objective
 from headstart.core.learning import Stepper as Stepper
 from headstart.core.learning import Stream as Stream
 from headstart.core.learning import Update as Update
+from headstart.core.outcome import Calibration as Calibration
+from headstart.core.outcome import Colours as Colours
+from headstart.core.outcome import Measurements as Measurements
+from headstart.core.outcome import Outcomes as Outcomes
+from headstart.core.outcome import Wrong as Wrong
 from headstart.core.task import TARGET as TARGET
 from headstart.core.task import Labels as Labels
 from headstart.core.task import Target as Target
 from headstart.core.task import Task as Task
+from headstart.core.task import kind_of as kind_of
 from headstart.core.tuning import Defaults as Defaults
 from headstart.core.tuning import ForwardPass as ForwardPass
 from headstart.core.tuning import Inserting as Inserting

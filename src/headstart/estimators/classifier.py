@@ -10,7 +10,7 @@ from sklearn.utils import Tags, assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from headstart.core.types import Task
+from headstart.core.types import TARGET, Task
 from headstart.data.labels import class_name
 from headstart.estimators.base import HeadstartEstimator
 
@@ -76,7 +76,7 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):
             DataError: Some examples cannot be read; all are listed.
         """
         rows = self._rows_to_predict(X)
-        return self.fitted_.predictor.outputs(rows)
+        return self.fitted_.predictor.outputs(rows)[TARGET]
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict classes.
@@ -91,9 +91,9 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):
             DataError: Some examples cannot be read; all are listed.
         """
         probabilities = self.predict_proba(X)
-        if self.fitted_.predictor.task.kind == "multilabel":
-            return (probabilities >= 0.5).astype(int)
-        return self.classes_[probabilities.argmax(axis=1)]
+        decided = self.fitted_.predictor.task.target.decide(probabilities)
+        assert decided is not None
+        return decided if decided.ndim > 1 else self.classes_[decided]
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -1,139 +1,14 @@
-"""Calibrate probabilities by a temperature, and measure calibration (Guo et al. 2017, arXiv:1706.04599).
-
-The paper fits the temperature to logits; here it is fitted to log-probabilities, which differ from
-logits by a constant for each row that the softmax takes out again.
-"""
+"""The expected calibration error."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
-from scipy import special
 
-from headstart.core.errors import DataError
-
-BINS = 15
-TINY = float(np.finfo(np.float32).tiny)  # probabilities that a float32 softmax rounded to 0
-LOWEST, HIGHEST = 0.01, 100.0  # range of temperatures that are looked at
-
-
-@dataclass(frozen=True)
-class Bin:
-    """One bar of a reliability diagram: rows whose confidence is in (low, high]; means are None in an empty bin."""
-
-    low: float
-    high: float
-    rows: int
-    confidence: float | None
-    accuracy: float | None
-
-
-def fit_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """Fit the temperature that makes validation labels likeliest.
-
-    Args:
-        probabilities: [N, C], rows sum to 1.
-        targets: Classes [N].
-
-    Returns:
-        The temperature: above 1 the model was too sure, below 1 not sure enough.
-    """
-    logs = np.log(np.clip(_rows(probabilities), TINY, None))
-    chosen = np.asarray(targets, dtype=np.int64)[:, None]
-
-    def loss(temperature: float) -> float:
-        scaled = special.log_softmax(logs / temperature, axis=1)
-        return -float(np.take_along_axis(scaled, chosen, axis=1).mean())
-
-    return _minimise(loss)
-
-
-def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Soften (above 1) or sharpen (below 1) probabilities [N, C] of exactly one class; decisions stay."""
-    return special.softmax(np.log(np.clip(_rows(probabilities), TINY, None)) / temperature, axis=1)
-
-
-def fit_label_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """Fit one temperature for the logit of each label of a multi-label task.
-
-    Args:
-        probabilities: [N, C], each between 0 and 1.
-        targets: [N, C] of 0 and 1.
-
-    Returns:
-        The temperature.
-    """
-    logits = _logits(probabilities)
-    signs = 2.0 * np.asarray(targets, dtype=np.float64) - 1.0
-    return _minimise(lambda temperature: float(np.logaddexp(0.0, -signs * logits / temperature).mean()))
-
-
-def apply_label_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Soften or sharpen the probability of each label, [N, C], about 0.5."""
-    return special.expit(_logits(probabilities) / temperature)
-
-
-def calibration_bins(confidence: np.ndarray, correct: np.ndarray, *, bins: int = BINS) -> tuple[Bin, ...]:
-    """Make the table behind a reliability diagram.
-
-    Args:
-        confidence: [N]; of the likeliest class, or for multi-label tasks all probabilities in one row.
-        correct: [N] of 0 and 1: whether that class was right, or the label was there.
-        bins: How many equally wide bins.
-
-    Returns:
-        The bins, from low to high confidence.
-    """
-    places = bin_places(confidence, bins)
-    rows = np.bincount(places, minlength=bins)
-    sure = np.bincount(places, weights=confidence, minlength=bins)
-    right = np.bincount(places, weights=correct, minlength=bins)
-    return tuple(
-        Bin(
-            i / bins,
-            (i + 1) / bins,
-            int(rows[i]),
-            float(sure[i] / rows[i]) if rows[i] else None,
-            float(right[i] / rows[i]) if rows[i] else None,
-        )
-        for i in range(bins)
-    )
-
-
-def bin_places(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """Find the bin [N] of each confidence [N]; a bin holds its upper edge, the first one 0 too, as in the paper."""
-    return np.clip(np.ceil(np.asarray(confidence) * bins).astype(np.int64) - 1, 0, bins - 1)
+from headstart.metrics._bins import BINS as BINS
+from headstart.metrics._bins import bin_places as bin_places
 
 
 def calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
     """Compute the expected calibration error over 15 bins: the mean gap of confidence [N] and correctness [N]."""
     gaps = np.bincount(bin_places(confidence), weights=correct - confidence, minlength=BINS)
     return float(np.abs(gaps).sum() / len(confidence))
-
-
-def _minimise(loss: Callable[[float], float]) -> float:
-    from scipy.optimize import minimize_scalar
-
-    # the loss has one valley in the inverse temperature (it is convex there), hence in its logarithm
-    found = minimize_scalar(
-        lambda log: loss(float(np.exp(log))),
-        bounds=np.log([LOWEST, HIGHEST]),
-        method="bounded",
-        options={"xatol": 1e-6},
-    )
-    return float(np.exp(found.x))  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _rows(probabilities: np.ndarray) -> np.ndarray:
-    rows = np.asarray(probabilities, dtype=np.float64)
-    if not rows.size or not np.isfinite(rows).all() or rows.min() < 0 or rows.max() > 1:
-        raise DataError("Calibration needs rows of probabilities between 0 and 1; there are none, or values outside.")
-    return rows
-
-
-def _logits(probabilities: np.ndarray) -> np.ndarray:
-    # a float32 sigmoid rounds to 1 from logit 17 on: no more certainty than that can be read back from it
-    half = float(np.finfo(np.float32).eps) / 2
-    return special.logit(np.clip(_rows(probabilities), half, 1.0 - half))

@@ -22,7 +22,7 @@ from headstart.core.processes import count
 from headstart.core.recipe import Recipe
 from headstart.core.seeding import mix
 from headstart.core.stopping import Stop
-from headstart.core.types import TARGET, Event, Listener, silent
+from headstart.core.types import Event, Listener, Target, Task, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows
 from headstart.data.splits import SplitRows, make_splits
@@ -97,7 +97,8 @@ def cross_validate(
         The final run, with the figures of the folds.
 
     Raises:
-        UsageError: A number or a name is wrong, the data has two domains, or there are several processes.
+        UsageError: A number or a name is wrong, the data has two domains or several targets, or there are several
+            processes.
         DataError: Rows are wrong, or there are fewer of a class than folds.
     """
     import pandas as pd
@@ -114,17 +115,18 @@ def cross_validate(
     dataset = data if isinstance(data, Dataset) else read(data, recipe.data, seed=recipe.seed)
     if "target" in dataset.pools:
         raise UsageError("Cross-validation is for data of one domain; this recipe names two.")
+    target = _only_target(dataset.task)
     rows = _all_rows(dataset)
-    assert rows.y is not None
     groups = np.array([dataset.groups[row] for row in rows.ids]) if dataset.groups else None
-    parts = list(folds(rows.y, k=k, repeats=repeats, seed=recipe.seed, kind=dataset.task.kind, groups=groups))
+    strata = target.fold_strata(rows.y)
+    parts = list(folds(len(rows), k=k, repeats=repeats, seed=recipe.seed, strata=strata, groups=groups))
     listen(Event("note", f"the model of all rows; then {len(parts)} folds"))
     if out is not None and resume is None and _is_unfinished(Path(out)):
         out, resume = None, out
     final = fit(dataset, recipe, out=out, resume=resume, listen=_keeping(recipe, listen), stop=stop)
     measured: list[Mapping[str, float | None]] = []
     frames = []
-    out_of_fold = np.full((len(rows), dataset.task.outputs), np.nan)
+    out_of_fold = np.full((len(rows), target.outputs), np.nan)
     for number, (train, test) in enumerate(parts):
         repeat, fold = divmod(number, k)
         listen(
@@ -142,10 +144,10 @@ def cross_validate(
         figures = read_json(folder / "metrics.json")["test"]["metrics"]
         measured.append({name: figure["value"] for name, figure in figures.items()})
         if repeat == 0:
-            out_of_fold[test] = frame_arrays(dataset.task, frames[-1])[2]
+            (out_of_fold[test],) = frame_arrays(dataset.task, frames[-1])[2].values()
     values = {name: [figures[name] for figures in measured] for name in measured[0]}
     mean = _pooled(values, len(parts[0][0]), len(parts[0][1]))
-    together = evaluate(dataset.task, rows.y, out_of_fold, seed=recipe.seed)
+    together = evaluate(target, rows.y, out_of_fold, seed=recipe.seed)
     result = CrossValidated(final, k, repeats, mean, together, values)
     storage.write_text(
         final.folder / RECORD, json.dumps(result.to_plain(), indent=1, ensure_ascii=False, allow_nan=False)
@@ -154,6 +156,13 @@ def cross_validate(
         pd.concat(frames).to_parquet(path)
     write_report(final.folder, new_card=True)
     return result
+
+
+def _only_target(task: Task) -> Target:
+    if len(task.predicted) != 1:
+        names = ", ".join(task.predicted) or "none"
+        raise UsageError(f"Cross-validation measures one target; this task has {len(task.predicted)} ({names}).")
+    return task.target
 
 
 def _keeping(recipe: Recipe, listen: Listener) -> Listener:
@@ -190,8 +199,8 @@ def _all_rows(dataset: Dataset) -> Rows:
     inputs: Any = [item for part in parts for item in part.inputs]
     if isinstance(parts[0].inputs, np.ndarray):
         inputs = np.concatenate([part.inputs for part in parts])
-    targets = np.concatenate([part.y for part in parts if part.y is not None])
-    return Rows([row for part in parts for row in part.ids], inputs, {TARGET: targets})
+    labels = {name: np.concatenate([part.labels[name] for part in parts]) for name in parts[0].labels}
+    return Rows([row for part in parts for row in part.ids], inputs, labels)
 
 
 def _fold_data(
