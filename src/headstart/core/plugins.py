@@ -32,6 +32,7 @@ PACKAGES = {
     "readers": "headstart.data.readers",
     "trackers": "headstart.trackers",
     "surgery": "headstart.models.surgery",
+    "metrics": "headstart.metrics",
 }
 SINGULAR = {
     "sources": "source",
@@ -41,6 +42,7 @@ SINGULAR = {
     "readers": "reader",
     "trackers": "tracker",
     "surgery": "operation",
+    "metrics": "metric",
 }
 
 

@@ -13,10 +13,9 @@ from headstart.core.errors import UsageError
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import Task
 from headstart.evaluation.checks import checked
-from headstart.evaluation.points import point_values
+from headstart.evaluation.measure import Measure, measure, measured, values
 from headstart.evaluation.results import PRIMARY, Comparison, Interval, McNemar, finite
-from headstart.evaluation.thresholds import decide
-from headstart.evaluation.weighted import Measure, measure
+from headstart.metrics._find import suited
 
 CELLS = 1_000_000  # of weights that are held at a time: 8 MB, near a processor's cache
 WORK = 2_000_000_000  # rows x outputs x resamples beyond which fewer resamples are drawn: tens of seconds
@@ -55,24 +54,22 @@ def paired(
         UsageError: `resamples` or `level` is out of range.
     """
     count, notes = planned(len(targets), task.outputs, resamples, level)
-    points, measures, decisions = [], [], []
-    for predictions, limits in zip((predictions_a, predictions_b), thresholds, strict=True):
-        y, p = checked(task, targets, predictions)
-        decided = None if task.kind == "regression" else decide(task, p, limits)
-        points.append(point_values(task, y, p, decided))
-        measures.append(measure(task, y, p, decided))
-        decisions.append(None if decided is None else decided == y)
-    a, b = measures
+    both = [
+        measured(task, *checked(task, targets, predictions), limits)
+        for predictions, limits in zip((predictions_a, predictions_b), thresholds, strict=True)
+    ]
+    a, b = (measure(found) for found in both)
 
     def difference(weights: np.ndarray) -> dict[str, np.ndarray]:
         first, second = a(weights), b(weights)
         return {name: second[name] - first[name] for name in first}
 
-    values = {name: points[1][name] - points[0][name] for name in points[0]}
     spread = sampled(difference, len(targets), seed=seed, resamples=count)
-    differences, more = intervals(values, spread, level)
-    test = mcnemar(*decisions) if task.kind in ("binary", "multiclass") else None
-    return Comparison(PRIMARY[task.kind], differences, test, len(targets), level, (*notes, *more))
+    points = values(both[0], difference)
+    differences, more = intervals(points, spread, level)
+    test = mcnemar(both[0].right, both[1].right) if both[0].form == "classes" else None
+    better = {name: metric.higher_is_better for name, metric in suited(both[0].form, both[0].names).items()}
+    return Comparison(PRIMARY[task.kind], differences, test, better, len(targets), level, (*notes, *more))
 
 
 def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> McNemar:

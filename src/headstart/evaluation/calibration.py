@@ -13,8 +13,8 @@ import numpy as np
 from scipy import special
 
 from headstart.core.errors import DataError
+from headstart.metrics._bins import BINS, bin_places
 
-BINS = 15
 TINY = float(np.finfo(np.float32).tiny)  # probabilities that a float32 softmax rounded to 0
 LOWEST, HIGHEST = 0.01, 100.0  # range of temperatures that are looked at
 
@@ -100,17 +100,6 @@ def calibration_bins(confidence: np.ndarray, correct: np.ndarray, *, bins: int =
         )
         for i in range(bins)
     )
-
-
-def bin_places(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """Find the bin [N] of each confidence [N]; a bin holds its upper edge, the first one 0 too, as in the paper."""
-    return np.clip(np.ceil(np.asarray(confidence) * bins).astype(np.int64) - 1, 0, bins - 1)
-
-
-def calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
-    """Compute the expected calibration error over 15 bins: the mean gap of confidence [N] and correctness [N]."""
-    gaps = np.bincount(bin_places(confidence), weights=correct - confidence, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def _minimise(loss: Callable[[float], float]) -> float:

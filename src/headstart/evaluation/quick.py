@@ -8,8 +8,9 @@ import numpy as np
 
 from headstart.core.types import Task
 from headstart.evaluation.calibrate import IMBALANCED
-from headstart.evaluation.results import HIGHER_IS_BETTER, PRIMARY
-from headstart.evaluation.weighted_ranks import ranking
+from headstart.evaluation.measure import measured
+from headstart.evaluation.results import PRIMARY
+from headstart.metrics import _find
 
 
 def score(task: Task, targets: np.ndarray, predictions: np.ndarray) -> tuple[str, float, bool]:
@@ -28,21 +29,9 @@ def score(task: Task, targets: np.ndarray, predictions: np.ndarray) -> tuple[str
     """
     rare = task.kind == "binary" and np.bincount(targets, minlength=2).min() < IMBALANCED * len(targets)
     name = "auroc" if rare else PRIMARY[task.kind]
-    higher = HIGHER_IS_BETTER[name]
-    value = _value(task, name, targets, predictions) if len(targets) and np.isfinite(predictions).all() else math.nan
-    worst = -math.inf if higher else math.inf
-    return name, value if math.isfinite(value) else worst, higher
-
-
-def _value(task: Task, name: str, targets: np.ndarray, predictions: np.ndarray) -> float:
-    unit = np.ones((len(targets), 1))
-    if name == "auroc":
-        return float(ranking(targets == 1, predictions[:, 1])(unit)[0][0])
-    if task.kind == "regression":
-        squared = (np.asarray(predictions, np.float64) - targets) ** 2
-        return float(np.sqrt(squared.mean(axis=0)).mean())
-    if task.kind == "multilabel":
-        present = np.flatnonzero(targets.any(axis=0))
-        precision = [ranking(targets[:, c] == 1, predictions[:, c])(unit)[1][0] for c in present]
-        return float(np.mean(precision)) if precision else math.nan
-    return float((predictions.argmax(axis=1) == targets).mean())
+    metric = _find.load(name)
+    value = math.nan
+    if len(targets) and np.isfinite(predictions).all():
+        value = _find.value(metric, measured(task, targets, predictions))
+    worst = -math.inf if metric.higher_is_better else math.inf
+    return name, value if math.isfinite(value) else worst, metric.higher_is_better
