@@ -18,6 +18,7 @@ RANKS = {
     "objectives": 2,
     "engine": 3,
     "trackers": 1,
+    "metrics": 1,
     "evaluation": 3,
     "artifact": 4,
     "runs": 5,

@@ -10,9 +10,9 @@ import pytest
 from headstart.core import options
 from headstart.core.types import Task
 from headstart.evaluation.calibrate import FEWEST_ROWS, Calibration, calibrate
-from headstart.evaluation.calibration import calibration_error
 from headstart.evaluation.metrics import evaluate
 from headstart.evaluation.thresholds import decide
+from metrics.oracle import calibration_error
 
 
 def too_sure(task: Task, y: np.ndarray, p: np.ndarray) -> np.ndarray:

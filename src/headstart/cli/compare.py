@@ -22,22 +22,23 @@ def compare(
     from headstart.cli.show import Show
 
     show = Show(as_json)
+    from headstart.evaluation.results import Interval
     from headstart.evaluation.tables import interval_text, metric_rows
     from headstart.runs.compare import compare as compare_runs
 
     compared = compare_runs(folders, resamples=resamples)
     runs = list(compared.metrics)
-    names = sorted(compared.metrics[runs[0]], key=lambda name: name != compared.primary)
+    names = dict.fromkeys(name for metrics in compared.metrics.values() for name in metrics)
     rows = [
         (
             name,
             *(
                 " ".join((value, f"({bounds})"))
                 for run in runs
-                for value, bounds in [interval_text(compared.metrics[run][name])]
+                for value, bounds in [interval_text(compared.metrics[run].get(name, Interval(None)))]
             ),
         )
-        for name in names
+        for name in sorted(names, key=lambda name: name != compared.primary)
     ]
     show.table(f"{compared.split} ({compared.rows:,} rows), 95 % intervals", ("metric", *runs), rows)
     for run, comparison in compared.comparisons.items():

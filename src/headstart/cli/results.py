@@ -16,12 +16,14 @@ def show_evaluations(show: Show, metrics: Mapping[str, Evaluation]) -> None:
     """Show each split's metrics with their intervals, then the classes of the last split."""
     for split, evaluation in metrics.items():
         rows = f"{evaluation.rows:,} rows"
-        show.table(f"{split} ({rows})", ("metric", "value", "95 % interval"), metric_rows(evaluation))
+        show.table(
+            f"{split} ({rows})",
+            ("metric", "value", "95 % interval", "unit"),
+            [(name, *figures, evaluation.units[name]) for name, *figures in metric_rows(evaluation)],
+            words="unit",
+        )
         for note in evaluation.notes:
             show.note(f"note, {split}: {note}")
-        by_class = list(evaluation.per_class)
-        if "average_precision" in evaluation.metrics and len(by_class) == 2:
-            show.note(f"note, {split}: precision, recall, f1 and average_precision are of '{by_class[1]}'")
     if metrics:
         split, evaluation = list(metrics.items())[-1]
         headings, *rows = class_rows(evaluation) or [()]

@@ -16,7 +16,9 @@ from headstart.metrics._ranks import ratio
 Measure = Callable[[np.ndarray], dict[str, np.ndarray]]  # weights [N, R] to [R] for each metric, NaN where undefined
 
 
-def measured(task: Task, targets: np.ndarray, predictions: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Measured:
+def measured(
+    task: Task, targets: np.ndarray, predictions: np.ndarray, thresholds: Mapping[str, float] | None = None
+) -> Measured:
     """Bring together what the metrics of a task are computed from.
 
     Args:

@@ -52,7 +52,9 @@ def evaluate(
     compute = measure(found)
     points = values(found, compute)
     metrics, left_out = intervals(points, sampled(compute, len(y), seed=seed, resamples=count), level)
-    undefined = [f"{n} is undefined here: {known[n].undefined}." for n, value in points.items() if not np.isfinite(value)]
+    undefined = [
+        f"{n} is undefined here: {known[n].undefined}." for n, value in points.items() if not np.isfinite(value)
+    ]
     table = class_table(found)
     return Evaluation(
         primary=PRIMARY[task.kind],

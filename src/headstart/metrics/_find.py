@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from functools import cache
 
 from headstart.core import plugins
+from headstart.core.errors import UsageError
 from headstart.core.types import Form, Metric
 from headstart.metrics._measured import Measured
+
+MEMBERS = {*Metric.__annotations__, "unit", "weighted"}
 
 
 def every() -> dict[str, Metric]:
@@ -18,7 +21,7 @@ def every() -> dict[str, Metric]:
         The metrics, in the order of their names.
 
     Raises:
-        UsageError: A file does not define exactly one metric.
+        UsageError: A file defines no whole metric.
     """
     return {name: load(name) for name in _names(os.environ.get("HEADSTART_PLUGINS", ""))}
 
@@ -34,7 +37,7 @@ def suited(form: Form, names: Sequence[str]) -> dict[str, Metric]:
         The metrics by name, in the order of their names.
 
     Raises:
-        UsageError: A file does not define exactly one metric.
+        UsageError: A file defines no whole metric.
     """
     return {
         name: metric for name, metric in every().items() if form in metric.forms and metric.width in (None, len(names))
@@ -57,9 +60,15 @@ def load(name: str) -> Metric:
         The metric.
 
     Raises:
-        UsageError: There is none of that name, or its file does not define exactly one.
+        UsageError: There is none of that name, its file does not define exactly one, or that lacks a part of `Metric`.
     """
-    return plugins.build("metrics", name, {})
+    made = plugins.build("metrics", name, {})
+    missing = sorted(MEMBERS - set(dir(made)))
+    if missing:
+        raise UsageError(
+            f"The metric '{name}' lacks: {', '.join(missing)}. All metrics have: {', '.join(sorted(MEMBERS))}."
+        )
+    return made
 
 
 def value(metric: Metric, measured: Measured) -> float:

@@ -30,5 +30,5 @@ class SubsetAccuracy:
 
     def weighted(self, measured: Measured) -> Callable[[np.ndarray], np.ndarray]:
         """Prepare the metric for weights [N, R]."""
-        right = measured.right.all(axis=1)
+        right = np.all(measured.right, axis=1)
         return lambda weights: measured.mean(right, weights)

@@ -20,10 +20,11 @@ from headstart.core.types import Event, Listener, Task, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows
 from headstart.evaluation.calibrate import Calibration
+from headstart.evaluation.measure import measured
 from headstart.evaluation.metrics import Evaluation, evaluate
+from headstart.evaluation.results import finite
 from headstart.evaluation.tables import predictions_frame
-
-SCALED = ("ece", "log_loss", "brier")  # the metrics that a temperature moves
+from headstart.metrics._find import suited, value
 
 
 class Outputs(NamedTuple):
@@ -122,8 +123,9 @@ def write_results(
 def _uncalibrated(task: Task, outputs: Outputs) -> dict[str, float | None]:
     """Return what the metrics would be without the temperature."""
     assert outputs.rows.targets is not None
-    before = evaluate(task, outputs.rows.targets, outputs.raw, resamples=0).metrics
-    return {name: before[name].value for name in SCALED if name in before}
+    found = measured(task, outputs.rows.targets, outputs.raw)
+    known = suited(found.form, found.names)
+    return {name: finite(value(metric, found)) for name, metric in known.items() if metric.of_probabilities}
 
 
 def evaluate_saved(

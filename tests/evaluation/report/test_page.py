@@ -14,9 +14,9 @@ from PIL import Image
 
 from headstart.core.recipe import Choice, Stage
 from headstart.core.types import Kind
-from headstart.evaluation.report.facts import UNITS, unit
+from headstart.evaluation.report.facts import unit
+from headstart.evaluation.report.model_card import model_card
 from headstart.evaluation.report.page import render
-from headstart.evaluation.results import HIGHER_IS_BETTER
 
 KINDS: list[Kind] = ["binary", "multiclass", "multilabel", "regression"]
 WIDTHS = {"binary": 2, "multiclass": 4, "multilabel": 4, "regression": 1}
@@ -96,10 +96,30 @@ def test_size_is_bounded_for_many_rows_and_classes(make_facts, kind, width):
     assert "of 200" in text or kind == "regression"
 
 
-def test_every_metric_has_a_unit(make_facts):
-    task = make_facts("regression", 20, 1).task
-    assert all(unit(task, name) for name in HIGHER_IS_BETTER)
-    assert set(UNITS) | {"mae", "rmse", "brier"} == set(HIGHER_IS_BETTER)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_metric_has_a_unit_also_where_the_run_recorded_none(make_facts, kind):
+    facts = make_facts(kind, 30, WIDTHS[kind])
+    recorded = facts.metrics["test"]["units"]
+    bare = dataclasses.replace(facts, metrics={"test": {**facts.metrics["test"], "units": {}}})
+    for name in facts.metrics["test"]["metrics"]:
+        assert unit(facts, name) == recorded[name] == unit(bare, name) != ""
+
+
+def test_a_metric_that_is_known_no_more_is_shown_as_it_was_recorded(make_facts):
+    facts = make_facts("binary", 30, 2)
+    plain = {key: value for key, value in facts.metrics["test"].items() if key != "units"}  # version 0.1 wrote none
+    plain["metrics"] = {**plain["metrics"], "dullness": {"value": 0.25, "low": 0.125, "high": 0.375}}
+    plain["higher_is_better"] = {**plain["higher_is_better"], "dullness": False}
+    plain["primary"] = "dullness"
+    history = [
+        {"stage": 0, "step": 1, "seconds": 1.0, "dullness": 0.5},
+        {"stage": 0, "step": 2, "seconds": 1.0, "dullness": 0.3},
+    ]
+    old = dataclasses.replace(facts, metrics={"test": plain}, history=history)
+    assert unit(old, "dullness") == ""
+    text = Structure(render(old)).text
+    assert "dullness\N{NO-BREAK SPACE}↓" in text and "lower is better" in text and "Best: 0.3 at step 2" in text
+    assert "name: Dullness" in model_card(old)
 
 
 def test_a_run_without_evaluation_has_a_report(make_facts):

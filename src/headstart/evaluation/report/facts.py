@@ -11,28 +11,8 @@ import numpy as np
 from headstart.core.recipe import Recipe
 from headstart.core.types import Task
 from headstart.evaluation.calibrate import Calibration
-
-UNITS = {
-    "accuracy": "share of rows",
-    "balanced_accuracy": "share, mean over classes",
-    "precision": "share",
-    "recall": "share",
-    "f1": "0 to 1",
-    "precision_macro": "share, mean over classes",
-    "recall_macro": "share, mean over classes",
-    "f1_macro": "0 to 1, mean over classes",
-    "f1_micro": "0 to 1, all labels together",
-    "subset_accuracy": "share of rows with every label right",
-    "hamming_loss": "share of labels that are wrong",
-    "auroc": "0 to 1; chance is 0.5",
-    "average_precision": "0 to 1",
-    "log_loss": "nats a row",
-    "ece": "probability, 0 to 1",
-    "r2": "share of variance; 1 is perfect",
-    "spearman": "−1 to 1",
-    "pearson": "−1 to 1",
-}
-OF_ONE_CLASS = ("precision", "recall", "f1", "average_precision")  # of a binary task: of the second class
+from headstart.evaluation.results import FORMS
+from headstart.metrics._find import find
 
 TASKS = {
     "binary": "binary classification",
@@ -125,16 +105,27 @@ class Facts:
         """The split that counts: "test", else "validation", else None."""
         return next((name for name in ("test", "validation") if name in self.metrics), None)
 
+    @property
+    def higher_is_better(self) -> dict[str, bool]:
+        """Which way each metric is better, as the run recorded it: its plug-in may be gone."""
+        return {name: flag for entry in self._evaluations for name, flag in entry["higher_is_better"].items()}
 
-def unit(task: Task, metric: str) -> str:
-    """Name the unit of a metric."""
-    if metric in ("mae", "rmse"):
-        return f"unit of {', '.join(task.labels)}" + (", mean" if len(task.labels) > 1 else "")
-    if metric == "brier":
-        return "squared probability, 0 to 1" if task.kind == "binary" else "squared probability, 0 to 2"
-    if task.kind == "binary" and metric in OF_ONE_CLASS:
-        return f"{UNITS[metric]}, of '{task.classes[1]}'"
-    return UNITS[metric]
+    @property
+    def units(self) -> dict[str, str]:
+        """The units that the run recorded; runs of version 0.1 recorded none."""
+        return {name: unit for entry in self._evaluations for name, unit in entry.get("units", {}).items()}
+
+    @property
+    def _evaluations(self) -> list[Mapping[str, Any]]:
+        return [*self.metrics.values(), *([self.folds["out_of_fold"]] if self.folds else [])]
+
+
+def unit(facts: Facts, metric: str) -> str:
+    """Return the unit of a metric: as recorded, else as the metric says now; "" where neither is known."""
+    if metric in facts.units:
+        return facts.units[metric]
+    known = find(metric)
+    return "" if known is None else known.unit(FORMS[facts.task.kind], facts.task.classes or facts.task.labels)
 
 
 def words(metric: str) -> str:

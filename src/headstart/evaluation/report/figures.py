@@ -25,7 +25,6 @@ from headstart.evaluation.report.svg import (
     legend,
     span,
 )
-from headstart.evaluation.results import HIGHER_IS_BETTER
 
 MOST_POINTS = 200  # on a curve
 MOST_DOTS = 800  # in a cloud
@@ -48,13 +47,14 @@ def learning_curves(facts: Facts) -> Markup | None:
         drawn.append(
             figure("Training loss", chart(axes, [*_borders(axes, starts), line], "training loss by step"), note)
         )
-    names = [name for name in dict.fromkeys(k for entry in facts.history for k in entry) if name in HIGHER_IS_BETTER]
+    better = facts.higher_is_better
+    names = [name for name in dict.fromkeys(k for entry in facts.history for k in entry) if name in better]
     for name in names:
         points = _over_steps(facts.history, name, starts)
         if points:
             axes = Axes(span((x for x, _ in points), zero=True), span(y for _, y in points), "step", words(name))
             line = curve(axes, thin(points), PALETTE[1], dots=len(points) < 40)
-            best = (max if HIGHER_IS_BETTER[name] else min)(points, key=lambda point: point[1])
+            best = (max if better[name] else min)(points, key=lambda point: point[1])
             back = "training went back to the weights of that step"
             note = classed("p", "soft", f"Best: {best[1]:.4g} at step {best[0]:.0f}; {back}.")
             picture = chart(axes, [*_borders(axes, starts), line], f"validation {name} by step")

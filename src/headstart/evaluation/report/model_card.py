@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from headstart.evaluation.report.facts import TASKS, Facts, unit
 from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import interval_text
+from headstart.metrics._find import find
 
 PIPELINES = {
     ("image", True): "image-classification",
@@ -16,7 +17,6 @@ PIPELINES = {
     ("vector", True): "tabular-classification",
     ("vector", False): "tabular-regression",
 }
-NAMES = {"f1": "F1", "auroc": "AUROC", "rmse": "RMSE", "mae": "MAE", "r2": "R2", "ece": "Expected calibration error"}
 
 
 def model_card(facts: Facts) -> str:
@@ -112,7 +112,7 @@ def _result(facts: Facts, found: _Measured) -> dict[str, Any]:
     task = facts.task
     kind = PIPELINES.get((task.modality, bool(task.classes)), f"{task.modality}-{task.kind}")
     measured = [
-        {"type": name, "name": NAMES.get(name, name.replace("_", " ").capitalize()), "value": interval["value"]}
+        {"type": name, "name": _title(name), "value": interval["value"]}
         for name, interval in found.figures.items()
         if interval["value"] is not None
     ]
@@ -122,6 +122,11 @@ def _result(facts: Facts, found: _Measured) -> dict[str, Any]:
         "dataset": {"name": data, "type": data, "split": found.split},
         "metrics": measured,
     }
+
+
+def _title(metric: str) -> str:
+    known = find(metric)
+    return metric.replace("_", " ").capitalize() if known is None else known.title
 
 
 def _metrics(facts: Facts) -> list[str]:
@@ -136,7 +141,7 @@ def _metrics(facts: Facts) -> list[str]:
     ]
     for name, interval in found.figures.items():
         value, bounds = interval_text(Interval(**interval))
-        lines.append(f"| {name} | {value} | {bounds} | {_plain(unit(facts.task, name))} |")
+        lines.append(f"| {name} | {value} | {bounds} | {_plain(unit(facts, name))} |")
     return lines
 
 

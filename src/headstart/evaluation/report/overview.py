@@ -10,7 +10,7 @@ from headstart.core import options
 from headstart.core.recipe import Choice, Stage
 from headstart.evaluation.report.facts import TASKS, Facts, short_name, unit, words
 from headstart.evaluation.report.html import Left, Markup, classed, join, pairs, table, tag
-from headstart.evaluation.results import HIGHER_IS_BETTER, Interval
+from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import interval_text
 
 MOST_CLASSES = 40
@@ -31,13 +31,13 @@ def headline(facts: Facts) -> Markup:
     name = evaluation["primary"]
     value, interval = interval_text(Interval(**evaluation["metrics"][name]))
     sure = f"{evaluation['level']:.0%} interval {interval}, " if interval != "–" else ""
-    better = "higher" if HIGHER_IS_BETTER[name] else "lower"
+    better = "higher" if facts.higher_is_better[name] else "lower"
     figure = classed(
         "p",
         "headline",
         f"{split} {words(name)} ",
         tag("strong", value),
-        f" ({unit(facts.task, name)}; {sure}{evaluation['rows']:,} rows; {better} is better)",
+        f" ({unit(facts, name)}; {sure}{evaluation['rows']:,} rows; {better} is better)",
     )
     warning = []
     if split == "validation":
@@ -51,9 +51,9 @@ def _folds_figure(facts: Facts, plain: Mapping[str, Any]) -> Markup:
     value, interval = interval_text(Interval(**plain["mean"][name]))
     times = f" times {plain['repeats']}" if plain["repeats"] > 1 else ""
     sure = f"95% interval {interval}, " if interval != "–" else ""
-    better = "higher" if HIGHER_IS_BETTER[name] else "lower"
+    better = "higher" if facts.higher_is_better[name] else "lower"
     words_after = (
-        f" ({unit(facts.task, name)}; {sure}mean over {plain['k']} folds{times} of {plain['rows']:,} rows; "
+        f" ({unit(facts, name)}; {sure}mean over {plain['k']} folds{times} of {plain['rows']:,} rows; "
         f"{better} is better)"
     )
     return classed("p", "headline", f"cross-validated {words(name)} ", tag("strong", value), words_after)

@@ -6,7 +6,7 @@ from typing import Any
 
 from headstart.evaluation.report.facts import Facts, unit, words
 from headstart.evaluation.report.html import Left, Markup, classed, join, table, tag
-from headstart.evaluation.results import HIGHER_IS_BETTER, Interval
+from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import interval_text, number_text
 
 MOST_CLASSES = 40
@@ -27,8 +27,8 @@ def metrics(facts: Facts) -> Markup:
     rows = []
     for name in names:
         cells = [text for split in splits for text in interval_text(Interval(**facts.metrics[split]["metrics"][name]))]
-        better = "↑" if HIGHER_IS_BETTER[name] else "↓"
-        rows.append((f"{words(name)}\N{NO-BREAK SPACE}{better}", *cells, Left(unit(facts.task, name))))
+        better = "↑" if facts.higher_is_better[name] else "↓"
+        rows.append((f"{words(name)}\N{NO-BREAK SPACE}{better}", *cells, Left(unit(facts, name))))
     notes = [(split, note) for split in splits for note in facts.metrics[split]["notes"]]
     how = "↑ higher is better, ↓ lower. Intervals: percentile bootstrap over rows; they do not cover training anew."
     parts = [table((*headings, Left("unit")), rows, "metrics"), classed("p", "soft", how)]
@@ -55,7 +55,7 @@ def by_class(facts: Facts, split: str) -> Markup | None:
     units = {"support": "rows", "precision": "share", "recall": "share", "f1": "0 to 1"}
     headings = [
         "",
-        *(f"{words(column)}, {units.get(column) or unit(facts.task, column)}" for column in columns),
+        *(f"{words(column)}, {units.get(column) or unit(facts, column)}" for column in columns),
         *extra,
     ]
     cells = [
@@ -109,7 +109,7 @@ def chosen(facts: Facts) -> Markup:
         for split, entry in facts.metrics.items():
             for name, before in entry.get("uncalibrated", {}).items():
                 after = entry["metrics"][name]["value"]
-                rows.append((f"{split}: {words(name)}", _number(before), _number(after), Left(unit(facts.task, name))))
+                rows.append((f"{split}: {words(name)}", _number(before), _number(after), Left(unit(facts, name))))
         parts.append(table(("", "before", "after", Left("unit")), rows))
     if calibration.thresholds and facts.task.kind == "binary":
         ((name, limit),) = calibration.thresholds.items()
@@ -128,7 +128,8 @@ def folds(plain: dict[str, Any], facts: Facts) -> Markup:
     rows = []
     for name, interval in plain["mean"].items():
         value, bounds = interval_text(Interval(**interval))
-        rows.append((words(name), value, bounds, _number(together[name]["value"]), Left(unit(facts.task, name))))
+        of_all = _number(together[name]["value"]) if name in together else "–"
+        rows.append((words(name), value, bounds, of_all, Left(unit(facts, name))))
     times = f", {plain['repeats']} times" if plain["repeats"] > 1 else ""
     how = (
         f"{plain['k']} folds{times} over {plain['rows']:,} rows; test rows are in no fold. "
