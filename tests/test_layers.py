@@ -12,6 +12,7 @@ SOURCE = Path(headstart.__file__).parent
 RANKS = {
     "core": 0,
     "drawing": 1,
+    "metrics": 1,
     "targets": 2,
     "data": 3,
     "models": 3,

@@ -90,7 +90,7 @@ def read_calibrations(task: Task, plain: Mapping[str, Any], where: str) -> dict[
     Raises:
         UsageError: The entry is not as `calibrations_to_plain` makes it.
     """
-    named = {name: plain for name in task.predicted} if len(task.targets) < 2 else plain
+    named = dict.fromkeys(task.predicted, plain) if len(task.targets) < 2 else plain
     return {name: options.build(Calibration, entry, where) for name, entry in named.items()}
 
 

@@ -33,6 +33,7 @@ PACKAGES = {
     "trackers": "headstart.trackers",
     "surgery": "headstart.models.surgery",
     "targets": "headstart.targets",
+    "metrics": "headstart.metrics",
 }
 SINGULAR = {
     "sources": "source",
@@ -43,6 +44,7 @@ SINGULAR = {
     "trackers": "tracker",
     "surgery": "operation",
     "targets": "kind of target",
+    "metrics": "metric",
 }
 
 

@@ -92,10 +92,7 @@ class Task:
 
     def plain(self) -> dict[str, Any]:
         """Return the JSON object of `model.json`."""
-        targets = {
-            name: {"kind": kind_of(target), **to_plain(target)}
-            for name, target in self.targets.items()
-        }
+        targets = {name: {"kind": kind_of(target), **to_plain(target)} for name, target in self.targets.items()}
         return {"modality": self.modality, "inputs": list(self.inputs), "targets": targets}
 
     @classmethod

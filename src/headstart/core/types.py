@@ -23,6 +23,8 @@ from headstart.core.learning import Objective as Objective
 from headstart.core.learning import Stepper as Stepper
 from headstart.core.learning import Stream as Stream
 from headstart.core.learning import Update as Update
+from headstart.core.metric import Form as Form
+from headstart.core.metric import Metric as Metric
 from headstart.core.outcome import Calibration as Calibration
 from headstart.core.outcome import Colours as Colours
 from headstart.core.outcome import Measurements as Measurements

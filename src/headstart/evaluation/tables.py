@@ -85,9 +85,7 @@ def probability_columns(task: Task) -> set[str]:
     return {f"{_prefix(task, name)}p:{label}" for name, target in task.predicted.items() for label in target.classes}
 
 
-def frame_arrays(
-    task: Task, frame: pd.DataFrame
-) -> tuple[list[str], dict[str, Labels], dict[str, np.ndarray]]:
+def frame_arrays(task: Task, frame: pd.DataFrame) -> tuple[list[str], dict[str, Labels], dict[str, np.ndarray]]:
     """Read a table of predictions back, as `headstart compare` does.
 
     Args:
@@ -100,8 +98,10 @@ def frame_arrays(
     Raises:
         DataError: A column is missing, or a label is no class of the task.
     """
-    needed = {name: [f"{_prefix(task, name)}{column}" for column in t.table_columns] for name, t in task.predicted.items()}
-    missing = [column for column in ("id", *sum(needed.values(), [])) if column not in frame.columns]
+    needed = {
+        name: [f"{_prefix(task, name)}{column}" for column in t.table_columns] for name, t in task.predicted.items()
+    }
+    missing = [column for columns in (["id"], *needed.values()) for column in columns if column not in frame.columns]
     if missing:
         raise DataError(f"The predictions lack columns: {', '.join(missing)}. Are they of another task, or unlabelled?")
     labels, outputs = {}, {}

@@ -19,10 +19,11 @@ from headstart.core.recipe import Choice, DataPlan
 from headstart.core.types import Calibration, Event, Listener, Target, Task, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows
+from headstart.evaluation.measure import measured
 from headstart.evaluation.metrics import Evaluation, evaluate
+from headstart.evaluation.results import finite
 from headstart.evaluation.tables import predictions_frame
-
-SCALED = ("ece", "log_loss", "brier")  # the metrics that a temperature moves
+from headstart.metrics._find import suited, value
 
 
 class Outputs(NamedTuple):
@@ -128,8 +129,9 @@ def write_results(
 
 def _uncalibrated(target: Target, name: str, outputs: Outputs) -> dict[str, float | None]:
     """Return what the metrics would be without the temperature."""
-    before = evaluate(target, outputs.rows.labels[name], outputs.raw[name], resamples=0).metrics
-    return {name: before[name].value for name in SCALED if name in before}
+    found = measured(target, outputs.rows.labels[name], outputs.raw[name])
+    known = suited(found.form, found.names)
+    return {name: finite(value(metric, found)) for name, metric in known.items() if metric.of_probabilities}
 
 
 def evaluate_saved(

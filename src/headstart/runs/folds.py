@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,8 +29,9 @@ from headstart.data.rows import Dataset, Rows
 from headstart.data.splits import SplitRows, make_splits
 from headstart.evaluation.folds import folds, pool_folds
 from headstart.evaluation.metrics import Evaluation, evaluate
-from headstart.evaluation.results import Interval, limits
+from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import frame_arrays
+from headstart.metrics._find import every
 from headstart.runs.fit import Run, fit
 from headstart.runs.folder import read_json, read_predictions
 from headstart.runs.plan import check_names
@@ -145,7 +147,8 @@ def cross_validate(
         measured.append({name: figure["value"] for name, figure in figures.items()})
         if repeat == 0:
             (out_of_fold[test],) = frame_arrays(dataset.task, frames[-1])[2].values()
-    values = {name: [figures[name] for figures in measured] for name in measured[0]}
+    names = dict.fromkeys(name for figures in measured for name in figures)  # a fold may be of before a metric came
+    values = {name: [figures.get(name) for figures in measured] for name in names}
     mean = _pooled(values, len(parts[0][0]), len(parts[0][1]))
     together = evaluate(target, rows.y, out_of_fold, seed=recipe.seed)
     result = CrossValidated(final, k, repeats, mean, together, values)
@@ -239,7 +242,10 @@ def _pooled(values: Mapping[str, Sequence[float | None]], train: int, test: int)
     Student's t knows no limits: an interval is cut at the least and the greatest value that a metric can have.
     """
     known = {name: [value for value in found if value is not None] for name, found in values.items()}
+    limits = {name: metric.limits for name, metric in every().items()}
     return {
-        name: pool_folds(found, train_rows=train, test_rows=test).within(*limits(name)) if found else Interval(None)
+        name: pool_folds(found, train_rows=train, test_rows=test).within(*limits.get(name, (-math.inf, math.inf)))
+        if found
+        else Interval(None)
         for name, found in known.items()
     }

@@ -83,9 +83,7 @@ class ClassOutcomes:
         labels = _tables.places_of(self.classes, [[cell] for cell in table["label"]])
         return np.array([places[0] for places in labels], dtype=np.int64), _tables.matrix(table, self.table_columns[1:])
 
-    def reorder(
-        self, classes: Sequence[str], labels: np.ndarray, outputs: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def reorder(self, classes: Sequence[str], labels: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Put classes [N] and probabilities [N, C] of another class order into this target's."""
         columns = [classes.index(name) for name in self.classes]
         return np.argsort(columns)[labels], outputs[:, columns]

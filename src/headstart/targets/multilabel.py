@@ -59,9 +59,7 @@ class Multilabel:
         """Decide each class from its threshold on, [N, C] of 0 and 1."""
         return from_thresholds(self.classes, outputs, thresholds)
 
-    def predictions(
-        self, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None
-    ) -> list[tuple[str, ...]]:
+    def predictions(self, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None) -> list[tuple[str, ...]]:
         """Predict a tuple of class names for each row."""
         return [tuple(names) for names in self._named(self.decide(outputs, thresholds))]
 
@@ -109,9 +107,7 @@ class Multilabel:
             labels[row, found] = 1
         return labels, _tables.matrix(table, self.table_columns[1:])
 
-    def reorder(
-        self, classes: Sequence[str], labels: np.ndarray, outputs: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def reorder(self, classes: Sequence[str], labels: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Put labels and probabilities [N, C] of another class order into this target's."""
         columns = [classes.index(name) for name in self.classes]
         return labels[:, columns], outputs[:, columns]

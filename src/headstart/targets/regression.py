@@ -89,9 +89,7 @@ class Regression:
         """Read labels and values, both [N, T]."""
         return _tables.matrix(table, self._suffixed("label")), _tables.matrix(table, self._suffixed("prediction"))
 
-    def reorder(
-        self, classes: Sequence[str], labels: np.ndarray, outputs: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def reorder(self, classes: Sequence[str], labels: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Leave both as they are: there are no classes."""
         return labels, outputs
 
