@@ -141,7 +141,7 @@ def train(
         seed=seed,
         workers=workers,
         validation=Examples(validation, make_transform(model.backbone.card.input)) if validate else None,
-        score=lambda predictions: Score(*score(data.task, targets, predictions)),
+        score=lambda predictions: Score(*score(data.task.target, targets, predictions)),
         listen=listen,
         stop=stop or Stop(),
         budget=budget,

@@ -99,8 +99,9 @@ def data(facts: Facts) -> Markup:
     ]
     parts = [pairs(rows)]
     for found in facts.targets:
-        counts = {split: seen["classes"].get(facts.task.key(split, found.name), {}) for split in seen["rows"]}
-        if any(counts.values()):
+        keys = {split: facts.task.key(split, found.name) for split in seen["rows"]}
+        counts = {split: seen["classes"][key] for split, key in keys.items() if key in seen["classes"]}
+        if counts:
             parts += [tag("h3", f"Rows by class{found.suffix}"), *_class_counts(counts)]
     if seen["ranges"]:
         cells = [
