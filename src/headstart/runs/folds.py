@@ -128,7 +128,7 @@ def cross_validate(
     final = fit(dataset, recipe, out=out, resume=resume, listen=_keeping(recipe, listen), stop=stop)
     measured: list[Mapping[str, float | None]] = []
     frames = []
-    out_of_fold = np.full((len(rows), target.outputs), np.nan)
+    out_of_fold: dict[int, np.ndarray] = {}  # by row
     for number, (train, test) in enumerate(parts):
         repeat, fold = divmod(number, k)
         listen(
@@ -146,11 +146,12 @@ def cross_validate(
         figures = read_json(folder / "metrics.json")["test"]["metrics"]
         measured.append({name: figure["value"] for name, figure in figures.items()})
         if repeat == 0:
-            (out_of_fold[test],) = frame_arrays(dataset.task, frames[-1])[2].values()
+            (outputs,) = frame_arrays(dataset.task, frames[-1])[2].values()
+            out_of_fold |= zip(test.tolist(), outputs, strict=True)
     names = dict.fromkeys(name for figures in measured for name in figures)  # a fold may be of before a metric came
     values = {name: [figures.get(name) for figures in measured] for name in names}
     mean = _pooled(values, len(parts[0][0]), len(parts[0][1]))
-    together = evaluate(target, rows.y, out_of_fold, seed=recipe.seed)
+    together = evaluate(target, rows.y, np.stack([out_of_fold[row] for row in range(len(rows))]), seed=recipe.seed)
     result = CrossValidated(final, k, repeats, mean, together, values)
     storage.write_text(
         final.folder / RECORD, json.dumps(result.to_plain(), indent=1, ensure_ascii=False, allow_nan=False)

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
+from headstart.core.errors import UsageError
 from headstart.core.outcome import Calibration, Colours, Measurements, Wrong
 from headstart.drawing.html import Markup
 from headstart.targets import _by_class, _calibration, _checks, _reliability, _tables
 
 
 class ClassOutcomes:
-    """A target of exactly one class a row; `decide` and the thresholds are the kind's own."""
+    """A target of exactly one class a row; a kind with thresholds overrides how it decides."""
 
     classes: tuple[str, ...]
     form: ClassVar[str] = "classes"
     primary: ClassVar[str] = "accuracy"
     hub: ClassVar[str] = "classification"
     loss_unit: ClassVar[str] = "in nats"
-    title: ClassVar[str]
+    title: ClassVar[str] = "classification"
 
-    @abstractmethod
     def decide(self, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None) -> np.ndarray:
-        """Decide the class of each row, [N]."""
+        """Decide for the likeliest class, [N]; thresholds are refused."""
+        if thresholds:
+            raise UsageError(f"Thresholds are for binary and multi-label tasks; this one is {self.title}.")
+        return outputs.argmax(axis=1)
 
-    @abstractmethod
     def choose_thresholds(self, labels: np.ndarray, outputs: np.ndarray) -> tuple[dict[str, float], tuple[str, ...]]:
-        """Choose thresholds on validation rows; notes say why there are none."""
+        """Choose thresholds on validation rows, and say why there are none; here there are never any."""
+        return {}, ()
 
     @property
     def names(self) -> tuple[str, ...]:
