@@ -87,7 +87,7 @@ def run(
             seed=0,
             workers=options.workers,
             validation=Examples(data.splits["validation"], make_transform(expects)),
-            score=lambda predictions: Score(*score(data.task, targets, predictions)),
+            score=lambda predictions: Score(*score(data.task.target, targets, predictions)),
             listen=listen,
             stop=Stop(),
         )

@@ -12,6 +12,8 @@ SOURCE = Path(headstart.__file__).parent
 RANKS = {
     "core": 0,
     "inputs": 1,
+    "drawing": 1,
+    "metrics": 1,
     "targets": 2,
     "views": 2,
     "data": 3,

@@ -1,4 +1,4 @@
-"""A new strategy, objective, source, head and reader is one file in a folder, and the contract tests pick it up."""
+"""A new plug-in of any kind is one file in a folder, and the contract tests pick it up."""
 
 from __future__ import annotations
 
@@ -109,6 +109,27 @@ class Nothing:
     def read(self, data):
         raise AssertionError
 ''',
+    "metrics": '''"""Share of rows that are decided wrongly (for a test)."""
+from dataclasses import dataclass
+from typing import ClassVar
+
+@dataclass(frozen=True)
+class ErrorRate:
+    """One minus the accuracy."""
+    title: ClassVar[str] = "Error rate"
+    forms: ClassVar[tuple[str, ...]] = ("classes",)
+    width: ClassVar[int | None] = None
+    higher_is_better: ClassVar[bool] = False
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    undefined: ClassVar[str] = ""
+    of_probabilities: ClassVar[bool] = False
+
+    def unit(self, form, names):
+        return "share of rows"
+
+    def weighted(self, measured):
+        return lambda weights: 1 - measured.mean(measured.right, weights)
+''',
 }
 NAMES = {
     "strategies": "only_biases",
@@ -117,6 +138,7 @@ NAMES = {
     "heads": "bare",
     "readers": "nothing",
     "surgery": "twice",
+    "metrics": "error_rate",
 }
 TESTS_OF_THE_OBJECTIVE = "shrink and (full- or linear_probe- or co_tuning- or an_objective or frozen_dataclass)"
 
@@ -126,10 +148,11 @@ def test_one_file_each_is_picked_up_by_the_contract_tests(tmp_path: Path) -> Non
         (tmp_path / kind).mkdir()
         (tmp_path / kind / f"{name}.py").write_text(FILES[kind])
     contracts = Path(__file__).with_name("test_contracts.py")
+    of_metrics = contracts.with_name("metrics") / "test_contract.py"
     selected = " or ".join({**NAMES, "objectives": f"({TESTS_OF_THE_OBJECTIVE})"}.values())
     options = ["-q", "-rA", "-p", "no:cacheprovider", "-p", "no:xdist"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, str(contracts), "-k", selected],
+        [sys.executable, "-m", "pytest", *options, str(contracts), str(of_metrics), "-k", selected],
         env={**os.environ, "HEADSTART_PLUGINS": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -139,5 +162,5 @@ def test_one_file_each_is_picked_up_by_the_contract_tests(tmp_path: Path) -> Non
     assert "skipped" not in done.stdout.splitlines()[-1]
     passed = [line for line in done.stdout.splitlines() if line.startswith("PASSED")]
     counts = {kind: sum(name in line for line in passed) for kind, name in NAMES.items()}
-    least = {"strategies": 7, "objectives": 5, "sources": 2, "heads": 5, "readers": 1, "surgery": 1}
+    least = {"strategies": 7, "objectives": 5, "sources": 2, "heads": 5, "readers": 1, "surgery": 1, "metrics": 8}
     assert all(counts[kind] >= least[kind] for kind in NAMES), counts

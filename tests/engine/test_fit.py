@@ -148,7 +148,7 @@ def test_the_best_of_a_later_stage_is_what_the_model_scores(tmp_path: Path, stra
     rows = data.splits["validation"]
     assert rows.y is not None and outcome.best is not None
     predictions = predict(model, rows, make_transform(backbone.card.input))["target"]
-    assert outcome.best.value == pytest.approx(score(data.task, rows.y, predictions)[1])
+    assert outcome.best.value == pytest.approx(score(data.task.target, rows.y, predictions)[1])
 
 
 @pytest.mark.parametrize("validate", [False, True])

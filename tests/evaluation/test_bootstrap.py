@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from headstart.core.types import Task
 from headstart.evaluation import bootstrap
 from headstart.evaluation.metrics import evaluate
+from headstart.targets.binary import Binary
 
-TASK = Task.of("vector", "binary", ("x",), ("y",), ("no", "yes"))
+TARGET = Binary(("y",), ("no", "yes"))
 
 
 def draw(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -29,7 +29,7 @@ def coverage(trials: int, rows: int, resamples: int) -> dict[str, float]:
     hits = dict.fromkeys(TRUE, 0)
     for trial in range(trials):
         y, p = draw(np.random.default_rng(trial), rows)
-        got = evaluate(TASK, y, p, seed=trial, resamples=resamples)
+        got = evaluate(TARGET, y, p, seed=trial, resamples=resamples)
         for name, true in TRUE.items():
             low, high = got.metrics[name].low, got.metrics[name].high
             assert low is not None and high is not None
@@ -58,9 +58,9 @@ def test_resamples_are_a_function_of_seed_and_number():
 
 def test_chunks_change_nothing(monkeypatch):
     y, p = draw(np.random.default_rng(0), 40)
-    whole = evaluate(TASK, y, p, resamples=50)
+    whole = evaluate(TARGET, y, p, resamples=50)
     monkeypatch.setattr(bootstrap, "CELLS", 40 * 7)
-    cut = evaluate(TASK, y, p, resamples=50)
+    cut = evaluate(TARGET, y, p, resamples=50)
     for name, interval in whole.metrics.items():
         assert (interval.low, interval.high) == pytest.approx((cut.metrics[name].low, cut.metrics[name].high))
 
@@ -68,7 +68,7 @@ def test_chunks_change_nothing(monkeypatch):
 def test_resamples_without_a_class_are_counted():
     y = np.array([1] + [0] * 9)
     p = np.tile([0.7, 0.3], (10, 1))
-    got = evaluate(TASK, y, p, resamples=500)
+    got = evaluate(TARGET, y, p, resamples=500)
     note = next(note for note in got.notes if note.startswith("auroc: undefined"))
     share = int(note.split()[3]) / 500
     assert share == pytest.approx(0.9**10, abs=0.08)
@@ -77,8 +77,8 @@ def test_resamples_without_a_class_are_counted():
 def test_pairs_are_narrower_than_two_intervals_apart():
     y, a = draw(np.random.default_rng(0), 400)
     b = np.clip(a * 0.9 + 0.1 * np.eye(2)[y], 0, 1)  # like a, always a little better
-    got = bootstrap.paired(TASK, y, a, b)
-    alone = evaluate(TASK, y, a).metrics["log_loss"]
+    got = bootstrap.paired(TARGET, y, a, b)
+    alone = evaluate(TARGET, y, a).metrics["log_loss"]
     difference = got.differences["log_loss"]
     assert alone.low is not None and alone.high is not None
     assert difference.low is not None and difference.high is not None and difference.value is not None
@@ -89,8 +89,8 @@ def test_pairs_are_narrower_than_two_intervals_apart():
 
 def test_a_model_does_not_differ_from_itself(make):
     for kind in ("binary", "multiclass", "multilabel", "regression"):
-        task, y, p = make(kind, 40, 2 if kind == "binary" else 3)
-        got = bootstrap.paired(task, y, p, p, resamples=20)
+        target, y, p = make(kind, 40, 2 if kind == "binary" else 3)
+        got = bootstrap.paired(target, y, p, p, resamples=20)
         assert all((d.value, d.low, d.high) == (0, 0, 0) for d in got.differences.values())
         assert (got.mcnemar is None) == (kind in ("multilabel", "regression"))
         if got.mcnemar is not None:
@@ -100,7 +100,7 @@ def test_a_model_does_not_differ_from_itself(make):
 def test_differences_are_b_minus_a():
     y = np.array([0, 1, 0, 1])
     wrong, right = np.eye(2)[1 - y], np.eye(2)[y]
-    got = bootstrap.paired(TASK, y, wrong, right)
+    got = bootstrap.paired(TARGET, y, wrong, right)
     assert got.differences["accuracy"].value == 1.0
     assert got.mcnemar is not None and (got.mcnemar.only_a, got.mcnemar.only_b) == (0, 4)
     assert got.mcnemar.p == pytest.approx(2 * 0.5**4)

@@ -12,11 +12,11 @@ from headstart.evaluation.folds import folds, pool_folds
 Y = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [60, 30, 10]))
 
 
-@pytest.mark.parametrize("kind", ["multiclass", "regression"])
+@pytest.mark.parametrize("stratified", [True, False])
 @pytest.mark.parametrize("grouped", [False, True])
-def test_each_row_is_tested_once_a_repeat(kind, grouped):
+def test_each_row_is_tested_once_a_repeat(stratified, grouped):
     groups = np.arange(100) // 2 if grouped else None
-    parts = list(folds(Y, k=5, repeats=2, seed=0, kind=kind, groups=groups))
+    parts = list(folds(100, k=5, repeats=2, seed=0, strata=Y if stratified else None, groups=groups))
     assert len(parts) == 10
     for repeat in (parts[:5], parts[5:]):
         assert np.array_equal(np.sort(np.concatenate([test for _, test in repeat])), np.arange(100))
@@ -28,13 +28,13 @@ def test_each_row_is_tested_once_a_repeat(kind, grouped):
 
 
 def test_classes_are_shared_out():
-    for _, test in folds(Y, k=5, repeats=1, seed=0, kind="multiclass"):
+    for _, test in folds(100, k=5, repeats=1, seed=0, strata=Y):
         assert np.bincount(Y[test]).tolist() == [12, 6, 2]
 
 
 def test_folds_are_a_function_of_the_seed():
     def tests(seed: int, repeats: int) -> list[list[int]]:
-        return [test.tolist() for _, test in folds(Y, k=5, repeats=repeats, seed=seed, kind="multiclass")]
+        return [test.tolist() for _, test in folds(100, k=5, repeats=repeats, seed=seed, strata=Y)]
 
     assert tests(1, 2) == tests(1, 3)[:10]
     assert tests(1, 1) != tests(2, 1)
@@ -42,13 +42,13 @@ def test_folds_are_a_function_of_the_seed():
 
 def test_too_few_rows_are_refused():
     with pytest.raises(DataError, match="class 2 has 10"):
-        folds(Y, k=11, repeats=1, seed=0, kind="multiclass")
+        folds(100, k=11, repeats=1, seed=0, strata=Y)
     with pytest.raises(DataError, match="3 groups"):
-        folds(Y, k=5, repeats=1, seed=0, kind="regression", groups=np.arange(100) % 3)
+        folds(100, k=5, repeats=1, seed=0, groups=np.arange(100) % 3)
     with pytest.raises(DataError, match="4 rows"):
-        folds(Y[:4], k=5, repeats=1, seed=0, kind="regression")
+        folds(4, k=5, repeats=1, seed=0)
     with pytest.raises(UsageError, match="k=1"):
-        folds(Y, k=1, repeats=1, seed=0, kind="multiclass")
+        folds(100, k=1, repeats=1, seed=0, strata=Y)
 
 
 def test_pooling_widens_the_naive_interval():

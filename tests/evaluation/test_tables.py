@@ -7,10 +7,18 @@ import pandas as pd
 import pytest
 
 from headstart.core.errors import DataError
+from headstart.core.types import Calibration, Task
 from headstart.evaluation.bootstrap import paired
 from headstart.evaluation.metrics import evaluate
 from headstart.evaluation.results import Interval
-from headstart.evaluation.tables import class_rows, frame_arrays, interval_text, metric_rows, predictions_frame
+from headstart.evaluation.tables import (
+    class_rows,
+    frame_arrays,
+    interval_text,
+    metric_rows,
+    predictions_frame,
+    probability_columns,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,56 +40,89 @@ def test_digits_follow_the_width(interval, text):
 
 
 def test_the_primary_metric_comes_first(make):
-    task, y, p = make("multilabel", 30, 3)
-    rows = metric_rows(evaluate(task, y, p, resamples=20))
+    target, y, p = make("multilabel", 30, 3)
+    rows = metric_rows(evaluate(target, y, p, resamples=20))
     assert rows[0][0] == "average_precision" and len(rows) == 7
-    assert metric_rows(paired(task, y, p, p, resamples=20))[0] == ("average_precision", "0.000", "0.000 to 0.000")
+    assert metric_rows(paired(target, y, p, p, resamples=20))[0] == ("average_precision", "0.000", "0.000 to 0.000")
 
 
 def test_the_table_by_class(make):
-    task, y, p = make("multiclass", 30, 3)
-    rows = class_rows(evaluate(task, y, p, resamples=0))
+    target, y, p = make("multiclass", 30, 3)
+    rows = class_rows(evaluate(target, y, p, resamples=0))
     assert rows[0] == ("", "precision", "recall", "f1", "support")
     assert [row[0] for row in rows[1:]] == ["c0", "c1", "c2"]
     assert [row[4] for row in rows[1:]] == [str(n) for n in np.bincount(y)]
-    task, y, p = make("regression", 30, 1)
-    assert class_rows(evaluate(task, y, p, resamples=0)) == []
+    target, y, p = make("regression", 30, 1)
+    assert class_rows(evaluate(target, y, p, resamples=0)) == []
 
 
 @pytest.mark.parametrize(
     ("kind", "width"), [("binary", 2), ("multiclass", 3), ("multilabel", 3), ("regression", 1), ("regression", 2)]
 )
 def test_predictions_are_written_and_read_back(make, tmp_path, kind, width):
-    task, y, p = make(kind, 12, width)
+    target, y, p = make(kind, 12, width)
+    task = Task("vector", ("x",), {"target": target})
     ids = [f"test/{i}.jpg" for i in range(12)]
-    predictions_frame(task, ids, y, p).to_parquet(tmp_path / "predictions.parquet")
-    frame = pd.read_parquet(tmp_path / "predictions.parquet")
-    ids_read, targets, predictions = frame_arrays(task, frame)
+    predictions_frame(task, ids, {"target": y}, {"target": p}).to_parquet(tmp_path / "predictions.parquet")
+    ids_read, labels, outputs = frame_arrays(task, pd.read_parquet(tmp_path / "predictions.parquet"))
     assert ids_read == ids
-    assert np.array_equal(targets, y) and np.array_equal(predictions, p)
+    assert np.array_equal(labels["target"], y) and np.array_equal(outputs["target"], p)
 
 
-def test_columns_are_named_by_class_and_target(make):
-    task, y, p = make("multilabel", 2, 2)
+def test_several_targets_are_written_and_read_back(make, tmp_path):
+    made = {
+        "mood": make("multiclass", 12, 3),
+        "tags": make("multilabel", 12, 2),
+        "age": make("regression", 12, 1),
+        "size": make("regression", 12, 2),
+    }
+    task = Task("vector", ("x",), {name: target for name, (target, _, _) in made.items()})
+    labels, outputs = ({name: case[place] for name, case in made.items()} for place in (1, 2))
+    limits = Calibration(thresholds={"c1": 0.0})
+    frame = predictions_frame(task, list("abcdefghijkl"), labels, outputs, calibrations={"tags": limits})
+    assert list(frame.columns)[:6] == ["id", "mood.label", "mood.prediction", "mood.p:c0", "mood.p:c1", "mood.p:c2"]
+    assert {"age.label", "age.prediction", "size.label:c0", "size.prediction:c1"} <= set(frame.columns)
+    assert all("c1" in cell for cell in frame["tags.prediction"])
+    assert probability_columns(task) == {"mood.p:c0", "mood.p:c1", "mood.p:c2", "tags.p:c0", "tags.p:c1"}
+    frame.to_parquet(tmp_path / "predictions.parquet")
+    _, labels_read, outputs_read = frame_arrays(task, pd.read_parquet(tmp_path / "predictions.parquet"))
+    for name in made:
+        assert np.array_equal(labels_read[name], labels[name]) and np.array_equal(outputs_read[name], outputs[name])
+    with pytest.raises(DataError, match=r"age\.prediction"):
+        frame_arrays(task, frame.drop(columns="age.prediction"))
+
+
+def test_columns_are_named_by_class_and_column():
+    task = Task.of("vector", "multilabel", ("x",), ("y",), ("c0", "c1"))
     y, p = np.array([[1, 1], [0, 0]]), np.array([[0.9, 0.2], [0.1, 0.1]])
-    frame = predictions_frame(task, ["a", "b"], y, p)
+    frame = predictions_frame(task, ["a", "b"], {"target": y}, {"target": p})
     assert list(frame.columns) == ["id", "label", "prediction", "p:c0", "p:c1"]
     assert frame["label"].tolist() == [["c0", "c1"], []] and frame["prediction"].tolist() == [["c0"], []]
-    assert frame_arrays(task, frame)[1].tolist() == y.tolist()
-    task, y, p = make("regression", 2, 2)
-    assert list(predictions_frame(task, ["a", "b"], None, p).columns) == ["id", "prediction:c0", "prediction:c1"]
+    assert frame_arrays(task, frame)[1]["target"].tolist() == y.tolist()
+    task = Task.of("vector", "regression", ("x",), ("c0", "c1"))
+    without = predictions_frame(task, ["a", "b"], {}, {"target": p})
+    assert list(without.columns) == ["id", "prediction:c0", "prediction:c1"]
 
 
-def test_thresholds_show_in_the_prediction(make):
-    task, _, _ = make("binary", 2)
-    frame = predictions_frame(task, ["a"], None, np.array([[0.7, 0.3]]), thresholds={"c1": 0.2})
+BINARY = Task.of("vector", "binary", ("x",), ("y",), ("c0", "c1"))
+
+
+def test_thresholds_show_in_the_prediction():
+    limits = {"target": Calibration(thresholds={"c1": 0.2})}
+    frame = predictions_frame(BINARY, ["a"], {}, {"target": np.array([[0.7, 0.3]])}, calibrations=limits)
     assert frame["prediction"].tolist() == ["c1"]
 
 
 def test_another_tasks_table_is_refused(make):
-    task, y, p = make("binary", 3)
-    frame = predictions_frame(task, ["a", "b", "c"], y, p)
+    _, y, p = make("binary", 3)
+    frame = predictions_frame(BINARY, ["a", "b", "c"], {"target": y}, {"target": p})
     with pytest.raises(DataError, match="p:c1"):
-        frame_arrays(task, frame.drop(columns="p:c1"))
+        frame_arrays(BINARY, frame.drop(columns="p:c1"))
     with pytest.raises(DataError, match="dog"):
-        frame_arrays(task, frame.assign(label="dog"))
+        frame_arrays(BINARY, frame.assign(label="dog"))
+
+
+def test_without_targets_there_are_only_ids():
+    task = Task("vector", ("x",), {})
+    frame = predictions_frame(task, ["a", "b"], {}, {})
+    assert list(frame.columns) == ["id"] and frame_arrays(task, frame) == (["a", "b"], {}, {})

@@ -13,7 +13,7 @@ import headstart as hs
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stopped
-from headstart.evaluation.results import limits
+from headstart.metrics._find import load
 from headstart.runs import folds
 from headstart.runs.folds import cross_validate
 
@@ -64,7 +64,7 @@ def test_intervals_stay_where_a_metric_can_be_and_no_fold_speaks_of_the_others(c
     recipe = hs.Recipe().with_settings(settings)
     got = cross_validate(str(tmp_path / "small.csv"), recipe, k=4, out=tmp_path / "run", listen=seen.append)
     for name, interval in got.mean.items():
-        least, greatest = limits(name)
+        least, greatest = load(name).limits
         assert interval.low is not None and interval.high is not None
         assert least <= interval.low <= interval.high <= greatest
     assert any(interval.high == 1.0 and interval.value < 1 for interval in got.mean.values() if interval.value)

@@ -9,13 +9,12 @@ from typing import Any
 import torch
 
 from headstart.artifact.predictor import Predictor
-from headstart.artifact.save import DESCRIPTION, FORMAT, WEIGHTS
-from headstart.core import options, plugins, storage
+from headstart.artifact.save import DESCRIPTION, FORMAT, WEIGHTS, read_calibrations
+from headstart.core import plugins, storage
 from headstart.core.errors import StorageError, UsageError
 from headstart.core.recipe import Choice, Recipe
 from headstart.core.types import Task
 from headstart.engine.machine import choose_device, place
-from headstart.evaluation.calibrate import Calibration
 from headstart.models.load import load_source
 from headstart.models.model import Model
 from headstart.models.weights import load_exactly, read_safetensors
@@ -76,14 +75,14 @@ def load(folder: str | Path, *, device: str = "auto") -> Predictor:
     model = _model(path, description, task)
     place(model, choose_device(device)).eval()
     recipe = Recipe.from_plain(description["recipe"])
-    calibration = options.build(Calibration, description.get("calibration", {}), str(path / DESCRIPTION))
+    calibrations = read_calibrations(task, description.get("calibration", {}), str(path / DESCRIPTION))
     return Predictor(
         model,
         task,
         recipe,
         precision=description["precision"],
         fingerprint=description["data"]["fingerprint"],
-        calibration=calibration,
+        calibrations=calibrations,
     )
 
 

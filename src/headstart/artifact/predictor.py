@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe
-from headstart.core.types import TARGET, Task
+from headstart.core.types import TARGET, Calibration, Task
 from headstart.data.read import read_unlabelled
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform, make_transform
 from headstart.engine.machine import choose_threads, threads
 from headstart.engine.predict import embed, predict
-from headstart.evaluation.calibrate import Calibration
-from headstart.evaluation.thresholds import decide
 from headstart.models.model import Model
 
 
@@ -34,54 +34,112 @@ class Predictor:
     recipe: Recipe
     precision: str
     fingerprint: str
-    calibration: Calibration = field(default_factory=Calibration)
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
-    def predict(self, data: Any) -> list[Any]:
-        """Predict for each example a class name, a tuple of class names (multi-label), or a number (or several)."""
+    def predict(self, data: Any) -> Any:
+        """Predict for each example a class name, a tuple of class names (multi-label), or a number (or several).
+
+        Args:
+            data: Examples.
+
+        Returns:
+            A list; where there are several targets, a list for each by name.
+
+        Raises:
+            UsageError: The model was pretrained without labels.
+        """
         return self.decide(self.outputs(self.rows(data)))
 
-    def predict_proba(self, data: Any) -> np.ndarray:
-        """Predict the calibrated probability of each class, [N, C] in the order of `classes`; a regression has none."""
-        if not self.task.classes:
+    def predict_proba(self, data: Any) -> Any:
+        """Predict the calibrated probability of each class.
+
+        Args:
+            data: Examples.
+
+        Returns:
+            Probabilities [N, C] in the order of `classes`; where there are several targets, those of each by name.
+
+        Raises:
+            ValueError: There are no classes.
+            UsageError: The model was pretrained without labels.
+        """
+        if self.task.predicted and not any(target.classes for target in self.task.targets.values()):
             raise ValueError("A regression has no probabilities; use predict.")
-        return self.outputs(self.rows(data))
+        found = self.outputs(self.rows(data))
+        return self._by_target({name: found[name] for name, target in self.task.targets.items() if target.classes})
 
     def embed(self, data: Any) -> np.ndarray:
         """Compute the features that the head sees, [N, D]."""
         return self.features(self.rows(data))
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """The class list; empty for a regression."""
-        return self.task.classes
+    def classes(self) -> Any:
+        """The class list, empty for a regression; where there are several targets, the list of each by name."""
+        return self._by_target({name: target.classes for name, target in self.task.targets.items()})
+
+    @property
+    def calibration(self) -> Calibration:
+        """What the probabilities of the only target go through."""
+        assert len(self.task.targets) == 1, f"the task has {len(self.task.targets)} targets"
+        return self.calibrations.get(next(iter(self.task.targets)), Calibration())
 
     def rows(self, data: Any) -> Rows:
         """Read examples without labels."""
         return read_unlabelled(data, self.recipe.data, self.task)
 
-    def outputs(self, rows: Rows) -> np.ndarray:
-        """Compute calibrated probabilities [N, C] or values [N, T] of rows."""
-        return self.calibration.apply(self.task, self.raw_outputs(rows))
+    def outputs(self, rows: Rows) -> dict[str, np.ndarray]:
+        """Compute calibrated probabilities [N, C] or values [N, T] of rows, by target.
 
-    def raw_outputs(self, rows: Rows, *, workers: int = 0) -> np.ndarray:
-        """Compute probabilities [N, C] as the network gives them, or values [N, T]."""
+        Args:
+            rows: The examples.
+
+        Returns:
+            Outputs by target.
+
+        Raises:
+            UsageError: The model was pretrained without labels.
+        """
+        if not self.task.predicted:
+            raise UsageError("This model was pretrained without labels and predicts nothing. Use embed: its features.")
+        return self.calibrate(self.raw_outputs(rows))
+
+    def calibrate(self, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Scale outputs by target as the network gives them."""
+        return {
+            name: self.task.targets[name].scale(outputs, self.calibrations.get(name, Calibration()).temperature)
+            for name, outputs in raw.items()
+        }
+
+    def raw_outputs(self, rows: Rows, *, workers: int = 0) -> dict[str, np.ndarray]:
+        """Compute probabilities [N, C] as the network gives them, or values [N, T], by target."""
+        if not self.task.predicted:
+            return {}
         with threads(choose_threads(self.model.backbone.card.params)):
-            return predict(self.model, rows, self._transform, workers=workers, precision=self.precision)[TARGET]
+            return predict(self.model, rows, self._transform, workers=workers, precision=self.precision)
 
     def features(self, rows: Rows) -> np.ndarray:
         """Compute the features [N, D] of rows that the head sees."""
         with threads(choose_threads(self.model.backbone.card.params)):
             return embed(self.model, rows, self._transform, precision=self.precision)
 
-    def decide(self, outputs: np.ndarray) -> list[Any]:
-        """Turn calibrated probabilities or values into predictions, by the model's own thresholds where it has some."""
-        if self.task.kind == "regression":
-            return outputs[:, 0].tolist() if outputs.shape[1] == 1 else outputs.tolist()
-        decided = decide(self.task, outputs, self.calibration.thresholds)
-        if self.task.kind == "multilabel":
-            return [tuple(self.task.classes[place] for place in np.flatnonzero(row)) for row in decided]
-        return [self.task.classes[place] for place in decided]
+    def decide(self, outputs: Mapping[str, np.ndarray]) -> Any:
+        """Turn calibrated outputs by target into predictions, by the model's own thresholds where it has some."""
+        return self._by_target(
+            {
+                name: target.predictions(outputs[name], self.calibrations.get(name, Calibration()).thresholds)
+                for name, target in self.task.predicted.items()
+            }
+        )
+
+    def _by_target(self, values: dict[str, Any]) -> Any:
+        """Return the value of the only target, or where there are several, all of them."""
+        return next(iter(values.values()), ()) if len(self.task.targets) < 2 else values
 
     @cached_property
     def _transform(self) -> Transform:
         return make_transform(self.model.backbone.card.input)
+
+
+def by_target(outputs: np.ndarray) -> dict[str, np.ndarray]:
+    """Name the outputs of the only head."""
+    return {TARGET: outputs}

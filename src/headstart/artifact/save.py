@@ -6,16 +6,17 @@ import dataclasses
 import importlib.metadata
 import json
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
 
-from headstart.core import storage
+from headstart.core import options, storage
 from headstart.core.recipe import Recipe
-from headstart.core.types import Task
-from headstart.evaluation.calibrate import Calibration
+from headstart.core.types import Calibration, Task
 from headstart.models.cards import card_to_plain
 from headstart.models.model import Model
 
@@ -32,7 +33,7 @@ def save(
     *,
     fingerprint: str,
     precision: str,
-    calibration: Calibration | None = None,
+    calibrations: Mapping[str, Calibration] | None = None,
 ) -> None:
     """Save a model.
 
@@ -43,7 +44,7 @@ def save(
         recipe: The recipe that it was trained by, with everything chosen.
         fingerprint: Hash of the data that it was trained on.
         precision: The number format that its figures were measured in.
-        calibration: What its probabilities go through; None leaves them as they are.
+        calibrations: What the probabilities of each target go through; a target without leaves them as they are.
 
     Raises:
         StorageError: The folder exists, or the disk refuses.
@@ -57,7 +58,7 @@ def save(
             "head": recipe.head.plain(),
             "recipe": recipe.to_plain(),
             "precision": precision,
-            "calibration": (calibration or Calibration()).to_plain(),
+            "calibration": calibrations_to_plain(task, calibrations or {}),
             "data": {"fingerprint": fingerprint},
             "versions": {
                 name: importlib.metadata.version(name) for name in ("headstart", "torch", "timm", "transformers")
@@ -67,6 +68,30 @@ def save(
         }
         save_file(_tensors(model), temporary / WEIGHTS)
         (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def calibrations_to_plain(task: Task, calibrations: Mapping[str, Calibration]) -> dict[str, Any]:
+    """Return the entry "calibration" of `model.json`: of the only target, or of several by name."""
+    plain = {name: calibrations.get(name, Calibration()).to_plain() for name in task.predicted}
+    return next(iter(plain.values()), {}) if len(task.targets) < 2 else plain
+
+
+def read_calibrations(task: Task, plain: Mapping[str, Any], where: str) -> dict[str, Calibration]:
+    """Read the entry "calibration" of `model.json`.
+
+    Args:
+        task: Says whether it is of one target or of several.
+        plain: The entry.
+        where: The file, for messages.
+
+    Returns:
+        Calibrations by target.
+
+    Raises:
+        UsageError: The entry is not as `calibrations_to_plain` makes it.
+    """
+    named = dict.fromkeys(task.predicted, plain) if len(task.targets) < 2 else plain
+    return {name: options.build(Calibration, entry, where) for name, entry in named.items()}
 
 
 def _tensors(model: Model) -> dict[str, torch.Tensor]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from headstart.cli.show import Show
+    from headstart.runs.compare import TargetCompared
 
 
 def compare(
@@ -22,24 +26,36 @@ def compare(
     from headstart.cli.show import Show
 
     show = Show(as_json)
-    from headstart.evaluation.tables import interval_text, metric_rows
     from headstart.runs.compare import compare as compare_runs
 
     compared = compare_runs(folders, resamples=resamples)
+    for name, target in compared.targets.items():
+        whose = f" of {name}" if len(compared.targets) > 1 else ""
+        _show_target(show, f"{compared.split}{whose} ({compared.rows:,} rows)", target)
+    others = len(folders) - 1
+    if others > 1:
+        show.note(f"note: {others} comparisons with one baseline; intervals and p values are not adjusted for that.")
+    show.finish(compared.to_plain())
+
+
+def _show_target(show: Show, title: str, compared: TargetCompared) -> None:
+    from headstart.evaluation.results import Interval
+    from headstart.evaluation.tables import interval_text, metric_rows
+
     runs = list(compared.metrics)
-    names = sorted(compared.metrics[runs[0]], key=lambda name: name != compared.primary)
+    names = dict.fromkeys(name for metrics in compared.metrics.values() for name in metrics)
     rows = [
         (
             name,
             *(
                 " ".join((value, f"({bounds})"))
                 for run in runs
-                for value, bounds in [interval_text(compared.metrics[run][name])]
+                for value, bounds in [interval_text(compared.metrics[run].get(name, Interval(None)))]
             ),
         )
-        for name in names
+        for name in sorted(names, key=lambda name: name != compared.primary)
     ]
-    show.table(f"{compared.split} ({compared.rows:,} rows), 95 % intervals", ("metric", *runs), rows)
+    show.table(f"{title}, 95 % intervals", ("metric", *runs), rows)
     for run, comparison in compared.comparisons.items():
         title = f"{run} minus {runs[0]}, on the same resamples"
         show.table(title, ("metric", "difference", "95 % interval"), metric_rows(comparison))
@@ -51,8 +67,3 @@ def compare(
             )
         for note in comparison.notes:
             show.note(f"note: {note}")
-    if len(runs) > 2:
-        show.note(
-            f"note: {len(runs) - 1} comparisons with one baseline; intervals and p values are not adjusted for that."
-        )
-    show.finish(compared.to_plain())

@@ -10,13 +10,15 @@ from headstart.core.errors import unknown
 
 
 def listing(
-    kind: Annotated[str, typer.Argument(help="sources, surgery, heads, strategies, objectives, readers or trackers.")],
+    kind: Annotated[
+        str, typer.Argument(help="sources, surgery, heads, strategies, objectives, readers, trackers or metrics.")
+    ],
     query: Annotated[
         str | None, typer.Argument(help="With sources: PREFIX:PART lists the models of a source, as timm:resnet.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
-    """List sources, surgery, heads, strategies, objectives, readers or trackers; or the models of one source."""
+    """List the plug-ins of a kind, or the models of one source."""
     from headstart.cli.show import Show
     from headstart.core import plugins
 

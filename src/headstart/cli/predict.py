@@ -31,14 +31,13 @@ def predict(
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder {out.parent}.")
     from headstart.artifact.load import load
-    from headstart.evaluation.tables import predictions_frame
+    from headstart.evaluation.tables import predictions_frame, probability_columns
 
     predictor = load(folder, device=device)
     examples = data[0] if len(data) == 1 and _is_path(data[0]) else data
     rows = predictor.rows(examples)
     outputs = predictor.outputs(rows)
-    thresholds = predictor.calibration.thresholds
-    frame = predictions_frame(predictor.task, list(rows.ids), None, outputs, thresholds=thresholds)
+    frame = predictions_frame(predictor.task, list(rows.ids), {}, outputs, calibrations=predictor.calibrations)
     if out is not None:
         from headstart.core.storage import new_file
 
@@ -51,7 +50,8 @@ def predict(
                 frame.to_parquet(path)
         show.note(f"{len(frame):,} predictions written to {out}")
     else:
-        columns = [column for column in frame.columns if not column.startswith("p:")]
+        probabilities = probability_columns(predictor.task)
+        columns = [column for column in frame.columns if column not in probabilities]
         cells = [[_cell(value) for value in row] for row in frame[columns].head(SHOWN).itertuples(index=False)]
         show.table(f"{len(frame):,} predictions", columns, cells)
         if len(frame) > SHOWN:

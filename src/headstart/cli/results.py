@@ -13,21 +13,28 @@ MOST_CLASSES = 30
 
 
 def show_evaluations(show: Show, metrics: Mapping[str, Evaluation]) -> None:
-    """Show each split's metrics with their intervals, then the classes of the last split."""
-    for split, evaluation in metrics.items():
+    """Show the metrics of each split, and of each target where there are several; then the classes of the last split.
+
+    Args:
+        show: Where to.
+        metrics: By split, or "SPLIT:TARGET".
+    """
+    for key, evaluation in metrics.items():
         rows = f"{evaluation.rows:,} rows"
-        show.table(f"{split} ({rows})", ("metric", "value", "95 % interval"), metric_rows(evaluation))
+        show.table(
+            f"{key} ({rows})",
+            ("metric", "value", "95 % interval", "unit"),
+            [(name, *figures, evaluation.units[name]) for name, *figures in metric_rows(evaluation)],
+            words="unit",
+        )
         for note in evaluation.notes:
-            show.note(f"note, {split}: {note}")
-        by_class = list(evaluation.per_class)
-        if "average_precision" in evaluation.metrics and len(by_class) == 2:
-            show.note(f"note, {split}: precision, recall, f1 and average_precision are of '{by_class[1]}'")
-    if metrics:
-        split, evaluation = list(metrics.items())[-1]
+            show.note(f"note, {key}: {note}")
+    last = list(metrics)[-1].partition(":")[0] if metrics else ""
+    for key, evaluation in metrics.items():
         headings, *rows = class_rows(evaluation) or [()]
-        if rows:
+        if rows and key.partition(":")[0] == last:
             more = f", the first {MOST_CLASSES} of {len(rows)}" if len(rows) > MOST_CLASSES else ""
-            show.table(f"by class, {split}{more}", headings, rows[:MOST_CLASSES])
+            show.table(f"by class, {key}{more}", headings, rows[:MOST_CLASSES])
 
 
 def show_folds(show: Show, crossed: CrossValidated) -> None:

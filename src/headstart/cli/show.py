@@ -51,11 +51,16 @@ class Show:
         """Show a line about the work."""
         self._print(self.aside, Text(text, style))
 
-    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Show a table; numbers stand right. Where it is too wide, the first column stays whole."""
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, words: str = "") -> None:
+        """Show a table; numbers stand right, the first column and that of `words` left. The first is never broken."""
         table = Table(title=Text(title), title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
         for place, column in enumerate(columns):
-            table.add_column(Text(column), justify="right" if place else "left", no_wrap=not place, overflow="fold")
+            table.add_column(
+                Text(column),
+                justify="right" if place and column != words else "left",
+                no_wrap=not place,
+                overflow="fold",
+            )
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         self._print(self.main, table)

@@ -38,6 +38,7 @@ PACKAGES = {
     "inputs": "headstart.inputs",
     "views": "headstart.views",
     "criteria": "headstart.criteria",
+    "metrics": "headstart.metrics",
 }
 SINGULAR = {
     "sources": "source",
@@ -51,6 +52,7 @@ SINGULAR = {
     "inputs": "modality",
     "views": "view",
     "criteria": "criterion",
+    "metrics": "metric",
 }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from headstart.core import plugins
 from headstart.core.options import to_plain
+from headstart.core.outcome import Outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,13 +25,12 @@ TARGET = "target"  # the name of a task's only target
 Labels = Any  # encoded labels of N rows: an array [N, …], or a list where rows are ragged
 
 
-class Target(Protocol):
+class Target(Outcomes, Protocol):
     """One thing that is predicted: a file a kind in `targets/`. Its fields are what a saved model keeps of it.
 
     Attributes:
         columns: Of the table, that hold the labels.
         classes: The class list, by name; empty where there are no classes.
-        form: What labels and outputs look like: "classes" (one class a row), "labels" (any number of them), "values".
         needs_columns: Whether there is a label column to look for.
     """
 
@@ -103,6 +103,11 @@ def kind_of(target: Target | type) -> str:
     return (target if isinstance(target, type) else type(target)).__module__.rpartition(".")[2]
 
 
+def kind_of(target: Target | type) -> str:
+    """Return the kind of a target, or of its class: the name of its file in `targets/`."""
+    return (target if isinstance(target, type) else type(target)).__module__.rpartition(".")[2]
+
+
 @dataclass(frozen=True)
 class Task:
     """What is to be predicted from what: input columns of one modality, and targets by name.
@@ -145,6 +150,10 @@ class Task:
     def outputs(self) -> int:
         """Numbers that the head of the only target gives for one example."""
         return self.target.outputs
+
+    def key(self, split: str, target: str) -> str:
+        """Name the results of a target on a split: the split's name, or "SPLIT:TARGET" where there are several."""
+        return split if len(self.targets) == 1 else f"{split}:{target}"
 
     @classmethod
     def of(

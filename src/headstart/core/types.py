@@ -26,6 +26,13 @@ from headstart.core.learning import Score as Score
 from headstart.core.learning import Stepper as Stepper
 from headstart.core.learning import Stream as Stream
 from headstart.core.learning import Update as Update
+from headstart.core.metric import Form as Form
+from headstart.core.metric import Metric as Metric
+from headstart.core.outcome import Calibration as Calibration
+from headstart.core.outcome import Colours as Colours
+from headstart.core.outcome import Measurements as Measurements
+from headstart.core.outcome import Outcomes as Outcomes
+from headstart.core.outcome import Wrong as Wrong
 from headstart.core.task import TARGET as TARGET
 from headstart.core.task import Labels as Labels
 from headstart.core.task import Target as Target

@@ -69,7 +69,7 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):
             DataError: Some examples cannot be read; all are listed.
         """
         rows = self._rows_to_predict(X)
-        return self.fitted_.predictor.outputs(rows)
+        return self.fitted_.predictor.outputs(rows)[TARGET]
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict classes.

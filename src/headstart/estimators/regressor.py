@@ -60,7 +60,7 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):
             DataError: Some examples cannot be read; all are listed.
         """
         rows = self._rows_to_predict(X)
-        values = self.fitted_.predictor.outputs(rows).astype(np.float64)
+        values = self.fitted_.predictor.outputs(rows)[TARGET].astype(np.float64)
         return values[:, 0] if self._flat_y else values
 
     def __sklearn_tags__(self) -> Tags:

@@ -11,12 +11,10 @@ import numpy as np
 
 from headstart.core.errors import UsageError
 from headstart.core.seeding import numpy_generator
-from headstart.core.types import Task
-from headstart.evaluation.checks import checked
-from headstart.evaluation.points import point_values
-from headstart.evaluation.results import PRIMARY, Comparison, Interval, McNemar, finite
-from headstart.evaluation.thresholds import decide
-from headstart.evaluation.weighted import Measure, measure
+from headstart.core.types import Labels, Target
+from headstart.evaluation.measure import Measure, measure, measured, values
+from headstart.evaluation.results import Comparison, Interval, McNemar, finite
+from headstart.metrics._find import suited
 
 CELLS = 1_000_000  # of weights that are held at a time: 8 MB, near a processor's cache
 WORK = 2_000_000_000  # rows x outputs x resamples beyond which fewer resamples are drawn: tens of seconds
@@ -25,10 +23,10 @@ ROUNDING = 1e-9
 
 
 def paired(
-    task: Task,
-    targets: np.ndarray,
-    predictions_a: np.ndarray,
-    predictions_b: np.ndarray,
+    target: Target,
+    labels: Labels,
+    outputs_a: np.ndarray,
+    outputs_b: np.ndarray,
     *,
     seed: int = 0,
     resamples: int = 1000,
@@ -38,41 +36,40 @@ def paired(
     """Compare two predictions of the same rows: b minus a for each metric, each pair on the same resamples.
 
     Args:
-        task: What was predicted.
-        targets: Labels [N], [N, C] or [N, T].
-        predictions_a: Probabilities [N, C] or values [N, T].
-        predictions_b: The others, in the same order.
+        target: What was predicted.
+        labels: Of N rows.
+        outputs_a: Probabilities [N, C] or values [N, T].
+        outputs_b: The others, in the same order.
         seed: Of the resamples.
         resamples: How many.
         level: Of the intervals, such as 0.95.
         thresholds: Those of the first and of the second, as `evaluate` takes them.
 
     Returns:
-        The differences with intervals; for binary and multi-class tasks McNemar's exact test too.
+        The differences with intervals; where each row has one decision, McNemar's exact test too.
 
     Raises:
-        DataError: Arrays do not fit the task or hold impossible values.
+        DataError: Arrays do not fit the target or hold impossible values.
         UsageError: `resamples` or `level` is out of range.
     """
-    count, notes = planned(len(targets), task.outputs, resamples, level)
-    points, measures, decisions = [], [], []
-    for predictions, limits in zip((predictions_a, predictions_b), thresholds, strict=True):
-        y, p = checked(task, targets, predictions)
-        decided = None if task.kind == "regression" else decide(task, p, limits)
-        points.append(point_values(task, y, p, decided))
-        measures.append(measure(task, y, p, decided))
-        decisions.append(None if decided is None else decided == y)
-    a, b = measures
+    count, notes = planned(len(labels), target.outputs, resamples, level)
+    both = [
+        measured(target, labels, outputs, limits)
+        for outputs, limits in zip((outputs_a, outputs_b), thresholds, strict=True)
+    ]
+    a, b = (measure(found) for found in both)
 
     def difference(weights: np.ndarray) -> dict[str, np.ndarray]:
         first, second = a(weights), b(weights)
         return {name: second[name] - first[name] for name in first}
 
-    values = {name: points[1][name] - points[0][name] for name in points[0]}
-    spread = sampled(difference, len(targets), seed=seed, resamples=count)
-    differences, more = intervals(values, spread, level)
-    test = mcnemar(*decisions) if task.kind in ("binary", "multiclass") else None
-    return Comparison(PRIMARY[task.kind], differences, test, len(targets), level, (*notes, *more))
+    spread = sampled(difference, len(labels), seed=seed, resamples=count)
+    points = values(both[0], difference)
+    differences, more = intervals(points, spread, level)
+    decided = both[0].decisions
+    test = None if decided is None or decided.ndim > 1 else mcnemar(both[0].right, both[1].right)
+    better = {name: metric.higher_is_better for name, metric in suited(both[0].form, both[0].names).items()}
+    return Comparison(target.primary, differences, test, better, len(labels), level, (*notes, *more))
 
 
 def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> McNemar:

@@ -12,18 +12,22 @@ from headstart.evaluation.results import Interval
 
 
 def folds(
-    targets: np.ndarray, *, k: int, repeats: int, seed: int, kind: str, groups: np.ndarray | None = None
+    rows: int,
+    *,
+    k: int,
+    repeats: int,
+    seed: int,
+    strata: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Split rows into k folds, `repeats` times over; each fold is the test part once a repeat.
 
-    Binary and multi-class tasks are stratified: each fold has about the same share of each class.
-
     Args:
-        targets: Labels [N], [N, C] or [N, T].
+        rows: How many there are, N.
         k: Folds.
         repeats: How often the rows are shuffled and split anew.
         seed: Of the shuffling; a repeat is a function of the seed and its number.
-        kind: Of the task.
+        strata: [N]; each fold has about the same share of each of them, such as of each class. None: of nothing.
         groups: [N]; rows of the same group are always in the same fold. None lets every row be alone.
 
     Returns:
@@ -37,18 +41,17 @@ def folds(
         raise UsageError(
             f"Cross-validation needs k of 2 or more and repeats of 1 or more; got k={k}, repeats={repeats}."
         )
-    stratified = kind in ("binary", "multiclass")
-    units = len(targets) if groups is None else len(np.unique(groups))
+    units = rows if groups is None else len(np.unique(groups))
     if units < k:
         raise DataError(f"{units} {'rows' if groups is None else 'groups'} cannot fill {k} folds. Choose a smaller k.")
-    if stratified:
-        classes, rows = np.unique(targets, return_counts=True)
-        if rows.min() < k:
-            few = ", ".join(f"class {c} has {n}" for c, n in zip(classes, rows, strict=True) if n < k)
+    if strata is not None:
+        classes, sizes = np.unique(strata, return_counts=True)
+        if sizes.min() < k:
+            few = ", ".join(f"class {c} has {n}" for c, n in zip(classes, sizes, strict=True) if n < k)
             raise DataError(
                 f"{k} folds need {k} rows of each class; {few}. Choose a smaller k, or leave the class out."
             )
-    return _splits(targets, k, repeats, seed, stratified, groups)
+    return _splits(rows, k, repeats, seed, strata, groups)
 
 
 def pool_folds(values: Sequence[float], *, train_rows: int, test_rows: int, level: float = 0.95) -> Interval:
@@ -87,7 +90,7 @@ def pool_folds(values: Sequence[float], *, train_rows: int, test_rows: int, leve
 
 
 def _splits(
-    targets: np.ndarray, k: int, repeats: int, seed: int, stratified: bool, groups: np.ndarray | None
+    rows: int, k: int, repeats: int, seed: int, strata: np.ndarray | None, groups: np.ndarray | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     from sklearn import model_selection
 
@@ -97,7 +100,7 @@ def _splits(
         (False, False): model_selection.KFold,
         (False, True): model_selection.GroupKFold,
     }
-    maker = makers[stratified, groups is not None]
+    maker = makers[strata is not None, groups is not None]
     for repeat in range(repeats):
         splitter = maker(k, shuffle=True, random_state=mix(seed, "folds", repeat) % 2**32)
-        yield from splitter.split(np.empty((len(targets), 0)), targets if stratified else None, groups)
+        yield from splitter.split(np.empty((rows, 0)), strata, groups)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from headstart.core.errors import DataError
-from headstart.core.types import Task
+from headstart.core.types import Calibration, Labels, Task
+from headstart.drawing.text import UNKNOWN, fixed_text, number_text
 from headstart.evaluation.results import Comparison, Evaluation, Interval
-from headstart.evaluation.thresholds import decide
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MOST_DIGITS = 6
-UNKNOWN = "–"
 
 
 def metric_rows(evaluation: Evaluation | Comparison) -> list[tuple[str, str, str]]:
@@ -46,54 +43,49 @@ def interval_text(interval: Interval) -> tuple[str, str]:
     if high <= low:
         return number_text(value), f"{number_text(low)} to {number_text(high)}"
     places = 1 - math.floor(math.log10(high - low))
-    return _fixed(value, places), f"{_fixed(low, places)} to {_fixed(high, places)}"
-
-
-def number_text(value: float) -> str:
-    """Write a number to four digits."""
-    return _fixed(value, 3 - math.floor(math.log10(abs(value))) if value else 3)
+    return fixed_text(value, places), f"{fixed_text(low, places)} to {fixed_text(high, places)}"
 
 
 def predictions_frame(
     task: Task,
     ids: Sequence[str],
-    targets: np.ndarray | None,
-    predictions: np.ndarray,
+    labels: Mapping[str, Labels],
+    outputs: Mapping[str, np.ndarray],
     *,
-    thresholds: Mapping[str, float] | None = None,
+    calibrations: Mapping[str, Calibration] | None = None,
 ) -> pd.DataFrame:
     """Make the table of predictions, one row an example.
 
-    Columns: `id`; `label` and `prediction` (a class, for multi-label tasks a list of classes, a number; with several
-    targets `label:TARGET` and `prediction:TARGET`); for tasks with classes a probability each, `p:CLASS`.
+    Columns: `id`; `label` and `prediction` (a class, for multi-label targets a list of classes, a number; with several
+    columns of numbers `label:COLUMN` and `prediction:COLUMN`); for targets with classes a probability each, `p:CLASS`.
+    Where there are several targets, "TARGET." stands before the names of its columns.
 
     Args:
         task: What was predicted.
         ids: Names of the rows, N.
-        targets: Labels [N], [N, C] or [N, T]; None leaves the label columns out.
-        predictions: Probabilities [N, C] or values [N, T].
-        thresholds: As `evaluate` takes them, so that the column `prediction` is what was evaluated.
+        labels: By target; a target without leaves its label columns out.
+        outputs: Probabilities [N, C] or values [N, T] by target.
+        calibrations: By target; their thresholds decide, so that the column `prediction` is what was evaluated.
 
     Returns:
         The data frame.
     """
     import pandas as pd
 
-    columns: dict[str, object] = {"id": list(ids)}
-    if task.kind == "regression":
-        for suffix, place in _target_columns(task):
-            if targets is not None:
-                columns[f"label{suffix}"] = targets[:, place]
-            columns[f"prediction{suffix}"] = predictions[:, place]
-        return pd.DataFrame(columns)
-    if targets is not None:
-        columns["label"] = _class_names(task, targets)
-    columns["prediction"] = _class_names(task, decide(task, predictions, thresholds))
-    columns |= {f"p:{name}": predictions[:, place] for place, name in enumerate(task.classes)}
+    columns: dict[str, Any] = {"id": list(ids)}
+    for name, target in task.predicted.items():
+        thresholds = (calibrations or {}).get(name, Calibration()).thresholds
+        table = target.table(labels.get(name), outputs[name], thresholds)
+        columns |= {f"{_prefix(task, name)}{column}": cells for column, cells in table.items()}
     return pd.DataFrame(columns)
 
 
-def frame_arrays(task: Task, frame: pd.DataFrame) -> tuple[list[str], np.ndarray, np.ndarray]:
+def probability_columns(task: Task) -> set[str]:
+    """Name the columns of the table of predictions that hold probabilities."""
+    return {f"{_prefix(task, name)}p:{label}" for name, target in task.predicted.items() for label in target.classes}
+
+
+def frame_arrays(task: Task, frame: pd.DataFrame) -> tuple[list[str], dict[str, Labels], dict[str, np.ndarray]]:
     """Read a table of predictions back, as `headstart compare` does.
 
     Args:
@@ -101,50 +93,31 @@ def frame_arrays(task: Task, frame: pd.DataFrame) -> tuple[list[str], np.ndarray
         frame: A labelled one from `predictions_frame`.
 
     Returns:
-        The ids, the targets and the predictions.
+        The ids, and by target the labels and the outputs.
 
     Raises:
         DataError: A column is missing, or a label is no class of the task.
     """
-    regression = task.kind == "regression"
-    suffixes = [suffix for suffix, _ in _target_columns(task)] if regression else [""]
-    labels = [f"label{suffix}" for suffix in suffixes]
-    values = [f"prediction{suffix}" for suffix in suffixes] if regression else [f"p:{name}" for name in task.classes]
-    missing = [name for name in ("id", *labels, *values) if name not in frame.columns]
+    needed = {
+        name: [f"{_prefix(task, name)}{column}" for column in t.table_columns] for name, t in task.predicted.items()
+    }
+    missing = [column for columns in (["id"], *needed.values()) for column in columns if column not in frame.columns]
     if missing:
         raise DataError(f"The predictions lack columns: {', '.join(missing)}. Are they of another task, or unlabelled?")
-    ids, predictions = frame["id"].astype(str).tolist(), frame[values].to_numpy()
-    if regression:
-        return ids, frame[labels].to_numpy(), predictions
-    place = {name: i for i, name in enumerate(task.classes)}
-    cells = [[cell] if isinstance(cell, str) else list(cell) for cell in frame["label"]]
-    foreign = sorted({name for cell in cells for name in cell if name not in place})
-    if foreign:
-        raise DataError(f"The predictions hold labels that are no class of the task: {', '.join(foreign)}.")
-    if task.kind != "multilabel":
-        return ids, np.array([place[cell[0]] for cell in cells], dtype=np.int64), predictions
-    targets = np.zeros((len(cells), len(place)), dtype=np.float32)
-    for row, cell in enumerate(cells):
-        targets[row, [place[name] for name in cell]] = 1
-    return ids, targets, predictions
+    labels, outputs = {}, {}
+    for name, target in task.predicted.items():
+        table: dict[str, Any] = {
+            column.removeprefix(_prefix(task, name)): frame[column].to_numpy() for column in needed[name]
+        }
+        labels[name], outputs[name] = target.read_table(table)
+    return frame["id"].astype(str).tolist(), labels, outputs
 
 
-def _target_columns(task: Task) -> list[tuple[str, int]]:
-    return [(f":{name}" if len(task.labels) > 1 else "", place) for place, name in enumerate(task.labels)]
-
-
-def _class_names(task: Task, values: np.ndarray) -> list[str] | list[list[str]]:
-    if values.ndim == 1:
-        return [task.classes[int(value)] for value in values]
-    return [[task.classes[place] for place in np.flatnonzero(row)] for row in values]
+def _prefix(task: Task, target: str) -> str:
+    return f"{target}." if len(task.targets) > 1 else ""
 
 
 def _cell(column: str, value: float | None) -> str:
     if value is None:
         return UNKNOWN
     return str(int(value)) if column == "support" else number_text(value)
-
-
-def _fixed(value: float, places: int) -> str:
-    text = f"{value:.3g}" if places > MOST_DIGITS else f"{value:.{max(places, 0)}f}"
-    return text if float(text) else text.removeprefix("-")

@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 
 from headstart.artifact.load import find
-from headstart.artifact.save import DESCRIPTION
-from headstart.core import options
+from headstart.artifact.save import DESCRIPTION, read_calibrations
 from headstart.core.errors import DataError, Problem, UsageError
-from headstart.core.types import Task
+from headstart.core.types import Calibration, Labels, Task
 from headstart.evaluation.bootstrap import paired
-from headstart.evaluation.calibrate import Calibration
 from headstart.evaluation.results import Comparison, Interval
 from headstart.evaluation.tables import frame_arrays
 from headstart.runs.folder import read_json, read_predictions
@@ -24,20 +22,16 @@ SHOWN = 5  # rows that are named where runs differ
 
 
 @dataclass(frozen=True)
-class Compared:
-    """Runs side by side. `comparisons` holds for each run but the first how it differs from the first."""
+class TargetCompared:
+    """One target of runs side by side. `comparisons` holds for each run but the first how it differs from the first."""
 
-    split: str
-    rows: int
     primary: str
     metrics: Mapping[str, Mapping[str, Interval]]  # by run
     comparisons: Mapping[str, Comparison]  # by run
 
     def to_plain(self) -> dict[str, Any]:
-        """Return the JSON object that `headstart compare --json` prints last."""
+        """Return plain data, safe for JSON."""
         return {
-            "split": self.split,
-            "rows": self.rows,
             "primary": self.primary,
             "metrics": {
                 run: {name: interval.to_plain() for name, interval in metrics.items()}
@@ -49,14 +43,49 @@ class Compared:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """Runs side by side, by target; `primary`, `metrics` and `comparisons` are short forms where there is one."""
+
+    split: str
+    rows: int
+    targets: Mapping[str, TargetCompared]
+
+    @property
+    def primary(self) -> str:
+        """The primary metric of the only target."""
+        return self._only.primary
+
+    @property
+    def metrics(self) -> Mapping[str, Mapping[str, Interval]]:
+        """The metrics of the only target, by run."""
+        return self._only.metrics
+
+    @property
+    def comparisons(self) -> Mapping[str, Comparison]:
+        """How each run but the first differs from the first, for the only target."""
+        return self._only.comparisons
+
+    @property
+    def _only(self) -> TargetCompared:
+        assert len(self.targets) == 1, f"the runs have {len(self.targets)} targets"
+        return next(iter(self.targets.values()))
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the JSON object that `headstart compare --json` prints last."""
+        plain = {name: compared.to_plain() for name, compared in self.targets.items()}
+        several = len(plain) > 1
+        return {"split": self.split, "rows": self.rows} | ({"targets": plain} if several else self._only.to_plain())
+
+
+@dataclass(frozen=True)
 class _Measured:
     name: str
     task: Task
-    thresholds: Mapping[str, float]
-    metrics: Mapping[str, Any]
+    calibrations: Mapping[str, Calibration]
+    metrics: Mapping[str, Mapping[str, Any]]  # by target
     ids: list[str]
-    targets: np.ndarray
-    predictions: np.ndarray
+    labels: Mapping[str, Labels]
+    outputs: Mapping[str, np.ndarray]
 
 
 def compare(folders: Sequence[str | Path], *, seed: int = 0, resamples: int = 1000) -> Compared:
@@ -81,46 +110,51 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0, resamples: int = 10
     for folder in folders:
         find(folder)
     recorded = [read_json(Path(folder) / "metrics.json") for folder in folders]
-    split = next((s for s in ("test", "validation") if all(s in metrics for metrics in recorded)), None)
+    split = next((s for s in ("test", "validation") if all(s in _splits(metrics) for metrics in recorded)), None)
     if split is None:
         raise DataError("The runs have no split in common on which all of them were measured.")
-    runs = [_measured(Path(f), metrics[split], split) for f, metrics in zip(folders, recorded, strict=True)]
+    runs = [_measured(Path(f), metrics, split) for f, metrics in zip(folders, recorded, strict=True)]
     first, *others = runs
-    comparisons = {}
-    for other in others:
-        predictions = _aligned(first, other, split)
-        comparisons[other.name] = paired(
-            first.task,
-            first.targets,
-            first.predictions,
-            predictions,
-            seed=seed,
-            resamples=resamples,
-            thresholds=(first.thresholds, other.thresholds),
-        )
-    metrics = {
-        run.name: {name: Interval(**interval) for name, interval in run.metrics["metrics"].items()} for run in runs
-    }
-    return Compared(split, len(first.ids), first.metrics["primary"], metrics, comparisons)
+    aligned = {other.name: _aligned(first, other, split) for other in others}
+    targets = {}
+    for name, target in first.task.predicted.items():
+        comparisons = {
+            other.name: paired(
+                target,
+                first.labels[name],
+                first.outputs[name],
+                aligned[other.name][name],
+                seed=seed,
+                resamples=resamples,
+                thresholds=(first.calibrations[name].thresholds, other.calibrations[name].thresholds),
+            )
+            for other in others
+        }
+        metrics = {
+            run.name: {metric: Interval(**interval) for metric, interval in run.metrics[name]["metrics"].items()}
+            for run in runs
+        }
+        targets[name] = TargetCompared(first.metrics[name]["primary"], metrics, comparisons)
+    return Compared(split, len(first.ids), targets)
+
+
+def _splits(metrics: Mapping[str, Any]) -> set[str]:
+    return {key.partition(":")[0] for key in metrics}
 
 
 def _measured(folder: Path, metrics: Mapping[str, Any], split: str) -> _Measured:
     description = read_json(find(folder) / DESCRIPTION)
     task = Task.parse(description["task"], str(folder))
-    calibration = options.build(Calibration, description.get("calibration", {}), str(folder))
+    calibrations = read_calibrations(task, description.get("calibration", {}), str(folder))
     frame = read_predictions(folder)
-    ids, targets, predictions = frame_arrays(task, frame.loc[frame["split"] == split])
-    return _Measured(str(folder), task, calibration.thresholds, metrics, ids, targets, predictions)
+    ids, labels, outputs = frame_arrays(task, frame.loc[frame["split"] == split])
+    own = {name: metrics[task.key(split, name)] for name in task.predicted}
+    return _Measured(str(folder), task, calibrations, own, ids, labels, outputs)
 
 
-def _aligned(first: _Measured, other: _Measured, split: str) -> np.ndarray:
-    """Return the other's predictions with rows and classes in the order of the first's."""
-    if (first.task.kind, set(first.task.classes)) != (other.task.kind, set(other.task.classes)):
-        raise DataError(f"{first.name} and {other.name} are of different tasks: their kinds or classes differ.")
-    if first.task.kind == "regression" and first.task.labels != other.task.labels:
-        raise DataError(
-            f"{first.name} and {other.name} predict different numbers: {first.task.labels}, {other.task.labels}."
-        )
+def _aligned(first: _Measured, other: _Measured, split: str) -> dict[str, np.ndarray]:
+    """Return the other's outputs by target, with rows and classes in the order of the first's."""
+    _check_same_targets(first, other)
     places = {row: place for place, row in enumerate(other.ids)}
     common = [row for row in first.ids if row in places]
     if len(common) < len(first.ids) or len(common) < len(other.ids):
@@ -130,13 +164,27 @@ def _aligned(first: _Measured, other: _Measured, split: str) -> np.ndarray:
             "and --seed, or splits that are given."
         )
     order = [places[row] for row in first.ids]
-    targets, predictions = other.targets[order], other.predictions[order]
-    columns = [other.task.classes.index(name) for name in first.task.classes]
-    if columns:
-        predictions = predictions[:, columns]
-        targets = targets[:, columns] if first.task.kind == "multilabel" else np.argsort(columns)[targets]
-    unlike = np.flatnonzero((targets != first.targets).reshape(len(targets), -1).any(axis=1))
-    if unlike.size:
-        problems = [Problem(first.ids[place], "has another label") for place in unlike[:SHOWN]]
-        raise DataError(f"{unlike.size} of {len(targets)} rows have different labels in the two runs:", problems)
-    return predictions
+    aligned = {}
+    for name, target in first.task.predicted.items():
+        classes = other.task.targets[name].classes
+        labels, outputs = target.reorder(classes, other.labels[name][order], other.outputs[name][order])
+        unlike = np.flatnonzero((labels != first.labels[name]).reshape(len(labels), -1).any(axis=1))
+        if unlike.size:
+            problems = [Problem(first.ids[place], "has another label") for place in unlike[:SHOWN]]
+            raise DataError(f"{unlike.size} of {len(labels)} rows have different labels in the two runs:", problems)
+        aligned[name] = outputs
+    return aligned
+
+
+def _check_same_targets(first: _Measured, other: _Measured) -> None:
+    if list(first.task.predicted) != list(other.task.predicted):
+        ours, theirs = (", ".join(run.task.predicted) for run in (first, other))
+        raise DataError(f"{first.name} and {other.name} have other targets: {ours}; {theirs}.")
+    for name, target in first.task.predicted.items():
+        against = other.task.targets[name]
+        if type(target) is not type(against) or set(target.classes) != set(against.classes):
+            raise DataError(f"{first.name} and {other.name} are of different tasks: their kinds or classes differ.")
+        if not target.classes and target.columns != against.columns:
+            raise DataError(
+                f"{first.name} and {other.name} predict different numbers: {target.columns}, {against.columns}."
+            )

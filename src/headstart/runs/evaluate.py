@@ -16,23 +16,23 @@ from headstart.artifact.predictor import Predictor
 from headstart.core import plugins, storage
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Choice, DataPlan
-from headstart.core.types import Event, Listener, Task, silent
+from headstart.core.types import Calibration, Event, Listener, Target, Task, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows
 from headstart.engine.feed import Workers
-from headstart.evaluation.calibrate import Calibration
+from headstart.evaluation.measure import measured
 from headstart.evaluation.metrics import Evaluation, evaluate
+from headstart.evaluation.results import finite
 from headstart.evaluation.tables import predictions_frame
-
-SCALED = ("ece", "log_loss", "brier")  # the metrics that a temperature moves
+from headstart.metrics._find import suited, value
 
 
 class Outputs(NamedTuple):
-    """Rows of a split with what the network gave for them and what came of it by calibration, [N, C] or [N, T]."""
+    """Rows of a split with what the network gave for them, by target, and what came of it by calibration."""
 
     rows: Rows
-    raw: np.ndarray
-    calibrated: np.ndarray
+    raw: Mapping[str, np.ndarray]
+    calibrated: Mapping[str, np.ndarray]
 
 
 Results = dict[str, Outputs]
@@ -40,7 +40,7 @@ Results = dict[str, Outputs]
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A saved model's evaluation, by split."""
+    """A saved model's evaluations by split, or by "SPLIT:TARGET" where there are several targets."""
 
     folder: Path
     task: Task
@@ -56,10 +56,10 @@ class Evaluated:
 
 
 def metrics_plain(metrics: Mapping[str, Evaluation]) -> dict[str, Any]:
-    """Return each split's metrics as {name: {value, low, high}}."""
+    """Return each evaluation's metrics as {name: {value, low, high}}."""
     return {
-        split: {name: dataclasses.asdict(interval) for name, interval in evaluation.metrics.items()}
-        for split, evaluation in metrics.items()
+        key: {name: dataclasses.asdict(interval) for name, interval in evaluation.metrics.items()}
+        for key, evaluation in metrics.items()
     }
 
 
@@ -69,7 +69,7 @@ def evaluate_splits(
     *,
     seed: int,
     results: Results,
-    raw: Mapping[str, np.ndarray] | None = None,
+    raw: Mapping[str, Mapping[str, np.ndarray]] | None = None,
     workers: Workers | None = None,
 ) -> dict[str, Evaluation]:
     """Evaluate on the validation and test rows that there are.
@@ -79,48 +79,56 @@ def evaluate_splits(
         dataset: Its class list is the model's.
         seed: Of the bootstrap.
         results: Takes the rows and predictions of each split.
-        raw: The network's outputs by split, where they are known already.
+        raw: The network's outputs by split and target, where they are known already.
         workers: Open the images; None opens them in this process.
 
     Returns:
-        An evaluation a split.
+        An evaluation a split, or a split and target.
     """
     evaluations = {}
-    calibration = predictor.calibration
+    task = dataset.task
     for split in ("validation", "test"):
         rows = dataset.splits.get(split)
-        if rows is None or rows.y is None:
+        if rows is None or not rows.labels or not task.predicted:
             continue
         known = (raw or {}).get(split)
         outputs = _raw_outputs(predictor, rows, workers) if known is None else known
-        results[split] = Outputs(rows, outputs, calibration.apply(dataset.task, outputs))
-        evaluations[split] = evaluate(
-            dataset.task, rows.y, results[split].calibrated, seed=seed, thresholds=calibration.thresholds
-        )
+        results[split] = Outputs(rows, outputs, predictor.calibrate(outputs))
+        for name, target in task.predicted.items():
+            evaluations[task.key(split, name)] = evaluate(
+                target,
+                rows.labels[name],
+                results[split].calibrated[name],
+                seed=seed,
+                thresholds=predictor.calibrations[name].thresholds,
+            )
     return evaluations
 
 
-def _raw_outputs(predictor: Predictor, rows: Rows, workers: Workers | None) -> np.ndarray:
+def _raw_outputs(predictor: Predictor, rows: Rows, workers: Workers | None) -> Mapping[str, np.ndarray]:
     if workers is None:
         return predictor.raw_outputs(rows)
     return workers.run(lambda count: predictor.raw_outputs(rows, workers=count))
 
 
 def write_results(
-    folder: Path, task: Task, metrics: Mapping[str, Evaluation], results: Results, calibration: Calibration
+    folder: Path,
+    task: Task,
+    metrics: Mapping[str, Evaluation],
+    results: Results,
+    calibrations: Mapping[str, Calibration],
 ) -> None:
     """Write metrics.json and predictions.parquet."""
     import pandas as pd
 
-    plain: dict[str, Any] = {split: evaluation.to_plain() for split, evaluation in metrics.items()}
-    if calibration.temperature is not None:
-        for split, outputs in results.items():
-            plain[split]["uncalibrated"] = _uncalibrated(task, outputs)
+    plain: dict[str, Any] = {key: evaluation.to_plain() for key, evaluation in metrics.items()}
+    for split, outputs in results.items():
+        for name, target in task.predicted.items():
+            if calibrations[name].temperature is not None:
+                plain[task.key(split, name)]["uncalibrated"] = _uncalibrated(target, name, outputs)
     storage.write_text(folder / "metrics.json", json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False))
     frames = [
-        predictions_frame(task, list(rows.ids), rows.y, calibrated, thresholds=calibration.thresholds).assign(
-            split=split
-        )
+        predictions_frame(task, list(rows.ids), rows.labels, calibrated, calibrations=calibrations).assign(split=split)
         for split, (rows, _, calibrated) in results.items()
     ]
     if frames:
@@ -128,11 +136,11 @@ def write_results(
             pd.concat(frames).to_parquet(path)
 
 
-def _uncalibrated(task: Task, outputs: Outputs) -> dict[str, float | None]:
+def _uncalibrated(target: Target, name: str, outputs: Outputs) -> dict[str, float | None]:
     """Return what the metrics would be without the temperature."""
-    assert outputs.rows.y is not None
-    before = evaluate(task, outputs.rows.y, outputs.raw, resamples=0).metrics
-    return {name: before[name].value for name in SCALED if name in before}
+    found = measured(target, outputs.rows.labels[name], outputs.raw[name])
+    known = suited(found.form, found.names)
+    return {name: finite(value(metric, found)) for name, metric in known.items() if metric.of_probabilities}
 
 
 def evaluate_saved(

@@ -14,13 +14,13 @@ import numpy as np
 import torch
 
 from headstart.artifact.load import load
-from headstart.artifact.predictor import Predictor
+from headstart.artifact.predictor import Predictor, by_target
 from headstart.artifact.save import save
 from headstart.core import storage
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop
-from headstart.core.types import TARGET, Event, Listener, Task, silent
+from headstart.core.types import Calibration, Event, Listener, Task, kind_of, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
@@ -30,7 +30,6 @@ from headstart.engine.fit import fit as train
 from headstart.engine.job import Job, Outcome, RunContext, make_job
 from headstart.engine.machine import choose_device, choose_precision, choose_threads, threads
 from headstart.engine.predict import predict
-from headstart.evaluation.calibrate import Calibration, calibrate
 from headstart.evaluation.metrics import Evaluation
 from headstart.models.model import Backbone, Model
 from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
@@ -42,7 +41,11 @@ from headstart.runs.report import write_observed, write_report
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run. `metrics` holds an evaluation for each split that there is of validation and test."""
+    """A finished run.
+
+    `metrics` holds an evaluation for each split that there is of validation and test; where there are several targets,
+    for each split and target: "test:mood".
+    """
 
     folder: Path
     task: Task
@@ -58,17 +61,23 @@ class Run:
         objectives = [stage.objective.name for stage in self.recipe.stages]
         return {
             "run": str(self.folder),
-            "task": {"modality": self.task.modality, "kind": self.task.kind, "classes": list(self.task.classes)},
+            "task": {"modality": self.task.modality, **_described(self.task)},
             "source": self.recipe.source.name if self.recipe.source else None,
             "strategy": "+".join(strategies),
             "objective": "+".join(objectives),
             "metrics": metrics_plain(self.metrics),
-            "rows": {split: evaluation.rows for split, evaluation in self.metrics.items()},
+            "rows": {key: evaluation.rows for key, evaluation in self.metrics.items()},
             "steps": self.outcome.steps,
             "endings": list(self.outcome.endings),
             "moved": dict(self.outcome.moved),
             "seconds": round(self.seconds, 2),
         }
+
+
+def _described(task: Task) -> dict[str, Any]:
+    """Describe the only target by kind and classes, or several by name."""
+    plain = {name: {"kind": kind_of(t), "classes": list(t.classes)} for name, t in task.targets.items()}
+    return next(iter(plain.values())) if len(plain) == 1 else {"targets": plain}
 
 
 def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Dataset, Backbone, Plan]:
@@ -187,7 +196,7 @@ def _fit(
         spent = time.monotonic() - began
         if world.is_writer:
             raw = _validation_outputs(model, dataset, context)
-            _save(folder, model, dataset, recipe, precision, _calibration(dataset, raw))
+            _save(folder, model, dataset, recipe, precision, _calibrations(dataset, raw))
             state = state.with_outcome(outcome)
             state.write(folder)
             listen(Event("saved", f"model saved in {folder / MODEL}"))
@@ -202,7 +211,7 @@ def _fit(
     seconds = outcome.seconds + time.monotonic() - started - spent
     run = Run(folder, dataset.task, recipe, metrics, outcome, dataset.notes, seconds)
     if before is not None:
-        write_results(folder, dataset.task, metrics, results, predictor.calibration)
+        write_results(folder, dataset.task, metrics, results, predictor.calibrations)
         _write_run(run, before, predictor, dataset, results)
         if (folder / "checkpoints").exists():  # the model has what is worth keeping
             storage.remove_folder(folder / "checkpoints")
@@ -212,7 +221,12 @@ def _fit(
 
 
 def _save(
-    folder: Path, model: Model, dataset: Dataset, recipe: Recipe, precision: str, calibration: Calibration
+    folder: Path,
+    model: Model,
+    dataset: Dataset,
+    recipe: Recipe,
+    precision: str,
+    calibrations: Mapping[str, Calibration],
 ) -> None:
     if (folder / MODEL).exists():  # of a process that ended before it could say so
         storage.remove_folder(folder / MODEL)
@@ -223,7 +237,7 @@ def _save(
         recipe,
         fingerprint=dataset.fingerprint,
         precision=precision,
-        calibration=calibration,
+        calibrations=calibrations,
     )
 
 
@@ -235,7 +249,7 @@ def _write_run(run: Run, before: Before, predictor: Predictor, dataset: Dataset,
         dataset,
         {split: (output.rows, output.calibrated) for split, output in results.items()},
         moved=run.outcome.moved,
-        thresholds=predictor.calibration.thresholds,
+        calibrations=predictor.calibrations,
         precision=predictor.precision,
         cost={"seconds": run.seconds, "training_seconds": run.outcome.seconds},
     )
@@ -244,22 +258,24 @@ def _write_run(run: Run, before: Before, predictor: Predictor, dataset: Dataset,
     write_report(run.folder)
 
 
-def _validation_outputs(model: Model, dataset: Dataset, context: RunContext) -> dict[str, np.ndarray]:
-    """Compute what the network gives for the validation rows; the saved model would give the same."""
+def _validation_outputs(model: Model, dataset: Dataset, context: RunContext) -> dict[str, dict[str, np.ndarray]]:
+    """Compute what the network gives for the validation rows, by target; the saved model would give the same."""
     rows = dataset.splits.get("validation")
-    if rows is None:
+    if rows is None or not dataset.task.predicted:
         return {}
     transform, precision = make_transform(model.backbone.card.input), context.precision
     workers = Workers(context.workers, lambda text: context.listen(Event("warning", text)))
-    found = workers.run(lambda count: predict(model, rows, transform, workers=count, precision=precision))
-    return {"validation": found[TARGET]}
+    return {"validation": workers.run(lambda count: predict(model, rows, transform, workers=count, precision=precision))}
 
 
-def _calibration(dataset: Dataset, raw: Mapping[str, np.ndarray]) -> Calibration:
+def _calibrations(dataset: Dataset, raw: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Calibration]:
+    """Calibrate each target on the validation rows, where there are any."""
     rows = dataset.splits.get("validation")
-    if rows is None or rows.y is None:
-        return Calibration(notes=() if dataset.task.kind == "regression" else ("not calibrated: no validation rows",))
-    return calibrate(dataset.task, rows.y, raw["validation"])
+    labels = {} if rows is None else rows.labels
+    outputs = raw.get("validation", {})
+    return {
+        name: target.calibrate(labels.get(name), outputs.get(name)) for name, target in dataset.task.predicted.items()
+    }
 
 
 def make_jobs(

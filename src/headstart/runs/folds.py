@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,14 +23,15 @@ from headstart.core.processes import count
 from headstart.core.recipe import Recipe
 from headstart.core.seeding import mix
 from headstart.core.stopping import Stop
-from headstart.core.types import Event, Listener, silent
+from headstart.core.types import Event, Listener, Target, Task, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.splits import SplitRows, make_splits
 from headstart.evaluation.folds import folds, pool_folds
 from headstart.evaluation.metrics import Evaluation, evaluate
-from headstart.evaluation.results import Interval, limits
+from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import frame_arrays
+from headstart.metrics._find import every
 from headstart.runs.fit import Run, fit
 from headstart.runs.folder import read_json, read_predictions
 from headstart.runs.plan import check_names
@@ -97,7 +99,8 @@ def cross_validate(
         The final run, with the figures of the folds.
 
     Raises:
-        UsageError: A number or a name is wrong, the data has two domains, or there are several processes.
+        UsageError: A number or a name is wrong, the data has two domains or several targets, or there are several
+            processes.
         DataError: Rows are wrong, or there are fewer of a class than folds.
     """
     import pandas as pd
@@ -114,17 +117,18 @@ def cross_validate(
     dataset = data if isinstance(data, Dataset) else read(data, recipe.data, seed=recipe.seed)
     if "target" in dataset.pools:
         raise UsageError("Cross-validation is for data of one domain; this recipe names two.")
+    target = _only_target(dataset.task)
     rows = _all_rows(dataset)
-    assert rows.y is not None
     groups = np.array([dataset.groups[row] for row in rows.ids]) if dataset.groups else None
-    parts = list(folds(rows.y, k=k, repeats=repeats, seed=recipe.seed, kind=dataset.task.kind, groups=groups))
+    strata = target.fold_strata(rows.y)
+    parts = list(folds(len(rows), k=k, repeats=repeats, seed=recipe.seed, strata=strata, groups=groups))
     listen(Event("note", f"the model of all rows; then {len(parts)} folds"))
     if out is not None and resume is None and _is_unfinished(Path(out)):
         out, resume = None, out
     final = fit(dataset, recipe, out=out, resume=resume, listen=_keeping(recipe, listen), stop=stop)
     measured: list[Mapping[str, float | None]] = []
     frames = []
-    out_of_fold = np.full((len(rows), dataset.task.outputs), np.nan)
+    out_of_fold: dict[int, np.ndarray] = {}  # by row
     for number, (train, test) in enumerate(parts):
         repeat, fold = divmod(number, k)
         listen(
@@ -142,10 +146,12 @@ def cross_validate(
         figures = read_json(folder / "metrics.json")["test"]["metrics"]
         measured.append({name: figure["value"] for name, figure in figures.items()})
         if repeat == 0:
-            out_of_fold[test] = frame_arrays(dataset.task, frames[-1])[2]
-    values = {name: [figures[name] for figures in measured] for name in measured[0]}
+            (outputs,) = frame_arrays(dataset.task, frames[-1])[2].values()
+            out_of_fold |= zip(test.tolist(), outputs, strict=True)
+    names = dict.fromkeys(name for figures in measured for name in figures)  # a fold may be of before a metric came
+    values = {name: [figures.get(name) for figures in measured] for name in names}
     mean = _pooled(values, len(parts[0][0]), len(parts[0][1]))
-    together = evaluate(dataset.task, rows.y, out_of_fold, seed=recipe.seed)
+    together = evaluate(target, rows.y, np.stack([out_of_fold[row] for row in range(len(rows))]), seed=recipe.seed)
     result = CrossValidated(final, k, repeats, mean, together, values)
     storage.write_text(
         final.folder / RECORD, json.dumps(result.to_plain(), indent=1, ensure_ascii=False, allow_nan=False)
@@ -154,6 +160,13 @@ def cross_validate(
         pd.concat(frames).to_parquet(path)
     write_report(final.folder, new_card=True)
     return result
+
+
+def _only_target(task: Task) -> Target:
+    if len(task.predicted) != 1:
+        names = ", ".join(task.predicted) or "none"
+        raise UsageError(f"Cross-validation measures one target; this task has {len(task.predicted)} ({names}).")
+    return task.target
 
 
 def _keeping(recipe: Recipe, listen: Listener) -> Listener:
@@ -225,7 +238,10 @@ def _pooled(values: Mapping[str, Sequence[float | None]], train: int, test: int)
     Student's t knows no limits: an interval is cut at the least and the greatest value that a metric can have.
     """
     known = {name: [value for value in found if value is not None] for name, found in values.items()}
+    limits = {name: metric.limits for name, metric in every().items()}
     return {
-        name: pool_folds(found, train_rows=train, test_rows=test).within(*limits(name)) if found else Interval(None)
+        name: pool_folds(found, train_rows=train, test_rows=test).within(*limits.get(name, (-math.inf, math.inf)))
+        if found
+        else Interval(None)
         for name, found in known.items()
     }

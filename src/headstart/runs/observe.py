@@ -5,25 +5,27 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from headstart.core.seeding import numpy_generator
-from headstart.core.types import Card, Task
+from headstart.core.types import Calibration, Card, Colours, Labels, Target, Task
 from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import Transform, make_transform
 from headstart.engine.machine import place
 from headstart.engine.predict import embed
 from headstart.engine.proof import Moved
-from headstart.evaluation.report.facts import Map, Observed, StageMoves
+from headstart.evaluation.report.facts import Map, Mistake, Observed, StageMoves
 from headstart.models.cards import card_to_plain
 from headstart.models.model import Model
 from headstart.runs.mistakes import worst
+
+T = TypeVar("T")
 
 FORMAT = 1
 MAP_ROWS = 150  # two passes of them through the backbone: a small part of what evaluation takes
@@ -66,10 +68,10 @@ def observe_after(
     before: Before,
     model: Model,
     data: Dataset,
-    outputs: Mapping[str, tuple[Rows, np.ndarray]],
+    outputs: Mapping[str, tuple[Rows, Mapping[str, np.ndarray]]],
     *,
     moved: Mapping[str, Moved],
-    thresholds: Mapping[str, float],
+    calibrations: Mapping[str, Calibration],
     precision: str,
     cost: Mapping[str, Any],
 ) -> Observed:
@@ -79,9 +81,9 @@ def observe_after(
         before: What `observe_before` took down.
         model: The trained model.
         data: All rows.
-        outputs: Rows and calibrated predictions by split.
+        outputs: Rows and calibrated outputs by target, by split.
         moved: What training says of each part of the model.
-        thresholds: By which classes are decided.
+        calibrations: By target; classes are decided by their thresholds.
         precision: The number format.
         cost: Figures that the caller knows, such as seconds.
 
@@ -90,22 +92,26 @@ def observe_after(
     """
     moves = _moves(moved)
     split = next((name for name in ("test", "validation") if name in outputs), "")
-    wrong, mistakes = worst(data.task, *outputs[split], thresholds) if split else (0, [])
+    wrong: dict[str, int] = {}
+    mistakes: dict[str, list[Mistake]] = {}
+    for name in data.task.predicted if split else ():
+        rows, found = outputs[split]
+        wrong[name], mistakes[name] = worst(data.task, name, rows, found[name], calibrations[name].thresholds)
     observed: Observed = {
         "format": FORMAT,
         "source": card_to_plain(before.card),
         "notes": list(data.notes),
         "rows": {name: len(rows) for name, rows in data.splits.items()},
-        "classes": _class_counts(data),
-        "ranges": _ranges(data),
+        "classes": _by_split(data, lambda target, labels: target.counts(labels)),
+        "ranges": _by_split(data, lambda target, labels: target.ranges(labels)),
         "moves": moves,
         "mistakes_of": split,
-        "mistakes": mistakes,
-        "wrong": wrong,
+        "mistakes": _alone(data.task, mistakes, []),
+        "wrong": _alone(data.task, wrong, 0),
         "cost": {**_machine(model, before.started, precision), **cost},
     }
     if before.features is not None and before.rows is not None:
-        still = not any(stage["moved"] for stage in moves if stage["name"] != "head")
+        still = not any(part["moved"] for name, part in moved.items() if not name.startswith("heads."))
         after = None if still else embed(model, before.rows, _transform(model), precision=precision)
         observed["map"] = _map(data.task, before, after)
     return observed
@@ -145,36 +151,33 @@ def _transform(model: Model) -> Transform:
 
 
 def _map_rows(task: Task, rows: Rows, seed: int) -> Rows:
-    """Choose rows of the most frequent classes, about as many of each."""
-    assert rows.y is not None
+    """Choose rows at random; where they are coloured by class, of the most frequent classes, about as many of each."""
     random = numpy_generator(seed, "map")
-    groups = _groups(task, rows.y)
-    if task.kind == "regression":
+    colours = _colours(task, rows)
+    if not colours.names:
         return rows.take(np.sort(random.permutation(len(rows))[:MAP_ROWS]))
-    names, counts = np.unique(groups[groups >= 0], return_counts=True)
+    names, counts = np.unique(colours.groups[colours.groups >= 0], return_counts=True)
     chosen = names[np.argsort(-counts, kind="stable")[:MAP_CLASSES]]
     share = -(-MAP_ROWS // max(len(chosen), 1))
-    places = [random.permutation(np.flatnonzero(groups == name))[:share] for name in chosen]
+    places = [random.permutation(np.flatnonzero(colours.groups == name))[:share] for name in chosen]
     return rows.take(np.sort(np.concatenate(places)) if places else np.empty(0, dtype=np.int64))
 
 
-def _groups(task: Task, targets: np.ndarray) -> np.ndarray:
-    """Find what colours each row, [N]: its class, its rarest label (-1 without one), or its first number."""
-    if task.kind == "regression":
-        return targets[:, 0]
-    if task.kind != "multilabel":
-        return targets
-    frequency = np.where(targets > 0, targets.sum(axis=0), np.inf)
-    return np.where(targets.any(axis=1), frequency.argmin(axis=1), -1)
+def _colours(task: Task, rows: Rows) -> Colours:
+    """Find what colours rows: the first target's labels; without labels all are alike."""
+    for name, target in task.predicted.items():
+        if name in rows.labels:
+            return target.colours(rows.labels[name])
+    return Colours(np.zeros(len(rows), dtype=np.int64), ("rows",))
 
 
 def _map(task: Task, before: Before, after: np.ndarray | None) -> Map:
-    assert before.rows is not None and before.rows.y is not None and before.features is not None
-    groups = _groups(task, before.rows.y)
+    assert before.rows is not None and before.features is not None
+    groups, named = _colours(task, before.rows)
     names: list[str] = []
-    if task.classes:
+    if named:
         present = np.unique(groups)
-        names = [task.classes[int(place)] for place in present]
+        names = [named[int(place)] for place in present]
         groups = np.searchsorted(present, groups)
     places, share = project(before.features)
     seen: Map = {
@@ -199,8 +202,11 @@ def _rounded(places: np.ndarray) -> list[list[float]]:
 def _moves(moved: Mapping[str, Moved]) -> list[StageMoves]:
     """List what moved, the backbone's stages first; heads and what strategies inserted are new."""
     listed: list[StageMoves] = []
+    heads = sum(name.startswith("heads.") for name in moved)
     for name, part in moved.items():
-        shown = "head" if name.startswith("heads.") else name.removeprefix("backbone.")
+        shown = name.removeprefix("backbone.")
+        if name.startswith("heads."):
+            shown = "head" if heads == 1 else f"head {name.removeprefix('heads.')}"
         plain: StageMoves = {"name": shown, "parameters": part["parameters"], "moved": part["moved"]}
         if shown != name:
             plain["new"] = True
@@ -208,28 +214,20 @@ def _moves(moved: Mapping[str, Moved]) -> list[StageMoves]:
     return listed
 
 
-def _class_counts(data: Dataset) -> dict[str, dict[str, int]]:
-    counts = {}
-    for split, rows in data.splits.items():
-        if rows.y is None or not data.task.classes:
-            continue
-        many = data.task.kind == "multilabel"
-        support = rows.y.sum(axis=0) if many else np.bincount(rows.y, minlength=len(data.task.classes))
-        counts[split] = {name: int(count) for name, count in zip(data.task.classes, support, strict=True)}
-    return counts
-
-
-def _ranges(data: Dataset) -> dict[str, dict[str, list[float]]]:
-    if data.task.kind != "regression":
-        return {}
-    return {
-        split: {
-            label: [float(look(rows.y[:, place])) for look in (np.min, np.mean, np.max)]
-            for place, label in enumerate(data.task.labels)
-        }
+def _by_split(data: Dataset, describe: Callable[[Target, Labels], dict[str, T]]) -> dict[str, dict[str, T]]:
+    """Describe the labels of each split, by "SPLIT:TARGET" where there are several; what says nothing is left out."""
+    found = {
+        data.task.key(split, name): describe(target, rows.labels[name])
         for split, rows in data.splits.items()
-        if rows.y is not None
+        for name, target in data.task.predicted.items()
+        if name in rows.labels
     }
+    return {key: described for key, described in found.items() if described}
+
+
+def _alone(task: Task, values: dict[str, T], none: T) -> T | dict[str, T]:
+    """Return the value of the only target, or where there are several, all of them."""
+    return next(iter(values.values()), none) if len(task.targets) == 1 else values
 
 
 def _machine(model: Model, started: float, precision: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from headstart.data.rows import Dataset
 from headstart.data.transforms import check_fits
 from headstart.engine.optimisers import check_optimiser
 from headstart.inputs import by_name
+from headstart.metrics._find import every
 from headstart.models.load import load_source
 from headstart.models.model import Backbone, Model, pool
 from headstart.models.operate import build as build_operation
@@ -41,13 +42,13 @@ class Plan:
 
 
 def check_names(recipe: Recipe) -> None:
-    """Build every plug-in that the recipe names, so that a misspelt one is refused before data is read.
+    """Build every plug-in that the recipe names, and every metric, so that a wrong one is refused before data is read.
 
     Args:
         recipe: The plan as it was given.
 
     Raises:
-        UsageError: A name or an option is wrong.
+        UsageError: A name or an option is wrong, or an own metric lacks something.
     """
     if recipe.source is None:
         raise UsageError(
@@ -59,6 +60,7 @@ def check_names(recipe: Recipe) -> None:
     plugins.build("heads", recipe.head.name, recipe.head.options)
     for choice in recipe.surgery:
         build_operation(choice)
+    every()
     if not recipe.stages:
         raise UsageError("The recipe has no stages: nothing would be learnt.")
     for stage in recipe.stages:

@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 
 from headstart.artifact.load import find
-from headstart.artifact.save import DESCRIPTION
-from headstart.core import options, storage
+from headstart.artifact.save import DESCRIPTION, read_calibrations
+from headstart.core import storage
 from headstart.core.errors import StorageError
 from headstart.core.recipe import Recipe
 from headstart.core.types import Task
-from headstart.evaluation.calibrate import Calibration
 from headstart.evaluation.report.facts import Arrays, Facts, Observed
 from headstart.evaluation.report.model_card import model_card
 from headstart.evaluation.report.page import render
@@ -75,9 +74,9 @@ def read_facts(folder: Path) -> Facts:
     arrays = {}
     if metrics:
         frame = read_predictions(folder)
-        for split in metrics:
-            part = frame.loc[frame["split"] == split]
-            arrays[split] = Arrays(*frame_arrays(task, part)[1:])
+        for split in frame["split"].unique():
+            _, labels, outputs = frame_arrays(task, frame.loc[frame["split"] == split])
+            arrays |= {task.key(split, name): Arrays(labels[name], outputs[name]) for name in labels}
     history = folder / "metrics.jsonl"
     lines = history.read_text(encoding="utf-8").splitlines() if history.exists() else []
     folds = folder / "folds.json"
@@ -90,7 +89,7 @@ def read_facts(folder: Path) -> Facts:
         history=[json.loads(line) for line in lines],
         arrays=arrays,
         observed=read_json(folder / OBSERVED),
-        calibration=options.build(Calibration, description.get("calibration", {}), DESCRIPTION),
+        calibrations=read_calibrations(task, description.get("calibration", {}), DESCRIPTION),
         versions={**description["versions"], "python": description["python"]},
         created=description["created"],
         folds=read_json(folds) if folds.exists() else None,

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import torch
 
 from headstart.artifact.load import load
-from headstart.artifact.predictor import Predictor
+from headstart.artifact.predictor import Predictor, by_target
 from headstart.artifact.save import save
 from headstart.core import storage
 from headstart.core.errors import UsageError
@@ -26,7 +26,7 @@ from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.engine.predict import predict
 from headstart.evaluation.metrics import Evaluation
-from headstart.evaluation.quick import score
+from headstart.evaluation.quick import score_all
 from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
 
 Tensors = dict[str, torch.Tensor]
@@ -120,7 +120,7 @@ def soup(
         for place, (name, found) in enumerate(zip(names, scores, strict=True))
     )
     made = Soup(folder, kind, members, metrics)
-    write_results(folder, first.task, metrics, results, predictor.calibration)
+    write_results(folder, first.task, metrics, results, predictor.calibrations)
     storage.write_text(folder / "soup.json", json.dumps(made.to_plain(), indent=1, ensure_ascii=False))
     return made
 
@@ -159,15 +159,15 @@ def _greedy(
 def _scorer(first: Predictor, dataset: Dataset) -> Callable[[Tensors], Score] | None:
     """Make the function that scores weights on the validation rows; None without such rows."""
     rows = dataset.splits.get("validation")
-    if rows is None or rows.y is None:
+    if rows is None or not rows.labels:
         return None
-    targets = rows.y
+    labels = rows.labels
     transform = make_transform(first.model.backbone.card.input)
 
     def scorer(state: Tensors) -> Score:
         first.model.load_state_dict(state)
-        outputs = predict(first.model, rows, transform, precision=first.precision)[TARGET]
-        return Score(*score(first.task, targets, outputs))
+        outputs = predict(first.model, rows, transform, precision=first.precision)
+        return score_all(first.task, labels, outputs)
 
     return scorer
 

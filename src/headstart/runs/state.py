@@ -16,7 +16,7 @@ from headstart.artifact.load import RUN_STATE as NAME
 from headstart.core import options, storage
 from headstart.core.errors import StorageError, UsageError
 from headstart.core.recipe import Recipe
-from headstart.core.types import Score
+from headstart.core.types import Score, Task
 from headstart.data.rows import Dataset
 from headstart.engine.job import Outcome
 
@@ -73,7 +73,14 @@ def describe(recipe: Recipe, dataset: Dataset, *, device: torch.device, processe
         "threads": torch.get_num_threads(),
         "processes": processes,
     }
-    return RunState(recipe.to_plain(), dataset.fingerprint, list(dataset.task.classes), made_with)
+    return RunState(recipe.to_plain(), dataset.fingerprint, _classes(dataset.task), made_with)
+
+
+def _classes(task: Task) -> list[str]:
+    """List the classes of all targets; where there are several, by name: "mood: calm"."""
+    if len(task.targets) == 1:
+        return list(task.target.classes)
+    return [f"{name}: {label}" for name, target in task.targets.items() for label in target.classes]
 
 
 def read(folder: Path) -> RunState | None:

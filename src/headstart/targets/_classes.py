@@ -11,6 +11,7 @@ import numpy as np
 from headstart.core.cells import class_name
 from headstart.core.errors import DataError, UsageError
 from headstart.core.task import kind_of
+from headstart.targets._class_outcomes import ClassOutcomes
 from headstart.targets._class_list import encode_names, find_classes
 from headstart.targets._target import BaseTarget
 
@@ -22,10 +23,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class OneClass(BaseTarget):
+class OneClass(ClassOutcomes, BaseTarget):
     """Exactly one class a row: labels [N] int64, one column of names. most: the most classes there may be."""
 
-    form: ClassVar[str] = "classes"
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
     balances: ClassVar[tuple[str, ...]] = ("weights", "sampler", "focal", "logit_adjust")
     most: ClassVar[int | None] = None

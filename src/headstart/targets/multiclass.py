@@ -24,3 +24,5 @@ class Multiclass(OneClass):
         return len(labels.columns) == 1
 
     # what comes out: decisions, figures, tables, report
+
+    title: ClassVar[str] = "multi-class classification"

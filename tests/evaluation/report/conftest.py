@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,7 @@ import numpy as np
 import pytest
 
 from headstart.core.recipe import Choice, DataPlan, Recipe, Stage
-from headstart.core.types import Card, Task
-from headstart.evaluation.calibrate import Calibration
+from headstart.core.types import Calibration, Card, Task
 from headstart.evaluation.metrics import evaluate
 from headstart.evaluation.report.facts import Arrays, Facts
 from headstart.inputs.image import Image
@@ -21,17 +21,28 @@ MakeFacts = Callable[..., Facts]
 
 @pytest.fixture
 def make_facts(make) -> MakeFacts:
-    """Make facts of a task's kind with rows and classes; `name` is in every label, id and text."""
+    """Make facts of a kind of target, or of several by name; `name` is in every label, id and text."""
 
-    def build(kind: str, rows: int, width: int, *, name: str = "class", steps: int = 60) -> Facts:
-        task, y, p = make(kind, rows, width)
+    def build(kind: str | dict[str, str], rows: int, width: int, *, name: str = "class", steps: int = 60) -> Facts:
+        kinds = {"target": kind} if isinstance(kind, str) else kind
         names = tuple(f"{name} {i}" for i in range(width))
-        task = Task.of(
-            "image", kind, ("image",), names if kind == "regression" else (name,), names if task.classes else ()
-        )
-        plain = evaluate(task, y, p, resamples=20).to_plain()
-        if task.classes:
-            plain["uncalibrated"] = {"log_loss": 0.5}
+        targets, metrics, arrays, calibrations = {}, {}, {}, {}
+        for target_name, of in kinds.items():
+            target, y, p = make(of, rows, width)
+            numbers = not target.classes
+            target = dataclasses.replace(
+                target, columns=names if numbers else (name,), classes=() if numbers else names
+            )
+            plain = evaluate(target, y, p, resamples=20).to_plain()
+            if not numbers:
+                plain["uncalibrated"] = {"log_loss": 0.5}
+            key = "test" if len(kinds) == 1 else f"test:{target_name}"
+            targets[target_name], metrics[key], arrays[key] = target, plain, Arrays(y, p)
+            limits = dict.fromkeys(names, 0.4) if of == "multilabel" else {}
+            calibrations[target_name] = Calibration(None if numbers else 1.5, limits, 100, (f"note on {name}",))
+        task = Task("image", ("image",), targets)
+        first = next(iter(targets.values()))
+        plain = next(iter(metrics.values()))
         history: list[dict[str, Any]] = [
             {
                 "stage": 0,
@@ -50,7 +61,9 @@ def make_facts(make) -> MakeFacts:
         rng = np.random.default_rng(0)
         card = Card("local:net", "net", 1000, Image(32, 32), "local", {}, source_task=name, licence="mit")
         places = rng.normal(size=(40, 2)).tolist()
-        limits = dict.fromkeys(names, 0.4) if kind == "multilabel" else {}
+        mistakes: list[Any] = [
+            {"id": name, "label": name, "prediction": name, "how": "far", "text": f"{name} text"} for _ in range(3)
+        ]
         return Facts(
             folder=f"runs/{name}",
             task=task,
@@ -60,16 +73,20 @@ def make_facts(make) -> MakeFacts:
                 stages=(Stage(strategy=Choice("full"), steps=steps, lr=1e-3, augment="light"),),
             ),
             run={"steps": steps, "endings": ["all steps done"]},
-            metrics={"test": plain},
+            metrics=metrics,
             history=history,
-            arrays={"test": Arrays(y, p)},
+            arrays=arrays,
             observed={
                 "format": 1,
                 "source": card_to_plain(card),
                 "notes": [f"label: {name}"],
                 "rows": {"train": rows, "test": rows},
-                "classes": {"train": dict.fromkeys(task.classes, 3)} if task.classes else {},
-                "ranges": {} if task.classes else {"train": {name: [0.0, 0.5, 1.0] for name in names}},
+                "classes": {task.key("train", n): dict.fromkeys(t.classes, 3) for n, t in targets.items() if t.classes},
+                "ranges": {
+                    task.key("train", n): {label: [0.0, 0.5, 1.0] for label in names}
+                    for n, t in targets.items()
+                    if not t.classes
+                },
                 "moves": [
                     {"name": "stem", "parameters": 600, "moved": 0},
                     {"name": name, "parameters": 300, "moved": 300},
@@ -78,18 +95,15 @@ def make_facts(make) -> MakeFacts:
                 "map": {
                     "split": "test",
                     "rows": 40,
-                    "names": list(names[:8]) if task.classes else [],
+                    "names": list(names[:8]) if first.classes else [],
                     "groups": [float(i % min(width, 8)) for i in range(40)],
                     "before": places,
                     "after": places,
                     "variance": [0.5, 0.4],
                 },
                 "mistakes_of": "test",
-                "mistakes": [
-                    {"id": name, "label": name, "prediction": name, "how": "far", "text": f"{name} text"}
-                    for _ in range(3)
-                ],
-                "wrong": 3,
+                "mistakes": mistakes if len(kinds) == 1 else dict.fromkeys(targets, mistakes),
+                "wrong": 3 if len(kinds) == 1 else dict.fromkeys(targets, 3),
                 "cost": {
                     "seconds": 2.0,
                     "training_seconds": 1.0,
@@ -102,7 +116,7 @@ def make_facts(make) -> MakeFacts:
                     "threads": 1,
                 },
             },
-            calibration=Calibration(1.5 if task.classes else None, limits, 100, (f"note on {name}",)),
+            calibrations=calibrations,
             versions={"headstart": "0.1.0", "torch": "2"},
             created="2026-01-01",
         )

@@ -13,9 +13,8 @@ import pytest
 from PIL import Image
 
 from headstart.core.recipe import Choice, Stage
-from headstart.evaluation.report.facts import UNITS, unit
+from headstart.evaluation.report.model_card import model_card
 from headstart.evaluation.report.page import render
-from headstart.evaluation.results import HIGHER_IS_BETTER
 
 KINDS: list[str] = ["binary", "multiclass", "multilabel", "regression"]
 WIDTHS = {"binary": 2, "multiclass": 4, "multilabel": 4, "regression": 1}
@@ -95,10 +94,30 @@ def test_size_is_bounded_for_many_rows_and_classes(make_facts, kind, width):
     assert "of 200" in text or kind == "regression"
 
 
-def test_every_metric_has_a_unit(make_facts):
-    task = make_facts("regression", 20, 1).task
-    assert all(unit(task, name) for name in HIGHER_IS_BETTER)
-    assert set(UNITS) | {"mae", "rmse", "brier"} == set(HIGHER_IS_BETTER)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_metric_has_a_unit_also_where_the_run_recorded_none(make_facts, kind):
+    facts = make_facts(kind, 30, WIDTHS[kind])
+    recorded = facts.metrics["test"]["units"]
+    bare = dataclasses.replace(facts, metrics={"test": {**facts.metrics["test"], "units": {}}})
+    for name in facts.metrics["test"]["metrics"]:
+        assert facts.targets[0].unit(name) == recorded[name] == bare.targets[0].unit(name) != ""
+
+
+def test_a_metric_that_is_known_no_more_is_shown_as_it_was_recorded(make_facts):
+    facts = make_facts("binary", 30, 2)
+    plain = {key: value for key, value in facts.metrics["test"].items() if key != "units"}  # version 0.1 wrote none
+    plain["metrics"] = {**plain["metrics"], "dullness": {"value": 0.25, "low": 0.125, "high": 0.375}}
+    plain["higher_is_better"] = {**plain["higher_is_better"], "dullness": False}
+    plain["primary"] = "dullness"
+    history = [
+        {"stage": 0, "step": 1, "seconds": 1.0, "dullness": 0.5},
+        {"stage": 0, "step": 2, "seconds": 1.0, "dullness": 0.3},
+    ]
+    old = dataclasses.replace(facts, metrics={"test": plain}, history=history)
+    assert old.targets[0].unit("dullness") == ""
+    text = Structure(render(old)).text
+    assert "dullness\N{NO-BREAK SPACE}↓" in text and "lower is better" in text and "Best: 0.3 at step 2" in text
+    assert "name: Dullness" in model_card(old)
 
 
 def test_a_run_without_evaluation_has_a_report(make_facts):
@@ -107,6 +126,33 @@ def test_a_run_without_evaluation_has_a_report(make_facts):
     del observed["map"]
     page = Structure(render(dataclasses.replace(bare, observed=observed)))
     assert "nothing was measured" in page.text
+
+
+def test_each_of_several_targets_has_its_sections(make_facts):
+    facts = make_facts({"mood": "multiclass", "tags": "multilabel", "蚂": "regression", "蚁": "regression"}, 60, 3)
+    page = Structure(render(facts))
+    anchors = [attributes["id"] for tag, attributes in page.seen if tag == "section"]
+    assert len(set(anchors)) == len(anchors)
+    assert {f"#{anchor}" for anchor in anchors} == {a["href"] for tag, a in page.seen if tag == "a"}
+    for title in ("Metrics: mood", "By class: mood", "Confusion matrix: mood", "Calibration: tags", "Predictions: 蚁"):
+        assert title in page.text
+    assert "Confusion matrix: tags" not in page.text and "Calibration: 蚂" not in page.text
+    assert "Rows by class: mood" in page.text and "Worst mistakes: tags" in page.text
+    assert "test accuracy of mood" in page.text and "test rmse of 蚂" in page.text
+    assert "mood (multi-class classification), tags (multi-label classification)" in page.text
+    card = model_card(facts)
+    assert "### mood" in card and "Classes of tags (3)" in card and "temperature 1.500" in card
+
+
+def test_a_model_without_targets_has_a_report(make_facts):
+    facts = make_facts("binary", 60, 2)
+    task = dataclasses.replace(facts.task, targets={})
+    observed = {**facts.observed, "mistakes": {}, "mistakes_of": "", "wrong": {}, "classes": {}}
+    observed["map"] = {**facts.observed["map"], "names": ["rows"], "groups": [0.0] * 40}
+    bare = dataclasses.replace(facts, task=task, metrics={}, arrays={}, calibrations={}, observed=observed)
+    page = Structure(render(bare))
+    assert "nothing was measured" in page.text and "Worst mistakes" not in page.text
+    assert "nothing was measured" in model_card(bare)
 
 
 def test_several_stages_are_drawn_one_after_another(make_facts):

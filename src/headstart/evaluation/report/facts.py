@@ -9,37 +9,11 @@ from typing import Any, NamedTuple, NotRequired, TypedDict
 import numpy as np
 
 from headstart.core.recipe import Recipe
-from headstart.core.types import Task
-from headstart.evaluation.calibrate import Calibration
+from headstart.core.types import Calibration, Labels, Measurements, Target, Task
+from headstart.drawing.html import Markup
+from headstart.metrics._find import find
 
-UNITS = {
-    "accuracy": "share of rows",
-    "balanced_accuracy": "share, mean over classes",
-    "precision": "share",
-    "recall": "share",
-    "f1": "0 to 1",
-    "precision_macro": "share, mean over classes",
-    "recall_macro": "share, mean over classes",
-    "f1_macro": "0 to 1, mean over classes",
-    "f1_micro": "0 to 1, all labels together",
-    "subset_accuracy": "share of rows with every label right",
-    "hamming_loss": "share of labels that are wrong",
-    "auroc": "0 to 1; chance is 0.5",
-    "average_precision": "0 to 1",
-    "log_loss": "nats a row",
-    "ece": "probability, 0 to 1",
-    "r2": "share of variance; 1 is perfect",
-    "spearman": "−1 to 1",
-    "pearson": "−1 to 1",
-}
-OF_ONE_CLASS = ("precision", "recall", "f1", "average_precision")  # of a binary task: of the second class
-
-TASKS = {
-    "binary": "binary classification",
-    "multiclass": "multi-class classification",
-    "multilabel": "multi-label classification",
-    "regression": "regression",
-}
+SPLITS = ("validation", "test")
 
 
 class StageMoves(TypedDict):
@@ -52,7 +26,7 @@ class StageMoves(TypedDict):
 
 
 class Map(TypedDict):
-    """Rows in two dimensions by PCA of their features; `groups` are places in `names`, or values of a regression."""
+    """Rows in two dimensions by PCA of their features; `groups` are places in `names`, or numbers where it is empty."""
 
     split: str
     rows: int
@@ -76,27 +50,80 @@ class Mistake(TypedDict):
 
 
 class Observed(TypedDict):
-    """What is seen while a run goes on and is in no other file of it (`report.json`)."""
+    """What is seen while a run goes on and is in no other file of it (`report.json`).
+
+    Keys are splits, or "SPLIT:TARGET" where there are several targets; then `mistakes` and `wrong` are by target.
+    """
 
     format: int
     source: Mapping[str, Any]  # the source's card
     notes: list[str]
     rows: dict[str, int]  # by split
     classes: dict[str, dict[str, int]]  # rows by class, by split
-    ranges: dict[str, dict[str, list[float]]]  # regression: least, mean and greatest label, by split and target
+    ranges: dict[str, dict[str, list[float]]]  # of numbers: least, mean and greatest label, by split and column
     moves: list[StageMoves]
     map: NotRequired[Map]
     mistakes_of: str  # the split
-    mistakes: list[Mistake]
-    wrong: int  # rows, of which `mistakes` are the worst
+    mistakes: list[Mistake] | dict[str, list[Mistake]]
+    wrong: int | dict[str, int]  # rows, of which `mistakes` are the worst
     cost: dict[str, Any]
 
 
 class Arrays(NamedTuple):
-    """Labels and calibrated predictions of a split."""
+    """Labels and calibrated outputs of a target on a split."""
 
-    targets: np.ndarray
-    predictions: np.ndarray
+    labels: Labels
+    outputs: np.ndarray
+
+
+@dataclass(frozen=True)
+class TargetFacts:
+    """What was measured of one target: entries of metrics.json, and arrays, by split.
+
+    suffix: what is put after titles, "" where there is one target. out_of_fold: of a cross-validation.
+    """
+
+    name: str
+    suffix: str
+    target: Target
+    metrics: Mapping[str, Mapping[str, Any]]
+    arrays: Mapping[str, Arrays]
+    calibration: Calibration
+    out_of_fold: Mapping[str, Any] | None = None
+
+    @property
+    def split(self) -> str | None:
+        """The split that counts: "test", else "validation", else None."""
+        return next((split for split in reversed(SPLITS) if split in self.metrics), None)
+
+    @property
+    def higher_is_better(self) -> dict[str, bool]:
+        """Which way each metric is better, as the run recorded it: its plug-in may be gone."""
+        return {name: flag for entry in self._evaluations for name, flag in entry["higher_is_better"].items()}
+
+    def unit(self, metric: str) -> str:
+        """Return the unit of a metric: as the run recorded it, else as the metric says now; "" where neither is known.
+
+        Runs of version 0.1 recorded none.
+        """
+        for entry in self._evaluations:
+            if metric in entry.get("units", {}):
+                return entry["units"][metric]
+        known = find(metric)
+        return "" if known is None else known.unit(self.target.form, self.target.names)
+
+    def sections(self) -> list[tuple[str, Markup]]:
+        """Make the target's own sections: titles and HTML."""
+        split = self.split
+        if split is None or split not in self.arrays:
+            return []
+        names = dict.fromkeys(name for entry in self.metrics.values() for name in entry["metrics"])
+        units = {name: self.unit(name) for name in names}
+        return self.target.sections(Measurements(split, *self.arrays[split], self.metrics, units, self.calibration))
+
+    @property
+    def _evaluations(self) -> list[Mapping[str, Any]]:
+        return [*self.metrics.values(), *([self.out_of_fold] if self.out_of_fold else [])]
 
 
 @dataclass(frozen=True)
@@ -104,7 +131,8 @@ class Facts:
     """All that a report says of a run.
 
     run: run.json. metrics: metrics.json. history: the lines of metrics.jsonl. folds: folds.json, where
-    there was a cross-validation. folder: how the user called the run.
+    there was a cross-validation. folder: how the user called the run. arrays: by the keys of metrics.json.
+    calibrations: by target.
     """
 
     folder: str
@@ -115,31 +143,43 @@ class Facts:
     history: Sequence[Mapping[str, Any]]
     arrays: Mapping[str, Arrays]
     observed: Observed
-    calibration: Calibration
+    calibrations: Mapping[str, Calibration]
     versions: Mapping[str, str]
     created: str
     folds: Mapping[str, Any] | None = None
 
     @property
+    def targets(self) -> list[TargetFacts]:
+        """What was measured, by target."""
+        return [
+            TargetFacts(
+                name,
+                f": {name}" if len(self.task.targets) > 1 else "",
+                target,
+                {split: self.metrics[key] for split, key in self._keys(name) if key in self.metrics},
+                {split: self.arrays[key] for split, key in self._keys(name) if key in self.arrays},
+                self.calibrations.get(name, Calibration()),
+                self.folds["out_of_fold"] if self.folds else None,
+            )
+            for name, target in self.task.predicted.items()
+        ]
+
+    @property
     def split(self) -> str | None:
         """The split that counts: "test", else "validation", else None."""
-        return next((name for name in ("test", "validation") if name in self.metrics), None)
+        measured = {found.split for found in self.targets}
+        return next((split for split in reversed(SPLITS) if split in measured), None)
 
+    @property
+    def kind(self) -> str:
+        """What the model does, in words: "binary classification", of several targets each with its name."""
+        titles = {name: target.title for name, target in self.task.targets.items()}
+        if len(titles) == 1:
+            return next(iter(titles.values()))
+        return ", ".join(f"{name} ({title})" for name, title in titles.items())
 
-def unit(task: Task, metric: str) -> str:
-    """Name the unit of a metric."""
-    if metric in ("mae", "rmse"):
-        return f"unit of {', '.join(task.labels)}" + (", mean" if len(task.labels) > 1 else "")
-    if metric == "brier":
-        return "squared probability, 0 to 1" if task.kind == "binary" else "squared probability, 0 to 2"
-    if task.kind == "binary" and metric in OF_ONE_CLASS:
-        return f"{UNITS[metric]}, of '{task.classes[1]}'"
-    return UNITS[metric]
-
-
-def words(metric: str) -> str:
-    """Write a metric's name so that it can be broken into lines: "balanced accuracy"."""
-    return metric.replace("_", " ")
+    def _keys(self, name: str) -> list[tuple[str, str]]:
+        return [(split, self.task.key(split, name)) for split in SPLITS]
 
 
 def short_name(source: str) -> str:

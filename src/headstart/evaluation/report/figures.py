@@ -1,4 +1,4 @@
-"""The drawings of the report: learning curves, calibration, predicted against true, embedding map."""
+"""The drawings of the report that are of no target: learning curves, embedding map."""
 
 from __future__ import annotations
 
@@ -8,28 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from headstart.core.seeding import numpy_generator
-from headstart.evaluation.calibration import calibration_bins
-from headstart.evaluation.report.facts import Facts, Map, words
-from headstart.evaluation.report.html import Markup, classed, join
-from headstart.evaluation.report.svg import (
-    GREY,
-    PALETTE,
-    Axes,
-    chart,
-    cloud,
-    columns,
-    curve,
-    figure,
-    guide,
-    legend,
-    span,
-)
-from headstart.evaluation.results import HIGHER_IS_BETTER
+from headstart.drawing.html import Markup, classed, join
+from headstart.drawing.svg import PALETTE, Axes, chart, cloud, curve, figure, guide, legend, span
+from headstart.drawing.text import words
+from headstart.evaluation.quick import MEAN_LOSS
+from headstart.evaluation.report.facts import Facts, Map
 
 MOST_POINTS = 200  # on a curve
-MOST_DOTS = 800  # in a cloud
-MOST_TARGETS = 4
+COUNTS = ("stage", "step", "seconds")  # of an entry of the history; what else an evaluation holds is its score
 SHADES = ("#440154", "#3b528b", "#21918c", "#5ec962", "#d9c80b")  # low to high, after viridis
 
 
@@ -48,84 +34,31 @@ def learning_curves(facts: Facts) -> Markup | None:
         drawn.append(
             figure("Training loss", chart(axes, [*_borders(axes, starts), line], "training loss by step"), note)
         )
-    names = [name for name in dict.fromkeys(k for entry in facts.history for k in entry) if name in HIGHER_IS_BETTER]
+    better = {name: flag for found in facts.targets for name, flag in found.higher_is_better.items()}
+    better |= {MEAN_LOSS: False}
+    scored = [entry for entry in facts.history if "loss" not in entry]
+    names = [name for name in dict.fromkeys(k for entry in scored for k in entry) if name not in COUNTS]
     for name in names:
         points = _over_steps(facts.history, name, starts)
         if points:
             axes = Axes(span((x for x, _ in points), zero=True), span(y for _, y in points), "step", words(name))
             line = curve(axes, thin(points), PALETTE[1], dots=len(points) < 40)
-            best = (max if HIGHER_IS_BETTER[name] else min)(points, key=lambda point: point[1])
-            back = "training went back to the weights of that step"
-            note = classed("p", "soft", f"Best: {best[1]:.4g} at step {best[0]:.0f}; {back}.")
+            notes = [_best(points, higher=better[name])] if name in better else []
             picture = chart(axes, [*_borders(axes, starts), line], f"validation {name} by step")
-            drawn.append(figure(f"Validation {words(name)}", picture, note))
+            drawn.append(figure(f"Validation {words(name)}", picture, *notes))
     return classed("div", "figures", *drawn) if drawn else None
 
 
+def _best(points: Sequence[tuple[float, float]], *, higher: bool) -> Markup:
+    best = (max if higher else min)(points, key=lambda point: point[1])
+    back = "training went back to the weights of that step"
+    return classed("p", "soft", f"Best: {best[1]:.4g} at step {best[0]:.0f}; {back}.")
+
+
 def _loss_unit(facts: Facts) -> str:
-    """Name the unit of the training loss; numbers are learnt in deviations from their mean."""
-    numbers = facts.task.kind == "regression"
-    unit = "squared, in standard deviations of the training labels" if numbers else "in nats"
-    return f"Mean over the last steps, as minimised: {unit}."
-
-
-def calibration(facts: Facts, split: str) -> Markup | None:
-    """Draw how often predictions of a given probability are right, and how many rows there are of each."""
-    if facts.task.kind == "regression" or split not in facts.arrays:
-        return None
-    targets, probabilities = facts.arrays[split]
-    if facts.task.kind == "multilabel":
-        confidence, correct = probabilities.reshape(-1), targets.reshape(-1)
-        said, rate, counted = "predicted probability of a label", "share of rows with the label", "labels"
-    else:
-        confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
-        said, rate, counted = "probability of the likeliest class", "share of rows that are right", "rows"
-    bins = calibration_bins(confidence, correct, bins=10)
-    axes = Axes((0, 1), (0, 1), said, rate)
-    bars = [(b.low, b.high, b.accuracy) for b in bins if b.accuracy is not None]
-    dots = [(b.confidence, b.accuracy) for b in bins if b.confidence is not None and b.accuracy is not None]
-    marks = [
-        columns(axes, bars, PALETTE[0], 0.35),
-        guide(axes, (0, 0), (1, 1)),
-        curve(axes, dots, PALETTE[0], dots=True),
-    ]
-    plot = figure("Is the probability right?", chart(axes, marks, "calibration plot"))
-    most = max(b.rows for b in bins)
-    axes = Axes((0, 1), (0, most * 1.05), said, counted)
-    counts = chart(axes, [columns(axes, [(b.low, b.high, b.rows) for b in bins], GREY, 1)], "rows by probability")
-    return classed("div", "figures", plot, figure("How sure is it?", counts))
-
-
-def regression(facts: Facts, split: str) -> Markup | None:
-    """Draw predicted against true values, and the errors, for the first targets."""
-    if facts.task.kind != "regression" or split not in facts.arrays:
-        return None
-    targets, predictions = facts.arrays[split]
-    places = np.arange(len(targets))
-    if len(places) > MOST_DOTS:
-        places = np.sort(numpy_generator("report", len(places)).permutation(places)[:MOST_DOTS])
-    drawn = []
-    for place, name in enumerate(facts.task.labels[:MOST_TARGETS]):
-        true, guessed = targets[:, place].astype(float), predictions[:, place].astype(float)
-        ends = span([*true, *guessed])
-        axes = Axes(ends, ends, f"true {name}", f"predicted {name}")
-        dots = [(true[i], guessed[i], PALETTE[0]) for i in places]
-        marks = [cloud(axes, dots, 2.5), guide(axes, (ends[0], ends[0]), (ends[1], ends[1]))]
-        drawn.append(figure(f"Predicted against true: {name}", chart(axes, marks, "predicted against true values")))
-        error = guessed - true
-        edge = max(float(np.abs(error).max()), 1e-12)
-        counts, edges = np.histogram(error, bins=21, range=(-edge, edge))
-        axes = Axes((-edge, edge), (0, float(counts.max()) * 1.05), f"predicted minus true {name}", "rows")
-        bars = list(zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True))
-        drawn.append(figure(f"Errors: {name}", chart(axes, [columns(axes, bars, PALETTE[0])], "histogram of errors")))
-    notes = []
-    if len(targets) > MOST_DOTS:
-        notes.append(
-            classed("p", "soft", f"{MOST_DOTS} of {len(targets):,} rows are drawn, at random; errors: all rows.")
-        )
-    if len(facts.task.labels) > MOST_TARGETS:
-        notes.append(classed("p", "soft", f"The first {MOST_TARGETS} of {len(facts.task.labels)} targets are drawn."))
-    return join([classed("div", "figures", *drawn), *notes])
+    """Name the units of the training losses of all targets."""
+    units = ", ".join(dict.fromkeys(found.target.loss_unit for found in facts.targets))
+    return "Mean over the last steps, as minimised" + (f": {units}." if units else ".")
 
 
 def embedding_map(facts: Facts) -> Markup | None:
@@ -133,7 +66,7 @@ def embedding_map(facts: Facts) -> Markup | None:
     seen = facts.observed.get("map")
     if seen is None:
         return None
-    numbers = facts.task.kind == "regression"
+    numbers = not seen["names"]
     colours = _shades(seen["groups"]) if numbers else [PALETTE[int(g) % len(PALETTE)] for g in seen["groups"]]
     views = [("Before: features of the source model", seen["before"])]
     if "after" in seen:
@@ -144,7 +77,7 @@ def embedding_map(facts: Facts) -> Markup | None:
         dots = [(x, y, colour) for (x, y), colour in zip(places, colours, strict=True)]
         note = classed("p", "soft", f"These two components hold {share:.0%} of the variance.")
         drawn.append(figure(title, chart(axes, [cloud(axes, dots, 3.5)], title), note))
-    return join([classed("div", "figures", *drawn), _map_legend(seen, numbers, facts.task.labels), _map_words(seen)])
+    return join([classed("div", "figures", *drawn), _map_legend(seen, facts), _map_words(seen)])
 
 
 def thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -173,12 +106,13 @@ def _shades(values: Sequence[float]) -> list[str]:
     return [SHADES[int(rank * len(SHADES))] for rank in order]
 
 
-def _map_legend(seen: Map, numbers: bool, labels: Sequence[str]) -> Markup:
-    if not numbers:
+def _map_legend(seen: Map, facts: Facts) -> Markup:
+    if seen["names"]:
         return legend((name, PALETTE[place % len(PALETTE)]) for place, name in enumerate(seen["names"]))
     edges = np.quantile(seen["groups"], np.linspace(0, 1, len(SHADES) + 1))
+    column = facts.targets[0].target.columns[0]
     ranges = zip(edges[:-1], edges[1:], SHADES, strict=True)
-    return legend((f"{labels[0]} {low:.3g} to {high:.3g}", colour) for low, high, colour in ranges)
+    return legend((f"{column} {low:.3g} to {high:.3g}", colour) for low, high, colour in ranges)
 
 
 def _map_words(seen: Map) -> Markup:

@@ -8,9 +8,10 @@ from typing import Any
 
 from headstart.core import options
 from headstart.core.recipe import Choice, Stage
-from headstart.evaluation.report.facts import TASKS, Facts, short_name, unit, words
-from headstart.evaluation.report.html import Left, Markup, classed, join, pairs, table, tag
-from headstart.evaluation.results import HIGHER_IS_BETTER, Interval
+from headstart.drawing.html import Left, Markup, classed, join, pairs, table, tag
+from headstart.drawing.text import words
+from headstart.evaluation.report.facts import Facts, TargetFacts, short_name
+from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import interval_text
 from headstart.models.cards import input_from_plain
 
@@ -21,40 +22,43 @@ SAID = ("strategy", "objective", "steps", "epochs", "lr", "batch_size", "optimis
 def headline(facts: Facts) -> Markup:
     """Say the one figure, what it was measured on, and how sure it is."""
     title = tag("h1", f"{_data_name(facts)}, learnt from {short_name(facts.observed['source']['name'])}")
-    split = facts.split
-    if facts.folds and split != "test":
-        return join(
-            [title, _folds_figure(facts, facts.folds), classed("p", "soft", f"Run {facts.folder}, {facts.created}")]
-        )
-    if split is None:
+    run = classed("p", "soft", f"Run {facts.folder}, {facts.created}")
+    if facts.folds and facts.split != "test":
+        return join([title, _folds_figure(facts.targets[0], facts.folds), run])
+    if not facts.targets:
+        return join([title, tag("p", "Nothing was predicted, so that nothing was measured.")])
+    if facts.split is None:
         return join([title, tag("p", "There were no validation or test rows: nothing was measured.")])
-    evaluation = facts.metrics[split]
+    warning = []
+    if facts.split == "validation":
+        text = "There is no test split: these rows also chose the model, so that the figure is somewhat too good."
+        warning.append(tag("p", text))
+    return join([title, *(_figure(found, found.split) for found in facts.targets if found.split), *warning, run])
+
+
+def _figure(found: TargetFacts, split: str) -> Markup:
+    evaluation = found.metrics[split]
     name = evaluation["primary"]
     value, interval = interval_text(Interval(**evaluation["metrics"][name]))
     sure = f"{evaluation['level']:.0%} interval {interval}, " if interval != "–" else ""
-    better = "higher" if HIGHER_IS_BETTER[name] else "lower"
-    figure = classed(
+    better = "higher" if found.higher_is_better[name] else "lower"
+    return classed(
         "p",
         "headline",
-        f"{split} {words(name)} ",
+        f"{split} {words(name)}{' of ' + found.name if found.suffix else ''} ",
         tag("strong", value),
-        f" ({unit(facts.task, name)}; {sure}{evaluation['rows']:,} rows; {better} is better)",
+        f" ({found.unit(name)}; {sure}{evaluation['rows']:,} rows; {better} is better)",
     )
-    warning = []
-    if split == "validation":
-        text = "There is no test split: these rows also chose the model, so that the figure is somewhat too good."
-        warning.append(tag("p", text))
-    return join([title, figure, *warning, classed("p", "soft", f"Run {facts.folder}, {facts.created}")])
 
 
-def _folds_figure(facts: Facts, plain: Mapping[str, Any]) -> Markup:
+def _folds_figure(found: TargetFacts, plain: Mapping[str, Any]) -> Markup:
     name = plain["out_of_fold"]["primary"]
     value, interval = interval_text(Interval(**plain["mean"][name]))
     times = f" times {plain['repeats']}" if plain["repeats"] > 1 else ""
     sure = f"95% interval {interval}, " if interval != "–" else ""
-    better = "higher" if HIGHER_IS_BETTER[name] else "lower"
+    better = "higher" if found.higher_is_better[name] else "lower"
     words_after = (
-        f" ({unit(facts.task, name)}; {sure}mean over {plain['k']} folds{times} of {plain['rows']:,} rows; "
+        f" ({found.unit(name)}; {sure}mean over {plain['k']} folds{times} of {plain['rows']:,} rows; "
         f"{better} is better)"
     )
     return classed("p", "headline", f"cross-validated {words(name)} ", tag("strong", value), words_after)
@@ -88,15 +92,18 @@ def learnt(facts: Facts) -> Markup:
 
 def data(facts: Facts) -> Markup:
     """Say what the data is and how it was split."""
-    task, seen = facts.task, facts.observed
+    seen = facts.observed
     rows: list[tuple[object, object]] = [
         ("Data", facts.recipe.data.path or "in memory"),
-        ("Task", f"{TASKS[task.kind]}, {task.modality} input"),
+        ("Task", f"{facts.kind}, {facts.task.modality} input"),
         ("Rows", "; ".join(f"{split} {count:,}" for split, count in seen["rows"].items())),
     ]
     parts = [pairs(rows)]
-    if seen["classes"]:
-        parts += [tag("h3", "Rows by class"), *_class_counts(seen["classes"])]
+    for found in facts.targets:
+        keys = {split: facts.task.key(split, found.name) for split in seen["rows"]}
+        counts = {split: seen["classes"][key] for split, key in keys.items() if key in seen["classes"]}
+        if counts:
+            parts += [tag("h3", f"Rows by class{found.suffix}"), *_class_counts(counts)]
     if seen["ranges"]:
         cells = [
             (f"{split}: {label}", *(f"{value:.4g}" for value in values))

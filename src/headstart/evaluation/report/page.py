@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
+from headstart.drawing.html import Markup, classed, tag
+from headstart.drawing.style import CSS
 from headstart.evaluation.report import figures, overview, results, transfer
 from headstart.evaluation.report.facts import Facts
-from headstart.evaluation.report.html import Markup, classed, join, tag
-from headstart.evaluation.report.style import CSS
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # no script runs, nothing is fetched
 
@@ -21,25 +22,19 @@ def render(facts: Facts) -> str:
     Returns:
         HTML. Its size is bounded: long tables and clouds of points are cut, and say so.
     """
-    split = facts.split
     sections: list[tuple[str, Markup | None]] = [
         ("What was learnt from what", overview.learnt(facts)),
         ("The data", overview.data(facts)),
-        ("Metrics", results.metrics(facts) if split else None),
-        ("Cross-validation", results.folds(dict(facts.folds), facts) if facts.folds else None),
-        ("By class" if facts.task.classes else "By target", results.by_class(facts, split) if split else None),
-        ("Confusion matrix", results.confusion(facts, split) if split else None),
-        ("Predictions", figures.regression(facts, split) if split else None),
-        ("Calibration", _calibration(facts, split) if split else None),
+        *_measured(facts),
         ("Learning curves", figures.learning_curves(facts)),
         ("Embedding map", figures.embedding_map(facts)),
-        ("Worst mistakes", transfer.mistakes(facts)),
+        *((f"Worst mistakes{found.suffix}", transfer.mistakes(facts, found)) for found in facts.targets),
         ("What moved, what stayed frozen", transfer.moved(facts)),
         ("Cost", overview.cost(facts)),
         ("Recipe", overview.recipe(facts)),
         ("How to run again", overview.again(facts)),
     ]
-    shown = [(_anchor(title), title, content) for title, content in sections if content]
+    shown = _anchored((title, content) for title, content in sections if content)
     links = [tag("a", title, attributes={"href": f"#{anchor}"}) for anchor, title, _ in shown]
     body = [tag("section", tag("h2", title), content, attributes={"id": anchor}) for anchor, title, content in shown]
     head = [
@@ -58,19 +53,22 @@ def render(facts: Facts) -> str:
     return f"<!doctype html>\n{page}\n"
 
 
-def _calibration(facts: Facts, split: str) -> Markup | None:
-    drawn = figures.calibration(facts, split)
-    return join([results.chosen(facts), drawn, _where(facts, split)]) if drawn else None
+def _measured(facts: Facts) -> Iterator[tuple[str, Markup]]:
+    """Make what is said of each target: its metrics, and its own sections."""
+    for found in facts.targets:
+        if found.metrics:
+            yield f"Metrics{found.suffix}", results.metrics(found)
+        if facts.folds:
+            yield "Cross-validation", results.folds(facts.folds, found)
+        for title, content in found.sections():
+            yield f"{title}{found.suffix}", content
 
 
-def _where(facts: Facts, split: str) -> Markup:
-    seen = (
-        " These rows also chose the temperature, so that it looks a little better here."
-        if split == "validation" and facts.calibration.temperature is not None
-        else ""
-    )
-    return classed("p", "soft", f"Measured on {split} rows; on the dashed line, probabilities are right.{seen}")
-
-
-def _anchor(title: str) -> str:
-    return re.sub(r"[^a-z]+", "-", title.lower()).strip("-")
+def _anchored(sections: Iterable[tuple[str, Markup]]) -> list[tuple[str, str, Markup]]:
+    """Put before each section the name that links to it; no two are the same."""
+    found: dict[str, tuple[str, str, Markup]] = {}
+    for title, content in sections:
+        base = re.sub(r"[^a-z]+", "-", title.lower()).strip("-")
+        anchor = base if base not in found else f"{base}-{len(found)}"
+        found[anchor] = (anchor, title, content)
+    return list(found.values())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from headstart.evaluation.report.facts import Facts, Mistake
-from headstart.evaluation.report.html import Left, Markup, classed, join, table, tag
+from headstart.drawing.html import Left, Markup, classed, join, table, tag
+from headstart.evaluation.report.facts import Facts, Mistake, TargetFacts
 from headstart.inputs import PICTURE, TINY, WORDS
 
 MOST_STAGES = 40
@@ -40,19 +40,17 @@ def _share(share: float) -> str:
     return "less than 0.1%" if 0 < share < 0.001 else f"{share:.1%}"
 
 
-def mistakes(facts: Facts) -> Markup:
+def mistakes(facts: Facts, found: TargetFacts) -> Markup:
     """Show the rows that the model got most wrong, with their pictures or texts."""
     seen = facts.observed
-    found, split = seen["mistakes"], seen["mistakes_of"]
-    if not found:
+    split, wrong = seen["mistakes_of"], seen["wrong"]
+    shown = seen["mistakes"] if isinstance(seen["mistakes"], list) else seen["mistakes"].get(found.name, [])
+    if not shown:
         return tag("p", f"No {split} row was decided wrongly." if split else "There were no rows to look at.")
-    numbers = facts.task.kind == "regression"
-    many = (
-        f"{seen['wrong']:,} {split} rows were decided wrongly; these" if not numbers else f"Of the {split} rows, these"
-    )
-    words = f"{many} {len(found)} are furthest from their label. Look for wrong labels among them."
-    texts = any(WORDS in mistake for mistake in found)
-    return join([tag("p", words), classed("div", "cards texts" if texts else "cards", *map(_card, found))])
+    said = found.target.introduce(wrong if isinstance(wrong, int) else wrong[found.name], len(shown), split)
+    texts = any(WORDS in mistake for mistake in shown)
+    cards = classed("div", "cards texts" if texts else "cards", *map(_card, shown))
+    return join([tag("p", f"{said} Look for wrong labels among them."), cards])
 
 
 def _card(mistake: Mistake) -> Markup:

@@ -67,6 +67,18 @@ def squares(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.where(spread <= UNSURE**2 * (values**2 * weights).sum(axis=0), 0.0, spread)
 
 
+def constant(values: np.ndarray) -> np.ndarray:
+    """Return for each column of [N, T] whether all its rows are the same, but for rounding, [T] bool."""
+    unit = np.ones((len(values), 1))
+    return np.array([squares(column[:, None], unit)[0] == 0 for column in values.T])
+
+
+def mean_known(values: np.ndarray) -> np.ndarray:
+    """Average [C, R] over classes or columns, leaving out NaN; NaN where nothing is left."""
+    known = ~np.isnan(values)
+    return ratio(np.nan_to_num(values).sum(axis=0), known.sum(axis=0))
+
+
 def ratio(over: np.ndarray, under: np.ndarray) -> np.ndarray:
     """Divide, NaN where the divisor is 0."""
     return np.divide(over, under, out=np.full(np.shape(over), np.nan), where=under > 0)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from headstart.evaluation.report.svg import HEIGHT, WIDTH, Axes, chart, curve, span, tick_text, ticks
+from headstart.drawing.svg import HEIGHT, WIDTH, Axes, chart, curve, span, tick_text, ticks
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-0.3, 0.31), (0, 12345), (1e-6, 3e-6), (-5e9, 2e9), (99.9, 100.1)])

@@ -2,19 +2,26 @@
 
 The paper fits the temperature to logits; here it is fitted to log-probabilities, which differ from
 logits by a constant for each row that the softmax takes out again.
+
+The temperature moves no decision of the likeliest class, so accuracy stays as it is. It is fitted where there are
+validation rows enough (`FEWEST_ROWS`) and mistakes among them (`FEWEST_ERRORS`): without mistakes the likeliest
+temperature is 0, which would claim certainty.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
 from headstart.core.errors import DataError
+from headstart.core.outcome import Calibration
+from headstart.metrics._bins import BINS, bin_places
 
-BINS = 15
+FEWEST_ROWS = 50
+FEWEST_ERRORS = 5
 TINY = float(np.finfo(np.float32).tiny)  # probabilities that a float32 softmax rounded to 0
 LOWEST, HIGHEST = 0.01, 100.0  # range of temperatures that are looked at
 
@@ -28,6 +35,35 @@ class Bin:
     rows: int
     confidence: float | None
     accuracy: float | None
+
+
+def temperature_of(
+    fit: Callable[[np.ndarray, np.ndarray], float], labels: np.ndarray, outputs: np.ndarray, errors: int
+) -> tuple[float | None, tuple[str, ...]]:
+    """Fit a temperature where there are mistakes enough.
+
+    Args:
+        fit: One of the functions below.
+        labels: Of the validation rows.
+        outputs: Their probabilities [N, C].
+        errors: Wrong decisions among them.
+
+    Returns:
+        The temperature, or None and a note that says why.
+    """
+    if errors < FEWEST_ERRORS:
+        return None, (f"no temperature: {errors} mistakes on validation, fewer than {FEWEST_ERRORS}",)
+    return fit(outputs, labels), ()
+
+
+def unfitted(labels: Sized | None) -> Calibration | None:
+    """Return an empty calibration that says why, where there are too few validation rows to choose anything."""
+    if labels is None:
+        return Calibration(notes=("not calibrated: no validation rows",))
+    rows = len(labels)
+    if rows < FEWEST_ROWS:
+        return Calibration(rows=rows, notes=(f"not calibrated: {rows} validation rows, fewer than {FEWEST_ROWS}",))
+    return None
 
 
 def fit_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
@@ -100,17 +136,6 @@ def calibration_bins(confidence: np.ndarray, correct: np.ndarray, *, bins: int =
         )
         for i in range(bins)
     )
-
-
-def bin_places(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """Find the bin [N] of each confidence [N]; a bin holds its upper edge, the first one 0 too, as in the paper."""
-    return np.clip(np.ceil(np.asarray(confidence) * bins).astype(np.int64) - 1, 0, bins - 1)
-
-
-def calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
-    """Compute the expected calibration error over 15 bins: the mean gap of confidence [N] and correctness [N]."""
-    gaps = np.bincount(bin_places(confidence), weights=correct - confidence, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def _minimise(loss: Callable[[float], float]) -> float:

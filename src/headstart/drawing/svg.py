@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from headstart.evaluation.report.html import Markup, classed, join, tag
+from headstart.drawing.html import Markup, classed, join, tag
 
 WIDTH, HEIGHT = 420, 260
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 44

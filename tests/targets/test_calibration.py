@@ -7,8 +7,9 @@ import pytest
 from scipy import special
 
 from headstart.core.errors import DataError
-from headstart.evaluation import calibration
-from headstart.evaluation.calibration import calibration_bins, calibration_error
+from headstart.targets import _calibration as calibration
+from headstart.targets._calibration import calibration_bins
+from metrics.oracle import calibration_error
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])

@@ -1,0 +1,202 @@
+"""What comes out of a target: decisions, figures, tables and drawings, as a kind of target gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from headstart.core.task import Labels
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a target's probabilities go through. `temperature` None leaves them; `thresholds` are by class.
+
+    `rows` counts the validation rows that it was chosen on; `notes` say why something was not chosen.
+    """
+
+    temperature: float | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    rows: int = 0
+    notes: tuple[str, ...] = ()
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return plain data, safe for JSON."""
+        return {
+            "temperature": self.temperature,
+            "thresholds": dict(self.thresholds),
+            "rows": self.rows,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What a target's sections of the report are made of.
+
+    split: whose rows these are. labels and outputs: of its rows; the outputs are calibrated. metrics: the evaluations
+    by split, as in metrics.json. units: of each metric. calibration: what was chosen on validation rows.
+    """
+
+    split: str
+    labels: Labels
+    outputs: np.ndarray
+    metrics: Mapping[str, Mapping[str, Any]]
+    units: Mapping[str, str]
+    calibration: Calibration
+
+
+class Wrong(NamedTuple):
+    """A row that was predicted wrongly, in words: its label, the prediction, and how wrong it is."""
+
+    label: str
+    prediction: str
+    how: str
+
+
+class Colours(NamedTuple):
+    """What colours rows on a map: a place in `names` for each, [N] (-1 for none), or where there are none a number."""
+
+    groups: np.ndarray
+    names: tuple[str, ...]
+
+
+class Outcomes(Protocol):
+    """What comes out of a target. Outputs are what its head's `decode` gives: [N, outputs].
+
+    title: the kind in words. form: what labels and outputs look like, by which metrics know what they can measure:
+    "classes" (one class a row), "labels" (any number of classes a row), "values" (numbers), or a form of one's own.
+    primary: the metric that comes first. hub: the word of the Hugging Face hub for it. loss_unit: of the training loss.
+    """
+
+    title: ClassVar[str]
+    form: ClassVar[str]
+    primary: ClassVar[str]
+    hub: ClassVar[str]
+    loss_unit: ClassVar[str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the outputs are of: classes, or columns."""
+        ...
+
+    def check(self, labels: Labels, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Check labels and outputs before they are measured.
+
+        Args:
+            labels: Of N rows.
+            outputs: Of the same rows, [N, outputs].
+
+        Returns:
+            Both, in the number formats that metrics expect.
+
+        Raises:
+            DataError: A shape is wrong, there is no row, or rows hold impossible values; every such row is listed.
+        """
+        ...
+
+    def decide(self, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None) -> np.ndarray | None:
+        """Turn outputs into decisions that look like labels; None where there is nothing to decide.
+
+        Args:
+            outputs: [N, outputs].
+            thresholds: By class, from `calibrate`: a class is decided from there on.
+
+        Returns:
+            Decisions, int64.
+
+        Raises:
+            UsageError: A threshold is for a class that has none.
+        """
+        ...
+
+    def predictions(self, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None) -> list[Any]:
+        """Turn outputs into predictions as Python values, one a row."""
+        ...
+
+    def calibrate(self, labels: Labels | None, outputs: np.ndarray | None) -> Calibration:
+        """Choose temperature and thresholds on validation rows, never on test rows; None where there are none."""
+        ...
+
+    def scale(self, outputs: np.ndarray, temperature: float | None) -> np.ndarray:
+        """Soften (above 1) or sharpen (below 1) probabilities; no decision of the likeliest class changes."""
+        ...
+
+    @property
+    def table_columns(self) -> tuple[str, ...]:
+        """The columns of the table of predictions from which labels and outputs are read back."""
+        ...
+
+    def table(
+        self, labels: Labels | None, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None
+    ) -> dict[str, Sequence[Any]]:
+        """Make the columns of the table of predictions; without labels, those are left out."""
+        ...
+
+    def read_table(self, table: Mapping[str, Sequence[Any]]) -> tuple[Labels, np.ndarray]:
+        """Read labels and outputs from the columns that `table` made.
+
+        Args:
+            table: With at least `table_columns`.
+
+        Returns:
+            Labels and outputs.
+
+        Raises:
+            DataError: A label is none of the target's.
+        """
+        ...
+
+    def reorder(self, classes: Sequence[str], labels: Labels, outputs: np.ndarray) -> tuple[Labels, np.ndarray]:
+        """Put labels and outputs of another class order into this target's."""
+        ...
+
+    def mistakes(
+        self, labels: Labels, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None
+    ) -> np.ndarray:
+        """Find the places of the rows that were predicted wrongly, the worst first."""
+        ...
+
+    def explain(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Wrong:
+        """Put one mistake in words."""
+        ...
+
+    def introduce(self, wrong: int, shown: int, split: str) -> str:
+        """Return the sentence above the worst mistakes: so many rows of a split are wrong, so many are shown."""
+        ...
+
+    def colours(self, labels: Labels) -> Colours:
+        """Find what colours each row on the embedding map."""
+        ...
+
+    def fold_strata(self, labels: Labels) -> np.ndarray | None:
+        """Return the class by which folds are stratified, [N]; None where rows have no single class."""
+        ...
+
+    def counts(self, labels: Labels) -> dict[str, int]:
+        """Count the rows of each class; empty where there are no classes."""
+        ...
+
+    def ranges(self, labels: Labels) -> dict[str, list[float]]:
+        """Find the least, the mean and the greatest label by column; empty where labels are no numbers."""
+        ...
+
+    def notes(self, labels: Labels) -> list[str]:
+        """Say what of these labels leaves metrics undefined or of little use."""
+        ...
+
+    def selection(self, labels: Labels) -> str:
+        """Name the metric by which training chooses its best step, where these are the validation labels."""
+        ...
+
+    def validation_loss(self, labels: Labels, outputs: np.ndarray) -> float:
+        """Compute the loss by which steps are chosen where several targets are learnt together; lower is better."""
+        ...
+
+    def sections(self, measured: Measurements) -> list[tuple[str, Any]]:
+        """Make the target's own sections of the report: titles and HTML, in order."""
+        ...

@@ -1,0 +1,1 @@
+"""One file a metric: how good predictions are, as one figure."""

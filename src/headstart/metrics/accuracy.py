@@ -1,0 +1,33 @@
+"""Share of rows whose class is decided rightly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from headstart.core.types import Form
+from headstart.metrics._measured import Measured
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Accuracy."""
+
+    title: ClassVar[str] = "Accuracy"
+    forms: ClassVar[tuple[Form, ...]] = ("classes",)
+    width: ClassVar[int | None] = None
+    higher_is_better: ClassVar[bool] = True
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    undefined: ClassVar[str] = ""
+    of_probabilities: ClassVar[bool] = False
+
+    def unit(self, form: Form, names: Sequence[str]) -> str:
+        """Return the unit."""
+        return "share of rows"
+
+    def weighted(self, measured: Measured) -> Callable[[np.ndarray], np.ndarray]:
+        """Prepare the metric for weights [N, R]."""
+        return lambda weights: measured.mean(measured.right, weights)

@@ -1,0 +1,37 @@
+"""Mean gap of confidence and correctness over 15 bins (Guo et al. 2017, arXiv:1706.04599, eq. 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from headstart.core.types import Form
+from headstart.metrics._bins import BINS, bin_places
+from headstart.metrics._measured import Measured, by_place
+
+
+@dataclass(frozen=True)
+class Ece:
+    """Expected calibration error."""
+
+    title: ClassVar[str] = "Expected calibration error"
+    forms: ClassVar[tuple[Form, ...]] = ("classes",)
+    width: ClassVar[int | None] = None
+    higher_is_better: ClassVar[bool] = False
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    undefined: ClassVar[str] = ""
+    of_probabilities: ClassVar[bool] = True
+
+    def unit(self, form: Form, names: Sequence[str]) -> str:
+        """Return the unit."""
+        return "probability, 0 to 1"
+
+    def weighted(self, measured: Measured) -> Callable[[np.ndarray], np.ndarray]:
+        """Prepare the metric for weights [N, R]."""
+        top, likeliest = measured.predictions.max(axis=1), measured.predictions.argmax(axis=1)
+        gap = (likeliest == measured.labels) - top  # [N]
+        in_bin = by_place(bin_places(top), np.arange(len(top)), (BINS, len(top)), gap)
+        return lambda weights: np.abs(np.asarray(in_bin @ weights)).sum(axis=0) / measured.total(weights)

@@ -1,0 +1,75 @@
+"""Labels and predictions of each form, random and degenerate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headstart.core.types import Form
+from headstart.metrics._measured import Measured
+
+SHAPES: list[tuple[Form, int]] = [
+    ("classes", 2),
+    ("classes", 3),
+    ("classes", 12),
+    ("labels", 4),
+    ("values", 1),
+    ("values", 3),
+]
+
+
+def measured(form: Form, labels: np.ndarray, predictions: np.ndarray, decisions: np.ndarray | None = None) -> Measured:
+    """Decide for the likeliest class, or from 0.5 on; nothing may be written into the arrays."""
+    if decisions is None and form != "values":
+        decisions = predictions.argmax(axis=1) if form == "classes" else (predictions >= 0.5).astype(np.int64)
+    for array in (labels, predictions, decisions):
+        if array is not None:
+            array.flags.writeable = False
+    names = tuple(f"c{i}" for i in range(predictions.shape[1]))
+    return Measured(form, names, labels, predictions, decisions)
+
+
+def random(form: Form, rows: int, width: int, *, seed: int = 0, digits: int | None = None) -> Measured:
+    """Make predictions that know something; `digits` rounds them, so that many are tied."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=(rows, width))
+    if form == "values":
+        labels = rng.normal(size=(rows, width))
+        scores = labels + noise
+    elif form == "labels":
+        labels = (rng.random((rows, width)) < 0.3).astype(np.int64)
+        scores = np.clip(0.35 * labels + 0.65 * rng.random((rows, width)), 0, 1)
+    else:
+        labels = rng.integers(0, width, rows)
+        scores = noise + 1.5 * np.eye(width)[labels]
+    scores = scores if digits is None else scores.round(digits)
+    if form == "classes":
+        scores = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    return measured(form, labels, scores)
+
+
+def perfect(like: Measured) -> Measured:
+    """Predict the labels themselves."""
+    return measured(like.form, like.labels, certain(like.form, like.labels, len(like.names)))
+
+
+def certain(form: Form, labels: np.ndarray, width: int) -> np.ndarray:
+    """Turn labels into the predictions that are sure of them."""
+    return np.eye(width)[labels] if form == "classes" else labels.astype(np.float64)
+
+
+def taken(found: Measured, rows: np.ndarray) -> Measured:
+    """Take rows, in this order and as often as they are named."""
+    decisions = None if found.decisions is None else found.decisions[rows]
+    return measured(found.form, found.labels[rows], found.predictions[rows], decisions)
+
+
+def degenerate(form: Form, width: int) -> list[Measured]:
+    """Make what leaves metrics undefined: one row, one class, no label, one value; right, wrong and undecided."""
+    one = np.zeros((6, width))
+    labels = [np.zeros(6, np.int64), np.full(6, width - 1)] if form == "classes" else [one.astype(np.int64), one + 1]
+    if form == "values":
+        labels = [one, one + 0.1, np.arange(6.0)[:, None] + one]
+    made = [measured(form, y, certain(form, other, width)) for y in labels for other in labels]
+    equal = one + (1 / width if form == "classes" else 0.5)
+    made += [measured(form, y, equal.copy()) for y in labels]
+    return [*made, *(random(form, rows, width, seed=seed) for rows in (1, 2) for seed in range(3))]

@@ -1,0 +1,91 @@
+"""The values of metrics by scikit-learn and scipy, NaN where undefined.
+
+Averages over classes ("macro") are over the classes that occur in labels or decisions; a multi-class Brier score is
+the sum over classes (0 to 2), a binary one that of the positive class (0 to 1).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import stats
+from sklearn import metrics
+
+from headstart.metrics._measured import Measured
+
+nan = float("nan")
+
+
+def values(found: Measured) -> dict[str, float]:
+    """Compute every metric that suits."""
+    y, p, decided = found.labels, found.predictions, found.decisions
+    compute: Any = {"classes": _classes, "labels": _labels, "values": _values}[found.form]
+    return {name: float(value) for name, value in compute(y, p, decided).items()}
+
+
+def _classes(y: Any, p: Any, decided: Any) -> dict[str, float]:
+    classes = np.arange(p.shape[1])
+    zero: Any = 0
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(y, decided, average="macro", zero_division=zero)
+    found: dict[str, Any] = {
+        "accuracy": metrics.accuracy_score(y, decided),
+        "balanced_accuracy": metrics.recall_score(y, decided, labels=np.unique(y), average="macro", zero_division=zero),
+        "precision_macro": precision,
+        "recall_macro": recall,
+        "f1_macro": f1,
+        "log_loss": metrics.log_loss(y, p, labels=classes),
+        "ece": calibration_error(p.max(axis=1), p.argmax(axis=1) == y),
+    }
+    if len(classes) > 2:
+        found["auroc"], found["average_precision"] = _ranking(y[:, None] == classes, p)
+        return found | {"brier": metrics.brier_score_loss(y, p, labels=classes)}
+    positive = metrics.precision_recall_fscore_support(y, decided, average="binary", zero_division=nan)  # pyright: ignore[reportArgumentType]
+    found |= dict(zip(("precision", "recall", "f1"), positive, strict=False))
+    found["auroc"], found["average_precision"] = _ranking((y == 1)[:, None], p[:, 1:])
+    return found | {"brier": np.mean((p[:, 1] - y) ** 2)}
+
+
+def _labels(y: Any, p: Any, decided: Any) -> dict[str, float]:
+    auroc, average_precision = _ranking(y == 1, p)
+    undefined: Any = nan
+    return {
+        "subset_accuracy": (y == decided).all(axis=1).mean(),
+        "hamming_loss": (y != decided).mean(),
+        "f1_macro": metrics.f1_score(y, decided, average="macro", zero_division=undefined),
+        "f1_micro": metrics.f1_score(y, decided, average="micro", zero_division=undefined),
+        "auroc": auroc,
+        "average_precision": average_precision,
+        "log_loss": _mean([metrics.log_loss(y[:, c], p[:, c], labels=[0, 1]) for c in range(y.shape[1])]),
+    }
+
+
+def _values(y: Any, p: Any, decided: None) -> dict[str, float]:
+    pairs = list(zip(y.T, p.T, strict=True))
+    varied = [(a, b) for a, b in pairs if np.ptp(a) > 0 and np.ptp(b) > 0]
+    return {
+        "mae": metrics.mean_absolute_error(y, p),
+        "rmse": metrics.root_mean_squared_error(y, p),
+        "r2": _mean([metrics.r2_score(a, b) for a, b in pairs if np.ptp(a) > 0]),
+        "spearman": _mean([stats.spearmanr(a, b)[0] for a, b in varied]),
+        "pearson": _mean([stats.pearsonr(a, b)[0] for a, b in varied]),
+    }
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
+    """Compute the paper's sum over 15 bins."""
+    inside = [(confidence > i / 15) & (confidence <= (i + 1) / 15) for i in range(15)]
+    return sum(abs(right[i].mean() - confidence[i].mean()) * i.mean() for i in inside if i.any())
+
+
+def _ranking(members: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
+    """Average over the classes that have the metric; members, scores [N, C]."""
+    counts = members.sum(axis=0)
+    split = np.flatnonzero((counts > 0) & (counts < len(members)))
+    auroc = [metrics.roc_auc_score(members[:, c], scores[:, c]) for c in split]
+    precision = [metrics.average_precision_score(members[:, c], scores[:, c]) for c in np.flatnonzero(counts)]
+    return _mean(auroc), _mean(precision)
+
+
+def _mean(known: list[Any]) -> float:
+    return float(np.mean(known)) if known else nan

@@ -1,0 +1,3 @@
+"""Fixtures of these tests."""
+
+from random_targets import make as make
