@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # here, as the types of a plug-in's fields are looked up when it is built
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -19,11 +20,12 @@ class Input(Protocol):
     they are hashable. The modality's name is the file's. What has a body here is right for many modalities; needed
     are `holds`, `read`, `preview`, `collate` and `blank`.
 
-    order: columns are offered to the modalities in this order, the least first. plural: the examples in messages. shared:
-    what equal examples have in common, in messages. suffixes: of files that hold one example each, such as ".jpg". tabular: an example may be several columns of
-    numbers. label_like: its cells could as well be labels, as the names of classes are text. copies_together: rows of
-    equal content stay on one side of every split. ragged: examples differ in length. hub: the hub's pipeline by what
-    is predicted, "classification" or "regression". files: fields that are paths of what the network needs.
+    order: columns are offered to the modalities in this order, the least first. plural: the examples in messages.
+    shared: what equal examples have in common, in messages. suffixes: of files that hold one example each, such as
+    ".jpg". tabular: an example may be several columns of numbers. label_like: its cells could as well be labels, as the
+    names of classes are text. copies_together: rows of equal content stay on one side of every split. ragged: examples
+    differ in length. hub: the hub's pipeline by what is predicted, "classification" or "regression". files: fields that
+    are paths of what the network needs.
     """
 
     order: ClassVar[int] = 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def guess_inputs(frame: pd.DataFrame, columns: Sequence[str], plan: DataPlan) ->
     held = {name: contents(list(frame[name])) for name in (plan.inputs or columns)}
     if plan.inputs:
         return plan.modality or _common_modality(held), plan.inputs
-    candidates: pd.DataFrame = frame[list(columns)]
+    candidates = cast("pd.DataFrame", frame[list(columns)])
     numbers = [name for name, content in held.items() if content == NUMBER]
     for modality, kind in modalities().items():
         if plan.modality in {None, modality}:

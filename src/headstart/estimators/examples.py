@@ -72,7 +72,7 @@ def _columns(X: Any) -> dict[str, Sequence[Any]]:
     return {name: as_files(cells) for name, cells in columns.items()}
 
 
-def _samples(X: Any) -> list[Sequence[Any]]:
+def _samples(X: Any) -> list[list[Any]]:
     """Return cells that tell what X holds; none where they are numbers, one in each cell."""
     if is_frame(X):
         return [list(X[name]) for name in X.columns if X[name].dtype.kind not in "biuf"]
@@ -83,4 +83,4 @@ def _samples(X: Any) -> list[Sequence[Any]]:
         return [[array.reshape(-1)[0]]] if array.size and array.ndim else []
     first = X[0] if len(X) else None
     parts = isinstance(first, list | tuple) and all(isinstance(part, str) for part in first)
-    return [list(first) if parts else [first]]  # pyright: ignore[reportArgumentType]  # parts of a pair of texts
+    return [list(X[0]) if parts else [first]]  # parts of a pair of texts

@@ -38,7 +38,8 @@ class FeatureTransform(Transform):
     """Turns rows of pooled features into batches (for `frozen_rows`)."""
 
     def __init__(self) -> None:
-        super().__init__(_Pooled(), {"x": Plain()})
+        expects = _Pooled()  # pyright: ignore[reportAbstractUsage]  # it is never read from data
+        super().__init__(expects, {"x": Plain()})
 
 
 def frozen_rows(rows: Rows, features: np.ndarray) -> Rows:
