@@ -72,7 +72,8 @@ def describe(recipe: Recipe, dataset: Dataset, *, device: torch.device, processe
         "threads": torch.get_num_threads(),
         "processes": processes,
     }
-    return RunState(recipe.to_plain(), dataset.fingerprint, list(dataset.task.classes), made_with)
+    classes = [name for target in dataset.task.targets.values() for name in target.classes]
+    return RunState(recipe.to_plain(), dataset.fingerprint, classes, made_with)
 
 
 def read(folder: Path) -> RunState | None:
