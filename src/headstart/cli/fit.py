@@ -56,7 +56,9 @@ def fit(
     inputs: Annotated[
         str | None, typer.Option("--input", help="Column with the text, image path or number; several with commas.")
     ] = None,
-    task: Annotated[str | None, typer.Option(help="binary, multiclass, multilabel or regression.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help=f"{', '.join(plugins.names('targets'))}; none is pretraining without labels.")
+    ] = None,
     modality: Annotated[str | None, typer.Option(help=f"{', '.join(plugins.names('inputs'))}.")] = None,
     separator: Annotated[str | None, typer.Option(help="Between the labels in a cell of a multi-label task.")] = None,
     group: Annotated[str | None, typer.Option(help="Column whose equal values stay in one split.")] = None,
