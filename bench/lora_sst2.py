@@ -88,7 +88,7 @@ def measure(data: dict[str, Any], source: str, strategy: str, lr: float | None, 
         started = time.process_time()
         outcome = fit(model, [dataclasses.replace(jobs[0], strategy=watched)], context)
         seconds = time.process_time() - started
-    right = predict(model, test, transform).argmax(axis=1) == test.y
+    right = predict(model, test, transform)["target"].argmax(axis=1) == test.y
     merged = None if watched.before is None else float((watched.before - logits(model)).abs().max())
     return {
         "strategy": strategy,

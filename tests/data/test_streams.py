@@ -186,7 +186,9 @@ def test_a_network_of_another_modality_is_refused() -> None:
 SAME = {"seed": 0, "name": "train", "epoch": 0, "row": 0, "key": "x"}
 
 
-@pytest.mark.parametrize("other", [{"seed": 1}, {"name": "source"}, {"epoch": 1}, {"row": 1}, {"key": "second"}], ids=str)
+@pytest.mark.parametrize(
+    "other", [{"seed": 1}, {"name": "source"}, {"epoch": 1}, {"row": 1}, {"key": "second"}], ids=str
+)
 def test_each_part_of_the_seed_decides_an_augmentation(other: dict[str, Any]) -> None:
     """Of equal pictures each is varied in its own way; two views of a row, and a row in two epochs, are too."""
 

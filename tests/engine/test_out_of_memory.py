@@ -50,9 +50,7 @@ def train(folder: Path, objective: Any, **options: Any) -> dict[str, torch.Tenso
     return toys.snapshot(model)
 
 
-@pytest.mark.parametrize(
-    "error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), too_much()], ids=repr
-)
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), too_much()], ids=repr)
 def test_smaller_pieces_give_the_same_steps(tmp_path: Path, error: Exception) -> None:
     whole = train(tmp_path, "supervised")
     seen: list[Event] = []

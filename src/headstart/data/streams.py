@@ -67,7 +67,9 @@ class BatchStream:
         self._lengths = transform.lengths(prepared)
         self._workers = workers if _costly(prepared, self._lengths) else 0
         self._pin = pin
-        self._make = _BatchMaker(self.rows, prepared, transform, tuple(stream.views), (seed, stream.name), collate or {})
+        self._make = _BatchMaker(
+            self.rows, prepared, transform, tuple(stream.views), (seed, stream.name), collate or {}
+        )
         self._epoch_order = lru_cache(maxsize=2)(self._make_order)
         balanced = stream.sampler == "balanced"
         self._balanced = BalancedOrder(self.rows.y, (seed, stream.name)) if balanced else None

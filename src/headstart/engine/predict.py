@@ -177,9 +177,7 @@ def _run(
     return {name: settings.world.gather(result.get(name, empty), len(rows)) for name in names}
 
 
-def _in_pieces(
-    compute: Callable[[Any], Tensors], x: Any, rows: int, most: int
-) -> tuple[dict[str, np.ndarray], int]:
+def _in_pieces(compute: Callable[[Any], Tensors], x: Any, rows: int, most: int) -> tuple[dict[str, np.ndarray], int]:
     """Compute a batch, in smaller pieces where memory runs out; return the values, and the size that did."""
     while True:
         try:

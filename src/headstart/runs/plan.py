@@ -13,7 +13,7 @@ from headstart.core.errors import UsageError
 from headstart.core.options import to_plain
 from headstart.core.recipe import Choice, Recipe, Stage
 from headstart.core.seeding import torch_seeded
-from headstart.core.types import Criterion, Event, Listener, Objective, Strategy, VectorInput, silent
+from headstart.core.types import TARGET, Criterion, Event, Listener, Objective, Strategy, VectorInput, silent
 from headstart.data.rows import Dataset
 from headstart.data.transforms import check_fits
 from headstart.engine.optimisers import check_optimiser
@@ -146,11 +146,13 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan
         _check_streams(stage.objective.name, objective, data)
         _check_pools(stage.criterion.name if stage.criterion else objective.criterion, criterion, data)
         _check_whole(stage, objective, 1)
-        check_loss(data.task, objective.loss_options)
+        for target in data.task.targets.values():
+            alone = dataclasses.replace(data.task, targets={TARGET: target})
+            check_loss(alone, objective.loss_options)
+            check_imbalance("none" if stage.imbalance == "auto" else stage.imbalance, alone, objective.loss_options)
         if stage.imbalance == "auto":
             stage, note = _choose_imbalance(stage, objective, data)
             notes.append(note)
-        check_imbalance(stage.imbalance, data.task, objective.loss_options)
         stages.append(_choose(stage, strategy, objective, data))
         strategies.append(strategy)
         objectives.append(objective)
@@ -186,7 +188,10 @@ def _check_whole(stage: Stage, objective: Objective, processes: int) -> None:
     if not objective.couples_rows or (stage.accumulate == 1 and processes == 1):
         return
     cut, mend = (
-        (f"accumulate = {stage.accumulate} would cut it into micro-batches", "accumulate = 1 and a smaller --batch-size")
+        (
+            f"accumulate = {stage.accumulate} would cut it into micro-batches",
+            "accumulate = 1 and a smaller --batch-size",
+        )
         if stage.accumulate > 1
         else (f"{processes} processes would divide it", "one process, with a --batch-size that fits its memory")
     )
