@@ -86,7 +86,7 @@ def usual(data: Dataset, source: str, epochs: int) -> Callable[[], Any]:
         for epoch in range(epochs):
             order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(epoch))
             for places in order.split(32):
-                x = transform.collate([transform.example(rows.inputs[int(i)], None) for i in places])
+                x = transform.collate([transform.example(rows.inputs[int(i)], "x", None) for i in places])
                 with torch.no_grad():
                     features = model.features(x.contiguous(memory_format=torch.channels_last))
                 loss = functional.cross_entropy(head(features), targets[places])
@@ -107,7 +107,7 @@ def opening(data: Dataset, source: str) -> Callable[[], Any]:
     def run() -> torch.Tensor:
         return torch.cat(
             [
-                transform.collate([transform.example(item, None) for item in rows.inputs[start : start + 32]])
+                transform.collate([transform.example(item, "x", None) for item in rows.inputs[start : start + 32]])
                 for start in range(0, len(rows), 32)
             ]
         )

@@ -80,7 +80,7 @@ def measure(data: dict[str, Any], source: str, strategy: str, lr: float | None, 
     @torch.no_grad()
     def logits(model: Model) -> torch.Tensor:
         model.eval()
-        return torch.cat([model(batch["x"]) for _, batch in in_order(test, transform, batch_size=64)])
+        return torch.cat([model(batch.x) for _, batch in in_order(test, transform, batch_size=64)])
 
     with tempfile.TemporaryDirectory() as folder:
         jobs, context = make_jobs(plan, dataset, backbone, Path(folder), silent, Stop(), "float32")

@@ -25,7 +25,7 @@ from headstart.engine.job import Outcome
 from headstart.models.model import Head, Model
 from headstart.runs.plan import check_shards, make_plan
 
-FIXMATCH = '''"""FixMatch: confident answers to a weak view are the labels of a strong one (Sohn et al. 2020, arXiv:2001.07685).
+FIXMATCH = '''"""FixMatch: confident answers to a weak view are the labels of a strong (Sohn 2020, arXiv:2001.07685).
 
 Their section 2.2: the loss on labelled rows, and the cross-entropy of the strong view against the class that the weak
 view is sure of, over all unlabelled rows of the step (eq. 4).
@@ -67,7 +67,7 @@ class Fixmatch(Objective):
         return {"task": Loss(task, "target"), "guessed": Loss(self.weight * each.mean(), "target")}
 '''
 
-SIMCLR = '''"""SimCLR's contrast (Chen et al. 2020, arXiv:2002.05709) with the keys of a moving-average teacher (He et al. 2020).
+SIMCLR = '''"""SimCLR's contrast (Chen 2020, arXiv:2002.05709) with the keys of a moving-average teacher (He 2020).
 
 Two strong views of each row: the student's projection of one is to find the teacher's of the other among the batch's.
 """
@@ -389,7 +389,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     folder = tmp_path / "plugins" / "objectives"
     (folder / "old_style.py").write_text(FIXMATCH.replace("(Objective)", "").replace("Fixmatch", "OldStyle"))
     settings = {"stages.0.objective.name": "old_style", "stages.0.strategy.name": "full"}
-    with pytest.raises(UsageError, match="'old_style' must derive from headstart.core.types.Objective"):
+    with pytest.raises(UsageError, match=r"'old_style' must derive from headstart.core.types.Objective"):
         make_plan(Recipe().with_settings(settings), toys.dataset(VectorInput(6)))
     (tmp_path / "plugins" / "criteria" / "cheat.py").write_text(SURENESS.replace('"unlabelled"', '"test"'))
     with pytest.raises(UsageError, match="'cheat' asks for the test rows"):

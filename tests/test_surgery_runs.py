@@ -14,7 +14,6 @@ from headstart.artifact.load import load
 from headstart.cli.main import main
 from headstart.core.recipe import Recipe
 from headstart.core.types import ImageInput
-from headstart.data.rows import Rows
 from models.surgery.patients import patient_after, tiny_bert
 
 TOML = """
@@ -126,7 +125,7 @@ def test_new_words_are_saved_with_the_tokenizer(tmp_path: Path) -> None:
         out=tmp_path / "run",
     )
     predictor = load(done.folder)
-    tokens = predictor._transform.prepare(Rows(["x"], ["the covid19"]))[0]["input_ids"]
+    tokens = predictor._transform.prepare(["the covid19"])[0]["input_ids"]
     assert tokens.tolist() == [2, 5, 13, 3]
     network: Any = predictor.model.backbone
     assert network.net.get_input_embeddings().weight.shape == (14, 16)

@@ -134,7 +134,8 @@ from headstart.data.transforms import make_transform
 import multiprocessing
 expects = toys.source("digits:cnn").card.input
 rows = toys.examples(expects, 9)
-make = lambda: BatchStream(rows, make_transform(expects), stream=Stream("t", labelled=False), batch_size=4, seed=0, workers=2).batches()
+asked, transform = Stream("t", labelled=False), make_transform(expects)
+make = lambda: BatchStream(rows, transform, stream=asked, batch_size=4, seed=0, workers=2).batches()
 several = [make(), make()]
 several[0].__next__(), several[1].__next__()
 print(*(child.pid for child in multiprocessing.active_children()), flush=True)

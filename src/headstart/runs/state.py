@@ -16,8 +16,8 @@ from headstart.artifact.load import RUN_STATE as NAME
 from headstart.core import options, storage
 from headstart.core.errors import StorageError, UsageError
 from headstart.core.recipe import Recipe
-from headstart.data.rows import Dataset
 from headstart.core.types import Score
+from headstart.data.rows import Dataset
 from headstart.engine.job import Outcome
 
 FORMAT = 1
