@@ -28,10 +28,8 @@ from headstart.core.seeding import torch_seeded
 from headstart.core.stopping import Stop
 from headstart.core.types import Event, Task
 from headstart.data.rows import Dataset, Rows
-from headstart.data.transforms import make_transform
 from headstart.engine.fit import fit
-from headstart.engine.job import Examples, Job, RunContext, Score
-from headstart.evaluation.quick import score
+from headstart.engine.job import RunContext, make_job
 from headstart.inputs.image import Image
 from headstart.models.sources.timm import Timm
 from headstart.runs.plan import build_model, make_plan
@@ -68,10 +66,7 @@ def run(
     stage = Stage(epochs=options.epochs, lr=1e-3, batch_size=BATCH, augment="none", patience=0)
     plan = make_plan(dataclasses.replace(Recipe(), stages=(stage,)), data)
     model = build_model(Recipe(), data, backbone)
-    training = Examples(data.pools["train"], make_transform(expects))
-    jobs = [Job(plan.strategies[0], plan.objectives[0], plan.recipe.stages[0], {"train": training})]
-    targets = data.splits["validation"].y
-    assert targets is not None
+    jobs = [make_job(plan.strategies[0], plan.objectives[0], plan.criteria[0], plan.recipe.stages[0], data, expects)]
     times: list[float] = []
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -86,8 +81,7 @@ def run(
             precision=precision,
             seed=0,
             workers=options.workers,
-            validation=Examples(data.splits["validation"], make_transform(expects)),
-            score=lambda predictions: Score(*score(data.task.target, targets, predictions)),
+            task=data.task,
             listen=listen,
             stop=Stop(),
         )

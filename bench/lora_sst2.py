@@ -80,7 +80,7 @@ def measure(data: dict[str, Any], source: str, strategy: str, lr: float | None, 
     @torch.no_grad()
     def logits(model: Model) -> torch.Tensor:
         model.eval()
-        return torch.cat([model(batch["x"]) for _, batch in in_order(test, transform, batch_size=64)])
+        return torch.cat([model(batch.x) for _, batch in in_order(test, transform, batch_size=64)])
 
     with tempfile.TemporaryDirectory() as folder:
         jobs, context = make_jobs(plan, dataset, backbone, Path(folder), silent, Stop(), "float32")
@@ -88,7 +88,7 @@ def measure(data: dict[str, Any], source: str, strategy: str, lr: float | None, 
         started = time.process_time()
         outcome = fit(model, [dataclasses.replace(jobs[0], strategy=watched)], context)
         seconds = time.process_time() - started
-    right = predict(model, test, transform).argmax(axis=1) == test.y
+    right = predict(model, test, transform)["target"].argmax(axis=1) == test.y
     merged = None if watched.before is None else float((watched.before - logits(model)).abs().max())
     return {
         "strategy": strategy,

@@ -143,7 +143,7 @@ def run(config: Config) -> dict[str, Any]:
         outcome = train(model, *make_jobs(chosen, dataset, backbone, Path(folder), silent, Stop(), "float32"))
         seconds = time.process_time() - started
     test = dataset.splits["test"]
-    outputs = predict(model, test, make_transform(model.backbone.card.input))
+    outputs = predict(model, test, make_transform(model.backbone.card.input))["target"]
     right = outputs.argmax(axis=1) == test.y
     stage = chosen.recipe.stages[-1]
     learning = sum(part["moved"] for part in outcome.moved.values())

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ import pytest
 import torch
 
 import toys
-from headstart.core.types import Stream
+from headstart.core.types import Batch, Stream
 from headstart.data import loading
 from headstart.data.rows import Rows
-from headstart.data.streams import BatchStream
+from headstart.data.streams import BatchStream, in_order
 from headstart.data.transforms import make_transform
 from headstart.engine.feed import Feed, Workers
 
@@ -125,6 +126,33 @@ def test_no_process_is_left_when_the_batches_are_no_longer_wanted() -> None:
     assert multiprocessing.active_children() == []
 
 
+def test_batches_are_pinned_beside_the_training_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With workers in a thread of its own; in what order they come does not change."""
+    threads: list[str] = []
+
+    def pin(self: Batch) -> Batch:
+        threads.append(threading.current_thread().name)
+        return self
+
+    monkeypatch.setattr(Batch, "pin_memory", pin)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    expects = toys.source("digits:cnn").card.input
+    rows = toys.examples(expects, 9)
+
+    def make(workers: int, pin: bool) -> BatchStream:
+        asked, transform = Stream("train"), make_transform(expects)
+        return BatchStream(rows, transform, stream=asked, batch_size=4, seed=0, workers=workers, pin=pin)
+
+    plain, pinned = make(0, False).batches(), make(2, True).batches()
+    assert [next(plain).ids for _ in range(4)] == [next(pinned).ids for _ in range(4)]
+    assert threads and threading.main_thread().name not in threads
+    del pinned
+    assert multiprocessing.active_children() == []
+    seen = list(in_order(rows, make_transform(expects), batch_size=4, workers=1, pin=True))
+    assert [len(batch) for _, batch in seen] == [4, 4, 1]
+
+
 ORPHANS = """
 import os, signal, sys
 import toys
@@ -134,7 +162,8 @@ from headstart.data.transforms import make_transform
 import multiprocessing
 expects = toys.source("digits:cnn").card.input
 rows = toys.examples(expects, 9)
-make = lambda: BatchStream(rows, make_transform(expects), stream=Stream("t", labelled=False), batch_size=4, seed=0, workers=2).batches()
+asked, transform = Stream("t", labelled=False), make_transform(expects)
+make = lambda: BatchStream(rows, transform, stream=asked, batch_size=4, seed=0, workers=2).batches()
 several = [make(), make()]
 several[0].__next__(), several[1].__next__()
 print(*(child.pid for child in multiprocessing.active_children()), flush=True)

@@ -13,17 +13,20 @@ import pytest
 import torch
 
 import toys
+from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
-from headstart.core.types import ForwardPass, Tuning
+from headstart.core.types import ForwardPass, Loss, Tuning
 from headstart.engine.penalties import penalties
 from headstart.inputs.vector import Vector
+from headstart.objectives.mcd import Mcd
+from headstart.objectives.supervised import Supervised
 from headstart.strategies.full import Full
 from headstart.strategies.linear_probe import LinearProbe
 
 STAGE = Stage(steps=2, batch_size=8, lr=1e-2)
 
 
-def watched(folder: Path, objective: str, inner: Any, stage: Stage = STAGE) -> tuple[list[list[ForwardPass]], int]:
+def watched(folder: Path, objective: Any, inner: Any, stage: Stage = STAGE) -> tuple[list[list[ForwardPass]], int]:
     """Train, and collect what a strategy's `watch` was given; count the backbone's passes."""
     data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
@@ -110,3 +113,48 @@ def test_l1_makes_weights_smaller(tmp_path: Path) -> None:
         return sum(p.abs().sum().item() for p in model.parameters())
 
     assert size(0.1) < 0.6 * size(0.0)
+
+
+class Counting(Mcd):
+    """Counts what a step does."""
+
+    def after_step(self, model: Any, extra: Any) -> None:
+        DONE.append(model.backbone.get_parameter("first.weight").detach().clone())
+
+
+DONE: list[torch.Tensor] = []
+
+
+def test_after_step_follows_the_last_update_of_a_step(tmp_path: Path) -> None:
+    DONE.clear()
+    data = toys.dataset(Vector(6))
+    model = toys.make_model(toys.tiny(), data)
+    toys.train(tmp_path, model, data, "full", Counting(agree=2), stage=STAGE)
+    assert len(DONE) == STAGE.steps and not torch.equal(*DONE)
+    assert torch.equal(DONE[-1], model.backbone.get_parameter("first.weight"))
+
+
+def test_an_objective_that_gives_no_loss_is_told_how(tmp_path: Path) -> None:
+    data = toys.dataset(Vector(6))
+
+    class Bare(Supervised):
+        def losses(self, *arguments: Any) -> Any:
+            return {name: loss.value for name, loss in super().losses(*arguments).items()}
+
+    class Elsewhere(Supervised):
+        def losses(self, *arguments: Any) -> Any:
+            return {name: Loss(loss.value, "mood") for name, loss in super().losses(*arguments).items()}
+
+    with pytest.raises(UsageError, match=r"gave a Tensor for the loss 'task'. Make it Loss\(value\)"):
+        toys.train(tmp_path, toys.make_model(toys.tiny(), data), data, "full", Bare(), stage=STAGE)
+    with pytest.raises(UsageError, match="There is no target 'mood'"):
+        toys.train(tmp_path, toys.make_model(toys.tiny(), data), data, "full", Elsewhere(), stage=STAGE)
+
+
+def test_a_strategy_sees_the_labels_that_the_losses_are_made_of_and_no_others(tmp_path: Path) -> None:
+    class Blind(Supervised):
+        def losses(self, model: Any, extra: Any, batches: Any, progress: float) -> Any:
+            return {"size": Loss(model(batches["train"].x).square().mean())}
+
+    calls, _ = watched(tmp_path, Blind(), Full())
+    assert [[seen.labels for seen in call] for call in calls] == [[{}]] * 2

@@ -1,4 +1,4 @@
-"""Maximum classifier discrepancy: two classifiers disagree, the features make them agree (Saito 2018, arXiv:1712.02560).
+"""Maximum classifier discrepancy: two classifiers disagree, the features align (Saito 2018, arXiv:1712.02560).
 
 Their section 3.3. Each step has three kinds of updates: all learn the source task; the classifiers learn to disagree
 on the target while they keep the source task; the features learn to make them agree, `agree` times. The discrepancy

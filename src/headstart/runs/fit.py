@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from headstart.artifact.load import load
-from headstart.artifact.predictor import Predictor, by_target
+from headstart.artifact.predictor import Predictor
 from headstart.artifact.save import save
 from headstart.core import storage
 from headstart.core.errors import UsageError
@@ -265,7 +265,9 @@ def _validation_outputs(model: Model, dataset: Dataset, context: RunContext) -> 
         return {}
     transform, precision = make_transform(model.backbone.card.input), context.precision
     workers = Workers(context.workers, lambda text: context.listen(Event("warning", text)))
-    return {"validation": workers.run(lambda count: predict(model, rows, transform, workers=count, precision=precision))}
+    return {
+        "validation": workers.run(lambda count: predict(model, rows, transform, workers=count, precision=precision))
+    }
 
 
 def _calibrations(dataset: Dataset, raw: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Calibration]:

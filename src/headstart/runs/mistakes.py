@@ -42,5 +42,3 @@ def worst(
         for i in places[:MOST]
     ]
     return len(places), shown
-
-

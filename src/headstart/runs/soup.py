@@ -16,11 +16,11 @@ from typing import Any, Literal
 import torch
 
 from headstart.artifact.load import load
-from headstart.artifact.predictor import Predictor, by_target
+from headstart.artifact.predictor import Predictor
 from headstart.artifact.save import save
 from headstart.core import storage
 from headstart.core.errors import UsageError
-from headstart.core.types import TARGET, Event, Listener, Score, silent
+from headstart.core.types import Event, Listener, Score, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform

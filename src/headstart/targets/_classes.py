@@ -11,8 +11,8 @@ import numpy as np
 from headstart.core.cells import class_name
 from headstart.core.errors import DataError, UsageError
 from headstart.core.task import kind_of
-from headstart.targets._class_outcomes import ClassOutcomes
 from headstart.targets._class_list import encode_names, find_classes
+from headstart.targets._class_outcomes import ClassOutcomes
 from headstart.targets._target import BaseTarget
 
 if TYPE_CHECKING:

@@ -1,0 +1,400 @@
+"""An objective or a criterion is one file: FixMatch, SimCLR with a moving-average teacher, two tasks at once.
+
+Each is dropped into a folder of HEADSTART_PLUGINS and nothing else changes: it trains, is cut off and resumed
+bit-identically, under a strategy that moves everything and one that freezes the backbone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import toys
+from headstart.core import plugins
+from headstart.core.errors import TrainingError, UsageError
+from headstart.core.recipe import Choice, Recipe, Stage
+from headstart.core.types import Event, Task
+from headstart.data.rows import Dataset
+from headstart.engine.job import Outcome
+from headstart.inputs.vector import Vector
+from headstart.models.model import Head, Model
+from headstart.runs.plan import check_shards, make_plan
+
+FIXMATCH = '''"""FixMatch: confident answers to a weak view are the labels of a strong (Sohn 2020, arXiv:2001.07685).
+
+Their section 2.2: the loss on labelled rows, and the cross-entropy of the strong view against the class that the weak
+view is sure of, over all unlabelled rows of the step (eq. 4).
+"""
+
+from dataclasses import dataclass
+
+from torch.nn import functional
+
+from headstart.core.types import Loss, Objective, Stream
+
+
+@dataclass(frozen=True)
+class Fixmatch(Objective):
+    """Minimise the loss on labelled rows, and `weight` times that on unlabelled rows whose label is guessed.
+
+    threshold: of the probability from which a guess counts. ratio: unlabelled rows for each labelled one.
+    """
+
+    threshold: float = 0.95
+    weight: float = 1.0
+    ratio: float = 7.0
+
+    @property
+    def streams(self):
+        """Labelled rows, weakly varied; unlabelled ones in two views."""
+        unlabelled = Stream("unlabelled", labelled=False, views={"weak": "weak", "strong": "strong"}, size=self.ratio)
+        return (Stream("train", views={"x": "weak"}), unlabelled)
+
+    def losses(self, model, extra, batches, progress):
+        """Compute both losses."""
+        labelled, unlabelled = batches["train"], batches["unlabelled"]
+        head = model.head
+        guess = head(model.features(unlabelled.views["weak"])).detach().float().softmax(dim=1)
+        sure, label = guess.max(dim=1)
+        out = head(model.features(unlabelled.views["strong"])).float()
+        each = functional.cross_entropy(out, label, reduction="none") * (sure >= self.threshold)
+        task = head.loss(head(model.features(labelled.x)), labelled.y, self.loss_options)
+        return {"task": Loss(task, "target"), "guessed": Loss(self.weight * each.mean(), "target")}
+'''
+
+SIMCLR = '''"""SimCLR's contrast (Chen 2020, arXiv:2002.05709) with the keys of a moving-average teacher (He 2020).
+
+Two strong views of each row: the student's projection of one is to find the teacher's of the other among the batch's.
+"""
+
+import copy
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from headstart.core.types import Loss, Objective, Stream
+
+
+@dataclass(frozen=True)
+class Simclr(Objective):
+    """Contrast two views of each row with all others of the batch; no label is read."""
+
+    temperature: float = 0.2
+    decay: float = 0.9
+    width: int = 8
+    couples_rows: ClassVar[bool] = True
+    criterion: ClassVar[str] = "last"
+
+    @property
+    def streams(self):
+        """The training rows in two views."""
+        return (Stream("train", labelled=False, views={"one": "strong", "other": "strong"}),)
+
+    def modules(self, model):
+        """Make the student's projection, and a teacher of backbone and projection that never learns."""
+        projection = nn.Linear(model.backbone.dim, self.width)
+        teacher = nn.ModuleList([copy.deepcopy(model.backbone), copy.deepcopy(projection)]).requires_grad_(False)
+        return nn.ModuleDict({"projection": projection, "teacher": teacher})
+
+    def losses(self, model, extra, batches, progress):
+        """Compute the contrast."""
+        views = batches["train"].views
+        queries = extra["projection"](model.features(views["one"])["pooled"]).float()
+        with torch.no_grad():
+            backbone, projection = extra["teacher"]
+            keys = projection(backbone(views["other"])["pooled"]).float()
+        logits = functional.normalize(queries, dim=1) @ functional.normalize(keys, dim=1).T / self.temperature
+        return {"contrast": Loss(functional.cross_entropy(logits, torch.arange(len(logits), device=logits.device)))}
+
+    def after_step(self, model, extra):
+        """Let the teacher follow."""
+        student = nn.ModuleList([model.backbone, extra["projection"]])
+        for teacher, learnt in zip(extra["teacher"].parameters(), student.parameters(), strict=True):
+            teacher.lerp_(learnt, 1 - self.decay)
+'''
+
+TWO_TASKS = '''"""Two targets at once, each with a weight of its own."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from headstart.core.types import Loss, Objective
+
+
+@dataclass(frozen=True)
+class TwoTasks(Objective):
+    """Minimise the weighted sum of the losses of the targets "first" and "second"."""
+
+    first: float = 1.0
+    second: float = 0.5
+    reads: ClassVar[str] = "features"
+
+    def losses(self, model, extra, batches, progress):
+        """Compute both losses on one pass."""
+        batch = batches["train"]
+        features = model.features(batch.x)
+        weights = {"first": self.first, "second": self.second}
+        return {
+            name: Loss(weight * model.heads[name].loss(model.heads[name](features), batch.labels[name]), name)
+            for name, weight in weights.items()
+        }
+'''
+
+SURENESS = '''"""How sure the model is of rows without labels: the mean of the largest probability."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from headstart.core.types import Score
+
+
+@dataclass(frozen=True)
+class Sureness:
+    """Choose the step that is surest; `spread` adds the features' mean deviation."""
+
+    spread: float = 0.01
+    features: ClassVar[bool] = True
+
+    @property
+    def pools(self):
+        """Rows without labels."""
+        return ("unlabelled",)
+
+    def score(self, task, measured):
+        """Compute the mean over rows."""
+        pool = measured["unlabelled"]
+        assert not pool.rows.labels
+        sure = pool.outputs["target"].max(axis=1).mean()
+        return Score("sureness", float(sure + self.spread * pool.features.std(axis=0).mean()), True)
+'''
+
+FILES = {
+    "objectives": {"fixmatch": FIXMATCH, "simclr": SIMCLR, "two_tasks": TWO_TASKS},
+    "criteria": {"sureness": SURENESS},
+}
+STAGE = Stage(steps=4, batch_size=6, lr=1e-2, evaluate=2, patience=0, augment="light")
+FIXMATCH_CHOICE = Choice("fixmatch", {"ratio": 2.0, "threshold": 0.4})
+CHOICES = {"fixmatch": FIXMATCH_CHOICE, "simclr": Choice("simclr"), "two_tasks": Choice("two_tasks")}
+
+
+@pytest.fixture(autouse=True)
+def dropped_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put the files into a folder, and do not wait for the disk."""
+    for kind, files in FILES.items():
+        (tmp_path / "plugins" / kind).mkdir(parents=True)
+        for name, text in files.items():
+            (tmp_path / "plugins" / kind / f"{name}.py").write_text(text)
+    monkeypatch.setenv("HEADSTART_PLUGINS", str(tmp_path / "plugins"))
+    monkeypatch.setattr("headstart.core.storage.sync_file", lambda path: None)
+    monkeypatch.setattr("headstart.core.storage._sync_folder", lambda path: None)
+    return
+
+
+class Cut(BaseException):
+    """The process is gone."""
+
+
+def two_targets() -> Dataset:
+    """Make a data set of vectors whose rows have a class and numbers."""
+    one, other = toys.dataset(Vector(6)), toys.dataset(Vector(6), "regression")
+    targets = {"first": one.task.target, "second": other.task.target}
+
+    def both(name: str, where: str) -> Any:
+        first, second = getattr(one, where)[name], getattr(other, where)[name]
+        return dataclasses.replace(first, labels={"first": first.y, "second": second.y})
+
+    pools = {"train": both("train", "pools")}
+    splits = {name: both(name, "splits") for name in one.splits}
+    return Dataset(Task("vector", ("x",), targets), splits, pools, fingerprint="two")
+
+
+def two_heads(data: Dataset) -> Model:
+    """Put a head for each target on a small network."""
+    torch.manual_seed(0)
+    tasks = {name: Task("vector", ("x",), {"target": target}) for name, target in data.task.targets.items()}
+    heads = {name: Head(torch.nn.Linear(5, task.outputs), task) for name, task in tasks.items()}
+    return Model(toys.tiny(dropout=0.5), heads)
+
+
+def made(objective: str) -> tuple[Model, Dataset]:
+    if objective == "two_tasks":
+        data = two_targets()
+        return two_heads(data), data
+    backbone = toys.source("digits:cnn")
+    data = toys.dataset(backbone.card.input)
+    return toys.make_model(backbone, data), data
+
+
+def run(
+    folder: Path, objective: str, strategy: str, stage: Stage = STAGE, *, cut_at: int = 0, **options: Any
+) -> tuple[dict[str, torch.Tensor], Outcome, list[Event]]:
+    model, data = made(objective)
+    choice = CHOICES[objective]
+    seen: list[Event] = []
+
+    def listen(event: Event) -> None:
+        seen.append(event)
+        if cut_at and event.kind == "step" and event.values["step"] == cut_at:
+            raise Cut
+
+    built = plugins.build("objectives", choice.name, choice.options)
+    outcome = toys.train(folder, model, data, strategy, built, stage=stage, checkpoint=0, listen=listen, **options)
+    return toys.snapshot(model), outcome, seen
+
+
+@pytest.mark.parametrize("strategy", ["full", "linear_probe"])
+@pytest.mark.parametrize("objective", FILES["objectives"])
+def test_an_objective_of_one_file_trains_and_resumes_bit_identically(
+    tmp_path: Path, objective: str, strategy: str
+) -> None:
+    stage = dataclasses.replace(STAGE, augment="none") if objective == "two_tasks" else STAGE
+    validate = objective != "two_tasks"  # the loss of several targets is theirs to define
+    model, _ = made(objective)
+    before = toys.snapshot(model)
+    if (objective, strategy) == ("simclr", "linear_probe"):  # a contrast over a backbone that is fixed: only `extra`
+        before = {}
+    whole, outcome, seen = run(tmp_path / "whole", objective, strategy, stage, validate=validate)
+    assert not before or any(not torch.equal(before[name], whole[name]) for name in before)
+    with pytest.raises(Cut):
+        run(tmp_path / "cut", objective, strategy, stage, validate=validate, cut_at=3)
+    again, resumed, _ = run(tmp_path / "cut", objective, strategy, stage, validate=validate, resume=True)
+    assert {name for name in whole if not torch.equal(whole[name], again[name])} == set()
+    assert (outcome.best, outcome.steps) == (resumed.best, resumed.steps)
+    constant = any("features are computed once" in event.message for event in seen)
+    assert constant == (objective == "two_tasks" and strategy == "linear_probe"), "handed over only where declared"
+    evaluated = [event for event in seen if event.kind == "evaluation"]
+    assert bool(evaluated) == (objective == "fixmatch")
+
+
+def test_a_moving_average_teacher_is_resumed_bit_identically_and_never_in_training_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = plugins.load("objectives", "simclr")
+    kept: list[torch.nn.Module] = []
+    follow = kind.after_step
+
+    def after_step(self: Any, model: Any, extra: Any) -> None:
+        assert not torch.is_grad_enabled() and not extra["teacher"].training and extra["projection"].training
+        follow(self, model, extra)
+        kept.append(extra)
+
+    monkeypatch.setattr(kind, "after_step", after_step)
+    model, _ = made("simclr")
+    start = toys.snapshot(model.backbone)
+    run(tmp_path / "whole", "simclr", "full")
+    teacher = toys.snapshot(kept[-1])
+    assert len(kept) == STAGE.steps, "once a step"
+    assert any(not torch.equal(start[name], teacher[f"teacher.0.{name}"]) for name in start), "it moved"
+    with pytest.raises(Cut):
+        run(tmp_path / "cut", "simclr", "full", cut_at=3)
+    run(tmp_path / "cut", "simclr", "full", resume=True)
+    assert all(torch.equal(tensor, toys.snapshot(kept[-1])[name]) for name, tensor in teacher.items())
+
+
+def test_fixmatch_learns_from_unlabelled_rows(tmp_path: Path) -> None:
+    """The streams are what it declares: twice the rows, no labels, two views that differ."""
+    kind = plugins.load("objectives", "fixmatch")
+    given: list[Any] = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Watched(kind):
+        def losses(self, model: Any, extra: Any, batches: Any, progress: float) -> Any:
+            given.append(batches)
+            return super().losses(model, extra, batches, progress)
+
+    model, data = made("fixmatch")
+    toys.train(tmp_path, model, data, "full", Watched(ratio=2.0), stage=STAGE)
+    batch = given[0]["unlabelled"]
+    assert len(given[0]["train"]) == 6 and len(batch) == 12 and batch.labels == {}
+    assert set(batch.views) == {"weak", "strong"}
+    assert not torch.equal(batch.views["weak"], batch.views["strong"])
+
+
+@pytest.mark.parametrize("objective", ["supervised", "fixmatch"])
+def test_a_criterion_of_one_file_chooses_by_rows_without_labels(tmp_path: Path, objective: str) -> None:
+    stage = dataclasses.replace(STAGE, criterion=Choice("sureness"), evaluate=1)
+    model, data = made("fixmatch")
+    choice = CHOICES.get(objective, Choice(objective))
+    built = plugins.build("objectives", choice.name, choice.options)
+    seen: list[Event] = []
+    outcome = toys.train(tmp_path, model, data, "full", built, stage=stage, validate=True, listen=seen.append)
+    scores = [event.values["sureness"] for event in seen if event.kind == "evaluation"]
+    assert outcome.best is not None and outcome.best.name == "sureness" and outcome.best.value == max(scores)
+    assert len(scores) == STAGE.steps
+
+
+def test_a_contrast_is_never_cut(tmp_path: Path) -> None:
+    data = toys.dataset(Vector(6))
+    settings = {"stages.0.objective.name": "simclr", "stages.0.strategy.name": "full"}
+    with pytest.raises(
+        UsageError, match=r"'simclr' compares the rows .* accumulate = 2 would cut .* Use accumulate = 1"
+    ):
+        make_plan(Recipe().with_settings({**settings, "stages.0.accumulate": 2}), data)
+    plan = make_plan(Recipe().with_settings(settings), data)
+    check_shards(plan, 1)
+    with pytest.raises(UsageError, match=r"2 processes would divide it, which changes what is minimised. Use one"):
+        check_shards(plan, 2)
+    kind = plugins.load("objectives", "simclr")
+
+    @dataclasses.dataclass(frozen=True)
+    class Hungry(kind):
+        def losses(self, model: Any, extra: Any, batches: Any, progress: float) -> Any:
+            raise MemoryError
+
+    model, data = made("simclr")
+    with pytest.raises(TrainingError, match=r"6 rows .*compares the rows .* smaller --batch-size"):
+        toys.train(tmp_path, model, data, "full", Hungry(), stage=STAGE)
+
+
+def test_a_strategy_that_watches_sees_the_labels_of_each_target(tmp_path: Path) -> None:
+    """Bi-tuning contrasts the classes of the one target that has some, beside a regression."""
+    data = two_targets()
+    model = two_heads(data)
+    built = plugins.build("objectives", "two_tasks", {})
+    outcome = toys.train(tmp_path, model, data, "bi_tuning", built, stage=STAGE)
+    assert outcome.steps == STAGE.steps
+    assert all(torch.isfinite(tensor).all() for tensor in toys.snapshot(model).values())
+
+
+@pytest.mark.parametrize("strategy", ["surgical", "delta", "bss", "lwf", "co_tuning", "feature_distillation"])
+def test_strategies_that_look_at_labels_take_two_targets(tmp_path: Path, strategy: str) -> None:
+    data = two_targets()
+    model = two_heads(data)
+    torch.manual_seed(1)
+    model.backbone.source_classifier = (torch.randn(4, 5), torch.zeros(4))
+    outcome = toys.train(tmp_path, model, data, strategy, "supervised", stage=STAGE)
+    assert outcome.steps == STAGE.steps
+
+
+def test_supervised_sums_the_losses_of_all_targets() -> None:
+    data = two_targets()
+    model = two_heads(data).eval()
+    rows = data.splits["train"]
+    labels = {name: torch.from_numpy(np.asarray(y)) for name, y in rows.labels.items()}
+    batch = dataclasses.replace(toys.batch(torch.from_numpy(rows.inputs)), labels=labels)
+    objective = plugins.build("objectives", "supervised", {})
+    losses = objective.losses(model, objective.modules(model), {"train": batch}, 0.0)
+    assert {name: loss.target for name, loss in losses.items()} == {"task:first": "first", "task:second": "second"}
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "plugins" / "objectives"
+    (folder / "old_style.py").write_text(FIXMATCH.replace("(Objective)", "").replace("Fixmatch", "OldStyle"))
+    settings = {"stages.0.objective.name": "old_style", "stages.0.strategy.name": "full"}
+    with pytest.raises(UsageError, match=r"'old_style' must derive from headstart.core.types.Objective"):
+        make_plan(Recipe().with_settings(settings), toys.dataset(Vector(6)))
+    (tmp_path / "plugins" / "criteria" / "cheat.py").write_text(SURENESS.replace('"unlabelled"', '"test"'))
+    with pytest.raises(UsageError, match="'cheat' asks for the test rows"):
+        make_plan(Recipe().with_settings({"stages.0.criterion.name": "cheat"}), toys.dataset(Vector(6)))
+    (tmp_path / "plugins" / "criteria" / "lost.py").write_text(SURENESS.replace('"unlabelled"', '"elsewhere"'))
+    with pytest.raises(UsageError, match="'lost' needs rows for elsewhere; the data has train, source, target"):
+        make_plan(Recipe().with_settings({"stages.0.criterion.name": "lost"}), toys.dataset(Vector(6)))
