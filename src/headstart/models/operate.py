@@ -222,6 +222,5 @@ def _does_not_fit(operation: Operation, error: DryRunError, before: Trace) -> st
     where = f"layer '{error.layer}'" if error.layer else "the network"
     name = plugins.name_of(operation)
     return (
-        f"{name} ({options}) does not fit: {where} gets {show(error.got)}{needed}: {error.reason}. "
-        "Nothing was changed."
+        f"{name} ({options}) does not fit: {where} gets {show(error.got)}{needed}: {error.reason}. Nothing was changed."
     )
