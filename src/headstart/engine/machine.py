@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, TypeVar
 
@@ -72,23 +74,59 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     return batch.map(copy)
 
 
+@dataclass
+class _Users:
+    """Blocks of `threads` that are open in any Python thread, and the number that the process had before the first."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    count: int = 0
+    before: int = 0
+
+
+class _Nested(threading.local):
+    """The numbers of the blocks that are open in this Python thread, from the outermost on."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+
+_USERS, _NESTED = _Users(), _Nested()  # torch has one number for the process, so that there is one record of it
+
+
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Compute with this many threads inside the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
+    """Compute with this many threads inside the block.
+
+    Blocks may be nested, and may overlap in several Python threads: after the last one the process has the number
+    again that it had before the first, in whatever order they end.
+    """
+    numbers = _NESTED.numbers
+    with _USERS.lock:
+        now = torch.get_num_threads()  # in a new Python thread torch takes the process's number at the first question
+        if not _USERS.count:
+            _USERS.before = now
+        _USERS.count += 1
+        numbers.append(number)
+        torch.set_num_threads(number)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _USERS.lock:
+            _USERS.count -= 1
+            numbers.pop()
+            torch.set_num_threads(numbers[-1] if numbers else _USERS.before)
 
 
 def choose_threads(parameters: int) -> int:
     """Choose how many threads to compute with: a small network is faster on one, as the others mostly wait.
 
     A rule and no measurement, so that the same run takes the same number again: it is part of the result's last bits.
+    What is computed beside it in other Python threads has no say either.
     """
-    return 1 if parameters < SMALL else torch.get_num_threads()
+    if parameters < SMALL:
+        return 1
+    with _USERS.lock:
+        return _USERS.before if _USERS.count else torch.get_num_threads()
 
 
 @cache

@@ -1,0 +1,93 @@
+"""How many threads compute: blocks that nest or overlap leave the number that there was."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+import toys
+from headstart.artifact.predictor import Predictor
+from headstart.core.recipe import Recipe
+from headstart.core.types import VectorInput
+from headstart.engine.machine import SMALL, choose_threads, threads
+
+OWN = 3
+
+
+@pytest.fixture(autouse=True)
+def own() -> Iterator[None]:
+    """Give the process a number of its own."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(OWN)
+    yield
+    torch.set_num_threads(before)
+
+
+def elsewhere(ask: Callable[[], int] = torch.get_num_threads) -> int:
+    """Ask in a new Python thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(ask).result()
+
+
+@pytest.mark.parametrize("first_out", ["first in", "last in"])
+def test_blocks_that_overlap_leave_the_number_that_there_was(first_out: str) -> None:
+    inside, leave, left = threading.Event(), threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def other() -> None:
+        with threads(1):
+            inside.set()
+            assert leave.wait(20)
+            seen.append(torch.get_num_threads())
+        seen.append(torch.get_num_threads())
+        left.set()
+
+    thread = threading.Thread(target=other)
+    with threads(1):
+        thread.start()
+        assert inside.wait(20)
+        if first_out == "last in":
+            leave.set()
+            assert left.wait(20)
+            assert torch.get_num_threads() == 1
+    leave.set()
+    thread.join()
+    assert seen == [1, OWN]
+    assert torch.get_num_threads() == elsewhere() == OWN
+
+
+def test_a_large_network_takes_all_threads_beside_a_small_one() -> None:
+    with threads(1):
+        assert elsewhere(lambda: choose_threads(SMALL)) == OWN
+        assert elsewhere(lambda: choose_threads(SMALL - 1)) == 1
+    assert choose_threads(SMALL) == OWN
+
+
+def test_an_inner_block_goes_back_to_the_outer_one() -> None:
+    with threads(1):
+        with threads(2):
+            assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == OWN
+
+
+def test_an_error_leaves_the_number_too() -> None:
+    with pytest.raises(ValueError), threads(1):
+        raise ValueError
+    assert torch.get_num_threads() == elsewhere() == OWN
+
+
+def test_predictions_in_many_python_threads_leave_it_and_agree() -> None:
+    backbone = toys.source("vector:mlp")
+    data = toys.dataset(VectorInput(6))
+    predictor = Predictor(toys.make_model(backbone, data).eval(), data.task, Recipe(), "float32", "")
+    alone = predictor.outputs(data.splits["test"])
+    with ThreadPoolExecutor(8) as pool:
+        many = list(pool.map(lambda _: predictor.outputs(data.splits["test"]), range(24)))
+    assert all(np.array_equal(outputs, alone) for outputs in many)
+    assert torch.get_num_threads() == elsewhere() == OWN
