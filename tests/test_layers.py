@@ -108,7 +108,8 @@ def test_a_circle_is_found(tmp_path: Path) -> None:
         "a": "def late():\n    import headstart.b",
         "b": "if True:\n    from headstart import c",
         "c": "from headstart.sub.d import x",
-        "sub/d": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import headstart.c\nelse:\n    import headstart.a",
+        "sub/d": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import headstart.c\n"
+        "else:\n    import headstart.a",
         "e": "import headstart.a, headstart.f",
         "f": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import headstart.e",
     }.items():

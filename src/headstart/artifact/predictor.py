@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe
-from headstart.core.types import TARGET, Calibration, Task
+from headstart.core.types import Calibration, Task
 from headstart.data.read import read_unlabelled
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform, make_transform
@@ -138,8 +138,3 @@ class Predictor:
     @cached_property
     def _transform(self) -> Transform:
         return make_transform(self.model.backbone.card.input)
-
-
-def by_target(outputs: np.ndarray) -> dict[str, np.ndarray]:
-    """Name the outputs of the only head."""
-    return {TARGET: outputs}

@@ -109,11 +109,6 @@ def kind_of(target: object) -> str:
     return (target if isinstance(target, type) else type(target)).__module__.rpartition(".")[2]
 
 
-def kind_of(target: Target | type) -> str:
-    """Return the kind of a target, or of its class: the name of its file in `targets/`."""
-    return (target if isinstance(target, type) else type(target)).__module__.rpartition(".")[2]
-
-
 @dataclass(frozen=True)
 class Task:
     """What is to be predicted from what: input columns of one modality, and targets by name.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from headstart.core.types import Measured, Score, Task
+from headstart.evaluation.quick import MEAN_LOSS, mean_loss
 
 
 @dataclass(frozen=True)
@@ -20,24 +21,9 @@ class ValidationLoss:
         """The validation split."""
         return ("validation",)
 
-    def score(self, task: Task, measured: Mapping[str, Measured]) -> Score:
+    def score(self, task: Task, measured: Mapping[str, Measured]) -> Score | None:
         """Compute the mean over targets of the loss that each defines for its decoded outputs."""
-        return Score("mean_loss", mean_loss(task, measured["validation"]), higher_is_better=False)
-
-
-def mean_loss(task: Task, validation: Measured) -> float:
-    """Average the targets' validation losses.
-
-    Args:
-        task: Its targets define the loss of labels [N, …] and outputs [N, …].
-        validation: Labelled rows.
-
-    Returns:
-        The mean, lower being better.
-    """
-    targets: Mapping[str, Any] = task.targets
-    losses = [
-        target.validation_loss(validation.rows.labels[name], validation.outputs[name])
-        for name, target in targets.items()
-    ]
-    return sum(losses) / len(losses)
+        if not task.predicted:
+            return None
+        validation = measured["validation"]
+        return Score(MEAN_LOSS, mean_loss(task, validation.rows.labels, validation.outputs), higher_is_better=False)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from headstart.core.types import Measured, Score, Task
-from headstart.criteria.loss import mean_loss
-from headstart.evaluation.quick import score
+from headstart.evaluation.quick import score_all
 
 
 @dataclass(frozen=True)
@@ -22,10 +21,9 @@ class Validation:
         """The validation split."""
         return ("validation",)
 
-    def score(self, task: Task, measured: Mapping[str, Measured]) -> Score:
-        """Compute the primary metric of the only target, or the mean loss of several."""
+    def score(self, task: Task, measured: Mapping[str, Measured]) -> Score | None:
+        """Compute the primary metric of the only target, or the mean loss of several; None where none is predicted."""
+        if not task.predicted:
+            return None
         validation = measured["validation"]
-        if len(task.targets) != 1:
-            return Score("mean_loss", mean_loss(task, validation), higher_is_better=False)
-        name = next(iter(task.targets))
-        return Score(*score(task, validation.rows.labels[name], validation.outputs[name]))
+        return Score(*score_all(task, validation.rows.labels, validation.outputs))

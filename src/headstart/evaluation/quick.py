@@ -50,6 +50,20 @@ def score_all(task: Task, labels: Mapping[str, Labels], outputs: Mapping[str, np
     if len(task.predicted) == 1:
         ((name, target),) = task.predicted.items()
         return score(target, labels[name], outputs[name])
+    return MEAN_LOSS, mean_loss(task, labels, outputs), False
+
+
+def mean_loss(task: Task, labels: Mapping[str, Labels], outputs: Mapping[str, np.ndarray]) -> float:
+    """Average the validation losses of all targets; infinite where one is not finite.
+
+    Args:
+        task: With at least one target.
+        labels: By target.
+        outputs: Decoded, by target.
+
+    Returns:
+        The mean, lower being better.
+    """
     losses = [target.validation_loss(labels[name], outputs[name]) for name, target in task.predicted.items()]
     value = float(np.mean(losses))
-    return MEAN_LOSS, value if math.isfinite(value) else math.inf, False
+    return value if math.isfinite(value) else math.inf

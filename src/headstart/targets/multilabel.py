@@ -144,7 +144,6 @@ class Multilabel(BaseTarget):
 
     # what comes out: decisions, figures, tables, report
 
-    form: ClassVar[str] = "labels"
     primary: ClassVar[str] = "average_precision"
     title: ClassVar[str] = "multi-label classification"
     hub: ClassVar[str] = "classification"

@@ -83,7 +83,6 @@ class Regression(BaseTarget):
 
     # what comes out: decisions, figures, tables, report
 
-    form: ClassVar[str] = "values"
     primary: ClassVar[str] = "rmse"
     title: ClassVar[str] = "regression"
     hub: ClassVar[str] = "regression"
