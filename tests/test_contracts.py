@@ -161,7 +161,7 @@ def test_an_objective_names_its_streams_and_gets_no_labels_where_it_asks_for_non
 @pytest.mark.parametrize("name", plugins.names("heads"))
 def test_a_head_maps_features_to_the_outputs_of_the_task(name: str, kind: str) -> None:
     task = toys.task_for(VectorInput(6), kind)
-    head = plugins.build("heads", name, {}).build(5, task)
+    head = plugins.build("heads", name, {}).build(5, task.target)
     assert isinstance(head, Head)
     out = head({"pooled": torch.randn(4, 5)})
     assert out.shape == (4, task.outputs)

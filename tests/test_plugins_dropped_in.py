@@ -86,8 +86,8 @@ from headstart.models.model import Head
 class Bare:
     """No bias."""
 
-    def build(self, dim, task):
-        return Head(nn.Linear(dim, task.outputs, bias=False), task)
+    def build(self, dim, target):
+        return Head(nn.Linear(dim, target.outputs, bias=False), target)
 ''',
     "surgery": '''"""Double the first parameter (for a test)."""
 from dataclasses import dataclass

@@ -14,6 +14,7 @@ from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Task
 from headstart.data.read import read, read_unlabelled
+from headstart.targets.multilabel import Multilabel
 
 TEXTS = [f"this is sentence number {i}" for i in range(60)]
 NUMBERS = np.random.default_rng(0).normal(size=(60, 4))
@@ -58,7 +59,8 @@ def test_a_copy_of_the_label_and_a_code_are_no_inputs() -> None:
 def test_two_texts_make_a_pair_and_a_separator_makes_several_labels() -> None:
     frame = pd.DataFrame({"premise": TEXTS, "hypothesis": TEXTS[::-1], "label": ["a|b", "b", "c"] * 20})
     dataset = read(frame, DataPlan(separator="|"))
-    assert dataset.task == Task.of("text", "multilabel", ("premise", "hypothesis"), ("label",), ("a", "b", "c"))
+    target = Multilabel(("label",), ("a", "b", "c"), separator="|")
+    assert dataset.task == Task("text", ("premise", "hypothesis"), {"target": target})
     assert dataset.splits["train"].inputs[0][0].startswith("this is")
 
 

@@ -13,7 +13,6 @@ import toys
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
 from headstart.core.types import LossOptions, VectorInput
-from headstart.models.outputs import check_loss
 from headstart.objectives.supervised import Supervised
 
 
@@ -67,4 +66,4 @@ def loss_of(model, data) -> float:
 )
 def test_a_loss_that_does_not_fit(kind: str, options: LossOptions, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        check_loss(toys.task_for(VectorInput(6), kind), options)
+        toys.task_for(VectorInput(6), kind).target.check_loss(options)

@@ -52,7 +52,7 @@ def test_the_contrast_alone_brings_rows_of_a_class_together_and_classes_apart() 
     for _ in range(60):
         optimiser.zero_grad()
         assert tuning.watch is not None
-        tuning.watch([ForwardPass(x, model.features(x), y)]).backward()
+        tuning.watch([ForwardPass(x, model.features(x), {"target": y})]).backward()
         optimiser.step()
     assert separation() > before + 0.3
 

@@ -19,6 +19,7 @@ from headstart.models.load import load_source
 from headstart.models.model import Model
 from headstart.models.weights import load_exactly, read_safetensors
 
+READABLE = (1, FORMAT)
 RUN_STATE = "state.json"  # in the folder of a run, from its beginning
 
 
@@ -64,12 +65,13 @@ def load(folder: str | Path, *, device: str = "auto") -> Predictor:
     path = find(folder)
     storage.verify(path)
     description = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
-    if description.get("format") != FORMAT:
+    if description.get("format") not in READABLE:
         raise StorageError(
             f"{path} has format {description.get('format')}; this Headstart reads format {FORMAT}. "
             f"It was written by headstart {description.get('versions', {}).get('headstart', '?')}: use that version."
         )
-    task = Task.parse(description["task"], str(path / DESCRIPTION))
+    separator = description["recipe"].get("data", {}).get("separator")  # which format 1 does not keep with the task
+    task = Task.parse({"separator": separator, **description["task"]}, str(path / DESCRIPTION))
     model = _model(path, description, task)
     place(model, choose_device(device)).eval()
     recipe = Recipe.from_plain(description["recipe"])
@@ -88,7 +90,8 @@ def _model(path: Path, description: dict[str, Any], task: Task) -> Model:
     with torch.random.fork_rng(devices=[]):
         backbone = load_source(f"run:{path}", {})
         head_choice = Choice.parse(description["head"], "head")
-        head = plugins.build("heads", head_choice.name, head_choice.options).build(backbone.dim, task)
-    model = Model(backbone, {"target": head})
+        choice = plugins.build("heads", head_choice.name, head_choice.options)
+        heads = {name: choice.build(backbone.dim, target) for name, target in task.predicted.items()}
+    model = Model(backbone, heads)
     load_exactly(model, read_safetensors(path / WEIGHTS), str(path / WEIGHTS))
     return model

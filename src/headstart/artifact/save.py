@@ -20,7 +20,7 @@ from headstart.core.types import Calibration, Card, Task, TextInput
 from headstart.models.cards import card_to_plain
 from headstart.models.model import Model
 
-FORMAT = 1
+FORMAT = 2  # 1, of version 0.1, had one target without a name
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
 TOKENIZER = "tokenizer"

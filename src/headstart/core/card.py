@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from headstart.core.task import Task
+    from headstart.core.task import Target
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class Card:
 
 
 class Head(Protocol):
-    """Options of a head, built into a module for a backbone of width `dim` and a task."""
+    """Options of a head, built into a module for a backbone of width `dim` and one target."""
 
-    def build(self, dim: int, task: Task) -> nn.Module:
+    def build(self, dim: int, target: Target) -> nn.Module:
         """Make the module (a `headstart.models.model.Head`)."""
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from headstart.core.errors import UsageError, unknown
@@ -56,15 +56,19 @@ def convert(hint: Any, value: Any, where: str) -> Any:
     Raises:
         UsageError: It cannot be read as that type.
     """
-    if isinstance(hint, types.UnionType) and type(None) in typing.get_args(hint):
-        if value is None or (isinstance(value, str) and value.lower() == "none"):
+    if typing.get_origin(hint) in (types.UnionType, typing.Union) and type(None) in typing.get_args(hint):
+        rest = [a for a in typing.get_args(hint) if a is not type(None)]
+        if value is None or (isinstance(value, str) and value.lower() == "none" and not _takes_none(rest)):
             return None
-        hint = typing.Union[tuple(a for a in typing.get_args(hint) if a is not type(None))]  # noqa: UP007
+        hint = typing.Union[tuple(rest)]  # noqa: UP007
     parser = getattr(hint, "parse", None)
     if parser is not None and not isinstance(value, hint):
         return parser(value, where)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
         return build(typing.cast(type, hint), value, where)
+    named = _named_type(hint)
+    if named is not None and isinstance(value, Mapping):
+        return {str(name): convert(named, v, f"{where}.{name}") for name, v in value.items()}
     item = _item_type(hint)
     if item is not None and isinstance(value, list | tuple):
         return tuple(convert(item, v, f"{where}.{i}") for i, v in enumerate(value))
@@ -82,6 +86,17 @@ def convert(hint: Any, value: Any, where: str) -> Any:
 def _item_type(hint: Any) -> Any:
     args = typing.get_args(hint)
     return args[0] if typing.get_origin(hint) is tuple and len(args) == 2 and args[1] is Ellipsis else None
+
+
+def _named_type(hint: Any) -> Any:
+    """Return the dataclass that a mapping holds by name; None where it is no such mapping."""
+    args = typing.get_args(hint)
+    return args[1] if typing.get_origin(hint) is Mapping and dataclasses.is_dataclass(args[1]) else None
+
+
+def _takes_none(hints: Sequence[Any]) -> bool:
+    """Return whether the word "none" is itself one of the values."""
+    return any("none" in typing.get_args(hint) for hint in hints if typing.get_origin(hint) is typing.Literal)
 
 
 def _has_default(field: dataclasses.Field[Any]) -> bool:

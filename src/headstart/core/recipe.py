@@ -6,6 +6,7 @@ What is None is chosen when the run is planned (`headstart fit --dry-run` prints
 from __future__ import annotations
 
 import math
+import re
 import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any, Literal, Self
 
 from headstart.core import options
 from headstart.core.errors import UsageError
+from headstart.core.task import TARGET
 
 
 @dataclass(frozen=True)
@@ -38,22 +40,57 @@ class Choice:
         return {"name": self.name, **options.to_plain(self.options)}
 
 
+KindName = str | Literal["none"] | None  # a file of targets/, "none" for pretraining; None infers it
+
+
+@dataclass(frozen=True)
+class TargetPlan:
+    """The label columns of one target, and how to read them."""
+
+    labels: tuple[str, ...] = ()
+    task: KindName = None  # kind of target; None infers it
+    separator: str | None = None  # splits a multi-label cell: "cat|dog"
+
+
 @dataclass(frozen=True)
 class DataPlan:
-    """Which data, and how to read it. Columns and the task are inferred where they are not named."""
+    """Which data, and how to read it. Columns and the task are inferred where they are not named.
+
+    `labels`, `task` and `separator` are the short form for one target; several have a table each in `targets`, by name.
+    """
 
     path: str | None = None
     reader: Choice | None = None  # None tries each reader
     inputs: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
-    task: str | None = None  # kind of target; None infers it
+    task: KindName = None  # kind of target; None infers it
     modality: str | None = None  # None infers it
     separator: str | None = None  # splits a multi-label cell: "cat|dog"
+    targets: Mapping[str, TargetPlan] | None = None  # by name, in place of `labels`, `task` and `separator`
     group: str | None = None  # rows with the same value stay in one split
     validation: float = 0.15  # share of the training rows, where no validation split is given
     test: float = 0.15  # share of all rows, where no split at all is given
     source_domain: tuple[str, ...] = ()  # DOMAIN folders, or values of the column `domain`: labelled
     target_domain: tuple[str, ...] = ()  # the domain that counts: unlabelled in training, labelled in test
+
+    def __post_init__(self) -> None:
+        if not self.targets:
+            return
+        if self.labels or self.task or self.separator:
+            raise ValueError(
+                "labels, task and separator are for a single target; with data.targets name them there "
+                f"({', '.join(f'data.targets.{name}.labels' for name in self.targets)})."
+            )
+        for name, plan in self.targets.items():
+            if not re.fullmatch(r"[A-Za-z][\w-]*", name):
+                raise ValueError(f"a target's name is a word of letters, digits, _ and -; got {name!r}.")
+            if not plan.labels:
+                raise ValueError(f"the target '{name}' needs its label columns: data.targets.{name}.labels.")
+
+    @property
+    def by_target(self) -> Mapping[str, TargetPlan]:
+        """The plan of each target by name; a single one is called "target"."""
+        return self.targets or {TARGET: TargetPlan(self.labels, self.task, self.separator)}
 
 
 @dataclass(frozen=True)

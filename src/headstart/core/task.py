@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from headstart.core import plugins
 from headstart.core.options import to_plain
@@ -13,20 +13,85 @@ from headstart.core.outcome import Outcomes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    import pandas as pd
+    import torch
+    from torch import nn
+
+    from headstart.core.learning import LossOptions
+
 TARGET = "target"  # the name of a task's only target
 
 Labels = Any  # encoded labels of N rows: an array [N, …], or a list where rows are ragged
 
 
 class Target(Outcomes, Protocol):
-    """One thing that is predicted: a file a kind in `targets/`. Its fields are what a saved model keeps of it."""
+    """One thing that is predicted: a file a kind in `targets/`. Its fields are what a saved model keeps of it.
+
+    Attributes:
+        columns: Of the table, that hold the labels.
+        classes: The class list, by name; empty where there are no classes.
+        needs_columns: Whether there is a label column to look for.
+    """
 
     columns: tuple[str, ...]
     classes: tuple[str, ...]
+    needs_columns: ClassVar[bool]
+
+    # labels: read, encoded, learnt
+
+    @classmethod
+    def of(cls, columns: Sequence[str], separator: str | None = None) -> Self:
+        """Make the target of label columns, its classes still open. UsageError: the kind does not go with them."""
+        ...
+
+    def complete(self, train: pd.DataFrame, frames: Mapping[str, pd.DataFrame]) -> Self:
+        """Complete the target by the class list of the training rows. DataError: labels cannot be used."""
+        ...
+
+    def check_present(self, frames: Mapping[str, pd.DataFrame]) -> None:
+        """Check that every row has its label. DataError: some have none."""
+        ...
+
+    def encode(self, frame: pd.DataFrame) -> Labels:
+        """Turn the label cells of rows into labels: an array, or a list where rows are ragged. DataError: bad cells."""
+        ...
+
+    def check_training(self, labels: Labels) -> None:
+        """Check that there is something to learn from the encoded training labels. DataError: there is nothing."""
+        ...
+
+    def collate(self, labels: Labels) -> torch.Tensor:
+        """Make the tensor of a batch from the labels of its rows."""
+        ...
+
+    def strata(self, labels: Labels) -> np.ndarray | None:
+        """Return the class to balance each row by in splits and folds, [N], -1 without any; None: at random."""
+        ...
 
     @property
     def outputs(self) -> int:
         """Numbers that a head gives for one example."""
+        ...
+
+    def output(self) -> nn.Module:
+        """Make the module that gives a head's numbers their meaning: a `headstart.targets._outputs.Output`."""
+        ...
+
+    def check_loss(self, options: LossOptions) -> None:
+        """Check that a loss fits. UsageError: it does not."""
+        ...
+
+    def check_imbalance(self, kind: str, options: LossOptions) -> None:
+        """Check that a way of making up for rare classes fits. UsageError: it does not."""
+        ...
+
+    def choose_imbalance(self, labels: Labels, options: LossOptions) -> tuple[str, str]:
+        """Choose how to make up for rare classes, for "auto": the choice, and why in words."""
+        ...
+
+    def describe(self) -> str:
+        """Describe in words what the labels were taken for."""
         ...
 
 
@@ -97,11 +162,12 @@ class Task:
 
     @classmethod
     def parse(cls, value: Any, where: str) -> Self:
-        """Read what `plain` gave, or the form of version 0.1, which had one target without a name."""
+        """Read what `plain` gave, or the form of version 0.1: one target, with the separator of the recipe."""
         given = dict(value)
         named = given.get("targets")
         if named is None:
-            named = {TARGET: {"kind": given["kind"], "columns": given["labels"], "classes": given.get("classes", ())}}
+            lone = {"kind": given["kind"], "columns": given["labels"], "classes": given.get("classes", ())}
+            named = {TARGET: lone | ({"separator": given["separator"]} if given.get("separator") else {})}
         targets = {
             name: plugins.build("targets", plain["kind"], {k: v for k, v in plain.items() if k != "kind"})
             for name, plain in named.items()

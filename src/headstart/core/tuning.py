@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import torch
     from torch import nn
@@ -41,12 +41,13 @@ class ParamGroup:
 class ForwardPass:
     """One forward pass that the objective made in this step: what the backbone was given, what it gave, the labels.
 
-    `y` is None where the stream has no labels, or where the objective changed the batch before it passed it on.
+    `labels`, by target, are empty where the stream has none, or where the objective changed the batch before it passed
+    it on.
     """
 
     x: Any
     features: Features
-    y: torch.Tensor | None = None
+    labels: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
 @dataclass

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from headstart.core import plugins
 from headstart.core.errors import DataError, UsageError, unknown
-from headstart.core.recipe import DataPlan
+from headstart.core.recipe import DataPlan, TargetPlan
 from headstart.core.types import Task
 from headstart.data.images import is_image
 from headstart.data.tables import Tables, blank, number
+from headstart.targets._infer import infer_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +44,6 @@ PAIR_NAMES = (
     ("text1", "text2"),
 )
 ROW_NUMBER_NAMES = ("id", "idx", "index", "row", "rowid")
-MOST_INTEGER_CLASSES = 20
 
 Content = Literal["image", "vector", "list", "number", "text", "empty", "other"]
 
@@ -62,30 +63,30 @@ def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, li
         UsageError: A named column is not there, or no column can be the label or the input.
     """
     columns = [str(name) for name in frame.columns]
-    for name in (*plan.inputs, *plan.labels, *([plan.group] if plan.group else [])):
+    labelled = [column for named in plan.by_target.values() for column in named.labels]
+    for name in (*plan.inputs, *labelled, *([plan.group] if plan.group else [])):
         if name not in columns:
             raise unknown("column", name, columns)
-    labels = plan.labels or _guess_labels(tables, frame, plan)
-    reserved = {*labels, plan.group, *(["domain"] if plan.source_domain or plan.target_domain else [])}
+    columns_of = {name: _label_columns(tables, frame, plan, named) for name, named in plan.by_target.items()}
+    labels = tuple(dict.fromkeys(column for names in columns_of.values() for column in names))
+    reserved = {*labels, *tables.labels_hint, plan.group}
+    reserved |= {"domain"} if plan.source_domain or plan.target_domain else set()
     modality, inputs = _guess_inputs(frame, [c for c in columns if c not in reserved], plan)
     overlap = set(inputs) & set(labels)
     if overlap:
         raise UsageError(f"The column '{overlap.pop()}' cannot be both input and label.")
-    kind = plan.task or _guess_kind(frame, labels, plan)
-    _check_kind(kind, labels, plan)
+    targets = {name: infer_target(frame, columns_of[name], named) for name, named in plan.by_target.items()}
     notes = [_say("input", inputs, f"read as {modality}{' pairs' if modality == 'text' and len(inputs) == 2 else ''}")]
     ignored = [c for c in columns if c not in {*inputs, *reserved}]
     if ignored:
         notes.append(_say("ignored", ignored, "name them as inputs to use them"))
-    return Task.of(modality, kind, tuple(inputs), tuple(labels)), notes
+    return Task(modality, tuple(inputs), targets), notes
 
 
-def describe_labels(task: Task) -> str:
-    """Say in words what the labels were taken for."""
-    if task.kind == "regression":
-        return _say("label", task.labels, "read as regression")
-    shown = ", ".join(task.classes[:10]) + (", …" if len(task.classes) > 10 else "")
-    return _say("label", task.labels, f"{len(task.classes)} classes ({shown}), read as {task.kind}")
+def describe_labels(task: Task) -> list[str]:
+    """Say in words what the labels of each target were taken for."""
+    whose = "label" if len(task.targets) == 1 else "label of {}"
+    return [_say(whose.format(name), target.columns, target.describe()) for name, target in task.predicted.items()]
 
 
 def contents(cells: Sequence[Any]) -> Content:
@@ -105,6 +106,13 @@ def contents(cells: Sequence[Any]) -> Content:
     if numbers >= 0.9 * len(known):
         return "number"
     return "text" if isinstance(first, str) else "other"
+
+
+def _label_columns(tables: Tables, frame: pd.DataFrame, plan: DataPlan, named: TargetPlan) -> tuple[str, ...]:
+    """Return the label columns of a target: those that are named, or the most likely ones where it needs some."""
+    if named.labels or (named.task and not plugins.load("targets", named.task).needs_columns):  # pyright: ignore[reportAttributeAccessIssue]
+        return named.labels
+    return _guess_labels(tables, frame, plan)
 
 
 def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[str, ...]:
@@ -186,58 +194,6 @@ def _vector_inputs(frame: pd.DataFrame, held: Mapping[str, Content]) -> tuple[st
 
 def _is_row_number(name: str, cells: Sequence[Any]) -> bool:
     return name.strip().lower() in ROW_NUMBER_NAMES and len({number(cell) for cell in cells}) == len(cells)
-
-
-def _guess_kind(frame: pd.DataFrame, labels: Sequence[str], plan: DataPlan) -> str:
-    if plan.separator:
-        return "multilabel"
-    cells = [cell for name in labels for cell in frame[name] if not blank(cell)]
-    if len(labels) > 1:
-        values = {number(cell) for cell in cells}
-        if None in values:
-            raise UsageError(
-                f"Several label columns must hold numbers: {', '.join(labels)}. For classes, name one column."
-            )
-        return "multilabel" if values <= {0.0, 1.0} else "regression"
-    if any(isinstance(cell, list | tuple | set | frozenset | np.ndarray) for cell in cells):
-        return "multilabel"
-    numbers = [number(cell) for cell in cells]
-    if any(n is None for n in numbers) or all(isinstance(cell, bool) for cell in cells):
-        classes = len({str(cell) for cell in cells})
-        if classes * 2 > len(cells) >= 20 and not plan.labels:
-            raise UsageError(
-                f"The column '{labels[0]}' has {classes} different values in {len(cells)} rows. If it is the label, "
-                f"name it with labels; else name another. Columns: {', '.join(map(str, frame.columns))}."
-            )
-        return "binary" if classes == 2 else "multiclass"
-    return _kind_of_numbers(cells, [n for n in numbers if n is not None])
-
-
-def _kind_of_numbers(cells: Sequence[Any], numbers: Sequence[float]) -> str:
-    values = set(numbers)
-    if not all(np.isfinite(n) and n == int(n) for n in values):
-        return "regression"
-    floats = any(
-        isinstance(cell, float) or (isinstance(cell, str) and not cell.strip().lstrip("+-").isdigit()) for cell in cells
-    )
-    plain = any(
-        not isinstance(cell, float) and (not isinstance(cell, str) or cell.strip().lstrip("+-").isdigit())
-        for cell in cells
-    )
-    if floats and not plain and not values <= {0.0, 1.0}:
-        return "regression"
-    few = len(values) <= MOST_INTEGER_CLASSES and (len(values) <= 2 or len(numbers) >= 2 * len(values))
-    numbered = values == set(range(int(min(values)), int(min(values)) + len(values))) and min(values) in {0, 1}
-    if few or (numbered and 5 * len(values) <= len(numbers)):
-        return "binary" if len(values) <= 2 else "multiclass"
-    return "regression"
-
-
-def _check_kind(kind: str, labels: Sequence[str], plan: DataPlan) -> None:
-    if kind in {"binary", "multiclass"} and len(labels) > 1:
-        raise UsageError(f"A {kind} task has one label column; {len(labels)} are named: {', '.join(labels)}.")
-    if plan.separator and kind != "multilabel":
-        raise UsageError(f"A separator is for multilabel tasks; the task is {kind}.")
 
 
 def _say(what: str, columns: Sequence[str], how: str) -> str:

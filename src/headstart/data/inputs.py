@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.core.cells import numbers
 from headstart.core.errors import DataError, Problem, UsageError
 from headstart.core.types import Task
 from headstart.data.images import is_image
-from headstart.data.labels import numbers
 from headstart.data.rows import Rows
 from headstart.data.tables import make_frame, missing
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +13,12 @@ import numpy as np
 
 from headstart.core.errors import DataError, Problem, UsageError, unknown
 from headstart.core.recipe import DataPlan
-from headstart.core.types import TARGET, Task
+from headstart.core.types import Labels, Task
 from headstart.data.checks import check_repeats, digests, for_all
 from headstart.data.find import read_tables
 from headstart.data.images import is_image, is_image_name
 from headstart.data.inference import check_columns, describe_labels, infer
 from headstart.data.inputs import loose_frame, make_inputs, make_rows
-from headstart.data.labels import check_present, check_spread, encode, with_classes
 from headstart.data.rows import Dataset, Rows
 from headstart.data.splits import SplitRows, make_splits
 from headstart.data.tables import Tables, blank, join
@@ -56,18 +57,19 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
             raise DataError(f"There are no training rows; the data has {', '.join(frames)}.")
         open_task, inferred = infer(tables, train, plan)
         _check_frames(labelled, frames, open_task, plan)
-        task = with_classes(open_task, train, labelled, plan.separator)
-        notes += [*inferred, describe_labels(task)]
+        task = replace(open_task, targets=for_all(open_task.targets, lambda target: target.complete(train, labelled)))
+        notes += [*inferred, *describe_labels(task)]
         fresh = True
     else:
         _check_frames(labelled, frames, task, plan)
-        check_present(labelled, task)
+        for_all(task.predicted, lambda target: target.check_present(labelled))
         fresh = False
     known = task
-    rows = for_all(labelled, lambda frame: _labelled_rows(frame, known, plan.separator))
+    rows = for_all(labelled, lambda frame: _labelled_rows(frame, known))
     rows |= for_all({n: f for n, f in frames.items() if n not in labelled}, lambda frame: make_rows(frame, known))
-    if fresh and task.kind == "regression":
-        check_spread(_targets(rows.get("train", rows.get("all"))), task)
+    if fresh:
+        labels = rows["train" if "train" in rows else "all"].labels
+        for_all({name: name for name in labels}, lambda name: known.targets[name].check_training(labels[name]))
     hashes, more = digests(rows, task.modality)
     parts = {name: SplitRows(part, hashes[name], _groups(frames[name], plan.group)) for name, part in rows.items()}
     splits, split_notes = make_splits(parts, task, plan, seed)
@@ -162,15 +164,17 @@ def _check_frames(
     labelled: Mapping[str, pd.DataFrame], frames: Mapping[str, pd.DataFrame], task: Task, plan: DataPlan
 ) -> None:
     group = [plan.group] if plan.group else []
+    labels = dict.fromkeys(column for target in task.targets.values() for column in target.columns)
     for name, frame in frames.items():
-        check_columns(frame, [*task.inputs, *(task.labels if name in labelled else ()), *group], f"split '{name}'")
+        check_columns(frame, [*task.inputs, *(labels if name in labelled else ()), *group], f"split '{name}'")
 
 
-def _labelled_rows(frame: pd.DataFrame, task: Task, separator: str | None) -> Rows:
-    """Make rows with targets; what is wrong with inputs and with labels comes in one error."""
-    jobs = {"inputs": lambda: make_inputs(frame, task), "targets": lambda: encode(frame, task, separator)}
+def _labelled_rows(frame: pd.DataFrame, task: Task) -> Rows:
+    """Make rows with labels; what is wrong with inputs and with labels comes in one error."""
+    jobs: dict[str, Callable[[], Any]] = {"": lambda: make_inputs(frame, task)}  # no target has an empty name
+    jobs |= {name: partial(target.encode, frame) for name, target in task.predicted.items()}
     done = for_all(jobs, lambda job: job())
-    return Rows([str(row) for row in frame.index], done["inputs"], {TARGET: done["targets"]})
+    return Rows([str(row) for row in frame.index], done.pop(""), done)
 
 
 def _groups(frame: pd.DataFrame, column: str | None) -> list[str] | None:
@@ -186,11 +190,6 @@ def _groups(frame: pd.DataFrame, column: str | None) -> list[str] | None:
     return [str(cell) for cell in frame[column]]
 
 
-def _targets(rows: Rows | None) -> np.ndarray:
-    assert rows is not None and rows.y is not None
-    return rows.y
-
-
 def make_dataset(task: Task, splits: Mapping[str, SplitRows], notes: Sequence[str]) -> Dataset:
     """Put checked splits together: the pools for streams, and the fingerprint of all rows and labels."""
     hasher = hashlib.sha256()
@@ -198,13 +197,21 @@ def make_dataset(task: Task, splits: Mapping[str, SplitRows], notes: Sequence[st
         hasher.update(f"{name}\0".encode())
         for row, digest in zip(part.rows.ids, part.digests, strict=True):
             hasher.update(row.encode() + b"\0" + digest)
-        if part.rows.y is not None and name != "target":
-            hasher.update(np.ascontiguousarray(part.rows.y).tobytes())
+        if name != "target":
+            for target, labels in part.rows.labels.items():
+                hasher.update(b"" if len(part.rows.labels) == 1 else f"{target}\0".encode())
+                hasher.update(_label_bytes(labels))
     pools = {"train": splits["train"].rows} if "train" in splits else {}
     if "target" in splits:
         pools |= {"source": splits["train"].rows, "target": splits["target"].rows.unlabelled()}
     rows = {n: part.rows for n, part in splits.items() if n != "target"}
     return Dataset(task, rows, pools, tuple(notes), hasher.hexdigest(), _kept_together(task, splits))
+
+
+def _label_bytes(labels: Labels) -> bytes:
+    if isinstance(labels, np.ndarray):
+        return np.ascontiguousarray(labels).tobytes()
+    return b"".join(str(np.shape(row)).encode() + np.ascontiguousarray(row).tobytes() for row in labels)
 
 
 def _kept_together(task: Task, splits: Mapping[str, SplitRows]) -> dict[str, str]:

@@ -14,7 +14,7 @@ import numpy as np
 from headstart.core.errors import DataError, Problem, UsageError
 from headstart.core.recipe import DataPlan
 from headstart.core.seeding import numpy_generator
-from headstart.core.types import Task
+from headstart.core.types import Target, Task
 from headstart.data.rows import Rows
 
 TARGET_TEST_SHARE = 0.5  # of the target domain, where it comes without a test split
@@ -83,14 +83,14 @@ def _cut(
     if share == 0 or len(part) < 2:
         notes.append(f"{name}: no rows were taken ({'the share is 0' if share == 0 else 'too few rows'})")
         return
-    strata = _strata(task, part.rows.y, len(part))
+    balanced, strata = _strata(task, part.rows)
     random = numpy_generator(seed, "split", name)
     if part.groups is None:
         chosen = _by_stratum(strata, share, random)
         lone = [
-            task.classes[c]
+            balanced.classes[c]
             for c, count in Counter(strata.tolist()).items()
-            if count == 1 and 0 <= c < len(task.classes)
+            if balanced is not None and count == 1 and 0 <= c < len(balanced.classes)
         ]
         if lone:
             notes.append(f"{name}: has no row of {', '.join(sorted(lone))}, which have one row only")
@@ -102,19 +102,18 @@ def _cut(
         notes.append(f"{name}: no rows were taken, every class has one row only")
         return
     splits[origin], splits[name] = part.take(np.flatnonzero(~chosen)), part.take(np.flatnonzero(chosen))
-    how = "by group" if part.groups is not None else "at random" if task.kind == "regression" else "balanced by class"
+    how = "by group" if part.groups is not None else "at random" if balanced is None else "balanced by class"
     whose = " of the target domain" if origin == "target" else ""
     notes.append(f"{name}: {chosen.sum()} of {len(part)} rows{whose}, chosen {how}, seed {seed}")
 
 
-def _strata(task: Task, targets: np.ndarray | None, count: int) -> np.ndarray:
-    """Find the class to balance each row by, [N]: for several labels the rarest one, -1 without any."""
-    if task.kind == "regression" or targets is None:
-        return np.full(count, -1)
-    if targets.ndim == 1:
-        return targets
-    frequency = np.where(targets > 0, targets.sum(axis=0), np.inf)  # [N, C]
-    return np.where(targets.any(axis=1), frequency.argmin(axis=1), -1)
+def _strata(task: Task, rows: Rows) -> tuple[Target | None, np.ndarray]:
+    """Find the class to balance each row by, [N], -1 without any: that of the first target that has some."""
+    for name, labels in rows.labels.items():
+        strata = task.targets[name].strata(labels)
+        if strata is not None:
+            return task.targets[name], strata
+    return None, np.full(len(rows), -1)
 
 
 def _by_stratum(strata: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.core.cells import blank as blank
+from headstart.core.cells import missing as missing
+from headstart.core.cells import number as number
 from headstart.core.errors import DataError, Problem
 
 if TYPE_CHECKING:
@@ -88,30 +91,6 @@ def join(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         raise DataError("Rows have the same name:", [Problem(row, "occurs twice") for row in twice])
     cells = {n: [c for f in frames for c in (f[n] if n in f.columns else [None] * len(f))] for n in names}
     return make_frame(cells, ids)
-
-
-def missing(cell: Any) -> bool:
-    """Return whether a cell is missing: None, NaN or pandas' NA. Blank text is not missing."""
-    if isinstance(cell, float | np.floating):
-        return bool(np.isnan(cell))
-    return cell is None or type(cell).__name__ in {"NAType", "NaTType"}
-
-
-def blank(cell: Any) -> bool:
-    """Return whether a cell is missing or text without a visible sign."""
-    return missing(cell) or (isinstance(cell, str) and not cell.strip())
-
-
-def number(cell: Any) -> float | None:
-    """Read a cell as a number, NaN and infinity included; None if it is not one."""
-    if isinstance(cell, bool | np.bool_ | int | float | np.integer | np.floating):
-        return float(cell)
-    if isinstance(cell, str) and "_" not in cell:  # float() would take "1_0" for 10
-        try:
-            return float(cell)
-        except ValueError:
-            return None
-    return None
 
 
 def _objects(cells: Iterable[Any], count: int) -> np.ndarray:

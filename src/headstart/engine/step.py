@@ -11,7 +11,7 @@ from torch import nn
 
 from headstart.core.errors import TrainingError
 from headstart.core.seeding import seed_torch
-from headstart.core.types import MODEL_PARTS, Batch, Event, ForwardPass, Objective, Stepper, Tuning, Update
+from headstart.core.types import MODEL_PARTS, TARGET, Batch, Event, ForwardPass, Objective, Stepper, Tuning, Update
 from headstart.engine.job import Job, RunContext
 from headstart.engine.machine import autocast, to_device
 from headstart.engine.memory import is_out_of_memory
@@ -171,7 +171,7 @@ def _learning(model: Model, extra: nn.Module, update: Update) -> list[nn.Paramet
 def _with_labels(seen: ForwardPass, batches: Mapping[str, Batch]) -> ForwardPass:
     """Return a pass the labels of the batch that it was made of, where the objective passed that on as it is."""
     y = next((batch.get("y") for batch in batches.values() if batch["x"] is seen.x), None)
-    return ForwardPass(seen.x, seen.features, y)
+    return ForwardPass(seen.x, seen.features, {} if y is None else {TARGET: y})
 
 
 def _split(batches: Mapping[str, Batch], parts: int) -> list[dict[str, Batch]]:

@@ -11,8 +11,8 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from headstart.core.types import TARGET, Task
-from headstart.data.labels import class_name
 from headstart.estimators.base import HeadstartEstimator
+from headstart.targets._arrays import target_of_array
 
 
 class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):
@@ -48,19 +48,12 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):
         modality, inputs, examples = self._read_training(X, y)
         assert_all_finite(y, input_name="y")
         check_classification_targets(y)
-        if type_of_target(y).startswith("multilabel"):
-            names = [str(name) for name in getattr(y, "columns", range(np.shape(y)[1]))]
-            self.classes_ = np.arange(len(names))
-            task = Task.of(modality, "multilabel", inputs, tuple(names), tuple(names))
-            targets = np.array(y, dtype=np.float32)
-        else:
-            self.classes_, targets = np.unique(column_or_1d(y, warn=True), return_inverse=True)
-            if len(self.classes_) < 2:
-                raise ValueError(f"y holds only 1 class, {self.classes_[0]!r}; a classifier needs two or more.")
-            names = tuple(class_name(name) for name in self.classes_.tolist())
-            task = Task.of(modality, "binary" if len(names) == 2 else "multiclass", inputs, ("y",), names)
-            targets = targets.astype(np.int64)
-        self._train(examples, task, targets)
+        form = type_of_target(y)
+        flags = form.endswith("-indicator")  # 0 and 1, [N, C]
+        target, labels, self.classes_ = target_of_array(y if flags else column_or_1d(y, warn=True), form)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y holds only 1 class, {self.classes_[0]!r}; a classifier needs two or more.")
+        self._train(examples, Task(modality, inputs, {TARGET: target}), labels)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:  # [N, C]
@@ -91,9 +84,8 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):
             DataError: Some examples cannot be read; all are listed.
         """
         probabilities = self.predict_proba(X)
-        decided = self.fitted_.predictor.task.target.decide(probabilities)
-        assert decided is not None
-        return decided if decided.ndim > 1 else self.classes_[decided]
+        target: Any = self.fitted_.predictor.task.target
+        return target.to_array(probabilities, self.classes_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

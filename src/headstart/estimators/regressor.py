@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_array
 
 from headstart.core.types import TARGET, Task
 from headstart.estimators.base import HeadstartEstimator
+from headstart.targets.regression import Regression
 
 
 class HeadstartRegressor(RegressorMixin, HeadstartEstimator):
@@ -42,9 +43,8 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):
         modality, inputs, examples = self._read_training(X, y)
         targets = np.array(check_array(y, ensure_2d=False, dtype=cast(Any, np.float32), input_name="y"))
         self._flat_y = targets.ndim == 1
-        targets = targets.reshape(len(targets), -1)
-        names = getattr(y, "columns", [f"y{place}" for place in range(targets.shape[1])])
-        self._train(examples, Task.of(modality, "regression", inputs, tuple(str(name) for name in names)), targets)
+        target, labels = Regression.from_array(targets, getattr(y, "columns", None))
+        self._train(examples, Task(modality, inputs, {TARGET: target}), labels)
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # [N] or [N, T]

@@ -11,8 +11,9 @@ from typing import Any, Literal, cast
 import torch
 from torch import nn
 
-from headstart.core.types import Card, Features, ForwardPass, LossOptions, Task
-from headstart.models.outputs import output_for
+from headstart.core.errors import UsageError
+from headstart.core.types import Card, Features, ForwardPass, LossOptions, Target
+from headstart.targets._outputs import Output
 
 Pooling = Literal["auto", "cls", "mean"]
 
@@ -48,21 +49,24 @@ class Backbone(nn.Module):
 
 
 class Head(nn.Module):
-    """The part that is new for a task: pools the features, then maps them to the task's outputs.
+    """The part that is new for a target: pools the features, then maps them to the target's outputs.
 
     Args:
-        trunk: Maps pooled features [B, D] to [B, task.outputs].
-        task: Decides the loss and the decoding.
+        trunk: Maps pooled features [B, D] to [B, target.outputs].
+        target: Decides the loss and the decoding.
         pooling: "auto" takes the backbone's own pooled features; "cls" the first token, "mean" the mean over tokens.
     """
 
-    def __init__(self, trunk: nn.Module, task: Task, pooling: Pooling = "auto") -> None:
+    output: Output
+
+    def __init__(self, trunk: nn.Module, target: Target, pooling: Pooling = "auto") -> None:
         super().__init__()
         self.trunk = trunk
+        self.target = target
         self.pooling: Pooling = pooling
-        self.output = output_for(task)
+        self.output = cast(Output, target.output())
 
-    def forward(self, features: Features) -> torch.Tensor:  # [B, task.outputs]
+    def forward(self, features: Features) -> torch.Tensor:  # [B, target.outputs]
         return self.trunk(pool(features, self.pooling))
 
     def loss(self, out: torch.Tensor, y: torch.Tensor, options: LossOptions | None = None) -> torch.Tensor:
@@ -84,20 +88,36 @@ class Head(nn.Module):
 
 
 class Model(nn.Module):
-    """A backbone with one head a task; `heads["target"]` is the target task's."""
+    """A backbone with one head a target, by the target's name; without heads it gives features only.
+
+    Raises:
+        UsageError: A target has a name that torch keeps for itself.
+    """
 
     def __init__(self, backbone: Backbone, heads: Mapping[str, Head]) -> None:
         super().__init__()
         self.backbone = backbone
-        self.heads = nn.ModuleDict(heads)
+        try:
+            self.heads = nn.ModuleDict(heads)
+        except KeyError as error:  # "type", "float" … are attributes of every torch module
+            raise UsageError(f"A target cannot be called so ({error.args[0]}). Name it otherwise.") from error
         self._passes: list[ForwardPass] | None = None
 
     @property
     def head(self) -> Head:
-        """The target task's head."""
-        head = self.heads["target"]
-        assert isinstance(head, Head)
-        return head
+        """The only head.
+
+        Raises:
+            UsageError: There are several, or none.
+        """
+        if len(self.heads) != 1:
+            found = f"{len(self.heads)} heads ({', '.join(self.heads)})" if self.heads else "no head"
+            raise UsageError(f"This needs a model with one head; the model has {found}.")
+        return next(iter(self.by_target().values()))
+
+    def by_target(self) -> dict[str, Head]:
+        """Return the heads by the names of their targets."""
+        return {name: cast(Head, head) for name, head in self.heads.items()}
 
     def features(self, x: Any) -> Features:
         """Compute a batch's features; features that were computed before pass through."""
@@ -117,8 +137,18 @@ class Model(nn.Module):
         finally:
             self._passes = None
 
-    def forward(self, x: Any) -> torch.Tensor:
-        return self.head(self.features(x))
+    def forward(self, x: Any) -> Any:
+        """Compute the outputs of a batch's `x`.
+
+        Args:
+            x: As in `Batch`.
+
+        Returns:
+            [B, outputs] of the only head; where there are several heads, or none, a dict of these by target.
+        """
+        features = self.features(x)
+        outputs = {name: head(features) for name, head in self.heads.items()}
+        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
     def stage_parameters(self) -> dict[str, list[nn.Parameter]]:
         """Return the backbone's parameters by stage, input to output."""

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Task
+from headstart.core.types import Target, kind_of
 from headstart.models.model import Backbone, Head
 
 
@@ -27,6 +27,74 @@ def match_classes(classes: Sequence[str], labels: Sequence[str], names: Sequence
     Raises:
         UsageError: A pair names no class, label or row, a class fits several labels, or no class was found.
     """
+    found = _match(classes, labels, names)
+    if not found:
+        raise _none_known(classes)
+    return found
+
+
+def start_rows(heads: Mapping[str, Head], backbone: Backbone) -> dict[str, dict[str, int]]:
+    """Copy the rows into linear heads; classes without one start as the source's average class.
+
+    Args:
+        heads: By target; changed in place. Those of targets without classes, or none of whose classes the source
+            knows where others are known, stay as they are.
+        backbone: Holds the classifier, its labels and the names asked for.
+
+    Returns:
+        By target, the row that each found class starts from.
+
+    Raises:
+        UsageError: A head is not linear, or no target has classes.
+    """
+    assert backbone.source_classifier is not None
+    found = rows_for(backbone, {name: head.target for name, head in heads.items()})
+    weight, bias = backbone.source_classifier
+    for target, rows in found.items():
+        layer = heads[target].trunk
+        if not isinstance(layer, nn.Linear) or layer.in_features != backbone.dim:
+            raise UsageError("adapt_output needs the head 'linear': only its rows can start from the source's.")
+        with torch.no_grad():
+            for place, name in enumerate(heads[target].target.classes):
+                row = rows.get(name)
+                layer.weight[place] = weight.mean(dim=0) if row is None else weight[row]
+                if bias is not None:
+                    layer.bias[place] = bias.mean() if row is None else bias[row]
+    return found
+
+
+def rows_for(backbone: Backbone, targets: Mapping[str, Target]) -> dict[str, dict[str, int]]:
+    """Find the rows that `start_rows` will take.
+
+    Args:
+        backbone: Says its labels, and by which names the rows are asked for.
+        targets: By name.
+
+    Returns:
+        By target, the row of each class that was found; without targets none of whose classes was.
+
+    Raises:
+        UsageError: No target has an output for each of its classes, or none of the classes was found.
+    """
+    fitting = {
+        name: target for name, target in targets.items() if target.classes and target.outputs == len(target.classes)
+    }
+    if not fitting:
+        kinds = ", ".join(dict.fromkeys(kind_of(target) for target in targets.values()))
+        raise UsageError(f"adapt_output is for classes; this task is a {kinds}.")
+    labels, names = backbone.card.labels, backbone.kept_rows or ()
+    classes = [name for target in fitting.values() for name in target.classes]
+    _told(names, classes, len(labels))  # refuses pairs that fit no target at all
+    found = {}
+    for name, target in fitting.items():
+        own = [pair for pair in names if pair.partition("=")[0] in target.classes]
+        found[name] = _match(target.classes, labels, own)
+    if not any(found.values()):
+        raise _none_known(classes)
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def _match(classes: Sequence[str], labels: Sequence[str], names: Sequence[str]) -> dict[str, int]:
     rows: dict[str, set[int]] = {}
     for row, label in enumerate(labels):
         for synonym in {label, *label.split(",")}:
@@ -47,59 +115,14 @@ def match_classes(classes: Sequence[str], labels: Sequence[str], names: Sequence
         elif name in told:
             near = difflib.get_close_matches(_plain(wanted), rows, n=3, cutoff=0.5)
             raise UsageError(f"adapt_output: the source has no label '{wanted}'. Nearest: {', '.join(near) or 'none'}.")
-    if not found:
-        raise UsageError(
-            f"adapt_output: the source knows none of the classes {', '.join(classes[:10])} by name. Say which are "
-            "which with names='CLASS=LABEL,…', or leave the operation out."
-        )
     return found
 
 
-def start_rows(head: Head, backbone: Backbone, task: Task) -> dict[str, int]:
-    """Copy the rows into a linear head; classes without one start as the source's average class.
-
-    Args:
-        head: Changed in place.
-        backbone: Holds the classifier, its labels and the names asked for.
-        task: Of the head.
-
-    Returns:
-        The row that each found class starts from.
-
-    Raises:
-        UsageError: The head is not linear, or the task has no classes.
-    """
-    assert backbone.source_classifier is not None and backbone.kept_rows is not None
-    found = rows_for(backbone, task)
-    layer = head.trunk
-    if not isinstance(layer, nn.Linear) or layer.in_features != backbone.dim:
-        raise UsageError("adapt_output needs the head 'linear': only its rows can start from the source's.")
-    weight, bias = backbone.source_classifier
-    with torch.no_grad():
-        for place, name in enumerate(task.classes):
-            row = found.get(name)
-            layer.weight[place] = weight.mean(dim=0) if row is None else weight[row]
-            if bias is not None:
-                layer.bias[place] = bias.mean() if row is None else bias[row]
-    return found
-
-
-def rows_for(backbone: Backbone, task: Task) -> dict[str, int]:
-    """Find the rows that `start_rows` will take.
-
-    Args:
-        backbone: Says its labels, and by which names the rows are asked for.
-        task: Of the head.
-
-    Returns:
-        The row of each class that was found.
-
-    Raises:
-        UsageError: The task has no classes, or none was found.
-    """
-    if not task.classes:
-        raise UsageError("adapt_output is for classes; this task is a regression.")
-    return match_classes(task.classes, backbone.card.labels, backbone.kept_rows or ())
+def _none_known(classes: Sequence[str]) -> UsageError:
+    return UsageError(
+        f"adapt_output: the source knows none of the classes {', '.join(classes[:10])} by name. Say which are "
+        "which with names='CLASS=LABEL,…', or leave the operation out."
+    )
 
 
 def _told(names: Sequence[str], classes: Sequence[str], rows: int) -> Mapping[str, str | int]:

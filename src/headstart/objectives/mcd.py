@@ -17,7 +17,6 @@ from torch import nn
 
 from headstart.core.types import MODEL_PARTS, Batch, LossOptions, Stream, Update
 from headstart.models.model import Head, Model
-from headstart.models.outputs import RegressionOutput
 
 
 @dataclass(frozen=True)
@@ -106,8 +105,7 @@ def discrepancy(first: Head, second: Head, out: torch.Tensor, other: torch.Tenso
         other: What the second head gave.
 
     Returns:
-        The mean absolute difference of the probabilities, a scalar.
+        The mean absolute difference of the probabilities, or of standardised values; a scalar.
     """
-    if isinstance(first.output, RegressionOutput):
-        return (out - other).float().abs().mean()
-    return (first.decode(out) - second.decode(other)).abs().mean()
+    answer, another = first.output.comparable(out.float()), second.output.comparable(other.float())
+    return (answer - another).abs().mean()

@@ -6,16 +6,14 @@ from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Choice, Recipe
 from headstart.core.seeding import torch_seeded
-from headstart.core.types import Event, Listener, Strategy, Task, silent
+from headstart.core.types import TARGET, Event, Listener, Strategy, silent
 from headstart.engine.freezing import apply_freezes
 from headstart.engine.stage import let_learn
-from headstart.models.cards import modality
 from headstart.models.load import load_source
 from headstart.models.model import Model
 from headstart.models.operate import build, operate
 from headstart.models.tree import Inspection, inspect_network
-
-KIND: str = "binary"
+from headstart.targets.binary import Binary
 
 
 def inspect_recipe(recipe: Recipe, strategy: Choice | None = None, listen: Listener = silent) -> Inspection:
@@ -45,9 +43,9 @@ def inspect_recipe(recipe: Recipe, strategy: Choice | None = None, listen: Liste
     if strategy is None:
         return inspect_network(backbone)
     chosen: Strategy = plugins.build("strategies", strategy.name, strategy.options)
-    task = Task.of(modality(backbone.card.input), KIND, ("input",), ("label",), ("a", "b"))
-    head = plugins.build("heads", recipe.head.name, recipe.head.options).build(backbone.dim, task)
-    model = Model(backbone, {"target": head})
+    target = Binary(("label",), ("a", "b"))
+    head = plugins.build("heads", recipe.head.name, recipe.head.options).build(backbone.dim, target)
+    model = Model(backbone, {TARGET: head})
     tuning = chosen.prepare(model)
     tuning.groups = apply_freezes(backbone, tuning.groups)
     let_learn(model, tuning)

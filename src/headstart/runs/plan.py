@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
-
-import torch
+from typing import Any, cast
 
 from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.options import to_plain
 from headstart.core.recipe import Choice, Recipe, Stage
 from headstart.core.seeding import torch_seeded
-from headstart.core.types import Event, Listener, Objective, Strategy, VectorInput, silent
+from headstart.core.types import TARGET, Event, Listener, Objective, Strategy, VectorInput, silent
 from headstart.data.rows import Dataset
 from headstart.data.transforms import check_fits
 from headstart.engine.optimisers import check_optimiser
 from headstart.metrics._find import every
-from headstart.models.imbalance import check_imbalance, choose_imbalance
 from headstart.models.load import load_source
 from headstart.models.model import Backbone, Model
 from headstart.models.operate import build as build_operation
 from headstart.models.operate import operate, written
-from headstart.models.outputs import RegressionOutput, check_loss
 from headstart.models.source_rows import rows_for, start_rows
 
 FEW_ROWS, MANY_ROWS = "linear_probe", "full"  # the default strategies, by the study in docs/strategies.md
@@ -109,16 +105,16 @@ def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> B
 
 
 def build_model(recipe: Recipe, data: Dataset, backbone: Backbone) -> Model:
-    """Put the head on the backbone; a regression's head takes the unit of the training labels."""
-    with torch_seeded(recipe.seed, "head"):
-        head = plugins.build("heads", recipe.head.name, recipe.head.options).build(backbone.dim, data.task)
-    if isinstance(head.output, RegressionOutput):
-        targets = data.splits["train"].y
-        assert targets is not None
-        head.output.standardise(torch.from_numpy(targets))
+    """Put a head for each target on the backbone; it takes what it needs (units, say) from the training labels."""
+    options = plugins.build("heads", recipe.head.name, recipe.head.options)
+    heads = {}
+    for name, target in data.task.predicted.items():
+        with torch_seeded(recipe.seed, "head", *([] if name == TARGET else [name])):
+            heads[name] = options.build(backbone.dim, target)
+        heads[name].output.start(data.splits["train"].labels[name])
     if backbone.kept_rows is not None:
-        start_rows(head, backbone, data.task)
-    return Model(backbone, {"target": head})
+        start_rows(heads, backbone)
+    return Model(backbone, heads)
 
 
 def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan:
@@ -143,11 +139,12 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan
         strategy = _strategy(stage)
         objective: Objective = plugins.build("objectives", stage.objective.name, stage.objective.options)
         _check_streams(stage.objective.name, objective, data)
-        check_loss(data.task, objective.loss_options)
+        for target in data.task.predicted.values():
+            target.check_loss(objective.loss_options)
         if stage.imbalance == "auto":
             stage, note = _choose_imbalance(stage, objective, data)
             notes.append(note)
-        check_imbalance(stage.imbalance, data.task, objective.loss_options)
+        _check_imbalance(stage.imbalance, objective, data)
         stages.append(_choose(stage, strategy, objective, data))
         strategies.append(strategy)
         objectives.append(objective)
@@ -177,12 +174,12 @@ def check_shards(recipe: Recipe, processes: int) -> None:
 
 def _tell_rows(backbone: Backbone, data: Dataset, listen: Listener) -> None:
     """Say which classes the source knows; refuse where it knows none."""
-    rows = rows_for(backbone, data.task)
     labels = backbone.card.labels
-    known = ", ".join(f"{name} = {labels[row]}" for name, row in rows.items())
-    unknown = [name for name in data.task.classes if name not in rows]
-    rest = f"; unknown to it: {', '.join(unknown)}" if unknown else ""
-    listen(Event("note", f"rows of the source's classifier: {known}{rest}", {"rows": rows}))
+    for target, rows in rows_for(backbone, data.task.predicted).items():
+        known = ", ".join(f"{name} = {labels[row]}" for name, row in rows.items())
+        unknown = [name for name in data.task.targets[target].classes if name not in rows]
+        rest = f"; unknown to it: {', '.join(unknown)}" if unknown else ""
+        listen(Event("note", f"rows of the source's classifier: {known}{rest}", {"rows": rows}))
 
 
 def _choose_strategy(stage: Stage, data: Dataset, *, pretrained: bool) -> tuple[Stage, str]:
@@ -229,13 +226,27 @@ def _choose(stage: Stage, strategy: Strategy, objective: Objective, data: Datase
 
 
 def _choose_imbalance(stage: Stage, objective: Objective, data: Dataset) -> tuple[Stage, str]:
-    """Decide "auto" by the rows that the head learns from; give the stage and what to tell."""
+    """Decide "auto" by the rows that the heads learn from; give the stage and what to tell.
+
+    With several targets the first one that asks for anything decides; the others take of it what fits them.
+    """
     pool = next(stream.name for stream in objective.streams if stream.labelled)
-    targets = data.pools[pool].y
-    assert targets is not None
-    kind, why = choose_imbalance(data.task, targets, objective.loss_options)
-    chosen: Any = kind
-    return dataclasses.replace(stage, imbalance=chosen), f"imbalance: {kind}, as {why}"
+    labels = data.pools[pool].labels
+    chosen = [data.task.targets[name].choose_imbalance(labels[name], objective.loss_options) for name in labels]
+    kind, why = next((pair for pair in chosen if pair[0] != "none"), chosen[0])
+    return dataclasses.replace(stage, imbalance=cast(Any, kind)), f"imbalance: {kind}, as {why}"
+
+
+def _check_imbalance(kind: str, objective: Objective, data: Dataset) -> None:
+    """Refuse a way of making up for rare classes that fits none of the targets."""
+    refusals = []
+    for target in data.task.predicted.values():
+        try:
+            target.check_imbalance(kind, objective.loss_options)
+        except UsageError as error:
+            refusals.append(error)
+    if refusals and len(refusals) == len(data.task.predicted):
+        raise refusals[0]
 
 
 def _with_options(name: str, plugin: Any) -> Choice:

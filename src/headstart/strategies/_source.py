@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Features
-from headstart.models.model import Backbone, Model
-from headstart.models.outputs import ClassOutput
+from headstart.core.types import TARGET, Batch, Features
+from headstart.models.model import Backbone, Head, Model
 
 
 class FrozenCopy:
@@ -76,22 +75,44 @@ def source_head(model: Model, strategy: str) -> nn.Linear:
     return layer.to(next(model.parameters()).device)
 
 
-def number_of_classes(model: Model, strategy: str) -> int:
-    """Count the target task's classes.
+def class_heads(model: Model, strategy: str) -> dict[str, Head]:
+    """Find the heads of targets of one class a row.
 
     Args:
-        model: Its head knows the task.
+        model: Its heads know their targets.
         strategy: Who needs classes, for the message.
 
     Returns:
-        Their number.
+        At least one head, by target.
 
     Raises:
-        UsageError: The task is not one of exactly one class a row.
+        UsageError: There is none.
     """
-    if not isinstance(model.head.output, ClassOutput):
+    found = {name: head for name, head in model.by_target().items() if head.target.form == "classes"}
+    if not found:
         raise UsageError(f"{strategy} needs a task of one class a row (binary or multi-class). Use l2_sp or delta.")
-    return model.head.output.classes
+    return found
+
+
+def labels_of(batch: Batch) -> dict[str, torch.Tensor]:
+    """Return a batch's labels by target; empty without labels."""
+    return {TARGET: batch["y"]} if "y" in batch else {}
+
+
+def task_loss(heads: Mapping[str, Head], features: Features, labels: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Compute the sum of the heads' own losses.
+
+    Args:
+        heads: By target.
+        features: Of a batch.
+        labels: By target; a head without labels counts nothing.
+
+    Returns:
+        A scalar.
+    """
+    found = [head.loss(head(features), labels[name]) for name, head in heads.items() if name in labels]
+    assert found, "no labelled rows"
+    return torch.stack(found).sum()
 
 
 def no_loss(model: Model) -> torch.Tensor:

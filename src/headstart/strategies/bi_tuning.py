@@ -16,10 +16,10 @@ from torch import nn
 from torch.nn import functional
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Defaults, ForwardPass, ParamGroup, Tuning
-from headstart.models.model import Model, pool
+from headstart.core.types import Defaults, Features, ForwardPass, ParamGroup, Tuning
+from headstart.models.model import Head, Model, pool
 from headstart.strategies._groups import backbone_group, head_group
-from headstart.strategies._source import mean, number_of_classes
+from headstart.strategies._source import class_heads, mean
 
 
 @dataclass(frozen=True)
@@ -42,42 +42,45 @@ class BiTuning:
             raise ValueError("queue and projection must be at least 1, temperature above 0.")
 
     def prepare(self, model: Model) -> Tuning:
-        """Put a projector and a queue of keys beside the heads. UsageError: the task is not one of classes, or the
-        head is not linear.
+        """Put a projector and a queue of keys beside the heads of each target of one class a row. UsageError: there
+        is no such target, or its head is not linear.
         """
-        classes, trunk = number_of_classes(model, "bi_tuning"), model.head.trunk
-        if not isinstance(trunk, nn.Linear):
-            raise UsageError("bi_tuning needs the head 'linear', whose rows stand for the classes. Use --head linear.")
-        keys = Keys(trunk.in_features, self.projection, classes, self.queue).to(trunk.weight.device)
+        heads = class_heads(model, "bi_tuning")
+        keys = nn.ModuleDict({name: _keys(head, self.projection, self.queue) for name, head in heads.items()})
         model.add_module("bi_tuning", keys)
 
         def watch(passes: Sequence[ForwardPass]) -> torch.Tensor:
             losses = []
             for seen in passes:
-                if seen.y is None:
-                    continue
-                h = pool(seen.features, model.head.pooling).float()
-                z = functional.normalize(keys.projector(h).float(), dim=1)  # [B, P]
-                h = functional.normalize(functional.pad(h, (0, 1), value=1.0), dim=1)  # [B, D + 1]: 1 meets the bias
-                with torch.no_grad():
-                    all_h, all_z = torch.cat([h, keys.h]), torch.cat([z, keys.z])
-                    all_y = torch.cat([seen.y, keys.y])
-                    keys.put(h, z, seen.y)
-                # this batch's features get the gradient; the keys beside them do not
-                live = torch.cat([h, all_h[len(h) :]])
-                w = functional.normalize(torch.cat([trunk.weight, trunk.bias[:, None]], dim=1).float(), dim=1)
-                same = seen.y[:, None] == all_y
-                there = (all_y >= 0).expand_as(same)
-                losses.append(contrast(w[seen.y] @ live.T / self.temperature, same, there))
-                other = there & ~functional.pad(torch.eye(len(z), dtype=torch.bool, device=z.device), (0, len(keys.y)))
-                losses.append(contrast(z @ all_z.T / self.temperature, same & other, other))
-            return 2 * self.weight * mean(losses, model)
+                for name, y in seen.labels.items():
+                    if name in heads:
+                        losses.append(self._loss(heads[name], cast(Keys, keys[name]), seen.features, y))
+            return 2 * self.weight * mean([loss for pair in losses for loss in pair], model)
 
         def merge() -> None:
             del model.bi_tuning
 
         groups = [backbone_group(model), ParamGroup(list(keys.parameters())), head_group(model, self.head_lr)]
         return Tuning(groups, watch=watch, merge=merge)
+
+    def _loss(self, head: Head, keys: Keys, features: Features, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute the contrast by the classifier, and that of the projections."""
+        trunk = cast(nn.Linear, head.trunk)
+        h = pool(features, head.pooling).float()
+        z = functional.normalize(keys.projector(h).float(), dim=1)  # [B, P]
+        h = functional.normalize(functional.pad(h, (0, 1), value=1.0), dim=1)  # [B, D + 1]: 1 meets the bias
+        with torch.no_grad():
+            all_h, all_z = torch.cat([h, keys.h]), torch.cat([z, keys.z])
+            all_y = torch.cat([y, keys.y])
+            keys.put(h, z, y)
+        # this batch's features get the gradient; the keys beside them do not
+        live = torch.cat([h, all_h[len(h) :]])
+        w = functional.normalize(torch.cat([trunk.weight, trunk.bias[:, None]], dim=1).float(), dim=1)
+        same = y[:, None] == all_y
+        there = (all_y >= 0).expand_as(same)
+        by_class = contrast(w[y] @ live.T / self.temperature, same, there)
+        other = there & ~functional.pad(torch.eye(len(z), dtype=torch.bool, device=z.device), (0, len(keys.y)))
+        return by_class, contrast(z @ all_z.T / self.temperature, same & other, other)
 
 
 class Keys(nn.Module):
@@ -103,6 +106,13 @@ class Keys(nn.Module):
             slot = label * self.queue + int(self.place[label])
             self.h[slot], self.z[slot], self.y[slot] = h[row], z[row], label
             self.place[label] = (self.place[label] + 1) % self.queue
+
+
+def _keys(head: Head, projection: int, queue: int) -> Keys:
+    trunk, classes = head.trunk, len(head.target.classes)
+    if not isinstance(trunk, nn.Linear) or trunk.out_features != classes:
+        raise UsageError("bi_tuning needs the head 'linear', whose rows stand for the classes. Use --head linear.")
+    return Keys(trunk.in_features, projection, classes, queue).to(trunk.weight.device)
 
 
 def contrast(logits: torch.Tensor, positive: torch.Tensor, there: torch.Tensor) -> torch.Tensor:

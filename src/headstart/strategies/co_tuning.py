@@ -15,10 +15,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from headstart.core.types import Batch, Defaults, ForwardPass, ParamGroup, Tuning
+from headstart.core.types import TARGET, Batch, Defaults, ForwardPass, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
-from headstart.strategies._source import mean, number_of_classes, source_head
+from headstart.strategies._source import class_heads, labels_of, mean, source_head
 
 
 @dataclass(frozen=True)
@@ -40,22 +40,25 @@ class CoTuning:
             raise ValueError(f"temperature must be above 0; it is {self.temperature}.")
 
     def prepare(self, model: Model) -> Tuning:
-        """Put the source's head beside the new one. UsageError: the source brings no classifier, or the task is not
-        one of classes.
+        """Put the source's head beside the new ones. UsageError: the source brings no classifier, or no target is one
+        of classes.
         """
-        classes = number_of_classes(model, "co_tuning")
+        heads = class_heads(model, "co_tuning")
         head = source_head(model, "co_tuning")
         model.add_module("source_head", head)
-        relation: list[torch.Tensor] = []
+        relations: dict[str, torch.Tensor] = {}
 
         def survey(rows: Callable[[], Iterable[Batch]]) -> None:
-            relation.append(category_relation(model, head, rows(), classes, self.temperature))
+            for name, new in heads.items():
+                classes = len(new.target.classes)
+                relations[name] = category_relation(model, head, rows(), classes, self.temperature, target=name)
 
         def watch(passes: Sequence[ForwardPass]) -> torch.Tensor:
             losses = [
-                functional.cross_entropy(head(seen.features["pooled"]).float(), relation[0][seen.y])
+                functional.cross_entropy(head(seen.features["pooled"]).float(), relations[name][y])
                 for seen in passes
-                if seen.y is not None
+                for name, y in seen.labels.items()
+                if name in relations
             ]
             return self.weight * mean(losses, model)
 
@@ -68,7 +71,13 @@ class CoTuning:
 
 @torch.no_grad()
 def category_relation(
-    model: Model, head: nn.Module, batches: Iterable[Batch], classes: int, temperature: float = 1.0
+    model: Model,
+    head: nn.Module,
+    batches: Iterable[Batch],
+    classes: int,
+    temperature: float = 1.0,
+    *,
+    target: str = TARGET,
 ) -> torch.Tensor:
     """Estimate p(source class | target class).
 
@@ -78,19 +87,20 @@ def category_relation(
         batches: Labelled rows of the target.
         classes: Number C of target classes.
         temperature: Divides the logits.
+        target: Whose classes they are.
 
     Returns:
         [C, S], each row a distribution; an even one for a class without rows.
     """
     sums, counts = None, torch.zeros(classes)
     for batch in batches:
-        assert "y" in batch
+        y = labels_of(batch)[target]
         answers = (head(model.features(batch["x"])["pooled"]) / temperature).softmax(dim=1).double()  # [B, S]
         if sums is None:
             sums = answers.new_zeros(classes, answers.shape[1])
             counts = answers.new_zeros(classes)
-        sums.index_add_(0, batch["y"], answers)
-        counts.index_add_(0, batch["y"], torch.ones_like(batch["y"], dtype=answers.dtype))
+        sums.index_add_(0, y, answers)
+        counts.index_add_(0, y, torch.ones_like(y, dtype=answers.dtype))
     assert sums is not None, "no labelled rows"
     even = torch.full_like(sums, 1 / sums.shape[1])
     return torch.where(counts[:, None] > 0, sums / counts[:, None].clamp(min=1), even).float()

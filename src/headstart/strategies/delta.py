@@ -18,10 +18,10 @@ import torch
 from torch import nn
 
 from headstart.core.types import Batch, Defaults, Features, ForwardPass, Tuning
-from headstart.models.model import Model
+from headstart.models.model import Head, Model
 from headstart.models.taps import channel_axes, first, stage_modules
 from headstart.strategies._groups import backbone_group, head_group
-from headstart.strategies._source import FrozenCopy, mean
+from headstart.strategies._source import FrozenCopy, labels_of, mean, task_loss
 
 SHARPNESS = 5.0
 HEAD_STEPS = 100
@@ -143,13 +143,12 @@ def channel_attention(model: Model, taps: Taps, rows: Callable[[], Iterable[Batc
     Returns:
         Attention [C] by stage, each summing to 1.
     """
-    head = _fit_head(model, rows)
+    heads = _fit_heads(model, rows)
     growth: dict[str, torch.Tensor] = {}
     for batch in rows():
-        assert "y" in batch
         with torch.enable_grad():
             features = model.backbone(batch["x"])
-            loss = head.loss(head(features), batch["y"]) * len(batch["ids"])
+            loss = task_loss(heads, features, labels_of(batch)) * len(batch["ids"])
         maps = taps.of(features)
         slopes = torch.autograd.grad(loss, list(maps.values()), allow_unused=True)
         for (stage, hidden), slope in zip(maps.items(), slopes, strict=True):
@@ -163,20 +162,20 @@ def channel_attention(model: Model, taps: Taps, rows: Callable[[], Iterable[Batc
     }
 
 
-def _fit_head(model: Model, rows: Callable[[], Iterable[Batch]]) -> Any:
-    """Fit a copy of the head on the start's pooled features."""
+def _fit_heads(model: Model, rows: Callable[[], Iterable[Batch]]) -> dict[str, Head]:
+    """Fit copies of the heads on the start's pooled features."""
     pooled, labels = [], []
     with torch.inference_mode():
         for batch in rows():
-            assert "y" in batch
             pooled.append(model.features(batch["x"])["pooled"].float())
-            labels.append(batch["y"])
-    x, y = torch.cat(pooled), torch.cat(labels)
+            labels.append(labels_of(batch))
+    x = torch.cat(pooled)
+    y = {name: torch.cat([each[name] for each in labels]) for name in labels[0]}
     features: Features = {"pooled": x, "tokens": x.unsqueeze(1)}
-    head = copy.deepcopy(model.head).requires_grad_(True).eval()
-    optimiser = torch.optim.AdamW(head.parameters(), lr=1e-2)
+    heads = {name: copy.deepcopy(head).requires_grad_(True).eval() for name, head in model.by_target().items()}
+    optimiser = torch.optim.AdamW([p for head in heads.values() for p in head.parameters()], lr=1e-2)
     for _ in range(HEAD_STEPS):
         optimiser.zero_grad()
-        head.loss(head(features), y).backward()
+        task_loss(heads, features, y).backward()
         optimiser.step()
-    return head
+    return heads

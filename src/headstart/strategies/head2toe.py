@@ -19,6 +19,7 @@ from headstart.models.model import Backbone, Head, Model, mean_over_tokens
 from headstart.models.taps import channel_axes, first, stage_modules, stage_shapes
 from headstart.strategies._groups import head_group
 from headstart.strategies._insert import insert_once
+from headstart.strategies._source import labels_of
 
 FIT_STEPS, FIT_RATE = 200, 1e-2  # of the linear model that scores the features; it is full-batch and takes a second
 
@@ -40,13 +41,14 @@ class Head2Toe:
 
         @torch.no_grad()
         def survey(rows: Callable[[], Iterable[Batch]]) -> None:
-            outputs = model(next(iter(rows()))["x"]).shape[1]
             select.take_all()
-            seen = [(model.backbone(batch["x"])["pooled"].float(), batch.get("y")) for batch in rows()]
+            seen = [(model.backbone(batch["x"])["pooled"].float(), labels_of(batch)) for batch in rows()]
             features = torch.cat([pooled for pooled, _ in seen])  # [N, F]
-            y = torch.cat([y for _, y in seen if y is not None])
             mean, std = features.mean(dim=0), features.std(dim=0, correction=0).clamp(min=1e-6)
-            scores = feature_scores((features - mean) / std, y, model.head, outputs, self.lasso)
+            scores = torch.zeros_like(mean)
+            for name, head in model.by_target().items():
+                y = torch.cat([labels[name] for _, labels in seen])
+                scores += feature_scores((features - mean) / std, y, head, head.target.outputs, self.lasso)
             best = scores.topk(model.backbone.dim).indices.sort().values
             select.take(best, mean[best], std[best])
 

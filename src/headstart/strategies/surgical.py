@@ -17,6 +17,7 @@ from headstart.core.errors import UsageError
 from headstart.core.types import Batch, Defaults, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
+from headstart.strategies._source import labels_of, task_loss
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Surgical:
 
         def survey(rows: Callable[[], Iterable[Batch]]) -> None:
             for batch in rows():
-                assert "y" in batch
-                (model.head.loss(model(batch["x"]), batch["y"]) * len(batch["ids"])).backward()
+                loss = task_loss(model.by_target(), model.features(batch["x"]), labels_of(batch))
+                (loss * len(batch["ids"])).backward()
             chosen = sorted(stages.values(), key=relative_gradient_norm, reverse=True)[: self.k]
             tuning.groups = [ParamGroup([p for stage in chosen for p in stage]), head]
 

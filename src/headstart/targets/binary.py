@@ -9,28 +9,28 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.core.outcome import Calibration
-from headstart.targets._class_outcomes import ClassOutcomes
+from headstart.targets._classes import OneClass
 from headstart.targets._decisions import FEWEST_POSITIVES, best_threshold, from_thresholds
+from headstart.targets._infer import LabelCells
 
 IMBALANCED = 0.2  # share of the rows below which a class is rare
 
 
 @dataclass(frozen=True)
-class Binary(ClassOutcomes):
-    """One of two classes a row; the second class is the positive one.
-
-    columns: of the table, that hold the labels. classes: the class list, by name.
-    """
-
-    columns: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
+class Binary(OneClass):
+    """One of two classes a row; the second class is the positive one."""
 
     # labels: read, encoded, learnt
 
-    @property
-    def outputs(self) -> int:
-        """Numbers that a head gives for one example."""
-        return len(self.classes)
+    order: ClassVar[int] = 30
+    most: ClassVar[int | None] = 2
+    array_type: ClassVar[str] = "binary"
+
+    @classmethod
+    def fits(cls, labels: LabelCells) -> bool:
+        """Return whether one column has two different names, or whole numbers of at most two values."""
+        few = labels.distinct == 2 if labels.words else labels.distinct <= 2
+        return len(labels.columns) == 1 and few
 
     # what comes out: decisions, figures, tables, report
 

@@ -5,25 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from headstart.targets._class_outcomes import ClassOutcomes
+from headstart.targets._classes import OneClass
+from headstart.targets._infer import LabelCells
 
 
 @dataclass(frozen=True)
-class Multiclass(ClassOutcomes):
-    """One of several classes a row.
-
-    columns: of the table, that hold the labels. classes: the class list, by name.
-    """
-
-    columns: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
+class Multiclass(OneClass):
+    """One of several classes a row."""
 
     # labels: read, encoded, learnt
 
-    @property
-    def outputs(self) -> int:
-        """Numbers that a head gives for one example."""
-        return len(self.classes)
+    order: ClassVar[int] = 40
+    array_type: ClassVar[str] = "multiclass"
+
+    @classmethod
+    def fits(cls, labels: LabelCells) -> bool:
+        """Return whether there is one column; kinds that ask for more of it are asked before."""
+        return len(labels.columns) == 1
 
     # what comes out: decisions, figures, tables, report
 

@@ -12,8 +12,8 @@ from torch import nn
 
 from headstart.core.types import Features, Head, Task
 
-CLASSES = Task.of("image", "multiclass", ("file",), ("label",), tuple("abcde"))
-NUMBERS = Task.of("vector", "regression", ("x",), ("price", "age"))
+CLASSES = Task.of("image", "multiclass", ("file",), ("label",), tuple("abcde")).target
+NUMBERS = Task.of("vector", "regression", ("x",), ("price", "age")).target
 
 
 def check_head(make: Callable[..., Head]) -> None:

@@ -17,7 +17,7 @@ from headstart.data.transforms import make_transform
 from headstart.engine.predict import predict
 from headstart.models.load import load_source
 from headstart.models.operate import operate
-from headstart.models.source_rows import match_classes, start_rows
+from headstart.models.source_rows import match_classes, rows_for, start_rows
 from headstart.runs.plan import build_model
 from models.surgery.patients import patient_after, tiny_vit, toy
 
@@ -64,8 +64,8 @@ def test_names_that_match_nothing(classes, names, words):
 def test_kept_rows_give_the_logits_of_the_source():
     backbone = patient_after(backbone_with_labels(), "adapt_output names=insect=bee").eval()
     wanted = task("ant", "insect", "moth")
-    head = plugins.build("heads", "linear", {}).build(backbone.dim, wanted)
-    assert start_rows(head, backbone, wanted) == {"ant": 1, "insect": 2}
+    head = plugins.build("heads", "linear", {}).build(backbone.dim, wanted.target)
+    assert start_rows({"target": head}, backbone) == {"target": {"ant": 1, "insect": 2}}
     x = torch.rand(2, 3, 160, 160)
     with torch.no_grad():
         features = backbone(x)
@@ -77,11 +77,11 @@ def test_kept_rows_give_the_logits_of_the_source():
 
 def test_only_a_linear_head_on_the_same_features():
     operated = patient_after(backbone_with_labels(), "adapt_output")
-    head = plugins.build("heads", "mlp", {}).build(operated.dim, task("ant"))
+    head = plugins.build("heads", "mlp", {}).build(operated.dim, task("ant").target)
     with pytest.raises(UsageError, match="head 'linear'"):
-        start_rows(head, operated, task("ant"))
-    with pytest.raises(UsageError, match="regression"):
-        start_rows(head, operated, replace(task(), kind="regression"))
+        start_rows({"target": head}, operated)
+    with pytest.raises(UsageError, match="adapt_output is for classes; this task is a regression"):
+        rows_for(operated, Task.of("image", "regression", ("x",), ("y",)).targets)
     with pytest.raises(UsageError, match="which adapt_output asks for"):
         operate(operated, ["cut after=layer2"])
     with pytest.raises(UsageError, match="no linear classifier"):

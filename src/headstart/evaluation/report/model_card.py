@@ -6,18 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from headstart.core.types import kind_of
+from headstart.core.types import Target, kind_of
 from headstart.evaluation.report.facts import Facts, TargetFacts
 from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import interval_text
 from headstart.metrics._find import find
 
-PIPELINES = {
-    ("image", "classification"): "image-classification",
-    ("text", "classification"): "text-classification",
-    ("vector", "classification"): "tabular-classification",
-    ("vector", "regression"): "tabular-regression",
-}
+HUB_INPUTS = {"image": "image", "text": "text", "vector": "tabular"}  # the hub's word for each modality
+PIPELINES = {"image-classification", "text-classification", "tabular-classification", "tabular-regression"}
 
 
 def model_card(facts: Facts) -> str:
@@ -72,8 +68,8 @@ def _front(facts: Facts) -> dict[str, Any]:
     task, card = facts.task, facts.observed["source"]
     kinds = list(dict.fromkeys(kind_of(target) for target in task.targets.values()))
     front: dict[str, Any] = {"library_name": "headstart", "tags": ["transfer-learning", task.modality, *kinds]}
-    pipelines = {PIPELINES.get((task.modality, found.target.hub)) for found in facts.targets}
-    if len(pipelines) == 1 and None not in pipelines:
+    pipelines = {_pipeline(task.modality, found.target) for found in facts.targets}
+    if len(pipelines) == 1 and pipelines <= PIPELINES:
         front["pipeline_tag"] = pipelines.pop()
     if card.get("licence"):
         known = re.fullmatch(r"[A-Za-z0-9.+-]+", card["licence"])
@@ -113,7 +109,7 @@ def _measured(facts: Facts, found: TargetFacts) -> list[_Measured]:
 
 def _result(facts: Facts, found: TargetFacts, of: _Measured) -> dict[str, Any]:
     modality, target = facts.task.modality, found.target
-    kind = PIPELINES.get((modality, target.hub), f"{modality}-{kind_of(target)}")
+    kind = _pipeline(modality, target)
     name = f"{target.title}, {modality} input" + (f", of {_one_line(found.name)}" if found.suffix else "")
     measured = [
         {"type": metric, "name": _title(metric), "value": interval["value"]}
@@ -126,6 +122,12 @@ def _result(facts: Facts, found: TargetFacts, of: _Measured) -> dict[str, Any]:
         "dataset": {"name": data, "type": data, "split": of.split},
         "metrics": measured,
     }
+
+
+def _pipeline(modality: str, target: Target) -> str:
+    """Name what a target is of in the hub's words; where the hub has none, in ours."""
+    name = f"{HUB_INPUTS.get(modality, modality)}-{target.hub}"
+    return name if name in PIPELINES else f"{modality}-{kind_of(target)}"
 
 
 def _title(metric: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from headstart.core.types import Task
+from headstart.core.types import Target
 from headstart.models.model import Head, Pooling
 
 
@@ -19,9 +19,9 @@ class Linear:
 
     pooling: Pooling = "auto"
 
-    def build(self, dim: int, task: Task) -> Head:
+    def build(self, dim: int, target: Target) -> Head:
         """Make the head for features of width `dim`. Small first weights: the first loss is that of an even guess."""
-        layer = nn.Linear(dim, task.outputs)
+        layer = nn.Linear(dim, target.outputs)
         nn.init.trunc_normal_(layer.weight, std=0.01)
         nn.init.zeros_(layer.bias)
-        return Head(layer, task, self.pooling)
+        return Head(layer, target, self.pooling)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from headstart.core.types import Task
+from headstart.core.types import Target
 from headstart.models.model import Head, Pooling
 
 
@@ -28,11 +28,11 @@ class Mlp:
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), not {self.dropout}.")
 
-    def build(self, dim: int, task: Task) -> Head:
+    def build(self, dim: int, target: Target) -> Head:
         """Make the head for features of width `dim`. Small last weights: the first loss is that of an even guess."""
-        last = nn.Linear(self.hidden, task.outputs)
+        last = nn.Linear(self.hidden, target.outputs)
         nn.init.trunc_normal_(last.weight, std=0.01)
         nn.init.zeros_(last.bias)
         return Head(
-            nn.Sequential(nn.Linear(dim, self.hidden), nn.GELU(), nn.Dropout(self.dropout), last), task, self.pooling
+            nn.Sequential(nn.Linear(dim, self.hidden), nn.GELU(), nn.Dropout(self.dropout), last), target, self.pooling
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headstart.core.errors import SourceError
 from headstart.core.storage import sha256, verify
-from headstart.core.types import Card, TextInput
+from headstart.core.types import TARGET, Card, TextInput
 from headstart.models import load
 from headstart.models.cards import card_from_plain
 from headstart.models.model import Backbone
@@ -49,8 +49,15 @@ class Run:
         prefix = "backbone."
         own = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
         load_exactly(backbone, own, str(weights))
-        backbone.source_classifier = classifier_in(tensors, ("heads.target.trunk",), backbone.dim)
-        labels = _classes(folder) if backbone.source_classifier is not None else backbone.card.labels
+        labels = backbone.card.labels
+        class_lists = _class_lists(folder)
+        for target, classes in class_lists.items():
+            found = classifier_in(tensors, (f"heads.{target}.trunk",), backbone.dim)
+            if found is not None and len(class_lists) > 1 and len(found[0]) != len(classes):
+                continue  # a regression beside a classifier
+            if found is not None:
+                backbone.source_classifier, labels = found, classes
+                break
         backbone.card = replace(
             backbone.card, name=f"run:{Path(name).name}", labels=labels, sha256=sha256(weights), revision=""
         )
@@ -67,10 +74,11 @@ def _model_folder(path: Path) -> Path | None:
     return next((folder for folder in (path, path / "model") if (folder / "model.json").is_file()), None)
 
 
-def _classes(folder: Path) -> tuple[str, ...]:
-    """Read the run's own class list: the rows of its classifier."""
+def _class_lists(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Read the run's own class list of each target: the rows of its classifier."""
     task = json.loads((folder / "model.json").read_text(encoding="utf-8")).get("task", {})
-    return tuple(task.get("classes", ()))
+    targets = task.get("targets", {TARGET: task})  # version 0.1 had one target without a name
+    return {name: tuple(plain.get("classes", ())) for name, plain in targets.items()}
 
 
 def _card(folder: Path) -> Card:

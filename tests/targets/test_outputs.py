@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from headstart.core.errors import UsageError
 from headstart.core.types import LossOptions, Task
-from headstart.models.outputs import RegressionOutput, check_loss, output_for
+from headstart.targets._outputs import ValuesOutput
 
 CLASSES = Task.of("text", "multiclass", ("text",), ("label",), ("a", "b"))
 MANY = Task.of("text", "multilabel", ("text",), ("a", "b"), ("a", "b"))
@@ -17,7 +18,7 @@ NUMBERS = Task.of("vector", "regression", ("x",), ("price", "age"))
 
 
 def test_classes():
-    output = output_for(CLASSES)
+    output = CLASSES.target.output()
     y = torch.tensor([0, 1])
     assert output.loss(torch.zeros(2, 2), y, LossOptions()).item() == pytest.approx(math.log(2))
     smooth = output.loss(torch.tensor([[9.0, -9.0]]), torch.tensor([0]), LossOptions(label_smoothing=0.2))
@@ -26,7 +27,7 @@ def test_classes():
 
 
 def test_many_labels():
-    output = output_for(MANY)
+    output = MANY.target.output()
     y = torch.tensor([[1.0, 0.0]])
     assert output.loss(torch.zeros(1, 2), y, LossOptions()).item() == pytest.approx(math.log(2))
     assert output.loss(torch.zeros(1, 2), y, LossOptions(class_weights=(3, 1))).item() == pytest.approx(2 * math.log(2))
@@ -34,18 +35,18 @@ def test_many_labels():
 
 
 def test_regression_is_in_the_labels_own_unit():
-    output = output_for(NUMBERS)
-    assert isinstance(output, RegressionOutput)
+    output = NUMBERS.target.output()
+    assert isinstance(output, ValuesOutput)
     y = torch.tensor([[100.0, 1.0], [300.0, 3.0]])
-    output.standardise(y)
+    output.start(y.numpy())
     assert output.decode(torch.tensor([[1.0, -1.0]])).tolist() == [[300.0, 1.0]]
     assert output.loss(torch.tensor([[-1.0, -1.0], [1.0, 1.0]]), y, LossOptions()).item() == pytest.approx(0)
     assert output.loss(torch.zeros(2, 2), y, LossOptions(loss="huber")).item() == pytest.approx(0.5)
 
 
 def test_a_constant_target_does_not_divide_by_zero():
-    output = RegressionOutput(1)
-    output.standardise(torch.full((5, 1), 7.0))
+    output = ValuesOutput(1)
+    output.start(np.full((5, 1), 7.0, dtype=np.float32))
     assert output.decode(torch.zeros(1, 1)).item() == 7.0
     assert math.isfinite(output.loss(torch.zeros(5, 1), torch.full((5, 1), 7.0), LossOptions()).item())
 
@@ -61,9 +62,9 @@ def test_a_constant_target_does_not_divide_by_zero():
 )
 def test_losses_that_do_not_fit(task, options, message):
     with pytest.raises(UsageError, match=message):
-        check_loss(task, options)
+        task.target.check_loss(options)
 
 
 def test_losses_that_fit():
-    check_loss(NUMBERS, LossOptions(loss="huber"))
-    check_loss(CLASSES, LossOptions(label_smoothing=0.1, class_weights=(1, 2)))
+    NUMBERS.target.check_loss(LossOptions(loss="huber"))
+    CLASSES.target.check_loss(LossOptions(label_smoothing=0.1, class_weights=(1, 2)))

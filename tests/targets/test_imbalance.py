@@ -19,9 +19,9 @@ from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.types import LossOptions, VectorInput
 from headstart.data.rows import Dataset, Rows
-from headstart.models.imbalance import balance_classes, balance_labels
-from headstart.models.outputs import ClassOutput, MultiLabelOutput
 from headstart.runs.plan import make_plan
+from headstart.targets._balance import balance_classes, balance_labels
+from headstart.targets._outputs import ClassOutput, LabelsOutput
 
 TARGETS = np.array([0] * 90 + [1] * 10)
 
@@ -49,7 +49,7 @@ def test_focal_loss_is_its_equation() -> None:
     out, y = torch.randn(6, 2), torch.tensor([0, 1, 0, 1, 1, 0])
     p = out.softmax(1)[torch.arange(6), y]
     assert torch.allclose(output.loss(out, y, LossOptions()), (-((1 - p) ** 2) * p.log()).mean())
-    several = MultiLabelOutput()
+    several = LabelsOutput()
     labels = torch.nn.functional.one_hot(y, 2).float()
     several.rebalance("focal", labels.numpy())
     q = torch.where(labels > 0, out.sigmoid(), 1 - out.sigmoid())

@@ -1,30 +1,55 @@
-"""What the numbers of a head mean for each kind of task: the loss, and the decoding to probabilities or values."""
+"""What the numbers of a head mean: the loss, and the decoding to probabilities or values. Imports torch."""
 
 from __future__ import annotations
 
-import numpy as np
+from abc import abstractmethod
+
 import torch
 from torch import nn
 from torch.nn import functional
 
-from headstart.core.errors import UsageError
-from headstart.core.types import LossOptions, Task
-from headstart.models.imbalance import Balance, balance_classes, balance_labels
+from headstart.core.types import Labels, LossOptions
+from headstart.targets._balance import Balance, balance_classes, balance_labels
 
 
-class ClassOutput(nn.Module):
+class Output(nn.Module):
+    """What a head's numbers mean for one target; its buffers are saved with the head."""
+
+    def start(self, labels: Labels) -> None:
+        """Take what is needed from the encoded training labels before training; nothing unless a kind says so."""
+
+    def rebalance(self, kind: str, labels: Labels) -> None:
+        """Make up for rare classes from now on, by the training labels; nothing where there are no classes.
+
+        Args:
+            kind: A value of the recipe's `imbalance`; one that this output has no use for changes nothing.
+            labels: As the target's `encode` gave them.
+        """
+
+    @abstractmethod
+    def loss(self, out: torch.Tensor, y: torch.Tensor, options: LossOptions) -> torch.Tensor:
+        """Compute the mean loss of outputs [B, outputs] for labels [B, …]."""
+
+    @abstractmethod
+    def decode(self, out: torch.Tensor) -> torch.Tensor:
+        """Turn outputs [B, outputs] into probabilities or values."""
+
+    def comparable(self, out: torch.Tensor) -> torch.Tensor:
+        """Return what two answers are compared by: what outputs [B, outputs] decode to, unless that has a unit."""
+        return self.decode(out)
+
+
+class ClassOutput(Output):
     """Exactly one class: logits [B, C], labels [B] int64. Cross-entropy; softmax."""
-
-    losses = ("cross_entropy",)
 
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.classes = classes
         self.balance = Balance()
 
-    def rebalance(self, kind: str, targets: np.ndarray) -> None:
+    def rebalance(self, kind: str, labels: Labels) -> None:
         """Make up for rare classes from now on, by the labels [N] of the training rows."""
-        self.balance = balance_classes(kind, targets, self.classes)
+        self.balance = balance_classes(kind, labels, self.classes)
 
     def loss(self, out: torch.Tensor, y: torch.Tensor, options: LossOptions) -> torch.Tensor:
         """Compute the mean cross-entropy with label smoothing, class weights and what the balance asks for."""
@@ -44,18 +69,16 @@ class ClassOutput(nn.Module):
         return out.softmax(dim=1)
 
 
-class MultiLabelOutput(nn.Module):
+class LabelsOutput(Output):
     """Any number of classes: logits [B, C], labels [B, C] of 0 and 1. Binary cross-entropy; sigmoid."""
-
-    losses = ("binary_cross_entropy",)
 
     def __init__(self) -> None:
         super().__init__()
         self.balance = Balance()
 
-    def rebalance(self, kind: str, targets: np.ndarray) -> None:
+    def rebalance(self, kind: str, labels: Labels) -> None:
         """Make up for rare labels from now on, by the labels [N, C] of the training rows."""
-        self.balance = balance_labels(kind, targets)
+        self.balance = balance_labels(kind, labels)
 
     def loss(self, out: torch.Tensor, y: torch.Tensor, options: LossOptions) -> torch.Tensor:
         """Compute the mean binary cross-entropy; smoothing moves labels towards 1/2, weights multiply the positives."""
@@ -73,10 +96,9 @@ class MultiLabelOutput(nn.Module):
         return out.sigmoid()
 
 
-class RegressionOutput(nn.Module):
+class ValuesOutput(Output):
     """Numbers: the head works in standard deviations of the training labels; `decode` gives the label's own unit."""
 
-    losses = ("mse", "huber")
     mean: torch.Tensor
     std: torch.Tensor
 
@@ -85,13 +107,11 @@ class RegressionOutput(nn.Module):
         self.register_buffer("mean", torch.zeros(targets))
         self.register_buffer("std", torch.ones(targets))
 
-    def rebalance(self, kind: str, targets: np.ndarray) -> None:
-        """Change nothing: numbers have no classes (`check_imbalance` refuses everything but "none")."""
-
-    def standardise(self, targets: torch.Tensor) -> None:
+    def start(self, labels: Labels) -> None:
         """Take mean and deviation from the training labels [N, T]."""
-        self.mean.copy_(targets.mean(dim=0))
-        self.std.copy_(targets.std(dim=0, correction=0).clamp(min=1e-8))
+        values = torch.from_numpy(labels)
+        self.mean.copy_(values.mean(dim=0))
+        self.std.copy_(values.std(dim=0, correction=0).clamp(min=1e-8))
 
     def loss(self, out: torch.Tensor, y: torch.Tensor, options: LossOptions) -> torch.Tensor:
         """Compute the mean squared error, or Huber's loss (1964) with its bend at one standard deviation."""
@@ -102,38 +122,6 @@ class RegressionOutput(nn.Module):
         """Return values [B, T] in the unit of the labels."""
         return out * self.std + self.mean
 
-
-Output = ClassOutput | MultiLabelOutput | RegressionOutput
-
-
-def output_for(task: Task) -> Output:
-    """Make the output of a task."""
-    makers = {
-        "binary": lambda: ClassOutput(len(task.classes)),
-        "multiclass": lambda: ClassOutput(len(task.classes)),
-        "multilabel": MultiLabelOutput,
-        "regression": lambda: RegressionOutput(len(task.labels)),
-    }
-    return makers[task.kind]()
-
-
-def check_loss(task: Task, options: LossOptions) -> None:
-    """Check that a loss fits the task.
-
-    Args:
-        task: The target task.
-        options: What the recipe asks for.
-
-    Raises:
-        UsageError: The loss is for another kind of task, or the number of class weights is wrong.
-    """
-    fitting = output_for(task).losses
-    if options.loss != "auto" and options.loss not in fitting:
-        raise UsageError(f"The loss '{options.loss}' does not fit a {task.kind} task. Fitting: {', '.join(fitting)}.")
-    if options.class_weights and len(options.class_weights) != len(task.classes):
-        raise UsageError(
-            f"class_weights has {len(options.class_weights)} numbers; the task has {len(task.classes)} classes: "
-            f"{', '.join(task.classes)}."
-        )
-    if options.label_smoothing and not task.classes:
-        raise UsageError("label_smoothing is for classes; this task is a regression.")
+    def comparable(self, out: torch.Tensor) -> torch.Tensor:
+        """Return values [B, T] in standard deviations of the training labels."""
+        return out

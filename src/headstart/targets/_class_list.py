@@ -1,0 +1,109 @@
+"""Class lists: names from the training rows, labels that seem to be written in two ways, classes that are unknown."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart.core.cells import class_name, number
+from headstart.core.errors import DataError, Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Split = Callable[[Any], list[Any]]  # the labels in a cell
+
+
+def find_classes(train: pd.DataFrame, frames: Mapping[str, pd.DataFrame], column: str, split: Split) -> tuple[str, ...]:
+    """Find the class list: the names in the training rows, by number where all are numbers, else by name.
+
+    Args:
+        train: The labelled training rows.
+        frames: All labelled rows by split, to find labels that are written in two ways.
+        column: Holds the labels.
+        split: Takes a cell apart.
+
+    Returns:
+        The names.
+
+    Raises:
+        DataError: A label seems to be written in two ways, or there are fewer than two classes.
+    """
+    _check_spelling(frames, column, split)
+    names = {class_name(value) for cell in train[column] for value in split(cell)}
+    classes = sorted(names, key=_order(names))
+    if len(classes) < 2:
+        only = f"only one class, '{classes[0]}'" if classes else "no class"
+        raise DataError(f"The column '{column}' has {only}. A task needs at least two classes, or numbers that differ.")
+    return tuple(classes)
+
+
+def encode_names(frame: pd.DataFrame, column: str, split: Split, classes: tuple[str, ...]) -> list[list[int]]:
+    """Turn labels into places in the class list.
+
+    Args:
+        frame: The rows.
+        column: Holds the labels.
+        split: Takes a cell apart.
+        classes: The class list.
+
+    Returns:
+        The places of each row's labels.
+
+    Raises:
+        DataError: A class is not in the class list; all rows are listed.
+    """
+    places = {name: place for place, name in enumerate(classes)}
+    unseen: dict[str, list[str]] = defaultdict(list)
+    found = []
+    for row, cell in zip(frame.index, frame[column], strict=True):
+        names = [class_name(value) for value in split(cell)]
+        for name in names:
+            if name not in places:
+                unseen[name].append(str(row))
+        found.append([places.get(name, 0) for name in names])
+    if unseen:
+        mend = "add training rows of it, or correct the label"
+        problems = [
+            Problem(row, f"class '{name}' is not among the training rows", mend)
+            for name, rows in unseen.items()
+            for row in rows
+        ]
+        raise DataError(
+            f"Classes that were not in training: {', '.join(unseen)}. Known: {', '.join(classes)}.", problems
+        )
+    return found
+
+
+def _order(names: set[str]) -> Any:
+    values = {name: number(name) for name in names}
+    return (lambda name: (values[name], name)) if all(v is not None for v in values.values()) else (lambda name: name)
+
+
+def _check_spelling(frames: Mapping[str, pd.DataFrame], column: str, split: Split) -> None:
+    """Refuse labels that look like one class written in two ways: "cat" and " Cat", 1 and "1" and "1.0"."""
+    spellings: dict[Any, Counter[str]] = defaultdict(Counter)
+    first: dict[str, str] = {}
+    cells = ((row, cell) for frame in frames.values() for row, cell in zip(frame.index, frame[column], strict=True))
+    for row, value in ((row, value) for row, cell in cells for value in split(cell)):
+        plain = value.item() if isinstance(value, np.generic) else value
+        text = str(plain).strip().casefold()
+        as_number = number(plain) if not isinstance(plain, bool) else None
+        spelling = repr(plain)
+        spellings[text if as_number is None else as_number][spelling] += 1
+        first.setdefault(spelling, str(row))
+    problems = [
+        Problem(
+            first[spelling],
+            f"{spelling} ({count} rows) and {', '.join(s for s in ways if s != spelling)} seem to be one class",
+            "write them alike",
+        )
+        for ways in spellings.values()
+        if len(ways) > 1
+        for spelling, count in ways.items()
+    ]
+    if problems:
+        raise DataError(f"Labels in column '{column}' are written in more than one way:", problems)

@@ -1,0 +1,192 @@
+"""What the kinds of targets have in common; a kind overrides what is different."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from headstart.core.cells import blank, missing
+from headstart.core.errors import DataError, Problem, UsageError
+from headstart.core.task import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    import torch
+
+    from headstart.core.types import Labels, LossOptions
+    from headstart.targets._infer import LabelCells
+
+
+@dataclass(frozen=True)
+class BaseTarget:
+    """Label columns and a class list; the methods hold for labels [N] or [N, …] that are one array.
+
+    Attributes:
+        columns: Of the table, that hold the labels.
+        classes: The class list, by name; empty where there are no classes.
+        form: What labels and outputs look like: "classes" (one class a row), "labels" (any number of them), "values".
+        order: Kinds with a lower number are asked first whether the labels are theirs.
+        needs_columns: Whether there is a label column to look for.
+        losses: Names of the losses that fit.
+        balances: Ways of making up for rare classes that fit.
+        array_type: How scikit-learn's `type_of_target` calls arrays of these labels; "" where it has no word for them.
+    """
+
+    columns: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+
+    form: ClassVar[str] = "values"
+    order: ClassVar[int] = 100
+    needs_columns: ClassVar[bool] = True
+    losses: ClassVar[tuple[str, ...]] = ()
+    balances: ClassVar[tuple[str, ...]] = ()
+    array_type: ClassVar[str] = ""
+
+    @classmethod
+    def fits(cls, labels: LabelCells) -> bool:
+        """Return whether label columns look like this kind; a kind that only the user can ask for never fits."""
+        return False
+
+    @classmethod
+    def of(cls, columns: Sequence[str], separator: str | None = None) -> Self:
+        """Make the target of label columns, its classes still open.
+
+        Args:
+            columns: The label columns.
+            separator: What stands between the labels of a cell, as the user asked.
+
+        Returns:
+            The target.
+
+        Raises:
+            UsageError: The kind has no separator.
+        """
+        if separator:
+            raise UsageError(f"A separator is for multilabel tasks; the task is {kind_of(cls)}.")
+        return cls(tuple(columns))
+
+    def complete(self, train: pd.DataFrame, frames: Mapping[str, pd.DataFrame]) -> Self:
+        """Complete the target by what only the labels say: the class list, by name, from the training rows.
+
+        Args:
+            train: The labelled training rows.
+            frames: All labelled rows by split.
+
+        Returns:
+            The target.
+
+        Raises:
+            DataError: Labels are missing or cannot be used; all rows are listed.
+        """
+        self.check_present(frames)
+        return self
+
+    def check_present(self, frames: Mapping[str, pd.DataFrame]) -> None:
+        """Check that every row has its label.
+
+        Args:
+            frames: Rows by split.
+
+        Raises:
+            DataError: Labels are missing; all rows are listed.
+        """
+        problems = [
+            Problem(str(row), f"has no label (column '{column}')", "label the row or delete it")
+            for frame in frames.values()
+            for column in self.columns
+            for row, cell in zip(frame.index, frame[column], strict=True)
+            if self.is_unlabelled(cell)
+        ]
+        if problems:
+            raise DataError(f"{len(problems)} labels are missing:", problems)
+
+    def is_unlabelled(self, cell: Any) -> bool:
+        """Return whether a label cell says that the row has no label."""
+        return missing(cell) or blank(cell)
+
+    def check_training(self, labels: Labels) -> None:
+        """Check that there is something to learn from the encoded training labels.
+
+        Args:
+            labels: As `encode` gave them.
+
+        Raises:
+            DataError: There is nothing.
+        """
+
+    def collate(self, labels: Labels) -> torch.Tensor:
+        """Make the tensor of a batch from the labels of its rows: an array, or a list of one array a row."""
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(labels))
+
+    def strata(self, labels: Labels) -> np.ndarray | None:
+        """Return the class to balance each row by in splits and folds, [N], -1 without any; None: at random."""
+        return None
+
+    def check_loss(self, options: LossOptions) -> None:
+        """Check that a loss fits.
+
+        Args:
+            options: What the recipe asks for.
+
+        Raises:
+            UsageError: The loss is for another kind of task, or the number of class weights is wrong.
+        """
+        if options.loss != "auto" and options.loss not in self.losses:
+            raise UsageError(
+                f"The loss '{options.loss}' does not fit a {kind_of(self)} task. Fitting: {', '.join(self.losses)}."
+            )
+        if options.class_weights and len(options.class_weights) != len(self.classes):
+            raise UsageError(
+                f"class_weights has {len(options.class_weights)} numbers; the task has {len(self.classes)} classes: "
+                f"{', '.join(self.classes)}."
+            )
+        if options.label_smoothing and not self.classes:
+            raise UsageError(f"label_smoothing is for classes; this task is a {kind_of(self)}.")
+
+    def check_imbalance(self, kind: str, options: LossOptions) -> None:
+        """Check that a way of making up for rare classes fits the target and the loss.
+
+        Args:
+            kind: A value of the recipe's `imbalance`.
+            options: What the objective asks the loss for.
+
+        Raises:
+            UsageError: It does not.
+        """
+        if kind == "none":
+            return
+        if not self.classes:
+            raise UsageError(
+                f"imbalance '{kind}' is for classes; this task is a {kind_of(self)}. Use imbalance 'none'."
+            )
+        if kind not in self.balances:
+            fitting = ", ".join(("none", *self.balances))
+            raise UsageError(f"imbalance '{kind}' does not fit the kind '{kind_of(self)}'. Fitting: {fitting}.")
+        if options.class_weights:
+            raise UsageError(f"class_weights and imbalance '{kind}' both make up for rare classes. Give one of them.")
+
+    def choose_imbalance(self, labels: Labels, options: LossOptions) -> tuple[str, str]:
+        """Choose how to make up for rare classes, for "auto".
+
+        Args:
+            labels: Of the training rows.
+            options: What the objective asks the loss for.
+
+        Returns:
+            The choice, and why in words.
+        """
+        return "none", f"the task is a {kind_of(self)}"
+
+    def describe(self) -> str:
+        """Describe in words what the labels were taken for."""
+        if not self.classes:
+            return f"read as {kind_of(self)}"
+        shown = ", ".join(self.classes[:10]) + (", …" if len(self.classes) > 10 else "")
+        return f"{len(self.classes)} classes ({shown}), read as {kind_of(self)}"
