@@ -25,29 +25,6 @@ def notes(dataset: Any) -> str:
     return "\n".join(dataset.notes)
 
 
-@pytest.mark.parametrize(
-    ("y", "kind", "classes"),
-    [
-        (["cat", "dog"] * 30, "binary", ("cat", "dog")),
-        ([10, 9, 2] * 20, "multiclass", ("2", "9", "10")),
-        (np.arange(60) % 30, "regression", ()),
-        (np.linspace(0, 5, 60), "regression", ()),
-        ([True, False] * 30, "binary", ("False", "True")),
-        ([["a", "b"], ["b"], []] * 20, "multilabel", ("a", "b")),
-        (np.eye(3, dtype=int)[np.arange(60) % 3], "multilabel", ("label_0", "label_1", "label_2")),
-        (np.random.default_rng(1).normal(size=(60, 2)), "regression", ()),
-    ],
-)
-def test_the_kind_follows_from_the_labels(y: Any, kind: str, classes: tuple[str, ...]) -> None:
-    dataset = read((NUMBERS, y), PLAIN)
-    assert (dataset.task.kind, dataset.task.classes) == (kind, classes)
-    assert dataset.task.modality == "vector"
-    targets = dataset.splits["train"].y
-    assert targets is not None
-    assert targets.dtype == (np.int64 if kind in {"binary", "multiclass"} else np.float32)
-    assert f"read as {kind}" in notes(dataset)
-
-
 def test_a_copy_of_the_label_and_a_code_are_no_inputs() -> None:
     frame = pd.DataFrame({"id": range(60), "key": [f"k{i}" for i in range(60)], "text": TEXTS, "label": [0, 1] * 30})
     frame["category"] = ["no", "yes"] * 30
@@ -87,13 +64,6 @@ def test_26_numbers_that_are_not_finite_are_named_by_row_and_column() -> None:
     with pytest.raises(DataError) as caught:
         read(frame, PLAIN)
     assert [p.where for p in caught.value.problems] == ["all[5], column 'b'", "all[9], column 'target'"]
-
-
-def test_34_one_class_or_a_constant_is_an_error_that_names_it() -> None:
-    with pytest.raises(DataError, match="only one class, 'cat'"):
-        read((NUMBERS, ["cat"] * 60), PLAIN)
-    with pytest.raises(DataError, match=r"'label' is 2\.5 in every training row"):
-        read((NUMBERS, [2.5] * 60), PLAIN)
 
 
 def test_a_table_without_a_label_says_so() -> None:

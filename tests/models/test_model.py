@@ -10,14 +10,14 @@ from headstart.core.types import Features, LossOptions, Task
 from headstart.models.load import load_source
 from headstart.models.model import Head, Model, mean_over_tokens, pool
 
-TASK = Task.of("image", "multiclass", ("file",), ("label",), ("a", "b", "c"))
+TARGET = Task.of("image", "multiclass", ("file",), ("label",), ("a", "b", "c")).target
 TOKENS = torch.arange(12.0).reshape(2, 3, 2)
 MASK = torch.tensor([[1, 1, 0], [1, 1, 1]])
 
 
 def _model() -> Model:
     backbone = load_source("digits:cnn")
-    return Model(backbone, {"target": Head(nn.Linear(backbone.dim, 3), TASK)})
+    return Model(backbone, {"target": Head(nn.Linear(backbone.dim, 3), TARGET)})
 
 
 def test_mean_counts_only_tokens_of_the_mask():
@@ -64,7 +64,7 @@ def test_what_is_frozen_is_in_evaluation_mode():
     net = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Dropout()), nn.Linear(2, 2), nn.Dropout())
     backbone = load_source("digits:cnn")
     backbone.add_module("net", net)
-    model = Model(backbone, {"target": Head(nn.Linear(2, 3), TASK)})
+    model = Model(backbone, {"target": Head(nn.Linear(2, 3), TARGET)})
     model.requires_grad_(False)
     net[1].requires_grad_(True)
     model.train_learning()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ NUMBERS = Task.of("vector", "regression", ("x",), ("price", "age"))
 
 
 def test_classes():
-    output = CLASSES.target.output()
+    output: Any = CLASSES.target.output()
     y = torch.tensor([0, 1])
     assert output.loss(torch.zeros(2, 2), y, LossOptions()).item() == pytest.approx(math.log(2))
     smooth = output.loss(torch.tensor([[9.0, -9.0]]), torch.tensor([0]), LossOptions(label_smoothing=0.2))
@@ -27,7 +28,7 @@ def test_classes():
 
 
 def test_many_labels():
-    output = MANY.target.output()
+    output: Any = MANY.target.output()
     y = torch.tensor([[1.0, 0.0]])
     assert output.loss(torch.zeros(1, 2), y, LossOptions()).item() == pytest.approx(math.log(2))
     assert output.loss(torch.zeros(1, 2), y, LossOptions(class_weights=(3, 1))).item() == pytest.approx(2 * math.log(2))
@@ -35,7 +36,7 @@ def test_many_labels():
 
 
 def test_regression_is_in_the_labels_own_unit():
-    output = NUMBERS.target.output()
+    output: Any = NUMBERS.target.output()
     assert isinstance(output, ValuesOutput)
     y = torch.tensor([[100.0, 1.0], [300.0, 3.0]])
     output.start(y.numpy())

@@ -50,7 +50,10 @@ def fit(
     inputs: Annotated[
         str | None, typer.Option("--input", help="Column with the text, image path or number; several with commas.")
     ] = None,
-    task: Annotated[str | None, typer.Option(help="binary, multiclass, multilabel or regression.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="A file of targets/: binary, multiclass, multilabel, regression; none to pretrain."),
+    ] = None,
     modality: Annotated[str | None, typer.Option(help="image, text or vector.")] = None,
     separator: Annotated[str | None, typer.Option(help="Between the labels in a cell of a multi-label task.")] = None,
     group: Annotated[str | None, typer.Option(help="Column whose equal values stay in one split.")] = None,

@@ -29,14 +29,20 @@ class Target(Outcomes, Protocol):
     """One thing that is predicted: a file a kind in `targets/`. Its fields are what a saved model keeps of it.
 
     Attributes:
-        columns: Of the table, that hold the labels.
-        classes: The class list, by name; empty where there are no classes.
         needs_columns: Whether there is a label column to look for.
     """
 
-    columns: tuple[str, ...]
-    classes: tuple[str, ...]
     needs_columns: ClassVar[bool]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The label columns of the table."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class list, by name; empty where there are no classes."""
+        ...
 
     # labels: read, encoded, learnt
 
@@ -95,7 +101,7 @@ class Target(Outcomes, Protocol):
         ...
 
 
-def kind_of(target: Target | type) -> str:
+def kind_of(target: object) -> str:
     """Return the kind of a target, or of its class: the name of its file in `targets/`."""
     return (target if isinstance(target, type) else type(target)).__module__.rpartition(".")[2]
 

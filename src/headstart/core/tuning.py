@@ -47,7 +47,13 @@ class ForwardPass:
 
     x: Any
     features: Features
-    labels: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    labels: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def y(self) -> Any:
+        """The labels of the only target; None without labels."""
+        assert len(self.labels) < 2, f"the pass has labels of {', '.join(self.labels)}"
+        return next(iter(self.labels.values()), None)
 
 
 @dataclass

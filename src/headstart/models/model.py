@@ -90,6 +90,10 @@ class Head(nn.Module):
 class Model(nn.Module):
     """A backbone with one head a target, by the target's name; without heads it gives features only.
 
+    Args:
+        backbone: The part taken over.
+        heads: By target.
+
     Raises:
         UsageError: A target has a name that torch keeps for itself.
     """

@@ -34,7 +34,7 @@ class LabelOutcomes:
     def check(self, labels: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Check labels and probabilities; return them as int64 and float64."""
         y, p = np.asarray(labels), np.asarray(outputs, dtype=np.float64)
-        _checks.check_shapes(kind_of(type(self)), y, p, len(self.classes), single=False)
+        _checks.check_shapes(kind_of(self), y, p, len(self.classes), single=False)
         problems = _checks.bad_labels(y, ~np.isin(y, (0, 1)).all(axis=1), "labels are 0 or 1 for each class")
         wrong = ((p < 0) | (p > 1)).any(axis=1)
         _checks.refuse(problems + _checks.bad_outputs(p, wrong, _checks.IN_RANGE))

@@ -32,7 +32,7 @@ class ValueOutcomes:
     def check(self, labels: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Check labels and values; return both as float64."""
         y, p = np.asarray(labels), np.asarray(outputs, dtype=np.float64)
-        _checks.check_shapes(kind_of(type(self)), y, p, len(self.columns), single=False)
+        _checks.check_shapes(kind_of(self), y, p, len(self.columns), single=False)
         problems = _checks.bad_labels(y, ~np.isfinite(y).all(axis=1), "labels must be finite numbers")
         _checks.refuse(problems + _checks.bad_outputs(p))
         return y.astype(np.float64), p

@@ -1,0 +1,90 @@
+"""Which kind of target label columns are read as, and labels that cannot be learnt; FAULT 34."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from headstart.core.errors import DataError, UsageError
+from headstart.core.recipe import DataPlan
+from headstart.data.read import read
+
+NUMBERS = np.random.default_rng(0).normal(size=(60, 4))
+PLAIN = DataPlan()
+
+
+def notes(dataset: Any) -> str:
+    return "\n".join(dataset.notes)
+
+
+@pytest.mark.parametrize(
+    ("y", "kind", "classes"),
+    [
+        (["cat", "dog"] * 30, "binary", ("cat", "dog")),
+        ([10, 9, 2] * 20, "multiclass", ("2", "9", "10")),
+        (np.arange(60) % 30, "regression", ()),
+        (np.linspace(0, 5, 60), "regression", ()),
+        ([True, False] * 30, "binary", ("False", "True")),
+        ([["a", "b"], ["b"], []] * 20, "multilabel", ("a", "b")),
+        (np.eye(3, dtype=int)[np.arange(60) % 3], "multilabel", ("label_0", "label_1", "label_2")),
+        (np.random.default_rng(1).normal(size=(60, 2)), "regression", ()),
+    ],
+)
+def test_the_kind_follows_from_the_labels(y: Any, kind: str, classes: tuple[str, ...]) -> None:
+    dataset = read((NUMBERS, y), PLAIN)
+    assert (dataset.task.kind, dataset.task.classes) == (kind, classes)
+    assert dataset.task.modality == "vector"
+    targets = dataset.splits["train"].y
+    assert targets is not None
+    assert targets.dtype == (np.int64 if kind in {"binary", "multiclass"} else np.float32)
+    assert f"read as {kind}" in notes(dataset)
+
+
+def test_34_one_class_or_a_constant_is_an_error_that_names_it() -> None:
+    with pytest.raises(DataError, match="only one class, 'cat'"):
+        read((NUMBERS, ["cat"] * 60), PLAIN)
+    with pytest.raises(DataError, match=r"'label' is 2\.5 in every training row"):
+        read((NUMBERS, [2.5] * 60), PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["1.0", "2.0", "3.0"] * 20, "regression"),  # whole numbers written as fractions measure something
+        (["1", "2", "3"] * 20, "multiclass"),
+        (list(range(60)), "regression"),
+        ([3, 3, 7] * 20, "binary"),
+        (["0.0", "1.0"] * 30, "binary"),
+        ([n % 25 for n in range(150)], "multiclass"),  # numbered from 0, each often
+        ([2 * (n % 25) for n in range(150)], "regression"),
+    ],
+)
+def test_numbers_name_classes_or_measure(cells: list[Any], kind: str) -> None:
+    inputs = np.random.default_rng(1).normal(size=(len(cells), 2))
+    assert read((inputs, cells), PLAIN).task.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        (DataPlan(labels=("a", "b"), task="binary"), "A binary task has one label column; 2 are named: a, b"),
+        (
+            DataPlan(labels=("a",), task="multiclass", separator="|"),
+            "A separator is for multilabel tasks; the task is mult",
+        ),
+        (DataPlan(labels=("a", "word")), "Several label columns must hold numbers: a, word"),
+        (DataPlan(labels=("a",), task="binery"), "There is no kind of target 'binery'. Did you mean 'binary'"),
+    ],
+)
+def test_kinds_and_columns_that_do_not_go_together(plan: DataPlan, message: str) -> None:
+    frame = pd.DataFrame({"x": NUMBERS[:, 0], "a": [0, 1] * 30, "b": [1, 0] * 30, "word": ["no", "yes"] * 30})
+    with pytest.raises(UsageError, match=message):
+        read(frame, plan)
+
+
+def test_two_classes_are_not_three() -> None:
+    with pytest.raises(DataError, match="A binary task has two classes; the column 'label' has 3: a, b, c"):
+        read((NUMBERS, ["a", "b", "c"] * 20), DataPlan(task="binary"))
