@@ -6,7 +6,6 @@ import json
 
 import pandas as pd
 import pytest
-from sklearn.metrics import recall_score
 
 import headstart as hs
 from headstart.cli.main import main
@@ -54,8 +53,10 @@ def test_it_is_wherever_metrics_are(own, two_runs, fit_rows, tmp_path, monkeypat
     plain = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))["test"]
     frame: pd.DataFrame = pd.read_parquet(run.folder / "predictions.parquet").query("split == 'test'")
     figure = plain["metrics"]["worst_recall"]
-    recalls = [recall_score(frame["label"], frame["prediction"], pos_label=name) for name in ("benign", "malignant")]
-    assert figure["value"] == pytest.approx(min(recalls))
+    right = frame["label"] == frame["prediction"]
+    assert figure["value"] == pytest.approx(
+        min(right[frame["label"] == name].mean() for name in ("benign", "malignant"))
+    )
     assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
     assert plain["higher_is_better"]["worst_recall"] and plain["units"]["worst_recall"] == "share, of the worst of 2"
     page = (run.folder / "report.html").read_text(encoding="utf-8")

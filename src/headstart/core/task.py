@@ -32,7 +32,6 @@ class Target(Outcomes, Protocol):
         needs_columns: Whether there is a label column to look for.
     """
 
-    form: ClassVar[str]
     needs_columns: ClassVar[bool]
 
     @property
@@ -100,8 +99,6 @@ class Target(Outcomes, Protocol):
     def describe(self) -> str:
         """Describe in words what the labels were taken for."""
         ...
-
-    # what comes out: decisions, figures, tables, report
 
 
 def kind_of(target: object) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from headstart.core.errors import UsageError
 from headstart.core.outcome import Calibration, Colours, Measurements, Wrong
+from headstart.core.task import kind_of
 from headstart.drawing.html import Markup
 from headstart.targets import _by_class, _calibration, _checks, _reliability, _tables
 
@@ -41,8 +42,7 @@ class ClassOutcomes:
     def check(self, labels: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Check labels and probabilities; return them as int64 and float64."""
         y, p = np.asarray(labels), np.asarray(outputs, dtype=np.float64)
-        kind = type(self).__name__.lower()
-        _checks.check_shapes(kind, y, p, len(self.classes), single=True)
+        _checks.check_shapes(kind_of(self), y, p, len(self.classes), single=True)
         wrong = ~np.isin(y, np.arange(len(self.classes)))
         problems = _checks.bad_labels(y, wrong, f"classes are whole numbers, 0 to {len(self.classes) - 1}")
         wrong = ((p < 0) | (p > 1)).any(axis=1) | (np.abs(p.sum(axis=1) - 1) > _checks.SUM_TOLERANCE)

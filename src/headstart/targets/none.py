@@ -35,3 +35,5 @@ class Nothing(BaseTarget):
         return 0
 
     # what comes out: decisions, figures, tables, report
+
+    title: ClassVar[str] = "pretraining"
