@@ -25,6 +25,7 @@ RANKS = {
     "engine": 5,
     "evaluation": 5,
     "artifact": 6,
+    "criteria": 6,
     "runs": 7,
     "estimators": 8,
     "cli": 8,

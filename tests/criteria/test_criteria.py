@@ -20,17 +20,16 @@ from headstart.data.rows import Rows
 from headstart.evaluation.quick import score
 from headstart.inputs.vector import Vector
 from headstart.runs.plan import make_plan
+from headstart.targets.regression import Regression
 
 STAGE = Stage(steps=6, batch_size=8, lr=1e-2, evaluate=2, patience=0)
 
 
 @dataclasses.dataclass(frozen=True)
-class Distance:
+class Distance(Regression):
     """A target whose loss is the mean absolute difference."""
 
-    columns: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
-    outputs: int = 1
+    columns: tuple[str, ...] = ("y",)
 
     def validation_loss(self, labels: np.ndarray, outputs: np.ndarray) -> float:
         return float(np.abs(labels - outputs).mean())
@@ -45,7 +44,7 @@ def test_validation_takes_the_primary_metric_of_one_target() -> None:
     task = toys.task_for(Vector(6))
     outputs = np.eye(3)[[0, 1, 1, 1]]
     found = Validation().score(task, measured({"target": [0, 1, 2, 1]}, {"target": outputs}))
-    assert found == Score(*score(task, np.array([0, 1, 2, 1]), outputs)) == Score("accuracy", 0.75, True)
+    assert found == Score(*score(task.target, np.array([0, 1, 2, 1]), outputs)) == Score("accuracy", 0.75, True)
 
 
 def test_of_several_targets_the_mean_of_their_losses_counts() -> None:

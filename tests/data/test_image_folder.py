@@ -183,7 +183,7 @@ def test_folders_and_files_beside_splits_are_left_out_and_told(tmp_path: Path) -
     (tmp_path / "notes.txt").touch()
     tables = ImageFolder().read(tmp_path)
     assert set(tables.splits) == {"train"}
-    assert tables.notes == ("ignored 2 entries that are not images: extra/, notes.txt",)
+    assert tables.notes == ("ignored 2 entries other than images: extra/, notes.txt",)
     Image.new("RGB", (4, 4)).save(tmp_path / "loose.png")
     with pytest.raises(DataError, match=r"loose\.png: lies outside the class folders"):
         ImageFolder().read(tmp_path)
@@ -197,7 +197,7 @@ def test_images_come_from_subfolders_in_order_without_what_is_hidden(tmp_path: P
     (tmp_path / "a" / "note.txt").touch()
     tables = ImageFolder().read(tmp_path)
     assert list(tables.splits["all"].index) == ["a/0.png", "a/1.png", "a/deep/x/0.png"]
-    assert tables.notes == ("ignored 1 entry that is not an image: a/note.txt",)
+    assert tables.notes == ("ignored 1 entry other than images: a/note.txt",)
 
 
 def test_a_link_must_lead_to_a_file_inside(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ def tokens() -> Text:
 
 
 def stream(rows: Rows, expects: Any, seed: int = 0, size: int = 4, workers: int = 0, **about: Any) -> BatchStream:
-    asked = Stream(**{"name": "train", "views": {"x": "weak"}, **about})
+    view = "weak" if isinstance(expects, Image) else "plain"
+    asked = Stream(**{"name": "train", "views": {"x": view}, **about})
     transform = make_transform(expects, views=asked.shown("plain"))
     return BatchStream(rows, transform, stream=asked, batch_size=size, seed=seed, workers=workers)
 
@@ -212,7 +213,7 @@ def test_each_part_of_the_seed_decides_an_augmentation(other: dict[str, Any]) ->
 
 def test_a_stream_of_size_7_gives_7_times_the_rows_and_a_pool_may_serve_two_streams() -> None:
     rows = vectors(100)
-    views = {"a": "weak", "b": "weak"}
+    views = {"a": "plain", "b": "plain"}
     large = stream(rows, Vector(), name="many", pool="train", labelled=False, views=views)
     assert large.stream.pool == "train" and Stream("train").pool == "train"
     many = Stream("many", size=7.0)

@@ -127,12 +127,6 @@ def _result(facts: Facts, found: TargetFacts, of: _Measured) -> dict[str, Any]:
     }
 
 
-def _pipeline(modality: str, target: Target) -> str:
-    """Name what a target is of in the hub's words; where the hub has none, in ours."""
-    name = f"{HUB_INPUTS.get(modality, modality)}-{target.hub}"
-    return name if name in PIPELINES else f"{modality}-{kind_of(target)}"
-
-
 def _title(metric: str) -> str:
     known = find(metric)
     return metric.replace("_", " ").capitalize() if known is None else known.title
