@@ -36,7 +36,7 @@ def test_the_order_of_rows_and_classes_does_not_matter(two_runs, tmp_path):
     frame.iloc[::-1].to_parquet(copy / "predictions.parquet")
     path = copy / "model" / "model.json"
     description = json.loads(path.read_text())
-    description["task"]["classes"].reverse()
+    description["task"]["targets"]["target"]["classes"].reverse()
     path.write_text(json.dumps(description))
     same = hs.compare([a.folder, b.folder], resamples=50).comparisons[str(b.folder)]
     turned = hs.compare([a.folder, copy], resamples=50).comparisons[str(copy)]
