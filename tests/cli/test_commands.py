@@ -171,7 +171,7 @@ def test_an_artefact_of_a_newer_format_or_damaged(
 
     file = out / "model" / "model.json"
     good = file.read_text()
-    file.write_text(good.replace('"format": 1', '"format": 99'))
+    file.write_text(good.replace('"format": 2', '"format": 99'))
     code, _, stderr = run(capsys, "evaluate", str(out))
     assert code == 1 and "model.json:" in stderr
     write_manifest(out / "model")

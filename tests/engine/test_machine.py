@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import toys
+from headstart.inputs.vector import Vector
 from headstart.artifact.predictor import Predictor
 from headstart.core.recipe import Recipe
-from headstart.core.types import VectorInput
 from headstart.engine.machine import SMALL, choose_threads, threads
 
 OWN = 3
@@ -84,7 +84,7 @@ def test_an_error_leaves_the_number_too() -> None:
 
 def test_predictions_in_many_python_threads_leave_it_and_agree() -> None:
     backbone = toys.source("vector:mlp")
-    data = toys.dataset(VectorInput(6))
+    data = toys.dataset(Vector(6))
     predictor = Predictor(toys.make_model(backbone, data).eval(), data.task, Recipe(), "float32", "")
     alone = predictor.outputs(data.splits["test"])
     with ThreadPoolExecutor(8) as pool:

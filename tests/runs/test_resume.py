@@ -24,7 +24,8 @@ from headstart.core import storage
 from headstart.core.errors import StorageError, UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop, Stopped
-from headstart.core.types import Event
+
+from headstart.core.types import Event, Task
 from headstart.data.rows import Dataset
 from headstart.inputs.vector import Vector
 from headstart.runs import state
@@ -114,7 +115,7 @@ def test_another_recipe_other_data_or_other_classes_are_refused_with_the_differe
     recipe = RECIPE.with_settings({"stages.0.lr": 0.5, "seed": 3})
     with pytest.raises(UsageError, match=r"seed: 0 -> 3\n  stages\.0\.lr: [\d.e-]+ -> 0\.5\n"):
         runs.fit(data, recipe, out=tmp_path / "run")
-    task = dataclasses.replace(data.task, classes=("a", "b", "new"))
+    task = Task.of("vector", data.task.kind, data.task.inputs, data.task.labels, ("a", "b", "new"))
     changed = dataclasses.replace(data, task=task, fingerprint="another")
     with pytest.raises(UsageError, match=r"classes: -c, \+new\n  data: the rows or their labels have changed"):
         runs.fit(changed, RECIPE, resume=tmp_path / "run")
