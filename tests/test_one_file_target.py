@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
+import headstart as hs
 import toys
 from headstart.artifact.load import load
 from headstart.artifact.save import save
@@ -122,6 +123,17 @@ def test_it_learns_is_saved_loaded_and_predicts(tmp_path: Path, data: Dataset) -
     loaded = load(tmp_path / "model", device="cpu")
     assert loaded.task == data.task
     assert np.array_equal(probabilities(loaded.model, data), probabilities(model, data))
+
+
+def test_it_is_evaluated_and_in_the_report(tmp_path: Path, data: Dataset) -> None:
+    settings = {"data.task": "ordinal", "stages.0.steps": 60, "stages.0.lr": 2e-2}
+    run = hs.fit(tmp_path / "rows.csv", source="vector:mlp", settings=settings, out=tmp_path / "run")
+    figures = run.metrics["test"].metrics
+    assert run.metrics["test"].primary == "accuracy" and (figures["accuracy"].value or 0) > 0.4
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "Confusion matrix" in page and "Calibration" in page and "classification, vector input" in page
+    assert set(hs.load(tmp_path / "run").predict(tmp_path / "rows.csv")) <= {"1", "2", "3", "4"}
+    assert hs.evaluate(tmp_path / "run").metrics == run.metrics
 
 
 def test_it_goes_on_after_a_stop_as_if_there_was_none(tmp_path: Path, data: Dataset) -> None:

@@ -77,7 +77,7 @@ def embedding_map(facts: Facts) -> Markup | None:
         dots = [(x, y, colour) for (x, y), colour in zip(places, colours, strict=True)]
         note = classed("p", "soft", f"These two components hold {share:.0%} of the variance.")
         drawn.append(figure(title, chart(axes, [cloud(axes, dots, 3.5)], title), note))
-    return join([classed("div", "figures", *drawn), _map_legend(seen, facts), _map_words(seen)])
+    return join([classed("div", "figures", *drawn), _map_legend(seen, facts), _map_words(seen, facts)])
 
 
 def thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -115,7 +115,8 @@ def _map_legend(seen: Map, facts: Facts) -> Markup:
     return legend((f"{column} {low:.3g} to {high:.3g}", colour) for low, high, colour in ranges)
 
 
-def _map_words(seen: Map) -> Markup:
+def _map_words(seen: Map, facts: Facts) -> Markup:
     still = "" if "after" in seen else " The backbone did not move, so that the map after the transfer is the same."
-    note = f"{seen['rows']:,} {seen['split']} rows; each map has its own components (PCA, no unit).{still}"
+    by = f" Coloured by {facts.targets[0].name}." if len(facts.targets) > 1 else ""
+    note = f"{seen['rows']:,} {seen['split']} rows; each map has its own components (PCA, no unit).{still}{by}"
     return classed("p", "soft", note)
