@@ -108,7 +108,7 @@ def test_an_error_of_a_transform_is_raised_as_it_is_and_no_worker_is_lost(harm: 
         return BatchStream(rows, transform, stream=Stream("train"), batch_size=4, seed=0, workers=workers)
 
     warnings: list[str] = []
-    with pytest.raises(kind, match="row 7 is wrong" if harm is mistake else "Wrong in a process that loads") as caught:
+    with pytest.raises(kind, match="row 7 is wrong" if harm is mistake else "Wrong: 1 and 2") as caught:
         next(Feed(make, Workers(2, warnings.append), 0))
     assert not warnings
     told = "".join([str(caught.value), *getattr(caught.value, "__notes__", [])])

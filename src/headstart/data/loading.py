@@ -42,6 +42,10 @@ class _Worker(NamedTuple):
     pipe: Connection
 
 
+class _Failed(NamedTuple):
+    traceback: str
+
+
 def load(make: Make, samples: Iterator[Samples], workers: int, *, pin: bool = False) -> Iterator[Batch]:
     """Iterate over the batches of some samples, made ahead by worker processes.
 
@@ -114,9 +118,21 @@ def _receive(worker: _Worker) -> Batch:
         found = worker.pipe.recv()
     except (EOFError, OSError) as error:  # also where it died before its tensors were taken over
         raise _died(worker) from error
-    if isinstance(found, BaseException):
-        raise found
+    if isinstance(found, _Failed):
+        raise _error(worker.pipe, found)
     return found
+
+
+def _error(pipe: Connection, failed: _Failed) -> Exception:
+    """Receive the error itself, which follows; one that cannot be sent is told as a RuntimeError."""
+    try:
+        error = pipe.recv()
+    except Exception:  # noqa: BLE001 - whatever its unpickling raises
+        error = None
+    if not isinstance(error, Exception):
+        return RuntimeError(f"In a process that loads data:\n{failed.traceback}")
+    error.add_note(f"In a process that loads data:\n{failed.traceback}")
+    return error
 
 
 def _died(worker: _Worker) -> LostWorker:
@@ -142,25 +158,25 @@ def _work(make: Make, theirs_to_close: Connection, pipe: Connection) -> None:
             samples = pipe.recv()
         except (EOFError, OSError):
             return
+        failure = None
         try:
             with _stack_of_a_hang():
                 made: Any = make(samples)
         except Exception as error:  # noqa: BLE001 - raised again by the main process
-            made = _sendable(error)
+            made, failure = _Failed(traceback.format_exc()), error
         try:
             pipe.send(made)
+            if failure is not None:
+                _send_error(pipe, failure)
         except OSError:
             return
 
 
-def _sendable(error: Exception) -> Exception:
-    """Return an error as it can be raised in the main process, with a note of where it came from."""
-    error.add_note(f"In a process that loads data:\n{traceback.format_exc()}")
+def _send_error(pipe: Connection, error: Exception) -> None:
     try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:  # noqa: BLE001 - whatever its pickling raises
-        return RuntimeError(f"{type(error).__name__} in a process that loads data: {traceback.format_exc()}")
-    return error
+        pipe.send(error)
+    except (pickle.PicklingError, TypeError, AttributeError):  # something in it cannot be sent
+        pipe.send(None)
 
 
 @contextmanager
