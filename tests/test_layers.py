@@ -105,14 +105,14 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 
 def test_a_circle_is_found(tmp_path: Path) -> None:
+    guard = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import"
     for name, text in {
         "a": "def late():\n    import headstart.b",
         "b": "if True:\n    from headstart import c",
         "c": "from headstart.sub.d import x",
-        "sub/d": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import headstart.c\n"
-        "else:\n    import headstart.a",
+        "sub/d": f"{guard} headstart.c\nelse:\n    import headstart.a",
         "e": "import headstart.a, headstart.f",
-        "f": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import headstart.e",
+        "f": f"{guard} headstart.e",
     }.items():
         file = tmp_path / "headstart" / f"{name}.py"
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import toys
-from headstart.inputs.vector import Vector
 from headstart.artifact.predictor import Predictor
 from headstart.core.recipe import Recipe
 from headstart.engine.machine import SMALL, choose_threads, threads
+from headstart.inputs.vector import Vector
 
 OWN = 3
 

@@ -24,7 +24,6 @@ from headstart.core import storage
 from headstart.core.errors import StorageError, UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop, Stopped
-
 from headstart.core.types import Event, Task
 from headstart.data.rows import Dataset
 from headstart.inputs.vector import Vector
