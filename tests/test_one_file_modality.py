@@ -89,7 +89,7 @@ def moments():
     torch.manual_seed(0)
     return Moments()
 """
-SCRIPT = '''
+SCRIPT = """
 import json
 from pathlib import Path
 import numpy as np
@@ -131,7 +131,7 @@ print(json.dumps({
     "measured": [found.metrics["test"].metrics["accuracy"].value for found in (run, hs.evaluate("run"))],
     "modality": memory.task.modality, "refused": refused,
 }))
-'''
+"""
 
 
 def test_a_series_is_one_file(tmp_path: Path) -> None:

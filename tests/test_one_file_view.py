@@ -32,7 +32,7 @@ class Noise(View):
     def show(self, raw, expects):
         return raw + self.deviation * torch.randn(len(raw)).numpy()
 '''
-SCRIPT = '''
+SCRIPT = """
 import sys
 import numpy as np
 from headstart.core.errors import UsageError
@@ -50,7 +50,7 @@ for expects, view in ((Vector(4), "strong"), (Image(8, 8), "noise")):
         make_transform(expects, {"x": view})
     except UsageError as error:
         print(error)
-'''
+"""
 
 
 def test_noise_is_one_file(tmp_path: Path) -> None:
