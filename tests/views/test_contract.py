@@ -1,0 +1,59 @@
+"""What every view must do. They are found by themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from headstart.core import plugins
+from headstart.data.transforms import make_transform
+from headstart.inputs.image import Image
+from headstart.inputs.vector import Vector
+from headstart.views import OLDER, PLAIN, shows
+
+IMAGE = Image(16, 16)
+PICTURE = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+EXAMPLES: list[tuple[Any, Any]] = [(IMAGE, PICTURE), (Vector(4), np.arange(4, dtype=np.float32))]
+
+
+def seen(view: str, expects: Any, item: Any, seed: int) -> torch.Tensor:
+    return torch.as_tensor(make_transform(expects, {"x": view}).example(item, "x", seed))
+
+
+@pytest.mark.parametrize("view", plugins.names("views"))
+def test_a_view_is_decided_by_its_seed(view: str) -> None:
+    suited = [(expects, item) for expects, item in EXAMPLES if shows(view, type(expects))]
+    assert suited, "declares inputs that no example here has"
+    for expects, item in suited:
+        before = torch.random.get_rng_state()
+        one, again = seen(view, expects, item, 1), seen(view, expects, item, 1)
+        others = [seen(view, expects, item, seed) for seed in range(2, 6)]
+        assert torch.equal(before, torch.random.get_rng_state())
+        assert torch.equal(one, again)
+        assert all(torch.equal(one, other) for other in others) == (view == PLAIN)
+        transform = make_transform(expects, {"x": view})
+        made = [transform.example(item, "x", seed) for seed in (1, 2)]
+        assert transform.collate(made).shape == expects.blank(2).shape
+        plain = torch.as_tensor(transform.example(item, "x", None))
+        assert torch.equal(plain, seen(PLAIN, expects, item, 9))
+
+
+@pytest.mark.parametrize("view", plugins.names("views"))
+def test_a_view_declares_its_inputs(view: str) -> None:
+    declared = plugins.load("views", view).inputs
+    assert isinstance(declared, tuple) and all(isinstance(kind, type) for kind in declared)
+
+
+def test_older_spellings_are_views() -> None:
+    for older, name in OLDER.items():
+        assert name in plugins.names("views")
+        assert torch.equal(seen(older, IMAGE, PICTURE, 3), seen(name, IMAGE, PICTURE, 3))
+
+
+def test_two_views_of_one_row_differ() -> None:
+    transform = make_transform(IMAGE, {"weak": "weak", "strong": "strong"})
+    weak, strong = (transform.example(PICTURE, key, 1) for key in ("weak", "strong"))
+    assert not torch.equal(weak, strong)
