@@ -101,6 +101,7 @@ class Batch(TypedDict):
 
 
 PrefixToken = Literal["class", "distillation", "register"]
+Prefix = tuple[PrefixToken, ...]
 
 
 class Features(TypedDict):
@@ -110,7 +111,7 @@ class Features(TypedDict):
     tokens: NotRequired[torch.Tensor]  # [B, T, D]
     maps: NotRequired[list[torch.Tensor]]  # each [B, C, H, W]
     mask: NotRequired[torch.Tensor]  # [B, T], 1 where there is a token
-    prefix: NotRequired[tuple[PrefixToken, ...]]  # of an image: what the first tokens are, before its patches
+    prefix: NotRequired[Prefix]  # of an image: what the first tokens are, before its patches
 
 
 @dataclass(frozen=True)
