@@ -67,7 +67,8 @@ def upward(root: Path) -> list[str]:
 
 def modules_imported(file: Path) -> set[str]:
     """Return the modules that a file imports when it runs, inside functions too, but not for type checkers alone."""
-    found, open_nodes = set(), [*ast.parse(file.read_text(encoding="utf-8")).body]
+    found: set[str] = set()
+    open_nodes: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
     while open_nodes:
         node = open_nodes.pop()
         if isinstance(node, ast.Import):

@@ -12,6 +12,7 @@ import transformers
 import headstart as hs
 import toys
 from headstart.core.errors import UsageError
+from headstart.core.types import Prefix
 from headstart.models.hf_backbone import VisionBackbone
 from headstart.models.model import pool
 from headstart.models.prefix import prefix_of
@@ -97,7 +98,8 @@ def test_a_text_has_no_patches(tmp_path: Any) -> None:
 
 def test_what_the_tokens_are_not_is_refused() -> None:
     tokens, pooled = torch.rand(2, 3, 4), torch.rand(2, 4)
-    for prefix in ((), ("register", "register")):
+    prefixes: list[Prefix] = [(), ("register", "register")]
+    for prefix in prefixes:
         with pytest.raises(UsageError, match="'cls' needs a backbone with a class token, and this one has none"):
             pool({"pooled": pooled, "tokens": tokens, "prefix": prefix}, "cls")
     with pytest.raises(UsageError, match="'mean' needs a backbone that gives tokens of patches"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sklearn.datasets import load_wine
@@ -13,8 +14,7 @@ from headstart.cli.main import main
 from headstart.core.recipe import Choice
 from headstart.runs.track import parse_tracker
 
-WINE = load_wine()
-PAIR = (WINE["data"], WINE["target"])
+PAIR: Any = load_wine(return_X_y=True)
 FEW = {"stages.0.steps": 2}
 
 

@@ -141,6 +141,7 @@ def _only(values: Mapping[str, Any], what: str, where: str, none: str) -> Any:
 
 
 PrefixToken = Literal["class", "distillation", "register"]
+Prefix = tuple[PrefixToken, ...]
 
 
 class Features(TypedDict):
@@ -150,7 +151,7 @@ class Features(TypedDict):
     tokens: NotRequired[torch.Tensor]  # [B, T, D]
     maps: NotRequired[list[torch.Tensor]]  # each [B, C, H, W]
     mask: NotRequired[torch.Tensor]  # [B, T], 1 where there is a token
-    prefix: NotRequired[tuple[PrefixToken, ...]]  # of an image: what the first tokens are, before its patches
+    prefix: NotRequired[Prefix]  # of an image: what the first tokens are, before its patches
 
 
 class View(Protocol):

@@ -21,6 +21,7 @@ from headstart.core.learning import LossOptions as LossOptions
 from headstart.core.learning import Measured as Measured
 from headstart.core.learning import ModelPart as ModelPart
 from headstart.core.learning import Objective as Objective
+from headstart.core.learning import Prefix as Prefix
 from headstart.core.learning import PrefixToken as PrefixToken
 from headstart.core.learning import Score as Score
 from headstart.core.learning import Stepper as Stepper

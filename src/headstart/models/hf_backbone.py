@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import SourceError
-from headstart.core.types import Card, Features
+from headstart.core.types import Card, Features, Prefix
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
 from headstart.models import stages
@@ -59,7 +59,7 @@ class VisionBackbone(Backbone):
         self.net = net
         self.card = card
         self._has_class_token = any(name.endswith("cls_token") for name, _ in net.named_parameters())
-        self.prefix = prefix_of(net)
+        self.prefix: Prefix = prefix_of(net)
         self.dim = _measure(self, card)
 
     def stages(self) -> dict[str, tuple[str, ...]]:

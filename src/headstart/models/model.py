@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Card, Features, ForwardPass, LossOptions, PrefixToken, Target
+from headstart.core.types import Card, Features, ForwardPass, LossOptions, Prefix, Target
 from headstart.targets._outputs import Output
 
 Pooling = Literal["auto", "cls", "mean"]
@@ -38,7 +38,7 @@ class Backbone(nn.Module):
     channels_last: bool = False
     source_classifier: tuple[torch.Tensor, torch.Tensor | None] | None = None
     freeze_overrides: Mapping[str, bool] = MappingProxyType({})
-    prefix: tuple[PrefixToken, ...] | None = None
+    prefix: Prefix | None = None
     kept_rows: tuple[str, ...] | None = None
 
     @abstractmethod

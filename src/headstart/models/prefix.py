@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from headstart.core.types import PrefixToken
+from headstart.core.types import Prefix, PrefixToken
 
 NAMES: dict[PrefixToken, tuple[str, ...]] = {  # of the parameters that timm and transformers keep them in
     "class": ("cls_token", "class_token", "class_embedding"),
@@ -13,7 +13,7 @@ NAMES: dict[PrefixToken, tuple[str, ...]] = {  # of the parameters that timm and
 }
 
 
-def prefix_of(net: nn.Module, count: int | None = None) -> tuple[PrefixToken, ...]:
+def prefix_of(net: nn.Module, count: int | None = None) -> Prefix:
     """Find the tokens that a network puts before those of the patches.
 
     Args:
@@ -26,9 +26,10 @@ def prefix_of(net: nn.Module, count: int | None = None) -> tuple[PrefixToken, ..
     parameters = {name.rpartition(".")[2]: parameter for name, parameter in net.named_parameters()}
     found: list[PrefixToken] = []
     for kind, names in NAMES.items():
-        for name in names:
-            if name in parameters:  # [1, tokens, D]; a class_embedding is [D]
-                found += [kind] * (parameters[name].shape[-2] if parameters[name].ndim > 1 else 1)
+        for parameter in (parameters[name] for name in names if name in parameters):
+            tokens = parameter.shape[-2] if parameter.ndim > 1 else 1  # [1, tokens, D], or [D] of a single one
+            found.extend(kind for _ in range(tokens))
     if count is None:
         return tuple(found)
-    return tuple([*found, *["register"] * count][:count])  # pyright: ignore[reportReturnType]
+    found.extend("register" for _ in range(count - len(found)))
+    return tuple(found[:count])

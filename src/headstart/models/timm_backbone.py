@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import SourceError, unknown
-from headstart.core.types import Card, Features
+from headstart.core.types import Card, Features, Prefix
 from headstart.models import stages
 from headstart.models.model import Backbone
 from headstart.models.prefix import prefix_of
@@ -27,7 +27,8 @@ class TimmBackbone(Backbone):
         self.net = net
         self.card = card
         self.dim = int(getattr(net, "head_hidden_size", None) or net.num_features)  # pyright: ignore[reportArgumentType]
-        self.prefix = prefix_of(net, getattr(net, "num_prefix_tokens", None))  # pyright: ignore[reportArgumentType]
+        count: Any = getattr(net, "num_prefix_tokens", None)
+        self.prefix: Prefix = prefix_of(net, count)
         self.channels_last = getattr(net, "output_fmt", "NCHW") == "NHWC"
 
     def stages(self) -> dict[str, tuple[str, ...]]:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Features, PrefixToken
+from headstart.core.types import Features, Prefix
 from headstart.models.dryrun import show
 from headstart.models.layers import Removed, find_one, get, put
 from headstart.models.model import Backbone, mean_over_tokens
@@ -79,9 +79,7 @@ class Until:
         prefix: What the first tokens of that output are, as in `Features`; None of a text.
     """
 
-    def __init__(
-        self, backbone: Backbone, layer: str, pool: Pool, *, maps: bool, prefix: tuple[PrefixToken, ...] | None
-    ) -> None:
+    def __init__(self, backbone: Backbone, layer: str, pool: Pool, *, maps: bool, prefix: Prefix | None) -> None:
         self.backbone, self.layer, self.maps, self.prefix = backbone, layer, maps, prefix
         self.pool: Pool = pool
 
@@ -130,7 +128,7 @@ def _pool_tokens(
     tokens: torch.Tensor,
     mask: torch.Tensor | None,
     kind: Pool,
-    prefix: tuple[PrefixToken, ...] | None,
+    prefix: Prefix | None,
 ) -> torch.Tensor:
     """Pool tokens [B, T, D]."""
     own = cast(Any, backbone)
