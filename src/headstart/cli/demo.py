@@ -49,7 +49,7 @@ def demo(
     write_digits(out, LABELS_A_CLASS, seeds)
     source = out / "runs" / "source"
     arguments = f"fit {_quote(out / 'source')} --source digits:cnn --strategy scratch --epochs 15 --lr 0.002"
-    arguments += f" --augment none --out {_quote(source)}"
+    arguments += f" --augment plain --out {_quote(source)}"
     pretraining = _run(show, headstart, shlex.split(arguments))
     accuracy = pretraining["metrics"]["test"]["accuracy"]["value"]
     show.say(f"  source task, digits 0 to 4: test accuracy {accuracy:.3f}")
@@ -63,7 +63,7 @@ def demo(
                 arguments = (
                     f"fit {_quote(out / 'target' / f'{shots}-a-class-{seed}')} --source {_quote(f'run:{source}')}"
                 )
-                arguments += f" --strategy {strategy} --steps {STEPS} --lr {RATES[strategy]} --augment none"
+                arguments += f" --strategy {strategy} --steps {STEPS} --lr {RATES[strategy]} --augment plain"
                 arguments += f" --validation 0 --seed {seed} --out {_quote(run)}"
                 arguments += " --set stages.0.strategy.head_lr=1" if strategy == "full" else ""
                 result = _run(show, headstart, shlex.split(arguments))

@@ -90,6 +90,8 @@ def test_contract(name, options, x, dim):
 def test_inputs_are_the_options():
     assert load_source("python:my_nets:Words", {"tokenizer": "t", "max_length": 9}).card.input == Text("t", 9)
     assert load_source("python:my_nets:rows", {"vector": "true", "dim": 3}).card.input == Vector(3)
+    for given in ({"input": {"name": "vector", "dim": 3}}, {"input": "vector", "dim": "3"}):
+        assert load_source("python:my_nets:rows", given).card.input == Vector(3)
     assert load_source("python:my_nets:own", IMAGE).card.input == load_source("digits:cnn").card.input
 
 
@@ -117,6 +119,9 @@ def test_weights(tmp_path):
         ("my_nets:cube", IMAGE, SourceError, "failed on an empty batch"),
         ("my_nets:tuples", {"vector": True, "dim": 2}, SourceError, "not a tuple"),
         ("my_nets:rows", {"vector": True}, UsageError, "filled from the data"),
+        ("my_nets:rows", {"vector": True, "input": "vector"}, UsageError, "input excludes"),
+        ("my_nets:rows", {"input": "vectr"}, UsageError, "Did you mean 'vector'"),
+        ("my_nets:rows", {"input": {"name": "vector", "dims": 3}}, UsageError, "Did you mean 'dim'"),
         ("my_nets:rows", {"vector": True, "tokenizer": "t"}, UsageError, "exclude each other"),
         ("my_nets:conv", {"channels": 1}, UsageError, "one number for each of the 1 channels"),
     ],
