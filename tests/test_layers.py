@@ -20,6 +20,7 @@ RANKS = {
     "objectives": 4,
     "engine": 5,
     "evaluation": 5,
+    "criteria": 6,
     "artifact": 6,
     "runs": 7,
     "estimators": 8,

@@ -26,7 +26,7 @@ class Transform:
 
     def prepare(self, inputs: Any) -> Any:
         """Do once for all rows what depends on no randomness and stays small."""
-        return self._plain.prepare(Rows(range(len(inputs)), inputs))
+        return self._plain.prepare(Rows([""] * len(inputs), inputs))
 
     def lengths(self, prepared: Any) -> np.ndarray | None:
         """Count the tokens of each row, [N], so that batches can hold rows of like length; None if all are alike."""

@@ -137,7 +137,8 @@ def _outputs(model: Model, features: Any) -> dict[str, torch.Tensor]:
 
 def _pooled(model: Model, features: Any) -> torch.Tensor:
     """Pool as the heads do, which are all of one kind; without a head as the backbone does."""
-    return pool(features, next((head.pooling for head in _heads(model).values()), "auto"))
+    poolings = [head.pooling for head in _heads(model).values()]
+    return pool(features, poolings[0] if poolings else "auto")
 
 
 def _run(

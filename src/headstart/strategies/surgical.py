@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -45,10 +45,12 @@ class Surgical:
 
         tuning = Tuning([backbone_group(model), head])
 
+        heads: dict[str, Any] = dict(model.heads.items())
+
         def survey(rows: Callable[[], Iterable[Batch]]) -> None:
             for batch in rows():
                 features = model.features(batch.x)
-                losses = [model.heads[name].loss(model.heads[name](features), y) for name, y in batch.labels.items()]
+                losses = [heads[name].loss(heads[name](features), y) for name, y in batch.labels.items()]
                 (torch.stack(losses).sum() * len(batch)).backward()
             chosen = sorted(stages.values(), key=relative_gradient_norm, reverse=True)[: self.k]
             tuning.groups = [ParamGroup([p for stage in chosen for p in stage]), head]
