@@ -24,6 +24,7 @@ RANKS = {
     "objectives": 4,
     "engine": 5,
     "evaluation": 5,
+    "criteria": 6,
     "artifact": 6,
     "criteria": 6,
     "runs": 7,

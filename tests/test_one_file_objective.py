@@ -7,7 +7,6 @@ bit-identically, under a strategy that moves everything and one that freezes the
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +186,7 @@ CHOICES = {"fixmatch": FIXMATCH_CHOICE, "simclr": Choice("simclr"), "two_tasks":
 
 
 @pytest.fixture(autouse=True)
-def dropped_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def dropped_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the files into a folder, and do not wait for the disk."""
     for kind, files in FILES.items():
         (tmp_path / "plugins" / kind).mkdir(parents=True)
@@ -196,7 +195,6 @@ def dropped_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     monkeypatch.setenv("HEADSTART_PLUGINS", str(tmp_path / "plugins"))
     monkeypatch.setattr("headstart.core.storage.sync_file", lambda path: None)
     monkeypatch.setattr("headstart.core.storage._sync_folder", lambda path: None)
-    return
 
 
 class Cut(BaseException):

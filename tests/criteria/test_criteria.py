@@ -48,10 +48,11 @@ def test_validation_takes_the_primary_metric_of_one_target() -> None:
 
 
 def test_of_several_targets_the_mean_of_their_losses_counts() -> None:
-    task = Task("vector", ("x",), {"one": Distance(), "other": Distance()})
+    distance: Any = Distance()
+    task = Task("vector", ("x",), {"one": distance, "other": distance})
     given = measured({"one": [0, 0, 0, 0], "other": [1, 1, 1, 1]}, {"one": [1, 1, 1, 1], "other": [3, 3, 3, 3]})
     assert Validation().score(task, given) == ValidationLoss().score(task, given) == Score("mean_loss", 1.5, False)
-    alone = Task("vector", ("x",), {"one": Distance()})
+    alone = Task("vector", ("x",), {"one": distance})
     assert ValidationLoss().score(alone, given) == Score("mean_loss", 1.0, False)
 
 

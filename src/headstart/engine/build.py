@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -83,7 +84,8 @@ def build(model: Model, job: Job, context: RunContext, workers: Workers, number:
     place(model, context.device)
     if (labelled := data.labelled()) is not None:  # before anything copies the heads or computes their losses
         for name, labels in labelled.rows.labels.items():
-            model.heads[name].output.rebalance(job.stage.imbalance, labels)
+            head: Any = model.heads[name]
+            head.output.rebalance(job.stage.imbalance, labels)
     extra = place(job.objective.modules(model), context.device)
     for module in (model, extra):
         context.world.copy_from_writer(module)

@@ -18,7 +18,7 @@ from headstart.engine.distributed import World
 from headstart.engine.machine import autocast, keep_memory, to_device
 from headstart.engine.memory import is_out_of_memory
 from headstart.features.folding import folded, has_norms
-from headstart.models.model import Head, Model, pool
+from headstart.models.model import Head, Model, Pooling, pool
 
 ALONE = World()
 FEW = 32  # rows
@@ -137,7 +137,8 @@ def _outputs(model: Model, features: Any) -> dict[str, torch.Tensor]:
 
 def _pooled(model: Model, features: Any) -> torch.Tensor:
     """Pool as the heads do, which are all of one kind; without a head as the backbone does."""
-    return pool(features, next((head.pooling for head in _heads(model).values()), "auto"))
+    poolings: list[Pooling] = [head.pooling for head in _heads(model).values()]
+    return pool(features, poolings[0] if poolings else "auto")
 
 
 def _run(

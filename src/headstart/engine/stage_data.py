@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from headstart.core.errors import UsageError
 from headstart.core.learning import PLAIN
@@ -87,8 +87,9 @@ class StageData:
         everything = [*self.training.values(), *self.measured.values()]
         fast = fast_features(self.model, everything[0].rows, plain, precision=self.context.precision)
         rows = {id(each.rows): each.rows for each in everything}  # of each pool once
+        instead: Any = FeatureTransform()  # stands in for a `Transform`
         found = {
-            key: Examples(frozen_rows(own, self._compute(embed, fast, Examples(own, plain))), FeatureTransform())
+            key: Examples(frozen_rows(own, self._compute(embed, fast, Examples(own, plain))), instead)
             for key, own in rows.items()
         }
         self.training = {name: found[id(each.rows)] for name, each in self.training.items()}

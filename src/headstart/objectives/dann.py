@@ -55,14 +55,14 @@ class Dann(Objective):
         """Compute the tasks' losses on the source and the domain loss on both."""
         source, target = batches["source"], batches["target"]
         source_features, target_features = model.features(source.x), model.features(target.x)
-        pooling = next(iter(model.heads.values())).pooling
-        pooled = [pool(f, pooling) for f in (source_features, target_features)]  # each [B, D]
+        head: Any = next(iter(model.heads.values()))  # the heads pool alike
+        pooled = [pool(f, head.pooling) for f in (source_features, target_features)]  # each [B, D]
         strength = 2 / (1 + math.exp(-10 * progress)) - 1
         domain = extra(reverse_gradient(torch.cat(pooled), strength))  # [B_source + B_target]
         is_source = torch.cat([torch.ones(len(pooled[0])), torch.zeros(len(pooled[1]))]).to(domain.device)
         confusion = self.weight * functional.binary_cross_entropy_with_logits(domain.float(), is_source)
         return {
-            **task_losses(model.heads, source_features, source.labels, self.loss_options),
+            **task_losses(model, source_features, source.labels, self.loss_options),
             "domain": Loss(confusion),
         }
 

@@ -40,4 +40,4 @@ class Supervised(Objective):
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the loss "task" of the only target, or "task:NAME" of each."""
         batch = batches["train"]
-        return task_losses(model.heads, model.features(batch.x), batch.labels, self.loss_options)
+        return task_losses(model, model.features(batch.x), batch.labels, self.loss_options)

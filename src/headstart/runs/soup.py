@@ -193,7 +193,7 @@ def _check(names: Sequence[str], predictors: Sequence[Predictor]) -> None:
         if predictor.fingerprint != first.fingerprint:
             raise UsageError(
                 f"{name} was fitted on other rows than {names[0]}, or split them otherwise (by seeds "
-                f"{predictor.recipe.seed} and {first.recipe.seed}): it may have learnt from rows that would test it. "
+                f"{predictor.recipe.seed} and {first.recipe.seed}): it may have learnt from rows that would judge it. "
                 "Fit on the same data, with splits of its own (folders or files train, validation, test)."
             )
 
