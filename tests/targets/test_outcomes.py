@@ -84,7 +84,8 @@ def test_calibration_changes_no_decision_without_thresholds(kind: str) -> None:
         assert found == Calibration() and scaled is outputs
     else:
         assert found.temperature is not None and found.rows == ROWS
-        assert np.array_equal(target.decide(scaled), decided) and not np.allclose(scaled, outputs)
+        again = target.decide(scaled)
+        assert again is not None and np.array_equal(again, decided) and not np.allclose(scaled, outputs)
         assert target.validation_loss(labels, scaled) < target.validation_loss(labels, outputs)
         target.decide(scaled, found.thresholds)
     assert target.scale(outputs, None) is outputs

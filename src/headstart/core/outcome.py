@@ -133,11 +133,11 @@ class Outcomes(Protocol):
 
     def table(
         self, labels: Labels | None, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None
-    ) -> dict[str, Sequence[Any]]:
+    ) -> dict[str, Any]:
         """Make the columns of the table of predictions; without labels, those are left out."""
         ...
 
-    def read_table(self, table: Mapping[str, Sequence[Any]]) -> tuple[Labels, np.ndarray]:
+    def read_table(self, table: Mapping[str, Any]) -> tuple[Labels, np.ndarray]:
         """Read labels and outputs from the columns that `table` made.
 
         Args:

@@ -32,12 +32,12 @@ def check_shapes(what: str, labels: np.ndarray, outputs: np.ndarray, width: int,
         raise DataError("There is no row to evaluate on.")
 
 
-def bad_labels(labels: np.ndarray, wrong: np.ndarray, mend: str) -> list[Problem]:
+def bad_labels(labels: np.ndarray, wrong: np.ndarray | np.bool, mend: str) -> list[Problem]:
     """List the rows [N] with labels that cannot be."""
     return [Problem(f"row {row}", f"label {labels[row].tolist()}", mend) for row in np.flatnonzero(wrong)]
 
 
-def bad_outputs(outputs: np.ndarray, wrong: np.ndarray | None = None, mend: str = "") -> list[Problem]:
+def bad_outputs(outputs: np.ndarray, wrong: np.ndarray | np.bool | None = None, mend: str = "") -> list[Problem]:
     """List the rows whose outputs are not finite; where there are none, those that are wrong otherwise, [N] bool."""
     infinite = ~np.isfinite(outputs).all(axis=1)
     if infinite.any() or wrong is None:

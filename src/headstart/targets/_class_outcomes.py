@@ -75,12 +75,12 @@ class ClassOutcomes:
 
     def table(
         self, labels: np.ndarray | None, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None
-    ) -> dict[str, Sequence[Any]]:
+    ) -> dict[str, Any]:
         """Make the columns `label`, `prediction` and `p:CLASS`."""
         given = None if labels is None else [self.classes[int(place)] for place in labels]
         return _tables.class_columns(self.classes, given, self.predictions(outputs, thresholds), outputs)
 
-    def read_table(self, table: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, np.ndarray]:
+    def read_table(self, table: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """Read classes [N] and probabilities [N, C]."""
         labels = _tables.places_of(self.classes, [[cell] for cell in table["label"]])
         return np.array([places[0] for places in labels], dtype=np.int64), _tables.matrix(table, self.table_columns[1:])

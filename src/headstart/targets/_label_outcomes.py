@@ -79,12 +79,12 @@ class LabelOutcomes:
 
     def table(
         self, labels: np.ndarray | None, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None
-    ) -> dict[str, Sequence[Any]]:
+    ) -> dict[str, Any]:
         """Make the columns `label` and `prediction`, lists of classes, and `p:CLASS`."""
         given = None if labels is None else self._named(labels)
         return _tables.class_columns(self.classes, given, self._named(self.decide(outputs, thresholds)), outputs)
 
-    def read_table(self, table: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, np.ndarray]:
+    def read_table(self, table: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """Read labels [N, C] of 0 and 1 and probabilities [N, C]."""
         places = _tables.places_of(self.classes, [list(cell) for cell in table["label"]])
         labels = np.zeros((len(places), len(self.classes)), dtype=np.float32)

@@ -43,7 +43,7 @@ def section(names: Sequence[str], labels: np.ndarray, outputs: np.ndarray) -> Ma
 def _against(name: str, true: np.ndarray, guessed: np.ndarray, places: np.ndarray) -> Markup:
     ends = span([*true, *guessed])
     axes = Axes(ends, ends, f"true {name}", f"predicted {name}")
-    dots = [(true[i], guessed[i], PALETTE[0]) for i in places]
+    dots = [(float(true[i]), float(guessed[i]), PALETTE[0]) for i in places]
     marks = [cloud(axes, dots, 2.5), guide(axes, (ends[0], ends[0]), (ends[1], ends[1]))]
     return figure(f"Predicted against true: {name}", chart(axes, marks, "predicted against true values"))
 

@@ -12,7 +12,7 @@ from headstart.core.errors import DataError
 
 def class_columns(
     classes: Sequence[str], labels: Sequence[Any] | None, predictions: Sequence[Any], outputs: np.ndarray
-) -> dict[str, Sequence[Any]]:
+) -> dict[str, Any]:
     """Make the columns of a target with classes.
 
     Args:
@@ -24,7 +24,7 @@ def class_columns(
     Returns:
         Columns by name: `label`, `prediction`, and `p:CLASS` for each class.
     """
-    columns: dict[str, Sequence[Any]] = {} if labels is None else {"label": labels}
+    columns: dict[str, Any] = {} if labels is None else {"label": labels}
     columns["prediction"] = predictions
     return columns | {f"p:{name}": outputs[:, place] for place, name in enumerate(classes)}
 
@@ -49,6 +49,6 @@ def places_of(classes: Sequence[str], cells: Sequence[Sequence[str]]) -> list[li
     return [[place[name] for name in cell] for cell in cells]
 
 
-def matrix(table: Mapping[str, Sequence[Any]], columns: Sequence[str]) -> np.ndarray:
+def matrix(table: Mapping[str, Any], columns: Sequence[str]) -> np.ndarray:
     """Put columns beside each other, [N, columns]."""
     return np.stack([np.asarray(table[name]) for name in columns], axis=1)

@@ -59,9 +59,9 @@ class ValueOutcomes:
 
     def table(
         self, labels: np.ndarray | None, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None
-    ) -> dict[str, Sequence[Any]]:
+    ) -> dict[str, Any]:
         """Make the columns `label` and `prediction`, of several numbers `label:COLUMN` and `prediction:COLUMN`."""
-        made: dict[str, Sequence[Any]] = {}
+        made: dict[str, Any] = {}
         for place, (label, prediction) in enumerate(
             zip(self._suffixed("label"), self._suffixed("prediction"), strict=True)
         ):
@@ -70,7 +70,7 @@ class ValueOutcomes:
             made[prediction] = outputs[:, place]
         return made
 
-    def read_table(self, table: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, np.ndarray]:
+    def read_table(self, table: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """Read labels and values, both [N, T]."""
         return _tables.matrix(table, self._suffixed("label")), _tables.matrix(table, self._suffixed("prediction"))
 
