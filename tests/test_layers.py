@@ -26,7 +26,6 @@ RANKS = {
     "evaluation": 5,
     "criteria": 6,
     "artifact": 6,
-    "criteria": 6,
     "runs": 7,
     "estimators": 8,
     "cli": 8,

@@ -72,7 +72,8 @@ class BatchStream:
         )
         self._epoch_order = lru_cache(maxsize=2)(self._make_order)
         balanced = stream.sampler == "balanced"
-        self._balanced = BalancedOrder(self.rows.y, (seed, stream.name)) if balanced else None
+        classes = next((y for y in self.rows.labels.values() if isinstance(y, np.ndarray) and y.ndim == 1), None)
+        self._balanced = BalancedOrder(classes, (seed, stream.name)) if balanced else None
 
     @property
     def steps_per_epoch(self) -> int:

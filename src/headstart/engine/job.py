@@ -13,7 +13,6 @@ from headstart.core.recipe import Stage
 from headstart.core.stopping import Stop
 from headstart.core.types import Criterion, Input, Listener, Objective, Score, Strategy, Task
 from headstart.data.rows import Dataset, Rows
-from headstart.data.streams import Collate
 from headstart.data.transforms import Transform, make_transform
 from headstart.engine.distributed import World
 from headstart.engine.proof import Moved
@@ -85,8 +84,7 @@ class RunContext:
         precision: The number format.
         seed: Decides everything random.
         workers: Processes that load data.
-        task: What is learnt; criteria are given it.
-        collate: By target, makes tensors of labels; a target without one takes arrays as they are.
+        task: What is learnt; its targets make tensors of their labels, and criteria are given it.
         listen: Is told what happens.
         stop: Lets a signal stop the run between two steps.
         budget: Seconds, for all jobs together.
@@ -103,7 +101,6 @@ class RunContext:
     task: Task
     listen: Listener
     stop: Stop
-    collate: Mapping[str, Collate] = field(default_factory=dict)
     budget: float | None = None
     checkpoint: float = 60.0
     resume: bool = False

@@ -63,7 +63,7 @@ class StageData:
             labelled.rows,
             transform,
             batch_size=SURVEY_BATCH,
-            collate=self.context.collate,
+            collate={name: target.collate for name, target in self.context.task.targets.items()},
             workers=self.workers.count,
             pin=device.type == "cuda",
         ):
@@ -125,7 +125,7 @@ class StageData:
             stream=stream,
             batch_size=stage.batch_size,
             seed=mix(self.context.seed, "stream", self.number),
-            collate=self.context.collate,
+            collate={name: target.collate for name, target in self.context.task.targets.items()},
             workers=workers,
             pin=self.context.device.type == "cuda",
             shard=(world.rank, world.size),
