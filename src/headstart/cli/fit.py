@@ -71,6 +71,12 @@ def fit(
     target_domain: Annotated[
         str | None, typer.Option(help="Domain that counts; its labels are only used for the test.")
     ] = None,
+    unlabelled: Annotated[
+        str | None, typer.Option(help="More rows, without labels: a folder of loose files, or a table.")
+    ] = None,
+    blank_labels: Annotated[
+        str | None, typer.Option(help="What training rows without a label are: refuse (the default) or unlabelled.")
+    ] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the training rows (first stage).")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps, in place of epochs (first stage).")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate (first stage).")] = None,
@@ -131,6 +137,8 @@ def fit(
         "data.test": test,
         "data.source_domain": source_domain,
         "data.target_domain": target_domain,
+        "data.unlabelled": unlabelled,
+        "data.blank_labels": blank_labels,
         "stages.0.strategy": strategy,
         "stages.0.objective": objective,
         "stages.0.criterion": criterion,

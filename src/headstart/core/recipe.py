@@ -90,6 +90,8 @@ class DataPlan:
     test: float = 0.15  # share of all rows, where no split at all is given
     source_domain: tuple[str, ...] = ()  # DOMAIN folders, or values of the column `domain`: labelled
     target_domain: tuple[str, ...] = ()  # the domain that counts: unlabelled in training, labelled in test
+    unlabelled: str | None = None  # more rows, without labels: a folder of loose files, or a table
+    blank_labels: Literal["refuse", "unlabelled"] = "refuse"  # what training rows without a label are
 
     def __post_init__(self) -> None:
         if not self.targets:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,15 +18,14 @@ from headstart.data.checks import check_repeats, check_rows, for_all
 from headstart.data.find import read_tables
 from headstart.data.inference import check_columns, describe_labels, infer
 from headstart.data.inputs import loose_frame, loose_items, make_inputs, make_rows
-from headstart.data.rows import Dataset, Rows
+from headstart.data.pools import UNLABELLED, listed, repeated, set_apart, task_pools, unlabelled_notes
+from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.splits import SplitRows, make_splits
 from headstart.data.tables import Tables, blank, join
 from headstart.inputs import by_name
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SHOWN = 5  # rows that a note names
 
 
 def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) -> Dataset:
@@ -47,20 +47,25 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
     """
     tables = read_tables(plan.path if data is None else data, plan)
     frames, notes = _by_domain(tables, plan)
+    bare = frames.pop(UNLABELLED, None)
     if task is not None and plan.test == 1 and "all" in frames:
         frames["test"] = frames.pop("all")
     labelled = {name: frame for name, frame in frames.items() if name != "target" or "test" not in frames}
+    given = "train" if "train" in frames else "all"
+    partly = None
     if task is None:
-        train = frames.get("train", frames.get("all"))
-        if train is None:
+        if given not in frames:
             raise DataError(f"There are no training rows; the data has {', '.join(frames)}.")
-        open_task, inferred = infer(tables, train, plan)
+        open_task, inferred = infer(tables, frames[given], plan)
         _check_frames(labelled, frames, open_task, plan)
+        bare, partly = _without_labels(frames, labelled, given, open_task, plan, bare)
+        train = labelled[given]
         task = replace(open_task, targets=for_all(open_task.targets, lambda target: target.complete(train, labelled)))
         notes += [*inferred, *describe_labels(task)]
         fresh = True
     else:
         _check_frames(labelled, frames, task, plan)
+        bare, partly = _without_labels(frames, labelled, given, task, plan, bare)
         for_all(task.predicted, lambda target: target.check_present(labelled))
         fresh = False
     known = task
@@ -69,7 +74,10 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
     if fresh:
         labels = rows["train" if "train" in rows else "all"].labels
         for_all({name: name for name in labels}, lambda name: known.targets[name].check_training(labels[name]))
+    if (apart := _unlabelled_rows(bare, plan, task)) is not None:
+        rows[UNLABELLED] = apart
     rows, more = check_rows(rows, task.modality)
+    unlabelled = rows.pop(UNLABELLED, None)
     parts = {name: SplitRows(part, _groups(frames[name], plan.group)) for name, part in rows.items()}
     splits, split_notes = make_splits(parts, task, plan, seed)
     notes += [*more, *split_notes]
@@ -77,19 +85,54 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
         notes += check_repeats(splits["train"].rows, splits["test"].rows, task.modality)
     if "validation" in parts and "train" in splits:
         notes += _repeated(splits["train"].rows, splits["validation"].rows)
-    return make_dataset(task, splits, [*tables.notes, *notes])
+    pools = task_pools(splits["train"].rows, partly, task) if "train" in splits else {}
+    if unlabelled is not None:
+        pools[UNLABELLED] = unlabelled
+        notes += unlabelled_notes(unlabelled, {name: part.rows for name, part in splits.items()})
+    return make_dataset(task, splits, [*tables.notes, *notes], pools)
+
+
+def _without_labels(
+    frames: dict[str, pd.DataFrame],
+    labelled: dict[str, pd.DataFrame],
+    given: str,
+    task: Task,
+    plan: DataPlan,
+    bare: pd.DataFrame | None,
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Take training rows without a label out of the frames, where the plan says that there are such rows.
+
+    Returns:
+        All rows without any label, and those with the labels of some targets; None where there are none.
+    """
+    if plan.blank_labels == "refuse" or not task.predicted or given not in labelled:
+        return bare, None
+    frames[given], apart = set_apart(labelled[given], task)
+    labelled[given] = frames[given]
+    found = [frame for frame in (bare, apart.unlabelled) if frame is not None and len(frame)]
+    return (join(found) if found else None), (apart.partial if len(apart.partial) else None)
+
+
+def _unlabelled_rows(bare: pd.DataFrame | None, plan: DataPlan, task: Task) -> Rows | None:
+    """Make the rows without labels: of the data itself, and of what the plan names besides."""
+    found = []
+    if bare is not None:
+        check_columns(bare, task.inputs, "the rows without labels")
+        found.append(make_rows(bare, task))
+    if plan.unlabelled is not None:
+        more = read_unlabelled(plan.unlabelled, replace(plan, reader=None, unlabelled=None), task)
+        found.append(replace(more, ids=[f"{Path(plan.unlabelled).name}/{row}" for row in more.ids], digests=()))
+    return concatenate(found) if found else None
 
 
 def _repeated(train: Rows, validation: Rows) -> list[str]:
     """Note rows of a given validation split that training has too: the figures on them are too good."""
-    known = set(train.digests)
-    same = [row for row, digest in zip(validation.ids, validation.digests, strict=True) if digest in known]
+    same = repeated(validation, train)
     if not same:
         return []
-    more = ", …" if len(same) > SHOWN else ""
     return [
         f"{len(same)} of {len(validation)} validation rows are in training too, which makes "
-        f"their figures look better: {', '.join(same[:SHOWN])}{more}"
+        f"their figures look better: {listed(same)}"
     ]
 
 
@@ -135,7 +178,9 @@ def _by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame],
         known |= {name: known.get(name, 0) + names.count(name) for name in dict.fromkeys(names)}
         for role, domains in (("source", plan.source_domain), ("target", plan.target_domain)):
             chosen: pd.DataFrame = frame.iloc[[i for i, name in enumerate(names) if name in domains]]
-            if role == "target":
+            if split == UNLABELLED:
+                part = UNLABELLED
+            elif role == "target":
                 part = "test" if split == "test" else "target"
             else:
                 part = {"all": "train", "test": "unused"}.get(split, split)
@@ -187,9 +232,24 @@ def _groups(frame: pd.DataFrame, column: str | None) -> list[str] | None:
     return [str(cell) for cell in frame[column]]
 
 
-def make_dataset(task: Task, splits: Mapping[str, SplitRows], notes: Sequence[str]) -> Dataset:
-    """Put checked splits together: the pools for streams, and the fingerprint of all rows and labels."""
+def make_dataset(
+    task: Task, splits: Mapping[str, SplitRows], notes: Sequence[str], more: Mapping[str, Rows] | None = None
+) -> Dataset:
+    """Put checked splits together: the pools for streams, and the fingerprint of all rows and labels.
+
+    Args:
+        task: Of the rows.
+        splits: By name; with domains "target" has the rows of the target domain.
+        notes: What was inferred, in words.
+        more: Further pools.
+
+    Returns:
+        The data set.
+    """
     hasher = hashlib.sha256()
+    for name, rows in (more or {}).items():
+        hasher.update(f"{name}\0{len(rows)}\0".encode() + b"".join(row.encode() + b"\0" for row in rows.ids))
+        hasher.update(b"".join(rows.digests))
     for name, part in splits.items():
         hasher.update(f"{name}\0".encode())
         for row, digest in zip(part.rows.ids, part.rows.digests, strict=True):
@@ -201,6 +261,7 @@ def make_dataset(task: Task, splits: Mapping[str, SplitRows], notes: Sequence[st
     pools = {"train": splits["train"].rows} if "train" in splits else {}
     if "target" in splits:
         pools |= {"source": splits["train"].rows, "target": splits["target"].rows.unlabelled()}
+    pools |= more or {}
     rows = {n: part.rows for n, part in splits.items() if n != "target"}
     return Dataset(task, rows, pools, tuple(notes), hasher.hexdigest(), _kept_together(task, splits))
 

@@ -51,8 +51,8 @@ class Dataset:
     """A task with its rows.
 
     splits: "train", and where there are any "validation" and "test", all labelled.
-    pools: what streams are made of, by stream name: "train", and with domains "source" (labelled)
-    and "target" (without labels). The test split is never among them.
+    pools: what streams are made of: "train"; "unlabelled" where there are rows without labels; with domains "source"
+    (labelled) and "target" (without labels); with several targets "task:NAME". The test split is never among them.
     notes: what was inferred, in words, to be printed. fingerprint: a hash of all rows and labels.
     groups: by row, what must stay on one side of any split: the group that was asked for, or copies of an image.
     """

@@ -26,12 +26,15 @@ SPLITS = {
     "dev": "validation",
     "test": "test",
     "testing": "test",
+    "unlabelled": "unlabelled",
+    "unlabeled": "unlabelled",
+    "unsupervised": "unlabelled",
 }
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Frames by split: "train", "validation", "test", or "all" where no split was given.
+    """Frames by split: "train", "validation", "test", or "all" where no split was given; "unlabelled" beside them.
 
     Each frame's index names its rows ("train/ants/1.jpg", "train.csv:17"), each name once. Cells are
     text, numbers, lists, arrays or images (a `Path`, bytes, a PIL image, an array); None is missing.

@@ -24,6 +24,7 @@ from headstart.core.recipe import Recipe
 from headstart.core.seeding import mix
 from headstart.core.stopping import Stop
 from headstart.core.types import Event, Listener, Target, Task, silent
+from headstart.data.pools import UNLABELLED
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.splits import SplitRows, make_splits
@@ -219,7 +220,10 @@ def _fold_data(
         parts[name] = SplitRows(part, together)
     splits, notes = make_splits(parts, dataset.task, recipe.data, recipe.seed)
     made = {name: part.rows for name, part in splits.items()}
-    return Dataset(dataset.task, made, {"train": made["train"]}, tuple(notes), f"{dataset.fingerprint}-{fold}")
+    pools = {"train": made["train"]}
+    if UNLABELLED in dataset.pools:
+        pools[UNLABELLED] = dataset.pools[UNLABELLED]
+    return Dataset(dataset.task, made, pools, tuple(notes), f"{dataset.fingerprint}-{fold}")
 
 
 def _of_a_fold(listen: Listener) -> Listener:

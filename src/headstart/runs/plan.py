@@ -313,8 +313,8 @@ def _check_streams(name: str, objective: Objective, data: Dataset) -> None:
     if missing:
         raise UsageError(
             f"The objective '{name}' needs rows for {', '.join(missing)}; the data has {', '.join(data.pools)}. "
-            "For two domains give --source-domain NAME --target-domain NAME "
-            "(DOMAIN/CLASS folders, or a column `domain`)."
+            "For two domains give --source-domain NAME --target-domain NAME (DOMAIN/CLASS folders, or a column "
+            "`domain`); for rows without labels --unlabelled PATH, a folder `unlabelled`, or --blank-labels unlabelled."
         )
     bare = [stream.pool for stream in objective.streams if stream.labelled and not data.pools[stream.pool].labels]
     if bare:

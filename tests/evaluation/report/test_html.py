@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import markupsafe
-
 from headstart.evaluation.report.html import Left, escape, join, pairs, table, tag
 
 WILD = "<b>&\"'"

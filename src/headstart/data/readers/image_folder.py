@@ -1,12 +1,13 @@
 """Images in folders named after their class: CLASS/*.jpg, or train/CLASS/*.jpg with val/ and test/ beside it.
 
-So with the files of any modality that comes as one file an example.
+Files below `unlabelled/` have no label, whatever folders they are in. So it is with the files of any modality whose
+examples are files.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from headstart.core.errors import DataError, Problem
 from headstart.data.tables import SPLITS, Tables, make_frame, split_name
 from headstart.inputs import by_name, of_file
 
+UNLABELLED = "unlabelled"  # the folder beside the classes, or beside train/ and test/, whose files have no label
 SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db"}
 
 
@@ -64,25 +66,36 @@ class ImageFolder:
 class _Walk:
     root: Path
     modality: str
-    rows: dict[str, list[tuple[str, Path, str, str | None]]] = field(default_factory=dict)  # id, file, label, domain
+    rows: dict[str, list[tuple[str, Path, str | None, str | None]]] = field(
+        default_factory=dict
+    )  # id, file, label, domain
     problems: list[Problem] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
 
     def read_splits(self, folder: Path, domain: str | None) -> None:
         splits = {sub: SPLITS.get(sub.name.lower()) for sub in _folders(folder)}
+        bare = [sub for sub, split in splits.items() if split == UNLABELLED]
+        for sub in bare:
+            self.rows.setdefault(UNLABELLED, []).extend(
+                (self.name(file), file, None, domain) for file in self.images(sub)
+            )
         if not set(splits.values()) & {"train", "test"}:
-            self.read_classes(folder, "all", domain)
+            self.read_classes(folder, "all", domain, apart=bare)
             return
         for sub, split in splits.items():
+            if sub in bare:
+                continue
             if split:
                 self.read_classes(sub, split, domain)
             else:
                 self.ignored.append(f"{self.name(sub)}/")
         self.refuse_loose(folder)
 
-    def read_classes(self, folder: Path, split: str, domain: str | None) -> None:
+    def read_classes(self, folder: Path, split: str, domain: str | None, apart: Sequence[Path] = ()) -> None:
         self.refuse_loose(folder)
         for sub in _folders(folder):
+            if sub in apart:
+                continue
             found = [(self.name(file), file, sub.name, domain) for file in self.images(sub)]
             if not found:
                 self.problems.append(
@@ -130,7 +143,8 @@ class _Walk:
             if not rows:
                 raise DataError(f"{self.root} has no {self.plural} in its '{split}' part.")
             ids, files, labels, domains = zip(*rows, strict=True)
-            columns = {self.modality: files, "label": labels} | ({"domain": domains} if domains[0] is not None else {})
+            columns = {self.modality: files} | ({} if split == UNLABELLED else {"label": labels})
+            columns |= {"domain": domains} if domains[0] is not None else {}
             frames[split] = make_frame(columns, ids)
         notes = ()
         if self.ignored:

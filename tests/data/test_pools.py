@@ -1,0 +1,154 @@
+"""Rows without labels: from a folder, a split, blank labels, a path of their own; and pools of several targets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from headstart.core.errors import DataError, UsageError
+from headstart.core.recipe import DataPlan, Recipe, TargetPlan
+from headstart.data.read import read
+from headstart.runs.plan import make_plan
+
+
+def table(folder: Path, labels: list[str], name: str = "rows.csv", column: str = "label") -> str:
+    path = folder / name
+    lines = [f"{i / 7:.3f},{i % 5}.5,{label}" for i, label in enumerate(labels)]
+    path.write_text("\n".join([f"a,b,{column}", *lines]) + "\n")
+    return str(path)
+
+
+def photos(folder: Path, count: int, start: int = 0) -> None:
+    folder.mkdir(parents=True)
+    for i in range(start, start + count):
+        pixels = np.random.default_rng(i).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+
+
+def test_rows_without_a_label_are_refused_unless_the_user_says_so(tmp_path: Path) -> None:
+    path = table(tmp_path, ["x", "y", ""] * 10)
+    with pytest.raises(DataError, match="10 labels are missing") as caught:
+        read(path, DataPlan())
+    assert len(caught.value.problems) == 10
+    data = read(path, DataPlan(blank_labels="unlabelled"))
+    assert len(data.pools["unlabelled"]) == 10 and not data.pools["unlabelled"].labels
+    assert sum(len(rows) for rows in data.splits.values()) == 20
+    assert {int(row.partition(":")[2]) % 3 for row in data.pools["unlabelled"].ids} == {1}  # lines 4, 7, 10 …
+    assert "rows without labels: 10, the pool 'unlabelled'" in data.notes
+    assert data.fingerprint != read(table(tmp_path, ["x", "y"] * 10), DataPlan()).fingerprint
+
+
+def test_a_blank_label_in_the_test_rows_stays_an_error(tmp_path: Path) -> None:
+    table(tmp_path, ["x", "y", ""] * 6, "train.csv")
+    table(tmp_path, ["x", ""], "test.csv")
+    with pytest.raises(DataError, match="1 labels are missing"):
+        read(str(tmp_path), DataPlan(blank_labels="unlabelled"))
+
+
+def test_a_folder_of_that_name_holds_no_class(tmp_path: Path) -> None:
+    for start, name in ((0, "ant"), (10, "bee")):
+        photos(tmp_path / name, 6, start)
+    photos(tmp_path / "unlabelled" / "anything", 4, 20)
+    photos(tmp_path / "unlabelled" / "else", 1, 30)
+    data = read(str(tmp_path), DataPlan())
+    assert data.task.classes == ("ant", "bee")
+    assert list(data.pools["unlabelled"].ids) == [
+        *(f"unlabelled/anything/{i}.png" for i in range(20, 24)),
+        "unlabelled/else/30.png",
+    ]
+    (tmp_path / "split").mkdir()
+    for split, start in (("train", 40), ("test", 60)):
+        for place, name in enumerate(("ant", "bee")):
+            photos(tmp_path / "split" / split / name, 4, start + 5 * place)
+    photos(tmp_path / "split" / "unlabelled", 3, 80)
+    data = read(str(tmp_path / "split"), DataPlan())
+    assert len(data.splits["test"]) == 8 and len(data.pools["unlabelled"]) == 3
+
+
+@pytest.mark.parametrize("kind", ["table", "memory", "column"])
+def test_a_split_of_that_name_needs_no_labels(tmp_path: Path, kind: str) -> None:
+    x, y = np.random.default_rng(0).normal(size=(20, 3)), ["a", "b"] * 10
+    data: Any = {"train": (x, y), "unlabelled": x[:7] + 1}
+    if kind == "table":
+        frame = pd.DataFrame(x, columns=["p", "q", "r"])
+        frame.assign(label=y).to_csv(tmp_path / "train.csv", index=False)
+        (frame.head(7) + 1).to_csv(tmp_path / "unlabelled.csv", index=False)
+        data = str(tmp_path)
+    elif kind == "column":
+        frame = pd.DataFrame(x, columns=["p", "q", "r"]).assign(label=y, split="train")
+        frame.loc[:6, "split"], frame.loc[:6, "label"] = "unlabelled", ""
+        frame.to_csv(tmp_path / "rows.csv", index=False)
+        data = str(tmp_path / "rows.csv")
+    made = read(data, DataPlan())
+    assert len(made.pools["unlabelled"]) == 7 and made.task.classes == ("a", "b")
+
+
+def test_a_path_of_their_own(tmp_path: Path) -> None:
+    for start, name in ((0, "ant"), (10, "bee")):
+        photos(tmp_path / "photos" / name, 6, start)
+    photos(tmp_path / "more", 5, 20)
+    Image.open(tmp_path / "photos" / "ant" / "0.png").save(tmp_path / "more" / "copy.png")
+    data = read(str(tmp_path / "photos"), DataPlan(unlabelled=str(tmp_path / "more"), test=0.5))
+    assert len(data.pools["unlabelled"]) == 6
+    assert all(row.startswith("more/") for row in data.pools["unlabelled"].ids)
+    labelled = table(tmp_path, ["x", "y"] * 8)
+    bare = tmp_path / "bare.csv"
+    bare.write_text("b,a\n1,2\n3,4\n")
+    data = read(labelled, DataPlan(unlabelled=str(bare)))
+    assert data.pools["unlabelled"].inputs.tolist() == [[2, 1], [4, 3]]  # columns by name
+    bare.write_text("b,c\n1,2\n")
+    with pytest.raises(DataError, match=r"no column 'a'"):
+        read(labelled, DataPlan(unlabelled=str(bare)))
+    with pytest.raises(UsageError, match="no file or folder"):
+        read(labelled, DataPlan(unlabelled=str(tmp_path / "bear.csv")))
+
+
+def test_test_rows_among_them_are_told(tmp_path: Path) -> None:
+    table(tmp_path, ["x", "y"] * 8, "train.csv")
+    table(tmp_path, ["x", "y"], "test.csv")
+    (tmp_path / "unlabelled.csv").write_text("a,b\n0.000,0.5\n9,9\n")
+    notes = read(str(tmp_path), DataPlan()).notes
+    assert any("1 rows without labels are test rows too" in note and "unlabelled.csv:2" in note for note in notes)
+
+
+def test_each_of_several_targets_has_a_pool_with_the_rows_that_have_its_label(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    moods = ["glad", "sad", "", "glad"] * 8
+    sizes = ["1", "2.5", "3", ""] * 8
+    path.write_text(
+        "a,mood,size\n" + "".join(f"{i},{m},{s}\n" for i, (m, s) in enumerate(zip(moods, sizes, strict=True)))
+    )
+    targets = {"mood": TargetPlan(("mood",)), "size": TargetPlan(("size",), "regression")}
+    data = read(str(path), DataPlan(targets=targets, blank_labels="unlabelled", test=0, validation=0))
+    assert len(data.pools["train"]) == 16 and set(data.pools["train"].labels) == {"mood", "size"}
+    mood, size = data.pools["task:mood"], data.pools["task:size"]
+    assert len(mood) == len(size) == 24
+    assert set(mood.labels) == {"mood"} and set(size.labels) == {"size"}
+    assert set(mood.ids) & set(size.ids) == set(data.pools["train"].ids)
+    assert "unlabelled" not in data.pools
+
+
+def test_an_objective_without_its_rows_says_where_they_come_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "own" / "objectives"
+    folder.mkdir(parents=True)
+    (folder / "wanting.py").write_text(
+        '"""Wants rows without labels."""\n'
+        "from dataclasses import dataclass\n"
+        "from headstart.core.types import Objective, Stream\n"
+        "@dataclass(frozen=True)\nclass Wanting(Objective):\n"
+        '    """Wants rows without labels."""\n'
+        "    @property\n    def streams(self):\n"
+        '        return (Stream("train"), Stream("unlabelled", labelled=False))\n'
+        "    def losses(self, model, extra, batches, progress):\n        return {}\n"
+    )
+    monkeypatch.setenv("HEADSTART_PLUGINS", str(tmp_path / "own"))
+    data = read(table(tmp_path, ["x", "y"] * 8), DataPlan())
+    with pytest.raises(UsageError, match=r"needs rows for unlabelled.*--unlabelled PATH"):
+        make_plan(Recipe().with_settings({"stages.0.objective": "wanting"}), data)
