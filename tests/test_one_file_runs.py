@@ -1,4 +1,4 @@
-"""An objective or a criterion dropped in as one file goes all the way: fit, stop and resume, save, load, predict, report."""
+"""Objectives and criteria dropped in as one file go all the way: fit, stop, resume, save, load, predict, report."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def fit_twice(folder: Path, data: Any, settings: dict[str, Any], **options: Any)
     again = hs.fit(data, settings=settings, resume=folder / "cut", **options)
     weights = [sha256(each.folder / "model" / "model.safetensors") for each in (run, again)]
     assert weights[0] == weights[1]
-    assert hs.evaluate(run.folder).metrics == run.metrics
+    if run.metrics:
+        assert hs.evaluate(run.folder).metrics == run.metrics
     return run
 
 

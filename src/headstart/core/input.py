@@ -119,7 +119,7 @@ class Input(Protocol):
         return {}
 
     def refuses(self, inputs: Any) -> str:
-        """Say why the network cannot take these inputs, in words that follow "The network"; "" where it can."""
+        """Return why the network cannot take these inputs, in words that follow "The network"; "" where it can."""
         return ""
 
     def prepare(self, inputs: Any) -> Any:

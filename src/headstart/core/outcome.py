@@ -186,7 +186,7 @@ class Outcomes(Protocol):
         ...
 
     def notes(self, labels: Labels) -> list[str]:
-        """Say what of these labels leaves metrics undefined or of little use."""
+        """Describe what of these labels leaves metrics undefined or of little use."""
         ...
 
     def selection(self, labels: Labels) -> str:

@@ -131,14 +131,14 @@ class Stage:
     l2: float = 0.0  # times half the sum of their squares, in the loss
     schedule: Literal["cosine", "constant", "linear", "one_cycle", "plateau"] = "cosine"
     warmup: float = 0.1  # share of the steps
-    plateau_looks: int = 2  # looks without gain after which the schedule "plateau" lowers the rate
+    plateau_looks: int = 2  # evaluations without gain after which the schedule "plateau" lowers the rate
     plateau_factor: float = 0.3  # by which it does
-    ema: float = 0.0  # decay of the moving average of the weights that is looked at and kept; 0: the weights themselves
+    ema: float = 0.0  # decay of the moving average of the weights that is evaluated and kept; 0: the weights themselves
     imbalance: Literal["none", "weights", "sampler", "focal", "logit_adjust", "auto"] = "none"  # for rare classes
     clip: float = 1.0  # largest gradient norm; 0 does not clip
     augment: str | None = None  # a view of `views/`; None: the strategy's default
-    evaluate: int | None = None  # steps between looks at the validation split; None: once an epoch
-    patience: int = 5  # looks without gain before stopping; 0 never stops early
+    evaluate: int | None = None  # steps between evaluations on the validation split; None: once an epoch
+    patience: int = 5  # evaluations without gain before stopping; 0 never stops early
 
     def __post_init__(self) -> None:
         for name, low in [

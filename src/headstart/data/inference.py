@@ -73,7 +73,7 @@ def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, li
 
 
 def describe_labels(task: Task) -> list[str]:
-    """Say in words what the labels of each target were taken for."""
+    """Describe what the labels of each target were taken for."""
     whose = "label" if len(task.targets) == 1 else "label of {}"
     return [_say(whose.format(name), target.columns, target.describe()) for name, target in task.predicted.items()]
 

@@ -81,7 +81,7 @@ def listed(rows: Sequence[str]) -> str:
 
 
 def unlabelled_notes(unlabelled: Rows, splits: Mapping[str, Rows]) -> list[str]:
-    """Say how many rows have no label, and which of them are test rows too.
+    """Describe how many rows have no label, and which of them are test rows too.
 
     Args:
         unlabelled: The pool.

@@ -131,7 +131,7 @@ def choose_threads(parameters: int) -> int:
 
 @cache
 def keep_memory() -> None:
-    """Tell glibc to keep freed memory for reuse: a training epoch on a CPU takes about 60 % of the time.
+    """Ask glibc to keep freed memory for reuse: a training epoch on a CPU takes about 60 % of the time.
 
     By default each large tensor is given back to the system when it dies, and the next one pays
     for its pages again. Elsewhere than on glibc this does nothing.

@@ -1,4 +1,4 @@
-"""Tell a lack of memory from other errors, on a GPU and on a CPU."""
+"""Distinguish a lack of memory from other errors, on a GPU and on a CPU."""
 
 from __future__ import annotations
 

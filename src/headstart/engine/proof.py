@@ -84,7 +84,7 @@ def what_moved(model: Model, before: Mapping[str, str]) -> dict[str, Moved]:
 
 
 def in_words(moved: Mapping[str, Moved]) -> str:
-    """Say what moved in one line."""
+    """Describe what moved in one line."""
     total, count = (sum(stage[key] for stage in moved.values()) for key in ("parameters", "moved"))
     still = [name for name, stage in moved.items() if not stage["moved"]]
     learnt = [

@@ -17,7 +17,7 @@ from headstart.inputs import modalities, tabular
 
 
 def modality_of(X: Any) -> str:
-    """Tell the modality by the first example; whether all are alike is checked later, row by row.
+    """Infer the modality from the first example; whether all are alike is checked later, row by row.
 
     Args:
         X: Array, list or pandas frame of examples.

@@ -230,7 +230,7 @@ def load_tokenizer(folder: str, added: Sequence[str]) -> Any:
 
 
 def _is_free_text(cells: Sequence[Any]) -> bool:
-    """Tell sentences from categories (few different values) and from codes (no spaces, plain letters)."""
+    """Distinguish sentences from categories (few different values) and from codes (no spaces, plain letters)."""
     texts = [str(cell) for cell in cells if not blank(cell)]
     worded = sum(not text.isascii() or " " in text.strip() for text in texts)
     return len(set(texts)) > max(1, 0.2 * len(texts)) and worded > 0.1 * len(texts)

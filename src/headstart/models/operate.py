@@ -41,11 +41,11 @@ class Body:
     renamed: dict[str, str] = field(default_factory=dict)
 
     def note(self, message: str, **values: Any) -> None:
-        """Tell what was done."""
+        """Report what was done."""
         self.notes.append(Event("note", message, values))
 
     def warn(self, message: str, **values: Any) -> None:
-        """Tell what may not be what was wanted."""
+        """Report what may not be what was wanted."""
         self.notes.append(Event("warning", message, values))
 
     def expect(self, expected: Input) -> None:
@@ -215,7 +215,7 @@ def _recorded(patient: Backbone, before: Card, operation: Operation) -> Card:
 
 
 def _does_not_fit(operation: Operation, error: DryRunError, before: Trace) -> str:
-    """Say which layer no longer gets what it needs."""
+    """Explain which layer no longer gets what it needs."""
     options = " ".join(f"{key}={value}" for key, value in to_plain(operation).items() if value not in ("", []))
     earlier = before.calls.get(error.layer)
     needed = f" and needs {show(earlier.got)}" if earlier and earlier.got[1:] != error.got[1:] else ""

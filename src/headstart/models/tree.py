@@ -29,7 +29,7 @@ class Layer:
 
     @property
     def state(self) -> str:
-        """Say what learns: "learns", "frozen", "part learns", or "" without parameters."""
+        """The state of its parameters: "learns", "frozen", "part learns", or "" without parameters."""
         if not self.parameters:
             return ""
         return {0: "frozen", self.parameters: "learns"}.get(self.learning, "part learns")

@@ -68,7 +68,7 @@ class Dann(Objective):
 
 
 class DomainClassifier(nn.Module):
-    """Tell source from target: a logit for each example."""
+    """Classify source against target: a logit for each example."""
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()

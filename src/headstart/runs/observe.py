@@ -75,7 +75,7 @@ def observe_after(
     precision: str,
     cost: Mapping[str, Any],
 ) -> Observed:
-    """Say what the run did.
+    """Describe what the run did.
 
     Args:
         before: What `observe_before` took down.

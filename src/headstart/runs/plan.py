@@ -206,7 +206,7 @@ def _check_whole(stage: Stage, objective: Objective, processes: int) -> None:
 
 
 def _tell_rows(backbone: Backbone, data: Dataset, listen: Listener) -> None:
-    """Say which classes the source knows; refuse where it knows none."""
+    """Report which classes the source knows. UsageError: it knows none."""
     labels = backbone.card.labels
     for target, rows in rows_for(backbone, data.task.predicted).items():
         known = ", ".join(f"{name} = {labels[row]}" for name, row in rows.items())

@@ -50,7 +50,7 @@ class RunState:
         storage.write_text(folder / NAME, json.dumps(plain, indent=1, ensure_ascii=False))
 
     def with_outcome(self, outcome: Outcome) -> RunState:
-        """Say that training ended."""
+        """Return the state after training has ended."""
         best = None if outcome.best is None else list(outcome.best)
         return dataclasses.replace(self, status="trained", outcome=dataclasses.asdict(outcome) | {"best": best})
 

@@ -100,13 +100,13 @@ class ClassOutcomes:
         return wrong[np.argsort(-distance[wrong], kind="stable")]
 
     def explain(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Wrong:
-        """Say the probabilities of the decided class and of the label's."""
+        """Describe the probabilities of the decided class and of the label's."""
         decided = int(self.decide(output[None], thresholds)[0])
         how = f"probability {output[decided]:.1%}; of its label {output[int(label)]:.1%}"
         return Wrong(self.classes[int(label)], self.classes[decided], how)
 
     def introduce(self, wrong: int, shown: int, split: str) -> str:
-        """Say how many rows were decided wrongly."""
+        """Describe how many rows were decided wrongly."""
         return f"{wrong:,} {split} rows were decided wrongly; these {shown} are furthest from their label."
 
     def colours(self, labels: np.ndarray) -> Colours:
@@ -152,5 +152,5 @@ class ClassOutcomes:
         return [(title, content) for title, content in found if content]
 
     def threshold_text(self, calibration: Calibration) -> str:
-        """Say in words from which probability on a class is decided; "" where the likeliest one is."""
+        """Describe from which probability on a class is decided; "" where the likeliest one is."""
         return ""

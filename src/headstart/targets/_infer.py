@@ -1,4 +1,4 @@
-"""Tell the kind of a target from its label columns: each kind says whether they are its own."""
+"""Infer the kind of a target from its label columns: each kind is asked whether they are its own."""
 
 from __future__ import annotations
 

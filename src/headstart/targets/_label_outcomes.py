@@ -107,14 +107,14 @@ class LabelOutcomes:
         return wrong[np.argsort(-distance[wrong], kind="stable")]
 
     def explain(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Wrong:
-        """Say the probabilities of the labels that were decided wrongly."""
+        """Describe the probabilities of the labels that were decided wrongly."""
         decided = self.decide(output[None], thresholds)[0]
         wrong = np.flatnonzero(decided != label)[:MOST_SAID]
         how = ", ".join(f"{self.classes[c]} {output[c]:.0%}" for c in wrong)
         return Wrong(self._said(label), self._said(decided), f"probability: {how}")
 
     def introduce(self, wrong: int, shown: int, split: str) -> str:
-        """Say how many rows were decided wrongly."""
+        """Describe how many rows were decided wrongly."""
         return f"{wrong:,} {split} rows were decided wrongly; these {shown} are furthest from their label."
 
     def colours(self, labels: np.ndarray) -> Colours:

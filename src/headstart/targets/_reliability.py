@@ -24,7 +24,7 @@ class Names(NamedTuple):
 def section(
     measured: Measurements, thresholds: str, confidence: np.ndarray, correct: np.ndarray, names: Names
 ) -> Markup:
-    """Say what was chosen, and draw how often predictions of a given probability are right.
+    """Describe what was chosen, and draw how often predictions of a given probability are right.
 
     Args:
         measured: Of the target.
@@ -57,7 +57,7 @@ def _drawn(confidence: np.ndarray, correct: np.ndarray, names: Names) -> Markup:
 
 
 def _chosen(measured: Measurements, thresholds: str) -> Markup:
-    """Say what was chosen on validation: temperature and thresholds, and what the temperature changed."""
+    """Describe what was chosen on validation: temperature and thresholds, and what the temperature changed."""
     calibration = measured.calibration
     parts: list[Markup] = []
     if calibration.temperature is not None:

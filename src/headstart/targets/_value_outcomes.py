@@ -86,7 +86,7 @@ class ValueOutcomes:
         return np.argsort(-off.mean(axis=1), kind="stable")
 
     def explain(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Wrong:
-        """Say by how much each number is off."""
+        """Describe by how much each number is off."""
         names = self.columns if len(self.columns) > 1 else ("",)
         given, guessed = (
             "; ".join(f"{name} {value:.4g}".strip() for name, value in zip(names, row, strict=True))
@@ -96,7 +96,7 @@ class ValueOutcomes:
         return Wrong(given, guessed, f"off by {off}, in the unit of the label")
 
     def introduce(self, wrong: int, shown: int, split: str) -> str:
-        """Say which rows are shown."""
+        """Describe which rows are shown."""
         return f"Of the {split} rows, these {shown} are furthest from their label."
 
     def colours(self, labels: np.ndarray) -> Colours:

@@ -62,7 +62,7 @@ class Binary(OneClass):
         return "auroc" if self._is_rare(labels) else self.primary
 
     def threshold_text(self, calibration: Calibration) -> str:
-        """Say from which probability on the second class is decided."""
+        """Describe from which probability on the second class is decided."""
         if not calibration.thresholds:
             return ""
         ((name, limit),) = calibration.thresholds.items()

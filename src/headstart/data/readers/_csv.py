@@ -144,7 +144,7 @@ def _hint(encoding: str) -> str:
 
 
 def _likely_encoding(content: bytes) -> str:
-    """Tell Chinese from Western text: its bytes above 127 come in pairs, those of Western letters mostly alone."""
+    """Guess Chinese or Western text: Chinese bytes above 127 come in pairs, those of Western letters mostly alone."""
     high = [byte > 127 for byte in content]
     alone = sum(
         here and not before and not after

@@ -20,7 +20,7 @@ SAID = ("strategy", "objective", "steps", "epochs", "lr", "batch_size", "optimis
 
 
 def headline(facts: Facts) -> Markup:
-    """Say the one figure, what it was measured on, and how sure it is."""
+    """Write the headline: the one figure, what it was measured on, and how sure it is."""
     title = tag("h1", f"{_data_name(facts)}, learnt from {short_name(facts.observed['source']['name'])}")
     run = classed("p", "soft", f"Run {facts.folder}, {facts.created}")
     if facts.folds and facts.split != "test":
@@ -65,7 +65,7 @@ def _folds_figure(found: TargetFacts, plain: Mapping[str, Any]) -> Markup:
 
 
 def learnt(facts: Facts) -> Markup:
-    """Say what was learnt from what, and how."""
+    """Describe what was learnt from what, and how."""
     card, recipe = facts.observed["source"], facts.recipe
     more = input_from_plain(card["input"]).describe()
     expected = card["input"]["modality"] + (f" ({more})" if more else "")
@@ -91,7 +91,7 @@ def learnt(facts: Facts) -> Markup:
 
 
 def data(facts: Facts) -> Markup:
-    """Say what the data is and how it was split."""
+    """Describe what the data is and how it was split."""
     seen = facts.observed
     rows: list[tuple[object, object]] = [
         ("Data", facts.recipe.data.path or "in memory"),
@@ -123,7 +123,7 @@ def recipe(facts: Facts) -> Markup:
 
 
 def cost(facts: Facts) -> Markup:
-    """Say what the run took."""
+    """Describe what the run took."""
     spent = facts.observed["cost"]
     rows: list[tuple[object, object]] = [
         (
@@ -195,7 +195,7 @@ def _data_name(facts: Facts) -> str:
 
 
 def _plan(stage: Stage) -> list[tuple[str, str]]:
-    """Say a stage's plan; of what it seldom has, only what is not the default."""
+    """List a stage's settings; of the less usual ones only what is not the default."""
     plan = [
         ("strategy", _choice(stage.strategy) if stage.strategy else "full"),
         ("objective", _choice(stage.objective)),
@@ -211,7 +211,7 @@ def _plan(stage: Stage) -> list[tuple[str, str]]:
 
 
 def _choice(choice: Choice) -> str:
-    """Say a plug-in with the options that hold something."""
+    """Write a plug-in's name with the options that are set."""
     given = {key: value for key, value in choice.plain().items() if key != "name" and value not in ([], {}, None)}
     listed = ", ".join(f"{key} {_value(value)}" for key, value in given.items())
     return f"{choice.name} ({listed})" if listed else choice.name
