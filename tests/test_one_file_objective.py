@@ -25,161 +25,7 @@ from headstart.inputs.vector import Vector
 from headstart.models.model import Head, Model
 from headstart.runs.plan import check_shards, make_plan
 
-FIXMATCH = '''"""FixMatch: confident answers to a weak view are the labels of a strong (Sohn 2020, arXiv:2001.07685).
-
-Their section 2.2: the loss on labelled rows, and the cross-entropy of the strong view against the class that the weak
-view is sure of, over all unlabelled rows of the step (eq. 4).
-"""
-
-from dataclasses import dataclass
-
-from torch.nn import functional
-
-from headstart.core.types import Loss, Objective, Stream
-
-
-@dataclass(frozen=True)
-class Fixmatch(Objective):
-    """Minimise the loss on labelled rows, and `weight` times that on unlabelled rows whose label is guessed.
-
-    threshold: of the probability from which a guess counts. ratio: unlabelled rows for each labelled one.
-    """
-
-    threshold: float = 0.95
-    weight: float = 1.0
-    ratio: float = 7.0
-
-    @property
-    def streams(self):
-        """Labelled rows, weakly varied; unlabelled ones in two views."""
-        unlabelled = Stream("unlabelled", labelled=False, views={"weak": "weak", "strong": "strong"}, size=self.ratio)
-        return (Stream("train", views={"x": "weak"}), unlabelled)
-
-    def losses(self, model, extra, batches, progress):
-        """Compute both losses."""
-        labelled, unlabelled = batches["train"], batches["unlabelled"]
-        head = model.head
-        guess = head(model.features(unlabelled.views["weak"])).detach().float().softmax(dim=1)
-        sure, label = guess.max(dim=1)
-        out = head(model.features(unlabelled.views["strong"])).float()
-        each = functional.cross_entropy(out, label, reduction="none") * (sure >= self.threshold)
-        task = head.loss(head(model.features(labelled.x)), labelled.y, self.loss_options)
-        return {"task": Loss(task, "target"), "guessed": Loss(self.weight * each.mean(), "target")}
-'''
-
-SIMCLR = '''"""SimCLR's contrast (Chen 2020, arXiv:2002.05709) with the keys of a moving-average teacher (He 2020).
-
-Two strong views of each row: the student's projection of one is to find the teacher's of the other among the batch's.
-"""
-
-import copy
-from dataclasses import dataclass
-from typing import ClassVar
-
-import torch
-from torch import nn
-from torch.nn import functional
-
-from headstart.core.types import Loss, Objective, Stream
-
-
-@dataclass(frozen=True)
-class Simclr(Objective):
-    """Contrast two views of each row with all others of the batch; no label is read."""
-
-    temperature: float = 0.2
-    decay: float = 0.9
-    width: int = 8
-    couples_rows: ClassVar[bool] = True
-    criterion: ClassVar[str] = "last"
-
-    @property
-    def streams(self):
-        """The training rows in two views."""
-        return (Stream("train", labelled=False, views={"one": "strong", "other": "strong"}),)
-
-    def modules(self, model):
-        """Make the student's projection, and a teacher of backbone and projection that never learns."""
-        projection = nn.Linear(model.backbone.dim, self.width)
-        teacher = nn.ModuleList([copy.deepcopy(model.backbone), copy.deepcopy(projection)]).requires_grad_(False)
-        return nn.ModuleDict({"projection": projection, "teacher": teacher})
-
-    def losses(self, model, extra, batches, progress):
-        """Compute the contrast."""
-        views = batches["train"].views
-        queries = extra["projection"](model.features(views["one"])["pooled"]).float()
-        with torch.no_grad():
-            backbone, projection = extra["teacher"]
-            keys = projection(backbone(views["other"])["pooled"]).float()
-        logits = functional.normalize(queries, dim=1) @ functional.normalize(keys, dim=1).T / self.temperature
-        return {"contrast": Loss(functional.cross_entropy(logits, torch.arange(len(logits), device=logits.device)))}
-
-    def after_step(self, model, extra):
-        """Let the teacher follow."""
-        student = nn.ModuleList([model.backbone, extra["projection"]])
-        for teacher, learnt in zip(extra["teacher"].parameters(), student.parameters(), strict=True):
-            teacher.lerp_(learnt, 1 - self.decay)
-'''
-
-TWO_TASKS = '''"""Two targets at once, each with a weight of its own."""
-
-from dataclasses import dataclass
-from typing import ClassVar
-
-from headstart.core.types import Loss, Objective
-
-
-@dataclass(frozen=True)
-class TwoTasks(Objective):
-    """Minimise the weighted sum of the losses of the targets "first" and "second"."""
-
-    first: float = 1.0
-    second: float = 0.5
-    reads: ClassVar[str] = "features"
-
-    def losses(self, model, extra, batches, progress):
-        """Compute both losses on one pass."""
-        batch = batches["train"]
-        features = model.features(batch.x)
-        weights = {"first": self.first, "second": self.second}
-        return {
-            name: Loss(weight * model.heads[name].loss(model.heads[name](features), batch.labels[name]), name)
-            for name, weight in weights.items()
-        }
-'''
-
-SURENESS = '''"""How sure the model is of rows without labels: the mean of the largest probability."""
-
-from dataclasses import dataclass
-from typing import ClassVar
-
-from headstart.core.types import Score
-
-
-@dataclass(frozen=True)
-class Sureness:
-    """Choose the step that is surest; `spread` adds the features' mean deviation."""
-
-    spread: float = 0.01
-    features: ClassVar[bool] = True
-
-    @property
-    def pools(self):
-        """Rows without labels."""
-        return ("unlabelled",)
-
-    def score(self, task, measured):
-        """Compute the mean over rows."""
-        pool = measured["unlabelled"]
-        assert not pool.rows.labels
-        sure = pool.outputs["target"].max(axis=1).mean()
-        return Score("sureness", float(sure + self.spread * pool.features.std(axis=0).mean()), True)
-'''
-
-FILES = {
-    "objectives": {"fixmatch": FIXMATCH, "simclr": SIMCLR, "two_tasks": TWO_TASKS},
-    "criteria": {"sureness": SURENESS},
-}
+PLUGINS = Path(__file__).parents[1] / "examples" / "plugins"
 STAGE = Stage(steps=4, batch_size=6, lr=1e-2, evaluate=2, patience=0, augment="light")
 FIXMATCH_CHOICE = Choice("fixmatch", {"ratio": 2.0, "threshold": 0.4})
 CHOICES = {"fixmatch": FIXMATCH_CHOICE, "simclr": Choice("simclr"), "two_tasks": Choice("two_tasks")}
@@ -187,12 +33,8 @@ CHOICES = {"fixmatch": FIXMATCH_CHOICE, "simclr": Choice("simclr"), "two_tasks":
 
 @pytest.fixture(autouse=True)
 def dropped_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put the files into a folder, and do not wait for the disk."""
-    for kind, files in FILES.items():
-        (tmp_path / "plugins" / kind).mkdir(parents=True)
-        for name, text in files.items():
-            (tmp_path / "plugins" / kind / f"{name}.py").write_text(text)
-    monkeypatch.setenv("HEADSTART_PLUGINS", str(tmp_path / "plugins"))
+    """Drop the files in, and do not wait for the disk."""
+    monkeypatch.setenv("HEADSTART_PLUGINS", str(PLUGINS))
     monkeypatch.setattr("headstart.core.storage.sync_file", lambda path: None)
     monkeypatch.setattr("headstart.core.storage._sync_folder", lambda path: None)
 
@@ -250,7 +92,7 @@ def run(
 
 
 @pytest.mark.parametrize("strategy", ["full", "linear_probe"])
-@pytest.mark.parametrize("objective", FILES["objectives"])
+@pytest.mark.parametrize("objective", sorted(CHOICES))
 def test_an_objective_of_one_file_trains_and_resumes_bit_identically(
     tmp_path: Path, objective: str, strategy: str
 ) -> None:
@@ -384,15 +226,19 @@ def test_supervised_sums_the_losses_of_all_targets() -> None:
     assert {name: loss.target for name, loss in losses.items()} == {"task:first": "first", "task:second": "second"}
 
 
-def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+def test_what_is_wrong_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fixmatch, sureness = ((PLUGINS / file).read_text() for file in ("objectives/fixmatch.py", "criteria/sureness.py"))
+    for kind in ("objectives", "criteria"):
+        (tmp_path / "plugins" / kind).mkdir(parents=True)
+    monkeypatch.setenv("HEADSTART_PLUGINS", str(tmp_path / "plugins"))
     folder = tmp_path / "plugins" / "objectives"
-    (folder / "old_style.py").write_text(FIXMATCH.replace("(Objective)", "").replace("Fixmatch", "OldStyle"))
+    (folder / "old_style.py").write_text(fixmatch.replace("(Objective)", "").replace("Fixmatch", "OldStyle"))
     settings = {"stages.0.objective.name": "old_style", "stages.0.strategy.name": "full"}
     with pytest.raises(UsageError, match=r"'old_style' must derive from headstart.core.types.Objective"):
         make_plan(Recipe().with_settings(settings), toys.dataset(Vector(6)))
-    (tmp_path / "plugins" / "criteria" / "cheat.py").write_text(SURENESS.replace('"unlabelled"', '"test"'))
+    (tmp_path / "plugins" / "criteria" / "cheat.py").write_text(sureness.replace('"unlabelled"', '"test"'))
     with pytest.raises(UsageError, match="'cheat' asks for the test rows"):
         make_plan(Recipe().with_settings({"stages.0.criterion.name": "cheat"}), toys.dataset(Vector(6)))
-    (tmp_path / "plugins" / "criteria" / "lost.py").write_text(SURENESS.replace('"unlabelled"', '"elsewhere"'))
+    (tmp_path / "plugins" / "criteria" / "lost.py").write_text(sureness.replace('"unlabelled"', '"elsewhere"'))
     with pytest.raises(UsageError, match="'lost' needs rows for elsewhere; the data has train, source, target"):
         make_plan(Recipe().with_settings({"stages.0.criterion.name": "lost"}), toys.dataset(Vector(6)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,8 @@ from PIL import Image
 import headstart as hs
 from headstart.core.storage import sha256
 from headstart.core.types import Event
-from test_one_file_objective import FIXMATCH, SIMCLR, SURENESS, TWO_TASKS
 
-FILES = {"fixmatch": FIXMATCH, "simclr": SIMCLR, "two_tasks": TWO_TASKS}
+PLUGINS = Path(__file__).parents[1] / "examples" / "plugins"
 COMMON = {
     "stages.0.steps": 12,
     "stages.0.batch_size": 6,
@@ -30,13 +28,8 @@ class Cut(BaseException):
 
 
 @pytest.fixture(autouse=True)
-def dropped_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for kind, files in (("objectives", FILES), ("criteria", {"sureness": SURENESS})):
-        (tmp_path / "plugins" / kind).mkdir(parents=True)
-        for name, text in files.items():
-            (tmp_path / "plugins" / kind / f"{name}.py").write_text(text)
-    monkeypatch.setenv("HEADSTART_PLUGINS", str(tmp_path / "plugins"))
-    return
+def dropped_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADSTART_PLUGINS", str(PLUGINS))
 
 
 @pytest.fixture
