@@ -61,7 +61,7 @@ def digests(parts: Mapping[str, Rows], modality: Modality) -> tuple[dict[str, li
         DataError: Images cannot be used; all are listed.
     """
     if modality != "image":
-        return {name: [_digest(item) for item in rows.inputs] for name, rows in parts.items()}, []
+        return {name: _digests(rows.inputs) for name, rows in parts.items()}, []
     every = [(row, item) for rows in parts.values() for row, item in zip(rows.ids, rows.inputs, strict=True)]
     with (
         warnings.catch_warnings(),
@@ -120,6 +120,14 @@ def _look(row: str, item: Any) -> tuple[bytes, int, list[Problem]]:
         return b"", 1, error.problems
     frames = count_frames(content) if isinstance(content, bytes) else 1
     return _digest(content), frames, []
+
+
+def _digests(items: Any) -> list[bytes]:
+    """Hash each example; of an array [N, D] each row as `_digest` would, with its dtype and shape written once."""
+    if not isinstance(items, np.ndarray) or items.ndim < 2:
+        return [_digest(item) for item in items]
+    start = f"{items.dtype}{items.shape[1:]}".encode()
+    return [hashlib.sha256(start + row.tobytes()).digest() for row in items]
 
 
 def _digest(item: Any) -> bytes:

@@ -23,13 +23,19 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".avif"}
     | {".heic", ".heif", ".svg"}  # read only to say what is missing
 )
+_ENDINGS = tuple(SUFFIXES)
 MOST_PIXELS = 64_000_000
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, struct.error, zlib.error, IndexError, KeyError)
 
 
 def is_image_name(name: str) -> bool:
     """Return whether a file name ends like an image's."""
-    return Path(name).suffix.lower() in SUFFIXES
+    return _near_image_name(name) and Path(name).suffix.lower() in SUFFIXES
+
+
+def _near_image_name(name: str) -> bool:
+    """Return False for nearly every name that is no image's, far faster than `Path` can."""
+    return name.rstrip("/\\.").lower().endswith(_ENDINGS)
 
 
 def is_image(cell: Any) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from headstart.core.errors import DataError, UsageError, unknown
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Kind, Modality, Task
+from headstart.data.columns import Column, blank_cells, cells_of, numbers_of
 from headstart.data.images import is_image
 from headstart.data.tables import Tables, blank, number
 
@@ -88,21 +89,22 @@ def describe_labels(task: Task) -> str:
     return _say("label", task.labels, f"{len(task.classes)} classes ({shown}), read as {task.kind}")
 
 
-def contents(cells: Sequence[Any]) -> Content:
+def contents(column: Column) -> Content:
     """Say what a column holds. Numbers may be written as text; one cell in ten may be wrong, and is reported later."""
-    known = [cell for cell in cells if not blank(cell)]
-    if not known:
+    filled = ~blank_cells(column)
+    if not filled.any():
         return "empty"
-    first = known[0]
+    first = cells_of(column[int(filled.argmax()) :][:1])[0]
     if is_image(first):
         return "image"
     if isinstance(first, np.ndarray):
         return "vector"
     if isinstance(first, list | tuple | set | frozenset):
+        known = [cell for cell in column if not blank(cell)]
         numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for cell in known for v in cell)
         return "vector" if numbers and len({len(cell) for cell in known}) == 1 else "list"
-    numbers = sum(number(cell) is not None for cell in known)
-    if numbers >= 0.9 * len(known):
+    _, are_numbers = numbers_of(column)
+    if (are_numbers & filled).sum() >= 0.9 * filled.sum():
         return "number"
     return "text" if isinstance(first, str) else "other"
 
@@ -117,13 +119,14 @@ def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[
             return (usual[name],)
     flags = []
     for name in reversed(columns[0 if plan.inputs else 1 :]):
-        if {number(cell) for cell in frame[name]} - {0.0, 1.0}:
+        values, are_numbers = numbers_of(frame[name])
+        if not (are_numbers & np.isin(values, (0.0, 1.0))).all():
             break
         flags.insert(0, name)
     others = [c for c in frame.columns if c not in flags]
-    if len(flags) > 1 and any(contents(list(frame[c])) in {"image", "text"} for c in others):
+    if len(flags) > 1 and any(contents(frame[c]) in {"image", "text"} for c in others):
         return tuple(flags)
-    if len(columns) < (1 if plan.inputs else 2) or contents(list(frame[columns[-1]])) in {"image", "vector"}:
+    if len(columns) < (1 if plan.inputs else 2) or contents(frame[columns[-1]]) in {"image", "vector"}:
         raise UsageError(
             f"There is no label column. Columns: {', '.join(map(str, frame.columns))}. Name one with labels."
         )
@@ -131,7 +134,7 @@ def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[
 
 
 def _guess_inputs(frame: pd.DataFrame, columns: list[str], plan: DataPlan) -> tuple[Modality, tuple[str, ...]]:
-    held: dict[str, Content] = {name: contents(list(frame[name])) for name in (plan.inputs or columns)}
+    held: dict[str, Content] = {name: contents(frame[name]) for name in (plan.inputs or columns)}
     if plan.inputs:
         return plan.modality or _common_modality(held), plan.inputs
     found: dict[Modality, tuple[str, ...]] = {
@@ -164,7 +167,7 @@ def _text_inputs(frame: pd.DataFrame, held: Mapping[str, Content]) -> tuple[str,
     for name in TEXT_NAMES:
         if name in usual:
             return (usual[name],)
-    free = [name for name in texts if _is_free_text(list(frame[name]))]
+    free = [name for name in texts if _is_free_text(cells_of(frame[name]))]
     if len(free) > 2:
         raise UsageError(f"{len(free)} columns hold text: {', '.join(free)}. Name one, or two as a pair, with inputs.")
     return tuple(free or (texts if len(held) == 1 else []))
@@ -181,24 +184,19 @@ def _vector_inputs(frame: pd.DataFrame, held: Mapping[str, Content]) -> tuple[st
     vectors = [name for name, content in held.items() if content == "vector"]
     if vectors:
         return (vectors[0],)
-    return tuple(n for n, content in held.items() if content == "number" and not _is_row_number(n, list(frame[n])))
+    return tuple(n for n, content in held.items() if content == "number" and not _is_row_number(n, frame[n]))
 
 
-def _is_row_number(name: str, cells: Sequence[Any]) -> bool:
-    return name.strip().lower() in ROW_NUMBER_NAMES and len({number(cell) for cell in cells}) == len(cells)
+def _is_row_number(name: str, column: Column) -> bool:
+    return name.strip().lower() in ROW_NUMBER_NAMES and len(set(map(number, cells_of(column)))) == len(column)
 
 
 def _guess_kind(frame: pd.DataFrame, labels: Sequence[str], plan: DataPlan) -> Kind:
     if plan.separator:
         return "multilabel"
-    cells = [cell for name in labels for cell in frame[name] if not blank(cell)]
     if len(labels) > 1:
-        values = {number(cell) for cell in cells}
-        if None in values:
-            raise UsageError(
-                f"Several label columns must hold numbers: {', '.join(labels)}. For classes, name one column."
-            )
-        return "multilabel" if values <= {0.0, 1.0} else "regression"
+        return _guess_kind_of_many(frame, labels)
+    cells = [cell for cell in cells_of(frame[labels[0]]) if not blank(cell)]
     if any(isinstance(cell, list | tuple | set | frozenset | np.ndarray) for cell in cells):
         return "multilabel"
     numbers = [number(cell) for cell in cells]
@@ -211,6 +209,19 @@ def _guess_kind(frame: pd.DataFrame, labels: Sequence[str], plan: DataPlan) -> K
             )
         return "binary" if classes == 2 else "multiclass"
     return _kind_of_numbers(cells, [n for n in numbers if n is not None])
+
+
+def _guess_kind_of_many(frame: pd.DataFrame, labels: Sequence[str]) -> Kind:
+    flags = True
+    for name in labels:
+        filled = ~blank_cells(frame[name])
+        values, are_numbers = numbers_of(frame[name])
+        if not are_numbers[filled].all():
+            raise UsageError(
+                f"Several label columns must hold numbers: {', '.join(labels)}. For classes, name one column."
+            )
+        flags &= bool(np.isin(values[filled], (0.0, 1.0)).all())
+    return "multilabel" if flags else "regression"
 
 
 def _kind_of_numbers(cells: Sequence[Any], numbers: Sequence[float]) -> Kind:

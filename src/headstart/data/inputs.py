@@ -11,6 +11,7 @@ import numpy as np
 
 from headstart.core.errors import DataError, Problem, UsageError
 from headstart.core.types import Task
+from headstart.data.columns import cells_of
 from headstart.data.images import is_image
 from headstart.data.labels import numbers
 from headstart.data.rows import Rows
@@ -77,9 +78,14 @@ def _texts(frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
 
 
 def _vectors(frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
-    arrays = [np.asarray(cell) for cell in frame[columns[0]]] if len(columns) == 1 else []
+    arrays = [np.asarray(cell) for cell in cells_of(frame[columns[0]])] if len(columns) == 1 else []
     if not any(array.ndim for array in arrays):
         return numbers(frame, columns)
+    if all(array.ndim and array.dtype.kind in "biuf" and array.size == arrays[0].size for array in arrays):
+        with np.errstate(over="ignore"):
+            vectors = np.stack([array.reshape(-1) for array in arrays]).astype(np.float32)
+        if np.isfinite(vectors).all():
+            return vectors
     width = next(array.size for array in arrays if array.ndim)
     problems = []
     for row, array in zip(frame.index, arrays, strict=True):

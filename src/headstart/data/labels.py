@@ -11,7 +11,8 @@ import numpy as np
 
 from headstart.core.errors import DataError, Problem
 from headstart.core.types import Task
-from headstart.data.tables import blank, missing, number
+from headstart.data.columns import blank_cells, cells_of, missing_cells, numbers_of
+from headstart.data.tables import blank, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ def with_classes(task: Task, train: pd.DataFrame, frames: Mapping[str, pd.DataFr
     if _has_column_each(task):
         return replace(task, classes=task.labels)
     _check_spelling(frames, task, separator)
-    names = {name for cell in train[task.labels[0]] for name in map(class_name, _split(cell, task, separator))}
+    names = {name for cell in cells_of(train[task.labels[0]]) for name in map(class_name, _split(cell, task, separator))}
     classes = sorted(names, key=_order(names))
     if len(classes) < 2:
         only = f"only one class, '{classes[0]}'" if classes else "no class"
@@ -72,7 +73,7 @@ def encode(frame: pd.DataFrame, task: Task, separator: str | None) -> np.ndarray
     places = {name: place for place, name in enumerate(task.classes)}
     unseen: dict[str, list[str]] = defaultdict(list)
     found = []
-    for row, cell in zip(frame.index, frame[task.labels[0]], strict=True):
+    for row, cell in zip(frame.index, cells_of(frame[task.labels[0]]), strict=True):
         names = [class_name(value) for value in _split(cell, task, separator)]
         for name in names:
             if name not in places:
@@ -113,25 +114,33 @@ def numbers(frame: pd.DataFrame, columns: Sequence[str], *, flags: bool = False)
     values = np.zeros((len(frame), len(columns)), dtype=np.float32)
     problems = []
     for place, column in enumerate(columns):
-        for row, cell in enumerate(frame[column]):
-            value = number(cell)
-            wrong = "is blank" if blank(cell) else "is not a number" if value is None else ""
-            if not wrong and value is not None:
-                with np.errstate(over="ignore"):
-                    values[row, place] = value
-                if not np.isfinite(values[row, place]):
-                    wrong = "is not a finite number of 32 bits"
-                elif flags and value not in {0.0, 1.0}:
-                    wrong = "is neither 0 nor 1"
-            if wrong:
-                problems.append(
-                    Problem(
-                        f"{frame.index[row]}, column '{column}'", f"{cell!r} {wrong}", "correct it or delete the row"
-                    )
+        found, are_numbers = numbers_of(frame[column])
+        with np.errstate(over="ignore"):
+            values[:, place] = found
+        wrong = ~are_numbers | ~np.isfinite(values[:, place]) | (flags & ~np.isin(found, (0.0, 1.0)))
+        if wrong.any():
+            cells = cells_of(frame[column])
+            problems += [
+                Problem(
+                    f"{frame.index[row]}, column '{column}'",
+                    f"{cells[row]!r} {_what_is_wrong(cells[row])}",
+                    "correct it or delete the row",
                 )
+                for row in np.flatnonzero(wrong)
+            ]
     if problems:
         raise DataError("Numbers that cannot be used:", problems)
     return values
+
+
+def _what_is_wrong(cell: Any) -> str:
+    value = number(cell)
+    if blank(cell):
+        return "is blank"
+    if value is None:
+        return "is not a number"
+    with np.errstate(over="ignore"):
+        return "is neither 0 nor 1" if np.isfinite(np.float32(value)) else "is not a finite number of 32 bits"
 
 
 def check_spread(targets: np.ndarray, task: Task) -> None:
@@ -165,11 +174,11 @@ def check_present(frames: Mapping[str, pd.DataFrame], task: Task) -> None:
     many = task.kind == "multilabel" and not _has_column_each(task)
     for frame in frames.values():
         for column in task.labels:
-            for row, cell in zip(frame.index, frame[column], strict=True):
-                if missing(cell) or (blank(cell) and not many):
-                    problems.append(
-                        Problem(str(row), f"has no label (column '{column}')", "label the row or delete it")
-                    )
+            absent = missing_cells(frame[column]) if many else blank_cells(frame[column])
+            problems += [
+                Problem(str(row), f"has no label (column '{column}')", "label the row or delete it")
+                for row in frame.index[absent]
+            ]
     if problems:
         raise DataError(f"{len(problems)} labels are missing:", problems)
 
@@ -195,23 +204,25 @@ def _order(names: set[str]) -> Any:
 
 def _check_spelling(frames: Mapping[str, pd.DataFrame], task: Task, separator: str | None) -> None:
     """Refuse labels that look like one class written in two ways: "cat" and " Cat", 1 and "1" and "1.0"."""
-    spellings: dict[Any, Counter[str]] = defaultdict(Counter)
+    spellings: dict[Any, list[str]] = defaultdict(list)
+    counts: Counter[str] = Counter()
     first: dict[str, str] = {}
     for row, value in _values(frames, task, separator):
-        text = str(value).strip().casefold()
-        as_number = number(value) if not isinstance(value, bool) else None
         spelling = repr(value)
-        spellings[text if as_number is None else as_number][spelling] += 1
-        first.setdefault(spelling, row)
+        counts[spelling] += 1
+        if spelling not in first:
+            first[spelling] = row
+            as_number = number(value) if not isinstance(value, bool) else None
+            spellings[str(value).strip().casefold() if as_number is None else as_number].append(spelling)
     problems = [
         Problem(
             first[spelling],
-            f"{spelling} ({count} rows) and {', '.join(s for s in ways if s != spelling)} seem to be one class",
+            f"{spelling} ({counts[spelling]} rows) and {', '.join(s for s in ways if s != spelling)} seem to be one class",
             "write them alike",
         )
         for ways in spellings.values()
         if len(ways) > 1
-        for spelling, count in ways.items()
+        for spelling in ways
     ]
     if problems:
         raise DataError(f"Labels in column '{task.labels[0]}' are written in more than one way:", problems)
@@ -219,6 +230,6 @@ def _check_spelling(frames: Mapping[str, pd.DataFrame], task: Task, separator: s
 
 def _values(frames: Mapping[str, pd.DataFrame], task: Task, separator: str | None) -> Iterator[tuple[str, Any]]:
     for frame in frames.values():
-        for row, cell in zip(frame.index, frame[task.labels[0]], strict=True):
+        for row, cell in zip(frame.index, cells_of(frame[task.labels[0]]), strict=True):
             for value in _split(cell, task, separator):
                 yield str(row), value.item() if isinstance(value, np.generic) else value

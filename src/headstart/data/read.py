@@ -13,6 +13,7 @@ from headstart.core.errors import DataError, Problem, UsageError, unknown
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Task
 from headstart.data.checks import check_repeats, digests, for_all
+from headstart.data.columns import blank_cells, cells_of
 from headstart.data.find import read_tables
 from headstart.data.images import is_image, is_image_name
 from headstart.data.inference import check_columns, describe_labels, infer
@@ -20,7 +21,7 @@ from headstart.data.inputs import loose_frame, make_inputs, make_rows
 from headstart.data.labels import check_present, check_spread, encode, with_classes
 from headstart.data.rows import Dataset, Rows
 from headstart.data.splits import SplitRows, make_splits
-from headstart.data.tables import Tables, blank, join
+from headstart.data.tables import Tables, join
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,11 +130,11 @@ def _by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame],
     if not plan.source_domain or not plan.target_domain or set(plan.source_domain) & set(plan.target_domain):
         raise UsageError("Name both a source domain and a target domain, and no domain as both.")
     found: dict[str, list[pd.DataFrame]] = {}
-    known: dict[str, int] = {}
+    known: dict[str, None] = {}
     for split, frame in tables.splits.items():
         check_columns(frame, ["domain"], f"split '{split}'")
-        names = [str(cell) for cell in frame["domain"]]
-        known |= {name: known.get(name, 0) + names.count(name) for name in dict.fromkeys(names)}
+        names = [str(cell) for cell in cells_of(frame["domain"])]
+        known |= dict.fromkeys(names)
         for role, domains in (("source", plan.source_domain), ("target", plan.target_domain)):
             chosen: pd.DataFrame = frame.iloc[[i for i, name in enumerate(names) if name in domains]]
             if role == "target":
@@ -177,13 +178,11 @@ def _groups(frame: pd.DataFrame, column: str | None) -> list[str] | None:
     if column is None:
         return None
     nameless = [
-        Problem(str(row), f"has no group (column '{column}')")
-        for row, cell in zip(frame.index, frame[column], strict=True)
-        if blank(cell)
+        Problem(str(row), f"has no group (column '{column}')") for row in frame.index[blank_cells(frame[column])]
     ]
     if nameless:
         raise DataError("Groups are missing:", nameless)
-    return [str(cell) for cell in frame[column]]
+    return [str(cell) for cell in cells_of(frame[column])]
 
 
 def _targets(rows: Rows | None) -> np.ndarray:
@@ -212,8 +211,10 @@ def _kept_together(task: Task, splits: Mapping[str, SplitRows]) -> dict[str, str
     parts = [splits[name] for name in ("train", "validation") if name in splits]
     if parts and parts[0].groups is not None:
         return {row: group for part in parts for row, group in zip(part.rows.ids, part.groups or (), strict=True)}
+    if task.modality != "image":
+        return {}
     found = {row: digest.hex() for part in parts for row, digest in zip(part.rows.ids, part.digests, strict=True)}
-    return found if task.modality == "image" and len(set(found.values())) < len(found) else {}
+    return found if len(set(found.values())) < len(found) else {}
 
 
 def _loose_items(data: Any, task: Task) -> Any:

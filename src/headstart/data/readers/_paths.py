@@ -8,38 +8,51 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from headstart.core.errors import DataError, Problem
-from headstart.data.images import is_image_name
+from headstart.data.columns import as_text, blank_cells, cells_of, plain_numbers
+from headstart.data.images import SUFFIXES, is_image_name
 from headstart.data.tables import blank
 
+_NEAR_IMAGE_NAMES = rf"\.({'|'.join(sorted(suffix[1:] for suffix in SUFFIXES))})[/\\.]*$"
 
-def resolve_images(columns: Mapping[str, Sequence[Any]], ids: Sequence[str], folder: Path) -> dict[str, list[Any]]:
+
+def resolve_images(columns: Mapping[str, Sequence[Any]], ids: Sequence[str], folder: Path) -> dict[str, Sequence[Any]]:
     """Turn the columns that hold names of image files into columns of paths.
 
     Args:
-        columns: Cells by column.
+        columns: Cells by column, lists or Arrow text.
         ids: The name of each row.
         folder: What the paths are relative to.
 
     Returns:
-        The columns; a column counts as images if most of its texts end like an image's name.
+        The columns, others as they were; a column counts as images if most of its texts end like an image's name.
 
     Raises:
         DataError: A path is absolute, a URL, leads out of the folder, or there is no such file; all are listed.
     """
     problems: list[Problem] = []
-    resolved = {}
+    resolved = dict(columns)
     for column, cells in columns.items():
-        texts = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
-        if len(texts) and sum(map(is_image_name, texts)) * 2 > len(texts):
+        if _are_image_names(cells):
             resolved[column] = [
                 None if blank(cell) else _resolve(cell, folder, f"{row}, column '{column}'", problems)
-                for cell, row in zip(cells, ids, strict=True)
+                for cell, row in zip(cells_of(cells), ids, strict=True)
             ]
-        else:
-            resolved[column] = list(cells)
     if problems:
         raise DataError("Image paths cannot be used:", problems)
     return resolved
+
+
+def _are_image_names(cells: Sequence[Any]) -> bool:
+    text = as_text(cells)
+    if text is None:
+        texts = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
+        return sum(map(is_image_name, texts)) * 2 > len(texts)
+    if plain_numbers(text) is not None:
+        return False
+    import pyarrow.compute as pc
+
+    near = text.filter(pc.match_substring_regex(text, _NEAR_IMAGE_NAMES, ignore_case=True)).to_pylist()
+    return len(near) > 0 and sum(map(is_image_name, near)) * 2 > len(text) - blank_cells(text).sum()
 
 
 def _resolve(cell: Any, folder: Path, where: str, problems: list[Problem]) -> Path | None:
