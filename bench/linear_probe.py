@@ -29,7 +29,7 @@ from headstart.core.stopping import Stop
 from headstart.core.types import silent
 from headstart.data.read import make_dataset, read
 from headstart.data.rows import Dataset
-from headstart.data.splits import Part
+from headstart.data.splits import SplitRows
 from headstart.data.transforms import make_transform
 from headstart.engine.fit import fit
 from headstart.engine.machine import keep_memory, place
@@ -47,7 +47,7 @@ def first_rows(data: str, count: int) -> Dataset:
     rows = whole.splits["train"]
     places = random.Random(0).sample(range(len(rows)), min(count, len(rows)))
     chosen = rows.take(places)
-    return make_dataset(whole.task, {"train": Part(chosen, [b""] * len(chosen))}, ())
+    return make_dataset(whole.task, {"train": SplitRows(chosen, [b""] * len(chosen))}, ())
 
 
 def ready(data: Dataset, source: str, epochs: float) -> tuple[Any, Model, Backbone]:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from headstart.core.errors import DataError, HeadstartError, UsageError
 from headstart.core.recipe import Choice, DataPlan
+from headstart.data.images import SUFFIXES, is_image_name
 from headstart.data.read import read
 from headstart.data.readers.table import Table
 from headstart.data.tables import split_name
@@ -158,6 +159,20 @@ def test_images_named_in_a_table_are_found_beside_it(tmp_path: Path) -> None:
     dataset = read(tmp_path / "meta.csv", DataPlan())
     assert dataset.task.modality == "image"
     assert dataset.splits["train"].inputs[0].is_file()
+
+
+def test_image_names_are_told_from_other_text(tmp_path: Path) -> None:
+    assert all(max(suffix) > "f" for suffix in SUFFIXES)  # what tells a column of numbers from one of names, fast
+    names = {f"x{suffix}": True for suffix in SUFFIXES} | {f"x{suffix.upper()}": True for suffix in SUFFIXES}
+    names |= {"a/b.png/": True, "a.png/.": True, "a.png.": False, ".png": False, "png": False, "a.png ": False}
+    names |= {"a.pngx": False, "": False, "a.png//": True, "a.txt": False, "1.5": False, "味道.jpg": True}
+    assert {name: is_image_name(name) for name in names} == names
+    assert {name: Path(name).suffix.lower() in SUFFIXES for name in names} == names
+    rows = ["a/b.png/,1", "1.5,2", "a.png.,3"]
+    frame = Table().read(write(tmp_path / "a.csv", "some,number\n" + "\n".join(rows) + "\n")).splits["all"]
+    assert list(frame["some"]) == ["a/b.png/", "1.5", "a.png."]  # one of three
+    with pytest.raises(DataError, match=r"there is no file 'x\.png'"):
+        Table().read(write(tmp_path / "b.csv", "some,few\n1,x.png\n2,\n3, \n"))
 
 
 def test_a_column_named_split_divides_the_rows(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ Arrow array of text, or a list of cells.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -32,7 +32,7 @@ def as_text(column: Column) -> Any:
         column = pa.chunked_array([column])
     if not isinstance(column, pa.ChunkedArray) or column.null_count:
         return None
-    return column.cast(pa.large_string())
+    return column if column.type == pa.large_string() else column.cast(pa.large_string())
 
 
 def cells_of(column: Column) -> list[Any]:
@@ -53,7 +53,9 @@ def blank_cells(column: Column) -> np.ndarray:
     """Return which cells are missing or text without a visible sign, [N] bool."""
     text = as_text(column)
     if text is None:
-        return np.array([blank(cell) for cell in cells_of(column)], dtype=bool)
+        cells = cells_of(column)
+        values = _plain_cells(cells)
+        return np.array([blank(cell) for cell in cells], dtype=bool) if values is None else np.isnan(values)
     return np.concatenate([np.zeros(0, dtype=bool), *map(_blank_text, text.chunks)])
 
 
@@ -70,12 +72,14 @@ def numbers_of(column: Column) -> tuple[np.ndarray, np.ndarray]:
     if text is not None:
         return _numbers_of_text(text)
     cells = cells_of(column)
-    if set(map(type, cells)) <= {int, float, bool}:
-        try:
-            return np.array(cells, dtype=np.float64), np.ones(len(cells), dtype=bool)
-        except OverflowError:  # of a whole number; `number` makes it infinite
-            pass
-    return _numbers_of_cells(cells)
+    values = _plain_cells(cells)
+    return _numbers_of_cells(cells) if values is None else (values, np.ones(len(cells), dtype=bool))
+
+
+def contents_of(text: Any) -> Iterator[np.ndarray]:
+    """Yield the bytes of an Arrow array of text, all cells in one, as uint8."""
+    for chunk in text.chunks:
+        yield _bytes(chunk)[1]
 
 
 def plain_numbers(text: Any) -> np.ndarray | None:
@@ -107,7 +111,17 @@ def _numbers_of_text(text: Any) -> tuple[np.ndarray, np.ndarray]:
 def _numbers_of_cells(cells: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
     read = [number(cell) for cell in cells]
     found = np.array([value is not None for value in read], dtype=bool)
-    return np.array([value or 0.0 for value in read], dtype=np.float64), found
+    return np.array([0.0 if value is None else value for value in read], dtype=np.float64), found
+
+
+def _plain_cells(cells: Sequence[Any]) -> np.ndarray | None:
+    """Return Python's numbers as an array; None unless each cell is one."""
+    if not set(map(type, cells)) <= {int, float, bool}:
+        return None
+    try:
+        return np.array(cells, dtype=np.float64)
+    except OverflowError:  # of a whole number; `number` makes it infinite
+        return None
 
 
 def _blank_text(chunk: Any) -> np.ndarray:
@@ -117,7 +131,8 @@ def _blank_text(chunk: Any) -> np.ndarray:
     first = content[starts[filled]]
     # Only text that begins with a space can be blank; beyond ASCII, Python knows which signs are spaces.
     doubtful = filled[(first <= ord(" ")) | (first > 127)]
-    found[doubtful] = [blank(cell) for cell in chunk.take(doubtful).to_pylist()]
+    if len(doubtful):
+        found[doubtful] = [blank(cell) for cell in chunk.take(doubtful).to_pylist()]
     return found
 
 

@@ -6,6 +6,7 @@ Every guess can be overridden by the plan, and is written down in words.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -94,7 +95,7 @@ def contents(column: Column) -> Content:
     filled = ~blank_cells(column)
     if not filled.any():
         return "empty"
-    first = cells_of(column[int(filled.argmax()) :][:1])[0]
+    first = next(islice(column, int(filled.argmax()), None))
     if is_image(first):
         return "image"
     if isinstance(first, np.ndarray):

@@ -67,7 +67,7 @@ def _texts(frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
     texts: list[list[str]] = []
     for column in columns:
         texts.append([])
-        for row, cell in zip(frame.index, frame[column], strict=True):
+        for row, cell in zip(frame.index, cells_of(frame[column]), strict=True):
             if missing(cell) or not isinstance(cell, str | int | float | Path):
                 what = "has no text" if missing(cell) else f"holds {type(cell).__name__}, not text"
                 problems.append(Problem(f"{row}, column '{column}'", what, "give the text, or delete the row"))
@@ -100,9 +100,7 @@ def _vectors(frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
                 Problem(f"{row}, column {c}", f"{array.reshape(-1)[c]} is not a finite number of 32 bits")
                 for c in np.flatnonzero(~finite)
             )
-    if problems:
-        raise DataError("Inputs that are not finite numbers of equal count:", problems)
-    return np.stack([array.reshape(-1) for array in arrays]).astype(np.float32)
+    raise DataError("Inputs that are not finite numbers of equal count:", problems)
 
 
 def loose_frame(items: Any, task: Task) -> tuple[pd.DataFrame, Task]:

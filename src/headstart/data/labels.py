@@ -39,7 +39,9 @@ def with_classes(task: Task, train: pd.DataFrame, frames: Mapping[str, pd.DataFr
     if _has_column_each(task):
         return replace(task, classes=task.labels)
     _check_spelling(frames, task, separator)
-    names = {name for cell in cells_of(train[task.labels[0]]) for name in map(class_name, _split(cell, task, separator))}
+    names = {
+        name for cell in cells_of(train[task.labels[0]]) for name in map(class_name, _split(cell, task, separator))
+    }
     classes = sorted(names, key=_order(names))
     if len(classes) < 2:
         only = f"only one class, '{classes[0]}'" if classes else "no class"
@@ -217,7 +219,8 @@ def _check_spelling(frames: Mapping[str, pd.DataFrame], task: Task, separator: s
     problems = [
         Problem(
             first[spelling],
-            f"{spelling} ({counts[spelling]} rows) and {', '.join(s for s in ways if s != spelling)} seem to be one class",
+            f"{spelling} ({counts[spelling]} rows) and {', '.join(way for way in ways if way != spelling)} "
+            "seem to be one class",
             "write them alike",
         )
         for ways in spellings.values()

@@ -141,12 +141,13 @@ def _by_group(
     for row, group in enumerate(groups):
         members_of[group].append(row)
     stratum = strata.tolist()
+    every = set(stratum)
     seen: set[int] = set()
     free: list[list[int]] = []
     names = sorted(members_of)
     for place in random.permutation(len(names)):
         members = members_of[names[place]]
-        classes = {stratum[row] for row in members}
+        classes = every if seen == every else {stratum[row] for row in members}
         if classes <= seen:
             free.append(members)
         seen |= classes
@@ -155,15 +156,13 @@ def _by_group(
             f"There are too few groups for a {name} split: each of the {len(names)} has a class of its own. "
             "Give the splits yourself, or leave out the group."
         )
-    chosen = np.zeros(len(strata), dtype=bool)
+    rows: list[int] = []
     wanted = share * len(strata)
-    taken = 0
     for members in free:
-        if abs(taken + len(members) - wanted) < abs(taken - wanted):
-            chosen[members] = True
-            taken += len(members)
-    if not chosen.any():
-        chosen[min(free, key=len)] = True
+        if abs(len(rows) + len(members) - wanted) < abs(len(rows) - wanted):
+            rows += members
+    chosen = np.zeros(len(strata), dtype=bool)
+    chosen[rows or min(free, key=len)] = True
     return chosen
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from headstart.core.errors import DataError, Problem
-from headstart.data.columns import as_text, blank_cells, cells_of, plain_numbers
+from headstart.data.columns import as_text, blank_cells, cells_of, contents_of
 from headstart.data.images import SUFFIXES, is_image_name
 from headstart.data.tables import blank
 
@@ -47,7 +47,8 @@ def _are_image_names(cells: Sequence[Any]) -> bool:
     if text is None:
         texts = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
         return sum(map(is_image_name, texts)) * 2 > len(texts)
-    if plain_numbers(text) is not None:
+    # Every ending of an image has a letter after f, and numbers have none: a far faster look than at each cell.
+    if not any(((content & 0xDF) > ord("F")).any() for content in contents_of(text)):
         return False
     import pyarrow.compute as pc
 

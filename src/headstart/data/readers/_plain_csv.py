@@ -34,6 +34,8 @@ def read_plain(path: Path, choose_delimiter: Callable[[str], str]) -> Sheet | No
         if block is None or b'"' in block or b"\0" in block or block.count(b"\r") != block.count(b"\r\n"):
             return None
         starts, ends = _lines(block)
+        if (ends - starts).max() > LONGEST_CELL:
+            return None
         filled = np.flatnonzero(ends > starts)
         numbers = filled + before + 1
         if not delimiter:
