@@ -75,7 +75,10 @@ def check(column: Any, cells: Sequence[Any]) -> None:
 
 def text_column(cells: Sequence[str], pieces: int = 2) -> pd.Series:
     parts = [pa.array(cells[i::pieces], pa.large_string()) for i in range(pieces)]
-    return make_frame({"x": pa.chunked_array(parts)}, [str(i) for i in range(len(cells))])["x"]
+    frame = make_frame({"x": pa.chunked_array(parts)}, [str(i) for i in range(len(cells))])
+    column = frame["x"]
+    assert isinstance(column, pd.Series)
+    return column
 
 
 @pytest.mark.parametrize("cells", [PLAIN, ODD, PLAIN + ODD, [], [""], ["nan"], ["1e400", "1"], *([c] for c in ODD)])

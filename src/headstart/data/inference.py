@@ -197,11 +197,12 @@ def _guess_kind(frame: pd.DataFrame, labels: Sequence[str], plan: DataPlan) -> K
         return "multilabel"
     if len(labels) > 1:
         return _guess_kind_of_many(frame, labels)
-    cells = [cell for cell in cells_of(frame[labels[0]]) if not blank(cell)]
+    filled = ~blank_cells(frame[labels[0]])
+    cells = [cell for cell, known in zip(cells_of(frame[labels[0]]), filled, strict=True) if known]
     if any(isinstance(cell, list | tuple | set | frozenset | np.ndarray) for cell in cells):
         return "multilabel"
-    numbers = [number(cell) for cell in cells]
-    if any(n is None for n in numbers) or all(isinstance(cell, bool) for cell in cells):
+    values, are_numbers = numbers_of(frame[labels[0]])
+    if not are_numbers[filled].all() or all(isinstance(cell, bool) for cell in cells):
         classes = len({str(cell) for cell in cells})
         if classes * 2 > len(cells) >= 20 and not plan.labels:
             raise UsageError(
@@ -209,7 +210,7 @@ def _guess_kind(frame: pd.DataFrame, labels: Sequence[str], plan: DataPlan) -> K
                 f"name it with labels; else name another. Columns: {', '.join(map(str, frame.columns))}."
             )
         return "binary" if classes == 2 else "multiclass"
-    return _kind_of_numbers(cells, [n for n in numbers if n is not None])
+    return _kind_of_numbers(cells, values[filled].tolist())
 
 
 def _guess_kind_of_many(frame: pd.DataFrame, labels: Sequence[str]) -> Kind:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from headstart.core.errors import DataError, Problem
-from headstart.data.columns import as_text, blank_cells, cells_of, contents_of
+from headstart.data.columns import as_text, blank_cells, cells_of, contents_of, matching_cells
 from headstart.data.images import SUFFIXES, is_image_name
 from headstart.data.tables import blank
 
@@ -50,9 +50,9 @@ def _are_image_names(cells: Sequence[Any]) -> bool:
     # Every ending of an image has a letter after f, and numbers have none: a far faster look than at each cell.
     if not any(((content & 0xDF) > ord("F")).any() for content in contents_of(text)):
         return False
-    import pyarrow.compute as pc
+    import pyarrow as pa
 
-    near = text.filter(pc.match_substring_regex(text, _NEAR_IMAGE_NAMES, ignore_case=True)).to_pylist()
+    near = text.filter(pa.array(matching_cells(text, _NEAR_IMAGE_NAMES, ignore_case=True))).to_pylist()
     return len(near) > 0 and sum(map(is_image_name, near)) * 2 > len(text) - blank_cells(text).sum()
 
 
