@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from headstart.core import columns
+from headstart.core.cells import digest
 from headstart.core.columns import blank_cells, cells_of, missing_cells, numbers, numbers_of, plain_numbers
 from headstart.core.errors import DataError
 from headstart.core.recipe import DataPlan
@@ -74,7 +76,10 @@ def check(column: Any, cells: Sequence[Any]) -> None:
 
 def text_column(cells: Sequence[str], pieces: int = 2) -> pd.Series:
     parts = [pa.array(cells[i::pieces], pa.large_string()) for i in range(pieces)]
-    return make_frame({"x": pa.chunked_array(parts)}, [str(i) for i in range(len(cells))])["x"]
+    frame = make_frame({"x": pa.chunked_array(parts)}, [str(i) for i in range(len(cells))])
+    column = frame["x"]
+    assert isinstance(column, pd.Series)
+    return column
 
 
 @pytest.mark.parametrize("cells", [PLAIN, ODD, PLAIN + ODD, [], [""], ["nan"], ["1e400", "1"], *([c] for c in ODD)])
@@ -202,3 +207,11 @@ def test_numbers_in_a_table_are_not_read_one_by_one(tmp_path: Path, monkeypatch:
         read(tmp_path / "b.csv", DataPlan())
     assert [(p.where, p.what) for p in caught.value.problems] == [("b.csv:9, column 'c3'", "'x' is not a number")]
     assert calls <= 50
+
+
+def test_rows_of_an_array_are_hashed_like_arrays_alone() -> None:
+    rows = np.arange(12, dtype=np.float32).reshape(3, 4)
+    arrays = [*rows, rows, rows.astype(np.float64)[0], rows.reshape(3, 2, 2)[0], rows[:, ::2][1], rows.astype(">f4")[0]]
+    expected = [hashlib.sha256(f"{a.dtype}{a.shape}".encode() + a.tobytes()).digest() for a in arrays]
+    assert [digest(array) for array in arrays] == expected
+    assert len(set(expected)) == len(arrays)

@@ -27,13 +27,22 @@ def as_text(column: Column) -> Any:
     import pandas as pd
     import pyarrow as pa
 
+    text: Any = column
     if isinstance(column, pd.Series) and isinstance(column.dtype, pd.StringDtype):
-        column = pa.array(column.array)
-    if isinstance(column, pa.Array):
-        column = pa.chunked_array([column])
-    if not isinstance(column, pa.ChunkedArray) or column.null_count:
+        text = pa.array(column.array)
+    if isinstance(text, pa.Array):
+        text = pa.chunked_array([text])
+    if not isinstance(text, pa.ChunkedArray) or text.null_count:
         return None
-    return column if column.type == pa.large_string() else column.cast(pa.large_string())
+    return text if text.type == pa.large_string() else text.cast(pa.large_string())
+
+
+def matching_cells(text: Any, pattern: str, *, ignore_case: bool = False) -> np.ndarray:
+    """Return in which cells of an Arrow array of text a pattern occurs, [N] bool."""
+    import pyarrow.compute
+
+    compute: Any = pyarrow.compute  # whose functions are made on import, so that types do not know them
+    return compute.match_substring_regex(text, pattern, ignore_case=ignore_case).to_numpy()
 
 
 def cells_of(column: Column) -> list[Any]:
@@ -142,16 +151,17 @@ def _what_is_wrong(cell: Any) -> str:
 
 def _numbers_of_text(text: Any) -> tuple[np.ndarray, np.ndarray]:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     values = plain_numbers(text)
     if values is not None:
         return values, np.ones(len(text), dtype=bool)
-    plain = pc.match_substring_regex(text, PLAIN)
-    mask = plain.to_numpy()
-    values, found = np.zeros(len(text)), np.array(mask)
-    values[mask] = text.filter(plain).cast(pa.float64()).to_numpy()
-    values[~mask], found[~mask] = _numbers_of_cells(text.filter(pc.invert(plain)).to_pylist())
+    plain = matching_cells(text, PLAIN)
+    values, found = np.zeros(len(text)), plain.copy()
+    values[plain] = text.filter(pa.array(plain)).cast(pa.float64()).to_numpy()
+    others = text.filter(pa.array(~plain)).combine_chunks().dictionary_encode()  # names of classes are few
+    read, are_numbers = _numbers_of_cells(others.dictionary.to_pylist())
+    places = others.indices.to_numpy()
+    values[~plain], found[~plain] = read[places], are_numbers[places]
     return values, found
 
 

@@ -144,12 +144,15 @@ def _by_group(
     seen: set[int] = set()
     free: list[list[int]] = []
     names = sorted(members_of)
-    for place in random.permutation(len(names)):
-        members = members_of[names[place]]
-        classes = every if seen == every else {stratum[row] for row in members}
+    order = [members_of[names[place]] for place in random.permutation(len(names))]
+    for place, members in enumerate(order):
+        classes = {stratum[row] for row in members}
         if classes <= seen:
             free.append(members)
         seen |= classes
+        if seen == every:
+            free += order[place + 1 :]
+            break
     if not free:
         raise DataError(
             f"There are too few groups for a {name} split: each of the {len(names)} has a class of its own. "
@@ -158,6 +161,8 @@ def _by_group(
     rows: list[int] = []
     wanted = share * len(strata)
     for members in free:
+        if len(rows) >= wanted:
+            break
         if abs(len(rows) + len(members) - wanted) < abs(len(rows) - wanted):
             rows += members
     chosen = np.zeros(len(strata), dtype=bool)

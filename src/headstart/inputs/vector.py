@@ -41,7 +41,7 @@ class Vector(Input):
         """Return whether the first cell is an array, or all are lists of equally many numbers."""
         if isinstance(cells[0], np.ndarray):
             return True
-        if not isinstance(cells[0], list | tuple | set | frozenset):
+        if not all(isinstance(cell, list | tuple | set | frozenset) for cell in cells):
             return False
         found = all(isinstance(v, int | float) and not isinstance(v, bool) for cell in cells for v in cell)
         return found and len({len(cell) for cell in cells}) == 1

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from headstart.core.cells import blank
-from headstart.core.columns import as_text, blank_cells, cells_of, contents_of
+from headstart.core.columns import as_text, blank_cells, cells_of, contents_of, matching_cells
 from headstart.core.errors import DataError, Problem
 from headstart.inputs import modalities, of_file
 
@@ -54,8 +54,8 @@ def _of_files(cells: Sequence[Any]) -> str | None:
         near, count = texts, len(texts)
     else:
         near, count = _near_files(text), len(text) - int(blank_cells(text).sum())
-    modalities_found = Counter(modality for modality in map(of_file, near) if modality)
-    return next((modality for modality, own in modalities_found.items() if own * 2 > count), None)
+    found = Counter(modality for modality in map(of_file, near) if modality)
+    return next((modality for modality, own in found.items() if own * 2 > count), None)
 
 
 def _near_files(text: Any) -> list[str]:
@@ -63,14 +63,14 @@ def _near_files(text: Any) -> list[str]:
 
     Where each ending has a letter after f, as those of images have, a column of numbers is passed over at a glance.
     """
-    import pyarrow.compute as pc
+    import pyarrow as pa
 
     suffixes = sorted({suffix for kind in modalities().values() for suffix in kind.suffixes})
     lettered = all((_upper(np.frombuffer(suffix.encode(), dtype=np.uint8)) > ord("F")).any() for suffix in suffixes)
     if not suffixes or (lettered and not any((_upper(signs) > ord("F")).any() for signs in contents_of(text))):
         return []
     endings = f"({'|'.join(map(re.escape, suffixes))})$"
-    return text.filter(pc.match_substring_regex(text, endings, ignore_case=True)).to_pylist()
+    return text.filter(pa.array(matching_cells(text, endings, ignore_case=True))).to_pylist()
 
 
 def _upper(signs: np.ndarray) -> np.ndarray:
