@@ -184,3 +184,9 @@ def test_examples_to_predict_on_come_in_many_shapes(tmp_path: Path) -> None:
     (folder / "y.png").touch()
     with pytest.raises(DataError, match=r"y.png: is empty"):
         read_unlabelled(folder, PLAIN, image)
+
+
+def test_a_number_among_lists_is_told_and_no_crash() -> None:
+    frame = pd.DataFrame({"x": pd.Series([[1.0, 2.0]] * 59 + [5], dtype=object), "label": [0, 1] * 30})
+    with pytest.raises(UsageError, match=r"No column is fit as input\. Columns beside the labels: x \(list\)"):
+        read(frame, PLAIN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 import numpy as np
@@ -10,7 +11,11 @@ import pytest
 
 from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import DataPlan
+from headstart.core.seeding import numpy_generator
+from headstart.core.types import TARGET, Task
 from headstart.data.read import read
+from headstart.data.rows import Rows
+from headstart.data.splits import SplitRows, make_splits
 
 TEXTS = [f"this is sentence number {i}" for i in range(200)]
 
@@ -74,6 +79,46 @@ def test_58_a_group_that_spans_given_splits_is_refused() -> None:
 def test_groups_that_each_hold_a_class_alone_cannot_be_split() -> None:
     with pytest.raises(DataError, match="too few groups"):
         read(frame(label=["a", "b"] * 100, person=["x", "y"] * 100), DataPlan(group="person"))
+
+
+def expected_test_rows(strata: list[int], groups: list[str], share: float, seed: int) -> set[str]:
+    """Choose whole groups as `make_splits` does, by looking at every row for every group."""
+    seen: set[int] = set()
+    free = []
+    for group in numpy_generator(seed, "split", "test").permutation(sorted(set(groups))):
+        members = [row for row, name in enumerate(groups) if name == group]
+        if {strata[row] for row in members} <= seen:
+            free.append(members)
+        seen |= {strata[row] for row in members}
+    chosen: list[int] = []
+    for members in free:
+        taken, wanted = len(chosen), share * len(strata)
+        if abs(taken + len(members) - wanted) < abs(taken - wanted):
+            chosen += members
+    return {f"r{row}" for row in chosen or min(free, key=len)}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_58_groups_are_chosen_as_by_looking_at_all_rows(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    strata = random.integers(0, 3, 300)
+    groups = [f"g{i}" for i in random.integers(0, [5, 40, 200][seed % 3], 300)]
+    rows = Rows([f"r{i}" for i in range(300)], np.zeros((300, 1), dtype=np.float32), {TARGET: strata})
+    task = Task.of("vector", "multiclass", ("x",), ("label",), ("a", "b", "c"))
+    share = [0.15, 0.001, 0.5][seed // 3]
+    splits, _ = make_splits({"all": SplitRows(rows, groups)}, task, DataPlan(test=share), seed)
+    assert set(splits["test"].rows.ids) == expected_test_rows(strata.tolist(), groups, share, seed)
+
+
+def test_many_groups_are_split_without_looking_at_all_rows_for_each() -> None:
+    count = 60_000
+    groups = [f"g{i // 3}" for i in range(count)]
+    rows = Rows([f"r{i}" for i in range(count)], np.zeros((count, 1), dtype=np.float32), {TARGET: np.arange(count) % 2})
+    task = Task.of("vector", "binary", ("x",), ("label",), ("a", "b"))
+    start = time.process_time()
+    splits, _ = make_splits({"all": SplitRows(rows, groups)}, task, DataPlan(), 0)
+    assert time.process_time() - start < 5  # it takes half a second; a look at all rows for each group takes a minute
+    assert sum(map(len, splits.values())) == count
 
 
 def test_without_a_test_split_the_notes_say_so_and_shares_are_checked() -> None:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from os.path import splitext
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
 from headstart.core.errors import DataError, HeadstartError, UsageError
 from headstart.core.recipe import Choice, DataPlan
 from headstart.data.read import read
+from headstart.data.readers import _paths
 from headstart.data.readers.table import Table
 from headstart.data.tables import split_name
+from headstart.inputs import of_file
+from headstart.inputs._open import SUFFIXES
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -158,6 +165,41 @@ def test_images_named_in_a_table_are_found_beside_it(tmp_path: Path) -> None:
     dataset = read(tmp_path / "meta.csv", DataPlan())
     assert dataset.task.modality == "image"
     assert dataset.splits["train"].inputs[0].is_file()
+
+
+def test_image_names_are_told_from_other_text(tmp_path: Path) -> None:
+    names = {f"x{suffix}": True for suffix in SUFFIXES} | {f"x{suffix.upper()}": True for suffix in SUFFIXES}
+    names |= {"a.png.": False, ".png": False, "png": False, "a.png ": False, "a.png\n": False, "x.tiff/y": False}
+    names |= {"a.pngx": False, "": False, "a.txt": False, "1.5": False, "味道.jpg": True, "a/b.c.png": True}
+    assert {name: of_file(name) == "image" for name in names} == names
+    rows = ["a/b.png,1", "1.5,2", "a.png.,3"]
+    frame = Table().read(write(tmp_path / "a.csv", "some,number\n" + "\n".join(rows) + "\n")).splits["all"]
+    assert list(frame["some"]) == ["a/b.png", "1.5", "a.png."]  # one of three
+    with pytest.raises(DataError, match=r"there is no file 'x\.png'"):
+        Table().read(write(tmp_path / "b.csv", "some,few\n1,x.png\n2,\n3, \n"))
+
+
+@pytest.mark.parametrize("endings", [(), (".mid", ".R64"), (".abc", ".1", ".e+5", ".ß")])
+def test_columns_of_file_names_are_found_in_text_as_in_lists(
+    endings: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if endings:  # of a modality that was dropped in
+        suffixes = frozenset(map(str.lower, endings))
+        monkeypatch.setattr(_paths, "modalities", lambda: {"sound": SimpleNamespace(suffixes=suffixes)})
+        monkeypatch.setattr(
+            _paths,
+            "of_file",
+            lambda name: "sound" if splitext(name)[1].lower() in suffixes else None,  # noqa: PTH122
+        )
+    random = np.random.default_rng(0)
+    pieces = ["1", "2", " ", "a", "B", ".", "\n", "/", *2 * (endings or (".png", ".JPG", ".avif"))]
+    found = set()
+    for _ in range(1000):
+        cells = ["".join(random.choice(pieces, random.integers(0, 4))) for _ in range(random.integers(0, 5))]
+        by_list = _paths._of_files(cells)
+        assert _paths._of_files(pa.chunked_array([pa.array(cells, pa.large_string())])) == by_list, cells
+        found.add(by_list)
+    assert found == {None, "sound" if endings else "image"}
 
 
 def test_a_column_named_split_divides_the_rows(tmp_path: Path) -> None:

@@ -6,11 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from headstart.core.cells import blank
 from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import DataPlan
 from headstart.data.read import read
+from headstart.data.tables import make_frame
+from headstart.targets._infer import LabelCells
+from headstart.targets.binary import Binary
+from headstart.targets.multilabel import Multilabel
 
 NUMBERS = np.random.default_rng(0).normal(size=(60, 4))
 PLAIN = DataPlan()
@@ -88,3 +94,49 @@ def test_kinds_and_columns_that_do_not_go_together(plan: DataPlan, message: str)
 def test_two_classes_are_not_three() -> None:
     with pytest.raises(DataError, match="A binary task has two classes; the column 'label' has 3: a, b, c"):
         read((NUMBERS, ["a", "b", "c"] * 20), DataPlan(task="binary"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "numbers", "expected"),
+    [
+        ([["1", "0", " ", ""]], [1.0, 0.0], (False, False, True, 2)),
+        ([["1", "x", "1", "NA"]], [1.0, 1.0], (False, True, False, 3)),
+        ([["1.0", "nan", "nan", "7"]], [1.0, np.nan, np.nan, 7.0], (False, False, False, 4)),
+        ([[True, None, False]], [1.0, 0.0], (False, True, True, 2)),
+        ([[True, 1, np.nan]], [1.0, 1.0], (False, False, True, 1)),
+        ([["0", "1"], [True, False]], [0.0, 1.0, 1.0, 0.0], (False, False, True, 2)),
+        ([["0", "2"], [1, None]], [0.0, 2.0, 1.0], (False, False, False, 3)),
+        ([[["a"], [], "a"]], [], (True, True, False, 3)),
+        ([["", ""]], [], (False, True, True, 0)),
+    ],
+)
+def test_label_columns_are_looked_at_as_a_whole(
+    columns: list[list[Any]], numbers: list[float], expected: tuple[bool, bool, bool, int]
+) -> None:
+    frames = [make_frame({str(i): cells for i, cells in enumerate(columns)}, range_names(columns[0]))]
+    if all(isinstance(cell, str) for cells in columns for cell in cells):
+        text = {str(i): pa.chunked_array([pa.array(c, pa.large_string())]) for i, c in enumerate(columns)}
+        frames.append(make_frame(text, range_names(columns[0])))
+    for frame in frames:
+        labels = LabelCells.of(frame, list(map(str, range(len(columns)))), None)
+        np.testing.assert_array_equal(labels.numbers, numbers)
+        assert (labels.lists, labels.words, labels.flags, labels.distinct) == expected
+        filled = [cell for cells in columns for cell in cells if not blank(cell)]
+        assert labels.cells == filled
+        assert len(labels) == len(filled)
+
+
+def range_names(cells: list[Any]) -> list[str]:
+    return [f"r{row}" for row in range(len(cells))]
+
+
+def test_missing_labels_are_named_in_text_as_in_objects() -> None:
+    cells = ["a", "", "b", " ", "\u00a0", "a"]
+    text = make_frame({"label": pa.chunked_array([pa.array(cells, pa.large_string())])}, range_names(cells))
+    for frame in (text, make_frame({"label": cells}, range_names(cells))):
+        with pytest.raises(DataError, match="3 labels are missing") as caught:
+            Binary(("label",)).check_present({"train": frame})
+        assert [problem.where for problem in caught.value.problems] == ["r1", "r3", "r4"]
+        Multilabel(("label",)).check_present({"train": frame})  # a blank cell is a row without any of the classes
+    with pytest.raises(DataError, match="2 labels are missing"):
+        Multilabel(("label",)).check_present({"train": make_frame({"label": [None, "a", np.nan]}, "xyz")})

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
-
-from headstart.core.errors import DataError, Problem
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def missing(cell: Any) -> bool:
@@ -49,48 +44,16 @@ def class_name(value: Any) -> str:
     return str(value)
 
 
-def numbers(frame: pd.DataFrame, columns: Sequence[str], *, flags: bool = False) -> np.ndarray:
-    """Read columns as finite numbers [N, columns] float32; with `flags` only 0 and 1 are right.
-
-    Args:
-        frame: The rows.
-        columns: The columns.
-        flags: Whether the numbers say yes or no.
-
-    Returns:
-        The numbers.
-
-    Raises:
-        DataError: A cell is blank, not a number or not finite; every one is listed by row and column.
-    """
-    values = np.zeros((len(frame), len(columns)), dtype=np.float32)
-    problems = []
-    for place, column in enumerate(columns):
-        for row, cell in enumerate(frame[column]):
-            value = number(cell)
-            wrong = "is blank" if blank(cell) else "is not a number" if value is None else ""
-            if not wrong and value is not None:
-                with np.errstate(over="ignore"):
-                    values[row, place] = value
-                if not np.isfinite(values[row, place]):
-                    wrong = "is not a finite number of 32 bits"
-                elif flags and value not in {0.0, 1.0}:
-                    wrong = "is neither 0 nor 1"
-            if wrong:
-                problems.append(
-                    Problem(
-                        f"{frame.index[row]}, column '{column}'", f"{cell!r} {wrong}", "correct it or delete the row"
-                    )
-                )
-    if problems:
-        raise DataError("Numbers that cannot be used:", problems)
-    return values
-
-
 def digest(item: Any) -> bytes:
     """Compute the SHA-256 of what a cell holds; equal content gives equal hashes."""
     if isinstance(item, bytes):
         return hashlib.sha256(item).digest()
     if isinstance(item, np.ndarray):
-        return hashlib.sha256(f"{item.dtype}{item.shape}".encode() + item.tobytes()).digest()
+        return hashlib.sha256(_kind_of_array(item.dtype, item.shape) + item.tobytes()).digest()
     return hashlib.sha256(repr(item).encode()).digest()
+
+
+@lru_cache(maxsize=64)
+def _kind_of_array(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
+    """Write out a dtype and a shape; kept, as it takes longer than to hash a row of numbers."""
+    return f"{dtype}{shape}".encode()

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from headstart.core import plugins
+from headstart.core.columns import numbers_of
 from headstart.core.errors import DataError, UsageError, unknown
 from headstart.core.recipe import DataPlan, TargetPlan
 from headstart.core.types import Input, Task
 from headstart.data.inputs import contents, guess_inputs
-from headstart.data.tables import Tables, number
+from headstart.data.tables import Tables
 from headstart.inputs import by_name, modalities
 from headstart.targets._infer import infer_target
 
@@ -95,7 +98,8 @@ def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[
             return (usual[name],)
     flags = []
     for name in reversed(columns[0 if plan.inputs else 1 :]):
-        if {number(cell) for cell in frame[name]} - {0.0, 1.0}:
+        values, are_numbers = numbers_of(frame[name])
+        if not (are_numbers & np.isin(values, (0.0, 1.0))).all():
             break
         flags.insert(0, name)
     others = [c for c in frame.columns if c not in flags]
@@ -111,7 +115,7 @@ def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[
 
 def _held(frame: pd.DataFrame, column: str) -> type[Input] | None:
     """Return the modality that a column holds; None where it holds numbers, lists or nothing known."""
-    return modalities().get(contents(list(frame[column])))
+    return modalities().get(contents(frame[column]))
 
 
 def _say(what: str, columns: Sequence[str], how: str) -> str:

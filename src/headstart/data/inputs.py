@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from headstart.core.cells import blank, number
+from headstart.core.columns import Column, blank_cells, cells_of, numbers_of
 from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Task
@@ -23,16 +24,18 @@ if TYPE_CHECKING:
 NUMBER = "number"  # what a column holds that has one number in a cell
 
 
-def contents(cells: Sequence[Any]) -> str:
+def contents(column: Column) -> str:
     """Find what a column holds: the name of a modality, or "number", "list", "empty", "other".
 
     Numbers may be written as text. One cell in ten may be wrong, and is reported later.
     """
-    known = [cell for cell in cells if not blank(cell)]
-    if not known:
+    filled = ~blank_cells(column)
+    if not filled.any():
         return "empty"
-    if sum(number(cell) is not None for cell in known) >= 0.9 * len(known):
+    _, are_numbers = numbers_of(column)
+    if (are_numbers & filled).sum() >= 0.9 * filled.sum():
         return NUMBER
+    known = list(compress(cells_of(column), filled))
     for name, kind in modalities().items():
         if kind.holds(known):
             return name
@@ -55,7 +58,7 @@ def guess_inputs(frame: pd.DataFrame, columns: Sequence[str], plan: DataPlan) ->
     """
     if plan.modality:
         by_name(plan.modality)
-    held = {name: contents(list(frame[name])) for name in (plan.inputs or columns)}
+    held = {name: contents(frame[name]) for name in (plan.inputs or columns)}
     if plan.inputs:
         return plan.modality or _common_modality(held), plan.inputs
     candidates = cast("pd.DataFrame", frame[list(columns)])

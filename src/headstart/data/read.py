@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.core.columns import blank_cells, cells_of
 from headstart.core.errors import DataError, Problem, UsageError, unknown
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Labels, Task
@@ -21,7 +22,7 @@ from headstart.data.inputs import loose_frame, loose_items, make_inputs, make_ro
 from headstart.data.pools import UNLABELLED, listed, repeated, set_apart, task_pools, unlabelled_notes
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.splits import SplitRows, make_splits
-from headstart.data.tables import Tables, blank, join
+from headstart.data.tables import Tables, join
 from headstart.inputs import by_name
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def read_unlabelled(data: Any, plan: DataPlan, task: Task) -> Rows:
     else:
         frame = join(list(read_tables(data, plan).splits.values()))
         if list(frame.columns) == ["x"] or ("x" in frame.columns and not set(task.inputs) & set(frame.columns)):
-            frame, task = loose_frame(list(frame["x"]), task)
+            frame, task = loose_frame(cells_of(frame["x"]), task)
         check_columns(frame, task.inputs, "the data")
     rows, _ = check_rows({"all": make_rows(frame, task)}, task.modality)
     return rows["all"]
@@ -171,11 +172,11 @@ def _by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame],
     if not plan.source_domain or not plan.target_domain or set(plan.source_domain) & set(plan.target_domain):
         raise UsageError("Name both a source domain and a target domain, and no domain as both.")
     found: dict[str, list[pd.DataFrame]] = {}
-    known: dict[str, int] = {}
+    known: dict[str, None] = {}
     for split, frame in tables.splits.items():
         check_columns(frame, ["domain"], f"split '{split}'")
-        names = [str(cell) for cell in frame["domain"]]
-        known |= {name: known.get(name, 0) + names.count(name) for name in dict.fromkeys(names)}
+        names = [str(cell) for cell in cells_of(frame["domain"])]
+        known |= dict.fromkeys(names)
         for role, domains in (("source", plan.source_domain), ("target", plan.target_domain)):
             chosen: pd.DataFrame = frame.iloc[[i for i, name in enumerate(names) if name in domains]]
             if split == UNLABELLED:
@@ -223,13 +224,11 @@ def _groups(frame: pd.DataFrame, column: str | None) -> list[str] | None:
     if column is None:
         return None
     nameless = [
-        Problem(str(row), f"has no group (column '{column}')")
-        for row, cell in zip(frame.index, frame[column], strict=True)
-        if blank(cell)
+        Problem(str(row), f"has no group (column '{column}')") for row in frame.index[blank_cells(frame[column])]
     ]
     if nameless:
         raise DataError("Groups are missing:", nameless)
-    return [str(cell) for cell in frame[column]]
+    return [str(cell) for cell in cells_of(frame[column])]
 
 
 def make_dataset(
@@ -277,5 +276,7 @@ def _kept_together(task: Task, splits: Mapping[str, SplitRows]) -> dict[str, str
     parts = [splits[name] for name in ("train", "validation") if name in splits]
     if parts and parts[0].groups is not None:
         return {row: group for part in parts for row, group in zip(part.rows.ids, part.groups or (), strict=True)}
+    if not by_name(task.modality).copies_together:
+        return {}
     found = {row: digest.hex() for part in parts for row, digest in zip(part.rows.ids, part.rows.digests, strict=True)}
-    return found if by_name(task.modality).copies_together and len(set(found.values())) < len(found) else {}
+    return found if len(set(found.values())) < len(found) else {}

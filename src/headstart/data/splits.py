@@ -5,7 +5,7 @@ Splits that were given are kept. A group never spans two splits, and every class
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -136,28 +136,37 @@ def _by_group(
     strata: np.ndarray, groups: Sequence[str], share: float, random: np.random.Generator, name: str
 ) -> np.ndarray:
     """Choose whole groups until the share is nearly reached; groups that bring a new class stay behind first."""
-    every = np.array(groups, dtype=object)
+    members_of: dict[str, list[int]] = defaultdict(list)
+    for row, group in enumerate(groups):
+        members_of[group].append(row)
+    stratum = strata.tolist()
+    every = set(stratum)
     seen: set[int] = set()
-    free: list[np.ndarray] = []
-    for group in random.permutation(sorted(set(groups))):
-        members = np.flatnonzero(every == group)
-        classes = set(strata[members].tolist())
+    free: list[list[int]] = []
+    names = sorted(members_of)
+    order = [members_of[names[place]] for place in random.permutation(len(names))]
+    for place, members in enumerate(order):
+        classes = {stratum[row] for row in members}
         if classes <= seen:
             free.append(members)
         seen |= classes
+        if seen == every:
+            free += order[place + 1 :]
+            break
     if not free:
         raise DataError(
-            f"There are too few groups for a {name} split: each of the {len(set(groups))} has a class of its own. "
+            f"There are too few groups for a {name} split: each of the {len(names)} has a class of its own. "
             "Give the splits yourself, or leave out the group."
         )
-    chosen = np.zeros(len(strata), dtype=bool)
+    rows: list[int] = []
     wanted = share * len(strata)
     for members in free:
-        taken = chosen.sum()
-        if abs(taken + len(members) - wanted) < abs(taken - wanted):
-            chosen[members] = True
-    if not chosen.any():
-        chosen[min(free, key=len)] = True
+        if len(rows) >= wanted:
+            break
+        if abs(len(rows) + len(members) - wanted) < abs(len(rows) - wanted):
+            rows += members
+    chosen = np.zeros(len(strata), dtype=bool)
+    chosen[rows or min(free, key=len)] = True
     return chosen
 
 

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.core.cells import blank as blank
-from headstart.core.cells import missing as missing
-from headstart.core.cells import number as number
 from headstart.core.errors import DataError, Problem
 
 if TYPE_CHECKING:
@@ -37,7 +34,8 @@ class Tables:
     """Frames by split: "train", "validation", "test", or "all" where no split was given; "unlabelled" beside them.
 
     Each frame's index names its rows ("train/ants/1.jpg", "train.csv:17"), each name once. Cells are
-    text, numbers, lists, arrays or images (a `Path`, bytes, a PIL image, an array); None is missing.
+    text, numbers, lists, arrays or images (a `Path`, bytes, a PIL image, an array); None is missing. Columns hold
+    Python objects, but for those of text from CSV files, which hold Arrow text (pandas' `str`) and no missing cell.
     labels_hint: label columns that the reader is sure of. notes: what was left out, in words.
     """
 
@@ -50,7 +48,9 @@ class Tables:
         whole = self.splits.get("all")
         if whole is None or "split" not in whole.columns:
             return self
-        names = [split_name(str(cell)) for cell in whole["split"]]
+        written = [str(cell) for cell in whole["split"]]
+        known = {cell: split_name(cell) for cell in dict.fromkeys(written)}
+        names = [known[cell] for cell in written]
         if any(name is None for name in names) or "train" not in names:
             return self
         rest = whole.drop(columns="split")
@@ -65,13 +65,20 @@ def split_name(name: str) -> str | None:
 
 
 def make_frame(columns: Mapping[str, Iterable[Any]], ids: Sequence[str]) -> pd.DataFrame:
-    """Make a frame of untouched Python objects, so that no cell is turned into another type on the way."""
+    """Make a frame in which no cell is turned into another type on the way.
+
+    Args:
+        columns: Cells by column; an Arrow array of text without missing cells stays one, to save memory.
+        ids: The name of each row.
+
+    Returns:
+        The frame. Columns have the dtype object and hold the very objects that were given, None as None, but NumPy's
+        scalars as Python's; Arrow text has pandas' dtype `str`.
+    """
     import pandas as pd
 
     index = pd.Index(list(ids), dtype=object)
-    return pd.DataFrame(
-        {name: pd.Series(_objects(cells, len(index)), index=index) for name, cells in columns.items()}, index=index
-    )
+    return pd.DataFrame({name: _series(cells, index) for name, cells in columns.items()}, index=index)
 
 
 def join(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -92,12 +99,25 @@ def join(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         seen: set[str] = set()
         twice = [row for row in ids if row in seen or seen.add(row)]
         raise DataError("Rows have the same name:", [Problem(row, "occurs twice") for row in twice])
-    cells = {n: [c for f in frames for c in (f[n] if n in f.columns else [None] * len(f))] for n in names}
-    return make_frame(cells, ids)
+    if len(frames) == 1:
+        return frames[0]
+    import pandas as pd
+
+    index = pd.Index(ids, dtype=object)
+    columns = {}
+    for name in names:
+        parts = [f[name] if name in f.columns else pd.Series([None] * len(f), dtype=object) for f in frames]
+        columns[name] = pd.concat(parts, ignore_index=True).set_axis(index)
+    return pd.DataFrame(columns, index=index)
 
 
-def _objects(cells: Iterable[Any], count: int) -> np.ndarray:
-    array = np.empty(count, dtype=object)  # filled one by one: NumPy would stack equal arrays
-    for place, cell in enumerate(cells):
-        array[place] = cell.item() if isinstance(cell, np.generic) else cell
-    return array
+def _series(cells: Iterable[Any], index: pd.Index) -> pd.Series:
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(cells, pa.ChunkedArray):
+        text: Any = pd.StringDtype("pyarrow", na_value=np.nan)
+        return pd.Series(text.__from_arrow__(cells), index=index)
+    # One by one, as NumPy would stack arrays of equal shape.
+    objects = [cell.item() if isinstance(cell, np.generic) else cell for cell in cells]
+    return pd.Series(np.fromiter(objects, dtype=object, count=len(objects)), index=index, dtype=object)

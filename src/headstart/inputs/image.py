@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from headstart.core.cells import digest, missing
+from headstart.core.columns import cells_of
 from headstart.core.errors import DataError, Problem, UsageError
 from headstart.core.input import Input
 from headstart.inputs import PICTURE, TINY
@@ -69,7 +70,7 @@ class Image(Input):
         """
         if len(columns) != 1:
             raise UsageError(f"An image task has one input column; {len(columns)} are named: {', '.join(columns)}.")
-        cells = list(frame[columns[0]])
+        cells = cells_of(frame[columns[0]])
         problems = []
         for row, cell in zip(frame.index, cells, strict=True):
             if not (is_image(cell) or isinstance(cell, np.ndarray)):

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from headstart.core.cells import blank, missing
+from headstart.core.cells import missing
+from headstart.core.columns import Column, blank_cells, cells_of
 from headstart.core.errors import DataError, Problem, UsageError
 from headstart.core.input import Input
 from headstart.core.kept import Kept
@@ -76,7 +77,7 @@ class Text(Input):
         for name in NAMES:
             if name in usual:
                 return (usual[name],)
-        free = [name for name in own if _is_free_text(list(frame[name]))]
+        free = [name for name in own if _is_free_text(frame[name])]
         if len(free) > 2:
             raise UsageError(
                 f"{len(free)} columns hold text: {', '.join(free)}. Name one, or two as a pair, with inputs."
@@ -106,7 +107,7 @@ class Text(Input):
         texts: list[list[str]] = []
         for column in columns:
             texts.append([])
-            for row, cell in zip(frame.index, frame[column], strict=True):
+            for row, cell in zip(frame.index, cells_of(frame[column]), strict=True):
                 if missing(cell) or not isinstance(cell, str | int | float | Path):
                     what = "has no text" if missing(cell) else f"holds {type(cell).__name__}, not text"
                     problems.append(Problem(f"{row}, column '{column}'", what, "give the text, or delete the row"))
@@ -229,9 +230,9 @@ def load_tokenizer(folder: str, added: Sequence[str]) -> Any:
     return tokenizer
 
 
-def _is_free_text(cells: Sequence[Any]) -> bool:
+def _is_free_text(column: Column) -> bool:
     """Distinguish sentences from categories (few different values) and from codes (no spaces, plain letters)."""
-    texts = [str(cell) for cell in cells if not blank(cell)]
+    texts = [str(cell) for cell, blank in zip(cells_of(column), blank_cells(column), strict=True) if not blank]
     worded = sum(not text.isascii() or " " in text.strip() for text in texts)
     return len(set(texts)) > max(1, 0.2 * len(texts)) and worded > 0.1 * len(texts)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from headstart.core.cells import number, numbers
+from headstart.core.cells import number
+from headstart.core.columns import Column, cells_of, numbers
 from headstart.core.errors import DataError, Problem, UsageError
 from headstart.core.input import Input
 from headstart.inputs import WORDS
@@ -40,7 +41,7 @@ class Vector(Input):
         """Return whether the first cell is an array, or all are lists of equally many numbers."""
         if isinstance(cells[0], np.ndarray):
             return True
-        if not isinstance(cells[0], list | tuple | set | frozenset):
+        if not all(isinstance(cell, list | tuple | set | frozenset) for cell in cells):
             return False
         found = all(isinstance(v, int | float) and not isinstance(v, bool) for cell in cells for v in cell)
         return found and len({len(cell) for cell in cells}) == 1
@@ -48,7 +49,7 @@ class Vector(Input):
     @classmethod
     def columns(cls, frame: pd.DataFrame, own: Sequence[str], numbers: Sequence[str]) -> tuple[str, ...]:
         """Choose the first column of vectors, else every column of numbers that does not count the rows."""
-        return tuple(own[:1]) or tuple(name for name in numbers if not _is_row_number(name, list(frame[name])))
+        return tuple(own[:1]) or tuple(name for name in numbers if not _is_row_number(name, frame[name]))
 
     @classmethod
     def read(cls, frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:  # [N, D]
@@ -64,9 +65,14 @@ class Vector(Input):
         Raises:
             DataError: Cells are missing or no finite numbers, or the rows differ in length; all are listed.
         """
-        arrays = [np.asarray(cell) for cell in frame[columns[0]]] if len(columns) == 1 else []
+        arrays = [np.asarray(cell) for cell in cells_of(frame[columns[0]])] if len(columns) == 1 else []
         if not any(array.ndim for array in arrays):
             return numbers(frame, columns)
+        if all(array.ndim and array.dtype.kind in "biuf" and array.size == arrays[0].size for array in arrays):
+            with np.errstate(over="ignore"):
+                vectors = np.stack([array.reshape(-1) for array in arrays]).astype(np.float32)
+            if np.isfinite(vectors).all():
+                return vectors
         width = next(array.size for array in arrays if array.ndim)
         problems = []
         for row, array in zip(frame.index, arrays, strict=True):
@@ -81,9 +87,7 @@ class Vector(Input):
                     Problem(f"{row}, column {c}", f"{array.reshape(-1)[c]} is not a finite number of 32 bits")
                     for c in np.flatnonzero(~finite)
                 )
-        if problems:
-            raise DataError("Inputs that are not finite numbers of equal count:", problems)
-        return np.stack([array.reshape(-1) for array in arrays]).astype(np.float32)
+        raise DataError("Inputs that are not finite numbers of equal count:", problems)
 
     @classmethod
     def loose(cls, items: Any, columns: Sequence[str]) -> dict[str, list[Any]]:
@@ -153,5 +157,5 @@ class Vector(Input):
         return torch.zeros(rows, self.dim)
 
 
-def _is_row_number(name: str, cells: Sequence[Any]) -> bool:
-    return name.strip().lower() in ROW_NUMBER_NAMES and len({number(cell) for cell in cells}) == len(cells)
+def _is_row_number(name: str, column: Column) -> bool:
+    return name.strip().lower() in ROW_NUMBER_NAMES and len(set(map(number, cells_of(column)))) == len(column)

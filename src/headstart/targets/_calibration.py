@@ -14,7 +14,6 @@ from collections.abc import Callable, Sized
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from headstart.core.errors import DataError
 from headstart.core.outcome import Calibration
@@ -76,6 +75,8 @@ def fit_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
     Returns:
         The temperature: above 1 the model was too sure, below 1 not sure enough.
     """
+    from scipy import special
+
     logs = np.log(np.clip(_rows(probabilities), TINY, None))
     chosen = np.asarray(targets, dtype=np.int64)[:, None]
 
@@ -88,6 +89,8 @@ def fit_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Soften (above 1) or sharpen (below 1) probabilities [N, C] of exactly one class; decisions stay."""
+    from scipy import special
+
     return special.softmax(np.log(np.clip(_rows(probabilities), TINY, None)) / temperature, axis=1)
 
 
@@ -108,6 +111,8 @@ def fit_label_temperature(probabilities: np.ndarray, targets: np.ndarray) -> flo
 
 def apply_label_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Soften or sharpen the probability of each label, [N, C], about 0.5."""
+    from scipy import special
+
     return special.expit(_logits(probabilities) / temperature)
 
 
@@ -159,6 +164,8 @@ def _rows(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _logits(probabilities: np.ndarray) -> np.ndarray:
+    from scipy import special
+
     # a float32 sigmoid rounds to 1 from logit 17 on: no more certainty than that can be read back from it
     half = float(np.finfo(np.float32).eps) / 2
     return special.logit(np.clip(_rows(probabilities), half, 1.0 - half))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.core.cells import class_name, number
+from headstart.core.columns import cells_of
 from headstart.core.errors import DataError, Problem
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def find_classes(train: pd.DataFrame, frames: Mapping[str, pd.DataFrame], column
         DataError: A label seems to be written in two ways, or there are fewer than two classes.
     """
     _check_spelling(frames, column, split)
-    names = {class_name(value) for cell in train[column] for value in split(cell)}
+    names = {class_name(value) for cell in cells_of(train[column]) for value in split(cell)}
     classes = sorted(names, key=_order(names))
     if len(classes) < 2:
         only = f"only one class, '{classes[0]}'" if classes else "no class"
@@ -59,7 +60,7 @@ def encode_names(frame: pd.DataFrame, column: str, split: Split, classes: tuple[
     places = {name: place for place, name in enumerate(classes)}
     unseen: dict[str, list[str]] = defaultdict(list)
     found = []
-    for row, cell in zip(frame.index, frame[column], strict=True):
+    for row, cell in zip(frame.index, cells_of(frame[column]), strict=True):
         names = [class_name(value) for value in split(cell)]
         for name in names:
             if name not in places:
@@ -85,25 +86,28 @@ def _order(names: set[str]) -> Any:
 
 def _check_spelling(frames: Mapping[str, pd.DataFrame], column: str, split: Split) -> None:
     """Refuse labels that look like one class written in two ways: "cat" and " Cat", 1 and "1" and "1.0"."""
-    spellings: dict[Any, Counter[str]] = defaultdict(Counter)
+    spellings: dict[Any, list[str]] = defaultdict(list)
+    counts: Counter[str] = Counter()
     first: dict[str, str] = {}
-    cells = ((row, cell) for frame in frames.values() for row, cell in zip(frame.index, frame[column], strict=True))
+    cells = (pair for frame in frames.values() for pair in zip(frame.index, cells_of(frame[column]), strict=True))
     for row, value in ((row, value) for row, cell in cells for value in split(cell)):
         plain = value.item() if isinstance(value, np.generic) else value
-        text = str(plain).strip().casefold()
-        as_number = number(plain) if not isinstance(plain, bool) else None
         spelling = repr(plain)
-        spellings[text if as_number is None else as_number][spelling] += 1
-        first.setdefault(spelling, str(row))
+        counts[spelling] += 1
+        if spelling not in first:
+            first[spelling] = str(row)
+            as_number = number(plain) if not isinstance(plain, bool) else None
+            spellings[str(plain).strip().casefold() if as_number is None else as_number].append(spelling)
     problems = [
         Problem(
             first[spelling],
-            f"{spelling} ({count} rows) and {', '.join(s for s in ways if s != spelling)} seem to be one class",
+            f"{spelling} ({counts[spelling]} rows) and {', '.join(way for way in ways if way != spelling)} "
+            "seem to be one class",
             "write them alike",
         )
         for ways in spellings.values()
         if len(ways) > 1
-        for spelling, count in ways.items()
+        for spelling in ways
     ]
     if problems:
         raise DataError(f"Labels in column '{column}' are written in more than one way:", problems)

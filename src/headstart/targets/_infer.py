@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.core import plugins
-from headstart.core.cells import blank, number
+from headstart.core.columns import Column, as_text, blank_cells, cells_of, numbers_of
 from headstart.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,54 +24,80 @@ MOST_INTEGER_CLASSES = 20
 
 @dataclass(frozen=True)
 class LabelCells:
-    """The label columns of the training rows. cells: those of all columns that are not blank."""
+    """The label columns of the training rows. filled: the cells of each that are not blank."""
 
     columns: tuple[str, ...]
-    cells: Sequence[Any]
+    filled: tuple[Column, ...]
     separator: str | None = None
 
     @classmethod
     def of(cls, frame: pd.DataFrame, columns: Sequence[str], separator: str | None) -> LabelCells:
         """Take the cells of label columns."""
-        cells = [cell for name in columns for cell in frame[name] if not blank(cell)]
-        return cls(tuple(columns), cells, separator)
+        return cls(tuple(columns), tuple(frame[name][~blank_cells(frame[name])] for name in columns), separator)
 
     @cached_property
-    def numbers(self) -> list[float | None]:
-        """Each cell as a number; None where it is not one."""
-        return [number(cell) for cell in self.cells]
+    def cells(self) -> list[Any]:
+        """The cells of all columns that are not blank."""
+        return [cell for column in self.filled for cell in cells_of(column)]
+
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """The numbers among the cells, [M] float64."""
+        return np.concatenate([np.zeros(0), *(values[found] for values, found in self._read)])
+
+    @cached_property
+    def flags(self) -> bool:
+        """Whether every cell is 0 or 1."""
+        return len(self.numbers) == len(self) and bool(np.isin(self.numbers, (0.0, 1.0)).all())
 
     @cached_property
     def lists(self) -> bool:
         """Whether there are cells with several values."""
-        return any(isinstance(cell, list | tuple | set | frozenset | np.ndarray) for cell in self.cells)
+        kinds = list | tuple | set | frozenset | np.ndarray
+        return any(isinstance(cell, kinds) for column in self._objects for cell in column)
 
     @cached_property
     def words(self) -> bool:
         """Whether the cells are names rather than numbers; True and False are names."""
-        return None in self.numbers or all(isinstance(cell, bool) for cell in self.cells)
+        if len(self.numbers) < len(self):
+            return True
+        return sum(map(len, self._objects)) == len(self) and all(isinstance(c, bool) for o in self._objects for c in o)
 
     @cached_property
     def distinct(self) -> int:
         """How many different values there are."""
-        return len({str(cell) for cell in self.cells}) if self.words else len(set(self.numbers))
+        if self.words:
+            return len({str(cell) for cell in self.cells})
+        return len(np.unique(self.numbers, equal_nan=False))
 
     @cached_property
     def measures(self) -> bool:
         """Whether numbers measure something: fractions, whole numbers written as fractions, or too many values."""
-        numbers = [n for n in self.numbers if n is not None]
-        values = set(numbers)
-        if not all(np.isfinite(n) and n == int(n) for n in values):
+        values = np.unique(self.numbers)
+        if not (np.isfinite(values) & (values == np.floor(values))).all():
             return True
-        whole = [
-            cell.strip().lstrip("+-").isdigit() if isinstance(cell, str) else not isinstance(cell, float)
-            for cell in self.cells
-        ]
-        if not any(whole) and not values <= {0.0, 1.0}:
+        if not np.isin(values, (0.0, 1.0)).all() and not any(map(_is_whole, self.cells)):
             return True
-        few = len(values) <= MOST_INTEGER_CLASSES and (len(values) <= 2 or len(numbers) >= 2 * len(values))
-        numbered = values == set(range(int(min(values)), int(min(values)) + len(values))) and min(values) in {0, 1}
-        return not few and not (numbered and 5 * len(values) <= len(numbers))
+        few = len(values) <= MOST_INTEGER_CLASSES and (len(values) <= 2 or len(self.numbers) >= 2 * len(values))
+        numbered = values[0] in {0, 1} and np.array_equal(values, values[0] + np.arange(len(values)))
+        return not few and not (numbered and 5 * len(values) <= len(self.numbers))
+
+    def __len__(self) -> int:
+        return sum(map(len, self.filled))
+
+    @cached_property
+    def _objects(self) -> list[list[Any]]:
+        """The cells of the columns that hold more than text."""
+        return [cells_of(column) for column in self.filled if as_text(column) is None]
+
+    @cached_property
+    def _read(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [numbers_of(column) for column in self.filled]
+
+
+def _is_whole(cell: Any) -> bool:
+    """Return whether a number is written without a point."""
+    return cell.strip().lstrip("+-").isdigit() if isinstance(cell, str) else not isinstance(cell, float)
 
 
 def infer_target(frame: pd.DataFrame, columns: Sequence[str], plan: TargetPlan) -> Target:
@@ -97,10 +123,10 @@ def infer_target(frame: pd.DataFrame, columns: Sequence[str], plan: TargetPlan) 
         raise UsageError(
             f"Several label columns must hold numbers: {', '.join(columns)}. For classes, name one column."
         )
-    many = labels.distinct * 2 > len(labels.cells) >= 20
-    if many and labels.words and not (labels.lists or labels.separator or plan.labels):
+    doubted = labels.words and not (labels.lists or labels.separator or plan.labels)
+    if doubted and labels.distinct * 2 > len(labels) >= 20:
         raise UsageError(
-            f"The column '{columns[0]}' has {labels.distinct} different values in {len(labels.cells)} rows. If it is "
+            f"The column '{columns[0]}' has {labels.distinct} different values in {len(labels)} rows. If it is "
             f"the label, name it with labels; else name another. Columns: {', '.join(map(str, frame.columns))}."
         )
     return kind.of(columns, plan.separator)

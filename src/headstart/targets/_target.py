@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from headstart.core.cells import blank, missing
+from headstart.core.columns import Column, blank_cells
 from headstart.core.errors import DataError, Problem, UsageError
 from headstart.core.task import kind_of
 
@@ -99,15 +99,14 @@ class BaseTarget:
             Problem(str(row), f"has no label (column '{column}')", "label the row or delete it")
             for frame in frames.values()
             for column in self.columns
-            for row, cell in zip(frame.index, frame[column], strict=True)
-            if self.is_unlabelled(cell)
+            for row in frame.index[self.unlabelled(frame[column])]
         ]
         if problems:
             raise DataError(f"{len(problems)} labels are missing:", problems)
 
-    def is_unlabelled(self, cell: Any) -> bool:
-        """Return whether a label cell says that the row has no label."""
-        return missing(cell) or blank(cell)
+    def unlabelled(self, column: Column) -> np.ndarray:
+        """Return which cells of a label column say that the row has no label, [N] bool."""
+        return blank_cells(column)
 
     def check_training(self, labels: Labels) -> None:
         """Check that there is something to learn from the encoded training labels.

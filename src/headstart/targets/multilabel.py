@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from headstart.core.cells import missing, numbers
+from headstart.core.columns import Column, missing_cells, numbers
 from headstart.core.errors import UsageError
 from headstart.targets._class_list import encode_names, find_classes
 from headstart.targets._infer import LabelCells
@@ -44,7 +44,7 @@ class Multilabel(LabelOutcomes, BaseTarget):
         """Return whether there is a separator, a column with lists, or several columns of 0 and 1."""
         if labels.separator:
             return True
-        return labels.lists if len(labels.columns) == 1 else set(labels.numbers) <= {0.0, 1.0}
+        return labels.lists if len(labels.columns) == 1 else labels.flags
 
     @classmethod
     def of(cls, columns: Sequence[str], separator: str | None = None) -> Self:
@@ -58,9 +58,9 @@ class Multilabel(LabelOutcomes, BaseTarget):
             return replace(self, classes=self.columns)
         return replace(self, classes=find_classes(train, frames, self.columns[0], self._split))
 
-    def is_unlabelled(self, cell: Any) -> bool:
-        """Return whether a cell is missing; blank text in a column of lists is a row without any of the classes."""
-        return super().is_unlabelled(cell) if self._flags else missing(cell)
+    def unlabelled(self, column: Column) -> np.ndarray:
+        """Return which cells are missing; blank text in a column of lists is a row without any of the classes."""
+        return super().unlabelled(column) if self._flags else missing_cells(column)
 
     def encode(self, frame: pd.DataFrame) -> np.ndarray:
         """Turn the labels of a split into 0 and 1, [N, C] float32. DataError: cells that cannot be used."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from headstart.core.cells import numbers
+from headstart.core.columns import numbers
 from headstart.core.errors import DataError
 from headstart.targets._infer import LabelCells
 from headstart.targets._target import BaseTarget

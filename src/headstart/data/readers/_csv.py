@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import csv
-import io
+import re
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from headstart.core.errors import DataError, Problem
 
 LONGEST_CELL = 10_000_000  # characters; a longer cell is a quote that was never closed
+BATCH = 100_000  # cells that are Python objects at one time
 _limit = threading.Lock()  # the csv module has one limit for the whole process
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """The columns of a CSV file, and the line in the file on which each row starts."""
+    """The columns of a CSV file as Arrow text, and the line in the file on which each row starts."""
 
-    columns: dict[str, list[str]]
+    columns: dict[str, Any]
     lines: list[int]
     blank_lines: int
 
@@ -79,26 +82,36 @@ def parse(text: str, name: str, delimiter: str) -> Sheet:
         delimiter: What stands between cells.
 
     Returns:
-        The columns, every cell as text.
+        The columns.
 
     Raises:
         DataError: No header or rows, a column name that is blank or double, rows of another length, open quotes.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
+    header: list[str] = []
+    columns: list[list[Any]] = []
     rows: list[list[str]] = []
     lines: list[int] = []
+    ragged: list[tuple[int, int]] = []
     blank_lines = 0
     start = 1
     with _limit:
         before = csv.field_size_limit(LONGEST_CELL)
         try:
             for row in reader:
-                if row:
+                if not row:
+                    blank_lines += 1
+                elif not header:
+                    header, columns = row, [[] for _ in row]
+                elif len(row) != len(header):
+                    ragged.append((start, len(row)))
+                else:
                     rows.append(row)
                     lines.append(start)
-                else:
-                    blank_lines += 1
+                if len(rows) * len(header) >= BATCH:
+                    _move(rows, columns, name)
                 start = reader.line_num + 1
+            _move(rows, columns, name)
         except csv.Error as error:
             mend = "is a quote not closed, or a quote inside a cell not doubled?"
             raise DataError(
@@ -106,22 +119,41 @@ def parse(text: str, name: str, delimiter: str) -> Sheet:
             ) from error
         finally:
             csv.field_size_limit(before)
-    if len(rows) < 2:
-        raise DataError(f"{name} has no rows{'' if rows else ' and no header line'}. The first line names the columns.")
-    header, *rows = rows
+    if not lines and not ragged:
+        what = "no rows" if header else "no rows and no header line"
+        raise DataError(f"{name} has {what}. The first line names the columns.")
     _check_header(header, name)
     problems = [
         Problem(
             f"{name}:{line}",
-            f"has {len(row)} cells, the header has {len(header)}",
+            f"has {cells} cells, the header has {len(header)}",
             f"cells with '{delimiter}' need quotes",
         )
-        for row, line in zip(rows, lines[1:], strict=True)
-        if len(row) != len(header)
+        for line, cells in ragged
     ]
     if problems:
         raise DataError(f"{name} has rows of the wrong length:", problems)
-    return Sheet({column: [row[i] for row in rows] for i, column in enumerate(header)}, lines[1:], blank_lines)
+    import pyarrow as pa
+
+    return Sheet({n: pa.chunked_array(c) for n, c in zip(header, columns, strict=True)}, lines, blank_lines)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield the lines with their ends; io.StringIO would take four bytes for each sign of the text."""
+    for line in re.finditer(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+", text):
+        yield line[0]
+
+
+def _move(rows: list[list[str]], columns: list[list[Any]], name: str) -> None:
+    """Move rows to the end of the columns, as Arrow text."""
+    import pyarrow as pa
+
+    try:
+        for cells, column in zip(zip(*rows, strict=True), columns, strict=True) if rows else ():
+            column.append(pa.array(cells, pa.large_string()))
+    except UnicodeEncodeError as error:  # some encodings, such as UTF-7, can bring one
+        raise DataError(f"{name} is not clean text: it holds half of a surrogate pair ({error}).") from error
+    rows.clear()
 
 
 def _check_header(header: list[str], name: str) -> None:

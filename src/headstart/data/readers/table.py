@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.core.errors import DataError, UsageError
-from headstart.data.readers._csv import decode, parse
+from headstart.data.readers._csv import Sheet, decode, parse
 from headstart.data.readers._paths import resolve_files
+from headstart.data.readers._plain_csv import read_plain
 from headstart.data.readers._records import read_jsonl, read_parquet
 from headstart.data.tables import Tables, join, make_frame, split_name
 
@@ -88,7 +89,7 @@ class Table:
                 tables = self._read_folder(folder, f"{folder.name}/")
                 notes.extend(tables.notes)
                 for split, frame in tables.splits.items():
-                    frames.setdefault(split, []).append(frame.assign(domain=folder.name).astype(object))
+                    frames.setdefault(split, []).append(frame.assign(domain=folder.name))
         return Tables({split: join(parts) for split, parts in frames.items()}, notes=tuple(notes))
 
     def _read_file(self, path: Path, name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -102,18 +103,24 @@ class Table:
         elif suffix in {".jsonl", ".ndjson"}:
             columns, rows = read_jsonl(decode(path.read_bytes(), name, self.encoding), name)
         else:
-            text = decode(path.read_bytes(), name, self.encoding)
-            sheet = parse(text, name, self.delimiter or _guess_delimiter(text, suffix))
+            sheet = self._read_csv(path, name)
             columns, rows = sheet.columns, sheet.lines
             if sheet.blank_lines:
                 notes = (f"{name}: {sheet.blank_lines} blank lines are no rows",)
         ids = [f"{name}:{row}" for row in rows]
         return make_frame(resolve_files(columns, ids, path.parent), ids), notes
 
+    def _read_csv(self, path: Path, name: str) -> Sheet:
+        if self.encoding is None:
+            sheet = read_plain(path, lambda header: self.delimiter or _guess_delimiter(header, path))
+            if sheet is not None:
+                return sheet
+        text = decode(path.read_bytes(), name, self.encoding)
+        return parse(text, name, self.delimiter or _guess_delimiter(text[: text.find("\n") + 1] or text, path))
 
-def _guess_delimiter(text: str, suffix: str) -> str:
-    header = text.partition("\n")[0]
-    if suffix == ".tsv":
+
+def _guess_delimiter(header: str, path: Path) -> str:
+    if path.suffix.lower() == ".tsv":
         return "\t"
     return next((sign for sign in (",", "\t", ";") if sign in header), ",")
 

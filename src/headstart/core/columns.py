@@ -1,0 +1,203 @@
+"""Look at whole columns of a table at once: which cells are blank, which are numbers.
+
+The answers are those of `missing`, `blank` and `number` (core/cells.py) for each cell. A column is a pandas series, an
+Arrow array of text, or a list of cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from headstart.core.cells import blank, missing, number
+from headstart.core.errors import DataError, Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Column: TypeAlias = "pd.Series | Sequence[Any] | Any"  # Any: Arrow's arrays have no types
+
+PLAIN = r"^-?[0-9]{1,99}(\.[0-9]{1,99})?([eE][-+]?[0-9]{1,2})?$"  # the size keeps it finite
+
+
+def as_text(column: Column) -> Any:
+    """Return the Arrow array of a column of nothing but text; None where its cells are to be looked at one by one."""
+    import pandas as pd
+    import pyarrow as pa
+
+    text: Any = column
+    if isinstance(column, pd.Series) and isinstance(column.dtype, pd.StringDtype):
+        text = pa.array(column.array)
+    if isinstance(text, pa.Array):
+        text = pa.chunked_array([text])
+    if not isinstance(text, pa.ChunkedArray) or text.null_count:
+        return None
+    return text if text.type == pa.large_string() else text.cast(pa.large_string())
+
+
+def matching_cells(text: Any, pattern: str, *, ignore_case: bool = False) -> np.ndarray:
+    """Return in which cells of an Arrow array of text a pattern occurs, [N] bool."""
+    import pyarrow.compute
+
+    compute: Any = pyarrow.compute  # whose functions are made on import, so that types do not know them
+    return compute.match_substring_regex(text, pattern, ignore_case=ignore_case).to_numpy()
+
+
+def cells_of(column: Column) -> list[Any]:
+    """Return the cells as Python objects."""
+    text = as_text(column)
+    return list(column) if text is None else text.to_pylist()
+
+
+def missing_cells(column: Column) -> np.ndarray:
+    """Return which cells are missing, [N] bool."""
+    text = as_text(column)
+    if text is not None:
+        return np.zeros(len(text), dtype=bool)
+    return np.array([missing(cell) for cell in cells_of(column)], dtype=bool)
+
+
+def blank_cells(column: Column) -> np.ndarray:
+    """Return which cells are missing or text without a visible sign, [N] bool."""
+    text = as_text(column)
+    if text is None:
+        cells = cells_of(column)
+        values = _plain_cells(cells)
+        return np.array([blank(cell) for cell in cells], dtype=bool) if values is None else np.isnan(values)
+    return np.concatenate([np.zeros(0, dtype=bool), *map(_blank_text, text.chunks)])
+
+
+def numbers_of(column: Column) -> tuple[np.ndarray, np.ndarray]:
+    """Read a column as numbers.
+
+    Args:
+        column: The cells.
+
+    Returns:
+        The numbers [N] float64, NaN and infinity included and 0 where there is none; which cells are numbers, [N] bool.
+    """
+    text = as_text(column)
+    if text is not None:
+        return _numbers_of_text(text)
+    cells = cells_of(column)
+    values = _plain_cells(cells)
+    return _numbers_of_cells(cells) if values is None else (values, np.ones(len(cells), dtype=bool))
+
+
+def numbers(frame: pd.DataFrame, columns: Sequence[str], *, flags: bool = False) -> np.ndarray:
+    """Read columns as finite numbers [N, columns] float32; with `flags` only 0 and 1 are right.
+
+    Args:
+        frame: The rows.
+        columns: The columns.
+        flags: Whether the numbers say yes or no.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        DataError: A cell is blank, not a number or not finite; every one is listed by row and column.
+    """
+    values = np.zeros((len(frame), len(columns)), dtype=np.float32)
+    problems = []
+    for place, column in enumerate(columns):
+        found, are_numbers = numbers_of(frame[column])
+        with np.errstate(over="ignore"):
+            values[:, place] = found
+        wrong = ~are_numbers | ~np.isfinite(values[:, place]) | (flags & ~np.isin(found, (0.0, 1.0)))
+        if wrong.any():
+            cells = cells_of(frame[column])
+            problems += [
+                Problem(
+                    f"{frame.index[row]}, column '{column}'",
+                    f"{cells[row]!r} {_what_is_wrong(cells[row])}",
+                    "correct it or delete the row",
+                )
+                for row in np.flatnonzero(wrong)
+            ]
+    if problems:
+        raise DataError("Numbers that cannot be used:", problems)
+    return values
+
+
+def contents_of(text: Any) -> Iterator[np.ndarray]:
+    """Yield the bytes of an Arrow array of text, all cells in one, as uint8."""
+    for chunk in text.chunks:
+        yield _bytes(chunk)[1]
+
+
+def plain_numbers(text: Any) -> np.ndarray | None:
+    """Return an Arrow array of text as numbers [N] float64; None unless each is a finite one, plainly written."""
+    import pyarrow as pa
+
+    try:
+        values = text.cast(pa.float64()).to_numpy()
+    except pa.ArrowInvalid:
+        return None
+    return values if np.isfinite(values).all() else None  # Arrow takes "nan(1)", which Python does not
+
+
+def _what_is_wrong(cell: Any) -> str:
+    value = number(cell)
+    if blank(cell):
+        return "is blank"
+    if value is None:
+        return "is not a number"
+    with np.errstate(over="ignore"):
+        return "is neither 0 nor 1" if np.isfinite(np.float32(value)) else "is not a finite number of 32 bits"
+
+
+def _numbers_of_text(text: Any) -> tuple[np.ndarray, np.ndarray]:
+    import pyarrow as pa
+
+    values = plain_numbers(text)
+    if values is not None:
+        return values, np.ones(len(text), dtype=bool)
+    plain = matching_cells(text, PLAIN)
+    values, found = np.zeros(len(text)), plain.copy()
+    values[plain] = text.filter(pa.array(plain)).cast(pa.float64()).to_numpy()
+    others = text.filter(pa.array(~plain)).combine_chunks().dictionary_encode()  # names of classes are few
+    read, are_numbers = _numbers_of_cells(others.dictionary.to_pylist())
+    places = others.indices.to_numpy()
+    values[~plain], found[~plain] = read[places], are_numbers[places]
+    return values, found
+
+
+def _numbers_of_cells(cells: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    read = [number(cell) for cell in cells]
+    found = np.array([value is not None for value in read], dtype=bool)
+    return np.array([0.0 if value is None else value for value in read], dtype=np.float64), found
+
+
+def _plain_cells(cells: Sequence[Any]) -> np.ndarray | None:
+    """Return Python's numbers as an array; None unless each cell is one."""
+    if not set(map(type, cells)) <= {int, float, bool}:
+        return None
+    try:
+        return np.array(cells, dtype=np.float64)
+    except OverflowError:  # of a whole number; `number` makes it infinite
+        return None
+
+
+def _blank_text(chunk: Any) -> np.ndarray:
+    offsets, content = _bytes(chunk)
+    starts, found = offsets[:-1], offsets[1:] == offsets[:-1]
+    filled = np.flatnonzero(~found)
+    first = content[starts[filled]]
+    # Only text that begins with a space can be blank; beyond ASCII, Python knows which signs are spaces.
+    doubtful = filled[(first <= ord(" ")) | (first > 127)]
+    if len(doubtful):
+        found[doubtful] = [blank(cell) for cell in chunk.take(doubtful).to_pylist()]
+    return found
+
+
+def _bytes(chunk: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each cell of a large_string array begins and ends [N + 1], and the bytes of all cells."""
+    _, offsets, content = chunk.buffers()
+    if not len(chunk):
+        return np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.uint8)
+    ends = np.frombuffer(offsets, dtype=np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
+    whole = np.frombuffer(content, dtype=np.uint8) if content is not None else np.zeros(0, dtype=np.uint8)
+    return ends - ends[0], whole[ends[0] : ends[-1]]
