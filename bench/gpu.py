@@ -63,7 +63,7 @@ def run(
     assert isinstance(expects, Image)
     expects = dataclasses.replace(expects, height=options.pixels, width=options.pixels)
     backbone.card = dataclasses.replace(backbone.card, input=expects)
-    stage = Stage(epochs=options.epochs, lr=1e-3, batch_size=BATCH, augment="none", patience=0)
+    stage = Stage(epochs=options.epochs, lr=1e-3, batch_size=BATCH, augment="plain", patience=0)
     plan = make_plan(dataclasses.replace(Recipe(), stages=(stage,)), data)
     model = build_model(Recipe(), data, backbone)
     jobs = [make_job(plan.strategies[0], plan.objectives[0], plan.criteria[0], plan.recipe.stages[0], data, expects)]

@@ -19,7 +19,7 @@ from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.recipe import DataPlan, Recipe, Stage
 from headstart.core.stopping import Stop, Stopped
-from headstart.core.types import Event, Task
+from headstart.core.types import TARGET, Event, Task
 from headstart.data.read import read
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
@@ -99,7 +99,7 @@ def data(tmp_path: Path) -> Dataset:
 
 
 def probabilities(model: Model, data: Dataset) -> np.ndarray:
-    return predict(model, data.splits["test"], make_transform(model.backbone.card.input))
+    return predict(model, data.splits["test"], make_transform(model.backbone.card.input))[TARGET]
 
 
 def test_it_is_read_from_a_table(data: Dataset) -> None:

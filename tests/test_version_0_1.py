@@ -44,6 +44,14 @@ def inputs(name: str) -> Any:
     return [np.array(pixels, np.uint8) for pixels in cells]
 
 
+def spelt(plain: dict[str, Any]) -> dict[str, Any]:
+    """Spell the views of a recipe as today."""
+    for stage in plain["stages"]:
+        if "augment" in stage:
+            stage["augment"] = {"none": "plain", "light": "weak"}.get(stage["augment"], stage["augment"])
+    return plain
+
+
 def holds(now: Any, then: Any, where: str = "") -> None:
     """Check that all that was there is there, with the same values; keys may have come since."""
     if isinstance(then, Mapping):
@@ -147,7 +155,7 @@ def test_runs_are_compared() -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_says_what_it_said_then(name: str) -> None:
     recipe = hs.Recipe.read(f"recipes/{name}.toml")
-    holds(recipe.to_plain(), json.loads(Path(f"recipes/{name}.json").read_text(encoding="utf-8")))
+    holds(recipe.to_plain(), spelt(json.loads(Path(f"recipes/{name}.json").read_text(encoding="utf-8"))))
     assert hs.Recipe.from_toml(recipe.to_toml()) == recipe
 
 

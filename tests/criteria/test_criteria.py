@@ -123,7 +123,7 @@ def test_without_a_score_a_step_is_not_chosen(
 def test_another_criterion_in_a_later_stage_begins_anew(tmp_path: Path) -> None:
     data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
-    more = dataclasses.replace(STAGE, strategy=Choice("full"), augment="none", criterion=Choice("last"))
+    more = dataclasses.replace(STAGE, strategy=Choice("full"), augment="plain", criterion=Choice("last"))
     outcome = toys.train(tmp_path, model, data, stage=STAGE, more=(more,), validate=True)
     assert outcome.best is None, "the score of the first stage is not that of the last weights"
 

@@ -48,7 +48,7 @@ def test_workers_change_nothing(tmp_path: Path) -> None:
     results = []
     for workers in (0, 2):
         model = toys.make_model(toys.source("digits:cnn"), data)
-        toys.train(tmp_path, model, data, stage=dataclasses.replace(STAGE, augment="light"), workers=workers)
+        toys.train(tmp_path, model, data, stage=dataclasses.replace(STAGE, augment="weak"), workers=workers)
         results.append(toys.snapshot(model))
     assert equal(*results)
 
@@ -143,7 +143,7 @@ def test_the_best_of_a_later_stage_is_what_the_model_scores(tmp_path: Path, stra
     data = toys.dataset(backbone.card.input)
     model = toys.make_model(backbone, data)
     good = Stage(steps=60, batch_size=8, lr=1e-2, evaluate=20, patience=0)
-    other = Stage(strategy=Choice(strategy), steps=1, batch_size=8, lr=1e-4, augment="none")  # prepares another model
+    other = Stage(strategy=Choice(strategy), steps=1, batch_size=8, lr=1e-4, augment="plain")  # prepares another model
     outcome = toys.train(tmp_path, model, data, stage=good, more=(other,), validate=True)
     rows = data.splits["validation"]
     assert rows.y is not None and outcome.best is not None

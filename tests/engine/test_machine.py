@@ -13,6 +13,7 @@ import torch
 import toys
 from headstart.artifact.predictor import Predictor
 from headstart.core.recipe import Recipe
+from headstart.core.task import TARGET
 from headstart.engine.machine import SMALL, choose_threads, threads
 from headstart.inputs.vector import Vector
 
@@ -86,8 +87,8 @@ def test_predictions_in_many_python_threads_leave_it_and_agree() -> None:
     backbone = toys.source("vector:mlp")
     data = toys.dataset(Vector(6))
     predictor = Predictor(toys.make_model(backbone, data).eval(), data.task, Recipe(), "float32", "")
-    alone = predictor.outputs(data.splits["test"])
+    alone = predictor.outputs(data.splits["test"])[TARGET]
     with ThreadPoolExecutor(8) as pool:
-        many = list(pool.map(lambda _: predictor.outputs(data.splits["test"]), range(24)))
+        many = list(pool.map(lambda _: predictor.outputs(data.splits["test"])[TARGET], range(24)))
     assert all(np.array_equal(outputs, alone) for outputs in many)
     assert torch.get_num_threads() == elsewhere() == OWN

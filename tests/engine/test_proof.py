@@ -68,5 +68,5 @@ def test_a_stage_that_only_learns_the_head_after_one_that_learns_everything(tmp_
     later = Stage(
         strategy=dataclasses.replace(toys.Recipe().stages[0].objective, name="linear_probe"), steps=2, lr=1e-2
     )
-    _, _, outcome, _ = run(tmp_path, "full", more=(dataclasses.replace(later, augment="none", batch_size=8),))
+    _, _, outcome, _ = run(tmp_path, "full", more=(dataclasses.replace(later, augment="plain", batch_size=8),))
     assert all(stage["moved"] for stage in outcome.moved.values())

@@ -113,7 +113,7 @@ def test_whatever_the_stage_remembers_is_kept(tmp_path: Path, changes: dict[str,
 
 
 def test_images_with_batch_norm_and_augmentation(tmp_path: Path) -> None:
-    stage = Stage(steps=4, batch_size=8, lr=1e-2, evaluate=2, patience=0, augment="light")
+    stage = Stage(steps=4, batch_size=8, lr=1e-2, evaluate=2, patience=0, augment="weak")
     check_same(tmp_path, 4, source="timm:test_resnet", stage=stage)
 
 
@@ -135,7 +135,7 @@ def test_computed_features_are_computed_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [3, 12, 14, 15, 16, 21])
 @pytest.mark.parametrize("second", ["full", "scratch"])
 def test_several_stages(tmp_path: Path, count: int, second: str) -> None:
-    more = dataclasses.replace(STAGE, strategy=Choice(second), augment="none")
+    more = dataclasses.replace(STAGE, strategy=Choice(second), augment="plain")
     check_same(tmp_path, count, source="vector:mlp", strategy="linear_probe", more=(more,))
 
 
@@ -143,7 +143,7 @@ def test_several_stages(tmp_path: Path, count: int, second: str) -> None:
 @pytest.mark.parametrize("strategy", plugins.names("strategies"))
 def test_every_strategy_in_both_stages(tmp_path: Path, strategy: str, second: str) -> None:
     source = next(name for name in ("vector:mlp", "timm:test_resnet", "timm:test_vit") if takes(strategy, name))
-    stage = dataclasses.replace(STAGE, steps=4, evaluate=2, batch_size=4, augment="none")
+    stage = dataclasses.replace(STAGE, steps=4, evaluate=2, batch_size=4, augment="plain")
     more = dataclasses.replace(stage, strategy=Choice(strategy if second == "itself" else second))
     check_same(tmp_path, (0, 3), (1, 1), (1, 3), source=source, strategy=strategy, stage=stage, more=(more,))
 
@@ -224,7 +224,7 @@ def test_the_last_two_steps_and_what_they_need_are_kept(tmp_path: Path) -> None:
             assert set(checkpoint.load(folder / name).state["needs"]) <= names
         assert len(names) <= 5
 
-    more = dataclasses.replace(STAGE, strategy=Choice("full"), augment="none")
+    more = dataclasses.replace(STAGE, strategy=Choice("full"), augment="plain")
     run(tmp_path, strategy="linear_probe", more=(more,), listen=listen)
 
 

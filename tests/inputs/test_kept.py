@@ -48,7 +48,7 @@ def test_evaluation_opens_a_picture_once_whoever_looks(form: str, opened: list[A
     first = make_transform(EXPECTS)
     for transform in (first, first, make_transform(Image(8, 8)), make_transform(EXPECTS, {"x": "weak"})):
         ((_, batch),) = in_order(rows, transform, batch_size=4)
-        assert batch["x"].shape == (1, 3, 8, 8)
+        assert batch.x.shape == (1, 3, 8, 8)
     assert len(opened) == 1
     make_transform(Image(8, 9)).example(forms[form], "x", None)
     assert len(opened) == 2
@@ -99,7 +99,7 @@ def test_texts_are_tokenised_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("headstart.inputs.text.load_tokenizer", lambda *_: Words())
     rows, transform = Rows(["a", "b", "c"], ["one", "and two", "one"]), make_transform(Text("nowhere", 9))
-    batches = [next(in_order(rows, transform, batch_size=4))[1]["x"] for _ in range(3)]
+    batches = [next(in_order(rows, transform, batch_size=4))[1].x for _ in range(3)]
     assert asked == ["one", "and two"]
     assert batches[2]["input_ids"].tolist() == [[3, 3], [3, 0], [3, 0]]
     transform.prepare(rows.take([1]).inputs)

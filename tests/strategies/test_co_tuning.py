@@ -32,22 +32,18 @@ def rows() -> list[Any]:
     return [toys.batch(x[:10], y[:10]), toys.batch(x[10:], y[10:])]
 
 
-def labelled() -> list[tuple[torch.Tensor, torch.Tensor]]:
-    return [(batch.x, batch.y) for batch in rows()]
-
-
 def test_the_relation_is_the_mean_answer_of_each_class() -> None:
     model = model_with_source_head()
     head = torch.nn.Linear(5, 4)
-    relation = category_relation(model, head, labelled(), classes=3)
-    x, y = map(torch.cat, zip(*labelled(), strict=True))
+    relation = category_relation(model, head, rows(), classes=3)
+    x, y = torch.cat([batch.x for batch in rows()]), torch.cat([batch.y for batch in rows()])
     answers = head(model.features(x)["pooled"]).softmax(1)
     expected = torch.stack([answers[y == c].mean(0) for c in range(3)])
     assert torch.allclose(relation, expected, atol=1e-6)
 
 
 def test_a_class_without_rows_has_an_even_relation() -> None:
-    relation = category_relation(model_with_source_head(), torch.nn.Linear(5, 4), labelled(), classes=5)
+    relation = category_relation(model_with_source_head(), torch.nn.Linear(5, 4), rows(), classes=5)
     assert torch.allclose(relation[4], torch.full((4,), 0.25))
     assert torch.allclose(relation.sum(1), torch.ones(5))
 
@@ -65,7 +61,7 @@ def test_the_source_head_learns_the_relation_and_is_dropped(tmp_path: Path) -> N
             drop, head = tuning.merge, model.get_submodule("source_head")
 
             def merge() -> None:
-                x, y = map(torch.cat, zip(*labelled(), strict=True))
+                x, y = torch.cat([batch.x for batch in rows()]), torch.cat([batch.y for batch in rows()])
                 now = head(model.features(x)["pooled"]).softmax(1).detach()
                 learnt.append(torch.stack([now[y == c].std(0).mean() for c in range(3)]).mean())
                 assert drop is not None
@@ -76,7 +72,7 @@ def test_the_source_head_learns_the_relation_and_is_dropped(tmp_path: Path) -> N
 
     start = model.backbone.source_classifier
     assert start is not None and start[1] is not None
-    x, y = map(torch.cat, zip(*labelled(), strict=True))
+    x, y = torch.cat([batch.x for batch in rows()]), torch.cat([batch.y for batch in rows()])
     before = (model.features(x)["pooled"] @ start[0].T + start[1]).softmax(1)
     spread = torch.stack([before[y == c].std(0).mean() for c in range(3)]).mean()
     toys.train(tmp_path, model, data, Watched(), stage=Stage(steps=150, batch_size=8, lr=1e-2))

@@ -14,6 +14,7 @@ from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import DataPlan
 from headstart.data.read import read
 from headstart.data.tables import make_frame
+from headstart.targets._class_list import _order
 from headstart.targets._infer import LabelCells
 from headstart.targets.binary import Binary
 from headstart.targets.multilabel import Multilabel
@@ -47,6 +48,14 @@ def test_the_kind_follows_from_the_labels(y: Any, kind: str, classes: tuple[str,
     assert targets is not None
     assert targets.dtype == (np.int64 if kind in {"binary", "multiclass"} else np.float32)
     assert f"read as {kind}" in notes(dataset)
+
+
+def test_classes_have_one_order_even_beside_nan() -> None:
+    for seed in range(20):  # the order in which a set is walked through must not show
+        names = ["10", "nan", "9", "-1", "inf", "2"]
+        np.random.default_rng(seed).shuffle(names)
+        assert sorted(names, key=_order(set(names))) == ["-1", "10", "2", "9", "inf", "nan"]
+    assert sorted(["10", "9", "-1"], key=_order({"10", "9", "-1"})) == ["-1", "9", "10"]
 
 
 def test_34_one_class_or_a_constant_is_an_error_that_names_it() -> None:

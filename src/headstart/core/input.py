@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # here, as the types of a plug-in's fields are looked up when it is built
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ class Input(Protocol):
     shared: what equal examples have in common, in messages. suffixes: of files that hold one example each, such as
     ".jpg". tabular: an example may be several columns of numbers. label_like: its cells could as well be labels, as the
     names of classes are text. copies_together: rows of equal content stay on one side of every split. ragged: examples
-    differ in length. hub: the hub's pipeline by what is predicted, "classification" or "regression". files: fields that
-    are paths of what the network needs.
+    differ in length. hub: the words of the Hugging Face hub for its models. files: fields that are paths of what the
+    network needs.
     """
 
     order: ClassVar[int] = 50
@@ -36,7 +35,7 @@ class Input(Protocol):
     label_like: ClassVar[bool] = False
     copies_together: ClassVar[bool] = False
     ragged: ClassVar[bool] = False
-    hub: ClassVar[Mapping[str, str]] = {}
+    hub: ClassVar[tuple[str, ...]] = ()
     files: ClassVar[tuple[str, ...]] = ()
 
     @classmethod

@@ -21,6 +21,7 @@ from headstart.core.task import TARGET
 _OPTION = re.compile(r"[A-Za-z_]\w*=")
 _BEFORE_OPTION = re.compile(r"\s+(?=['\"]?[A-Za-z_]\w*=)")
 _BLANK_OR_EQUALS = re.compile(r"[\s=]")
+_OLDER_VIEWS = {"none": "plain", "light": "weak"}  # the spellings of version 0.1
 
 
 @dataclass(frozen=True)
@@ -136,11 +137,12 @@ class Stage:
     ema: float = 0.0  # decay of the moving average of the weights that is evaluated and kept; 0: the weights themselves
     imbalance: Literal["none", "weights", "sampler", "focal", "logit_adjust", "auto"] = "none"  # for rare classes
     clip: float = 1.0  # largest gradient norm; 0 does not clip
-    augment: str | None = None  # a view of `views/`; None: the strategy's default
+    augment: str | Literal["none"] | None = None  # a view of `views/`; None: the strategy's default
     evaluate: int | None = None  # steps between evaluations on the validation split; None: once an epoch
     patience: int = 5  # evaluations without gain before stopping; 0 never stops early
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "augment", _OLDER_VIEWS.get(self.augment or "", self.augment))
         for name, low in [
             ("steps", 1),
             ("epochs", 0),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from headstart.core.columns import Column
     from headstart.core.learning import LossOptions
 
 TARGET = "target"  # the name of a task's only target
@@ -61,6 +62,10 @@ class Target(Outcomes, Protocol):
 
     def encode(self, frame: pd.DataFrame) -> Labels:
         """Turn the label cells of rows into labels: an array, or a list where rows are ragged. DataError: bad cells."""
+        ...
+
+    def unlabelled(self, column: Column) -> np.ndarray:
+        """Return which cells of a label column say that the row has no label, [N] bool."""
         ...
 
     def check_training(self, labels: Labels) -> None:

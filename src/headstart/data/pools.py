@@ -44,8 +44,7 @@ def set_apart(frame: pd.DataFrame, task: Task) -> tuple[pd.DataFrame, Apart]:
 
 def _labelled(frame: pd.DataFrame, target: Target) -> np.ndarray:
     """Return which rows have the labels of a target, [N]: a label in each of its columns."""
-    cells = [[target.is_unlabelled(cell) for cell in frame[column]] for column in target.columns]
-    return ~np.array(cells, dtype=bool).any(axis=0)
+    return ~np.any([target.unlabelled(frame[column]) for column in target.columns], axis=0)
 
 
 def task_pools(train: Rows, partial: pd.DataFrame | None, task: Task) -> dict[str, Rows]:

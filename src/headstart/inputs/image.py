@@ -6,7 +6,7 @@ import base64
 import io
 import os
 import warnings
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ class Image(Input):
     plural: ClassVar[str] = "images"
     suffixes: ClassVar[frozenset[str]] = SUFFIXES
     copies_together: ClassVar[bool] = True
-    hub: ClassVar[Mapping[str, str]] = {"classification": "image-classification"}
+    hub: ClassVar[tuple[str, ...]] = ("image-classification",)
 
     height: int
     width: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -43,7 +43,7 @@ class Text(Input):
     shared: ClassVar[str] = "text"
     label_like: ClassVar[bool] = True
     ragged: ClassVar[bool] = True
-    hub: ClassVar[Mapping[str, str]] = {"classification": "text-classification"}
+    hub: ClassVar[tuple[str, ...]] = ("text-classification",)
     files: ClassVar[tuple[str, ...]] = ("tokenizer",)
 
     tokenizer: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,10 +29,7 @@ class Vector(Input):
     order: ClassVar[int] = 30
     plural: ClassVar[str] = "rows of numbers"
     tabular: ClassVar[bool] = True
-    hub: ClassVar[Mapping[str, str]] = {
-        "classification": "tabular-classification",
-        "regression": "tabular-regression",
-    }
+    hub: ClassVar[tuple[str, ...]] = ("tabular-classification", "tabular-regression")
 
     dim: int | None = None
 

@@ -276,8 +276,8 @@ def _choose(stage: Stage, strategy: Strategy, objective: Objective, data: Datase
 def _view(stage: Stage, usual: str, data: Dataset) -> str:
     """Choose how training rows are shown: as asked for, else as is usual with the strategy where the data allows."""
     if stage.augment is not None:
-        return views.current(stage.augment)
-    return views.current(usual) if views.shows(usual, by_name(data.task.modality)) else views.PLAIN
+        return stage.augment
+    return usual if views.shows(usual, by_name(data.task.modality)) else views.PLAIN
 
 
 def _choose_imbalance(stage: Stage, objective: Objective, data: Dataset) -> tuple[Stage, str]:

@@ -167,7 +167,7 @@ def _scorer(first: Predictor, dataset: Dataset) -> Callable[[Tensors], Score] | 
     def scorer(state: Tensors) -> Score:
         first.model.load_state_dict(state)
         outputs = predict(first.model, rows, transform, precision=first.precision)
-        return score_all(first.task, labels, outputs)
+        return Score(*score_all(first.task, labels, outputs))
 
     return scorer
 

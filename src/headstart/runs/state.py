@@ -122,7 +122,8 @@ def check_same(folder: Path, before: RunState, now: RunState) -> list[str]:
     Raises:
         UsageError: The recipe, the data or the classes are others; every difference is named.
     """
-    differences = [*_differences(before.recipe, now.recipe)]
+    began = Recipe.from_plain(before.recipe).to_plain()  # as it reads today
+    differences = [*_differences(began, now.recipe)]
     if before.classes != now.classes:
         gone, new = set(before.classes) - set(now.classes), set(now.classes) - set(before.classes)
         named = [*(f"-{name}" for name in sorted(gone)), *(f"+{name}" for name in sorted(new))]

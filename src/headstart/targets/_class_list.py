@@ -80,8 +80,10 @@ def encode_names(frame: pd.DataFrame, column: str, split: Split, classes: tuple[
 
 
 def _order(names: set[str]) -> Any:
+    """Return the key to sort class names by: as numbers where all are, else as text (a NaN has no place there)."""
     values = {name: number(name) for name in names}
-    return (lambda name: (values[name], name)) if all(v is not None for v in values.values()) else (lambda name: name)
+    numbered = all(value is not None and value == value for value in values.values())
+    return (lambda name: (values[name], name)) if numbered else (lambda name: name)
 
 
 def _check_spelling(frames: Mapping[str, pd.DataFrame], column: str, split: Split) -> None:

@@ -7,23 +7,17 @@ from headstart.core.errors import UsageError
 from headstart.core.input import Input, View
 from headstart.inputs import modality
 
-OLDER = {"none": "plain", "light": "weak"}  # the spellings of version 0.1
 PLAIN = "plain"  # the view of evaluation
-
-
-def current(name: str) -> str:
-    """Return a view's name, which may be an older spelling."""
-    return OLDER.get(name, name)
 
 
 def build(name: str) -> View:
     """Build a view by name; one that is not known is a `UsageError` with the nearest name."""
-    return plugins.build("views", current(name), {})
+    return plugins.build("views", name, {})
 
 
 def shows(name: str, kind: type[Input]) -> bool:
     """Return whether a view can show the inputs of a modality."""
-    taken = plugins.load("views", current(name)).inputs
+    taken = plugins.load("views", name).inputs
     return not taken or kind in taken
 
 

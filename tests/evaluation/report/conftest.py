@@ -70,7 +70,7 @@ def make_facts(make) -> MakeFacts:
             recipe=Recipe(
                 data=DataPlan(path=f"data/{name}"),
                 source=Choice("local:net"),
-                stages=(Stage(strategy=Choice("full"), steps=steps, lr=1e-3, augment="light"),),
+                stages=(Stage(strategy=Choice("full"), steps=steps, lr=1e-3, augment="weak"),),
             ),
             run={"steps": steps, "endings": ["all steps done"]},
             metrics=metrics,

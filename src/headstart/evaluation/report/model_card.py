@@ -64,7 +64,7 @@ def model_card(facts: Facts) -> str:
 
 def _pipeline(task: Task, target: Target) -> str | None:
     """Return the hub's word for such models; None where it has none."""
-    return by_name(task.modality).hub.get(target.hub)
+    return next((word for word in by_name(task.modality).hub if word.endswith(f"-{target.hub}")), None)
 
 
 def _front(facts: Facts) -> dict[str, Any]:

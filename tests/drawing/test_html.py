@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import markupsafe
-from headstart.evaluation.report.html import Left, escape, join, pairs, table, tag
+
+from headstart.drawing.html import Left, escape, join, pairs, table, tag
 
 WILD = "<b>&\"'"
 SAFE = "&lt;b&gt;&amp;&#34;&#39;"
