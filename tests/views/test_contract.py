@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from headstart.core import plugins
+from headstart.core.recipe import Recipe
 from headstart.data.transforms import make_transform
 from headstart.inputs.image import Image
 from headstart.inputs.vector import Vector
-from headstart.views import OLDER, PLAIN, shows
+from headstart.views import PLAIN, shows
 
 IMAGE = Image(16, 16)
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
@@ -47,10 +48,11 @@ def test_a_view_declares_its_inputs(view: str) -> None:
     assert isinstance(declared, tuple) and all(isinstance(kind, type) for kind in declared)
 
 
-def test_older_spellings_are_views() -> None:
-    for older, name in OLDER.items():
-        assert name in plugins.names("views")
-        assert torch.equal(seen(older, IMAGE, PICTURE, 3), seen(name, IMAGE, PICTURE, 3))
+def test_the_spellings_of_version_0_1_are_read_as_todays_views() -> None:
+    for older, name in (("none", "plain"), ("light", "weak"), ("strong", "strong")):
+        recipe = Recipe().with_settings({"stages.0.augment": older})
+        assert recipe.stages[0].augment == name and name in plugins.names("views")
+        assert Recipe.from_toml(recipe.to_toml()) == recipe
 
 
 def test_two_views_of_one_row_differ() -> None:

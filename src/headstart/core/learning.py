@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 AUGMENTED = "augmented"  # the name of a view that stands for the stage's `augment`
-PLAIN = ("plain", "none")  # names of the view that shows an example the same each time
 LABELS_OF_NONE = "The batch has no labels: its stream has labelled=False."
 
 
@@ -154,19 +153,6 @@ class Features(TypedDict):
     prefix: NotRequired[Prefix]  # of an image: what the first tokens are, before its patches
 
 
-class View(Protocol):
-    """How an example is shown to the network: a file of `views/`.
-
-    inputs: the classes of `inputs/` that it can show; () for every one.
-    """
-
-    inputs: ClassVar[tuple[type, ...]]
-
-    def show(self, raw: Any, expects: Any) -> Any:
-        """Make an example of what `expects.open` gave, for `expects.collate`; torch's generator is seeded."""
-        ...
-
-
 @dataclass(frozen=True)
 class LossOptions:
     """How a head turns its output into a loss.
@@ -224,10 +210,10 @@ class Objective(ABC):
         return nn.Module()
 
     @abstractmethod
-    def losses(self, model: Any, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
+    def losses(self, model: Any, extra: Any, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the named losses of one step; their sum is minimised. `progress` runs from 0 to 1."""
 
-    def after_step(self, model: Any, extra: nn.Module) -> None:  # noqa: B027 - most objectives do nothing here
+    def after_step(self, model: Any, extra: Any) -> None:  # noqa: B027 - most objectives do nothing here
         """Follow a step, once all its updates of the weights are done; no gradients are recorded.
 
         State that lives on belongs in `extra`, where it is saved and resumed.

@@ -103,6 +103,14 @@ def _without_labels(
 ) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
     """Take training rows without a label out of the frames, where the plan says that there are such rows.
 
+    Args:
+        frames: All rows by split; training rows are replaced by those with all labels.
+        labelled: Those of them that have labels, by split; likewise.
+        given: Name of the training split.
+        task: Its targets say when a cell holds no label.
+        plan: Says what training rows without a label are.
+        bare: Rows that came without labels; None without any.
+
     Returns:
         All rows without any label, and those with the labels of some targets; None where there are none.
     """

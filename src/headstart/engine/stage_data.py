@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
+from headstart import views
 from headstart.core.errors import UsageError
-from headstart.core.learning import PLAIN
 from headstart.core.seeding import mix
 from headstart.core.types import Batch, Measured, Stream
 from headstart.data.streams import BatchStream, in_order
@@ -79,7 +79,7 @@ class StageData:
         shown = [view for s in self.job.objective.streams for view in s.shown(self.job.stage.augment).values()]
         if (
             self.job.objective.reads != "features"
-            or not all(view in PLAIN for view in shown)
+            or any(view != views.PLAIN for view in shown)
             or not backbone_is_constant(self.model)
         ):
             return False
