@@ -74,8 +74,8 @@ def test_noise_is_one_file(tmp_path: Path) -> None:
 
 
 def test_weak_is_for_images_and_a_strategy_that_would_use_it_shows_vectors_plainly() -> None:
-    with pytest.raises(UsageError, match=r"'light' cannot show vector input\. Views that can: plain"):
-        make_transform(Vector(6), {"x": "light"})
+    with pytest.raises(UsageError, match=r"'weak' cannot show vector input\. Views that can: plain"):
+        make_transform(Vector(6), {"x": "weak"})
     recipe = Recipe().with_settings({"stages.0.strategy.name": "full"})
     assert make_plan(recipe, toys.dataset(Vector(6))).recipe.stages[0].augment == "plain"
     assert make_plan(recipe, toys.dataset(toys.source("digits:cnn").card.input)).recipe.stages[0].augment == "weak"

@@ -123,7 +123,7 @@ def test_the_budget_ends_training_and_the_schedule_follows_it(tmp_path: Path) ->
     assert 0 < outcome.steps < 10**6 and outcome.seconds < 5
     assert "time budget" in outcome.endings[0]
     rates = [json.loads(line)["lr"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert rates[-1] < 0.1 * max(rates)
+    assert rates[-1] < 0.5 * max(rates), "by the steps alone it would still rise"
 
 
 def test_a_stage_starts_from_the_best_of_the_one_before(tmp_path: Path) -> None:
