@@ -83,6 +83,8 @@ def test_simclr_without_labels_gives_features_to_start_from(tmp_path: Path, pict
     assert model.embed(str(pictures / "dark")).shape == (20, 64)
     with pytest.raises(hs.UsageError, match="predicts nothing"):
         model.predict(str(pictures / "dark"))
+    with pytest.raises(hs.UsageError, match="nothing to measure"):
+        hs.evaluate(run.folder)
     page = (run.folder / "report.html").read_text(encoding="utf-8")
     assert "simclr" in page and "nothing was measured" in page
     later = hs.fit(pictures, source=f"run:{run.folder}", strategy="linear_probe", out=tmp_path / "later")

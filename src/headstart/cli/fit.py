@@ -203,9 +203,9 @@ def fit(
     if crossed is not None:
         show_folds(show, crossed)
     folder = shlex.quote(str(run.folder))
-    show.say(
-        f"Run: {folder} ({run.seconds:.0f} s). "
-        f"Measure again: headstart evaluate {folder}. Use it: headstart predict {folder} DATA"
-    )
+    use = f"Measure again: headstart evaluate {folder}. Use it: headstart predict {folder} DATA"
+    if not run.task.predicted:
+        use = f"Start from it: headstart fit DATA --source run:{folder}"
+    show.say(f"Run: {folder} ({run.seconds:.0f} s). {use}")
     show.say(f"Report: {shlex.quote(str(run.folder / 'report.html'))}")
     show.finish(run.to_plain() | ({} if crossed is None else {"folds": crossed.to_plain()}))

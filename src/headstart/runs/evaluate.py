@@ -160,9 +160,14 @@ def evaluate_saved(
     Raises:
         StorageError: The artefact is damaged.
         DataError: Rows are wrong, or have classes that the model does not know.
-        UsageError: No data was named, and the run was fitted on data in memory.
+        UsageError: No data was named, and the run was fitted on data in memory; or the model predicts nothing.
     """
     predictor = load(folder, device=device)
+    if not predictor.task.predicted:
+        raise UsageError(
+            f"{folder} was pretrained without labels: there is nothing to measure. Start from it with "
+            f"--source run:{folder}, and measure that."
+        )
     plan, seed = predictor.recipe.data, predictor.recipe.seed
     own = data is None
     data = plan.path if own else data
