@@ -74,13 +74,13 @@ PIECES = [
 PIECES += ["\u2028", "\x0b", "'", "\\", "#"]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_random_tables_are_read_alike(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_plain_csv, "BLOCK", 7)
     monkeypatch.setattr(_csv, "BATCH", 4)
     random = np.random.default_rng(seed)
     plain = 0
-    for trial in range(400):
+    for trial in range(200):
         pieces = PIECES + (["\r", '"', '""'] if trial % 4 == 0 else [])
         delimiter = str(random.choice([",", ";", "\t", " "]))
         if trial % 2:
