@@ -111,7 +111,7 @@ def test_two_tasks(tmp_path: Path) -> None:
     assert set(found) == {"first", "second"} and set(found["first"]) == {"up", "down"}
     assert all(isinstance(value, float) for value in found["second"])
     page = (run.folder / "report.html").read_text(encoding="utf-8")
-    assert "first" in page and "second" in page
+    assert "first" in page and "second" in page and "train: height" in page
 
 
 def test_a_criterion(tmp_path: Path, pictures: Path) -> None:

@@ -104,13 +104,14 @@ def data(facts: Facts) -> Markup:
         counts = {split: seen["classes"][key] for split, key in keys.items() if key in seen["classes"]}
         if counts:
             parts += [tag("h3", f"Rows by class{found.suffix}"), *_class_counts(counts)]
-    if seen["ranges"]:
         cells = [
             (f"{split}: {label}", *(f"{value:.4g}" for value in values))
-            for split, targets in seen["ranges"].items()
-            for label, values in targets.items()
+            for split, key in keys.items()
+            for label, values in seen["ranges"].get(key, {}).items()
         ]
-        parts += [tag("h3", "Labels, in their own unit"), table(("", "least", "mean", "greatest"), cells)]
+        if cells:
+            heading = tag("h3", f"Labels, in their own unit{found.suffix}")
+            parts += [heading, table(("", "least", "mean", "greatest"), cells)]
     if seen["notes"]:
         parts.append(classed("ul", "notes", *(tag("li", note) for note in seen["notes"])))
     return join(parts)
