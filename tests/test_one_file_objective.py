@@ -196,6 +196,28 @@ def test_a_contrast_is_never_cut(tmp_path: Path) -> None:
         toys.train(tmp_path, model, data, "full", Hungry(), stage=STAGE)
 
 
+@pytest.mark.parametrize("strategy", ["bss", "bi_tuning"])
+def test_the_batch_of_a_strategy_that_compares_rows_is_never_cut(tmp_path: Path, strategy: str) -> None:
+    data = toys.dataset(Vector(6))
+    settings = {"stages.0.strategy.name": strategy, "stages.0.steps": 2}
+    said = f"The strategy '{strategy}' compares the rows"
+    with pytest.raises(UsageError, match=rf"{said} .* accumulate = 2 would cut it"):
+        make_plan(Recipe().with_settings({**settings, "stages.0.accumulate": 2}), data)
+    plan = make_plan(Recipe().with_settings(settings), data)
+    check_shards(plan, 1)
+    with pytest.raises(UsageError, match=rf"{said} .* 2 processes would divide it"):
+        check_shards(plan, 2)
+    hungry = plugins.load("objectives", "supervised")
+
+    @dataclasses.dataclass(frozen=True)
+    class Hungry(hungry):
+        def losses(self, model: Any, extra: Any, batches: Any, progress: float) -> Any:
+            raise MemoryError
+
+    with pytest.raises(TrainingError, match="The strategy compares the rows"):
+        toys.train(tmp_path, toys.make_model(toys.tiny(), data), data, strategy, Hungry(), stage=PLAIN)
+
+
 def test_a_strategy_that_watches_sees_the_labels_of_each_target(tmp_path: Path) -> None:
     """Bi-tuning contrasts the classes of the one target that has some, beside a regression."""
     data = two_targets()

@@ -43,6 +43,7 @@ from headstart.inputs.vector import Vector
 
 row = np.arange(4, dtype=np.float32)
 noisy = make_transform(Vector(4), {"x": "noise", "y": "plain"})
+assert make_transform(Vector(4), {"x": "noise deviation=0"}).example(row, "x", 1).tolist() == row.tolist()
 one, again, other = (noisy.example(row, "x", seed) for seed in (1, 1, 2))
 assert np.array_equal(one, again) and not np.array_equal(one, other) and np.abs(one - row).max() < 1
 assert np.array_equal(noisy.example(row, "x", None), row) and np.array_equal(noisy.example(row, "y", 1), row)
@@ -51,9 +52,9 @@ for expects, view in ((Vector(4), "strong"), (Image(8, 8), "noise")):
         make_transform(expects, {"x": view})
     except UsageError as error:
         print(error)
-for view in ("noise", "plain"):
+for view in ("noise deviation=0.2", "plain"):
     settings = {"stages.0.augment": view, "stages.0.steps": 3}
-    hs.fit("data.csv", source="vector:mlp", strategy="full", settings=settings, out=view)
+    hs.fit("data.csv", source="vector:mlp", strategy="full", settings=settings, out=view.split()[0])
 """
 
 
@@ -70,7 +71,7 @@ def test_noise_is_one_file(tmp_path: Path) -> None:
     assert "The view 'noise' cannot show image input. Views that can: plain, strong, weak." in done.stdout
     weights = [(tmp_path / run / "model" / "model.safetensors").read_bytes() for run in ("noise", "plain")]
     assert weights[0] != weights[1]
-    assert 'augment = "noise"' in (tmp_path / "noise" / "recipe.toml").read_text()
+    assert 'augment = "noise deviation=0.2"' in (tmp_path / "noise" / "recipe.toml").read_text()
 
 
 def test_weak_is_for_images_and_a_strategy_that_would_use_it_shows_vectors_plainly() -> None:

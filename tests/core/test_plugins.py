@@ -41,6 +41,12 @@ def test_a_dropped_file_is_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert plugins.build("strategies", "dropped", {"size": "5"}).size == 5
 
 
+def test_an_own_folder_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADSTART_PLUGINS", os.pathsep.join([str(tmp_path), str(tmp_path / "elsewhere")]))
+    with pytest.raises(UsageError, match=r"HEADSTART_PLUGINS names \S+elsewhere, which is no folder"):
+        plugins.names("strategies")
+
+
 @pytest.mark.parametrize("kind", plugins.PACKAGES)
 def test_an_own_file_with_a_name_that_is_taken_is_refused(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

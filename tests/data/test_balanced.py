@@ -48,6 +48,18 @@ def test_a_stream_takes_it() -> None:
     assert again.ids == batches[3].ids
 
 
+def test_streams_of_one_pool_have_orders_of_their_own() -> None:
+    rows = Rows([f"r{i}" for i in range(39)], np.zeros((39, 2), np.float32), {"target": TARGETS})
+
+    def first(name: str) -> list[str]:
+        stream = Stream(name, pool="train", sampler="balanced")
+        return list(
+            next(BatchStream(rows, make_transform(Vector(2)), stream=stream, batch_size=12, seed=0).batches()).ids
+        )
+
+    assert first("one") == first("one") != first("other")
+
+
 def test_rows_of_several_classes_are_refused() -> None:
     with pytest.raises(UsageError, match="needs rows of one class each"):
         BalancedOrder(np.zeros((4, 2), np.float32), (0,))

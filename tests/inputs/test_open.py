@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 import warnings
 import zlib
 from pathlib import Path
@@ -12,10 +13,31 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import headstart.inputs.image as images
 from headstart.core.errors import DataError
 from headstart.data.checks import check_rows
 from headstart.data.rows import Rows
 from headstart.inputs._open import open_image
+
+
+def test_checks_that_overlap_leave_the_filters_of_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered, ended = {"a": threading.Event(), "b": threading.Event()}, threading.Event()
+
+    def look(row: str, item: object) -> tuple[str, int, list[object]]:
+        entered[row].set()
+        (entered["b"] if row == "a" else ended).wait(0.5)  # b begins within a, and ends after it
+        return "", 1, []
+
+    monkeypatch.setattr(images, "_look", look)
+    before = list(warnings.filters)
+    first, second = (threading.Thread(target=images.Image.check, args=([row], [None])) for row in "ab")
+    first.start()
+    entered["a"].wait(5)
+    second.start()
+    first.join()
+    ended.set()
+    second.join()
+    assert list(warnings.filters) == before
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (40, 30)) -> Image.Image:

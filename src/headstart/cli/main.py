@@ -73,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if rank() and not isinstance(error, TrainingError):  # all processes find the same; the first one tells
             sys.exit(error.exit_code)
         _end(arguments, str(error), error.exit_code)
+    except MemoryError:
+        _end(arguments, "memory ran out. Use a smaller --batch-size, a smaller source, or fewer --workers.", 1)
     except OSError as error:  # of a disk or a folder that went away; no traceback helps the user
         _end(arguments, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
 

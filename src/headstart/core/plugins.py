@@ -147,6 +147,9 @@ def _written(place: Path | importlib.metadata.EntryPoint) -> str:
 
 def _extra_folders(kind: str) -> list[Path]:
     roots = os.environ.get("HEADSTART_PLUGINS", "").split(os.pathsep)
+    for root in filter(None, roots):
+        if not Path(root).is_dir():
+            raise UsageError(f"HEADSTART_PLUGINS names {root}, which is no folder here.")
     folders = {(Path(root) / kind).resolve(): None for root in roots if root}  # one that is named twice is one
     return [folder for folder in folders if folder.is_dir()]
 

@@ -87,7 +87,8 @@ class Strategy(Protocol):
 
     A strategy that needs more of a backbone than pooled features refuses other backbones in `prepare`, by a
     UsageError "NAME needs …" that names the backbone.
-    One whose modules cannot be merged into the network is an `Inserting` strategy too.
+    One whose modules cannot be merged into the network is an `Inserting` strategy too. One whose `watch` compares the
+    rows of a batch with each other says `couples_rows: ClassVar[bool] = True`: its batches are never cut.
     """
 
     defaults: ClassVar[Defaults]
@@ -106,6 +107,11 @@ class Strategy(Protocol):
             UsageError: The network or the task lacks what the strategy needs.
         """
         ...
+
+
+def couples_rows(strategy: Strategy) -> bool:
+    """Return whether a strategy compares the rows of a batch with each other; most do not."""
+    return getattr(strategy, "couples_rows", False)
 
 
 class Inserting(Protocol):

@@ -139,6 +139,8 @@ def _died(worker: _Worker) -> LostWorker:
     worker.process.join(5)
     code = worker.process.exitcode
     how = f"by {signal.Signals(-code).name}" if code is not None and code < 0 else f"with exit code {code}"
+    if code is not None and code > 0:  # it was not killed: something that it called ended it
+        return LostWorker(f"process {worker.process.pid} ended {how}. To see why, load with --workers 0.")
     return LostWorker(
         f"process {worker.process.pid} ended {how}, likely for want of memory: give more RAM, or more shared memory in "
         "/dev/shm (docker run --shm-size=2g), or load with --workers 0."

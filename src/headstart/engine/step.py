@@ -9,6 +9,7 @@ from torch import nn
 
 from headstart.core.errors import TrainingError, UsageError, unknown
 from headstart.core.seeding import seed_torch
+from headstart.core.tuning import couples_rows
 from headstart.core.types import MODEL_PARTS, Batch, Event, ForwardPass, Loss, Objective, Stepper, Update
 from headstart.engine.build import BuiltStage
 from headstart.engine.machine import autocast, to_device
@@ -72,9 +73,10 @@ def _smaller(built: BuiltStage, micro_batches: int, batches: Mapping[str, Batch]
     """Return the next number of micro-batches, and tell of it."""
     context = built.context
     rows = min(map(len, batches.values()))
-    if built.job.objective.couples_rows:
+    whose = "objective" if built.job.objective.couples_rows else "strategy"
+    if whose == "objective" or couples_rows(built.job.strategy):
         raise TrainingError(
-            f"Memory ran out over a batch of {rows} rows ({type(error).__name__}). The objective compares the rows of "
+            f"Memory ran out over a batch of {rows} rows ({type(error).__name__}). The {whose} compares the rows of "
             "a batch with each other: to cut it into micro-batches would change what is minimised. Use a smaller "
             "--batch-size, a smaller source, or --precision bfloat16."
         ) from error

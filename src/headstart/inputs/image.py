@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import threading
 import warnings
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,8 @@ from headstart.core.errors import DataError, Problem, UsageError
 from headstart.core.input import Input
 from headstart.inputs import PICTURE, TINY
 from headstart.inputs._open import SUFFIXES, check_image, is_image, open_image
+
+_FILTERS = threading.Lock()  # the filters of warnings belong to the whole process
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,6 +103,7 @@ class Image(Input):
             DataError: Images cannot be used; all are listed.
         """
         with (
+            _FILTERS,
             warnings.catch_warnings(),
             ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool,
         ):  # Pillow decodes outside the GIL

@@ -38,6 +38,8 @@ class TimmBackbone(Backbone):
         net = cast(Any, self.net)
         out = net.forward_features(x)
         features = Features(pooled=net.forward_head(out, pre_logits=True))  # [B, D]
+        if not isinstance(out, torch.Tensor):
+            raise SourceError(f"{type(net).__name__} gives several outputs; take a network that gives one.")
         if out.ndim == 4:
             features["maps"] = [out.permute(0, 3, 1, 2) if self.channels_last else out]
         elif out.ndim == 3:

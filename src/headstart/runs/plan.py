@@ -12,6 +12,7 @@ from headstart.core.errors import UsageError
 from headstart.core.options import to_plain
 from headstart.core.recipe import Choice, Recipe, Stage
 from headstart.core.seeding import torch_seeded
+from headstart.core.tuning import couples_rows
 from headstart.core.types import TARGET, Criterion, Event, Listener, Objective, Strategy, silent
 from headstart.data.rows import Dataset
 from headstart.data.transforms import check_fits
@@ -150,7 +151,7 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan
         criterion = _criterion(stage, objective)
         _check_streams(stage.objective.name, objective, data)
         _check_pools(stage.criterion.name if stage.criterion else objective.criterion, criterion, data)
-        _check_whole(stage, objective, 1)
+        _check_whole(stage, strategy, objective, 1)
         for target in data.task.predicted.values():
             target.check_loss(objective.loss_options)
         if stage.imbalance == "auto":
@@ -176,9 +177,10 @@ def check_shards(plan: Plan, processes: int) -> None:
     Raises:
         UsageError: A stage's batch has fewer rows than there are processes, or must not be divided.
     """
-    for number, (stage, objective) in enumerate(zip(plan.recipe.stages, plan.objectives, strict=True)):
+    stages = zip(plan.recipe.stages, plan.strategies, plan.objectives, strict=True)
+    for number, (stage, strategy, objective) in enumerate(stages):
         assert stage.batch_size is not None
-        _check_whole(stage, objective, processes)
+        _check_whole(stage, strategy, objective, processes)
         rows = min(stream.rows(stage.batch_size) for stream in objective.streams)
         if rows < processes:
             raise UsageError(
@@ -187,9 +189,15 @@ def check_shards(plan: Plan, processes: int) -> None:
             )
 
 
-def _check_whole(stage: Stage, objective: Objective, processes: int) -> None:
+def _check_whole(stage: Stage, strategy: Strategy, objective: Objective, processes: int) -> None:
     """Refuse to cut a batch whose rows are compared with each other."""
-    if not objective.couples_rows or (stage.accumulate == 1 and processes == 1):
+    if stage.accumulate == 1 and processes == 1:
+        return
+    if objective.couples_rows:
+        whose = f"objective '{stage.objective.name}'"
+    elif couples_rows(strategy):
+        whose = f"strategy '{stage.strategy.name if stage.strategy else ''}'"
+    else:
         return
     cut, mend = (
         (
@@ -200,8 +208,7 @@ def _check_whole(stage: Stage, objective: Objective, processes: int) -> None:
         else (f"{processes} processes would divide it", "one process, with a --batch-size that fits its memory")
     )
     raise UsageError(
-        f"The objective '{stage.objective.name}' compares the rows of a batch with each other: {cut}, which changes "
-        f"what is minimised. Use {mend}."
+        f"The {whose} compares the rows of a batch with each other: {cut}, which changes what is minimised. Use {mend}."
     )
 
 

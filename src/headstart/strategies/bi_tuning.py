@@ -36,6 +36,7 @@ class BiTuning:
     projection: int = 128
     temperature: float = 0.07
     head_lr: float = 10.0
+    couples_rows: ClassVar[bool] = True
     defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
 
     def __post_init__(self) -> None:

@@ -28,6 +28,7 @@ class Bss:
     eta: float = 1e-3
     k: int = 1
     head_lr: float = 10.0
+    couples_rows: ClassVar[bool] = True
     defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
 
     def __post_init__(self) -> None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.input import Input, View
+from headstart.core.recipe import Choice
 from headstart.inputs import modality
 
 PLAIN = "plain"  # the view of evaluation
 
 
-def build(name: str) -> View:
-    """Build a view by name; one that is not known is a `UsageError` with the nearest name."""
-    return plugins.build("views", name, {})
+def build(text: str) -> View:
+    """Build a view from "NAME OPTION=VALUE …"; one that is not known is a `UsageError` with the nearest name."""
+    choice = Choice.parse(text, "the view")
+    return plugins.build("views", choice.name, choice.options)
 
 
-def shows(name: str, kind: type[Input]) -> bool:
+def shows(text: str, kind: type[Input]) -> bool:
     """Return whether a view can show the inputs of a modality."""
-    taken = plugins.load("views", name).inputs
+    taken = plugins.load("views", Choice.parse(text, "the view").name).inputs
     return not taken or kind in taken
 
 
@@ -25,7 +27,7 @@ def check_shows(name: str, expects: Input) -> None:
     """Check that a view can show what a network takes.
 
     Args:
-        name: The view.
+        name: The view, perhaps with options.
         expects: What the network expects.
 
     Raises:

@@ -12,6 +12,7 @@ from torch.nn import functional
 from headstart.core.errors import UsageError
 from headstart.inputs.image import Image
 from headstart.models.load import load_source
+from headstart.models.sources.digits import Digits
 from models.contract import accuracy, check_backbone
 
 
@@ -31,6 +32,10 @@ def test_digits_contract():
     backbone = load_source("digits:cnn")
     check_backbone(backbone, torch.rand(3, 1, 16, 16), 3)
     assert list(backbone.stages()) == ["block1", "block2", "block3"]
+
+
+def test_names_are_those_that_hold_the_query():
+    assert (Digits().names("c"), Digits().names("resnet")) == (["cnn"], [])
 
 
 def test_other_names():

@@ -24,6 +24,7 @@ def test_named_layers_are_kept_and_the_others_start_at_random():
     kept = set(backbone.state_dict()) - other
     weights = {n for n, t in backbone.state_dict().items() if t.ndim > 1}
     assert kept & weights == {n for n in weights if "layer2." in n or ("layer3." in n and ".conv1." in n)}
+    assert backbone.source_classifier is not None and operated.backbone.source_classifier is None
     note = operated.notes[0]
     assert note.values["mismatched"] == note.values["missing"] == []
     assert set(note.values["matched"]) <= kept
