@@ -12,6 +12,7 @@ from PIL import Image
 from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import DataPlan
 from headstart.data.read import read
+from headstart.data.tables import join
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 Y = np.arange(40) % 2
@@ -102,3 +103,15 @@ def test_a_data_set_that_is_not_reachable_says_what_to_do(monkeypatch: pytest.Mo
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
     with pytest.raises(UsageError, match=r"headstart\[datasets\]"):
         read("hf:some/name", DataPlan())
+
+
+def test_pairs_of_texts_are_two_columns_and_three_texts_are_not() -> None:
+    pairs = read(([("a cat", "a dog"), ("one", "two")] * 20, ["yes", "no"] * 20), DataPlan())
+    assert pairs.task.inputs == ("text_a", "text_b")
+
+
+def test_rows_of_one_name_are_each_told_once() -> None:
+    frame = pd.DataFrame({"x": [1, 2, 3, 4]}, index=pd.Index(["a", "b", "a", "c"], dtype=object))
+    with pytest.raises(DataError) as caught:
+        join([frame, frame.iloc[:0]])
+    assert [problem.where for problem in caught.value.problems] == ["a"]
