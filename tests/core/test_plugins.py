@@ -41,6 +41,16 @@ def test_a_dropped_file_is_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert plugins.build("strategies", "dropped", {"size": "5"}).size == 5
 
 
+def test_an_own_file_that_is_broken_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "metrics").mkdir()
+    broken = tmp_path / "metrics" / "broken.py"
+    broken.write_text("def (")
+    monkeypatch.setenv("HEADSTART_PLUGINS", str(tmp_path))
+    assert "cannot be read" in plugins.describe("metrics", "broken")
+    with pytest.raises(UsageError, match=r"metrics/broken\.py cannot be imported: SyntaxError"):
+        plugins.load("metrics", "broken")
+
+
 def test_an_own_folder_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADSTART_PLUGINS", os.pathsep.join([str(tmp_path), str(tmp_path / "elsewhere")]))
     with pytest.raises(UsageError, match=r"HEADSTART_PLUGINS names \S+elsewhere, which is no folder"):

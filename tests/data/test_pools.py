@@ -152,3 +152,45 @@ def test_an_objective_without_its_rows_says_where_they_come_from(
     data = read(table(tmp_path, ["x", "y"] * 8), DataPlan())
     with pytest.raises(UsageError, match=r"needs rows for unlabelled.*--unlabelled PATH"):
         make_plan(Recipe().with_settings({"stages.0.objective": "wanting"}), data)
+
+
+def two_targets_of_photos(folder: Path, last: str) -> DataPlan:
+    """Write photos with two labels each, given as train and test; the last training row lacks one label."""
+    photos(folder / "im", 24)
+    copy = folder / "im" / "last.png"
+    copy.write_bytes((folder / "im" / "23.png").read_bytes() if last == "copy" else b"no picture")
+    lines = [f"im/{i}.png,{'cat' if i % 2 else 'dog'},{i / 7:.2f}\n" for i in range(24)]
+    header = "image,first,second\n"
+    (folder / "train.csv").write_text(header + "".join(lines[:18]) + "im/last.png,,1.1\n")
+    (folder / "test.csv").write_text(header + "".join(lines[18:]))
+    targets = {"first": TargetPlan(("first",)), "second": TargetPlan(("second",), "regression")}
+    return DataPlan(targets=targets, blank_labels="unlabelled", validation=0)
+
+
+@pytest.mark.parametrize(
+    ("last", "problem"), [("copy", r"is the same file as .*train\.csv:20"), ("broken", "train.csv:20")]
+)
+def test_rows_with_some_labels_are_checked_as_the_others_are(tmp_path: Path, last: str, problem: str) -> None:
+    plan = two_targets_of_photos(tmp_path, last)
+    with pytest.raises(DataError, match=problem):
+        read(str(tmp_path), plan)
+
+
+def test_rows_that_nothing_reads_are_told(tmp_path: Path) -> None:
+    data = read(table(tmp_path, ["a", "b"] * 20 + [""] * 5), DataPlan(blank_labels="unlabelled"))
+    told = "the rows without labels are not used"
+    assert any(told in note for note in make_plan(Recipe(), data).notes)
+    (tmp_path / "full").mkdir()
+    full = read(table(tmp_path / "full", ["a", "b"] * 20), DataPlan())
+    assert not any(told in note for note in make_plan(Recipe(), full).notes)
+
+
+def test_a_view_for_another_modality_is_refused_by_the_plan(tmp_path: Path) -> None:
+    data = read(table(tmp_path, ["a", "b"] * 20), DataPlan())
+    with pytest.raises(UsageError, match=r"The view 'strong' cannot show vector input\. Views that can: plain"):
+        make_plan(Recipe().with_settings({"stages.0.augment": "strong"}), data)
+
+
+def test_nothing_is_held_out_for_a_test_where_nothing_is_predicted(tmp_path: Path) -> None:
+    data = read(table(tmp_path, ["a", "b"] * 20), DataPlan(task="none"))
+    assert "test" not in data.splits and sum(map(len, data.splits.values())) == 40

@@ -72,7 +72,10 @@ def describe(kind: str, name: str) -> str:
     path = _found(kind)[name]
     if isinstance(path, importlib.metadata.EntryPoint):
         return "(from another package)"
-    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    try:
+        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    except (SyntaxError, ValueError) as error:
+        return f"(cannot be read: {error})"
     return docstring.partition("\n")[0]
 
 
@@ -101,7 +104,12 @@ def load(kind: str, name: str) -> type:
         if str(folder) not in package.__path__:
             package.__path__.append(str(folder))
     importlib.invalidate_caches()
-    module = importlib.import_module(f"{PACKAGES[kind]}.{name}")
+    try:
+        module = importlib.import_module(f"{PACKAGES[kind]}.{name}")
+    except Exception as error:
+        if place.parent in _extra_folders(kind):
+            raise UsageError(f"{place} cannot be imported: {type(error).__name__}: {error}") from error
+        raise
     found = [
         value
         for attribute, value in vars(module).items()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNLABELLED = "unlabelled"
+PARTIAL = "partial"  # rows with the labels of some targets, while they are checked
 SHOWN = 5  # rows that a note names
 
 
@@ -93,7 +94,7 @@ def unlabelled_notes(unlabelled: Rows, splits: Mapping[str, Rows]) -> list[str]:
     for name in ("validation", "test"):
         if name in splits and (same := repeated(unlabelled, splits[name])):
             notes.append(
-                f"{len(same)} rows without labels are {name} rows too, so that its inputs are seen in training: "
+                f"{len(same)} rows without labels are {name} rows too, so that their inputs are seen in training: "
                 f"{listed(same)}"
             )
     return notes

@@ -19,7 +19,7 @@ from headstart.data.checks import check_repeats, check_rows, for_all
 from headstart.data.find import read_tables
 from headstart.data.inference import check_columns, describe_labels, infer
 from headstart.data.inputs import loose_frame, loose_items, make_inputs, make_rows
-from headstart.data.pools import UNLABELLED, listed, repeated, set_apart, task_pools, unlabelled_notes
+from headstart.data.pools import PARTIAL, UNLABELLED, listed, repeated, set_apart, task_pools, unlabelled_notes
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.splits import SplitRows, make_splits
 from headstart.data.tables import Tables, join
@@ -77,16 +77,26 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
         for_all({name: name for name in labels}, lambda name: known.targets[name].check_training(labels[name]))
     if (apart := _unlabelled_rows(bare, plan, task)) is not None:
         rows[UNLABELLED] = apart
+    if partly is not None:
+        rows[PARTIAL] = make_rows(partly, task)
     rows, more = check_rows(rows, task.modality)
-    unlabelled = rows.pop(UNLABELLED, None)
+    unlabelled, partial = rows.pop(UNLABELLED, None), rows.pop(PARTIAL, None)
     parts = {name: SplitRows(part, _groups(frames[name], plan.group)) for name, part in rows.items()}
+    if not task.predicted:
+        plan = replace(plan, test=0.0)  # nothing would be measured on them
     splits, split_notes = make_splits(parts, task, plan, seed)
     notes += [*more, *split_notes]
     if "test" in splits and "train" in splits:
-        notes += check_repeats(splits["train"].rows, splits["test"].rows, task.modality)
+        learnt = splits["train"].rows
+        if partial is not None:
+            learnt = concatenate([learnt.unlabelled(), partial])
+        notes += check_repeats(learnt, splits["test"].rows, task.modality)
     if "validation" in parts and "train" in splits:
         notes += _repeated(splits["train"].rows, splits["validation"].rows)
     pools = task_pools(splits["train"].rows, partly, task) if "train" in splits else {}
+    if partial is not None:
+        own = ", ".join(f"'task:{name}'" for name in task.predicted)
+        notes.append(f"rows with the labels of some targets: {len(partial):,}, in the pools {own}, not in 'train'")
     if unlabelled is not None:
         pools[UNLABELLED] = unlabelled
         notes += unlabelled_notes(unlabelled, {name: part.rows for name, part in splits.items()})
@@ -129,8 +139,8 @@ def _unlabelled_rows(bare: pd.DataFrame | None, plan: DataPlan, task: Task) -> R
         check_columns(bare, task.inputs, "the rows without labels")
         found.append(make_rows(bare, task))
     if plan.unlabelled is not None:
-        more = read_unlabelled(plan.unlabelled, replace(plan, reader=None, unlabelled=None), task)
-        found.append(replace(more, ids=[f"{Path(plan.unlabelled).name}/{row}" for row in more.ids], digests=()))
+        more, _ = _loose_rows(plan.unlabelled, replace(plan, reader=None, unlabelled=None), task, plan.unlabelled)
+        found.append(replace(more, ids=[f"{Path(plan.unlabelled).name}/{row}" for row in more.ids]))
     return concatenate(found) if found else None
 
 
@@ -161,6 +171,13 @@ def read_unlabelled(data: Any, plan: DataPlan, task: Task) -> Rows:
         DataError: Rows are wrong, or an input column is missing.
         UsageError: The path is wrong, or no reader takes the data.
     """
+    rows, modality = _loose_rows(data, plan, task, "the data")
+    rows, _ = check_rows({"all": rows}, modality)
+    return rows["all"]
+
+
+def _loose_rows(data: Any, plan: DataPlan, task: Task, where: str) -> tuple[Rows, str]:
+    """Read examples without labels and without looking at each; `where` names them in messages."""
     items = loose_items(data, task)
     if items is not None:
         frame, task = loose_frame(items, task)
@@ -168,9 +185,8 @@ def read_unlabelled(data: Any, plan: DataPlan, task: Task) -> Rows:
         frame = join(list(read_tables(data, plan).splits.values()))
         if list(frame.columns) == ["x"] or ("x" in frame.columns and not set(task.inputs) & set(frame.columns)):
             frame, task = loose_frame(cells_of(frame["x"]), task)
-        check_columns(frame, task.inputs, "the data")
-    rows, _ = check_rows({"all": make_rows(frame, task)}, task.modality)
-    return rows["all"]
+        check_columns(frame, task.inputs, where)
+    return make_rows(frame, task), task.modality
 
 
 def _by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], list[str]]:

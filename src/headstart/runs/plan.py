@@ -152,6 +152,8 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan
         _check_streams(stage.objective.name, objective, data)
         _check_pools(stage.criterion.name if stage.criterion else objective.criterion, criterion, data)
         _check_whole(stage, strategy, objective, 1)
+        if stage.augment is not None:
+            views.check_kind(stage.augment, by_name(data.task.modality))
         for target in data.task.predicted.values():
             target.check_loss(objective.loss_options)
         if stage.imbalance == "auto":
@@ -162,6 +164,10 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan
         strategies.append(strategy)
         objectives.append(objective)
         criteria.append(criterion)
+    read = {stream.pool for objective in objectives for stream in objective.streams}
+    read |= {pool for criterion in criteria for pool in criterion.pools}
+    if "unlabelled" in data.pools and "unlabelled" not in read:
+        notes.append("the rows without labels are not used: no objective or criterion of this recipe asks for them")
     surgery = tuple(Choice.parse(written(build_operation(choice)), "surgery") for choice in recipe.surgery)
     chosen = dataclasses.replace(recipe, stages=tuple(stages), surgery=surgery)
     return Plan(chosen, tuple(strategies), tuple(objectives), tuple(criteria), tuple(notes))
@@ -325,7 +331,10 @@ def _check_streams(name: str, objective: Objective, data: Dataset) -> None:
         )
     bare = [stream.pool for stream in objective.streams if stream.labelled and not data.pools[stream.pool].labels]
     if bare:
-        raise UsageError(f"The objective '{name}' needs labels, and the rows of {', '.join(bare)} have none.")
+        raise UsageError(
+            f"The objective '{name}' needs labels, and the rows of {', '.join(bare)} have none. "
+            "Without labels name another --objective, one that learns from examples alone (docs/extending.md)."
+        )
 
 
 def _check_pools(name: str, criterion: Criterion, data: Dataset) -> None:

@@ -6,7 +6,6 @@ from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.input import Input, View
 from headstart.core.recipe import Choice
-from headstart.inputs import modality
 
 PLAIN = "plain"  # the view of evaluation
 
@@ -33,8 +32,12 @@ def check_shows(name: str, expects: Input) -> None:
     Raises:
         UsageError: It cannot; the message names the views that can.
     """
-    if shows(name, type(expects)):
+    check_kind(name, type(expects))
+
+
+def check_kind(name: str, kind: type[Input]) -> None:
+    """Check that a view can show the inputs of a modality; a `UsageError` names those that can."""
+    if shows(name, kind):
         return
-    taken = modality(expects)
-    fitting = ", ".join(view for view in plugins.names("views") if shows(view, type(expects)))
-    raise UsageError(f"The view '{name}' cannot show {taken} input. Views that can: {fitting}.")
+    fitting = ", ".join(view for view in plugins.names("views") if shows(view, kind))
+    raise UsageError(f"The view '{name}' cannot show {plugins.name_of(kind)} input. Views that can: {fitting}.")
