@@ -28,3 +28,9 @@ def test_a_narrower_kind_comes_back_as_the_one_of_the_tree() -> None:
 def test_the_rows_stay_in_the_message() -> None:
     again = errors.from_plain(errors.to_plain(DataError("rows are wrong:", [Problem("a.csv:3", "is empty")])))
     assert type(again) is DataError and "a.csv:3: is empty" in str(again)
+
+
+def test_one_row_more_than_the_message_holds() -> None:
+    problems = [Problem(f"a.csv:{row}", "is empty") for row in range(101)]
+    assert str(DataError("rows are wrong:", problems[:100])).splitlines()[-1].strip() == "a.csv:99: is empty"
+    assert str(DataError("rows are wrong:", problems)).splitlines()[-2:] == ["  a.csv:99: is empty", "  … and 1 more"]

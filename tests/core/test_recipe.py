@@ -74,6 +74,11 @@ def test_a_plugin_that_is_not_written_so(text: str) -> None:
         Recipe().with_surgery([text])
 
 
+def test_an_option_is_given_once() -> None:
+    with pytest.raises(UsageError, match="more than once"):
+        Choice.parse("partial k=2 k=3", "strategy")
+
+
 def test_every_place_of_a_recipe_takes_a_plugin_with_its_options() -> None:
     toml = """
     source = "timm:resnet18 pretrained=false"

@@ -117,10 +117,10 @@ def test_a_folder_is_one_by_its_path_and_by_its_text_and_a_file_is_none(tmp_path
         assert not ImageFolder().matches(str(tmp_path / other))
 
 
-def test_images_must_lie_in_folders_at_any_depth(tmp_path: Path) -> None:
+def test_images_lie_in_folders_at_any_depth_or_in_no_folder(tmp_path: Path) -> None:
     assert not ImageFolder().matches(tmp_path)
     Image.new("RGB", (4, 4)).save(tmp_path / "loose.png")
-    assert not ImageFolder().matches(tmp_path)
+    assert ImageFolder().matches(tmp_path)
     (tmp_path / "a" / "deep").mkdir(parents=True)
     (tmp_path / "a" / "text.txt").touch()
     assert not ImageFolder().matches(tmp_path)

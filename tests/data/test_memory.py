@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from headstart.core.errors import DataError, UsageError
-from headstart.core.recipe import DataPlan
+from headstart.core.recipe import DataPlan, TargetPlan
 from headstart.data.read import read
 from headstart.data.tables import join
 
@@ -115,3 +115,13 @@ def test_rows_of_one_name_are_each_told_once() -> None:
     with pytest.raises(DataError) as caught:
         join([frame, frame.iloc[:0]])
     assert [problem.where for problem in caught.value.problems] == ["a"]
+
+
+def test_labels_by_name() -> None:
+    plan = DataPlan(targets={"sort": TargetPlan(("sort",)), "size": TargetPlan(("size",))})
+    dataset = read((X, {"sort": ["a", "b"] * 20, "size": X[:, 0] * 2}), plan)
+    assert {name: target.columns for name, target in dataset.task.targets.items()} == {
+        "sort": ("sort",),
+        "size": ("size",),
+    }
+    assert dataset.task.inputs == ("x",)

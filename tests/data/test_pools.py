@@ -12,7 +12,7 @@ from PIL import Image
 
 from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import DataPlan, Recipe, TargetPlan
-from headstart.data.read import read
+from headstart.data.read import read, read_unlabelled
 from headstart.runs.plan import make_plan
 
 
@@ -194,3 +194,46 @@ def test_a_view_for_another_modality_is_refused_by_the_plan(tmp_path: Path) -> N
 def test_nothing_is_held_out_for_a_test_where_nothing_is_predicted(tmp_path: Path) -> None:
     data = read(table(tmp_path, ["a", "b"] * 20), DataPlan(task="none"))
     assert "test" not in data.splits and sum(map(len, data.splits.values())) == 40
+
+
+def test_a_folder_of_loose_files_is_pretrained_on_and_lacks_labels(tmp_path: Path) -> None:
+    photos(tmp_path / "loose", 5)
+    (tmp_path / "loose" / ".hidden.png").touch()
+    data = read(str(tmp_path / "loose"), DataPlan(task="none"))
+    assert sorted(row for rows in data.splits.values() for row in rows.ids) == [f"{i}.png" for i in range(5)]
+    assert "unlabelled" not in data.pools and not data.task.predicted
+    with pytest.raises(DataError, match=r"no labelled training rows; .* 5 without labels.* name the task none"):
+        read(str(tmp_path / "loose"), DataPlan())
+    (tmp_path / "loose" / "labels.csv").write_text("file,label\n0.png,a\n")
+    with pytest.raises(UsageError, match="No reader takes this"):  # the table is the data, not its folder
+        read(str(tmp_path / "loose"), DataPlan(task="none"))
+
+
+def test_files_beside_folders_are_all_taken(tmp_path: Path) -> None:
+    photos(tmp_path / "more", 2)
+    photos(tmp_path / "more" / "deep" / "er", 3, 10)
+    photos(tmp_path / "more" / ".cache", 1, 20)
+    for start, name in ((30, "ant"), (40, "bee")):
+        photos(tmp_path / "photos" / name, 6, start)
+    data = read(str(tmp_path / "photos"), DataPlan(unlabelled=str(tmp_path / "more")))
+    assert list(data.pools["unlabelled"].ids) == [
+        "more/0.png",
+        "more/1.png",
+        *(f"more/deep/er/{i}.png" for i in range(10, 13)),
+    ]
+    assert len(read_unlabelled(tmp_path / "more", DataPlan(), data.task)) == 5
+
+
+def test_the_rows_of_a_table_are_named_once(tmp_path: Path) -> None:
+    (tmp_path / "bare.csv").write_text("a,b\n1,2\n3,4\n")
+    data = read(table(tmp_path, ["x", "y"] * 8), DataPlan(unlabelled=str(tmp_path / "bare.csv")))
+    assert list(data.pools["unlabelled"].ids) == ["bare.csv:2", "bare.csv:3"]
+
+
+def test_arrays_without_labels_beside_pairs() -> None:
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    data = read({"train": (x, ["a", "b"] * 10), "unlabelled": (x + 1, None)}, DataPlan())
+    assert len(data.pools["unlabelled"]) == 20
+    with pytest.raises(DataError, match=r"no labelled training rows; .* 20 without labels"):
+        read({"unlabelled": x}, DataPlan())
+    assert len(read({"unlabelled": x}, DataPlan(task="none")).splits["train"]) > 10

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from headstart.evaluation.metrics import evaluate
 from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import (
     class_rows,
+    flat_frame,
     frame_arrays,
     interval_text,
     metric_rows,
@@ -126,3 +129,19 @@ def test_without_targets_there_are_only_ids():
     task = Task("vector", ("x",), {})
     frame = predictions_frame(task, ["a", "b"], {}, {})
     assert list(frame.columns) == ["id"] and frame_arrays(task, frame) == (["a", "b"], {}, {})
+
+
+@pytest.mark.parametrize(("separator", "written"), [(None, "light|old"), (";", "light;old")])
+def test_lists_of_classes_become_text_for_a_csv_file(separator, written):
+    target = replace(Task.of("vector", "multilabel", ("x",), ("label",), ("light", "old")).target, separator=separator)
+    task = Task(
+        "vector", ("x",), {"state": target, "other": Task.of("vector", "regression", ("x",), ("y",), ()).target}
+    )
+    outputs = {"state": np.array([[0.9, 0.8], [0.1, 0.2]]), "other": np.array([[1.5], [2.5]])}
+    frame = predictions_frame(task, ["a", "b"], {"state": np.array([[1, 0], [0, 1]])}, outputs)
+    flat = flat_frame(task, frame)
+    assert flat["state.prediction"].tolist() == [written, ""] and flat["state.label"].tolist() == ["light", "old"]
+    assert flat["other.prediction"].tolist() == [1.5, 2.5] and frame["state.prediction"].tolist() == [
+        ["light", "old"],
+        [],
+    ]

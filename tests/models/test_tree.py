@@ -56,6 +56,16 @@ def test_shapes_and_what_learns():
     assert found.stages[0].shape == hidden.shape
 
 
+def test_the_layers_of_a_head():
+    backbone = toy("digits:cnn")
+    model = toys.make_model(backbone, toys.dataset(backbone.card.input), "mlp")
+    head = inspect_network(model).stages[-1]
+    assert head.name == "heads.target" and head.children
+    sizes = {name: sum(p.numel() for p in layer.parameters()) for name, layer in model.head.named_children()}
+    assert [f"heads.target.{name}" for name, size in sizes.items() if size] == [child.name for child in head.children]
+    assert sum(child.parameters for child in head.children) == head.parameters
+
+
 def test_depth_and_plain_data():
     found = inspect_network(toy("timm:test_vit"))
     lines = found.text(1).splitlines()

@@ -31,7 +31,7 @@ def predict(
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder {out.parent}.")
     from headstart.artifact.load import load
-    from headstart.evaluation.tables import predictions_frame, probability_columns
+    from headstart.evaluation.tables import flat_frame, predictions_frame, probability_columns
 
     predictor = load(folder, device=device)
     examples = data[0] if len(data) == 1 and _is_path(data[0]) else data
@@ -43,7 +43,7 @@ def predict(
 
         with new_file(out) as path:
             if out.suffix == ".csv":
-                frame.to_csv(path, index=False)
+                flat_frame(predictor.task, frame).to_csv(path, index=False)
             elif out.suffix == ".jsonl":
                 frame.to_json(path, orient="records", lines=True, force_ascii=False)
             else:
@@ -52,7 +52,8 @@ def predict(
     else:
         probabilities = probability_columns(predictor.task)
         columns = [column for column in frame.columns if column not in probabilities]
-        cells = [[_cell(value) for value in row] for row in frame[columns].head(SHOWN).itertuples(index=False)]
+        first = flat_frame(predictor.task, frame[columns].head(SHOWN))
+        cells = [[_cell(value) for value in row] for row in first.itertuples(index=False)]
         show.table(f"{len(frame):,} predictions", columns, cells)
         if len(frame) > SHOWN:
             show.note(f"The first {SHOWN}; all of them with --out FILE.csv")

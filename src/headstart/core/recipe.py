@@ -297,6 +297,8 @@ def _split(text: str, where: str) -> tuple[str, dict[str, str]]:
             continue
         if all(_OPTION.match(word) for word in words):
             name, options = name[: gap.start()], dict(word.split("=", 1) for word in words)
+            if len(options) < len(words):
+                raise UsageError(f"{where}: '{text}' gives an option more than once. Give each once.")
             break
     if not name or (":" not in name and _BLANK_OR_EQUALS.search(name)):
         raise UsageError(f"{where}: a plug-in is NAME OPTION=VALUE …, for example 'partial k=2'; got {text!r}.")

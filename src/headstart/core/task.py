@@ -101,6 +101,10 @@ class Target(Outcomes, Protocol):
         """Choose how to make up for rare classes, for "auto": the choice, and why in words."""
         ...
 
+    def cell(self, named: Any) -> Any:
+        """Write a label or prediction of the table of predictions as one value, for tables without lists."""
+        ...
+
     def describe(self) -> str:
         """Describe in words what the labels were taken for."""
         ...

@@ -81,9 +81,14 @@ def describe_labels(task: Task) -> list[str]:
     return [_say(whose.format(name), target.columns, target.describe()) for name, target in task.predicted.items()]
 
 
+def needs_labels(named: TargetPlan) -> bool:
+    """Return whether a target of this kind is learnt from labels; one whose kind is inferred is."""
+    return not named.task or plugins.load("targets", named.task).needs_columns  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def _label_columns(tables: Tables, frame: pd.DataFrame, plan: DataPlan, named: TargetPlan) -> tuple[str, ...]:
     """Return the label columns of a target: those that are named, or the most likely ones where it needs some."""
-    if named.labels or (named.task and not plugins.load("targets", named.task).needs_columns):  # pyright: ignore[reportAttributeAccessIssue]
+    if named.labels or not needs_labels(named):
         return named.labels
     return _guess_labels(tables, frame, plan)
 

@@ -112,7 +112,7 @@ def loose_items(data: Any, task: Task) -> Any:
     """Find examples that come without columns.
 
     Args:
-        data: A file, a flat folder of files, a list or an array of examples, or one example.
+        data: A file, a folder in which files lie beside the folders, if any; a list or an array of examples, or one.
         task: What the model predicts from.
 
     Returns:
@@ -125,15 +125,17 @@ def loose_items(data: Any, task: Task) -> Any:
             return [path] if path.suffix.lower() in kind.suffixes else None
         if not path.is_dir() or not kind.suffixes:
             return None
-        flat = [
-            file
-            for file in sorted(path.iterdir())
-            if file.is_file() and file.suffix.lower() in kind.suffixes and not file.name.startswith(".")
-        ]
-        return flat or None
+        files = [file for file in sorted(path.rglob("*")) if _shown(file.relative_to(path)) and file.is_file()]
+        own = [file for file in files if file.suffix.lower() in kind.suffixes]
+        return own if any(file.parent == path for file in own) else None
     if isinstance(data, list | np.ndarray) or type(data).__name__ == "Series":
         return data
     return [data] if kind.holds([data]) else None
+
+
+def _shown(file: Path) -> bool:
+    """Return whether neither a file nor a folder above it is hidden."""
+    return not any(part.startswith(".") for part in file.parts)
 
 
 def loose_frame(items: Any, task: Task) -> tuple[pd.DataFrame, Task]:

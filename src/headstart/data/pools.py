@@ -94,7 +94,7 @@ def unlabelled_notes(unlabelled: Rows, splits: Mapping[str, Rows]) -> list[str]:
     for name in ("validation", "test"):
         if name in splits and (same := repeated(unlabelled, splits[name])):
             notes.append(
-                f"{len(same)} rows without labels are {name} rows too, so that their inputs are seen in training: "
-                f"{listed(same)}"
+                f"{len(same)} rows without labels are {name} rows too; an objective that reads them learns from inputs "
+                f"that the {name} figures are measured on: {listed(same)}"
             )
     return notes

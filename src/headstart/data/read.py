@@ -17,7 +17,7 @@ from headstart.core.recipe import DataPlan
 from headstart.core.types import Labels, Task
 from headstart.data.checks import check_repeats, check_rows, for_all
 from headstart.data.find import read_tables
-from headstart.data.inference import check_columns, describe_labels, infer
+from headstart.data.inference import check_columns, describe_labels, infer, needs_labels
 from headstart.data.inputs import loose_frame, loose_items, make_inputs, make_rows
 from headstart.data.pools import PARTIAL, UNLABELLED, listed, repeated, set_apart, task_pools, unlabelled_notes
 from headstart.data.rows import Dataset, Rows, concatenate
@@ -55,8 +55,11 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
     given = "train" if "train" in frames else "all"
     partly = None
     if task is None:
+        if given not in frames and bare is not None and not any(map(needs_labels, plan.by_target.values())):
+            frames[given], bare = bare, None
+            labelled[given] = frames[given]
         if given not in frames:
-            raise DataError(f"There are no training rows; the data has {', '.join(frames)}.")
+            raise DataError(_no_training_rows(frames, bare))
         open_task, inferred = infer(tables, frames[given], plan)
         _check_frames(labelled, frames, open_task, plan)
         bare, partly = _without_labels(frames, labelled, given, open_task, plan, bare)
@@ -103,6 +106,18 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
     return make_dataset(task, splits, [*tables.notes, *notes], pools)
 
 
+def _no_training_rows(frames: Mapping[str, pd.DataFrame], bare: pd.DataFrame | None) -> str:
+    """Write why there is nothing to train on: other splits alone, or rows without labels alone."""
+    found = [f"{len(frame):,} in '{name}'" for name, frame in frames.items()]
+    found += [f"{len(bare):,} without labels"] if bare is not None else []
+    mend = (
+        "Label some (images: in a folder named after their class), or name the task none to learn from inputs alone."
+        if bare is not None
+        else "Name the training rows' split 'train'."
+    )
+    return f"There are no labelled training rows; the data has rows {', '.join(found) or 'of no split'}. {mend}"
+
+
 def _without_labels(
     frames: dict[str, pd.DataFrame],
     labelled: dict[str, pd.DataFrame],
@@ -140,8 +155,16 @@ def _unlabelled_rows(bare: pd.DataFrame | None, plan: DataPlan, task: Task) -> R
         found.append(make_rows(bare, task))
     if plan.unlabelled is not None:
         more, _ = _loose_rows(plan.unlabelled, replace(plan, reader=None, unlabelled=None), task, plan.unlabelled)
-        found.append(replace(more, ids=[f"{Path(plan.unlabelled).name}/{row}" for row in more.ids]))
+        found.append(replace(more, ids=[_below(row, Path(plan.unlabelled)) for row in more.ids]))
     return concatenate(found) if found else None
+
+
+def _below(row: str, place: Path) -> str:
+    """Name a row of a folder or a table by the name of that and the place in it: "more/cats/1.jpg", "more.csv:7"."""
+    if place.is_file() and row.startswith(place.name):
+        return row
+    path = Path(row)
+    return f"{place.name}/{path.relative_to(place).as_posix() if path.is_relative_to(place) else row}"
 
 
 def _repeated(train: Rows, validation: Rows) -> list[str]:

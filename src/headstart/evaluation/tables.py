@@ -80,6 +80,16 @@ def predictions_frame(
     return pd.DataFrame(columns)
 
 
+def flat_frame(task: Task, frame: pd.DataFrame) -> pd.DataFrame:
+    """Write the labels and predictions of a table of predictions as single values, for formats without lists."""
+    columns = {}
+    for name, target in task.predicted.items():
+        for column in (f"{_prefix(task, name)}label", f"{_prefix(task, name)}prediction"):
+            if column in frame:
+                columns[column] = [target.cell(named) for named in frame[column]]
+    return frame.assign(**columns)
+
+
 def probability_columns(task: Task) -> set[str]:
     """Name the columns of the table of predictions that hold probabilities."""
     return {f"{_prefix(task, name)}p:{label}" for name, target in task.predicted.items() for label in target.classes}

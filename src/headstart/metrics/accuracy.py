@@ -9,20 +9,16 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.core.types import Form
+from headstart.metrics._bases import Usual
 from headstart.metrics._measured import Measured
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class Accuracy(Usual):
     """Accuracy."""
 
     title: ClassVar[str] = "Accuracy"
     forms: ClassVar[tuple[Form, ...]] = ("classes",)
-    width: ClassVar[int | None] = None
-    higher_is_better: ClassVar[bool] = True
-    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    undefined: ClassVar[str] = ""
-    of_probabilities: ClassVar[bool] = False
 
     def unit(self, form: Form, names: Sequence[str]) -> str:
         """Return the unit."""

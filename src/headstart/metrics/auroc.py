@@ -9,20 +9,17 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.core.types import Form
+from headstart.metrics._bases import Usual
 from headstart.metrics._measured import Measured
 
 
 @dataclass(frozen=True)
-class Auroc:
+class Auroc(Usual):
     """Area under the ROC curve, mean over classes; of the positive one where there are two."""
 
     title: ClassVar[str] = "AUROC"
     forms: ClassVar[tuple[Form, ...]] = ("classes", "labels")
-    width: ClassVar[int | None] = None
-    higher_is_better: ClassVar[bool] = True
-    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
     undefined: ClassVar[str] = "it needs a class with rows in it and rows outside it"
-    of_probabilities: ClassVar[bool] = False
 
     def unit(self, form: Form, names: Sequence[str]) -> str:
         """Return the unit."""

@@ -9,19 +9,18 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.core.types import Form
+from headstart.metrics._bases import Usual
 from headstart.metrics._measured import Measured
 
 
 @dataclass(frozen=True)
-class Brier:
+class Brier(Usual):
     """Brier score: the sum over classes (0 to 2), or of the positive class where there are two (0 to 1)."""
 
     title: ClassVar[str] = "Brier"
     forms: ClassVar[tuple[Form, ...]] = ("classes",)
-    width: ClassVar[int | None] = None
     higher_is_better: ClassVar[bool] = False
     limits: ClassVar[tuple[float, float]] = (0.0, 2.0)
-    undefined: ClassVar[str] = ""
     of_probabilities: ClassVar[bool] = True
 
     def unit(self, form: Form, names: Sequence[str]) -> str:

@@ -9,20 +9,18 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.core.types import Form
+from headstart.metrics._bases import Usual
 from headstart.metrics._bins import BINS, bin_places
 from headstart.metrics._measured import Measured, by_place
 
 
 @dataclass(frozen=True)
-class Ece:
+class Ece(Usual):
     """Expected calibration error."""
 
     title: ClassVar[str] = "Expected calibration error"
     forms: ClassVar[tuple[Form, ...]] = ("classes",)
-    width: ClassVar[int | None] = None
     higher_is_better: ClassVar[bool] = False
-    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    undefined: ClassVar[str] = ""
     of_probabilities: ClassVar[bool] = True
 
     def unit(self, form: Form, names: Sequence[str]) -> str:

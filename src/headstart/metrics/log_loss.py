@@ -10,19 +10,18 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.core.types import Form
+from headstart.metrics._bases import Usual
 from headstart.metrics._measured import Measured
 
 
 @dataclass(frozen=True)
-class LogLoss:
+class LogLoss(Usual):
     """Log loss."""
 
     title: ClassVar[str] = "Log loss"
     forms: ClassVar[tuple[Form, ...]] = ("classes", "labels")
-    width: ClassVar[int | None] = None
     higher_is_better: ClassVar[bool] = False
     limits: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    undefined: ClassVar[str] = ""
     of_probabilities: ClassVar[bool] = True
 
     def unit(self, form: Form, names: Sequence[str]) -> str:

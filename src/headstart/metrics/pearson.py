@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from headstart.core.types import Form
-from headstart.metrics._measured import Measured
-from headstart.metrics._ranks import correlation, mean_known
+from headstart.metrics._bases import Correlation
 
 
 @dataclass(frozen=True)
-class Pearson:
+class Pearson(Correlation):
     """Pearson's correlation."""
 
     title: ClassVar[str] = "Pearson"
-    forms: ClassVar[tuple[Form, ...]] = ("values",)
-    width: ClassVar[int | None] = None
-    higher_is_better: ClassVar[bool] = True
-    limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    undefined: ClassVar[str] = "it needs labels and predictions that vary"
-    of_probabilities: ClassVar[bool] = False
 
-    def unit(self, form: Form, names: Sequence[str]) -> str:
-        """Return the unit."""
-        return "−1 to 1"
-
-    def weighted(self, measured: Measured) -> Callable[[np.ndarray], np.ndarray]:
-        """Prepare the metric for weights [N, R]."""
-        pairs = list(zip(measured.labels.T, measured.predictions.T, strict=True))
-
-        def compute(weights: np.ndarray) -> np.ndarray:
-            return mean_known(np.stack([correlation(a[:, None], b[:, None], weights) for a, b in pairs]))
-
-        return compute
+    def correlated(self, column: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Prepare the numbers themselves of a column [N]."""
+        return lambda weights: column[:, None]

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from headstart.core.types import Form
-from headstart.metrics._measured import Measured
+from headstart.metrics._bases import MeanOverClasses
 from headstart.metrics._ranks import mean_known, ratio
 
 
 @dataclass(frozen=True)
-class PrecisionMacro:
+class PrecisionMacro(MeanOverClasses):
     """Precision, mean over classes."""
 
     title: ClassVar[str] = "Precision macro"
-    forms: ClassVar[tuple[Form, ...]] = ("classes",)
-    width: ClassVar[int | None] = None
-    higher_is_better: ClassVar[bool] = True
-    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    undefined: ClassVar[str] = ""
-    of_probabilities: ClassVar[bool] = False
 
-    def unit(self, form: Form, names: Sequence[str]) -> str:
-        """Return the unit."""
-        return "share, mean over classes"
-
-    def weighted(self, measured: Measured) -> Callable[[np.ndarray], np.ndarray]:
-        """Prepare the metric for weights [N, R]."""
-
-        def compute(weights: np.ndarray) -> np.ndarray:
-            support, chosen, hits = measured.counts(weights)
-            share = np.nan_to_num(ratio(hits, chosen))
-            return mean_known(np.where(support + chosen > 0, share, np.nan))
-
-        return compute
+    def of(self, support: np.ndarray, chosen: np.ndarray, hits: np.ndarray) -> np.ndarray:
+        """Compute the metric, [R], from the weights of the rows by class, each [C, R]."""
+        return mean_known(np.where(support + chosen > 0, np.nan_to_num(ratio(hits, chosen)), np.nan))

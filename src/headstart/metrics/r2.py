@@ -10,21 +10,19 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.core.types import Form
+from headstart.metrics._bases import Usual
 from headstart.metrics._measured import Measured
 from headstart.metrics._ranks import mean_known, ratio, squares
 
 
 @dataclass(frozen=True)
-class R2:
+class R2(Usual):
     """Coefficient of determination."""
 
     title: ClassVar[str] = "R2"
     forms: ClassVar[tuple[Form, ...]] = ("values",)
-    width: ClassVar[int | None] = None
-    higher_is_better: ClassVar[bool] = True
     limits: ClassVar[tuple[float, float]] = (-math.inf, 1.0)
     undefined: ClassVar[str] = "it needs labels that vary"
-    of_probabilities: ClassVar[bool] = False
 
     def unit(self, form: Form, names: Sequence[str]) -> str:
         """Return the unit."""

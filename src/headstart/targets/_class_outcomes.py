@@ -12,16 +12,14 @@ from headstart.core.outcome import Calibration, Colours, Measurements, Wrong
 from headstart.core.task import kind_of
 from headstart.drawing.html import Markup
 from headstart.targets import _by_class, _calibration, _checks, _reliability, _tables
+from headstart.targets._probabilities import ClassProbabilities
 
 
-class ClassOutcomes:
+class ClassOutcomes(ClassProbabilities):
     """A target of exactly one class a row; a kind with thresholds overrides how it decides."""
 
-    classes: tuple[str, ...]
     form: ClassVar[str] = "classes"
     primary: ClassVar[str] = "accuracy"
-    hub: ClassVar[str] = "classification"
-    loss_unit: ClassVar[str] = "in nats"
     title: ClassVar[str] = "classification"
 
     def decide(self, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None) -> np.ndarray:
@@ -33,11 +31,6 @@ class ClassOutcomes:
     def choose_thresholds(self, labels: np.ndarray, outputs: np.ndarray) -> tuple[dict[str, float], tuple[str, ...]]:
         """Choose thresholds on validation rows, and say why there are none; here there are never any."""
         return {}, ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The classes."""
-        return self.classes
 
     def check(self, labels: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Check labels and probabilities; return them as int64 and float64."""
@@ -67,11 +60,6 @@ class ClassOutcomes:
     def scale(self, outputs: np.ndarray, temperature: float | None) -> np.ndarray:
         """Soften or sharpen probabilities [N, C]; the likeliest class stays."""
         return outputs if temperature is None else _calibration.apply_temperature(outputs, temperature)
-
-    @property
-    def table_columns(self) -> tuple[str, ...]:
-        """The label, and a probability for each class."""
-        return ("label", *(f"p:{name}" for name in self.classes))
 
     def table(
         self, labels: np.ndarray | None, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None
@@ -105,10 +93,6 @@ class ClassOutcomes:
         how = f"probability {output[decided]:.1%}; of its label {output[int(label)]:.1%}"
         return Wrong(self.classes[int(label)], self.classes[decided], how)
 
-    def introduce(self, wrong: int, shown: int, split: str) -> str:
-        """Describe how many rows were decided wrongly."""
-        return f"{wrong:,} {split} rows were decided wrongly; these {shown} are furthest from their label."
-
     def colours(self, labels: np.ndarray) -> Colours:
         """Colour each row by its class."""
         return Colours(labels, self.classes)
@@ -121,18 +105,6 @@ class ClassOutcomes:
         """Count the rows of each class."""
         support = np.bincount(labels, minlength=len(self.classes)).tolist()
         return dict(zip(self.classes, support, strict=True))
-
-    def ranges(self, labels: np.ndarray) -> dict[str, list[float]]:
-        """Return nothing: classes are no numbers."""
-        return {}
-
-    def notes(self, labels: np.ndarray) -> list[str]:
-        """Name the classes without a row."""
-        return _by_class.absent(self.counts(labels))
-
-    def selection(self, labels: np.ndarray) -> str:
-        """Name the metric by which steps are chosen."""
-        return self.primary
 
     def validation_loss(self, labels: np.ndarray, outputs: np.ndarray) -> float:
         """Compute the mean log loss, in nats."""

@@ -12,24 +12,17 @@ from headstart.core.task import kind_of
 from headstart.drawing.html import Markup
 from headstart.targets import _by_class, _calibration, _checks, _reliability, _tables
 from headstart.targets._decisions import FEWEST_POSITIVES, USUAL, best_threshold, from_thresholds
+from headstart.targets._probabilities import ClassProbabilities
 
 MOST_SAID = 6  # labels of a row
 
 
-class LabelOutcomes:
+class LabelOutcomes(ClassProbabilities):
     """A target of any number of classes a row."""
 
-    classes: tuple[str, ...]
     form: ClassVar[str] = "labels"
     primary: ClassVar[str] = "average_precision"
     title: ClassVar[str] = "multi-label classification"
-    hub: ClassVar[str] = "classification"
-    loss_unit: ClassVar[str] = "in nats"
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The classes."""
-        return self.classes
 
     def check(self, labels: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Check labels and probabilities; return them as int64 and float64."""
@@ -72,11 +65,6 @@ class LabelOutcomes:
         """Soften or sharpen the probability of each label about 0.5, [N, C]."""
         return outputs if temperature is None else _calibration.apply_label_temperature(outputs, temperature)
 
-    @property
-    def table_columns(self) -> tuple[str, ...]:
-        """The labels, and a probability for each class."""
-        return ("label", *(f"p:{name}" for name in self.classes))
-
     def table(
         self, labels: np.ndarray | None, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None
     ) -> dict[str, Any]:
@@ -113,10 +101,6 @@ class LabelOutcomes:
         how = ", ".join(f"{self.classes[c]} {output[c]:.0%}" for c in wrong)
         return Wrong(self._said(label), self._said(decided), f"probability: {how}")
 
-    def introduce(self, wrong: int, shown: int, split: str) -> str:
-        """Describe how many rows were decided wrongly."""
-        return f"{wrong:,} {split} rows were decided wrongly; these {shown} are furthest from their label."
-
     def colours(self, labels: np.ndarray) -> Colours:
         """Colour each row by its rarest label."""
         frequency = np.where(labels > 0, labels.sum(axis=0), np.inf)
@@ -128,18 +112,6 @@ class LabelOutcomes:
     def counts(self, labels: np.ndarray) -> dict[str, int]:
         """Count the rows of each class."""
         return {name: int(rows) for name, rows in zip(self.classes, labels.sum(axis=0), strict=True)}
-
-    def ranges(self, labels: np.ndarray) -> dict[str, list[float]]:
-        """Return nothing: classes are no numbers."""
-        return {}
-
-    def notes(self, labels: np.ndarray) -> list[str]:
-        """Name the classes without a row."""
-        return _by_class.absent(self.counts(labels))
-
-    def selection(self, labels: np.ndarray) -> str:
-        """Name the metric by which steps are chosen."""
-        return self.primary
 
     def validation_loss(self, labels: np.ndarray, outputs: np.ndarray) -> float:
         """Compute the mean binary cross-entropy, in nats."""

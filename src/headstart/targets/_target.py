@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -182,6 +182,10 @@ class BaseTarget:
             The choice, and why in words.
         """
         return "none", f"the task is a {kind_of(self)}"
+
+    def cell(self, named: Any) -> Any:
+        """Write a label or prediction of the table of predictions as one value, for tables without lists."""
+        return named
 
     def describe(self) -> str:
         """Describe in words what the labels were taken for."""

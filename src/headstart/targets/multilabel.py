@@ -125,6 +125,10 @@ class Multilabel(LabelOutcomes, BaseTarget):
         """Turn probabilities [N, C] into 0 and 1, [N, C]; there are no other `values`."""
         return (outputs >= 0.5).astype(int)
 
+    def cell(self, named: Any) -> str:
+        """Join the names of a row's classes by the separator of the label column, by "|" where it has none."""
+        return (self.separator or "|").join(named)
+
     @property
     def _flags(self) -> bool:
         """Whether every class has its own column of 0 and 1."""

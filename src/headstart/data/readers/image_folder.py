@@ -1,7 +1,7 @@
 """Images in folders named after their class: CLASS/*.jpg, or train/CLASS/*.jpg with val/ and test/ beside it.
 
-Files below `unlabelled/` have no label, whatever folders they are in. So it is with the files of any modality whose
-examples are files.
+Files below `unlabelled/` have no label, whatever folders they are in, and neither have those of a folder without any
+folders. So it is with the files of any modality whose examples are files.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ class ImageFolder:
     domains: bool = False
 
     def matches(self, data: Any) -> bool:
-        """Return whether `data` is a folder with images in folders, and not a table or a saved data set."""
+        """Return whether `data` is a folder of images, or of folders of them, and not a table or a saved data set."""
         if not isinstance(data, str | Path) or not Path(data).is_dir():
             return False
         root = Path(data)
         files = [entry.name.lower() for entry in root.iterdir() if entry.is_file()]
         if {"dataset_info.json", "dataset_dict.json"} & set(files):
             return False
-        if any(split_name(Path(f).stem) and f.endswith((".csv", ".tsv", ".jsonl", ".parquet")) for f in files):
+        tables = [name for name in files if name.endswith((".csv", ".tsv", ".jsonl", ".parquet"))]
+        if any(split_name(Path(name).stem) for name in tables) or (tables and not _folders(root)):
             return False
         return _modality(root) is not None
 
@@ -53,7 +54,9 @@ class ImageFolder:
         modality = _modality(Path(data))
         assert modality is not None, "matches was not asked"
         walk = _Walk(Path(data), modality)
-        if self.domains:
+        if not _folders(walk.root):
+            walk.read_unlabelled(walk.root, None)
+        elif self.domains:
             walk.refuse_loose(walk.root)
             for folder in _folders(walk.root):
                 walk.read_splits(folder, folder.name)
@@ -76,9 +79,7 @@ class _Walk:
         splits = {sub: SPLITS.get(sub.name.lower()) for sub in _folders(folder)}
         bare = [sub for sub, split in splits.items() if split == UNLABELLED]
         for sub in bare:
-            self.rows.setdefault(UNLABELLED, []).extend(
-                (self.name(file), file, None, domain) for file in self.images(sub)
-            )
+            self.read_unlabelled(sub, domain)
         if not set(splits.values()) & {"train", "test"}:
             self.read_classes(folder, "all", domain, apart=bare)
             return
@@ -90,6 +91,10 @@ class _Walk:
             else:
                 self.ignored.append(f"{self.name(sub)}/")
         self.refuse_loose(folder)
+
+    def read_unlabelled(self, folder: Path, domain: str | None) -> None:
+        found = [(self.name(file), file, None, domain) for file in self.images(folder)]
+        self.rows.setdefault(UNLABELLED, []).extend(found)
 
     def read_classes(self, folder: Path, split: str, domain: str | None, apart: Sequence[Path] = ()) -> None:
         self.refuse_loose(folder)
@@ -156,8 +161,9 @@ class _Walk:
 
 
 def _modality(root: Path) -> str | None:
-    """Name the modality of the files in the folders: that of the first file which has one."""
-    names = (of_file(file.name) for folder in _folders(root) for file in sorted(folder.rglob("*")))
+    """Name the modality of the files in the folders, or of those of a folder without any: the first that has one."""
+    files = (file for folder in _folders(root) or [root] for file in sorted(folder.rglob("*")))
+    names = (of_file(file.name) for file in files if not _hidden(file))
     return next((name for name in names if name is not None), None)
 
 

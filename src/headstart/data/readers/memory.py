@@ -96,7 +96,8 @@ def _parts(data: Any) -> dict[str, Any]:
 
 def _frame(part: Any, split: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
     if _is_pair(part):
-        inputs, labels = input_columns(part[0]), _label_columns(part[1], "label")
+        inputs = input_columns(part[0])
+        labels = {} if part[1] is None else _label_columns(part[1], "label")
     elif isinstance(part, dict):
         named = [key for key in part if str(key).lower() in LABEL_NAMES][:1]
         labels = _label_columns(part[named[0]], str(named[0])) if named else {}
@@ -118,6 +119,8 @@ def _frame(part: Any, split: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
 def _label_columns(y: Any, name: str) -> dict[str, Sequence[Any]]:
     if _is_frame(y):
         return {str(column): list(y[column]) for column in y.columns}
+    if isinstance(y, dict):
+        return {str(column): _cells(cells) for column, cells in y.items()}
     cells = _cells(y)
     widths = {len(cell) if isinstance(cell, np.ndarray | list | tuple) else 0 for cell in cells}
     wide = isinstance(cells[0], np.ndarray) if cells else False

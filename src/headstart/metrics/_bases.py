@@ -1,0 +1,84 @@
+"""What metrics of a family have in common; a metric that is in none starts from `Usual`."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from headstart.core.types import Form
+from headstart.metrics._measured import Measured
+from headstart.metrics._ranks import correlation, mean_known
+
+
+class Usual:
+    """A share of what is right, that is always defined; a metric says where it differs."""
+
+    width: ClassVar[int | None] = None
+    higher_is_better: ClassVar[bool] = True
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    undefined: ClassVar[str] = ""
+    of_probabilities: ClassVar[bool] = False
+
+
+class OfCounts(Usual, ABC):
+    """A metric of how many rows are in each class by label, by decision and by both."""
+
+    @abstractmethod
+    def of(self, support: np.ndarray, chosen: np.ndarray, hits: np.ndarray) -> np.ndarray:
+        """Compute the metric, [R], from the weights of the rows by class, each [C, R]."""
+
+    def weighted(self, measured: Measured) -> Callable[[np.ndarray], np.ndarray]:
+        """Prepare the metric for weights [N, R]."""
+        return lambda weights: self.of(*measured.counts(weights))
+
+
+class MeanOverClasses(OfCounts):
+    """A share of the rows of a class, averaged over classes."""
+
+    forms: ClassVar[tuple[Form, ...]] = ("classes",)
+
+    def unit(self, form: Form, names: Sequence[str]) -> str:
+        """Return the unit."""
+        return "share, mean over classes"
+
+
+class Distance(Usual):
+    """A distance of predictions and labels in the unit of the labels, averaged over their columns."""
+
+    forms: ClassVar[tuple[Form, ...]] = ("values",)
+    higher_is_better: ClassVar[bool] = False
+    limits: ClassVar[tuple[float, float]] = (0.0, math.inf)
+
+    def unit(self, form: Form, names: Sequence[str]) -> str:
+        """Return the unit."""
+        return f"unit of {', '.join(names)}" + (", mean" if len(names) > 1 else "")
+
+
+class Correlation(Usual, ABC):
+    """A correlation of labels and predictions, averaged over the columns that have one."""
+
+    forms: ClassVar[tuple[Form, ...]] = ("values",)
+    limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    undefined: ClassVar[str] = "it needs labels and predictions that vary"
+
+    def unit(self, form: Form, names: Sequence[str]) -> str:
+        """Return the unit."""
+        return "−1 to 1"
+
+    @abstractmethod
+    def correlated(self, column: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Prepare what is correlated, for a column [N]: weights [N, R] to [N, R] or [N, 1]."""
+
+    def weighted(self, measured: Measured) -> Callable[[np.ndarray], np.ndarray]:
+        """Prepare the metric for weights [N, R]."""
+        columns = zip(measured.labels.T, measured.predictions.T, strict=True)
+        pairs = [(self.correlated(label), self.correlated(prediction)) for label, prediction in columns]
+
+        def compute(weights: np.ndarray) -> np.ndarray:
+            return mean_known(np.stack([correlation(a(weights), b(weights), weights) for a, b in pairs]))
+
+        return compute
