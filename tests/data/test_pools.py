@@ -204,9 +204,10 @@ def test_a_folder_of_loose_files_is_pretrained_on_and_lacks_labels(tmp_path: Pat
     assert "unlabelled" not in data.pools and not data.task.predicted
     with pytest.raises(DataError, match=r"no labelled training rows; .* 5 without labels.* name the task none"):
         read(str(tmp_path / "loose"), DataPlan())
-    (tmp_path / "loose" / "labels.csv").write_text("file,label\n0.png,a\n")
-    with pytest.raises(UsageError, match="No reader takes this"):  # the table is the data, not its folder
-        read(str(tmp_path / "loose"), DataPlan(task="none"))
+    cells = [f"{i}.png,{'ab'[i % 2]}" for i in range(4)]
+    (tmp_path / "loose" / "labels.csv").write_text("\n".join(["file,label", *cells]) + "\n")
+    beside = read(str(tmp_path / "loose"), DataPlan(validation=0, test=0))  # the table is the data, not its folder
+    assert [row.partition(":")[0] for row in beside.splits["train"].ids] == ["labels.csv"] * 4
 
 
 def test_files_beside_folders_are_all_taken(tmp_path: Path) -> None:
