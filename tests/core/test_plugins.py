@@ -52,9 +52,17 @@ def test_an_own_file_that_is_broken_is_named(tmp_path: Path, monkeypatch: pytest
 
 
 def test_an_own_folder_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "views").mkdir()
     monkeypatch.setenv("HEADSTART_PLUGINS", os.pathsep.join([str(tmp_path), str(tmp_path / "elsewhere")]))
     with pytest.raises(UsageError, match=r"HEADSTART_PLUGINS names \S+elsewhere, which is no folder"):
         plugins.names("strategies")
+
+
+def test_an_own_folder_without_a_kind_of_plugin_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "strategy").mkdir()
+    monkeypatch.setenv("HEADSTART_PLUGINS", str(tmp_path))
+    with pytest.raises(UsageError, match=r"no folder has the name of a kind .* strategies.* It has: strategy\."):
+        plugins.names("objectives")
 
 
 @pytest.mark.parametrize("kind", plugins.PACKAGES)
@@ -88,7 +96,7 @@ def test_two_own_folders_with_one_name_are_refused_and_one_named_twice_is_not(
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Install a package with one strategy under a name of the test's choice."""
     (tmp_path / "greenhouse_plugin.py").write_text(STRATEGY)
     (tmp_path / "greenhouse-1.dist-info").mkdir()
@@ -97,21 +105,35 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     )
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def install(name: str) -> None:
-        entry = f"[headstart.strategies]\n{name} = greenhouse_plugin:Dropped\n"
+    def install(name: str, what: str = "greenhouse_plugin:Dropped") -> None:
+        entry = f"[headstart.strategies]\n{name} = {what}\n"
         (tmp_path / "greenhouse-1.dist-info" / "entry_points.txt").write_text(entry)
 
     return install
 
 
-def test_another_packages_entry_point_is_a_plugin(package: Callable[[str], None]) -> None:
+def test_another_packages_entry_point_is_a_plugin(package: Callable[..., None]) -> None:
     package("greenhouse")
     assert "greenhouse" in plugins.names("strategies")
     assert plugins.describe("strategies", "greenhouse") == "(from another package)"
     assert plugins.build("strategies", "greenhouse", {"size": 4}).size == 4
 
 
-def test_an_entry_point_with_a_name_that_is_taken_is_refused(package: Callable[[str], None]) -> None:
+@pytest.mark.parametrize(
+    ("what", "problem"),
+    [
+        ("greenhouse_plugin:Missing", "cannot be imported: AttributeError"),
+        ("nowhere_plugin:Dropped", "cannot be imported: ModuleNotFoundError"),
+        ("greenhouse_plugin:dataclass", "is no dataclass"),
+    ],
+)
+def test_an_entry_point_that_is_broken_is_named(package: Callable[..., None], what: str, problem: str) -> None:
+    package("greenhouse", what)
+    with pytest.raises(UsageError, match=f"strategy 'greenhouse', {what} of the package greenhouse, {problem}"):
+        plugins.load("strategies", "greenhouse")
+
+
+def test_an_entry_point_with_a_name_that_is_taken_is_refused(package: Callable[..., None]) -> None:
     package("full")
     with pytest.raises(UsageError, match=r"'full'.*full\.py and greenhouse_plugin:Dropped of the package greenhouse"):
         plugins.build("strategies", "linear_probe", {})

@@ -123,9 +123,11 @@ def test_images_lie_in_folders_at_any_depth_or_in_no_folder(tmp_path: Path) -> N
     assert ImageFolder().matches(tmp_path)
     (tmp_path / "a" / "deep").mkdir(parents=True)
     (tmp_path / "a" / "text.txt").touch()
-    assert not ImageFolder().matches(tmp_path)
+    assert list(ImageFolder().read(tmp_path).splits) == ["unlabelled"]
     Image.new("RGB", (4, 4)).save(tmp_path / "a" / "deep" / "0.png")
-    assert ImageFolder().matches(tmp_path)
+    with pytest.raises(DataError) as caught:
+        ImageFolder().read(tmp_path)
+    assert [problem.where for problem in caught.value.problems] == ["loose.png"]
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,9 @@ def test_a_path_of_their_own(tmp_path: Path) -> None:
         read(labelled, DataPlan(unlabelled=str(bare)))
     with pytest.raises(UsageError, match="no file or folder"):
         read(labelled, DataPlan(unlabelled=str(tmp_path / "bear.csv")))
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(UsageError, match="nothing is empty"):
+        read(labelled, DataPlan(unlabelled=str(tmp_path / "nothing")))
 
 
 def test_test_rows_among_them_are_told(tmp_path: Path) -> None:
@@ -202,7 +205,7 @@ def test_a_folder_of_loose_files_is_pretrained_on_and_lacks_labels(tmp_path: Pat
     data = read(str(tmp_path / "loose"), DataPlan(task="none"))
     assert sorted(row for rows in data.splits.values() for row in rows.ids) == [f"{i}.png" for i in range(5)]
     assert "unlabelled" not in data.pools and not data.task.predicted
-    with pytest.raises(DataError, match=r"no labelled training rows; .* 5 without labels.* name the task none"):
+    with pytest.raises(DataError, match=r"no labelled training rows; .* 5 without labels.* ask for the task none"):
         read(str(tmp_path / "loose"), DataPlan())
     cells = [f"{i}.png,{'ab'[i % 2]}" for i in range(4)]
     (tmp_path / "loose" / "labels.csv").write_text("\n".join(["file,label", *cells]) + "\n")

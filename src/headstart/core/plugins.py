@@ -98,7 +98,7 @@ def load(kind: str, name: str) -> type:
         raise unknown(SINGULAR[kind], name, sorted(places))
     place = places[name]
     if isinstance(place, importlib.metadata.EntryPoint):
-        return place.load()
+        return _from_package(kind, name, place)
     package = importlib.import_module(PACKAGES[kind])
     for folder in _extra_folders(kind):
         if str(folder) not in package.__path__:
@@ -120,6 +120,18 @@ def load(kind: str, name: str) -> type:
             f"{place} must define exactly one public dataclass (the {SINGULAR[kind]}); it has {len(found)}."
         )
     return found[0]
+
+
+def _from_package(kind: str, name: str, place: importlib.metadata.EntryPoint) -> type:
+    """Import the plug-in of another package. UsageError: that fails, or it is no dataclass."""
+    what = f"The {SINGULAR[kind]} '{name}', {_written(place)},"
+    try:
+        found = place.load()
+    except Exception as error:
+        raise UsageError(f"{what} cannot be imported: {type(error).__name__}: {error}") from error
+    if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
+        raise UsageError(f"{what} is no dataclass.")
+    return found
 
 
 def build(kind: str, name: str, values: Mapping[str, Any]) -> Any:
@@ -158,6 +170,11 @@ def _extra_folders(kind: str) -> list[Path]:
     for root in filter(None, roots):
         if not Path(root).is_dir():
             raise UsageError(f"HEADSTART_PLUGINS names {root}, which is no folder here.")
+        if not any((Path(root) / known).is_dir() for known in PACKAGES):
+            raise UsageError(
+                f"HEADSTART_PLUGINS names {root}, in which no folder has the name of a kind of plug-in: "
+                f"{', '.join(PACKAGES)}. It has: {', '.join(sorted(os.listdir(root))[:10]) or 'nothing'}."
+            )
     folders = {(Path(root) / kind).resolve(): None for root in roots if root}  # one that is named twice is one
     return [folder for folder in folders if folder.is_dir()]
 

@@ -48,6 +48,8 @@ def _build(name: str, plan: DataPlan, options: Mapping[str, Any]) -> Any:
 
 def _check_path(data: str | Path) -> None:
     path = Path(data)
+    if path.is_dir() and not any(path.iterdir()):
+        raise UsageError(f"The folder {data} is empty.")
     if str(data).startswith("hf:") or path.exists():
         return
     parent = next(folder for folder in [*path.absolute().parents] if folder.is_dir())

@@ -111,7 +111,8 @@ def _no_training_rows(frames: Mapping[str, pd.DataFrame], bare: pd.DataFrame | N
     found = [f"{len(frame):,} in '{name}'" for name, frame in frames.items()]
     found += [f"{len(bare):,} without labels"] if bare is not None else []
     mend = (
-        "Label some (images: in a folder named after their class), or name the task none to learn from inputs alone."
+        "Label some (images: in a folder named after their class), or ask for the task none (--task none), which "
+        "learns from inputs alone."
         if bare is not None
         else "Name the training rows' split 'train'."
     )

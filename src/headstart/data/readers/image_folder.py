@@ -1,7 +1,7 @@
 """Images in folders named after their class: CLASS/*.jpg, or train/CLASS/*.jpg with val/ and test/ beside it.
 
-Files below `unlabelled/` have no label, whatever folders they are in, and neither have those of a folder without any
-folders. So it is with the files of any modality whose examples are files.
+Files below `unlabelled/` have no label, whatever folders they are in, and neither have loose files where no folder
+holds any. So it is with the files of any modality whose examples are files.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class ImageFolder:
         if {"dataset_info.json", "dataset_dict.json"} & set(files):
             return False
         tables = [name for name in files if name.endswith((".csv", ".tsv", ".jsonl", ".parquet"))]
-        if any(split_name(Path(name).stem) for name in tables) or (tables and not _folders(root)):
+        if any(split_name(Path(name).stem) for name in tables):
             return False
-        return _modality(root) is not None
+        return _modality(_folders(root)) is not None or (not tables and _modality([root]) is not None)
 
     def read(self, data: Any) -> Tables:
         """Read to columns label, the modality's (image) and, with `domains`, domain.
@@ -51,10 +51,12 @@ class ImageFolder:
         Raises:
             DataError: A class folder is empty, an image lies outside them, or a link leads out.
         """
-        modality = _modality(Path(data))
+        root = Path(data)
+        sorted_in = _modality(_folders(root))
+        modality = sorted_in or _modality([root])
         assert modality is not None, "matches was not asked"
-        walk = _Walk(Path(data), modality)
-        if not _folders(walk.root):
+        walk = _Walk(root, modality)
+        if sorted_in is None:
             walk.read_unlabelled(walk.root, None)
         elif self.domains:
             walk.refuse_loose(walk.root)
@@ -160,9 +162,9 @@ class _Walk:
         return Tables(frames, ("label",), notes)
 
 
-def _modality(root: Path) -> str | None:
-    """Name the modality of the files in the folders, or of those of a folder without any: the first that has one."""
-    files = (file for folder in _folders(root) or [root] for file in sorted(folder.rglob("*")))
+def _modality(folders: Sequence[Path]) -> str | None:
+    """Name the modality of the files in folders: that of the first file which has one; None where none has."""
+    files = (file for folder in folders for file in sorted(folder.rglob("*")))
     names = (of_file(file.name) for file in files if not _hidden(file))
     return next((name for name in names if name is not None), None)
 
