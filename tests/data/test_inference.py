@@ -97,9 +97,12 @@ def test_nothing_fits_and_misspelt_paths_are_explained(tmp_path: Path) -> None:
     (tmp_path / "animals").mkdir()
     with pytest.raises(UsageError, match=r"Did you mean '.*animals'"):
         read(tmp_path / "animls" / "train", PLAIN)
+    with pytest.raises(UsageError, match="The folder .*animals is empty"):
+        read(tmp_path / "animals", PLAIN)
+    (tmp_path / "animals" / "notes.doc").touch()
     with pytest.raises(UsageError) as caught:
         read(tmp_path / "animals", PLAIN)
-    for word in ("nothing in it", "image_folder:", "table:", "memory:", "hf_dataset:"):
+    for word in ("notes.doc", "image_folder:", "table:", "memory:", "hf_dataset:"):
         assert word in str(caught.value)
 
 

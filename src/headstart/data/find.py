@@ -62,7 +62,7 @@ def _check_path(data: str | Path) -> None:
 def _describe(data: Any) -> str:
     if isinstance(data, str | Path) and Path(data).is_dir():
         names = [entry.name + "/" * entry.is_dir() for entry in sorted(Path(data).iterdir())]
-        return f"the folder {data} with {', '.join(names[:8]) + (' …' if len(names) > 8 else '') or 'nothing in it'}"
+        return f"the folder {data} with {', '.join(names[:8]) + (' …' if len(names) > 8 else '')}"
     if isinstance(data, str | Path):
         return f"the file {data}"
     shape = getattr(data, "shape", None)

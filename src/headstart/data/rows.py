@@ -66,7 +66,7 @@ class Dataset:
 
 
 def concatenate(parts: Sequence[Rows]) -> Rows:
-    """Put rows below each other; all are labelled for the same targets, or none is. Digests are kept if all have them."""
+    """Put rows below each other; all are labelled for the same targets, or none is. Digests stay if all have them."""
     labels = {name: _join([part.labels[name] for part in parts]) for name in parts[0].labels}
     digests = _join([part.digests for part in parts]) if all(part.digests for part in parts) else ()
     return Rows(_join([part.ids for part in parts]), _join([part.inputs for part in parts]), labels, digests)
