@@ -170,3 +170,41 @@ def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot be read as a recipe file"):
         Recipe.read(tmp_path / "file" / "recipe.toml")
+
+
+def test_what_a_recipe_says_that_says_nothing() -> None:
+    assert Recipe().to_plain() == {
+        "data": {
+            "inputs": [],
+            "labels": [],
+            "validation": 0.15,
+            "test": 0.15,
+            "source_domain": [],
+            "target_domain": [],
+            "blank_labels": "refuse",
+        },
+        "surgery": [],
+        "head": {"name": "linear"},
+        "stages": [
+            {
+                "objective": {"name": "supervised"},
+                "accumulate": 1,
+                "optimiser": "adamw",
+                "weight_decay": 0.01,
+                "l1": 0.0,
+                "l2": 0.0,
+                "schedule": "cosine",
+                "warmup": 0.1,
+                "plateau_looks": 2,
+                "plateau_factor": 0.3,
+                "ema": 0.0,
+                "imbalance": "none",
+                "clip": 1.0,
+                "patience": 5,
+            }
+        ],
+        "seed": 0,
+        "precision": "auto",
+        "device": "auto",
+        "checkpoint": 60.0,
+    }

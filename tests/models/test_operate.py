@@ -47,7 +47,7 @@ def test_a_long_surgery_is_replayed_to_the_same_network_and_predictions():
 def test_surgery_on_surgery_is_one_record():
     once = operate(toy("timm:test_vit"), STEPS[:3]).backbone
     twice = operate(once, STEPS[3:]).backbone
-    assert twice.card == operate(toy("timm:test_vit"), STEPS).backbone.card
+    assert twice.card == operate(toy("timm:test_vit"), STEPS, seed=0).backbone.card
     again = rebuild(twice.card)
     again.load_state_dict(twice.state_dict())
     assert torch.equal(run(again), run(twice))

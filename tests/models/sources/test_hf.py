@@ -206,6 +206,21 @@ def test_weights_that_are_no_safetensors_are_refused_unread(bert, tmp_path, name
     assert not (tmp_path / "canary").exists()
 
 
+@pytest.mark.parametrize("bar", [True, False])
+def test_what_transformers_says_is_as_it_was_afterwards(bert, bar):
+    logging = transformers.utils.logging
+    before, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    set_bar = {True: logging.enable_progress_bar, False: logging.disable_progress_bar}
+    try:
+        logging.set_verbosity_info()
+        set_bar[bar]()
+        load_source(f"hf:{bert}")
+        assert logging.get_verbosity() == logging.INFO and logging.is_progress_bar_enabled() is bar
+    finally:
+        logging.set_verbosity(before)
+        set_bar[shown]()
+
+
 def test_damage_is_named(bert):
     weights = bert / "model.safetensors"
     whole = weights.read_bytes()

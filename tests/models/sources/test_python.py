@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 import headstart as hs
 from headstart.core.errors import SourceError, UsageError
+from headstart.inputs.image import Image as ImageInput
 from headstart.inputs.text import Text
 from headstart.inputs.vector import Vector
 from headstart.models.load import load_source, rebuild
@@ -92,6 +93,8 @@ def test_inputs_are_the_options():
     assert load_source("python:my_nets:rows", {"vector": "true", "dim": 3}).card.input == Vector(3)
     for given in ({"input": {"name": "vector", "dim": 3}}, {"input": "vector", "dim": "3"}):
         assert load_source("python:my_nets:rows", given).card.input == Vector(3)
+    statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # of ImageNet
+    assert load_source("python:my_nets:conv").card.input == ImageInput(224, 224, 3, *statistics)
     assert load_source("python:my_nets:own", IMAGE).card.input == load_source("digits:cnn").card.input
 
 
