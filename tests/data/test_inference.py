@@ -97,7 +97,7 @@ def test_nothing_fits_and_misspelt_paths_are_explained(tmp_path: Path) -> None:
     (tmp_path / "animals").mkdir()
     with pytest.raises(UsageError, match=r"Did you mean '.*animals'"):
         read(tmp_path / "animls" / "train", PLAIN)
-    with pytest.raises(UsageError, match="The folder .*animals is empty"):
+    with pytest.raises(UsageError, match=r"The folder .*animals is empty"):
         read(tmp_path / "animals", PLAIN)
     (tmp_path / "animals" / "notes.doc").touch()
     with pytest.raises(UsageError) as caught:
