@@ -226,3 +226,11 @@ def test_a_link_to_a_folder_is_told_where_classes_are_and_a_hidden_file_is_not(t
         ImageFolder().read(tmp_path / "set")
     assert [problem.where for problem in caught.value.problems] == ["b"]
     assert "link to a folder" in caught.value.problems[0].what
+
+
+def test_rows_are_kept_together_only_where_there_are_copies(tmp_path: Path) -> None:
+    fill(tmp_path)
+    assert read(tmp_path, DataPlan()).groups == {}
+    Image.open(tmp_path / "a" / "0.png").save(tmp_path / "a" / "copy.png")
+    groups = read(tmp_path, DataPlan(test=0)).groups
+    assert len(groups) == 21 and groups["a/0.png"] == groups["a/copy.png"] and len(set(groups.values())) == 20
