@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,6 +20,7 @@ from headstart.evaluation.tables import (
     predictions_frame,
     probability_columns,
 )
+from headstart.targets.multilabel import Multilabel
 
 
 @pytest.mark.parametrize(
@@ -133,7 +132,7 @@ def test_without_targets_there_are_only_ids():
 
 @pytest.mark.parametrize(("separator", "written"), [(None, "light|old"), (";", "light;old")])
 def test_lists_of_classes_become_text_for_a_csv_file(separator, written):
-    target = replace(Task.of("vector", "multilabel", ("x",), ("label",), ("light", "old")).target, separator=separator)
+    target = Multilabel(("label",), ("light", "old"), separator)
     task = Task(
         "vector", ("x",), {"state": target, "other": Task.of("vector", "regression", ("x",), ("y",), ()).target}
     )

@@ -51,10 +51,9 @@ def predict(
         show.note(f"{len(frame):,} predictions written to {out}")
     else:
         probabilities = probability_columns(predictor.task)
-        columns = [column for column in frame.columns if column not in probabilities]
-        first = flat_frame(predictor.task, frame[columns].head(SHOWN))
+        first = flat_frame(predictor.task, frame.head(SHOWN).drop(columns=list(probabilities)))
         cells = [[_cell(value) for value in row] for row in first.itertuples(index=False)]
-        show.table(f"{len(frame):,} predictions", columns, cells)
+        show.table(f"{len(frame):,} predictions", list(first.columns), cells)
         if len(frame) > SHOWN:
             show.note(f"The first {SHOWN}; all of them with --out FILE.csv")
     show.finish({"run": folder, "predictions": frame.to_dict(orient="records")})

@@ -33,8 +33,8 @@ class Metric(Protocol):
         """Return the unit, as "share of rows".
 
         Args:
-            form: Of the predictions.
-            names: Of the classes, or of the columns of values.
+            form: Form of the predictions.
+            names: Names of the classes, or of the columns of values.
 
         Returns:
             A few words.

@@ -38,8 +38,9 @@ class Calibration:
 class Measurements:
     """What a target's sections of the report are made of.
 
-    split: whose rows these are. labels and outputs: of its rows; the outputs are calibrated. metrics: the evaluations
-    by split, as in metrics.json. units: of each metric. calibration: what was chosen on validation rows.
+    split: the one that was measured. labels, outputs: those of its rows; the outputs are calibrated. metrics: the
+    evaluations by split, as in metrics.json. units: the unit of each metric. calibration: what was chosen on
+    validation rows.
     """
 
     split: str
@@ -70,7 +71,8 @@ class Outcomes(Protocol):
 
     title: the kind in words. form: what labels and outputs look like, by which metrics know what they can measure:
     "classes" (one class a row), "labels" (any number of classes a row), "values" (numbers), or a form of one's own.
-    primary: the metric that comes first. hub: the word of the Hugging Face hub for it. loss_unit: of the training loss.
+    primary: the metric that comes first. hub: the word of the Hugging Face hub for it. loss_unit: the unit of the
+    training loss.
     """
 
     title: ClassVar[str]
@@ -88,8 +90,8 @@ class Outcomes(Protocol):
         """Check labels and outputs before they are measured.
 
         Args:
-            labels: Of N rows.
-            outputs: Of the same rows, [N, outputs].
+            labels: Labels of N rows.
+            outputs: Outputs of the same rows, [N, outputs].
 
         Returns:
             Both, in the number formats that metrics expect.

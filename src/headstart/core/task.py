@@ -119,8 +119,8 @@ def kind_of(target: object) -> str:
 class Task:
     """What is to be predicted from what: input columns of one modality, and targets by name.
 
-    modality: a file of `inputs/`. inputs: the columns. targets: of the kinds in `targets/`; one alone is called
-    "target", and `target`, `kind`, `classes` and `labels` are short forms for it.
+    modality: a file of `inputs/`. inputs: the columns. targets: instances of the kinds in `targets/`; one alone is
+    called "target", and `target`, `kind`, `classes` and `labels` are short forms for it.
     """
 
     modality: str

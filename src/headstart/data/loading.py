@@ -51,7 +51,7 @@ def load(make: Make, samples: Iterator[Samples], workers: int, *, pin: bool = Fa
 
     Args:
         make: Makes a batch; where processes are not forked it is pickled.
-        samples: Of each batch, perhaps without end.
+        samples: The samples of each batch, perhaps without end.
         workers: Processes; with 0 this one makes each batch when it is asked for.
         pin: Copy batches to page-locked memory, for a GPU: with workers in a thread beside the caller's.
 

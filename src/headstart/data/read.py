@@ -149,7 +149,7 @@ def _without_labels(
 
 
 def _unlabelled_rows(bare: pd.DataFrame | None, plan: DataPlan, task: Task) -> Rows | None:
-    """Make the rows without labels: of the data itself, and of what the plan names besides."""
+    """Make the rows without labels from the data itself and from what the plan names besides."""
     found = []
     if bare is not None:
         check_columns(bare, task.inputs, "the rows without labels")
@@ -285,7 +285,7 @@ def make_dataset(
     """Put checked splits together: the pools for streams, and the fingerprint of all rows and labels.
 
     Args:
-        task: Of the rows.
+        task: The task that the rows belong to.
         splits: By name; with domains "target" has the rows of the target domain.
         notes: What was inferred, in words.
         more: Further pools.

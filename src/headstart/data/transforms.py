@@ -39,7 +39,7 @@ class Transform:
         """Do once for all rows what depends on no randomness.
 
         Args:
-            inputs: Of the rows.
+            inputs: Inputs of the rows.
 
         Returns:
             An item for each row.

@@ -19,10 +19,10 @@ class Average:
     Args:
         model: Has the parameters.
         learning: Those that learn.
-        decay: In [0, 1); 0 averages nothing.
+        decay: The decay in [0, 1); 0 averages nothing.
 
     Attributes:
-        decay: As given.
+        decay: The decay as given.
         updates: How many steps were averaged.
         weights: The average by parameter name: with `updates`, all that a restart needs.
     """

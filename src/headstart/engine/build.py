@@ -27,17 +27,17 @@ class BuiltStage:
     """What a stage works on from its first step to its last.
 
     Attributes:
-        number: Of the stage.
+        number: Number of the stage.
         model: What is trained, in place.
         extra: The objective's modules, some of which may learn along.
         tuning: What the strategy decided.
         optimiser: Over all that learns.
-        average: Of the weights that learn.
+        average: Average of the weights that learn.
         data: The rows.
         moved: Names of the model's tensors that may differ from the source's.
         frozen: Hashes of the tensors that must not move.
         job: What is to be done.
-        context: Where and how.
+        context: Where and how to train.
     """
 
     number: int
@@ -64,11 +64,11 @@ def build(model: Model, job: Job, context: RunContext, workers: Workers, number:
     """Let the strategy and the objective put up what they need.
 
     Args:
-        model: As the stage before left it.
+        model: The model as the stage before left it.
         job: What is to be done.
-        context: Where and how.
+        context: Where and how to train.
         workers: Common to the stages.
-        number: Of the stage.
+        number: Number of the stage.
         moved: Names of the tensors that earlier stages may have moved.
 
     Returns:

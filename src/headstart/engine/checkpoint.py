@@ -129,7 +129,7 @@ def check_space(folder: Path, needed: int) -> None:
     """Check that the volume that the folder is on has room.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
         needed: Bytes.
 
     Raises:

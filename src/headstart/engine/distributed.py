@@ -146,7 +146,7 @@ def connect(device: torch.device, *, timeout: float = TIMEOUT) -> tuple[World, t
     """Join the processes that a launcher such as torchrun started.
 
     Args:
-        device: Of this run; a GPU without a number becomes the one of this process's place on its machine.
+        device: Device of this run; a GPU without a number becomes the one of this process's place on its machine.
         timeout: Seconds to wait for one another before giving up.
 
     Returns:

@@ -31,7 +31,7 @@ def fit(model: Model, jobs: list[Job], context: RunContext) -> Outcome:
     weights as if it had not been stopped.
 
     Args:
-        model: As the source gave it, with a new head. Is changed in place and moved to the device.
+        model: The model as the source gave it, with a new head. It is changed in place and moved to the device.
         jobs: The recipe's stages.
         context: Where and how to train.
 

@@ -16,7 +16,7 @@ def apply_freezes(backbone: Backbone, groups: Sequence[ParamGroup]) -> list[Para
 
     Args:
         backbone: Says what is overrides.
-        groups: Of the strategy.
+        groups: The strategy's parameter groups.
 
     Returns:
         New groups; what is added learns at the stage's rate.
@@ -43,7 +43,7 @@ def frozen_by_surgery(name: str, overrides: Mapping[str, bool]) -> bool | None:
 
     Args:
         name: The parameter's name; of a weight that is computed (as in `lora`) "LAYER.parametrizations.weight.PART".
-        overrides: Of the backbone, by the names before any weight was computed.
+        overrides: The backbone's freeze overrides, by the names before any weight was computed.
 
     Returns:
         True where it is frozen, False where it learns, None where nothing was asked. To let a computed weight

@@ -32,7 +32,7 @@ class Job:
     Attributes:
         strategy: How weights may move.
         objective: What is minimised.
-        criterion: By what the best step is chosen.
+        criterion: What chooses the best step.
         stage: Has its steps, lr, augment and evaluate.
         training: The rows of each of the objective's streams, by the stream's name.
         measured: The rows of each of the criterion's pools; none where one of them has no rows.
@@ -55,7 +55,7 @@ def make_job(
         strategy: How weights may move.
         objective: Names the streams, whose pools the data has.
         criterion: Names the pools or splits to measure; where one has no rows, nothing is measured.
-        stage: With everything chosen.
+        stage: The stage with everything chosen.
         data: The rows.
         expects: What the network takes.
 

@@ -33,7 +33,7 @@ def check_optimiser(name: str) -> None:
     """Check an optimiser's name.
 
     Args:
-        name: As the recipe has it.
+        name: The name in the recipe.
 
     Raises:
         UsageError: There is none of that name, or it cannot be used here.
@@ -85,7 +85,7 @@ def set_rate(optimiser: torch.optim.Optimizer, stage: Stage, progress: float, ga
     """Set every group's rate for this moment, and return the stage's own rate.
 
     Args:
-        optimiser: Of `make_optimiser`.
+        optimiser: One that `make_optimiser` made.
         stage: Gives rate and schedule.
         progress: Fraction of the stage that is done, in [0, 1].
         gains: For each evaluation in this stage so far, whether it was the best.

@@ -115,7 +115,7 @@ class Saver:
         return self._unwritten[name] if name in self._unwritten else checkpoint.load(self.folder / name).parts["model"]
 
     def _make_room(self, needs: list[str]) -> None:
-        """Before a step is written: of the steps keep the last one alone."""
+        """Delete all saved steps but the last one, before the next is written."""
         self._kept = dict([*self._kept.items()][-1:])
         self._sweep(needs)
 

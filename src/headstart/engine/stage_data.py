@@ -30,9 +30,9 @@ class StageData:
     Args:
         model: The one that the stage trains.
         job: Names the streams, and has the rows.
-        context: Where and how.
+        context: Where and how to train.
         workers: Open images and texts.
-        number: Of the stage; it seeds the order of the rows.
+        number: Number of the stage; it seeds the order of the rows.
     """
 
     def __init__(self, model: Model, job: Job, context: RunContext, workers: Workers, number: int) -> None:

@@ -56,10 +56,10 @@ class Progress:
         step: Steps taken.
         evaluated: The step of the last evaluation by the criterion; 0 before the first.
         evaluations_without_gain: Since the best.
-        gains: Of each evaluation with a score, whether it was the best so far.
+        gains: Whether each evaluation with a score was the best so far.
         best: Name of the checkpoint with the best weights; None before there is one.
-        losses: Of the steps since the last line of the log.
-        micro_batches: In a step; grows where memory runs out.
+        losses: Losses of the steps since the last line of the log.
+        micro_batches: How many there are in a step; grows where memory runs out.
         seconds: Time used.
         allowed: Time that the stage may take; None without a budget.
     """

@@ -31,7 +31,7 @@ def train_step(
         batches: One batch a stream: this process's shard of it.
         step: Number of the step: dropout is a function of the seed, the stage and it.
         progress: Fraction of the stage that is done, in [0, 1].
-        micro_batches: To cut the batch into.
+        micro_batches: How many pieces to cut the batch into.
 
     Returns:
         This process's part of the mean of each named loss, scalars on the device (of updates with losses of the same
@@ -114,7 +114,7 @@ def _gradients(
 
     Args:
         built: What learns, and how.
-        micro_batches: Of each stream.
+        micro_batches: Micro-batches of each stream.
         update: Computes the losses.
         learning: What they are minimised over.
         key: Numbers of the stage, the step and the update.
@@ -156,7 +156,7 @@ def _check_losses(losses: Mapping[str, Loss], model: Model) -> None:
     """Check what an objective gave.
 
     Args:
-        losses: By name.
+        losses: Losses by name.
         model: Has the heads.
 
     Raises:

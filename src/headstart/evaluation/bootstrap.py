@@ -37,12 +37,12 @@ def paired(
 
     Args:
         target: What was predicted.
-        labels: Of N rows.
+        labels: Labels of N rows.
         outputs_a: Probabilities [N, C] or values [N, T].
         outputs_b: The others, in the same order.
-        seed: Of the resamples.
+        seed: Seed of the resamples.
         resamples: How many.
-        level: Of the intervals, such as 0.95.
+        level: Level of the intervals, such as 0.95.
         thresholds: Those of the first and of the second, as `evaluate` takes them.
 
     Returns:
@@ -96,7 +96,7 @@ def planned(rows: int, outputs: int, resamples: int, level: float) -> tuple[int,
         rows: N.
         outputs: C or T.
         resamples: How many are asked for; 0 gives no intervals.
-        level: Of the intervals.
+        level: Level of the intervals.
 
     Returns:
         How many are drawn, and notes on why they are fewer.
@@ -119,9 +119,9 @@ def sampled(compute: Measure, rows: int, *, seed: int, resamples: int) -> dict[s
     """Compute metrics on resamples, in chunks that fit the cache.
 
     Args:
-        compute: From weights [N, R] to metrics [R].
+        compute: A function from weights [N, R] to metrics [R].
         rows: N.
-        seed: Of the resamples.
+        seed: Seed of the resamples.
         resamples: How many; 0 gives an empty dict.
 
     Returns:
@@ -147,9 +147,9 @@ def intervals(
     """Compute the percentile interval of each value from its resamples.
 
     Args:
-        values: By name; NaN where undefined.
+        values: Values by name; NaN where undefined.
         spread: The same on resamples, [R]; NaN where a resample leaves it undefined. Empty gives no intervals.
-        level: Of the intervals.
+        level: Level of the intervals.
 
     Returns:
         Intervals by name, and notes on those that leave out resamples or miss the value.

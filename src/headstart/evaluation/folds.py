@@ -26,7 +26,7 @@ def folds(
         rows: How many there are, N.
         k: Folds.
         repeats: How often the rows are shuffled and split anew.
-        seed: Of the shuffling; a repeat is a function of the seed and its number.
+        seed: Seed of the shuffling; a repeat is a function of the seed and its number.
         strata: [N]; each fold has about the same share of each of them, such as of each class. None: of nothing.
         groups: [N]; rows of the same group are always in the same fold. None lets every row be alone.
 
@@ -65,7 +65,7 @@ def pool_folds(values: Sequence[float], *, train_rows: int, test_rows: int, leve
         values: One for each of the J folds of all repeats.
         train_rows: Rows that one fold trains on.
         test_rows: Rows that one fold tests on.
-        level: Of the interval.
+        level: Level of the interval.
 
     Returns:
         The mean and its interval; without interval for one fold.

@@ -21,9 +21,9 @@ def measured(
 
     Args:
         target: What was predicted.
-        labels: Of N rows.
-        outputs: Of the same rows, [N, outputs].
-        thresholds: To decide by, as `evaluate` takes them.
+        labels: Labels of N rows.
+        outputs: Outputs of the same rows, [N, outputs].
+        thresholds: Thresholds to decide by, as `evaluate` takes them.
 
     Returns:
         What metrics take.

@@ -28,12 +28,12 @@ def evaluate(
 
     Args:
         target: What was predicted.
-        labels: As the target encodes them: classes [N], 0 and 1 for each class [N, C], numbers [N, T].
-        outputs: As its head decodes them: probabilities [N, C] or values [N, T].
-        seed: Of the bootstrap's resamples.
+        labels: Labels as the target encodes them: classes [N], 0 and 1 for each class [N, C], numbers [N, T].
+        outputs: Outputs as its head decodes them: probabilities [N, C] or values [N, T].
+        seed: Seed of the bootstrap's resamples.
         resamples: How many resamples the intervals are made of; 0 leaves the intervals out.
-        level: Of the intervals, such as 0.95.
-        thresholds: By class, as `calibrate` chose them; None decides as the target does without.
+        level: Level of the intervals, such as 0.95.
+        thresholds: Thresholds by class, as `calibrate` chose them; None decides as the target does without.
 
     Returns:
         The metrics with percentile bootstrap intervals.

@@ -19,7 +19,7 @@ def score(target: Target, labels: Labels, outputs: np.ndarray) -> tuple[str, flo
 
     Args:
         target: What was predicted.
-        labels: Of N rows.
+        labels: Labels of N rows.
         outputs: Probabilities [N, C] or values [N, T].
 
     Returns:
@@ -39,9 +39,9 @@ def score_all(task: Task, labels: Mapping[str, Labels], outputs: Mapping[str, np
     """Score all targets by one number: as `score` where there is one, else by the mean of their validation losses.
 
     Args:
-        task: With at least one target.
-        labels: By target.
-        outputs: By target.
+        task: A task with at least one target.
+        labels: Labels by target.
+        outputs: Outputs by target.
 
     Returns:
         What the number is called, its value, and whether higher is better; the value is the worst there is where it
@@ -57,8 +57,8 @@ def mean_loss(task: Task, labels: Mapping[str, Labels], outputs: Mapping[str, np
     """Average the validation losses of all targets; infinite where one is not finite.
 
     Args:
-        task: With at least one target.
-        labels: By target.
+        task: A task with at least one target.
+        labels: Labels by target.
         outputs: Decoded, by target.
 
     Returns:

@@ -31,7 +31,8 @@ class Interval:
 class Evaluation:
     """How good predictions are.
 
-    metrics: by name. primary: the name of the one that models are chosen by. higher_is_better, units: of each metric.
+    metrics: by name. primary: the name of the one that models are chosen by. higher_is_better, units: those of each
+    metric.
     per_class: by class precision, recall, f1, support; with several regression targets, by target its metrics.
     confusion: [C, C] counts of rows, labels down, decisions across; None where rows have no single class.
     notes: what is undefined and why, in words.

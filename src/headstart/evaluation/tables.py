@@ -63,9 +63,10 @@ def predictions_frame(
     Args:
         task: What was predicted.
         ids: Names of the rows, N.
-        labels: By target; a target without leaves its label columns out.
+        labels: Labels by target; a target without leaves its label columns out.
         outputs: Probabilities [N, C] or values [N, T] by target.
-        calibrations: By target; their thresholds decide, so that the column `prediction` is what was evaluated.
+        calibrations: Calibrations by target; their thresholds decide, so that the column `prediction` is what was
+            evaluated.
 
     Returns:
         The data frame.

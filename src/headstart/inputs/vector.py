@@ -54,7 +54,7 @@ class Vector(Input):
 
         Args:
             frame: Cells by column, each row under its name.
-            columns: Of one number each, or one of vectors.
+            columns: Columns of one number each, or one column of vectors.
 
         Returns:
             The vectors, [N, D] float32.

@@ -30,8 +30,8 @@ def suited(form: Form, names: Sequence[str]) -> dict[str, Metric]:
     """Load the metrics of a form of prediction.
 
     Args:
-        form: Of the predictions.
-        names: Of the classes, or of the columns of values.
+        form: Form of the predictions.
+        names: Names of the classes, or of the columns of values.
 
     Returns:
         The metrics by name, in the order of their names.

@@ -60,7 +60,7 @@ class Measured:
     form: "classes", one class a row: labels [N] int64, predictions are probabilities [N, C], decisions [N] int64.
     "labels", any number of classes a row: labels [N, C] of 0 and 1, predictions are probabilities [N, C], decisions
     [N, C]. "values", numbers: labels and predictions [N, T] float64, no decisions.
-    names: of the C classes, or of the T columns.
+    names: the C classes, or the T columns.
     """
 
     form: Form

@@ -56,7 +56,7 @@ class Trace:
         """Return whether maps are [B, H, W, C], by the last layer with weights that gave these maps, or these turned.
 
         Args:
-            shape: Of the maps, four axes.
+            shape: Shape of the maps, four axes.
             until: The time at which they were there: the `end` of who gave them, the `start` of who got them.
 
         Returns:

@@ -55,9 +55,9 @@ def find(backbone: Backbone, pattern: str, trace: Trace, what: str) -> list[str]
     """Find the layers that a pattern names, the outermost ones.
 
     Args:
-        backbone: Whose layers.
-        pattern: With * ? [abc], on dotted names ("blocks.4.*.act"); or the name of a stage that is one layer.
-        trace: Of the backbone's dry run.
+        backbone: The backbone whose layers are named.
+        pattern: A pattern with * ? [abc], on dotted names ("blocks.4.*.act"); or the name of a stage that is one layer.
+        trace: Trace of the backbone's dry run.
         what: The operation, for messages.
 
     Returns:
@@ -82,9 +82,9 @@ def find_one(backbone: Backbone, name: str, trace: Trace, what: str) -> str:
     """Find one layer that takes part in the forward pass; a stage stands for the layer that ends it.
 
     Args:
-        backbone: Whose layers.
+        backbone: The backbone whose layers are named.
         name: A layer or a stage.
-        trace: Of the backbone's dry run.
+        trace: Trace of the backbone's dry run.
         what: The operation, for messages.
 
     Returns:
@@ -133,8 +133,8 @@ def find_parameters(backbone: Backbone, patterns: Collection[str], what: str) ->
     """Find parameters by patterns on their own names, on layers and on stages.
 
     Args:
-        backbone: Whose parameters.
-        patterns: With * ? [abc]; a layer or a stage stands for all its parameters. "net." may be left out.
+        backbone: The backbone whose parameters are named.
+        patterns: Patterns with * ? [abc]; a layer or a stage stands for all its parameters. "net." may be left out.
         what: The operation, for messages.
 
     Returns:
@@ -150,7 +150,7 @@ def find_tensors(backbone: Backbone, names: Sequence[str], patterns: Collection[
     """Find tensors among names, parameters or buffers; a buffer is of the stage of its layer's parameters.
 
     Args:
-        backbone: Whose tensors.
+        backbone: The backbone whose tensors are named.
         names: Full names to choose from.
         patterns: As for `find_parameters`.
         what: The operation, for messages.

@@ -78,7 +78,7 @@ class Head(nn.Module):
         Args:
             out: What `forward` gave, [B, outputs].
             y: Labels as in `Batch`.
-            options: Which loss; None is the task's usual one.
+            options: Options of the loss; None is the task's usual one.
 
         Returns:
             The loss.
@@ -95,7 +95,7 @@ class Model(nn.Module):
 
     Args:
         backbone: The part taken over.
-        heads: By target.
+        heads: Heads by target.
 
     Raises:
         UsageError: A target has a name that torch keeps for itself.
@@ -148,7 +148,7 @@ class Model(nn.Module):
         """Compute the outputs of a batch's `x`.
 
         Args:
-            x: As in `Batch`.
+            x: Inputs as in `Batch`.
 
         Returns:
             [B, outputs] of the only head; where there are several heads, or none, a dict of these by target.

@@ -151,7 +151,7 @@ def replay(card: Card, source: Callable[[Card], Backbone]) -> Backbone:
     """Build the network of a card whose architecture records surgery.
 
     Args:
-        card: As `operate` left it.
+        card: The card as `operate` left it.
         source: Builds the network from the card as it was before the surgery, with random weights.
 
     Returns:

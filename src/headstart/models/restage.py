@@ -13,7 +13,7 @@ from headstart.models.stages import Stages
 
 @dataclass(frozen=True)
 class FixedStages:
-    """Stands in the place of a backbone's method `stages`, which knows the names of before the surgery only."""
+    """Replaces a backbone's method `stages`, which knows only the names from before the surgery."""
 
     parameters: Stages
 
@@ -26,11 +26,11 @@ def restage(backbone: Backbone, stages: Stages, names: Sequence[str], renamed: M
     """Set a backbone's stages after an operation.
 
     Args:
-        backbone: After the operation.
-        stages: Of before it, perhaps under new names.
-        names: All parameters of before it; those in no stage (a strategy's own modules) stay in none.
+        backbone: The backbone after the operation.
+        stages: The stages before the operation, perhaps under new names.
+        names: All parameters before the operation; those in no stage (a strategy's own modules) stay in none.
         renamed: New names of parameters by the old ones; of stages as "stage:OLD" to "NEW".
-        trace: The dry run of after it.
+        trace: The dry run after the operation.
 
     Raises:
         UsageError: No parameter is left.

@@ -17,8 +17,8 @@ def match_classes(classes: Sequence[str], labels: Sequence[str], names: Sequence
     """Find each class among the source's labels.
 
     Args:
-        classes: Of the target task.
-        labels: Of the source task; synonyms in one label are separated by commas.
+        classes: Class names of the target task.
+        labels: Class names of the source task; synonyms in one label are separated by commas.
         names: Pairs "CLASS=LABEL" or "CLASS=ROW", which go before.
 
     Returns:
@@ -37,7 +37,7 @@ def start_rows(heads: Mapping[str, Head], backbone: Backbone) -> dict[str, dict[
     """Copy the rows into linear heads; classes without one start as the source's average class.
 
     Args:
-        heads: By target; changed in place. Those of targets without classes, or none of whose classes the source
+        heads: Heads by target; changed in place. Those of targets without classes, or none of whose classes the source
             knows where others are known, stay as they are.
         backbone: Holds the classifier, its labels and the names asked for.
 
@@ -68,7 +68,7 @@ def rows_for(backbone: Backbone, targets: Mapping[str, Target]) -> dict[str, dic
 
     Args:
         backbone: Says its labels, and by which names the rows are asked for.
-        targets: By name.
+        targets: Targets by name.
 
     Returns:
         By target, the row of each class that was found; without targets none of whose classes was.

@@ -130,8 +130,8 @@ def maps_first(backbone: Backbone, trace: Trace, shape: Shape, until: int) -> bo
 
     Args:
         backbone: Whose.
-        trace: Of its dry run.
-        shape: Of the hidden state.
+        trace: Trace of its dry run.
+        shape: Shape of the hidden state.
         until: As in `Trace.channels_last`.
 
     Returns:

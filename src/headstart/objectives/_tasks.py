@@ -14,8 +14,8 @@ def task_losses(model: Model, features: Features, labels: Mapping[str, Any], opt
 
     Args:
         model: Has the heads.
-        features: Of a batch.
-        labels: Of the same rows, by target.
+        features: Features of a batch.
+        labels: Labels of the same rows, by target.
         options: What the heads' loss is asked for.
 
     Returns:

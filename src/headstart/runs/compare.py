@@ -93,7 +93,7 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0, resamples: int = 10
 
     Args:
         folders: Two finished runs or more.
-        seed: Of the resamples, which are the same rows for all runs.
+        seed: Seed of the resamples, which are the same rows for all runs.
         resamples: How many.
 
     Returns:

@@ -77,7 +77,7 @@ def evaluate_splits(
     Args:
         predictor: The model.
         dataset: Its class list is the model's.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
         results: Takes the rows and predictions of each split.
         raw: The network's outputs by split and target, where they are known already.
         workers: Open the images; None opens them in this process.

@@ -65,7 +65,7 @@ def read_predictions(folder: Path) -> pd.DataFrame:
     """Read the predictions of a run.
 
     Args:
-        folder: Of a finished run, or of a soup.
+        folder: Folder of a finished run, or of a soup.
 
     Returns:
         What `write_results` wrote: a row for each example, with its split.
@@ -112,7 +112,7 @@ def claimed(
         recipe: With everything chosen.
         dataset: The rows.
         world: Its writer makes and locks; every process gets the same claim, or an error of the same kind.
-        device: Of this process.
+        device: Device of this process.
         listen: Is told of a lock that was taken over, and of what may make a difference to the run.
 
     Yields:

@@ -22,7 +22,7 @@ def worst(
 
     Args:
         task: What was predicted.
-        name: Of the target.
+        name: Name of the target.
         rows: Labelled rows.
         outputs: Its calibrated probabilities [N, C] or values [N, T].
         thresholds: By which classes are decided.

@@ -87,7 +87,7 @@ def read(folder: Path) -> RunState | None:
     """Read the state of a run; None where the folder holds no run.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
 
     Returns:
         The state.
@@ -112,7 +112,7 @@ def check_same(folder: Path, before: RunState, now: RunState) -> list[str]:
     """Check that a run goes on as what it was begun.
 
     Args:
-        folder: Of the run, for the message.
+        folder: Folder of the run, for the message.
         before: What the folder says.
         now: What was asked for.
 

@@ -25,7 +25,7 @@ class FrozenCopy:
 
         Args:
             x: A batch's x.
-            device: Where it is; the copy follows.
+            device: The device that it is on; the copy follows.
 
         Returns:
             The features that the backbone gave at the start.
@@ -98,9 +98,9 @@ def task_loss(heads: Mapping[str, Head], features: Features, labels: Mapping[str
     """Compute the sum of the heads' own losses.
 
     Args:
-        heads: By target.
-        features: Of a batch.
-        labels: By target; a head without labels counts nothing.
+        heads: Heads by target.
+        features: Features of a batch.
+        labels: Labels by target; a head without labels counts nothing.
 
     Returns:
         A scalar.

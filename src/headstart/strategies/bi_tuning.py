@@ -26,9 +26,9 @@ from headstart.strategies._source import class_heads, mean
 class BiTuning:
     """All stages and the head learn, and a projector that is thrown away; same classes attract, others repel.
 
-    Needs a target of one class a row and the head "linear"; works on each such target. weight: of both contrastive
-    losses. queue: past keys a class. projection: width of the projected features. head_lr: the new head learns so many
-    times faster.
+    Needs a target of one class a row and the head "linear"; works on each such target. weight: weight of both
+    contrastive losses. queue: past keys a class. projection: width of the projected features. head_lr: the new head
+    learns so many times faster.
     """
 
     weight: float = 1.0

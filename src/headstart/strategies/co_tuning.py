@@ -25,9 +25,9 @@ from headstart.strategies._source import class_heads, mean, source_head
 class CoTuning:
     """All stages and both heads learn; the source's head on soft source labels of each target class.
 
-    Needs the source task's classifier, which is thrown away afterwards, and a task of one class a row. weight: of the
-    source head's loss. temperature: divides the source's logits where the relation is learnt. head_lr: the new head
-    learns so many times faster.
+    Needs the source task's classifier, which is thrown away afterwards, and a task of one class a row. weight: weight
+    of the source head's loss. temperature: divides the source's logits where the relation is learnt. head_lr: the new
+    head learns so many times faster.
     """
 
     weight: float = 2.3
@@ -87,7 +87,7 @@ def category_relation(
         batches: Labelled rows of the target.
         classes: Number C of target classes.
         temperature: Divides the logits.
-        target: Whose classes they are.
+        target: The target whose classes they are.
 
     Returns:
         [C, S], each row a distribution; an even one for a class without rows.

@@ -137,7 +137,7 @@ def channel_attention(model: Model, taps: Taps, rows: Callable[[], Iterable[Batc
 
     Args:
         model: At its start, in evaluation mode.
-        taps: Of its backbone.
+        taps: The taps of its backbone.
         rows: Gives the labelled training rows.
 
     Returns:

@@ -60,7 +60,7 @@ def check_rank(rank: int) -> None:
     """Check a rank.
 
     Args:
-        rank: Of the matrices.
+        rank: Rank of the matrices.
 
     Raises:
         ValueError: It is below 1.

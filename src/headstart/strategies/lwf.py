@@ -24,8 +24,8 @@ class Lwf:
     """All stages and the source's head learn; that head's softened answers on the target's examples stay as they were.
 
     Needs the source task's classifier. After training it is found again, as it has become, in
-    `backbone.source_classifier`. weight: of the distillation. temperature: softens the answers. head_lr: the new head
-    learns so many times faster.
+    `backbone.source_classifier`. weight: weight of the distillation loss. temperature: softens the
+    answers. head_lr: the new head learns so many times faster.
     """
 
     weight: float = 1.0

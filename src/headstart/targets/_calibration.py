@@ -43,7 +43,7 @@ def temperature_of(
 
     Args:
         fit: One of the functions below.
-        labels: Of the validation rows.
+        labels: Labels of the validation rows.
         outputs: Their probabilities [N, C].
         errors: Wrong decisions among them.
 

@@ -20,7 +20,7 @@ def from_thresholds(
     Args:
         classes: K.
         probabilities: [N, K].
-        thresholds: By class: it is decided from there on; 0.5 where none is given.
+        thresholds: Thresholds by class: it is decided from there on; 0.5 where none is given.
 
     Returns:
         Decisions [N, K] of 0 and 1, int64.

@@ -23,7 +23,7 @@ class Output(nn.Module):
 
         Args:
             kind: A value of the recipe's `imbalance`; one that this output has no use for changes nothing.
-            labels: As the target's `encode` gave them.
+            labels: Labels as the target's `encode` gave them.
         """
 
     @abstractmethod

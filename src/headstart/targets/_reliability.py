@@ -27,11 +27,11 @@ def section(
     """Describe what was chosen, and draw how often predictions of a given probability are right.
 
     Args:
-        measured: Of the target.
+        measured: What was measured of the target.
         thresholds: What is said of them, or "".
         confidence: Probabilities [M].
         correct: Whether each was right, [M].
-        names: Of the axes.
+        names: Names of the axes.
 
     Returns:
         The section.

@@ -18,7 +18,7 @@ def section(names: Sequence[str], labels: np.ndarray, outputs: np.ndarray) -> Ma
     """Draw predicted against true values, and the errors, for the first columns.
 
     Args:
-        names: Of the T columns.
+        names: Names of the T columns.
         labels: [N, T].
         outputs: [N, T].
 

@@ -27,7 +27,7 @@ class BaseTarget:
     """Label columns and a class list; the methods hold for labels [N] or [N, …] that are one array.
 
     Attributes:
-        columns: Of the table, that hold the labels.
+        columns: The columns of the table that hold the labels.
         classes: The class list, by name; empty where there are no classes.
         form: What labels and outputs look like: "classes" (one class a row), "labels" (any number of them), "values".
         order: Kinds with a lower number are asked first whether the labels are theirs.
@@ -112,7 +112,7 @@ class BaseTarget:
         """Check that there is something to learn from the encoded training labels.
 
         Args:
-            labels: As `encode` gave them.
+            labels: Labels as `encode` gave them.
 
         Raises:
             DataError: There is nothing.
@@ -175,7 +175,7 @@ class BaseTarget:
         """Choose how to make up for rare classes, for "auto".
 
         Args:
-            labels: Of the training rows.
+            labels: Labels of the training rows.
             options: What the objective asks the loss for.
 
         Returns:

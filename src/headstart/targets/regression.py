@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Regression(ValueOutcomes, BaseTarget):
     """One number a row, or several.
 
-    columns: of the table, that hold the numbers. classes: none.
+    columns: the columns of the table that hold the numbers. classes: none.
     """
 
     # labels: read, encoded, learnt
@@ -67,7 +67,7 @@ class Regression(ValueOutcomes, BaseTarget):
 
         Args:
             y: Numbers [N] or [N, T] float32.
-            names: Of the T numbers; None numbers them.
+            names: Names of the T numbers; None numbers them.
 
         Returns:
             The target, and its labels [N, T].

@@ -23,7 +23,7 @@ class Figures:
         """Return the figures of an event; `step` is where they belong.
 
         Args:
-            event: Of the run, in order.
+            event: The next event of the run.
 
         Returns:
             Finite figures by name: "train/loss", "train/lr", "validation/accuracy", "result/test/accuracy".

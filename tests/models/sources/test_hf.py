@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import pickle
+from logging import INFO
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +216,7 @@ def test_what_transformers_says_is_as_it_was_afterwards(bert, bar):
         logging.set_verbosity_info()
         set_bar[bar]()
         load_source(f"hf:{bert}")
-        assert logging.get_verbosity() == logging.INFO and logging.is_progress_bar_enabled() is bar
+        assert logging.get_verbosity() == INFO and logging.is_progress_bar_enabled() is bar
     finally:
         logging.set_verbosity(before)
         set_bar[shown]()

@@ -54,6 +54,19 @@ def test_an_inserted_linear_layer_starts_as_the_identity(after):
     assert all(names[n].grad is not None for n in new), "it takes part"
 
 
+@pytest.mark.parametrize(
+    ("after", "layer", "stage"), [("maxpool", "batch_norm", "stem"), ("global_pool", "layer_norm", "layer4")]
+)
+def test_a_layer_beside_no_stage_joins_the_one_before_it(after, layer, stage):
+    backbone = toy("timm:test_resnet")
+    stages = patient_after(backbone, f"insert layer={layer} after={after}").stages()
+    assert list(stages) == list(backbone.stages())
+    assert {name for name in stages[stage] if ".inserted." in name} == {
+        f"net.{after}.inserted.weight",
+        f"net.{after}.inserted.bias",
+    }
+
+
 def test_inserted_layers_follow_the_order_that_was_asked_for():
     backbone = toy("vector:mlp")
     x = torch.randn(4, 6)

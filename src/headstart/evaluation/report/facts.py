@@ -80,7 +80,8 @@ class Arrays(NamedTuple):
 class TargetFacts:
     """What was measured of one target: entries of metrics.json, and arrays, by split.
 
-    suffix: what is put after titles, "" where there is one target. out_of_fold: of a cross-validation.
+    suffix: what is put after titles, "" where there is one target. out_of_fold: the evaluation of a
+    cross-validation, over the rows of all folds.
     """
 
     name: str

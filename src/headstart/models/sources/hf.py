@@ -28,7 +28,7 @@ class Hf:
 
     revision: branch, tag or commit of the hub's repository; the commit is written into the card.
     max_length: the most tokens of a text; by default the least of the model's positions, what the
-    folder's sentence-transformers file says, and 256. pooling: of tokens; "auto" is what the
+    folder's sentence-transformers file says, and 256. pooling: how tokens are pooled; "auto" is what the
     folder's 1_Pooling/config.json says, else the mean.
     """
 

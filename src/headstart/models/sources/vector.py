@@ -19,7 +19,7 @@ from headstart.models.model import Backbone
 class Vector:
     """A multi-layer perceptron with random weights.
 
-    width: of each hidden layer. depth: number of hidden layers. dim: numbers in a row; filled from the data.
+    width: outputs of each hidden layer. depth: number of hidden layers. dim: numbers in a row; filled from the data.
     """
 
     width: int = 128

@@ -21,9 +21,9 @@ def make_layer(kind: str, shape: Shape, *, width: int | None, rate: float, maps:
 
     Args:
         kind: "identity", "dropout", "linear", an activation or a norm.
-        shape: Of what it will get: [B, D], [B, T, D] or maps.
+        shape: Shape of its input: [B, D], [B, T, D] or maps.
         width: Outputs of "linear"; None keeps the width, and the layer then starts as the identity.
-        rate: Of "dropout".
+        rate: Rate of the layer "dropout".
         maps: Whether it is [B, C, H, W]; else the last axis holds the channels.
         what: The operation, for messages.
 

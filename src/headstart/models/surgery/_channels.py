@@ -53,7 +53,7 @@ def new_channels(weight: torch.Tensor, channels: int, by: str) -> torch.Tensor:
     """Make weights [O, N, h, w] for N input channels of weights [O, C, h, w].
 
     Args:
-        weight: Of the source.
+        weight: Weight of the source.
         channels: N.
         by: "inflate": source channel c goes to the new channels j = c (mod C), divided by their number; where N < C,
             to j = c mod N, summed. "average": the mean over C, times C / N. "copy": new channel j is source channel

@@ -16,7 +16,7 @@ from headstart.models.surgery._vocabulary import add_words
 class AdaptInput:
     """Let a network take another input.
 
-    channels: of images; the first convolution's weights are changed. by: "inflate" repeats or sums the source's
+    channels: of the images: the first convolution's weights are changed. by: "inflate" repeats or sums the source's
     channels, scaled so that a grey image gives the same output as before (nearly, where the source normalises its
     channels by different means); "average" gives every channel their mean,
     scaled likewise; "copy" takes them as they are, in turn. size: height and width of images; position embeddings

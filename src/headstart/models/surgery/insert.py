@@ -20,7 +20,7 @@ class Insert:
     """Put a new layer `after` or `before` a layer or stage. It is named LAYER.inserted or LAYER.inserted_before.
 
     layer: dropout, linear, relu, gelu, silu, tanh, batch_norm, layer_norm, group_norm. width: outputs of "linear";
-    by default as many as inputs, and it then starts as the identity. rate: of "dropout".
+    by default as many as inputs, and it then starts as the identity. rate: the rate of "dropout".
     """
 
     structural: ClassVar[bool] = True

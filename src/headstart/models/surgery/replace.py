@@ -19,7 +19,7 @@ class Replace:
     """Put `by` in the place of the layers that `layers` names, a name or a pattern. New weights start fresh.
 
     by: identity, dropout, linear, relu, gelu, silu, tanh, batch_norm, layer_norm, group_norm; or, for a pooling over
-    whole maps, avg_pool, max_pool, avg_max_pool, flatten. width: outputs of "linear". rate: of "dropout".
+    whole maps, avg_pool, max_pool, avg_max_pool, flatten. width: the outputs of "linear". rate: the rate of "dropout".
     A classifier by Flatten-Dense-Dropout-Dense is `by=flatten` on the pooling, with the head mlp.
     """
 
