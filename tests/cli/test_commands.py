@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -273,3 +274,14 @@ def test_the_demo_runs_commands_of_its_own(
     code, stdout, stderr = run(capsys, "demo", "--out", str(tmp_path / "demo"))
     assert f"$ headstart fit {tmp_path}/demo/source --source digits:cnn" in stdout
     assert code == 2 and f"There is no file or folder '{tmp_path}/demo/source'" in stderr
+
+
+def test_several_classes_of_a_row_are_one_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = Path(__file__).parents[1] / "fixtures" / "v0.1"
+    table = tmp_path / "p.csv"
+    code, _, stderr = run(
+        capsys, "predict", str(old / "multilabel_cells_folds"), str(old / "data" / "cells.csv"), "--out", str(table)
+    )
+    assert code == 0, stderr
+    cells = set(pd.read_csv(table, keep_default_na=False)["prediction"])
+    assert {"red", "red|ripe"} < cells and not any("[" in cell for cell in cells)

@@ -9,12 +9,17 @@ import toys
 from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.models.model import Model
-from headstart.models.tree import Layer, inspect_network
+from headstart.models.tree import Inspection, Layer, inspect_network
 from models.surgery.patients import patient_after, tiny_bert, toy
 
 
 def leaves(layer: Layer) -> list[Layer]:
     return [layer] if not layer.children else [leaf for child in layer.children for leaf in leaves(child)]
+
+
+def lines_of(found: Inspection, name: str) -> list[str]:
+    words = [line.split() for line in found.text(None).splitlines()]
+    return [" ".join(line) for line in words if line[0] == name]
 
 
 @pytest.mark.parametrize("name", list(toys.SOURCES))
@@ -71,6 +76,8 @@ def test_depth_and_plain_data():
     lines = found.text(1).splitlines()
     assert len(lines) == 1 + len(found.stages) + 1 and lines[1].startswith("stem")
     assert len(found.text(None).splitlines()) > len(found.text(2).splitlines()) > len(lines)
+    assert lines_of(found, "cls_token") == ["cls_token Parameter [1, 1, 64] 64 learns"]  # a parameter's own shape
+    assert lines_of(found, "blocks.0") == ["blocks.0 Block [B, 101, 64] 41,728 learns"]
     plain = found.to_plain(1)
     assert plain["stages"][0]["layers"] == [] and plain["stages"][1]["shape"] == [None, 101, 64]
     assert found.to_plain()["stages"][1]["layers"][0]["name"] == "blocks.0.norm1"

@@ -82,6 +82,8 @@ def test_only_a_linear_head_on_the_same_features():
         start_rows({"target": head}, operated)
     with pytest.raises(UsageError, match="adapt_output is for classes; this task is a regression"):
         rows_for(operated, Task.of("image", "regression", ("x",), ("y",)).targets)
+    with pytest.raises(UsageError, match="aunt"):
+        rows_for(patient_after(backbone_with_labels(), "adapt_output names=aunt=1"), task("ant", "bee").targets)
     with pytest.raises(UsageError, match="which adapt_output asks for"):
         operate(operated, ["cut after=layer2"])
     with pytest.raises(UsageError, match="no linear classifier"):
