@@ -241,3 +241,21 @@ def test_arrays_without_labels_beside_pairs() -> None:
     with pytest.raises(DataError, match=r"no labelled training rows; .* 20 without labels"):
         read({"unlabelled": x}, DataPlan())
     assert len(read({"unlabelled": x}, DataPlan(task="none")).splits["train"]) > 10
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_test_picture_among_the_training_ones_is_refused_wherever_the_seed_puts_it(tmp_path: Path, seed: int) -> None:
+    for start, name in ((0, "ant"), (10, "bee")):
+        photos(tmp_path / "train" / name, 4, start)
+        photos(tmp_path / "test" / name, 2, start + 50)
+    Image.open(tmp_path / "train" / "ant" / "1.png").save(tmp_path / "test" / "ant" / "copy.png")
+    with pytest.raises(DataError, match=r"test/ant/copy\.png: is the same file as train/ant/1\.png"):
+        read(str(tmp_path), DataPlan(validation=0.5), seed=seed)
+
+
+def test_test_rows_among_the_validation_rows_are_told(tmp_path: Path) -> None:
+    table(tmp_path, ["x", "y"] * 8, "train.csv")
+    (tmp_path / "val.csv").write_text("a,b,label\n7,7,x\n8,8,y\n")
+    (tmp_path / "test.csv").write_text("a,b,label\n8,8,y\n9,9,x\n")
+    notes = read(str(tmp_path), DataPlan()).notes
+    assert "1 of 2 test rows are validation rows too, on which the best step is chosen: test.csv:2" in notes

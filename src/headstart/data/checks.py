@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -61,11 +61,11 @@ def check_rows(parts: Mapping[str, Rows], modality: str) -> tuple[dict[str, Rows
     return {name: replace(rows, digests=list(islice(found, len(rows)))) for name, rows in parts.items()}, notes
 
 
-def check_repeats(train: Rows, test: Rows, modality: str) -> list[str]:
+def check_repeats(train: Sequence[Rows], test: Rows, modality: str) -> list[str]:
     """Compare training and test rows by content.
 
     Args:
-        train: The training rows, with their digests.
+        train: The training rows in one or more parts, with their digests.
         test: The test rows, with theirs.
         modality: What the rows are; files must not repeat, other rows may.
 
@@ -75,7 +75,10 @@ def check_repeats(train: Rows, test: Rows, modality: str) -> list[str]:
     Raises:
         DataError: A test example is the same file as one in training; all are listed.
     """
-    first = dict(zip(reversed(train.digests), reversed(train.ids), strict=True))
+    first: dict[bytes, str] = {}
+    for part in train:
+        for digest, row in zip(part.digests, part.ids, strict=True):
+            first.setdefault(digest, row)
     same = [(test.ids[i], first[d], test.inputs[i]) for i, d in enumerate(test.digests) if d in first]
     files = [
         Problem(row, f"is the same file as {twin} in training", "delete one of them")

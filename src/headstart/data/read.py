@@ -90,12 +90,15 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
     splits, split_notes = make_splits(parts, task, plan, seed)
     notes += [*more, *split_notes]
     if "test" in splits and "train" in splits:
-        learnt = splits["train"].rows
-        if partial is not None:
-            learnt = concatenate([learnt.unlabelled(), partial])
-        notes += check_repeats(learnt, splits["test"].rows, task.modality)
+        given_for_training = [splits["train"].rows, *([partial] if partial is not None else [])]
+        if "test" in parts and "validation" not in parts and "validation" in splits:
+            given_for_training.append(splits["validation"].rows)  # was drawn from them
+        notes += check_repeats(given_for_training, splits["test"].rows, task.modality)
     if "validation" in parts and "train" in splits:
         notes += _repeated(splits["train"].rows, splits["validation"].rows)
+    if "validation" in parts and "test" in parts and (same := repeated(parts["test"].rows, parts["validation"].rows)):
+        found = f"{len(same)} of {len(parts['test'].rows)} test rows are validation rows too"
+        notes.append(f"{found}, on which the best step is chosen: {listed(same)}")
     pools = task_pools(splits["train"].rows, partly, task) if "train" in splits else {}
     if partial is not None:
         own = ", ".join(f"'task:{name}'" for name in task.predicted)
