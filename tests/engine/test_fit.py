@@ -135,6 +135,10 @@ def test_a_stage_starts_from_the_best_of_the_one_before(tmp_path: Path) -> None:
     alone = toys.make_model(toys.tiny(), data)
     first = toys.train(tmp_path / "alone", alone, data, "linear_probe", stage=good, validate=True)
     assert outcome.best is not None and first.best is not None and outcome.best.value >= first.best.value
+    rows = data.splits["validation"]
+    assert rows.y is not None
+    predictions = predict(model, rows, make_transform(Vector(6)))["target"]
+    assert outcome.best.value == pytest.approx(score(data.task.target, rows.y, predictions)[1])  # nothing is ruined
 
 
 @pytest.mark.parametrize("strategy", ["scratch", "fix_common", "share_weights", "head2toe"])
