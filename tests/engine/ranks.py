@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch._dynamo  # the first optimiser imports it, which takes seconds in each process
 from safetensors.torch import save_file
 
 import toys
