@@ -20,6 +20,7 @@ from headstart.engine import checkpoint
 from headstart.engine.predict import predict
 from headstart.evaluation.quick import score
 from headstart.inputs.vector import Vector
+from headstart.strategies.full import Full
 
 STAGE = Stage(steps=6, batch_size=8, lr=1e-2)
 
@@ -67,6 +68,23 @@ def test_micro_batches_give_the_same_steps(tmp_path: Path, accumulate: int) -> N
     whole, parts = weights(tmp_path, sgd), weights(tmp_path, dataclasses.replace(sgd, accumulate=accumulate))
     assert all(torch.allclose(whole[name], parts[name], atol=1e-6) for name in whole)
     assert not equal(whole, toys.snapshot(toys.make_model(toys.tiny(), toys.dataset(Vector(6)))))
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_a_step_and_its_loss_are_those_computed_by_hand(tmp_path: Path, accumulate: int) -> None:
+    data = toys.dataset(Vector(6))
+    rows = data.splits["train"]
+    model, by_hand = toys.make_model(toys.tiny(), data), toys.make_model(toys.tiny(), data)
+    loss = torch.nn.functional.cross_entropy(by_hand(torch.from_numpy(rows.inputs)), torch.from_numpy(rows.y))
+    loss.backward()
+    once = {"steps": 1, "batch_size": len(rows), "schedule": "constant", "warmup": 0.0, "accumulate": accumulate}
+    stage = Stage(optimiser="sgd", lr=0.1, weight_decay=0.0, clip=0.0, **once)
+    toys.train(tmp_path, model, data, Full(head_lr=1.0), stage=stage)
+    for moved, start in zip(model.parameters(), by_hand.parameters(), strict=True):
+        assert start.grad is not None
+        expected = start - 0.1 * (1 + 0.9) * start.grad  # Nesterov's momentum of 0.9, at the first step
+        assert torch.allclose(moved, expected, atol=1e-6) and not torch.equal(moved, start)
+    assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[0])["loss"] == pytest.approx(loss.item())
 
 
 def test_features_computed_once_give_the_same_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
