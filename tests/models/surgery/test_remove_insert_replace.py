@@ -54,6 +54,11 @@ def test_an_inserted_linear_layer_starts_as_the_identity(after):
     assert all(names[n].grad is not None for n in new), "it takes part"
 
 
+def test_a_linear_layer_gives_as_many_outputs_as_the_one_that_it_replaces():
+    new = patient_after(toy("timm:test_vit"), "replace layers=blocks.0.mlp.fc1 by=linear").net.blocks[0].mlp.fc1
+    assert list(next(new.parameters()).shape) == [192, 64]
+
+
 @pytest.mark.parametrize(
     ("after", "layer", "stage"), [("maxpool", "batch_norm", "stem"), ("global_pool", "layer_norm", "layer4")]
 )
