@@ -234,3 +234,12 @@ def test_rows_are_kept_together_only_where_there_are_copies(tmp_path: Path) -> N
     Image.open(tmp_path / "a" / "0.png").save(tmp_path / "a" / "copy.png")
     groups = read(tmp_path, DataPlan(test=0)).groups
     assert len(groups) == 21 and groups["a/0.png"] == groups["a/copy.png"] and len(set(groups.values())) == 20
+
+
+@pytest.mark.parametrize(("count", "ending"), [(5, "a/4.txt"), (6, "a/4.txt …")])
+def test_five_names_of_what_was_ignored_are_told(tmp_path: Path, count: int, ending: str) -> None:
+    fill(tmp_path, count=1)
+    for i in range(count):
+        (tmp_path / "a" / f"{i}.txt").touch()
+    (note,) = ImageFolder().read(tmp_path).notes
+    assert note.startswith(f"ignored {count} entries other than images: a/0.txt") and note.endswith(ending)

@@ -40,6 +40,23 @@ def test_the_seed_decides_and_test_rows_are_in_no_pool() -> None:
     assert sorted(row for rows in first.splits.values() for row in rows.ids) == sorted(f"all[{i}]" for i in range(200))
 
 
+@pytest.mark.parametrize(
+    ("labels", "seed", "validation", "test"),
+    [
+        ("classes", 0, [2, 8, 19], [9, 13, 14]),
+        ("classes", 1, [12, 16, 19], [7, 9, 10]),
+        ("numbers", 0, [6, 8, 18], [0, 5, 17]),
+    ],
+)
+def test_a_seed_gives_the_rows_that_it_always_gave(
+    labels: str, seed: int, validation: list[int], test: list[int]
+) -> None:
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    dataset = read((x, ["a", "b"] * 10 if labels == "classes" else x[:, 0]), DataPlan(), seed=seed)
+    for name, rows in (("validation", validation), ("test", test)):  # a saved model is measured on its own test rows
+        assert list(dataset.splits[name].ids) == [f"all[{row}]" for row in rows]
+
+
 def test_rare_classes_stay_in_training() -> None:
     dataset = read(frame(label=["a"] * 99 + ["b"] * 99 + ["c", "d"]), DataPlan())
     targets = dataset.splits["train"].y
