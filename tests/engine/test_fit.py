@@ -75,7 +75,9 @@ def test_a_step_and_its_loss_are_those_computed_by_hand(tmp_path: Path, accumula
     data = toys.dataset(Vector(6))
     rows = data.splits["train"]
     model, by_hand = toys.make_model(toys.tiny(), data), toys.make_model(toys.tiny(), data)
-    loss = torch.nn.functional.cross_entropy(by_hand(torch.from_numpy(rows.inputs)), torch.from_numpy(rows.y))
+    outputs, labels = by_hand(torch.from_numpy(rows.inputs)), torch.from_numpy(rows.y)
+    loss = torch.nn.functional.cross_entropy(outputs, labels)
+    assert torch.equal(by_hand.head.loss(outputs, labels), loss)
     loss.backward()
     once = {"steps": 1, "batch_size": len(rows), "schedule": "constant", "warmup": 0.0, "accumulate": accumulate}
     stage = Stage(optimiser="sgd", lr=0.1, weight_decay=0.0, clip=0.0, **once)

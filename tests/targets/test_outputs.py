@@ -32,6 +32,11 @@ def test_many_labels():
     y = torch.tensor([[1.0, 0.0]])
     assert output.loss(torch.zeros(1, 2), y, LossOptions()).item() == pytest.approx(math.log(2))
     assert output.loss(torch.zeros(1, 2), y, LossOptions(class_weights=(3, 1))).item() == pytest.approx(2 * math.log(2))
+    sure, softplus = torch.tensor([[2.0, -1.0]]), torch.nn.functional.softplus
+    exact = (softplus(torch.tensor(-2.0)) + softplus(torch.tensor(-1.0))).item() / 2
+    assert output.loss(sure, y, LossOptions()).item() == pytest.approx(exact)
+    moved = exact + 0.1 * (2 + 1) / 2  # each label a tenth towards the other side
+    assert output.loss(sure, y, LossOptions(label_smoothing=0.2)).item() == pytest.approx(moved)
     assert output.decode(torch.tensor([[0.0, 100.0]])).tolist() == [[0.5, 1.0]]
 
 

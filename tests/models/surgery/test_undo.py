@@ -77,3 +77,9 @@ def test_a_wrong_operation_names_the_layer_and_both_shapes(
     message = str(error.value)
     assert layer in message and came in message and needed in message, message
     assert fingerprint(source) == before
+
+
+def test_a_layer_that_gets_what_it_always_got_is_not_said_to_need_it() -> None:
+    with pytest.raises(UsageError) as caught:  # the sum inside of the block fails
+        operate(toys.source(RESNET), ["replace layers=layer2.0.conv1 by=linear"])
+    assert "layer 'layer2.0' gets [B, 32, 40, 40]: " in str(caught.value) and "and needs" not in str(caught.value)
