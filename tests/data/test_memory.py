@@ -125,3 +125,10 @@ def test_labels_by_name() -> None:
         "size": ("size",),
     }
     assert dataset.task.inputs == ("x",)
+
+
+def test_a_column_of_labels_is_one_label() -> None:
+    dataset = read((X, Y.reshape(-1, 1)), DataPlan())
+    assert dataset.task.labels == ("label",) and dataset.task.kind == "binary"
+    wide = read((X, X[:, :2]), DataPlan(task="regression"))
+    assert wide.task.labels == ("label_0", "label_1")
