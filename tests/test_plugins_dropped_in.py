@@ -136,7 +136,7 @@ NAMES = {
     "objectives": "shrink",
     "sources": "straight",
     "heads": "bare",
-    "readers": "nothing",
+    "readers": "never_reads",
     "surgery": "twice",
     "metrics": "error_rate",
 }

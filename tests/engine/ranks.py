@@ -1,6 +1,7 @@
 """Train in two forked processes that share each batch, and write what each of them found: run by test_distributed.py.
 
-Usage: python ranks.py FOLDER CASE. The libraries are imported before the fork, and nothing is computed in the parent.
+Usage: python ranks.py FOLDER CASE,CASE … PORT; each case has a folder of its own in FOLDER. The libraries are imported
+before the fork, and nothing is computed in the parent.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def train(folder: Path, case: str, world: distributed.World) -> None:
             if case == "stop":
                 stop.signal = signal.SIGTERM  # in the writer alone: the other has to learn of it
             if case == "dead":
-                os.kill(int((folder / "pid-1").read_text()), signal.SIGKILL)
+                os.kill(int((folder.parent / "pid-1").read_text()), signal.SIGKILL)
 
     saved = ""
     try:
@@ -66,7 +67,7 @@ def train(folder: Path, case: str, world: distributed.World) -> None:
     save_file(toys.snapshot(model), folder / f"weights-{world.rank}.safetensors")
 
 
-def main(folder: Path, case: str) -> int:
+def main(folder: Path, cases: list[str]) -> int:
     """Fork, train and give the worst exit code."""
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": "2", "MASTER_PORT": sys.argv[3]}
     children = []
@@ -79,7 +80,8 @@ def main(folder: Path, case: str) -> int:
                 (folder / f"pid-{rank}").write_text(str(os.getpid()))
                 torch.set_num_threads(1)
                 world, _ = distributed.connect(torch.device("cpu"), timeout=20)
-                train(folder, case, world)
+                for case in cases:
+                    train(folder / case, case, world)
                 distributed.disconnect()
                 code = 0
             except BaseException:  # noqa: BLE001 - the process ends here, and says why
@@ -94,4 +96,4 @@ def main(folder: Path, case: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2].split(",")))

@@ -24,13 +24,15 @@ from headstart.inputs.vector import Vector
 TESTS = Path(__file__).parents[1]
 
 
-def run_two(folder: Path, case: str) -> tuple[int, str]:
+def run_two(folder: Path, *cases: str) -> tuple[int, str]:
+    for case in cases:
+        (folder / case).mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     search = os.pathsep.join([str(TESTS), *(part for part in sys.path if part)])
     done = subprocess.run(
-        [sys.executable, str(TESTS / "engine" / "ranks.py"), str(folder), case, str(port)],
+        [sys.executable, str(TESTS / "engine" / "ranks.py"), str(folder), ",".join(cases), str(port)],
         env={**os.environ, "PYTHONPATH": search, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -44,28 +46,31 @@ def losses(folder: Path) -> list[float]:
     return [value for line in lines for key, value in line.items() if key in ("loss", "accuracy")]
 
 
-@pytest.mark.parametrize("case", ["even", "uneven", "micro"])
-def test_two_processes_train_as_one(tmp_path: Path, case: str) -> None:
-    code, error = run_two(tmp_path, case)
+def test_two_processes_train_as_one(tmp_path: Path) -> None:
+    cases = ("even", "uneven", "micro")
+    code, error = run_two(tmp_path, *cases)  # one after another in the same two processes
     assert code == 0, error
     data = toys.dataset(Vector(6))
-    model = toys.make_model(toys.tiny(), data)
-    toys.train(tmp_path / "one", model, data, stage=ranks.CASES[case], validate=True)
-    first, second = (load_file(tmp_path / f"weights-{rank}.safetensors") for rank in range(2))
-    for name, tensor in model.state_dict().items():
-        assert torch.equal(first[name], second[name]), "the processes stay together"
-        assert torch.allclose(first[name], tensor, atol=1e-5)
-    assert losses(tmp_path) == pytest.approx(losses(tmp_path / "one"), abs=1e-5)
-    found: list[dict[str, Any]] = [json.loads((tmp_path / f"found-{rank}.json").read_text()) for rank in range(2)]
-    assert all(f["shape"] == [11, 5] and f["features"] < 1e-6 for f in found), "each row once, in every process"
+    for case in cases:
+        folder = tmp_path / case
+        model = toys.make_model(toys.tiny(), data)
+        toys.train(folder / "one", model, data, stage=ranks.CASES[case], validate=True)
+        first, second = (load_file(folder / f"weights-{rank}.safetensors") for rank in range(2))
+        for name, tensor in model.state_dict().items():
+            assert torch.equal(first[name], second[name]), f"{case}: the processes stay together"
+            assert torch.allclose(first[name], tensor, atol=1e-5), case
+        assert losses(folder) == pytest.approx(losses(folder / "one"), abs=1e-5), case
+        found: list[dict[str, Any]] = [json.loads((folder / f"found-{rank}.json").read_text()) for rank in range(2)]
+        each_once = all(f["shape"] == [11, 5] and f["features"] < 1e-6 for f in found)
+        assert each_once, f"{case}: each row once, in every process"
 
 
 def test_a_stop_of_one_stops_all_at_the_same_step(tmp_path: Path) -> None:
     code, error = run_two(tmp_path, "stop")
     assert code == 0, error
-    saved = [json.loads((tmp_path / f"found-{rank}.json").read_text())["saved"] for rank in range(2)]
+    saved = [json.loads((tmp_path / "stop" / f"found-{rank}.json").read_text())["saved"] for rank in range(2)]
     assert saved == ["stopped step-0-0000003", "stopped "]  # one writer
-    first, second = (load_file(tmp_path / f"weights-{rank}.safetensors") for rank in range(2))
+    first, second = (load_file(tmp_path / "stop" / f"weights-{rank}.safetensors") for rank in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
