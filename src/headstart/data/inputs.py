@@ -13,7 +13,7 @@ import numpy as np
 from headstart.core.columns import Column, blank_cells, cells_of, numbers_of
 from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import DataPlan
-from headstart.core.types import Task
+from headstart.core.types import Input, Task
 from headstart.data.rows import Rows
 from headstart.data.tables import make_frame
 from headstart.inputs import by_name, modalities, of_file
@@ -125,17 +125,17 @@ def loose_items(data: Any, task: Task) -> Any:
             return [path] if path.suffix.lower() in kind.suffixes else None
         if not path.is_dir() or not kind.suffixes:
             return None
-        files = [file for file in sorted(path.rglob("*")) if _shown(file.relative_to(path)) and file.is_file()]
-        own = [file for file in files if file.suffix.lower() in kind.suffixes]
-        return own if any(file.parent == path for file in own) else None
+        loose = any(_is_example(file, path, kind) for file in path.iterdir())  # else a reader knows the folders
+        return [file for file in sorted(path.rglob("*")) if _is_example(file, path, kind)] if loose else None
     if isinstance(data, list | np.ndarray) or type(data).__name__ == "Series":
         return data
     return [data] if kind.holds([data]) else None
 
 
-def _shown(file: Path) -> bool:
-    """Return whether neither a file nor a folder above it is hidden."""
-    return not any(part.startswith(".") for part in file.parts)
+def _is_example(file: Path, folder: Path, kind: type[Input]) -> bool:
+    """Return whether a path in a folder is a file of a modality; neither it nor a folder above it is hidden."""
+    shown = not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return shown and file.suffix.lower() in kind.suffixes and file.is_file()
 
 
 def loose_frame(items: Any, task: Task) -> tuple[pd.DataFrame, Task]:

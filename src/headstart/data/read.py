@@ -111,15 +111,15 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
 
 def _no_training_rows(frames: Mapping[str, pd.DataFrame], bare: pd.DataFrame | None) -> str:
     """Write why there is nothing to train on: other splits alone, or rows without labels alone."""
-    found = [f"{len(frame):,} in '{name}'" for name, frame in frames.items()]
-    found += [f"{len(bare):,} without labels"] if bare is not None else []
+    found = [f"{len(frame):,} rows in '{name}'" for name, frame in frames.items()]
+    found += [f"{len(bare):,} rows without labels"] if bare is not None else []
     mend = (
         "Label some (images: in a folder named after their class), or ask for the task none (--task none), which "
         "learns from inputs alone."
         if bare is not None
         else "Name the training rows' split 'train'."
     )
-    return f"There are no labelled training rows; the data has rows {', '.join(found) or 'of no split'}. {mend}"
+    return f"There are no labelled training rows; the data has {', '.join(found) or 'no rows'}. {mend}"
 
 
 def _without_labels(
