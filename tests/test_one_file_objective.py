@@ -16,8 +16,9 @@ import torch
 
 import toys
 from headstart.core import plugins
+from headstart.core.choice import Choice
 from headstart.core.errors import TrainingError, UsageError
-from headstart.core.recipe import Choice, Recipe, Stage
+from headstart.core.recipe import Recipe, Stage
 from headstart.core.types import Event, Task
 from headstart.data.rows import Dataset
 from headstart.engine.job import Outcome

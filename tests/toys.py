@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from headstart.core import plugins
-from headstart.core.recipe import Choice, Recipe, Stage
+from headstart.core.choice import Choice
+from headstart.core.recipe import Recipe, Stage
 from headstart.core.seeding import torch_seeded
 from headstart.core.stopping import Stop
 from headstart.core.types import Batch, Card, Input, Listener, Objective, Strategy, Task, silent

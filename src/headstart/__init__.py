@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from headstart.artifact.load import load as load
     from headstart.artifact.predictor import Predictor as Predictor
+    from headstart.core.choice import Choice as Choice
     from headstart.core.errors import DataError as DataError
     from headstart.core.errors import HeadstartError as HeadstartError
     from headstart.core.errors import SourceError as SourceError
     from headstart.core.errors import StorageError as StorageError
     from headstart.core.errors import TrainingError as TrainingError
     from headstart.core.errors import UsageError as UsageError
-    from headstart.core.recipe import Choice as Choice
     from headstart.core.recipe import DataPlan as DataPlan
     from headstart.core.recipe import Recipe as Recipe
     from headstart.core.recipe import Stage as Stage
@@ -60,7 +60,7 @@ _HOMES = {
     "StorageError": "headstart.core.errors",
     "TrainingError": "headstart.core.errors",
     "UsageError": "headstart.core.errors",
-    "Choice": "headstart.core.recipe",
+    "Choice": "headstart.core.choice",
     "DataPlan": "headstart.core.recipe",
     "Recipe": "headstart.core.recipe",
     "Stage": "headstart.core.recipe",

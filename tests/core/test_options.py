@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headstart.core import options
-from headstart.core.recipe import Choice
+from headstart.core.choice import Choice
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
-from headstart.core.recipe import Choice, DataPlan, Recipe, Stage, parse_setting
+from headstart.core.recipe import DataPlan, Recipe, Stage, parse_setting
 
 FULL = Recipe(
     data=DataPlan(path="d", reader=Choice("table", {"encoding": "latin-1"}), labels=("a", "b"), task="multilabel"),

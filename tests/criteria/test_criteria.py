@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import toys
-from headstart.core.recipe import Choice, Recipe, Stage
+from headstart.core.choice import Choice
+from headstart.core.recipe import Recipe, Stage
 from headstart.core.types import Event, Measured, Score, Task
 from headstart.criteria.last import Last
 from headstart.criteria.loss import ValidationLoss

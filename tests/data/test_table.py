@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from headstart.core.choice import Choice
 from headstart.core.errors import DataError, HeadstartError, UsageError
-from headstart.core.recipe import Choice, DataPlan
+from headstart.core.recipe import DataPlan
 from headstart.data.read import read
 from headstart.data.readers import _paths
 from headstart.data.readers.table import Table

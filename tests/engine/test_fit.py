@@ -11,8 +11,9 @@ import pytest
 import torch
 
 import toys
+from headstart.core.choice import Choice
 from headstart.core.errors import TrainingError
-from headstart.core.recipe import Choice, Stage
+from headstart.core.recipe import Stage
 from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event
 from headstart.data.transforms import make_transform

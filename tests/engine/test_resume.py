@@ -12,8 +12,9 @@ import torch
 
 import toys
 from headstart.core import plugins
+from headstart.core.choice import Choice
 from headstart.core.errors import StorageError, UsageError
-from headstart.core.recipe import Choice, Stage
+from headstart.core.recipe import Stage
 from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event
 from headstart.engine import checkpoint

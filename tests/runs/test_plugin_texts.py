@@ -11,7 +11,7 @@ from sklearn.datasets import load_wine
 
 import headstart as hs
 from headstart.cli.main import main
-from headstart.core.recipe import Choice
+from headstart.core.choice import Choice
 from headstart.runs.track import parse_tracker
 
 PAIR: Any = load_wine(return_X_y=True)

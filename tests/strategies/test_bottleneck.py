@@ -8,8 +8,9 @@ import pytest
 import torch
 
 import toys
+from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
-from headstart.core.recipe import Choice, Stage
+from headstart.core.recipe import Stage
 from headstart.models.load import rebuild
 from headstart.models.taps import example
 from headstart.strategies.bottleneck import Adapter, Bottleneck

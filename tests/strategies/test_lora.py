@@ -11,8 +11,9 @@ import transformers
 from torch import nn
 
 import toys
+from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
-from headstart.core.recipe import Choice, Stage
+from headstart.core.recipe import Stage
 from headstart.core.types import Card
 from headstart.inputs.vector import Vector
 from headstart.models.model import Backbone, Model

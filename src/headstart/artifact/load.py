@@ -11,8 +11,9 @@ import torch
 from headstart.artifact.predictor import Predictor
 from headstart.artifact.save import DESCRIPTION, FORMAT, WEIGHTS, read_calibrations
 from headstart.core import plugins, storage
+from headstart.core.choice import Choice
 from headstart.core.errors import StorageError, UsageError
-from headstart.core.recipe import Choice, Recipe
+from headstart.core.recipe import Recipe
 from headstart.core.types import Task
 from headstart.engine.machine import choose_device, place
 from headstart.models.load import load_source

@@ -25,7 +25,8 @@ def inspect(
     Example: headstart inspect timm:resnet18 --strategy 'partial k=2'
     """
     from headstart.cli.show import Show
-    from headstart.core.recipe import Choice, Recipe, parse_setting
+    from headstart.core.choice import Choice
+    from headstart.core.recipe import Recipe, parse_setting
     from headstart.runs.inspect import inspect_recipe
 
     show = Show(as_json)

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from headstart.core import plugins
+from headstart.core.choice import Choice
 from headstart.core.errors import SourceError, UsageError
-from headstart.core.recipe import Choice
 from headstart.core.types import Card, Inserting
 from headstart.models.model import Backbone
 from headstart.models.operate import RECORD, replay

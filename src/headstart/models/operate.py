@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, Self
 
 from headstart.core import plugins
+from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
 from headstart.core.options import to_plain
-from headstart.core.recipe import Choice
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import Card, Event, Input
 from headstart.models.cards import input_from_plain, input_to_plain, with_files_of

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from headstart.core.choice import Choice
 from headstart.core.processes import rank
-from headstart.core.recipe import Choice, DataPlan, Recipe
+from headstart.core.recipe import DataPlan, Recipe
 from headstart.core.types import Listener, silent
 from headstart.data.read import read as read_data
 from headstart.data.rows import Dataset

@@ -14,8 +14,9 @@ import numpy as np
 from headstart.artifact.load import load
 from headstart.artifact.predictor import Predictor
 from headstart.core import plugins, storage
+from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
-from headstart.core.recipe import Choice, DataPlan
+from headstart.core.recipe import DataPlan
 from headstart.core.types import Calibration, Event, Listener, Target, Task, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows

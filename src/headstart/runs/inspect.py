@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from headstart.core import plugins
+from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
-from headstart.core.recipe import Choice, Recipe
+from headstart.core.recipe import Recipe
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import TARGET, Event, Listener, Strategy, silent
 from headstart.engine.freezing import apply_freezes, let_learn

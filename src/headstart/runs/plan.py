@@ -8,9 +8,10 @@ from typing import Any, cast
 
 from headstart import views
 from headstart.core import plugins
+from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
 from headstart.core.options import to_plain
-from headstart.core.recipe import Choice, Recipe, Stage
+from headstart.core.recipe import Recipe, Stage
 from headstart.core.seeding import torch_seeded
 from headstart.core.tuning import couples_rows
 from headstart.core.types import TARGET, Criterion, Event, Listener, Objective, Strategy, silent

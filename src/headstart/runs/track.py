@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from headstart.core import plugins
+from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
-from headstart.core.recipe import Choice
 from headstart.core.types import Event, Listener, Tracking
 
 

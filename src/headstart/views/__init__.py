@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from headstart.core import plugins
+from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
 from headstart.core.input import Input, View
-from headstart.core.recipe import Choice
 
 PLAIN = "plain"  # the view of evaluation
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from headstart.core.recipe import Choice, DataPlan, Recipe, Stage
+from headstart.core.choice import Choice
+from headstart.core.recipe import DataPlan, Recipe, Stage
 from headstart.core.types import Calibration, Card, Task
 from headstart.evaluation.metrics import evaluate
 from headstart.evaluation.report.facts import Arrays, Facts

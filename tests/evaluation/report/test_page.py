@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from headstart.core.recipe import Choice, Stage
+from headstart.core.choice import Choice
+from headstart.core.recipe import Stage
 from headstart.evaluation.report.model_card import model_card
 from headstart.evaluation.report.page import render
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from headstart.core import options
-from headstart.core.recipe import Choice, Stage
+from headstart.core.choice import Choice
+from headstart.core.recipe import Stage
 from headstart.drawing.html import Left, Markup, classed, join, pairs, table, tag
 from headstart.drawing.text import words
 from headstart.evaluation.report.facts import Facts, TargetFacts, short_name

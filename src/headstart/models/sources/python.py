@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from headstart.core import options
+from headstart.core.choice import Choice
 from headstart.core.errors import HeadstartError, SourceError, UsageError
-from headstart.core.recipe import Choice
 from headstart.core.storage import sha256
 from headstart.core.types import Card, Features, Input
 from headstart.inputs import by_name
