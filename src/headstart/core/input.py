@@ -117,6 +117,22 @@ class Input(Protocol):
         """Find what a source is told of the data, by the name of its option; it is told what it has an option for."""
         return {}
 
+    @classmethod
+    def surgeries(cls, columns: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+        """Name the surgeries that a backbone which stays as it is should be tried with for such data.
+
+        Args:
+            columns: The input's.
+
+        Returns:
+            Operations for each try, as `headstart fit --surgery` takes them; () is none.
+        """
+        return ((),)
+
+    def in_parts(self) -> Self | None:
+        """Return this input with the two parts of an example shown one by one: tensors [B, 2, …]; None without parts."""
+        return None
+
     def refuses(self, inputs: Any) -> str:
         """Return why the network cannot take these inputs, in words that follow "The network"; "" where it can."""
         return ""

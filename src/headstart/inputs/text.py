@@ -36,7 +36,10 @@ MOST_SIGNS = 400  # of a text in a preview
 
 @dataclass(frozen=True)
 class Text(Input):
-    """What a backbone expects of a text: the folder of its tokenizer, the most tokens, words added to the tokenizer."""
+    """What a backbone expects of a text: the folder of its tokenizer, the most tokens, words added to the tokenizer.
+
+    A pair of texts is one sequence [B, T] with a mark between them, or two of their own [B, 2, T] where it is `separate`.
+    """
 
     order: ClassVar[int] = 20
     plural: ClassVar[str] = "texts"
@@ -49,6 +52,7 @@ class Text(Input):
     tokenizer: str
     max_length: int
     added: tuple[str, ...] = ()
+    separate: bool = False
 
     @classmethod
     def holds(cls, cells: Sequence[Any]) -> bool:
@@ -144,7 +148,29 @@ class Text(Input):
         texts = [item] if isinstance(item, str) else list(item)
         return {WORDS: " ⏎ ".join(_beginning(text) for text in texts)}
 
-    def prepare(self, inputs: Sequence[Any]) -> list[dict[str, np.ndarray]]:
+    @classmethod
+    def surgeries(cls, columns: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+        """Try a pair as one sequence, and as two texts."""
+        return ((),) if len(columns) == 1 else ((), ("siamese",))
+
+    def in_parts(self) -> Self:
+        """Return the input that shows both texts of a pair by themselves."""
+        return replace(self, separate=True)
+
+    def refuses(self, inputs: Sequence[Any]) -> str:
+        """Refuse lone texts where there must be pairs."""
+        if self.separate and not isinstance(inputs[0], tuple):
+            return "takes pairs of texts, each for itself (surgery `siamese`), and these are single texts"
+        return ""
+
+    def prepare(self, inputs: Sequence[Any]) -> list[Any]:
+        """Tokenise: of each row its tokens by name; where a pair is `separate`, these of both texts."""
+        if not self.separate:
+            return self._prepared(inputs)
+        texts = self._prepared([text for pair in inputs for text in pair])
+        return list(zip(texts[::2], texts[1::2], strict=True))
+
+    def _prepared(self, inputs: Sequence[Any]) -> list[dict[str, np.ndarray]]:
         """Tokenise, cut to the most tokens that the network takes; tokens of a text that comes again are kept."""
         found: dict[Any, dict[str, np.ndarray] | None] = {text: self._kept.get(text) for text in inputs}
         new = [text for text, tokens in found.items() if tokens is None]
@@ -155,12 +181,20 @@ class Text(Input):
                 self._kept.put(text, tokens, 500 + 2 * len(str(text)) + sum(ids.nbytes for ids in tokens.values()))
         return [found[text] for text in inputs]  # pyright: ignore[reportReturnType]  # none is left open
 
-    def lengths(self, prepared: list[dict[str, np.ndarray]]) -> np.ndarray:
-        """Count tokens, [N]."""
+    def lengths(self, prepared: list[Any]) -> np.ndarray:
+        """Count tokens, [N]; of two texts those of the longer one."""
+        if self.separate:
+            return np.array([max(len(text["input_ids"]) for text in pair) for pair in prepared])
         return np.array([len(item["input_ids"]) for item in prepared])
 
-    def collate(self, examples: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
+    def collate(self, examples: list[Any]) -> dict[str, torch.Tensor]:
         """Pad to the longest text; `attention_mask` is 1 where there is a token."""
+        if self.separate:
+            batch = self._collated([text for pair in examples for text in pair])
+            return {name: tensor.unflatten(0, (-1, 2)) for name, tensor in batch.items()}
+        return self._collated(examples)
+
+    def _collated(self, examples: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
         import torch
 
         longest = max(len(example["input_ids"]) for example in examples)
@@ -174,11 +208,11 @@ class Text(Input):
             batch["attention_mask"][row, : len(example["input_ids"])] = 1
         return {name: torch.from_numpy(array) for name, array in batch.items()}
 
-    def blank(self, rows: int) -> dict[str, torch.Tensor]:  # each [B, T]
+    def blank(self, rows: int) -> dict[str, torch.Tensor]:  # each [B, T], or [B, 2, T]
         """Make texts of a few first words of the vocabulary."""
         import torch
 
-        ones = torch.ones(rows, min(8, self.max_length), dtype=torch.int64)
+        ones = torch.ones(rows, *((2,) if self.separate else ()), min(8, self.max_length), dtype=torch.int64)
         return {"input_ids": ones * 0, "attention_mask": ones}
 
     def pack(self, folder: Path) -> Self:

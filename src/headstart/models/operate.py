@@ -67,7 +67,10 @@ class Body:
 
 
 class Operation(Protocol):
-    """One change of a backbone. Its fields are its options. `structural` ones are done again on load."""
+    """One change of a backbone. Its fields are its options. `structural` ones are done again on load.
+
+    One that adds, changes and drops no weight may declare `keeps_weights`: its features are the source's all the same.
+    """
 
     structural: ClassVar[bool]
 
@@ -168,6 +171,11 @@ def replay(card: Card, source: Callable[[Card], Backbone]) -> Backbone:
             trace = _step(backbone, operation, trace, [], replaying=True)
     backbone.card = card
     return backbone
+
+
+def keeps_weights(operation: Operation) -> bool:
+    """Return whether all weights are the source's after an operation; most change some."""
+    return getattr(operation, "keeps_weights", False)
 
 
 def build(choice: Choice) -> Operation:

@@ -23,7 +23,7 @@ from headstart.metrics._find import every
 from headstart.models.load import load_source
 from headstart.models.model import Backbone, Model, pool
 from headstart.models.operate import build as build_operation
-from headstart.models.operate import operate, written
+from headstart.models.operate import keeps_weights, operate, written
 from headstart.models.source_rows import rows_for, start_rows
 from headstart.models.taps import probe
 
@@ -143,9 +143,11 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan
             batch would be cut whose rows are compared with each other.
     """
     strategies, objectives, criteria, stages, notes = [], [], [], [], []
+    operations = [build_operation(choice) for choice in recipe.surgery]
+    learnt = pretrained and all(keeps_weights(operation) for operation in operations)
     for stage in recipe.stages:
         if stage.strategy is None:
-            stage, note = _choose_strategy(stage, data, pretrained=pretrained and not recipe.surgery)
+            stage, note = _choose_strategy(stage, data, pretrained=learnt)
             notes.append(note)
         strategy = _strategy(stage)
         objective = _objective(stage)
@@ -169,7 +171,7 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan
     read |= {pool for criterion in criteria for pool in criterion.pools}
     if "unlabelled" in data.pools and "unlabelled" not in read:
         notes.append("the rows without labels are not used: no objective or criterion of this recipe asks for them")
-    surgery = tuple(Choice.parse(written(build_operation(choice)), "surgery") for choice in recipe.surgery)
+    surgery = tuple(Choice.parse(written(operation), "surgery") for operation in operations)
     chosen = dataclasses.replace(recipe, stages=tuple(stages), surgery=surgery)
     return Plan(chosen, tuple(strategies), tuple(objectives), tuple(criteria), tuple(notes))
 
