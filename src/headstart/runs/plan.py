@@ -53,13 +53,9 @@ def check_names(recipe: Recipe) -> None:
     Raises:
         UsageError: A name or an option is wrong, or an own metric lacks something.
     """
-    if recipe.source is None:
-        raise UsageError(
-            "Name the pretrained model to start from: --source timm:resnet18, hf:FOLDER_OR_ID, local:FOLDER/NAME, "
-            "run:FOLDER or python:MODULE:FUNCTION (headstart list sources)."
-        )
-    prefix = recipe.source.name.partition(":")[0]
-    plugins.build("sources", prefix, recipe.source.options)
+    if recipe.source is not None:
+        prefix = recipe.source.name.partition(":")[0]
+        plugins.build("sources", prefix, recipe.source.options)
     plugins.build("heads", recipe.head.name, recipe.head.options)
     for choice in recipe.surgery:
         build_operation(choice)
