@@ -32,11 +32,13 @@ from headstart.engine.machine import choose_device, choose_precision, choose_thr
 from headstart.engine.predict import predict
 from headstart.evaluation.metrics import Evaluation
 from headstart.models.model import Backbone, Model
+from headstart.runs.choose import choose_start
 from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
 from headstart.runs.folder import MODEL, Claim, check_folder, claimed
 from headstart.runs.observe import Before, observe_after, observe_before
 from headstart.runs.plan import Plan, build_model, check_names, check_shards, load_backbone, make_plan
 from headstart.runs.report import write_observed, write_report
+from headstart.runs.state import read as read_state
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
     dataset = data if isinstance(data, Dataset) else read(data, recipe.data, seed=recipe.seed)
     for note in dataset.notes:
         listen(Event("note", note))
+    if recipe.source is None:
+        recipe = choose_start(recipe, dataset, listen)
     backbone = load_backbone(recipe, dataset, listen)
     card = backbone.card
     listen(
@@ -154,6 +158,7 @@ def fit(
         TrainingError: A loss is not finite, or memory does not suffice.
     """
     check_folder(out, resume)
+    recipe = _as_begun(recipe, resume or out)
     world, device = connect(choose_device(recipe.device))
     listen = listen if world.is_writer else silent
     try:
@@ -165,6 +170,15 @@ def fit(
             return _fit(claim, *prepared, world=world, device=device, listen=listen, stop=stop or Stop())
     finally:
         disconnect()
+
+
+def _as_begun(recipe: Recipe, folder: str | Path | None) -> Recipe:
+    """Take the source that an unfinished run in the folder chose, where the recipe leaves it open."""
+    begun = None if folder is None or recipe.source is not None else read_state(Path(folder))
+    if begun is None:
+        return recipe
+    before = Recipe.from_plain(begun.recipe)
+    return dataclasses.replace(recipe, source=before.source, head=before.head, surgery=before.surgery)
 
 
 def _fit(
@@ -311,5 +325,6 @@ def make_jobs(
         stop=stop,
         budget=recipe.budget,
         checkpoint=recipe.checkpoint,
+        groups=dataset.groups,
     )
     return jobs, context
