@@ -130,7 +130,7 @@ class Input(Protocol):
         return ((),)
 
     def in_parts(self) -> Self | None:
-        """Return this input with the two parts of an example shown one by one: tensors [B, 2, …]; None without parts."""
+        """Return this input with both parts of an example shown one by one, tensors [B, 2, …]; None without parts."""
         return None
 
     def refuses(self, inputs: Any) -> str:

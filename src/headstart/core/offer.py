@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,10 @@ class Offer:
     head: str = "linear"
     surgery: tuple[str, ...] = ()
     why: str = ""
+
+    def after(self, surgery: tuple[str, ...]) -> Self:
+        """Return the offer with more operations at the end."""
+        return replace(self, surgery=(*self.surgery, *surgery))
 
     def __str__(self) -> str:
         """Write what has to be named to get it again."""

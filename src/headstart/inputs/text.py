@@ -38,7 +38,7 @@ MOST_SIGNS = 400  # of a text in a preview
 class Text(Input):
     """What a backbone expects of a text: the folder of its tokenizer, the most tokens, words added to the tokenizer.
 
-    A pair of texts is one sequence [B, T] with a mark between them, or two of their own [B, 2, T] where it is `separate`.
+    A pair of texts is one sequence [B, T] with a mark between them; where it is `separate`, two of their own [B, 2, T].
     """
 
     order: ClassVar[int] = 20

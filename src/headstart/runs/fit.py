@@ -35,6 +35,7 @@ from headstart.models.model import Backbone, Model
 from headstart.runs.choose import choose_start
 from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
 from headstart.runs.folder import MODEL, Claim, check_folder, claimed
+from headstart.runs.forms import choose_form
 from headstart.runs.observe import Before, observe_after, observe_before
 from headstart.runs.plan import Plan, build_model, check_names, check_shards, load_backbone, make_plan
 from headstart.runs.report import write_observed, write_report
@@ -121,6 +122,9 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
     plan = make_plan(recipe, dataset, pretrained=bool(card.sha256))
     for note in plan.notes:
         listen(Event("note", note))
+    formed = choose_form(plan, dataset, listen)
+    if formed is not plan and formed.recipe.surgery:
+        backbone, plan = load_backbone(formed.recipe, dataset, listen), formed
     return dataset, backbone, plan
 
 

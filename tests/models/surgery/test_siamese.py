@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -18,7 +16,7 @@ from headstart.core.errors import UsageError
 from headstart.inputs.text import Text
 from headstart.models.load import rebuild
 from headstart.models.surgery._towers import COSINE
-from models.surgery.patients import patient_after, tiny_bert
+from models.surgery.patients import pairs_of_words, patient_after, tiny_bert
 
 PAIRS = [("good", "bad virus covid19"), ("the virus", "the virus"), ("bad bad", "good")]
 
@@ -31,14 +29,6 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def features(backbone: Any, inputs: list[Any]) -> torch.Tensor:
     expects = backbone.card.input
     return backbone.eval()(expects.collate(expects.prepare(inputs)))["pooled"]
-
-
-def table(rows: int) -> pd.DataFrame:
-    words = np.array(["the", "virus", "covid19", "good", "bad"])
-    chosen = np.random.default_rng(0).integers(0, 5, (rows, 2))
-    chosen[::2, 1] = chosen[::2, 0]
-    names = np.array(["other", "same"])[(chosen[:, 0] == chosen[:, 1]).astype(int)]
-    return pd.DataFrame({"sentence1": words[chosen[:, 0]], "sentence2": words[chosen[:, 1]], "label": names})
 
 
 @pytest.mark.parametrize(("kind", "width"), [("all", 65), ("symmetric", 33), ("cosine", 1)])
@@ -89,12 +79,14 @@ def test_what_has_no_parts_is_refused(bert: Any) -> None:
 
 def test_a_run_on_pairs_probes_by_default_and_its_model_predicts_pairs(bert: Any, tmp_path: Path) -> None:
     source, settings = bert.card.name, {"surgery.0.name": "siamese", "stages.0.steps": 5}
-    run = hs.fit(table(40), source=source, settings=settings, out=tmp_path / "run")
-    assert run.recipe.stages[0].strategy.name == "linear_probe", "the weights are all the source's"
+    run = hs.fit(pairs_of_words(40), source=source, settings=settings, out=tmp_path / "run")
+    strategy = run.recipe.stages[0].strategy
+    assert strategy is not None and strategy.name == "linear_probe", "the weights are all the source's"
     predictor = load(run.folder)
-    assert predictor.model.backbone.card.input.separate and predictor.model.backbone.dim == 65
+    expects: Any = predictor.model.backbone.card.input
+    assert expects.separate and predictor.model.backbone.dim == 65
     assert len(predictor.predict([("good", "bad")])) == 1
-    lone = table(40).drop(columns="sentence2").rename(columns={"sentence1": "text"})
+    lone = pairs_of_words(40).drop(columns="sentence2").rename(columns={"sentence1": "text"})
     with pytest.raises(UsageError, match="takes pairs of texts, each for itself"):
         hs.fit(lone, source=source, settings=settings, out=tmp_path / "lone")
 

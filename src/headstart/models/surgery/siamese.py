@@ -13,6 +13,7 @@ from headstart.core.errors import UsageError
 from headstart.models.operate import Body
 from headstart.models.surgery._towers import Parts, Towers
 
+
 @dataclass(frozen=True)
 class Siamese:
     """Let both texts of a pair go through the network one by one, with the same weights, and compare what it gives.
@@ -33,7 +34,9 @@ class Siamese:
         apart = backbone.card.input.in_parts()
         if apart is None:
             many = backbone.card.input.plural
-            raise UsageError(f"siamese: {backbone.card.name} takes {many}, which are no pairs. Leave the operation out.")
+            raise UsageError(
+                f"siamese: {backbone.card.name} takes {many}, which are no pairs. Leave the operation out."
+            )
         inner = vars(backbone).get("forward")
         if isinstance(inner, Towers):
             raise UsageError(f"siamese: {backbone.card.name} sees both of a pair by themselves already.")
