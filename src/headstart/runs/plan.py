@@ -26,6 +26,7 @@ from headstart.models.operate import build as build_operation
 from headstart.models.operate import keeps_weights, operate, written
 from headstart.models.source_rows import rows_for, start_rows
 from headstart.models.taps import probe
+from headstart.runs.refit import choose_refit
 from headstart.runs.solving import choose_optimiser
 
 FEW_ROWS, MANY_ROWS = "linear_probe", "full"  # the default strategies, by the study in docs/strategies.md
@@ -164,12 +165,14 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan
         strategies.append(strategy)
         objectives.append(objective)
         criteria.append(criterion)
+    refit, note = choose_refit(recipe, stages, objectives, data)
+    notes += [note] if note else []
     read = {stream.pool for objective in objectives for stream in objective.streams}
     read |= {pool for criterion in criteria for pool in criterion.pools}
     if "unlabelled" in data.pools and "unlabelled" not in read:
         notes.append("the rows without labels are not used: no objective or criterion of this recipe asks for them")
     surgery = tuple(Choice.parse(written(operation), "surgery") for operation in operations)
-    chosen = dataclasses.replace(recipe, stages=tuple(stages), surgery=surgery)
+    chosen = dataclasses.replace(recipe, stages=tuple(stages), surgery=surgery, refit=cast(Any, refit))
     return Plan(chosen, tuple(strategies), tuple(objectives), tuple(criteria), tuple(notes))
 
 
