@@ -114,12 +114,24 @@ class Input(Protocol):
 
     @classmethod
     def measure(cls, inputs: Any) -> dict[str, Any]:
-        """Find what a source is told of the data, by the name of its option; it is told what it has an option for."""
+        """Find what a source is told of the data, by the name of its option; it is told what it has an option for.
+
+        What is costly is not computed here: a source that wants more of the rows has an option for the rows themselves.
+        """
         return {}
+
+    @classmethod
+    def baseline(cls, inputs: Any) -> str | None:
+        """Name the source without pretraining that a run on such inputs is compared with; None where there is none."""
+        return None
 
     def refuses(self, inputs: Any) -> str:
         """Return why the network cannot take these inputs, in words that follow "The network"; "" where it can."""
         return ""
+
+    def unknown(self, inputs: Any) -> float:
+        """Measure the share of these inputs that the network cannot tell apart, such as words that it does not know."""
+        return 0.0
 
     def prepare(self, inputs: Any) -> Any:
         """Do once for all rows what depends on no randomness and stays small."""
