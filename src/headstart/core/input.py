@@ -24,7 +24,8 @@ class Input(Protocol):
     each, such as ".jpg". tabular: an example may be several columns of numbers. label_like: its cells could as well be
     labels, as the names of classes are text. copies_together: rows of equal content stay on one side of every split.
     ragged: examples differ in length. hub: the words of the Hugging Face hub for its models. files: fields that are
-    paths of what the network needs.
+    paths of what the network needs. parts: what examples consist of, in messages. broad: a source of the widest kind, such as one of many languages, by its full
+    name; "" where none is known.
     """
 
     order: ClassVar[int] = 50
@@ -37,6 +38,8 @@ class Input(Protocol):
     ragged: ClassVar[bool] = False
     hub: ClassVar[tuple[str, ...]] = ()
     files: ClassVar[tuple[str, ...]] = ()
+    parts: ClassVar[str] = "parts"
+    broad: ClassVar[str] = ""
 
     @classmethod
     def holds(cls, cells: Sequence[Any]) -> bool:
@@ -130,7 +133,7 @@ class Input(Protocol):
         return ""
 
     def unknown(self, inputs: Any) -> float:
-        """Measure the share of these inputs that the network cannot tell apart, such as words that it does not know."""
+        """Measure the share of the inputs' parts that the network does not know, such as words."""
         return 0.0
 
     def prepare(self, inputs: Any) -> Any:

@@ -52,6 +52,8 @@ class Text(Input):
     ragged: ClassVar[bool] = True
     hub: ClassVar[tuple[str, ...]] = ("text-classification",)
     files: ClassVar[tuple[str, ...]] = ("tokenizer",)
+    parts: ClassVar[str] = "tokens"
+    broad: ClassVar[str] = "hf:intfloat/multilingual-e5-small"
 
     tokenizer: str
     max_length: int

@@ -49,6 +49,14 @@ class Start:
         return list(zip(self.now, self._then, strict=True))
 
 
+def weights(model: Model, strategy: str) -> list[nn.Parameter]:
+    """Return the backbone's parameters. UsageError: it has none, and a strategy asks for them."""
+    found = list(model.backbone.parameters())
+    if not found:
+        raise UsageError(f"{strategy} needs weights of the source; {model.backbone.card.name} has none. Use linear_probe.")
+    return found
+
+
 def source_head(model: Model, strategy: str) -> nn.Linear:
     """Build the source task's own classifier, [B, D] to [B, source classes].
 
