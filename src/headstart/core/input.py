@@ -21,11 +21,11 @@ class Input(Protocol):
 
     order: columns are offered to the modalities in this order, the least first. plural: the examples in messages.
     shared: what equal examples have in common, in messages. suffixes: the endings of files that hold one example
-    each, such as ".jpg". tabular: an example may be several columns of numbers. label_like: its cells could as well be
-    labels, as the names of classes are text. copies_together: rows of equal content stay on one side of every split.
-    ragged: examples differ in length. hub: the words of the Hugging Face hub for its models. files: fields that are
-    paths of what the network needs. parts: what examples consist of, in messages. broad: a source of the widest kind, such as one of many languages, by its full
-    name; "" where none is known.
+    each, such as ".jpg". tabular: an example may be several columns of numbers. label_like: its cells could as well
+    be labels, as the names of classes are text. copies_together: rows of equal content stay on one side of every
+    split. ragged: examples differ in length. hub: the words of the Hugging Face hub for its models. files: fields
+    that are paths of what the network needs. parts: what examples consist of, in messages. broad: a source of the
+    widest kind, such as one of many languages, by its full name; "" where none is known.
     """
 
     order: ClassVar[int] = 50

@@ -94,14 +94,14 @@ class Terms:
         (folder / FILE).write_text(json.dumps(plain, ensure_ascii=False), encoding="utf-8")
 
     def __call__(
-        self, first: Sequence[str], second: Sequence[str] | None = None, **_: Any
+        self, first: Sequence[str], second: Sequence[str] | None = None, **others: Any
     ) -> dict[str, list[np.ndarray]]:
         """Find the terms of texts, with their weights, as a tokenizer does.
 
         Args:
             first: Texts.
             second: Of pairs the second texts.
-            _: What other tokenizers want to know.
+            others: What other tokenizers want to know; a text is never cut here.
 
         Returns:
             Places of terms, and weights, for each text.
@@ -112,6 +112,9 @@ class Terms:
             "input_ids": [found.indices[start:end] for start, end in rows],
             "weights": [found.data[start:end] for start, end in rows],
         }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.by, self.terms, self.idf)  # without the vectoriser, whose functions are no plain data
 
     @cached_property
     def _fitted(self) -> Any:

@@ -53,7 +53,9 @@ def weights(model: Model, strategy: str) -> list[nn.Parameter]:
     """Return the backbone's parameters. UsageError: it has none, and a strategy asks for them."""
     found = list(model.backbone.parameters())
     if not found:
-        raise UsageError(f"{strategy} needs weights of the source; {model.backbone.card.name} has none. Use linear_probe.")
+        raise UsageError(
+            f"{strategy} needs weights of the source; {model.backbone.card.name} has none. Use linear_probe."
+        )
     return found
 
 

@@ -72,7 +72,7 @@ class Tfidf:
             raise UsageError(f"tfidf:{name} learns from the training texts, and there are none here: name the data.")
         texts = cast(Sequence[Any], self.texts)
         most = max(1, min(MOST_TERMS, MOST_BYTES // (4 * len(texts))))
-        terms = Terms.learn(texts, name, most)
+        terms = Terms.learn(texts, cast(By, name), most)
         count = len(terms.terms)
         cut = "the most frequent ones, as more would take too much memory; " if count == most else ""
         folder = _folder()
