@@ -101,7 +101,7 @@ class Terms:
         Args:
             first: Texts.
             second: Of pairs the second texts.
-            others: What other tokenizers want to know; a text is never cut here.
+            **others: What other tokenizers want to know; a text is never cut here.
 
         Returns:
             Places of terms, and weights, for each text.

@@ -105,10 +105,10 @@ def compare(
         return None
     transform = make_transform(model.backbone.card.input)
     features = embed(model, train, transform)
-    imbalance, made = recipe.stages[-1].imbalance, {}
+    loss, imbalance, made = LossOptions(), recipe.stages[-1].imbalance, {}
     for name, head in model.by_target().items():
-        solved = head.solve(features, train.labels[name], LossOptions(), imbalance, recipe.seed)
-        if solved is not None:
+        if head.solves(loss, imbalance):
+            solved = head.solve(features, train.labels[name], loss, imbalance, recipe.seed)
             out_of_fold = head.decode(torch.from_numpy(solved.out_of_fold)).numpy()
             made[name] = head.target.calibrate(train.labels[name], out_of_fold)
     rows = results[split].rows
