@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from headstart.core.choice import Choice
@@ -109,8 +110,9 @@ def compare(
     for name, head in model.by_target().items():
         if head.solves(loss, imbalance):
             solved = head.solve(features, train.labels[name], loss, imbalance, recipe.seed)
-            out_of_fold = head.decode(torch.from_numpy(solved.out_of_fold)).numpy()
-            made[name] = head.target.calibrate(train.labels[name], out_of_fold)
+            asked = np.flatnonzero(np.isfinite(solved.out_of_fold).all(axis=1))
+            out = head.decode(torch.from_numpy(solved.out_of_fold[asked])).numpy()
+            made[name] = head.target.calibrate(train.take(asked).labels[name], out)
     rows = results[split].rows
     outputs = predict(model, rows, transform)
     metrics, differences = {}, {}
