@@ -25,6 +25,7 @@ from headstart.models.load import load_source, rebuild
 from headstart.models.model import Backbone, Model
 from headstart.models.sources import tfidf
 from headstart.models.sources.tfidf import Tfidf
+from headstart.models.tree import inspect_network
 
 TEXTS = ["a good film, a very good one", "a bad film", "good actors", "bad actors in a dull, dull film", "a film"]
 CHINESE = ["很好吃", "不好吃", "送得很快", "太慢了", "很好"]
@@ -49,6 +50,7 @@ def test_features_are_those_of_scikit_learn(by: str, texts: list[str]) -> None:
     assert backbone.dim == len(vectorizer.vocabulary_)
     np.testing.assert_allclose(features(backbone, new), expected.toarray(), atol=1e-5)
     assert not list(backbone.parameters()) and rebuild(backbone.card).dim == backbone.dim
+    assert f"0 parameters, of which 0 learn; features [B, {backbone.dim}]" in str(inspect_network(backbone))
 
 
 def test_the_terms_of_the_two_texts_of_a_pair_are_told_apart() -> None:
