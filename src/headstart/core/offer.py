@@ -1,4 +1,4 @@
-"""A way to start that a source offers for some data."""
+"""A start that a source has to offer for some data."""
 
 from __future__ import annotations
 
@@ -7,9 +7,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Offer:
-    """A source by its full name, the head to put on it, the surgery that it needs, and why it is offered, in words."""
+    """One way to start.
+
+    Attributes:
+        source: As `--source` takes it.
+        head: As `--head` takes it.
+        surgery: Operations, each as `--surgery` takes it.
+        why: What speaks for it, in words that follow its name.
+    """
 
     source: str
     head: str = "linear"
     surgery: tuple[str, ...] = ()
     why: str = ""
+
+    def __str__(self) -> str:
+        """Write what has to be named to get it again."""
+        parts = [self.source, *([] if self.head == "linear" else [f"head {self.head}"]), *self.surgery]
+        return " with ".join(parts[:2]) + "".join(f", {part}" for part in parts[2:])
