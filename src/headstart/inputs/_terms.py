@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import SourceError, UsageError
 
 FILE = "terms.json"
 FORMAT = 1
@@ -50,13 +50,13 @@ class Terms:
             The terms.
 
         Raises:
-            UsageError: There is no term in any text, or none in more than one.
+            SourceError: There is no term in any text, or none in more than one.
         """
         vectorizer = _vectorizer(by, min_df=2 if len(texts) >= MANY else 1, max_features=most)
         try:
             vectorizer.fit(texts)
         except ValueError as error:  # an empty vocabulary
-            raise UsageError(
+            raise SourceError(
                 f"The {len(texts):,} training texts have no {by} to learn from ({error}). Look at the input column, or "
                 "take another --source (headstart list sources)."
             ) from error

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from headstart.core import plugins
 from headstart.core.choice import Choice
-from headstart.core.errors import UsageError
+from headstart.core.errors import SourceError
 from headstart.core.recipe import Recipe
-from headstart.core.types import Calibration, Event, Listener, LossOptions, silent
+from headstart.core.types import Calibration, Event, Listener, silent
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.drawing.text import words
@@ -25,6 +26,7 @@ from headstart.evaluation.tables import interval_text
 from headstart.inputs import by_name
 from headstart.runs.evaluate import Results, metrics_plain
 from headstart.runs.plan import build_model, load_backbone
+from headstart.runs.refit import whole
 
 MOST_ROWS = 50_000  # of training: beyond them the features are cut so much that they say little
 
@@ -77,7 +79,7 @@ def compare(
     calibrations: Mapping[str, Calibration],
     listen: Listener = silent,
 ) -> Baseline | None:
-    """Fit the modality's baseline on the training rows and measure it on the run's test rows, else validation rows.
+    """Fit the modality's baseline on the rows that the run learnt, and measure it on its test rows, else validation rows.
 
     Args:
         recipe: The run's, with everything chosen.
@@ -98,18 +100,25 @@ def compare(
     if len(train) > MOST_ROWS:
         _leave_out(source, f"there are {len(train):,} training rows, more than {MOST_ROWS:,}", listen)
         return None
+    if recipe.refit == "yes" and split == "test":
+        dataset = whole(dataset)
+        train = dataset.splits["train"]
     try:
         plain = dataclasses.replace(Recipe(seed=recipe.seed), source=Choice(source))
         model = build_model(plain, dataset, load_backbone(plain, dataset))
-    except UsageError as error:
+    except SourceError as error:
         _leave_out(source, str(error), listen)
         return None
     transform = make_transform(model.backbone.card.input)
     features = embed(model, train, transform)
-    loss, imbalance, made = LossOptions(), recipe.stages[-1].imbalance, {}
+    loss = plugins.build("objectives", "supervised", {}).loss_options
+    groups = [dataset.groups.get(row, row) for row in train.ids] if dataset.groups else None
+    asked_for, made = recipe.stages[-1].imbalance, {}
     for name, head in model.by_target().items():
+        imbalance = asked_for if head.solves(loss, asked_for) else "none"
         if head.solves(loss, imbalance):
-            solved = head.solve(features, train.labels[name], loss, imbalance, recipe.seed)
+            head.output.rebalance(imbalance, train.labels[name])
+            solved = head.solve(features, train.labels[name], loss, imbalance, recipe.seed, groups)
             asked = np.flatnonzero(np.isfinite(solved.out_of_fold).all(axis=1))
             out = head.decode(torch.from_numpy(solved.out_of_fold[asked])).numpy()
             made[name] = head.target.calibrate(train.take(asked).labels[name], out)

@@ -14,7 +14,7 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 import headstart as hs
-from headstart.core.errors import UsageError
+from headstart.core.errors import SourceError, UsageError
 from headstart.core.types import Task
 from headstart.data.rows import Rows
 from headstart.data.transforms import make_transform
@@ -107,7 +107,7 @@ def test_what_it_cannot_learn_from_is_said() -> None:
         load_source("tfidf:words")
     with pytest.raises(UsageError, match="Did you mean"):
         load_source("tfidf:word", {"texts": TEXTS})
-    with pytest.raises(UsageError, match="2 training texts have no words to learn from"):
+    with pytest.raises(SourceError, match="2 training texts have no words to learn from"):
         load_source("tfidf:words", {"texts": ["!", "?"]})
     with pytest.raises(UsageError, match=r"l2_sp needs weights of the source; tfidf:words has none"):
         hs.fit((TEXTS * 4, [1, 0, 1, 0, 0] * 4), source="tfidf:words", strategy="l2_sp")

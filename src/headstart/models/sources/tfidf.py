@@ -52,7 +52,7 @@ class Tfidf:
         """
         source = by_name(task.modality).baseline(inputs) or ""
         own = source.startswith("tfidf:")
-        return [Offer(source, why="needs no pretrained model and knows the words of this data")] if own else []
+        return [Offer(source, why="which needs no pretrained model")] if own else []
 
     def load(self, name: str) -> Backbone:
         """Learn the terms of the training texts.
@@ -64,7 +64,8 @@ class Tfidf:
             The backbone. Its terms lie in a folder that is removed when the process ends; a saved model has a copy.
 
         Raises:
-            UsageError: The name is another one, there are no texts yet, or they have no such terms.
+            UsageError: The name is another one, or there are no texts yet.
+            SourceError: The texts have no such terms.
         """
         if name not in NAMES:
             raise unknown("kind of terms", name, list(NAMES))
