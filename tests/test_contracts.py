@@ -202,7 +202,8 @@ def loadable(name: str) -> tuple[str, Backbone]:
     options: dict[str, Any] = (
         {"pretrained": False} if "pretrained" in {f.name for f in dataclasses.fields(source)} else {}
     )
-    options |= {"dim": 6} if "dim" in {f.name for f in dataclasses.fields(source)} else {}
+    told = {"dim": 6, "texts": ["some words", "other words"]}
+    options |= {f.name: told[f.name] for f in dataclasses.fields(source) if f.name in told}
     names = plugins.build("sources", name, options).names("")
     if not names:
         pytest.skip(

@@ -16,6 +16,8 @@ from headstart.core.errors import DataError, Problem, UsageError
 from headstart.core.input import Input
 from headstart.core.kept import Kept
 from headstart.inputs import WORDS
+from headstart.inputs._scripts import unspaced
+from headstart.inputs._terms import FILE, Terms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +34,8 @@ PAIR_NAMES = (
 FOLDER = "tokenizer"  # in a saved model
 KEPT_BYTES = 256 << 20  # of texts' tokens
 MOST_SIGNS = 400  # of a text in a preview
+SAMPLE = 1000  # texts whose tokens are looked at
+TYPES: dict[str, Any] = {"input_ids": np.int32, "token_type_ids": np.int32, "weights": np.float32}  # of a text
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Text(Input):
     """What a backbone expects of a text: the folder of its tokenizer, the most tokens, words added to the tokenizer.
 
     A pair of texts is one sequence [B, T] with a mark between them; where it is `separate`, two of their own [B, 2, T].
+    A tokenizer may give the tokens of a text weights.
     """
 
     order: ClassVar[int] = 20
@@ -48,6 +53,8 @@ class Text(Input):
     ragged: ClassVar[bool] = True
     hub: ClassVar[tuple[str, ...]] = ("text-classification",)
     files: ClassVar[tuple[str, ...]] = ("tokenizer",)
+    parts: ClassVar[str] = "tokens"
+    broad: ClassVar[str] = "hf:intfloat/multilingual-e5-small"
 
     tokenizer: str
     max_length: int
@@ -170,6 +177,28 @@ class Text(Input):
         texts = self._prepared([text for pair in inputs for text in pair])
         return list(zip(texts[::2], texts[1::2], strict=True))
 
+    @classmethod
+    def measure(cls, inputs: Sequence[Any]) -> dict[str, Any]:
+        """Hand over the texts themselves."""
+        return {"texts": inputs}
+
+    @classmethod
+    def baseline(cls, inputs: Sequence[Any]) -> str | None:
+        """Compare with TF-IDF: of words, or of characters where the script has no spaces between words."""
+        return "tfidf:chars" if unspaced(inputs) else "tfidf:words"
+
+    def unknown(self, inputs: Sequence[Any]) -> float:
+        """Count the unknown tokens among the tokens of a sample of the texts."""
+        mark = self._tokenizer.unk_token_id
+        if mark is None or not len(inputs):
+            return 0.0
+        others = set(self._tokenizer.all_special_ids) - {mark}
+        step = max(1, len(inputs) // SAMPLE)
+        prepared = self._prepared([inputs[place] for place in range(0, len(inputs), step)])
+        ids = np.concatenate([item["input_ids"] for item in prepared])
+        ids = ids[~np.isin(ids, list(others))]
+        return float((ids == mark).mean()) if len(ids) else 0.0
+
     def _prepared(self, inputs: Sequence[Any]) -> list[dict[str, np.ndarray]]:
         """Tokenise, cut to the most tokens that the network takes; tokens of a text that comes again are kept."""
         found: dict[Any, dict[str, np.ndarray] | None] = {text: self._kept.get(text) for text in inputs}
@@ -199,8 +228,9 @@ class Text(Input):
 
         longest = max(len(example["input_ids"]) for example in examples)
         padding = self._tokenizer.pad_token_id or 0  # without a padding token the mask hides what stands there
-        fill = {"input_ids": padding, "token_type_ids": 0}
-        batch = {name: np.full((len(examples), longest), fill[name], dtype=np.int64) for name in examples[0]}
+        wide = {name: np.int64 if TYPES[name] is np.int32 else TYPES[name] for name in examples[0]}
+        batch = {name: np.zeros((len(examples), longest), dtype=kind) for name, kind in wide.items()}
+        batch["input_ids"] += padding
         batch["attention_mask"] = np.zeros((len(examples), longest), dtype=np.int64)
         for row, example in enumerate(examples):
             for name, ids in example.items():
@@ -229,8 +259,8 @@ class Text(Input):
             max_length=self.max_length,
             return_attention_mask=False,
         )
-        names = [name for name in ("input_ids", "token_type_ids") if name in tokens]
-        return [{name: np.asarray(tokens[name][i], dtype=np.int32) for name in names} for i in range(len(texts))]
+        types = {name: kind for name, kind in TYPES.items() if name in tokens}
+        return [{name: np.asarray(tokens[name][i], kind) for name, kind in types.items()} for i in range(len(texts))]
 
     @cached_property
     def _kept(self) -> Kept:
@@ -242,7 +272,7 @@ class Text(Input):
 
 
 def load_tokenizer(folder: str, added: Sequence[str]) -> Any:
-    """Load a tokenizer of transformers.
+    """Load a tokenizer of transformers, or the terms that stand in its place.
 
     Args:
         folder: Where it is.
@@ -254,6 +284,8 @@ def load_tokenizer(folder: str, added: Sequence[str]) -> Any:
     Raises:
         UsageError: There is none in the folder.
     """
+    if (Path(folder) / FILE).is_file():
+        return Terms.read(Path(folder) / FILE)
     from transformers import AutoTokenizer
 
     try:

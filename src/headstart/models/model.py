@@ -205,6 +205,11 @@ class Model(nn.Module):
         _freeze_modes(self)
 
 
+def device_of(module: nn.Module) -> torch.device:
+    """Return the device that a module's parameters are on; one without parameters computes wherever it is asked to."""
+    return next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
+
+
 def pool(features: Features, pooling: Pooling) -> torch.Tensor:
     """Pool features to [B, D].
 

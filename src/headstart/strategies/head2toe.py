@@ -16,7 +16,7 @@ from torch import nn
 
 from headstart.core.errors import UsageError
 from headstart.core.types import Batch, Defaults, Features, Tuning
-from headstart.models.model import Backbone, Head, Model, mean_over_tokens
+from headstart.models.model import Backbone, Head, Model, device_of, mean_over_tokens
 from headstart.models.taps import channel_axes, first, stage_modules, stage_shapes
 from headstart.strategies._groups import head_group
 from headstart.strategies._insert import insert_once
@@ -151,6 +151,6 @@ def _make(backbone: Backbone) -> Select:
         modules[stage].register_forward_hook(tap.after)
         taps.append(tap)
         total += shape[axes[stage]]
-    select = Select(taps, total, backbone.dim).to(next(backbone.parameters()).device)
+    select = Select(taps, total, backbone.dim).to(device_of(backbone))
     backbone.register_forward_hook(select.after)
     return select
