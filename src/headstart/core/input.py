@@ -117,6 +117,11 @@ class Input(Protocol):
         """Find what a source is told of the data, by the name of its option; it is told what it has an option for."""
         return {}
 
+    @classmethod
+    def languages(cls, inputs: Any) -> tuple[str, ...]:
+        """Tell the languages of the inputs, the most frequent first: see `headstart.inputs._language`; () without any."""
+        return ()
+
     def refuses(self, inputs: Any) -> str:
         """Return why the network cannot take these inputs, in words that follow "The network"; "" where it can."""
         return ""

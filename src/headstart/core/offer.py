@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+EVERY = "every"  # among languages: there is none that the model was not made for
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Stored:
     """A pretrained model on this machine.
 
     source: as after `--source`. modality: the file of `inputs/`; "" where it is not known without loading. size: of the
-    weights, in bytes. languages: codes such as "en", or "every"; () where they are not known, or where the examples
+    weights, in bytes. languages: codes such as "en", or `EVERY`; () where they are not known, or where the examples
     have none.
     """
 
@@ -33,3 +36,8 @@ class Stored:
     size: int = 0
     licence: str = ""
     languages: tuple[str, ...] = ()
+
+
+def covers(languages: Sequence[str], spoken: Sequence[str]) -> bool:
+    """Return whether a model with these languages was made for rows in those that are spoken."""
+    return EVERY in languages or set(spoken) <= set(languages)

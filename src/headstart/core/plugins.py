@@ -79,6 +79,18 @@ def describe(kind: str, name: str) -> str:
     return docstring.partition("\n")[0]
 
 
+def has(kind: str, name: str, method: str) -> bool:
+    """Read from a plug-in's text, without importing it, whether it defines a method; one of a package is imported."""
+    path = _found(kind)[name]
+    if isinstance(path, importlib.metadata.EntryPoint):
+        return hasattr(load(kind, name), method)
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError):
+        return False
+    return any(isinstance(node, ast.FunctionDef) and node.name == method for node in ast.walk(tree))
+
+
 def load(kind: str, name: str) -> type:
     """Import a plug-in and return its dataclass.
 

@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -101,6 +101,44 @@ def new_folder(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def kept_folder(name: str, fill: Callable[[Path], None]) -> Path:
+    """Return a folder of Headstart's cache; it is filled once, and again where it is damaged.
+
+    Args:
+        name: The folder's name; another content has another name.
+        fill: Writes the content into an empty folder.
+
+    Returns:
+        The folder, checked against its manifest. Of several processes that fill it at once the first one's stays.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    path = cache() / name
+    if path.is_dir():
+        try:
+            verify(path)
+            return path
+        except StorageError:
+            with suppress(FileNotFoundError):  # another process was here first
+                remove_folder(path)
+    elif path.parent.is_dir():
+        sweep(path.parent)
+    try:
+        with new_folder(path) as temporary:
+            fill(temporary)
+    except StorageError as error:
+        if not path.is_dir():
+            raise StorageError(f"{error} Set XDG_CACHE_HOME to a folder that can be written to.") from error
+        verify(path)
+    return path
+
+
+def cache() -> Path:
+    """Return the folder of what can be made again: `headstart` in XDG_CACHE_HOME, else in ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headstart"
 
 
 def remove_folder(path: Path) -> None:

@@ -16,6 +16,7 @@ from headstart.core.errors import DataError, Problem, UsageError
 from headstart.core.input import Input
 from headstart.core.kept import Kept
 from headstart.inputs import WORDS
+from headstart.inputs._language import languages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,12 +32,16 @@ PAIR_NAMES = (
 )
 FOLDER = "tokenizer"  # in a saved model
 KEPT_BYTES = 256 << 20  # of texts' tokens
+SAMPLE = 500  # texts from which languages are told
 MOST_SIGNS = 400  # of a text in a preview
 
 
 @dataclass(frozen=True)
 class Text(Input):
-    """What a backbone expects of a text: the folder of its tokenizer, the most tokens, words added to the tokenizer."""
+    """What a backbone expects of a text: the folder of its tokenizer, the most tokens, words added to the tokenizer.
+
+    prefix: what the network was trained to find before each text.
+    """
 
     order: ClassVar[int] = 20
     plural: ClassVar[str] = "texts"
@@ -49,6 +54,7 @@ class Text(Input):
     tokenizer: str
     max_length: int
     added: tuple[str, ...] = ()
+    prefix: str = ""
 
     @classmethod
     def holds(cls, cells: Sequence[Any]) -> bool:
@@ -144,6 +150,12 @@ class Text(Input):
         texts = [item] if isinstance(item, str) else list(item)
         return {WORDS: " ⏎ ".join(_beginning(text) for text in texts)}
 
+    @classmethod
+    def languages(cls, inputs: Sequence[Any]) -> tuple[str, ...]:
+        """Tell the languages from a sample of the texts."""
+        step = max(1, len(inputs) // SAMPLE)
+        return languages([item if isinstance(item, str) else " ".join(item) for item in inputs[::step]])
+
     def prepare(self, inputs: Sequence[Any]) -> list[dict[str, np.ndarray]]:
         """Tokenise, cut to the most tokens that the network takes; tokens of a text that comes again are kept."""
         found: dict[Any, dict[str, np.ndarray] | None] = {text: self._kept.get(text) for text in inputs}
@@ -187,10 +199,9 @@ class Text(Input):
         return replace(self, tokenizer=FOLDER, added=())
 
     def _tokenise(self, texts: Sequence[Any]) -> list[dict[str, np.ndarray]]:
-        first, second = zip(*texts, strict=True) if isinstance(texts[0], tuple) else (texts, None)
+        columns = zip(*texts, strict=True) if isinstance(texts[0], tuple) else [texts]
         tokens = self._tokenizer(
-            list(first),
-            second and list(second),
+            *([f"{self.prefix}{text}" for text in column] for column in columns),
             truncation=True,
             max_length=self.max_length,
             return_attention_mask=False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -157,10 +156,22 @@ def image_input(folder: Path, channels: int) -> Image:
 
 def licence(folder: Path) -> str:
     """Read the licence from the head of README.md; "" where it says none."""
+    return str(model_card(folder).get("license", ""))
+
+
+def model_card(folder: Path) -> dict[str, Any]:
+    """Read the head of README.md, which says licence and languages; {} where there is none that can be read."""
+    import yaml
+
     readme = folder / "README.md"
-    head = readme.read_text(encoding="utf-8", errors="replace").split("---")[1:2] if readme.is_file() else []
-    found = re.search(r"^license:\s*(\S+)", head[0], re.MULTILINE) if head else None
-    return found[1] if found else ""
+    parts = readme.read_text(encoding="utf-8", errors="replace").split("---", 2) if readme.is_file() else []
+    if len(parts) < 3 or parts[0].strip():
+        return {}
+    try:
+        plain = yaml.safe_load(parts[1])
+    except yaml.YAMLError:
+        return {}
+    return plain if isinstance(plain, dict) else {}
 
 
 def _sides(size: Any) -> tuple[int | None, int | None]:
