@@ -119,7 +119,7 @@ class Input(Protocol):
 
     @classmethod
     def languages(cls, inputs: Any) -> tuple[str, ...]:
-        """Tell the languages of the inputs, the most frequent first: see `headstart.inputs._language`; () without any."""
+        """Tell the languages of the inputs, as `headstart.inputs._language` does; () where they have none."""
         return ()
 
     def refuses(self, inputs: Any) -> str:

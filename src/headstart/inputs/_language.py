@@ -17,10 +17,10 @@ MOSTLY, PARTLY = 0.6, 0.25  # of Latin letters in such texts: all is taken for E
 HAN_WEIGHT = 3  # letters of an alphabet that say as much as one sign
 
 # common in English; of none of these alone does another language in Latin letters have many
-ENGLISH = frozenset(
-    "the and of to is that with it this you have be not are from they which what his her how but there been their my "
-    "would could should about who when where why your than then these those very just out our if or".split()
-)
+ENGLISH = """
+the and of to is that with it this you have be not are from they which what his her how but there been their my would
+could should about who when where why your than then these those very just out our if or
+"""
 SCRIPTS = {
     "und-Latn": "A-Za-z\u00c0-\u024f\u1e00-\u1eff",
     "zh": "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003134f",
@@ -35,6 +35,7 @@ SCRIPTS = {
 }
 SIGNS = {code: re.compile(f"[{signs}]") for code, signs in SCRIPTS.items()}
 OTHERS = re.compile(rf"[^\W\d_{''.join(SCRIPTS.values())}]")
+COMMON = frozenset(ENGLISH.split())
 WORDS = re.compile(f"[{SCRIPTS['und-Latn']}]+")
 
 
@@ -57,7 +58,7 @@ def languages(texts: Sequence[str]) -> tuple[str, ...]:
             counts["ja"], counts["zh"] = counts["ja"] * HAN_WEIGHT + counts["zh"], 0
         found.update(counts)
         words = WORDS.findall(text.lower())
-        if words and sum(word in ENGLISH for word in words) >= ENGLISH_SHARE * len(words):
+        if words and sum(word in COMMON for word in words) >= ENGLISH_SHARE * len(words):
             english += counts["und-Latn"]
     latin, total = found.pop("und-Latn"), found.total()
     share = english / latin if latin else 0.0

@@ -200,8 +200,10 @@ class Text(Input):
 
     def _tokenise(self, texts: Sequence[Any]) -> list[dict[str, np.ndarray]]:
         columns = zip(*texts, strict=True) if isinstance(texts[0], tuple) else [texts]
+        first, second, *_ = [*([self.prefix + text for text in column] for column in columns), None]
         tokens = self._tokenizer(
-            *([f"{self.prefix}{text}" for text in column] for column in columns),
+            first,
+            second,
             truncation=True,
             max_length=self.max_length,
             return_attention_mask=False,

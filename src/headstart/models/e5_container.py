@@ -17,7 +17,8 @@ import numpy as np
 MAGIC = b"E5S1"
 BLOCK = 32  # weights
 CONTROLS = "[\u0001-\u0008\u000b\u000e-\u001f\u007f\u008f\u009f]"  # signs that SentencePiece drops
-SPACES = "[\u0009\u000a\u000c\u000d\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]"  # and those that it takes for blanks
+SPACES = "[\u0009\u000a\u000c\u000d\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]"  # those that it takes for blanks
+KEPT, ASIDE = "\uff5e", "\ue000"  # a wide tilde stays as it is, unlike in NFKC
 LINEAR = {  # of a layer: the container's name, and transformers'
     "q": "attention.self.query",
     "k": "attention.self.key",
@@ -88,9 +89,7 @@ def read_container(content: bytes) -> Container:
             "layer_norm_eps": eps,
             "pad_token_id": pad,
         },
-        pieces=[
-            (blob[offsets[i] : offsets[i + 1]].decode("utf-8"), float(score)) for i, score in enumerate(scores)
-        ],
+        pieces=[(blob[offsets[i] : offsets[i + 1]].decode("utf-8"), float(score)) for i, score in enumerate(scores)],
         special={"bos": bos, "eos": eos, "pad": pad, "unk": unk},
         tensors=dict(_tensor(reader) for _ in range(reader.take("i"))),
     )
@@ -150,11 +149,11 @@ def _write_tokenizer(container: Container, folder: Path) -> None:
     names = {role: container.pieces[place][0] for role, place in container.special.items()}
     bos, eos = names["bos"], names["eos"]
     tokenizer = Tokenizer(models.Unigram(container.pieces, unk_id=container.special["unk"], byte_fallback=False))
+    steps = [(Regex(CONTROLS), ""), (Regex(SPACES), " "), (KEPT, ASIDE), None, (ASIDE, KEPT), (Regex(" {2,}"), " ")]
     tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.Replace(Regex(CONTROLS), ""), normalizers.Replace(Regex(SPACES), " "), normalizers.NFKC()]
+        [normalizers.Replace(*step) if step else normalizers.NFKC() for step in steps]
     )
-    metaspace = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), metaspace])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
     tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{bos} $A {eos}",

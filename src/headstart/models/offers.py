@@ -1,4 +1,4 @@
-"""Ask all sources what they have: ways to start for some data, and models that are on this machine. Imports no torch."""
+"""Ask all sources what they have: ways to start for some data, and models on this machine. Imports no torch."""
 
 from __future__ import annotations
 

@@ -69,11 +69,13 @@ def load_network(shipped: Pickled) -> TimmBackbone:
 
 
 def _convert(shipped: Pickled, folder: Path) -> None:
-    """Write the tensors under timm's names. The file is a pickle: only one of a known hash is read, and only tensors."""
+    """Write the tensors under timm's names. The file is a pickle: one of a known hash is read, and only tensors."""
     import timm
 
     given = torch.load(io.BytesIO(shipped.content()), map_location="cpu", weights_only=True)
     expected = timm.create_model(shipped.network).state_dict()
     if [tensor.shape for tensor in given.values()] != [tensor.shape for tensor in expected.values()]:
         raise SourceError(f"timm {timm.__version__} has another network {shipped.network} than {shipped.package}.")
-    save_file({name: tensor.contiguous() for name, tensor in zip(expected, given.values(), strict=True)}, folder / WEIGHTS)
+    save_file(
+        {name: tensor.contiguous() for name, tensor in zip(expected, given.values(), strict=True)}, folder / WEIGHTS
+    )

@@ -32,8 +32,8 @@ class Hf:
     revision: branch, tag or commit of the hub's repository; the commit is written into the card.
     max_length: the most tokens of a text; by default the least of the model's positions, what the
     folder's sentence-transformers file says, and 256. pooling: how tokens are pooled; "auto" is what the
-    folder's 1_Pooling/config.json says, else the mean. prefix: what a text encoder was trained to find before each text,
-    for example "query: ".
+    folder's 1_Pooling/config.json says, else the mean. prefix: what the encoder was trained to find before each
+    text, for example "query: ".
     """
 
     revision: str | None = None
