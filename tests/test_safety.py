@@ -48,5 +48,6 @@ def test_nothing_in_the_source_can_run_code_from_a_file() -> None:
 
 
 def test_such_calls_are_found() -> None:
-    code = "import torch\ntorch.load('x')\ntorch.load('x', weights_only=True)\nnumpy.load('x', allow_pickle=True)\nf(trust_remote_code=flag)\nyaml.load(t)"
+    code = "torch.load('x')\ntorch.load('x', weights_only=True)\n"
+    code += "numpy.load('x', allow_pickle=True)\nf(trust_remote_code=flag)\nyaml.load(t)"
     assert len(unsafe(ast.parse(code))) == 5

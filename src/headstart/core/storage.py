@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from headstart.core.errors import SourceError, StorageError
+from headstart.core.errors import SourceError, StorageError, first_few
 
 MANIFEST = "manifest.json"
 PICKLE_SUFFIXES = {
@@ -187,7 +187,7 @@ def verify(folder: Path) -> None:
         elif sha256(file) != entry["sha256"]:
             wrong.append(f"{name}: its content was changed")
     if wrong:
-        raise StorageError(f"{folder} is damaged:\n  " + "\n  ".join(wrong))
+        raise StorageError(f"{folder} is damaged:\n  " + first_few(wrong, "\n  "))
 
 
 def sweep(folder: Path) -> list[Path]:

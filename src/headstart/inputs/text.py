@@ -12,7 +12,7 @@ import numpy as np
 
 from headstart.core.cells import missing
 from headstart.core.columns import Column, blank_cells, cells_of
-from headstart.core.errors import DataError, Problem, UsageError
+from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.input import Input
 from headstart.core.kept import Kept
 from headstart.inputs import WORDS
@@ -86,7 +86,7 @@ class Text(Input):
         free = [name for name in own if _is_free_text(frame[name])]
         if len(free) > 2:
             raise UsageError(
-                f"{len(free)} columns hold text: {', '.join(free)}. Name one, or two as a pair, with inputs."
+                f"{len(free)} columns hold text: {first_few(free)}. Name one, or two as a pair, with inputs."
             )
         return tuple(free or (own if len(frame.columns) == 1 else []))
 
@@ -107,7 +107,7 @@ class Text(Input):
         """
         if len(columns) not in {1, 2}:
             raise UsageError(
-                f"A text task has one input column or two, a pair; {len(columns)} are named: {', '.join(columns)}."
+                f"A text task has one input column or two, a pair; {len(columns)} are named: {first_few(columns)}."
             )
         problems = []
         texts: list[list[str]] = []

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from headstart.core.errors import SourceError
+from headstart.core.errors import SourceError, first_few
 from headstart.core.types import Card, Features, Prefix
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
@@ -97,7 +97,7 @@ def config_of(architecture: Mapping[str, Any], where: str) -> Any:
     kind = plain.pop("model_type", None)
     refused = [f"{key} ({why})" for key, why in REFUSED.items() if key in plain]
     if refused:
-        raise SourceError(f"{where} cannot be used: its config asks for {', '.join(refused)}.")
+        raise SourceError(f"{where} cannot be used: its config asks for {first_few(refused)}.")
     try:
         config = AutoConfig.for_model(kind, **plain)
     except (ValueError, TypeError, AttributeError, KeyError, StrictDataclassError) as error:
@@ -171,7 +171,7 @@ def read_net(folder: Path, config: Any) -> nn.Module:
     wrong = [f"{name}: missing" for name in sorted(report["missing_keys"])]
     wrong += [f"{m[0]}: shape {list(m[1])} instead of {list(m[2])}" for m in sorted(report["mismatched_keys"])]
     if wrong:
-        raise SourceError(f"{folder} does not fit {type(net).__name__}:\n  " + "\n  ".join(wrong))
+        raise SourceError(f"{folder} does not fit {type(net).__name__}:\n  " + first_few(wrong, "\n  "))
     return net
 
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from headstart.core.errors import SourceError
+from headstart.core.errors import SourceError, first_few
 from headstart.core.storage import refuse_pickle, sha256
 
 MAX_HEADER_BYTES = 32 * 2**20  # a network with 100,000 tensors needs about 12 MiB
@@ -55,7 +55,7 @@ def check_finite(tensors: Mapping[str, torch.Tensor], where: str) -> None:
     ]
     if wrong:
         raise SourceError(
-            f"{where}: these tensors hold NaN or infinity: {', '.join(wrong)}. Take weights from before they broke."
+            f"{where}: these tensors hold NaN or infinity: {first_few(wrong)}. Take weights from before they broke."
         )
 
 
@@ -104,7 +104,7 @@ def load_exactly(
         if name in given and given[name].shape != tensor.shape
     ]
     if wrong:
-        raise SourceError(f"{where} does not fit {type(module).__name__}:\n  " + "\n  ".join(wrong))
+        raise SourceError(f"{where} does not fit {type(module).__name__}:\n  " + first_few(wrong, "\n  "))
     module.load_state_dict(given)
 
 
