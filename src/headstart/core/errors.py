@@ -115,6 +115,6 @@ def unknown(what: str, name: str, known: Sequence[str]) -> UsageError:
     Returns:
         The error, to be raised by the caller.
     """
-    near = [f"'{found}'" for found in difflib.get_close_matches(name, known, n=MOST_NEAR, cutoff=0.6)]
-    hint = f" Did you mean {first_few(near, ' or ')}?" if near else ""
+    like, near = (difflib.get_close_matches(name, known, n=n, cutoff=cut) for n, cut in ((MOST_NEAR, 0.75), (1, 0.5)))
+    hint = f" Did you mean {first_few(map(repr, like or near), ' or ')}?" if near else ""
     return UsageError(f"There is no {what} '{name}'.{hint} Known: {first_few(known) or 'none'}.")

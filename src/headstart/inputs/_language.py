@@ -16,11 +16,15 @@ ENGLISH_SHARE = 0.04  # of the words of an English text, at least, are among tho
 MOSTLY, PARTLY = 0.6, 0.25  # of Latin letters in such texts: all is taken for English, or a part
 HAN_WEIGHT = 3  # letters of an alphabet that say as much as one sign
 
-# common in English; of none of these alone does another language in Latin letters have many
 ENGLISH = """
 the and of to is that with it this you have be not are from they which what his her how but there been their my would
-could should about who when where why your than then these those very just out our if or
+could should about who when where why your than then these those very just out our if or for was
 """
+OTHER = """
+der die das und ein eine ist nicht mit den dem zu auf ich sich het een van en de niet zijn dat voor le la les et un une
+des est du pour dans que qui je pas el los las y una del por con es se no il di che per non sono della um uma os não
+em och att det som på en av ikke er jag i na nie się to jest w z że je se na v že ve bir bu ne için
+"""  # the commonest words of other languages in Latin letters
 SCRIPTS = {
     "und-Latn": "A-Za-z\u00c0-\u024f\u1e00-\u1eff",
     "zh": "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003134f",
@@ -35,7 +39,7 @@ SCRIPTS = {
 }
 SIGNS = {code: re.compile(f"[{signs}]") for code, signs in SCRIPTS.items()}
 OTHERS = re.compile(rf"[^\W\d_{''.join(SCRIPTS.values())}]")
-COMMON = frozenset(ENGLISH.split())
+COMMON, FOREIGN = frozenset(ENGLISH.split()), frozenset(OTHER.split()) - frozenset(ENGLISH.split())
 WORDS = re.compile(f"[{SCRIPTS['und-Latn']}]+")
 
 
@@ -58,7 +62,8 @@ def languages(texts: Sequence[str]) -> tuple[str, ...]:
             counts["ja"], counts["zh"] = counts["ja"] * HAN_WEIGHT + counts["zh"], 0
         found.update(counts)
         words = WORDS.findall(text.lower())
-        if words and sum(word in COMMON for word in words) >= ENGLISH_SHARE * len(words):
+        hits = sum(word in COMMON for word in words)
+        if hits > sum(word in FOREIGN for word in words) and hits >= ENGLISH_SHARE * len(words):
             english += counts["und-Latn"]
     latin, total = found.pop("und-Latn"), found.total()
     share = english / latin if latin else 0.0

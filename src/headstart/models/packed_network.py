@@ -59,7 +59,7 @@ def load_network(shipped: Pickled) -> TimmBackbone:
         architecture=architecture,
         source_task=shipped.labels,
         labels=tuple(ImageNetInfo(shipped.labels).label_descriptions()),
-        licence=shipped.licence,
+        licence=shipped.terms(),
         sha256=shipped.sha256,
         revision=shipped.version,
     )
