@@ -116,9 +116,12 @@ def test_of_two_that_fill_a_folder_of_the_cache_the_first_stays(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
+    def quick(folder: Path) -> None:
+        (folder / "a").write_text("first")
+
     def slow(folder: Path) -> None:
         (folder / "a").write_text("second")
-        storage.kept_folder("x", lambda other: (other / "a").write_text("first") and None)
+        storage.kept_folder("x", quick)
 
     kept = storage.kept_folder("x", slow)
     assert kept == tmp_path / "headstart" / "x" and (kept / "a").read_text() == "first"

