@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headstart.core.errors import first_few, unknown
-from headstart.models.packages import EXTRA
+from headstart.core.offer import EXTRA
 
 if TYPE_CHECKING:
     from headstart.cli.show import Show

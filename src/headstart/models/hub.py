@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from headstart.core.errors import SourceError
-from headstart.models.packages import EXTRA
+from headstart.core.offer import EXTRA
 
 WAITS = (1.0, 2.0, 4.0)  # seconds before each further try
 TIMEOUT = 20.0  # seconds for one answer

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headstart.core.errors import SourceError
-from headstart.core.offer import EVERY, Stored
+from headstart.core.offer import EVERY, EXTRA, Stored
 from headstart.core.types import Input
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
 
 if TYPE_CHECKING:
     from headstart.models.model import Backbone
-
-EXTRA = "pip install 'headstart[models]'"
 
 
 @dataclass(frozen=True)
