@@ -12,7 +12,7 @@ import pytest
 from headstart.core.choice import Choice
 from headstart.core.types import Task
 from headstart.models import hub_cache
-from headstart.models.offers import offers, stored
+from headstart.models.offers import gather, stored
 from headstart.models.packages import Shipped
 
 CHINESE, ENGLISH = ["味道很好", "太慢了"], ["this is good", "that is not"]
@@ -46,7 +46,7 @@ def encoder(cache: Path, name: str, card: str, size: int = 100) -> None:
 
 def texts(inputs: list[str]) -> list[str]:
     task = Task.of("text", "binary", ("text",), ("label",), ("no", "yes"))
-    return [offer.source for offer in offers(task, inputs)]
+    return [offer.source for offer in gather(task, inputs)]
 
 
 def test_encoders_of_the_cache_are_offered_for_their_languages(cache: Path) -> None:
@@ -71,7 +71,7 @@ def test_networks_of_the_cache(cache: Path) -> None:
     put(cache, "timm/small.x", size=100, config={"architecture": "small", "pretrained_cfg": {"tag": "x"}})
     put(cache, "own/net", size=300, config={"architecture": "resnet18", "pretrained_cfg": {}})
     task = Task.of("image", "binary", ("image",), ("label",), ("no", "yes"))
-    assert [offer.source for offer in offers(task, [])][:2] == ["timm:small.x", "timm:resnet18.a1_in1k"]
+    assert [offer.source for offer in gather(task, [])][:2] == ["timm:small.x", "timm:resnet18.a1_in1k"]
     assert {model.modality for model in stored()} == {"image"}
 
 
@@ -86,5 +86,5 @@ def test_the_hub_is_offered_where_nothing_is_there(cache: Path) -> None:
     assert texts(ENGLISH) == ["hf:a/english"]
     assert texts(CHINESE) == ["hf:intfloat/multilingual-e5-small prefix='query: '"]
     task = Task.of("image", "binary", ("image",), ("label",), ("no", "yes"))
-    assert [offer.source for offer in offers(task, [])] == ["timm:mobilenetv3_small_100"]
-    assert offers(Task.of("vector", "binary", ("a",), ("label",), ("no", "yes")), []) == []
+    assert [offer.source for offer in gather(task, [])] == ["timm:mobilenetv3_small_100"]
+    assert gather(Task.of("vector", "binary", ("a",), ("label",), ("no", "yes")), []) == []

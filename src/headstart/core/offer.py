@@ -11,10 +11,13 @@ EVERY = "every"  # among languages: there is none that the model was not made fo
 
 @dataclass(frozen=True)
 class Offer:
-    """A way to start for some data.
+    """One way to start.
 
-    source: as after `--source`, options included. head, surgery: as in a recipe. why: why it may suit, in words that
-    follow a colon.
+    Attributes:
+        source: As `--source` takes it.
+        head: As `--head` takes it.
+        surgery: Operations, each as `--surgery` takes it.
+        why: What speaks for it, in words that follow its name.
     """
 
     source: str
@@ -22,14 +25,22 @@ class Offer:
     surgery: tuple[str, ...] = ()
     why: str = ""
 
+    def __str__(self) -> str:
+        """Write what has to be named to get it again."""
+        parts = [self.source, *([] if self.head == "linear" else [f"head {self.head}"]), *self.surgery]
+        return " with ".join(parts[:2]) + "".join(f", {part}" for part in parts[2:])
+
 
 @dataclass(frozen=True)
 class Stored:
     """A pretrained model on this machine.
 
-    source: as after `--source`. modality: the file of `inputs/`; "" where it is not known without loading. size: of the
-    weights, in bytes. languages: codes such as "en", or `EVERY`; () where they are not known, or where the examples
-    have none.
+    Attributes:
+        source: As `--source` takes it.
+        modality: The file of `inputs/`; "" where it is not known without loading.
+        size: Of the weights, in bytes.
+        licence: Of the weights; "" where it is not stated.
+        languages: Codes such as "en", or `EVERY`; () where they are not known, or where the examples have none.
     """
 
     source: str

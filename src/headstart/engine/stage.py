@@ -24,6 +24,7 @@ from headstart.engine.optimisers import set_rate
 from headstart.engine.proof import check_frozen
 from headstart.engine.restore import check_room, pack, restore
 from headstart.engine.saver import Saver
+from headstart.engine.solve import solve_heads
 from headstart.engine.state import Progress, TrainingState, load_model, model_tensors
 from headstart.engine.step import train_step
 
@@ -71,13 +72,17 @@ class StageRun:
         else:
             built.average.apply()
         check_frozen(built.model, built.frozen)
+        best = self.progress.best
+        kept = self.progress.step if best is None else int(best.rpartition("-")[2])
+        chose_more = built.tuning.select is not None and bool(built.data.measured)
+        state.kept.append(None if chose_more else kept)
         if built.tuning.select is not None:
             ending += f"; {built.tuning.select(self._rescore)}"
         state.moved |= built.moved
         if built.tuning.merge is not None:
             built.tuning.merge()
             state.moved |= set(built.model.state_dict())  # a merge may write to any of them
-        back = "" if self.progress.best is None else f"; back to step {int(self.progress.best.rpartition('-')[2])}"
+        back = "" if best is None else f"; back to step {kept}"
         self._tell("note", f"stage {built.number} ended at step {self.progress.step}: {ending}{back}", {})
         state.best = self.best
         state.taken += self.progress.step
@@ -105,36 +110,46 @@ class StageRun:
 
     def _steps(self, streams: Mapping[str, Feed]) -> str:
         """Take the steps that are left; return why they ended."""
-        stage, progress, world = self.built.job.stage, self.progress, self.built.context.world
+        built, progress = self.built, self.progress
+        stage, world = built.job.stage, built.context.world
         assert stage.steps is not None and stage.evaluate is not None
-        self.built.train_modes()  # an evaluation puts the modes back
+        built.train_modes()  # an evaluation puts the modes back
         while True:
             fraction = self._fraction_done()
             ending = ""
-            if fraction >= 1:
+            if fraction >= 1 or progress.step == built.job.until:
                 over = f"the time budget of {progress.allowed or 0:.0f} s is used up"
-                ending = "all steps done" if progress.step >= stage.steps else over
+                ending = "all steps done" if progress.step in (stage.steps, built.job.until) else over
             if progress.step > progress.evaluated and (ending or progress.step % stage.evaluate == 0):
                 self._evaluate()
             if not ending and stage.patience and progress.evaluations_without_gain >= stage.patience:
                 ending = f"no gain in {stage.patience} evaluations"
             if ending or (progress.step and world.from_writer(self.tools.saver.due)):
                 self._save()
-            stop = self.built.context.stop
+            stop = built.context.stop
             stop.signal = int(world.most(stop.signal))
             stop.check()
             if ending:
                 return ending
-            self._step(streams, fraction)
+            if built.optimiser is None:
+                self._solve()
+            else:
+                self._step(streams, fraction, built.optimiser)
 
-    def _step(self, streams: Mapping[str, Feed], fraction: float) -> None:
+    def _solve(self) -> None:
+        """Solve the heads: the one step of a stage that has no others."""
+        self.progress.step += 1
+        note = solve_heads(self.built)
+        self._tell("note", note, {})
+
+    def _step(self, streams: Mapping[str, Feed], fraction: float, optimiser: torch.optim.Optimizer) -> None:
         built, progress = self.built, self.progress
         stage = built.job.stage
         batches = {name: next(stream) for name, stream in streams.items()}
         if any(group.start for group in built.tuning.groups):
             let_learn(built.model, built.tuning, fraction)
             built.train_modes()
-        rate = set_rate(built.optimiser, stage, fraction, progress.gains)
+        rate = set_rate(optimiser, stage, fraction, progress.gains)
         means, progress.micro_batches = train_step(
             built, batches, step=progress.step, progress=fraction, micro_batches=progress.micro_batches
         )

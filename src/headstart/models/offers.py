@@ -9,7 +9,7 @@ from headstart.core.offer import Offer, Stored
 from headstart.core.types import Task
 
 
-def offers(task: Task, inputs: Any) -> list[Offer]:
+def gather(task: Task, inputs: Any) -> list[Offer]:
     """Gather the ways to start for some data.
 
     Args:
