@@ -144,6 +144,11 @@ class Input(Protocol):
         """Name the source without pretraining that a run on such inputs is compared with; None where there is none."""
         return None
 
+    @classmethod
+    def languages(cls, inputs: Any) -> tuple[str, ...]:
+        """Tell the languages of the inputs, as `headstart.inputs._language` does; () where they have none."""
+        return ()
+
     def refuses(self, inputs: Any) -> str:
         """Return why the network cannot take these inputs, in words that follow "The network"; "" where it can."""
         return ""

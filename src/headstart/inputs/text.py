@@ -12,10 +12,11 @@ import numpy as np
 
 from headstart.core.cells import missing
 from headstart.core.columns import Column, blank_cells, cells_of
-from headstart.core.errors import DataError, Problem, UsageError
+from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.input import Input
 from headstart.core.kept import Kept
 from headstart.inputs import WORDS
+from headstart.inputs._language import languages
 from headstart.inputs._scripts import unspaced
 from headstart.inputs._terms import FILE, Terms
 
@@ -34,7 +35,7 @@ PAIR_NAMES = (
 FOLDER = "tokenizer"  # in a saved model
 KEPT_BYTES = 256 << 20  # of texts' tokens
 MOST_SIGNS = 400  # of a text in a preview
-SAMPLE = 1000  # texts whose tokens are looked at
+SAMPLE = 1000  # texts whose language and tokens are looked at
 TYPES: dict[str, Any] = {"input_ids": np.int32, "token_type_ids": np.int32, "weights": np.float32}  # of a text
 
 
@@ -44,6 +45,7 @@ class Text(Input):
 
     A pair of texts is one sequence [B, T] with a mark between them; where it is `separate`, two of their own [B, 2, T].
     A tokenizer may give the tokens of a text weights.
+    prefix: what the network was trained to find before each text.
     """
 
     order: ClassVar[int] = 20
@@ -60,6 +62,7 @@ class Text(Input):
     max_length: int
     added: tuple[str, ...] = ()
     separate: bool = False
+    prefix: str = ""
 
     @classmethod
     def holds(cls, cells: Sequence[Any]) -> bool:
@@ -91,7 +94,7 @@ class Text(Input):
         free = [name for name in own if _is_free_text(frame[name])]
         if len(free) > 2:
             raise UsageError(
-                f"{len(free)} columns hold text: {', '.join(free)}. Name one, or two as a pair, with inputs."
+                f"{len(free)} columns hold text: {first_few(free)}. Name one, or two as a pair, with inputs."
             )
         return tuple(free or (own if len(frame.columns) == 1 else []))
 
@@ -112,7 +115,7 @@ class Text(Input):
         """
         if len(columns) not in {1, 2}:
             raise UsageError(
-                f"A text task has one input column or two, a pair; {len(columns)} are named: {', '.join(columns)}."
+                f"A text task has one input column or two, a pair; {len(columns)} are named: {first_few(columns)}."
             )
         problems = []
         texts: list[list[str]] = []
@@ -199,6 +202,12 @@ class Text(Input):
         ids = ids[~np.isin(ids, list(others))]
         return float((ids == mark).mean()) if len(ids) else 0.0
 
+    @classmethod
+    def languages(cls, inputs: Sequence[Any]) -> tuple[str, ...]:
+        """Tell the languages from a sample of the texts."""
+        step = max(1, len(inputs) // SAMPLE)
+        return languages([item if isinstance(item, str) else " ".join(item) for item in inputs[::step]])
+
     def _prepared(self, inputs: Sequence[Any]) -> list[dict[str, np.ndarray]]:
         """Tokenise, cut to the most tokens that the network takes; tokens of a text that comes again are kept."""
         found: dict[Any, dict[str, np.ndarray] | None] = {text: self._kept.get(text) for text in inputs}
@@ -251,10 +260,11 @@ class Text(Input):
         return replace(self, tokenizer=FOLDER, added=())
 
     def _tokenise(self, texts: Sequence[Any]) -> list[dict[str, np.ndarray]]:
-        first, second = zip(*texts, strict=True) if isinstance(texts[0], tuple) else (texts, None)
+        columns = zip(*texts, strict=True) if isinstance(texts[0], tuple) else [texts]
+        first, second, *_ = [*([self.prefix + text for text in column] for column in columns), None]
         tokens = self._tokenizer(
-            list(first),
-            second and list(second),
+            first,
+            second,
             truncation=True,
             max_length=self.max_length,
             return_attention_mask=False,

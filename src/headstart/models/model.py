@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.types import Card, Features, ForwardPass, Labels, LossOptions, Prefix, Solved, Target
 from headstart.targets._outputs import Output
 
@@ -152,7 +152,7 @@ class Model(nn.Module):
             UsageError: There are several, or none.
         """
         if len(self.heads) != 1:
-            found = f"{len(self.heads)} heads ({', '.join(self.heads)})" if self.heads else "no head"
+            found = f"{len(self.heads)} heads ({first_few(self.heads)})" if self.heads else "no head"
             raise UsageError(f"This needs a model with one head; the model has {found}.")
         return next(iter(self.by_target().values()))
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from headstart.core import plugins
 from headstart.core.choice import Choice
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.options import to_plain
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import Card, Event, Input
@@ -136,7 +136,7 @@ def operate(backbone: Backbone, operations: Sequence[Operation | str], *, seed: 
     """
     chosen = tuple(build(Choice.parse(op, RECORD)) if isinstance(op, str) else op for op in operations)
     if backbone.card.inserted and any(operation.structural for operation in chosen):
-        names = ", ".join(str(entry["name"]) for entry in backbone.card.inserted)
+        names = first_few(str(entry["name"]) for entry in backbone.card.inserted)
         raise UsageError(
             f"{backbone.card.name} has modules of a strategy in it ({names}), which stand on the layers as they are. "
             "Do the surgery on the source, and train the strategy after it."

@@ -17,7 +17,7 @@ import torch
 
 from headstart.core import plugins
 from headstart.core.choice import Choice
-from headstart.core.errors import SourceError, UsageError
+from headstart.core.errors import SourceError, StorageError, UsageError, first_few
 from headstart.core.offer import Offer
 from headstart.core.recipe import LINEAR, Recipe
 from headstart.core.seeding import mix, numpy_generator
@@ -27,6 +27,7 @@ from headstart.data.transforms import make_transform
 from headstart.engine.predict import embed, fast_features
 from headstart.inputs import by_name
 from headstart.models.model import Model
+from headstart.models.offers import gather
 from headstart.runs.plan import build_model, load_backbone
 
 MOST_ROWS = 500  # that the offers are compared on
@@ -38,20 +39,6 @@ class Tried(NamedTuple):
     offer: Offer
     loss: float
     note: str = ""
-
-
-def offers_for(task: Task, inputs: object) -> list[Offer]:
-    """Gather what the sources on this machine offer for some data, best guess first.
-
-    Args:
-        task: What is to be learnt.
-        inputs: The training rows', as `Rows` holds them.
-
-    Returns:
-        The offers of all sources that make any.
-    """
-    kinds = [plugins.load("sources", name) for name in plugins.names("sources")]
-    return [offer for kind in kinds if hasattr(kind, "offers") for offer in kind.offers(task, inputs)]
 
 
 def choose_start(recipe: Recipe, data: Dataset, listen: Listener = silent) -> Recipe:
@@ -68,7 +55,7 @@ def choose_start(recipe: Recipe, data: Dataset, listen: Listener = silent) -> Re
     Raises:
         UsageError: No source offers anything for this data.
     """
-    offers = offers_for(data.task, data.splits["train"].inputs)
+    offers = gather(data.task, data.splits["train"].inputs)
     if recipe.head != LINEAR:
         offers = list(dict.fromkeys(dataclasses.replace(offer, head="linear") for offer in offers))
     if not offers:
@@ -98,7 +85,7 @@ def take_best(recipe: Recipe, data: Dataset, offers: Sequence[Offer], listen: Li
         tried = [_try_forms(recipe, data, offer, rows, listen) for offer in offers]
         first = min(tried, key=lambda each: each.loss)
         best, how = first.offer, f"the best of {len(tried)} by cross-validation of {len(rows):,} rows"
-        losses = ", ".join(f"{each.offer} {each.loss:.3f}" for each in sorted(tried, key=lambda each: each.loss))
+        losses = first_few(f"{each.offer} {each.loss:.3f}" for each in sorted(tried, key=lambda each: each.loss))
         listen(Event("note", f"cross-validated loss: {losses}", {"tried": {str(t.offer): t.loss for t in tried}}))
     listen(Event("note", f"start: {best}{f', {how}' if how else ''} (name another with --source)"))
     return with_offer(recipe, best)
@@ -139,7 +126,7 @@ def try_offer(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: L
     own = dataclasses.replace(with_offer(recipe, offer), head=Choice.parse(offer.head, "head"))
     try:
         backbone = load_backbone(own, data)
-    except SourceError as error:
+    except (SourceError, StorageError) as error:
         listen(Event("warning", f"{offer} is left out: {error}"))
         return Tried(offer, math.inf)
     model = build_model(own, data, backbone)

@@ -9,7 +9,7 @@ from typing import Any, cast
 from headstart import views
 from headstart.core import plugins
 from headstart.core.choice import Choice
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.options import to_plain
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.seeding import torch_seeded
@@ -226,9 +226,9 @@ def _tell_rows(backbone: Backbone, data: Dataset, listen: Listener) -> None:
     """Report which classes the source knows. UsageError: it knows none."""
     labels = backbone.card.labels
     for target, rows in rows_for(backbone, data.task.predicted).items():
-        known = ", ".join(f"{name} = {labels[row]}" for name, row in rows.items())
+        known = first_few(f"{name} = {labels[row]}" for name, row in rows.items())
         unknown = [name for name in data.task.targets[target].classes if name not in rows]
-        rest = f"; unknown to it: {', '.join(unknown)}" if unknown else ""
+        rest = f"; unknown to it: {first_few(unknown)}" if unknown else ""
         listen(Event("note", f"rows of the source's classifier: {known}{rest}", {"rows": rows}))
 
 
@@ -337,14 +337,14 @@ def _check_streams(name: str, objective: Objective, data: Dataset) -> None:
     missing = [stream.pool for stream in objective.streams if stream.pool not in data.pools]
     if missing:
         raise UsageError(
-            f"The objective '{name}' needs rows for {', '.join(missing)}; the data has {', '.join(data.pools)}. "
+            f"The objective '{name}' needs rows for {first_few(missing)}; the data has {first_few(data.pools)}. "
             "For two domains give --source-domain NAME --target-domain NAME (DOMAIN/CLASS folders, or a column "
             "`domain`); for rows without labels --unlabelled PATH, a folder `unlabelled`, or --blank-labels unlabelled."
         )
     bare = [stream.pool for stream in objective.streams if stream.labelled and not data.pools[stream.pool].labels]
     if bare:
         raise UsageError(
-            f"The objective '{name}' needs labels, and the rows of {', '.join(bare)} have none. "
+            f"The objective '{name}' needs labels, and the rows of {first_few(bare)} have none. "
             "Without labels name another --objective, one that learns from examples alone (docs/extending.md)."
         )
 
@@ -355,6 +355,6 @@ def _check_pools(name: str, criterion: Criterion, data: Dataset) -> None:
     missing = [pool for pool in criterion.pools if pool not in (*known, "validation")]
     if missing:
         raise UsageError(
-            f"The criterion '{name}' needs rows for {', '.join(missing)}; the data has {', '.join(known)}. "
+            f"The criterion '{name}' needs rows for {first_few(missing)}; the data has {first_few(known)}. "
             "Choose another --criterion (headstart list criteria)."
         )
