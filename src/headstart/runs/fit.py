@@ -187,12 +187,14 @@ def fit(
 
 
 def _as_begun(recipe: Recipe, folder: str | Path | None) -> Recipe:
-    """Take the source that an unfinished run in the folder chose, where the recipe leaves it open."""
-    begun = None if folder is None or recipe.source is not None else read_state(Path(folder))
+    """Take what the run in the folder chose, where the recipe leaves it open: the start, and whether it is refitted."""
+    begun = None if folder is None else read_state(Path(folder))
     if begun is None:
         return recipe
     before = Recipe.from_plain(begun.recipe)
-    return dataclasses.replace(recipe, source=before.source, head=before.head, surgery=before.surgery)
+    if recipe.source is None:
+        recipe = dataclasses.replace(recipe, source=before.source, head=before.head, surgery=before.surgery)
+    return dataclasses.replace(recipe, refit=before.refit) if recipe.refit == "auto" else recipe
 
 
 def _fit(
