@@ -46,6 +46,7 @@ def _named(backbone: Backbone, shipped: Shipped) -> Backbone:
     backbone.card = dataclasses.replace(
         backbone.card,
         name=f"package:{shipped.package}",
+        source_task=shipped.what,
         licence=shipped.terms(),
         sha256=shipped.sha256,
         revision=shipped.version,
