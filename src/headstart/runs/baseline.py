@@ -79,7 +79,7 @@ def compare(
     calibrations: Mapping[str, Calibration],
     listen: Listener = silent,
 ) -> Baseline | None:
-    """Fit the modality's baseline on the rows that the run learnt, and measure it on its test rows, else validation rows.
+    """Fit the modality's baseline on the rows that the run learnt; measure it on its test rows, else validation rows.
 
     Args:
         recipe: The run's, with everything chosen.

@@ -26,7 +26,7 @@ from headstart.models.operate import build as build_operation
 from headstart.models.operate import keeps_weights, operate, written
 from headstart.models.source_rows import rows_for, start_rows
 from headstart.models.taps import probe
-from headstart.runs.refit import choose_refit
+from headstart.runs.refit import choose_refit, whole
 from headstart.runs.solving import choose_optimiser
 
 FEW_ROWS, MANY_ROWS = "linear_probe", "full"  # the default strategies, by the study in docs/strategies.md
@@ -91,7 +91,8 @@ def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> B
     kind = plugins.load("sources", recipe.source.name.partition(":")[0])
     inputs = data.splits["train"].inputs
     known = {field.name for field in dataclasses.fields(kind)}
-    for name, value in by_name(data.task.modality).measure(inputs).items():
+    learnt = whole(data).splits["train"].inputs if "validation" in data.drawn else inputs
+    for name, value in by_name(data.task.modality).measure(learnt).items():
         if name in known:
             options.setdefault(name, value)
     with torch_seeded(recipe.seed, "source"):

@@ -28,8 +28,8 @@ class Columns:
         rows: [N, R], R being at most N, or a sparse [N, D].
         mean: What was subtracted, [D].
         scale: What was divided by, [D]; infinite for a column without spread.
-        turn: [R, N]; of R directions at right angles to each other, which row counts how much. None where the dimensions
-            are the columns.
+        turn: [R, N]; how much each row counts in each of R directions at right angles to each other. None where the
+            dimensions are the columns.
         wide: [N, D], the rows that `turn` is of.
     """
 

@@ -14,9 +14,11 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 import headstart as hs
+from headstart.core.choice import Choice
 from headstart.core.errors import SourceError, UsageError
+from headstart.core.recipe import Recipe
 from headstart.core.types import Task
-from headstart.data.rows import Rows
+from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import make_transform
 from headstart.engine.predict import embed
 from headstart.inputs._terms import Terms
@@ -26,6 +28,7 @@ from headstart.models.model import Backbone, Model
 from headstart.models.sources import tfidf
 from headstart.models.sources.tfidf import Tfidf
 from headstart.models.tree import inspect_network
+from headstart.runs.plan import load_backbone
 
 TEXTS = ["a good film, a very good one", "a bad film", "good actors", "bad actors in a dull, dull film", "a film"]
 CHINESE = ["很好吃", "不好吃", "送得很快", "太慢了", "很好"]
@@ -100,6 +103,18 @@ def test_a_saved_model_needs_neither_the_data_nor_the_folder_of_the_terms(
     np.testing.assert_array_equal(hs.load(moved).embed(["bad", "unheard"]), expected)
     again = load_source(f"run:{moved}")
     np.testing.assert_array_equal(features(again, ["bad", "unheard"]), expected)
+
+
+@pytest.mark.parametrize(("drawn", "expected"), [(("validation",), {"good", "fine"}), ((), {"good"})])
+def test_terms_are_of_the_rows_that_are_learnt_in_the_end_and_never_of_test_rows(
+    drawn: Any, expected: set[str]
+) -> None:
+    words = {"train": "good", "validation": "fine", "test": "unheard"}
+    splits = {name: Rows([name], [word], {"target": np.array([0])}) for name, word in words.items()}
+    task = Task.of("text", "binary", ("x",), ("y",), ("a", "b"))
+    data = Dataset(task, splits, {"train": splits["train"]}, drawn=drawn)
+    backbone = load_backbone(Recipe(source=Choice("tfidf:words")), data)
+    assert set(Terms.read(Path(tokenizer(backbone)) / "terms.json").terms) == expected
 
 
 def test_what_it_cannot_learn_from_is_said() -> None:
