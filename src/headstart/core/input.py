@@ -113,13 +113,34 @@ class Input(Protocol):
         ...
 
     @classmethod
-    def measure(cls, inputs: Any) -> dict[str, Any]:
-        """Find what a source is told of the data, by the name of its option; it is told what it has an option for."""
+    def unfit(cls, name: str, column: Any) -> str:
+        """Return why `columns` left out a column that is beside the labels, in a few words; "" where there is none."""
+        return ""
+
+    @classmethod
+    def measure(cls, inputs: Any, columns: Sequence[str]) -> dict[str, Any]:
+        """Find what a source is told of the training rows, by the name of its option, if it has such an option.
+
+        Args:
+            inputs: What `read` made of them.
+            columns: The input's.
+
+        Returns:
+            Values by option.
+        """
         return {}
+
+    def notes(self) -> list[str]:
+        """Tell what is made of the data, where that is not plain to see."""
+        return []
 
     def refuses(self, inputs: Any) -> str:
         """Return why the network cannot take these inputs, in words that follow "The network"; "" where it can."""
         return ""
+
+    def wrong(self, inputs: Any) -> list[tuple[int, str]]:
+        """Find rows that the network cannot take although it takes such inputs: the place of each, and why."""
+        return []
 
     def prepare(self, inputs: Any) -> Any:
         """Do once for all rows what depends on no randomness and stays small."""

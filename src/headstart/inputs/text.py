@@ -16,6 +16,7 @@ from headstart.core.errors import DataError, Problem, UsageError
 from headstart.core.input import Input
 from headstart.core.kept import Kept
 from headstart.inputs import WORDS
+from headstart.inputs._kinds import LONG, TAKEN, is_dates, kind, mean_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,7 @@ PAIR_NAMES = (
 FOLDER = "tokenizer"  # in a saved model
 KEPT_BYTES = 256 << 20  # of texts' tokens
 MOST_SIGNS = 400  # of a text in a preview
+FEATURES = 3  # columns of numbers, dates or categories from which on a table is one of them
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,13 @@ class Text(Input):
     def columns(cls, frame: pd.DataFrame, own: Sequence[str], numbers: Sequence[str]) -> tuple[str, ...]:
         """Choose a usual pair of names, else a usual name, else one or two columns of free text.
 
+        Beside three columns or more of numbers, dates or categories only long text counts: names of people or things
+        do not make a table one of texts.
+
         Args:
             frame: The columns beside the labels.
             own: The columns that hold text.
-            numbers: Are not used.
+            numbers: Are found again, with those that hold blank cells.
 
         Returns:
             One column or two.
@@ -70,6 +75,12 @@ class Text(Input):
         Raises:
             UsageError: More than two columns hold free text.
         """
+        if len(frame.columns) > 1:
+            own = [name for name in own if not is_dates(frame[name])]
+        if len(frame.columns) >= FEATURES and own:
+            others = [name for name in map(str, frame.columns) if kind(name, frame[name]) in TAKEN]
+            if len(set(others)) >= FEATURES:
+                own = [name for name in own if _is_long(frame[name])]
         usual = {name.strip().lower(): name for name in own}
         for first, second in PAIR_NAMES:
             if first in usual and second in usual:
@@ -235,6 +246,11 @@ def _is_free_text(column: Column) -> bool:
     texts = [str(cell) for cell, blank in zip(cells_of(column), blank_cells(column), strict=True) if not blank]
     worded = sum(not text.isascii() or " " in text.strip() for text in texts)
     return len(set(texts)) > max(1, 0.2 * len(texts)) and worded > 0.1 * len(texts)
+
+
+def _is_long(column: Column) -> bool:
+    """Distinguish texts from names."""
+    return mean_bytes([str(cell) for cell in cells_of(column) if not missing(cell)]) >= LONG
 
 
 def _is_pair(cell: Any) -> bool:
