@@ -88,7 +88,9 @@ class Stage:
     lr: float | None = None  # None: the strategy's default
     batch_size: int | None = None  # None: 16, and 32 from 1,000 rows on
     accumulate: int = 1  # micro-batches in one step; batch_size is the whole step's
-    optimiser: str = "adamw"  # torch's, in small letters
+    optimiser: str = (
+        "auto"  # torch's, in small letters, or "solve"; "auto": "solve" where that is possible, else "adamw"
+    )
     weight_decay: float = 0.01  # decoupled, with every optimiser
     l1: float = 0.0  # times the sum of the absolute weights that learn, in the loss
     l2: float = 0.0  # times half the sum of their squares, in the loss

@@ -91,6 +91,7 @@ class RunContext:
         checkpoint: Seconds between saved steps; 0 saves each.
         resume: Whether to go on from the newest checkpoint.
         world: This process among all that train together.
+        groups: By row, what must stay together in folds; rows without one are alone.
     """
 
     folder: Path
@@ -105,6 +106,7 @@ class RunContext:
     checkpoint: float = 60.0
     resume: bool = False
     world: World = field(default_factory=World)
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from headstart.engine.optimisers import set_rate
 from headstart.engine.proof import check_frozen
 from headstart.engine.restore import check_room, pack, restore
 from headstart.engine.saver import Saver
+from headstart.engine.solve import solve_heads
 from headstart.engine.state import Progress, TrainingState, load_model, model_tensors
 from headstart.engine.step import train_step
 
@@ -104,9 +105,10 @@ class StageRun:
 
     def _steps(self, streams: Mapping[str, Feed]) -> str:
         """Take the steps that are left; return why they ended."""
-        stage, progress, world = self.built.job.stage, self.progress, self.built.context.world
+        built, progress = self.built, self.progress
+        stage, world = built.job.stage, built.context.world
         assert stage.steps is not None and stage.evaluate is not None
-        self.built.train_modes()  # an evaluation puts the modes back
+        built.train_modes()  # an evaluation puts the modes back
         while True:
             fraction = self._fraction_done()
             ending = ""
@@ -119,21 +121,30 @@ class StageRun:
                 ending = f"no gain in {stage.patience} evaluations"
             if ending or (progress.step and world.from_writer(self.tools.saver.due)):
                 self._save()
-            stop = self.built.context.stop
+            stop = built.context.stop
             stop.signal = int(world.most(stop.signal))
             stop.check()
             if ending:
                 return ending
-            self._step(streams, fraction)
+            if built.optimiser is None:
+                self._solve()
+            else:
+                self._step(streams, fraction, built.optimiser)
 
-    def _step(self, streams: Mapping[str, Feed], fraction: float) -> None:
+    def _solve(self) -> None:
+        """Solve the heads: the one step of a stage that has no others."""
+        self.progress.step += 1
+        note = solve_heads(self.built)
+        self._tell("note", note, {})
+
+    def _step(self, streams: Mapping[str, Feed], fraction: float, optimiser: torch.optim.Optimizer) -> None:
         built, progress = self.built, self.progress
         stage = built.job.stage
         batches = {name: next(stream) for name, stream in streams.items()}
         if any(group.start for group in built.tuning.groups):
             let_learn(built.model, built.tuning, fraction)
             built.train_modes()
-        rate = set_rate(built.optimiser, stage, fraction, progress.gains)
+        rate = set_rate(optimiser, stage, fraction, progress.gains)
         means, progress.micro_batches = train_step(
             built, batches, step=progress.step, progress=fraction, micro_batches=progress.micro_batches
         )

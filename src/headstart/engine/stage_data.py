@@ -42,7 +42,7 @@ class StageData:
     def labelled(self) -> Examples | None:
         """Return the rows of the objective's first labelled stream."""
         streams = (stream for stream in self.job.objective.streams if stream.labelled)
-        return next((self.job.training[stream.name] for stream in streams), None)
+        return next((self.training[stream.name] for stream in streams), None)
 
     def survey(self) -> Iterator[Batch]:
         """Iterate over every labelled row once, without augmentation, on the model's device, in evaluation mode.

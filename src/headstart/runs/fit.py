@@ -311,5 +311,6 @@ def make_jobs(
         stop=stop,
         budget=recipe.budget,
         checkpoint=recipe.checkpoint,
+        groups=dataset.groups,
     )
     return jobs, context

@@ -18,7 +18,7 @@ from headstart.core.types import TARGET, Criterion, Event, Listener, Objective, 
 from headstart.data.checks import for_all
 from headstart.data.rows import Dataset
 from headstart.data.transforms import check_examples, check_fits
-from headstart.engine.optimisers import check_optimiser
+from headstart.engine.optimisers import SOLVE, check_optimiser
 from headstart.inputs import by_name
 from headstart.metrics._find import every
 from headstart.models.load import load_source
@@ -27,6 +27,7 @@ from headstart.models.operate import build as build_operation
 from headstart.models.operate import operate, written
 from headstart.models.source_rows import rows_for, start_rows
 from headstart.models.taps import probe
+from headstart.runs.solving import choose_optimiser
 
 FEW_ROWS, MANY_ROWS = "linear_probe", "full"  # the default strategies, by the study in docs/strategies.md
 BATCH, SMALL_BATCH, MANY = 32, 16, 1000  # examples in a step, with few rows, and from how many rows on they are many
@@ -165,7 +166,7 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan
             stage, note = _choose_imbalance(stage, objective, data)
             notes.append(note)
         _check_imbalance(stage.imbalance, objective, data)
-        stages.append(_choose(stage, strategy, objective, data))
+        stages.append(_choose(stage, strategy, objective, recipe.head, data))
         strategies.append(strategy)
         objectives.append(objective)
         criteria.append(criterion)
@@ -268,25 +269,31 @@ def _criterion(stage: Stage, objective: Objective) -> Criterion:
     return made
 
 
-def _choose(stage: Stage, strategy: Strategy, objective: Objective, data: Dataset) -> Stage:
+def _choose(stage: Stage, strategy: Strategy, objective: Objective, head: Choice, data: Dataset) -> Stage:
     defaults = strategy.defaults
     rows = max(math.ceil(len(data.pools[stream.pool]) / stream.size) for stream in objective.streams)
+    stage = dataclasses.replace(stage, augment=_view(stage, defaults.augment, data))
+    chosen = dataclasses.replace(
+        stage,
+        strategy=_with_options((stage.strategy or Choice(MANY_ROWS)).name, strategy),
+        objective=_with_options(stage.objective.name, objective),
+        criterion=stage.criterion and Choice(stage.criterion.name, to_plain(_criterion(stage, objective))),
+        optimiser=choose_optimiser(stage, strategy, objective, head, data.task.predicted),
+        epochs=None,
+    )
+    if chosen.optimiser == SOLVE:
+        return dataclasses.replace(chosen, steps=1, batch_size=rows, evaluate=1)
     batch_size = min(stage.batch_size or (BATCH if rows >= MANY else SMALL_BATCH), rows)
     epoch = math.ceil(rows / batch_size)
     steps = stage.steps or max(1, math.ceil(epoch * (stage.epochs or 0)))
     if stage.steps is None and stage.epochs is None:
         steps = max(math.ceil(epoch * defaults.epochs), math.ceil(defaults.examples / batch_size))
     return dataclasses.replace(
-        stage,
-        strategy=_with_options((stage.strategy or Choice(MANY_ROWS)).name, strategy),
-        objective=_with_options(stage.objective.name, objective),
-        criterion=stage.criterion and Choice(stage.criterion.name, to_plain(_criterion(stage, objective))),
+        chosen,
         steps=steps,
-        epochs=None,
         lr=defaults.lr if stage.lr is None else stage.lr,
         batch_size=batch_size,
         accumulate=min(stage.accumulate, batch_size),
-        augment=_view(stage, defaults.augment, data),
         evaluate=stage.evaluate or min(steps, max(epoch, math.ceil(steps / MOST_LOOKS))),
     )
 
