@@ -132,13 +132,14 @@ def build_model(recipe: Recipe, data: Dataset, backbone: Backbone) -> Model:
     return Model(backbone, heads)
 
 
-def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan:
+def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, weights: bool = True) -> Plan:
     """Choose strategy, steps, rates and the like for each stage, where the recipe leaves them open.
 
     Args:
         recipe: Its names have been checked.
         data: Decides how many steps an epoch has.
         pretrained: Whether the source's weights were learnt; features of others are not worth keeping.
+        weights: Whether the source has any; one without gives the same features whatever the strategy.
 
     Returns:
         The plan. Its recipe, run again, gives the same run.
@@ -150,7 +151,9 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True) -> Plan
     strategies, objectives, criteria, stages, notes = [], [], [], [], []
     for stage in recipe.stages:
         if stage.strategy is None:
-            stage, note = _choose_strategy(stage, data, pretrained=pretrained and not recipe.surgery)
+            stage, note = _choose_strategy(
+                stage, data, pretrained=pretrained and not recipe.surgery, weights=weights
+            )
             notes.append(note)
         strategy = _strategy(stage)
         objective = _objective(stage)
@@ -234,9 +237,11 @@ def _tell_rows(backbone: Backbone, data: Dataset, listen: Listener) -> None:
         listen(Event("note", f"rows of the source's classifier: {known}{rest}", {"rows": rows}))
 
 
-def _choose_strategy(stage: Stage, data: Dataset, *, pretrained: bool) -> tuple[Stage, str]:
+def _choose_strategy(stage: Stage, data: Dataset, *, pretrained: bool, weights: bool) -> tuple[Stage, str]:
     """Take the strategy that did best in the study; give the stage and what to tell."""
-    if not pretrained:
+    if not weights:
+        name, why = FEW_ROWS, "the source has no weights: only the head learns"
+    elif not pretrained:
         name, why = MANY_ROWS, "the network's weights are not all the source's"
     elif stage.objective.name != "supervised":
         name, why = MANY_ROWS, f"the objective {stage.objective.name} is to change the features"
