@@ -151,9 +151,7 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, weights
     strategies, objectives, criteria, stages, notes = [], [], [], [], []
     for stage in recipe.stages:
         if stage.strategy is None:
-            stage, note = _choose_strategy(
-                stage, data, pretrained=pretrained and not recipe.surgery, weights=weights
-            )
+            stage, note = _choose_strategy(stage, data, pretrained=pretrained and not recipe.surgery, weights=weights)
             notes.append(note)
         strategy = _strategy(stage)
         objective = _objective(stage)

@@ -72,7 +72,11 @@ class Trees(NamedTuple):
 
 
 class Boosted(NamedTuple):
-    """Trees; what such trees give each row when they were grown without it, [N, outputs], nan where that was not asked; and what was chosen, in words."""
+    """What was found.
+
+    trees: grown on all rows. out_of_fold: [N, outputs], what such trees give each row when they were grown without it;
+    nan where that was not asked. note: what was chosen, in words.
+    """
 
     trees: Trees
     out_of_fold: np.ndarray
@@ -186,7 +190,9 @@ class _Grown:
         """Yield the outputs [N, outputs] after each round."""
         wide = np.asarray(features, dtype=np.float32)
         values = self.labels.form == "values"
-        stages = [made.staged_predict(wide) if values else made.staged_decision_function(wide) for made, _ in self.boosters]
+        stages = [
+            made.staged_predict(wide) if values else made.staged_decision_function(wide) for made, _ in self.boosters
+        ]
         for _ in range(self.rounds):
             out = np.tile(self.start, (len(wide), 1))
             for stage, (_, outputs) in zip(stages, self.boosters, strict=True):
@@ -227,7 +233,7 @@ class _Grown:
 
 
 def _rounded_down(thresholds: np.ndarray) -> np.ndarray:
-    """Round to numbers of 32 bits such that each of those is on the same side as before; infinite ones to the largest."""
+    """Round to 32 bits such that each number of 32 bits is on the same side as before; infinity to the largest one."""
     limit = np.finfo(np.float32).max
     near = np.clip(thresholds, -limit, limit).astype(np.float32)
     return np.where(near > thresholds, np.nextafter(near, np.float32(-np.inf)), near)

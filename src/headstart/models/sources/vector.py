@@ -17,7 +17,6 @@ from headstart.inputs._encoding import Encoding
 from headstart.models import stages
 from headstart.models.model import Backbone
 
-
 NAMES = ("columns", "mlp")
 
 
