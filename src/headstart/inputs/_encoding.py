@@ -60,8 +60,9 @@ class Encoding:
         if not has_blanks and deviation <= 1e-12 * max(1.0, abs(fill)):
             return cls(name, "nothing")
         clock = bool(form) and bool((np.abs(known - np.floor(known)) > 1e-9).any())
-        scale = {"mean": float(filled.mean()), "deviation": deviation if deviation > 0 else 1.0}
-        return cls(name, "date" if form else "number", has_blanks, fill, **scale, form=form, clock=clock)
+        what = "date" if form else "number"
+        scale = deviation if deviation > 0 else 1.0
+        return cls(name, what, has_blanks, fill, mean=float(filled.mean()), deviation=scale, form=form, clock=clock)
 
     @classmethod
     def _learn_category(cls, name: str, cells: np.ndarray, *, has_blanks: bool) -> Encoding:

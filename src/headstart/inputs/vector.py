@@ -55,7 +55,7 @@ class Vector(Input):
         Args:
             frame: The columns beside the labels.
             own: The columns that hold vectors.
-            numbers: Those of numbers; where nothing else is there, one that counts the rows may be a number all the same.
+            numbers: Those of numbers; where nothing else is there, one that counts the rows is one all the same.
 
         Returns:
             The columns.
@@ -257,7 +257,7 @@ def _read_table(frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
     problems: list[Problem] = []
     for name, there in plain:
         try:
-            numbers(frame[there], [name])
+            numbers(frame.loc[there], [name])
         except DataError as error:
             problems += error.problems
     if problems:

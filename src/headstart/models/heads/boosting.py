@@ -29,7 +29,7 @@ class Boosting:
     pooling: Pooling = "auto"
 
     def build(self, dim: int, target: Target) -> Head:
-        """Make the head for features of any width. It has no trees at first: the first loss is that of an even guess."""
+        """Make the head for features of any width. Without trees its first loss is that of an even guess."""
         return BoostedHead(Forest(target.outputs), target, self.pooling)
 
 
