@@ -145,6 +145,9 @@ class Recipe:
     surgery: tuple[Choice, ...] = ()  # operations on the source's network, in order
     head: Choice = LINEAR
     stages: tuple[Stage, ...] = (Stage(),)
+    refit: Literal["auto", "yes", "no"] = (
+        "auto"  # whether all labelled rows are fitted once steps and penalties are chosen
+    )
     seed: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"

@@ -69,6 +69,7 @@ def fit(model: Model, jobs: list[Job], context: RunContext) -> Outcome:
             resumed = saved if saved is not None and "stage" in saved.state else None
             if resumed is None and left is not None and left <= 0:
                 state.endings.append("not started: the time budget is used up")
+                state.kept.append(0)
                 state.stage += 1
                 saved = None
                 continue
@@ -83,7 +84,9 @@ def fit(model: Model, jobs: list[Job], context: RunContext) -> Outcome:
     proof = what_moved(model, before)
     if context.world.is_writer:
         context.listen(Event("note", in_words(proof), {"moved": proof}))
-    return Outcome(state.best, state.taken, earlier + time.monotonic() - started, tuple(state.endings), proof)
+    return Outcome(
+        state.best, state.taken, earlier + time.monotonic() - started, tuple(state.endings), proof, tuple(state.kept)
+    )
 
 
 def _find(context: RunContext, log: Log) -> Checkpoint | None:

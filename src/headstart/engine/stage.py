@@ -71,13 +71,17 @@ class StageRun:
         else:
             built.average.apply()
         check_frozen(built.model, built.frozen)
+        best = self.progress.best
+        kept = self.progress.step if best is None else int(best.rpartition("-")[2])
+        chose_more = built.tuning.select is not None and bool(built.data.measured)
+        state.kept.append(None if chose_more else kept)
         if built.tuning.select is not None:
             ending += f"; {built.tuning.select(self._rescore)}"
         state.moved |= built.moved
         if built.tuning.merge is not None:
             built.tuning.merge()
             state.moved |= set(built.model.state_dict())  # a merge may write to any of them
-        back = "" if self.progress.best is None else f"; back to step {int(self.progress.best.rpartition('-')[2])}"
+        back = "" if best is None else f"; back to step {kept}"
         self._tell("note", f"stage {built.number} ended at step {self.progress.step}: {ending}{back}", {})
         state.best = self.best
         state.taken += self.progress.step
@@ -112,9 +116,9 @@ class StageRun:
         while True:
             fraction = self._fraction_done()
             ending = ""
-            if fraction >= 1:
+            if fraction >= 1 or progress.step == built.job.until:
                 over = f"the time budget of {progress.allowed or 0:.0f} s is used up"
-                ending = "all steps done" if progress.step >= stage.steps else over
+                ending = "all steps done" if progress.step in (stage.steps, built.job.until) else over
             if progress.step > progress.evaluated and (ending or progress.step % stage.evaluate == 0):
                 self._evaluate()
             if not ending and stage.patience and progress.evaluations_without_gain >= stage.patience:

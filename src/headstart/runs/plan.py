@@ -27,6 +27,7 @@ from headstart.models.operate import build as build_operation
 from headstart.models.operate import operate, written
 from headstart.models.source_rows import rows_for, start_rows
 from headstart.models.taps import probe
+from headstart.runs.refit import choose_refit
 from headstart.runs.solving import choose_optimiser
 
 FEW_ROWS, MANY_ROWS = "linear_probe", "full"  # the default strategies, by the study in docs/strategies.md
@@ -54,13 +55,9 @@ def check_names(recipe: Recipe) -> None:
     Raises:
         UsageError: A name or an option is wrong, or an own metric lacks something.
     """
-    if recipe.source is None:
-        raise UsageError(
-            "Name the pretrained model to start from: --source timm:resnet18, hf:FOLDER_OR_ID, local:FOLDER/NAME, "
-            "run:FOLDER or python:MODULE:FUNCTION (headstart list sources)."
-        )
-    prefix = recipe.source.name.partition(":")[0]
-    plugins.build("sources", prefix, recipe.source.options)
+    if recipe.source is not None:
+        prefix = recipe.source.name.partition(":")[0]
+        plugins.build("sources", prefix, recipe.source.options)
     plugins.build("heads", recipe.head.name, recipe.head.options)
     for choice in recipe.surgery:
         build_operation(choice)
@@ -171,12 +168,14 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, weights
         strategies.append(strategy)
         objectives.append(objective)
         criteria.append(criterion)
+    refit, note = choose_refit(recipe, stages, objectives, data)
+    notes += [note] if note else []
     read = {stream.pool for objective in objectives for stream in objective.streams}
     read |= {pool for criterion in criteria for pool in criterion.pools}
     if "unlabelled" in data.pools and "unlabelled" not in read:
         notes.append("the rows without labels are not used: no objective or criterion of this recipe asks for them")
     surgery = tuple(Choice.parse(written(build_operation(choice)), "surgery") for choice in recipe.surgery)
-    chosen = dataclasses.replace(recipe, stages=tuple(stages), surgery=surgery)
+    chosen = dataclasses.replace(recipe, stages=tuple(stages), surgery=surgery, refit=cast(Any, refit))
     return Plan(chosen, tuple(strategies), tuple(objectives), tuple(criteria), tuple(notes))
 
 
