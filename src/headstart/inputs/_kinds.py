@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from headstart.core.cells import blank, number
-from headstart.core.columns import Column, blank_cells, cells_of, numbers_of
+from headstart.core.columns import Column, as_text, blank_cells, cells_of, numbers_of, plain_numbers
 
 Kind = Literal["number", "date", "category", "counter", "constant", "blank", "text", "other"]
 TAKEN: tuple[Kind, ...] = ("number", "date", "category")  # what numbers are made of
@@ -81,11 +81,14 @@ def mean_bytes(texts: Sequence[str]) -> float:
 
 def blanks(column: Column) -> np.ndarray:
     """Return which cells are blank or hold a word for it, [N] bool."""
-    found = blank_cells(column)
-    if found.all():
+    text = as_text(column)
+    if text is not None and plain_numbers(text) is not None:
+        return np.zeros(len(text), dtype=bool)
+    found, cells = blank_cells(column), cells_of(column)
+    if found.all() or not any(isinstance(cell, str) for cell in cells):
         return found
-    words = [isinstance(cell, str) and cell.strip().lower() in BLANK_WORDS for cell in _texts(column)]
-    return found | np.array(words, dtype=bool) if words else found
+    words = [isinstance(cell, str) and cell.strip().lower() in BLANK_WORDS for cell in cells]
+    return found | np.array(words, dtype=bool)
 
 
 def read_numbers(column: Column) -> tuple[np.ndarray, np.ndarray]:
@@ -139,12 +142,3 @@ def _kind_of_numbers(name: str, values: np.ndarray, *, whole: bool) -> Kind:
         return "number"
     counted = len(values) >= LEAST_COUNTED and values[0] in (0, 1) and bool((np.diff(values) == 1).all())
     return "counter" if counted or names_rows(name) else "number"
-
-
-def _texts(column: Column) -> list[Any]:
-    """Return the cells where one of them may be text, else nothing."""
-    import pandas as pd
-
-    if isinstance(column, pd.Series) and column.dtype.kind in "biuf":
-        return []
-    return cells_of(column)
