@@ -14,10 +14,13 @@ import numpy as np
 from headstart.core.seeding import mix, numpy_generator
 from headstart.solvers.folds import make_folds
 
-RATE, MOST_TREES = 0.1, 200
+MOST_ROUNDS, LEAST_ROUNDS = 200, 50  # each grows a tree an output
+MOST_TREES = 2000  # of all rounds, where that leaves enough rounds
+LEARNT, FASTEST = 20.0, 0.3  # learning rate times rounds; the highest rate
 LEAVES = (3, 8, 31)  # of a tree: from nearly additive to many interactions
 LEAST_ROWS, MOST_ROWS, SHARE = 3, 20, 10  # in a leaf: a tenth of the rows, within these limits
 CHOOSE = 3000  # rows at most that choose the size
+BINS, BINS_OF_WEIGHTED = 255, 64  # of each column; weighted ones take long to find
 ALONE = 20_000  # rows up to which one thread is as fast
 
 
@@ -123,12 +126,13 @@ def _validate(
     features: np.ndarray, labels: Labels, fold: np.ndarray, leaves: int, seed: int
 ) -> tuple[float, int, np.ndarray]:
     """Cross-validate each number of rounds; return the least mean loss, the number, and the outputs [N, outputs]."""
-    losses = np.zeros(MOST_TREES)
-    out = np.empty((MOST_TREES, len(features), labels.outputs), dtype=np.float32)
+    rounds = _most_rounds(labels.outputs)
+    losses = np.zeros(rounds)
+    out = np.empty((rounds, len(features), labels.outputs), dtype=np.float32)
     for number in np.unique(fold):
         train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         held = labels.take(test)
-        grown = _Grown(features[train], labels.take(train), leaves, MOST_TREES, seed)
+        grown = _Grown(features[train], labels.take(train), leaves, rounds, seed)
         for place, found in enumerate(grown.staged(features[test])):
             out[place, test] = found
             losses[place] += held.losses(found).sum()
@@ -145,10 +149,11 @@ class _Grown:
         self.boosters: list[tuple[Any, list[int]]] = []  # with the output of each tree of a round
         least = int(np.clip(len(features) // SHARE, LEAST_ROWS, MOST_ROWS))
         options: dict[str, Any] = {
-            "learning_rate": RATE,
+            "learning_rate": min(FASTEST, LEARNT / _most_rounds(labels.outputs)),
             "max_iter": rounds,
             "max_leaf_nodes": leaves,
             "min_samples_leaf": least,
+            "max_bins": BINS if _even(labels.weights) is None else BINS_OF_WEIGHTED,
             "early_stopping": False,
             "random_state": seed % 2**31,
         }
@@ -170,7 +175,7 @@ class _Grown:
         self.start[absent] = -np.log(2.0 * len(y) * self.labels.outputs)  # of a class without rows
         if len(present) == 1:
             return
-        made = HistGradientBoostingClassifier(**options).fit(features, y, sample_weight=weights)
+        made = HistGradientBoostingClassifier(**options).fit(features, y, sample_weight=_even(weights))
         self.boosters.append((made, [int(present[1])] if len(present) == 2 else present.tolist()))
 
     def _grow_each(self, features: np.ndarray, options: dict[str, Any]) -> None:
@@ -183,7 +188,7 @@ class _Grown:
                 sure = float(np.log(2.0 * len(y)))
                 self.start[output] = y[0] if self.labels.form == "values" else sure if y[0] else -sure
             else:
-                made = kind(**options).fit(features, y, sample_weight=weights)
+                made = kind(**options).fit(features, y, sample_weight=_even(weights))
                 self.boosters.append((made, [output]))
 
     def staged(self, features: np.ndarray) -> Iterator[np.ndarray]:
@@ -230,6 +235,15 @@ class _Grown:
             trees.missing[place, inner] = nodes["missing_go_to_left"][inner]
             trees.value[place, : len(nodes)] = nodes["value"]
         return trees
+
+
+def _most_rounds(outputs: int) -> int:
+    return int(np.clip(MOST_TREES // outputs, LEAST_ROUNDS, MOST_ROUNDS))
+
+
+def _even(weights: np.ndarray) -> np.ndarray | None:
+    """Return weights, or None where all are the same: scikit-learn then bins columns many times faster."""
+    return None if (weights == weights.flat[0]).all() else weights
 
 
 def _rounded_down(thresholds: np.ndarray) -> np.ndarray:
