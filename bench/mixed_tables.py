@@ -4,8 +4,7 @@
 
 Sets: wine, breast_cancer, diabetes of scikit-learn, and `mixed` and `mixed_values`, which are made here: categories,
 dates, flags, blank cells, a column that counts the rows, one of names, a constant one. Each seed takes another 30 %
-of the rows as test rows. Prints accuracy (classes) or the root mean squared error (values): mean over the seeds, and CPU
-seconds of a fit.
+of the rows as test rows. Prints accuracy (classes) or root mean squared error (values) and CPU seconds, over the seeds.
 """
 
 from __future__ import annotations

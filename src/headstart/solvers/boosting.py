@@ -77,8 +77,8 @@ class Trees(NamedTuple):
 class Boosted(NamedTuple):
     """What was found.
 
-    trees: grown on all rows. out_of_fold: [N, outputs], what such trees give each row when they were grown without it;
-    nan where that was not asked. note: what was chosen, in words.
+    trees: grown on all rows. out_of_fold: [N, outputs], what trees give each row that were grown, and whose size was
+    chosen, without it; nan where that was not asked. note: what was chosen, in words.
     """
 
     trees: Trees
@@ -106,28 +106,42 @@ def boost(features: np.ndarray, labels: Labels, *, seed: int, groups: Sequence[s
     strata = labels.values[chosen] if labels.form == "one" else None
     fold = make_folds(len(chosen), mix(seed, "boosting"), strata, some)
     fold %= 5  # as many as are worth their time, for few rows too
-    best = None
+    tried: list[_Tried] = []
     for leaves in LEAVES:
-        found = _validate(features[chosen], labels.take(chosen), fold, leaves, seed)
-        if best is not None and found[0] >= best[0]:
+        tried.append(_validate(features[chosen], labels.take(chosen), fold, leaves, seed))
+        if len(tried) > 1 and tried[-1].losses.sum(axis=0).min() >= tried[-2].losses.sum(axis=0).min():
             break
-        best = (*found, leaves)
-    assert best is not None
-    _, trees, out, leaves = best
+    best, rounds = _best(tried, np.unique(fold))
+    leaves, out = LEAVES[best], np.empty((len(chosen), labels.outputs))
+    for number in np.unique(fold):  # what a row gets was chosen by rows of other folds
+        place, until = _best(tried, np.setdiff1d(fold, [number]))
+        out[fold == number] = tried[place].out[until - 1, fold == number]
     out_of_fold = np.full((total, labels.outputs), np.nan)
     out_of_fold[chosen] = out
-    grown = _Grown(features, labels, leaves, trees, seed)
+    grown = _Grown(features, labels, leaves, rounds, seed)
     asked = f"{total:,} rows" if total == len(chosen) else f"{len(chosen):,} of {total:,} rows"
-    note = f"gradient boosting, {trees} rounds of trees with at most {leaves} leaves by cross-validation of {asked}"
+    note = f"gradient boosting, {rounds} rounds of trees with at most {leaves} leaves by cross-validation of {asked}"
     return Boosted(grown.trees(), out_of_fold, note)
 
 
-def _validate(
-    features: np.ndarray, labels: Labels, fold: np.ndarray, leaves: int, seed: int
-) -> tuple[float, int, np.ndarray]:
-    """Cross-validate each number of rounds; return the least mean loss, the number, and the outputs [N, outputs]."""
+class _Tried(NamedTuple):
+    """Each number of rounds in cross-validation: summed losses [folds, rounds], and outputs [rounds, N, outputs]."""
+
+    losses: np.ndarray
+    out: np.ndarray
+
+
+def _best(tried: Sequence[_Tried], folds: np.ndarray) -> tuple[int, int]:
+    """Return which trial and how many rounds have the least loss on some folds; of equals the smaller trees."""
+    sums = np.stack([each.losses[folds].sum(axis=0) for each in tried])
+    place, rounds = np.unravel_index(sums.argmin(), sums.shape)
+    return int(place), int(rounds) + 1
+
+
+def _validate(features: np.ndarray, labels: Labels, fold: np.ndarray, leaves: int, seed: int) -> _Tried:
+    """Cross-validate each number of rounds of trees with so many leaves."""
     rounds = _most_rounds(labels.outputs)
-    losses = np.zeros(rounds)
+    losses = np.zeros((int(fold.max()) + 1, rounds))
     out = np.empty((rounds, len(features), labels.outputs), dtype=np.float32)
     for number in np.unique(fold):
         train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
@@ -135,9 +149,8 @@ def _validate(
         grown = _Grown(features[train], labels.take(train), leaves, rounds, seed)
         for place, found in enumerate(grown.staged(features[test])):
             out[place, test] = found
-            losses[place] += held.losses(found).sum()
-    best = int(losses.argmin())
-    return losses[best] / len(features), best + 1, out[best].astype(np.float64)
+            losses[number, place] = held.losses(found).sum()
+    return _Tried(losses, out)
 
 
 class _Grown:
