@@ -47,7 +47,7 @@ def test_tensors_give_what_scikit_learn_gives(name: str) -> None:
 
 
 def test_a_threshold_between_neighbours_keeps_them_apart() -> None:
-    low = np.float32(1.0)
+    low = np.nextafter(np.float32(1.0), np.float32(2))  # halfway to the next one is rounded up
     x = np.repeat(np.array([[low], [np.nextafter(low, np.float32(2))]], dtype=np.float32), 20, axis=0)
     labels = Labels("values", np.repeat([[0.0], [1.0]], 20, axis=0), np.ones((40, 1)), 1)
     forest = Forest(1)
