@@ -136,7 +136,7 @@ def test_dates_are_days_with_the_times_of_year_and_week() -> None:
 
 def test_what_is_done_is_said_and_long_lists_are_cut() -> None:
     notes = describe([*(Encoding(f"c{place}", "category", values=("a", "b")) for place in range(30)), learn([1, None])])
-    assert "c9 (2) … (30 in all)" in notes[0] and "c10" not in notes[0]
+    assert "c9 (2), and 20 more" in notes[0] and "c10" not in notes[0]
     assert "median" in notes[1]
     assert describe([learn([1, 2])]) == []
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from headstart.core.errors import first_few
 from headstart.core.stopping import Stopped
 from headstart.core.types import Event, Score
 from headstart.engine.build import BuiltStage
@@ -191,7 +192,7 @@ class StageRun:
             else:
                 progress.evaluations_without_gain += 1
         self._log({score.name: score.value if math.isfinite(score.value) else None})
-        pools = ", ".join(self.built.data.measured)
+        pools = first_few(self.built.data.measured)
         values = {"step": progress.step, score.name: score.value, "best": better}
         self._tell("evaluation", f"{pools} {score.name} {score.value:.4f}", values)
 

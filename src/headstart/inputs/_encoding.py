@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from headstart.core.cells import class_name, number
+from headstart.core.errors import first_few
 from headstart.inputs._kinds import MOST, blanks, date_form, read_dates, read_numbers
 
 MOST_VALUES = 50  # of a category that have a number of their own
-MOST_LISTED = 10  # names in a note
 YEAR, WEEK = 365.25, 7.0  # days
 
 
@@ -143,12 +143,7 @@ def describe(table: Sequence[Encoding]) -> list[str]:
     }
     if all(each.kind == "number" and not each.blanks for each in table):
         return []
-    return [f"{what}: {listed(names)}" for what, names in notes.items() if names]
-
-
-def listed(names: Sequence[str]) -> str:
-    """Name the first ten."""
-    return ", ".join(names[:MOST_LISTED]) + (f" … ({len(names)} in all)" if len(names) > MOST_LISTED else "")
+    return [f"{what}: {first_few(names)}" for what, names in notes.items() if names]
 
 
 def _blank(cells: np.ndarray) -> np.ndarray:

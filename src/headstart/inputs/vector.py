@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.core.cells import digest
 from headstart.core.columns import Column, cells_of, numbers
-from headstart.core.errors import DataError, Problem, UsageError
+from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.input import Input
 from headstart.inputs import WORDS
 from headstart.inputs._encoding import Encoding, describe
@@ -128,7 +128,7 @@ class Vector(Input):
         rows = [items] if one else list(items)
         if len(columns) > 1 and any(np.size(row) != len(columns) for row in rows):
             raise DataError(
-                f"The model predicts from {len(columns)} columns ({', '.join(columns[:10])}); a row has another count."
+                f"The model predicts from {len(columns)} columns ({first_few(columns)}); a row has another count."
             )
         if len(columns) > 1 and not all(np.asarray(row).dtype.kind in "biuf" for row in rows):
             return {name: [row[place] for row in rows] for place, name in enumerate(columns)}
@@ -147,7 +147,7 @@ class Vector(Input):
             f"{name} = {value:.4g}" if isinstance(value, float | np.floating) else f"{name} = {value}"
             for name, value in zip(names, item, strict=True)
         ]
-        return {WORDS: ", ".join(listed[:MOST_NUMBERS]) + (", …" if len(listed) > MOST_NUMBERS else "")}
+        return {WORDS: first_few(listed, most=MOST_NUMBERS)}
 
     @classmethod
     def measure(cls, inputs: np.ndarray, columns: Sequence[str]) -> dict[str, Any]:
@@ -168,7 +168,7 @@ class Vector(Input):
         table = tuple(Encoding.learn(name, inputs[:, place]) for place, name in enumerate(columns))
         if not any(each.width for each in table):
             raise UsageError(
-                f"No column tells the training rows apart ({', '.join(columns[:10])}): each is blank, constant or has "
+                f"No column tells the training rows apart ({first_few(columns)}): each is blank, constant or has "
                 "another value in every row. Name others with inputs."
             )
         return {"dim": int(inputs.shape[1]), "table": table}

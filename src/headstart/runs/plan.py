@@ -9,7 +9,7 @@ from typing import Any, cast
 from headstart import views
 from headstart.core import plugins
 from headstart.core.choice import Choice
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.options import to_plain
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.seeding import torch_seeded
@@ -24,10 +24,10 @@ from headstart.metrics._find import every
 from headstart.models.load import load_source
 from headstart.models.model import Backbone, Model, pool
 from headstart.models.operate import build as build_operation
-from headstart.models.operate import operate, written
+from headstart.models.operate import keeps_weights, operate, written
 from headstart.models.source_rows import rows_for, start_rows
 from headstart.models.taps import probe
-from headstart.runs.refit import choose_refit
+from headstart.runs.refit import choose_refit, whole
 from headstart.runs.solving import choose_optimiser
 
 FEW_ROWS, MANY_ROWS = "linear_probe", "full"  # the default strategies, by the study in docs/strategies.md
@@ -92,7 +92,8 @@ def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> B
     kind = plugins.load("sources", recipe.source.name.partition(":")[0])
     inputs = data.splits["train"].inputs
     known = {field.name for field in dataclasses.fields(kind)}
-    for name, value in by_name(data.task.modality).measure(inputs, data.task.inputs).items():
+    learnt = whole(data).splits["train"].inputs if "validation" in data.drawn else inputs
+    for name, value in by_name(data.task.modality).measure(learnt, data.task.inputs).items():
         if name in known:
             options.setdefault(name, value)
     with torch_seeded(recipe.seed, "source"):
@@ -129,14 +130,14 @@ def build_model(recipe: Recipe, data: Dataset, backbone: Backbone) -> Model:
     return Model(backbone, heads)
 
 
-def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, weights: bool = True) -> Plan:
+def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, fixed: bool = False) -> Plan:
     """Choose strategy, steps, rates and the like for each stage, where the recipe leaves them open.
 
     Args:
         recipe: Its names have been checked.
         data: Decides how many steps an epoch has.
         pretrained: Whether the source's weights were learnt; features of others are not worth keeping.
-        weights: Whether the source has any; one without gives the same features whatever the strategy.
+        fixed: Whether the source has no weights, so that only heads learn.
 
     Returns:
         The plan. Its recipe, run again, gives the same run.
@@ -146,9 +147,11 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, weights
             batch would be cut whose rows are compared with each other.
     """
     strategies, objectives, criteria, stages, notes = [], [], [], [], []
+    operations = [build_operation(choice) for choice in recipe.surgery]
+    learnt = pretrained and all(keeps_weights(operation) for operation in operations)
     for stage in recipe.stages:
         if stage.strategy is None:
-            stage, note = _choose_strategy(stage, data, pretrained=pretrained and not recipe.surgery, weights=weights)
+            stage, note = _choose_strategy(stage, data, pretrained=learnt, fixed=fixed)
             notes.append(note)
         strategy = _strategy(stage)
         objective = _objective(stage)
@@ -174,7 +177,7 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, weights
     read |= {pool for criterion in criteria for pool in criterion.pools}
     if "unlabelled" in data.pools and "unlabelled" not in read:
         notes.append("the rows without labels are not used: no objective or criterion of this recipe asks for them")
-    surgery = tuple(Choice.parse(written(build_operation(choice)), "surgery") for choice in recipe.surgery)
+    surgery = tuple(Choice.parse(written(operation), "surgery") for operation in operations)
     chosen = dataclasses.replace(recipe, stages=tuple(stages), surgery=surgery, refit=cast(Any, refit))
     return Plan(chosen, tuple(strategies), tuple(objectives), tuple(criteria), tuple(notes))
 
@@ -228,16 +231,16 @@ def _tell_rows(backbone: Backbone, data: Dataset, listen: Listener) -> None:
     """Report which classes the source knows. UsageError: it knows none."""
     labels = backbone.card.labels
     for target, rows in rows_for(backbone, data.task.predicted).items():
-        known = ", ".join(f"{name} = {labels[row]}" for name, row in rows.items())
+        known = first_few(f"{name} = {labels[row]}" for name, row in rows.items())
         unknown = [name for name in data.task.targets[target].classes if name not in rows]
-        rest = f"; unknown to it: {', '.join(unknown)}" if unknown else ""
+        rest = f"; unknown to it: {first_few(unknown)}" if unknown else ""
         listen(Event("note", f"rows of the source's classifier: {known}{rest}", {"rows": rows}))
 
 
-def _choose_strategy(stage: Stage, data: Dataset, *, pretrained: bool, weights: bool) -> tuple[Stage, str]:
+def _choose_strategy(stage: Stage, data: Dataset, *, pretrained: bool, fixed: bool) -> tuple[Stage, str]:
     """Take the strategy that did best in the study; give the stage and what to tell."""
-    if not weights:
-        name, why = FEW_ROWS, "the source has no weights: only the head learns"
+    if fixed:
+        name, why = FEW_ROWS, "the source has no weights, and only the head learns"
     elif not pretrained:
         name, why = MANY_ROWS, "the network's weights are not all the source's"
     elif stage.objective.name != "supervised":
@@ -339,14 +342,14 @@ def _check_streams(name: str, objective: Objective, data: Dataset) -> None:
     missing = [stream.pool for stream in objective.streams if stream.pool not in data.pools]
     if missing:
         raise UsageError(
-            f"The objective '{name}' needs rows for {', '.join(missing)}; the data has {', '.join(data.pools)}. "
+            f"The objective '{name}' needs rows for {first_few(missing)}; the data has {first_few(data.pools)}. "
             "For two domains give --source-domain NAME --target-domain NAME (DOMAIN/CLASS folders, or a column "
             "`domain`); for rows without labels --unlabelled PATH, a folder `unlabelled`, or --blank-labels unlabelled."
         )
     bare = [stream.pool for stream in objective.streams if stream.labelled and not data.pools[stream.pool].labels]
     if bare:
         raise UsageError(
-            f"The objective '{name}' needs labels, and the rows of {', '.join(bare)} have none. "
+            f"The objective '{name}' needs labels, and the rows of {first_few(bare)} have none. "
             "Without labels name another --objective, one that learns from examples alone (docs/extending.md)."
         )
 
@@ -357,6 +360,6 @@ def _check_pools(name: str, criterion: Criterion, data: Dataset) -> None:
     missing = [pool for pool in criterion.pools if pool not in (*known, "validation")]
     if missing:
         raise UsageError(
-            f"The criterion '{name}' needs rows for {', '.join(missing)}; the data has {', '.join(known)}. "
+            f"The criterion '{name}' needs rows for {first_few(missing)}; the data has {first_few(known)}. "
             "Choose another --criterion (headstart list criteria)."
         )
