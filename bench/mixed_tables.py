@@ -28,7 +28,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import headstart as hs
 
-WAYS: dict[str, dict[str, str]] = {
+WAYS: dict[str, dict[str, Any]] = {
     "no option": {},
     "linear": {"source": "vector:columns"},
     "boosting": {"source": "vector:columns", "head": "boosting"},
@@ -42,7 +42,7 @@ def mixed(*, values: bool, rows: int = 400) -> pd.DataFrame:
     towns = {"Bonn": 0.0, "Köln": 1.2, "New York": -1.5, "Paris": 0.8, "Rome": -0.5, "Oslo": 2.0}
     town = random.choice(list(towns), rows, p=[0.3, 0.25, 0.2, 0.1, 0.1, 0.05])
     age, income = random.normal(45, 15, rows).round(), np.exp(random.normal(10, 0.6, rows)).round(2)
-    day = pd.Timestamp("2018-01-01") + pd.to_timedelta(random.integers(0, 2000, rows), unit="D")
+    day: Any = pd.Timestamp("2018-01-01") + pd.to_timedelta(random.integers(0, 2000, rows), unit="D")
     member, vip = random.choice(["yes", "no"], rows), random.choice([True, False], rows)
     score = np.array([towns[name] for name in town]) + 0.04 * (age - 45) + random.normal(0, 0.8, rows)
     score += (member == "yes") * (np.log(income) - 10) + np.sin(2 * np.pi * np.asarray(day.day_of_year) / 365.25)
@@ -113,7 +113,8 @@ def main() -> None:
         found: dict[str, list[tuple[float, float]]] = {}
         for seed in range(given.seeds):
             strata = frame["target"] if frame["target"].dtype.kind not in "iuf" else None
-            train, test = train_test_split(frame, test_size=0.3, random_state=seed, stratify=strata)
+            parts: Any = train_test_split(frame, test_size=0.3, random_state=seed, stratify=strata)
+            train, test = parts
             began = time.process_time()
             predicted = script(train, test)
             found.setdefault("scikit-learn", []).append((figure(test, predicted), time.process_time() - began))
