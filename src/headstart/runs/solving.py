@@ -35,13 +35,20 @@ def choose_optimiser(
         "solve", or an optimiser of torch.
 
     Raises:
-        UsageError: "solve" was asked for, and cannot be; the reason is told.
+        UsageError: "solve" was asked for or is the only way, and cannot be; the reason is told.
     """
-    if stage.optimiser not in ("auto", SOLVE):
+    options = plugins.build("heads", head.name, head.options)
+    by_steps = all(options.build(1, target).learns_by_steps for target in targets.values())
+    if stage.optimiser not in ("auto", SOLVE) and by_steps:
         return stage.optimiser
     reason = _against(stage, strategy, objective, head, targets)
-    if reason is None:
+    if reason is None and stage.optimiser in ("auto", SOLVE):
         return SOLVE
+    if not by_steps:
+        raise UsageError(
+            f"The head '{head.name}' is solved and cannot be trained by steps, but "
+            f"{reason or f'the optimiser is {stage.optimiser!r}'}. Use the strategy linear_probe, or another --head."
+        )
     if stage.optimiser == SOLVE:
         raise UsageError(f"optimiser = '{SOLVE}' cannot be used: {reason}. Leave it away, or set it to '{USUAL}'.")
     return USUAL
