@@ -274,7 +274,7 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(checkpoint, "FORMAT", 99)
     cut_off(tmp_path)
     monkeypatch.undo()
-    with pytest.raises(StorageError, match=r"format 99; this Headstart reads format 3"):
+    with pytest.raises(StorageError, match=r"format 99; this Headstart reads format 4"):
         run(tmp_path, resume=True)
 
 

@@ -39,13 +39,12 @@ class TrainingState:
     def to_plain(self) -> dict[str, Any]:
         """Return JSON data."""
         plain = dataclasses.asdict(self) | {"moved": sorted(self.moved)}
-        return plain | {"best": None if self.best is None else list(self.best)}
+        return plain | {"best": None if self.best is None else self.best.to_plain()}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> TrainingState:
         """Read what `to_plain` gave."""
-        best = None if plain["best"] is None else Score(*plain["best"])
-        return cls(**{**plain, "best": best, "moved": set(plain["moved"])})
+        return cls(**{**plain, "best": Score.from_plain(plain["best"]), "moved": set(plain["moved"])})
 
 
 @dataclass
@@ -55,9 +54,12 @@ class Progress:
     Attributes:
         step: Steps taken.
         evaluated: The step of the last evaluation by the criterion; 0 before the first.
-        evaluations_without_gain: Since the best.
-        gains: Whether each evaluation with a score was the best so far.
+        evaluations_without_gain: In a row, among those that patience counts.
+        lowest_loss: Of all evaluations that break ties by a loss; None before the first.
+        gains: Whether each evaluation with a score was a gain: the best so far, or of the lowest loss.
         best: Name of the checkpoint with the best weights; None before there is one.
+        levelled: The step at which patience was used up, and the fraction of the schedule that was done then.
+        last: The score of the last evaluation, as JSON data; None where it had none.
         losses: Losses of the steps since the last line of the log.
         micro_batches: How many there are in a step; grows where memory runs out.
         seconds: Time used.
@@ -69,8 +71,11 @@ class Progress:
     step: int = 0
     evaluated: int = 0
     evaluations_without_gain: int = 0
+    lowest_loss: float | None = None
     gains: list[bool] = field(default_factory=list)
     best: str | None = None
+    levelled: tuple[int, float] | None = None
+    last: list[Any] | None = None
     losses: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
 

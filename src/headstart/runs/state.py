@@ -51,14 +51,14 @@ class RunState:
 
     def with_outcome(self, outcome: Outcome) -> RunState:
         """Return the state after training has ended."""
-        best = None if outcome.best is None else list(outcome.best)
+        best = None if outcome.best is None else outcome.best.to_plain()
         return dataclasses.replace(self, status="trained", outcome=dataclasses.asdict(outcome) | {"best": best})
 
     @property
     def ended(self) -> Outcome:
         """How training ended."""
         assert self.outcome is not None
-        best = None if self.outcome["best"] is None else Score(*self.outcome["best"])
+        best = Score.from_plain(self.outcome["best"])
         return Outcome(
             best, self.outcome["steps"], self.outcome["seconds"], tuple(self.outcome["endings"]), self.outcome["moved"]
         )
