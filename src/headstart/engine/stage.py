@@ -28,6 +28,7 @@ from headstart.engine.step import train_step
 
 LOG_EVERY = 10  # steps
 LEAST_PASSES = 5  # over the training rows, before patience counts
+LEAST_GAIN = 0.005  # of the lowest loss, by which one has to be lower to count as a gain
 WIND_DOWN = 0.1  # of the steps: in so many the rest of the schedule is run through once patience is used up
 ESTIMATE_AFTER, ESTIMATE_FROM = 2.0, 30.0  # seconds of steps that an estimate is made from; the least worth telling
 
@@ -192,13 +193,13 @@ class StageRun:
         self._tell("evaluation", f"{pools} {score.name} {score.value:.4f}", values)
 
     def _count(self, score: Score, fraction: float) -> None:
-        """Count for patience: a gain is a better score or a lower loss; the warm-up and the first passes do not count.
+        """Count for patience: a gain is a better value or a lower loss; the warm-up and the first passes do not count.
 
         Called before the score may become the best.
         """
-        progress, stage = self.progress, self.built.job.stage
-        lower = score.loss is not None and (progress.lowest_loss is None or score.loss < progress.lowest_loss)
-        gain = score.beats(self.best) or lower
+        progress, stage, lowest = self.progress, self.built.job.stage, self.progress.lowest_loss
+        lower = score.loss is not None and (lowest is None or score.loss < lowest - LEAST_GAIN * abs(lowest))
+        gain = lower or self.best is None or score.ahead_of(self.best) > 0
         if lower:
             progress.lowest_loss = score.loss
         progress.gains.append(gain)
