@@ -114,7 +114,7 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
             f"source: {card.name}, {card.params:,} parameters" + (f", {card.source_task}" if card.source_task else ""),
         )
     )
-    plan = make_plan(recipe, dataset, pretrained=bool(card.sha256))
+    plan = make_plan(recipe, dataset, pretrained=bool(card.sha256), backbone=backbone)
     for note in plan.notes:
         listen(Event("note", note))
     return dataset, backbone, plan
