@@ -53,6 +53,9 @@ class Score(NamedTuple):
         The delete-a-group jackknife (Shao & Tu 1995): as both scores leave out the same rows, what is hard for both
         models cancels.
 
+        Args:
+            other: Of the same rows.
+
         Returns:
             The standard error; 0 where it is not known, infinite where a part is undefined.
         """
