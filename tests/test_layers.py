@@ -14,6 +14,7 @@ RANKS = {
     "inputs": 1,
     "drawing": 1,
     "metrics": 1,
+    "solvers": 1,
     "targets": 2,
     "views": 2,
     "data": 3,

@@ -89,6 +89,10 @@ def fit(
         str | None,
         typer.Option(help="Rare classes: none, weights, sampler, focal, logit_adjust or auto (first stage)."),
     ] = None,
+    refit: Annotated[
+        str | None,
+        typer.Option(help="Whether validation rows are learnt too once they have chosen: auto (the default), yes, no."),
+    ] = None,
     budget: Annotated[float | None, typer.Option(help="Seconds that training may take.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
@@ -108,7 +112,7 @@ def fit(
 ) -> None:
     """Train, test and save a model.
 
-    Example: headstart fit photos/ --source timm:mobilenetv3_small_100 --strategy linear_probe
+    Example: headstart fit photos/
     """
     from headstart.cli.launch import launch
     from headstart.cli.show import Show
@@ -149,6 +153,7 @@ def fit(
         "stages.0.batch_size": batch_size,
         "stages.0.augment": augment,
         "stages.0.imbalance": imbalance,
+        "refit": refit,
         "budget": budget,
         "device": device,
         "precision": precision,

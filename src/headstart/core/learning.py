@@ -12,6 +12,7 @@ from typing import (
     Any,
     ClassVar,
     Literal,
+    NamedTuple,
     NotRequired,
     Protocol,
     TypedDict,
@@ -19,6 +20,7 @@ from typing import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from torch import nn
 
@@ -178,12 +180,15 @@ class Objective(ABC):
     Attributes:
         reads: "features" where the losses come from `model.features` alone, so that features of a frozen backbone,
             computed once, may be handed over in the place of examples. "inputs" always gets the examples themselves.
+        is_heads_loss: Whether the only loss is the heads' own on the labelled rows of one stream, so that heads on
+            features that stay the same may be solved instead of trained.
         couples_rows: Whether the losses compare rows of a batch with each other, as a contrast does. The batch is then
             never cut: micro-batches and several processes are refused, as they would change what is minimised.
         criterion: A file of `criteria/`, by which a step is kept where the recipe names none.
     """
 
     reads: ClassVar[Literal["features", "inputs"]] = "inputs"
+    is_heads_loss: ClassVar[bool] = False
     couples_rows: ClassVar[bool] = False
     criterion: ClassVar[str] = "validation"
 
@@ -241,3 +246,13 @@ class Stepper(Protocol):
     def updates(self) -> tuple[Update, ...]:
         """The updates of one step, in order."""
         ...
+
+
+class Solved(NamedTuple):
+    """How a head was solved: in words, and what it gives each row when it was fitted without it, [N, outputs].
+
+    `out_of_fold` is as of `forward`, before `decode`; nan for rows that were not asked.
+    """
+
+    note: str
+    out_of_fold: np.ndarray

@@ -89,7 +89,9 @@ class Stage:
     lr: float | None = None  # None: the strategy's default
     batch_size: int | None = None  # None: 16, and 32 from 1,000 rows on
     accumulate: int = 1  # micro-batches in one step; batch_size is the whole step's
-    optimiser: str = "adamw"  # torch's, in small letters
+    optimiser: str = (
+        "auto"  # torch's, in small letters, or "solve"; "auto": "solve" where that is possible, else "adamw"
+    )
     weight_decay: float = 0.01  # decoupled, with every optimiser
     l1: float = 0.0  # times the sum of the absolute weights that learn, in the loss
     l2: float = 0.0  # times half the sum of their squares, in the loss
@@ -144,6 +146,9 @@ class Recipe:
     surgery: tuple[Choice, ...] = ()  # operations on the source's network, in order
     head: Choice = LINEAR
     stages: tuple[Stage, ...] = (Stage(),)
+    refit: Literal["auto", "yes", "no"] = (
+        "auto"  # whether all labelled rows are fitted once steps and penalties are chosen
+    )
     seed: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"

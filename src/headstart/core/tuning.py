@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +25,7 @@ class Defaults:
     epochs: float
     updates: int = 300
     augment: str = "weak"  # a view of `views/`
+    optimiser: Literal["adamw", "solve"] = "adamw"  # "solve": only heads learn, on features that stay the same
 
 
 @dataclass

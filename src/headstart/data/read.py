@@ -106,7 +106,8 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
     if unlabelled is not None:
         pools[UNLABELLED] = unlabelled
         notes += unlabelled_notes(unlabelled, {name: part.rows for name, part in splits.items()})
-    return make_dataset(task, splits, [*tables.notes, *notes], pools)
+    drawn = [name for name in splits if name not in parts]
+    return make_dataset(task, splits, [*tables.notes, *notes], pools, drawn)
 
 
 def _no_training_rows(frames: Mapping[str, pd.DataFrame], bare: pd.DataFrame | None) -> str:
@@ -283,7 +284,11 @@ def _groups(frame: pd.DataFrame, column: str | None) -> list[str] | None:
 
 
 def make_dataset(
-    task: Task, splits: Mapping[str, SplitRows], notes: Sequence[str], more: Mapping[str, Rows] | None = None
+    task: Task,
+    splits: Mapping[str, SplitRows],
+    notes: Sequence[str],
+    more: Mapping[str, Rows] | None = None,
+    drawn: Sequence[str] = (),
 ) -> Dataset:
     """Put checked splits together: the pools for streams, and the fingerprint of all rows and labels.
 
@@ -292,6 +297,7 @@ def make_dataset(
         splits: By name; with domains "target" has the rows of the target domain.
         notes: What was inferred, in words.
         more: Further pools.
+        drawn: The splits that were cut from given ones.
 
     Returns:
         The data set.
@@ -313,7 +319,7 @@ def make_dataset(
         pools |= {"source": splits["train"].rows, "target": splits["target"].rows.unlabelled()}
     pools |= more or {}
     rows = {n: part.rows for n, part in splits.items() if n != "target"}
-    return Dataset(task, rows, pools, tuple(notes), hasher.hexdigest(), _kept_together(task, splits))
+    return Dataset(task, rows, pools, tuple(notes), hasher.hexdigest(), _kept_together(task, splits), tuple(drawn))
 
 
 def _label_bytes(labels: Labels) -> bytes:

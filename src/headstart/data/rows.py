@@ -55,6 +55,7 @@ class Dataset:
     (labelled) and "target" (without labels); with several targets "task:NAME". The test split is never among them.
     notes: what was inferred, in words, to be printed. fingerprint: a hash of all rows and labels.
     groups: by row, what must stay on one side of any split: the group that was asked for, or copies of an image.
+    drawn: the splits that were cut from given ones.
     """
 
     task: Task
@@ -63,6 +64,7 @@ class Dataset:
     notes: Sequence[str] = field(default_factory=tuple)
     fingerprint: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
+    drawn: Sequence[str] = ()
 
 
 def concatenate(parts: Sequence[Rows]) -> Rows:

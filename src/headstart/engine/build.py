@@ -16,7 +16,7 @@ from headstart.engine.feed import Workers
 from headstart.engine.freezing import apply_freezes, let_learn
 from headstart.engine.job import Job, RunContext
 from headstart.engine.machine import place
-from headstart.engine.optimisers import make_optimiser
+from headstart.engine.optimisers import SOLVE, make_optimiser
 from headstart.engine.proof import frozen_fingerprints
 from headstart.engine.stage_data import StageData
 from headstart.models.model import Model, frozen_modules_train
@@ -31,7 +31,7 @@ class BuiltStage:
         model: What is trained, in place.
         extra: The objective's modules, some of which may learn along.
         tuning: What the strategy decided.
-        optimiser: Over all that learns.
+        optimiser: Over all that learns; None where heads are solved.
         average: Average of the weights that learn.
         data: The rows.
         moved: Names of the model's tensors that may differ from the source's.
@@ -44,7 +44,7 @@ class BuiltStage:
     model: Model
     extra: nn.Module
     tuning: Tuning
-    optimiser: torch.optim.Optimizer
+    optimiser: torch.optim.Optimizer | None
     average: Average
     data: StageData
     moved: frozenset[str]
@@ -101,7 +101,7 @@ def build(model: Model, job: Job, context: RunContext, workers: Workers, number:
         model,
         extra,
         tuning,
-        make_optimiser([*tuning.groups, extra_group], job.stage),
+        None if job.stage.optimiser == SOLVE else make_optimiser([*tuning.groups, extra_group], job.stage),
         Average(model, learning, job.stage.ema),
         data,
         frozenset(moved | {name for name, p in model.named_parameters() if p.requires_grad}),

@@ -16,6 +16,7 @@ from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import Transform, make_transform
 from headstart.engine.distributed import World
 from headstart.engine.proof import Moved
+from headstart.features.frozen import KnownFeatures
 
 
 class Examples(NamedTuple):
@@ -36,6 +37,8 @@ class Job:
         stage: Has its steps, lr, augment and evaluate.
         training: The rows of each of the objective's streams, by the stream's name.
         measured: The rows of each of the criterion's pools; none where one of them has no rows.
+        until: The step to end after, where all the stage's steps are too many; the schedule is that of all steps.
+        levelled: The step from which on the rest of the schedule is run through, and its fraction that is done then.
     """
 
     strategy: Strategy
@@ -44,6 +47,8 @@ class Job:
     stage: Stage
     training: Mapping[str, Examples]
     measured: Mapping[str, Examples]
+    until: int | None = None
+    levelled: tuple[int, float] | None = None
 
 
 def make_job(
@@ -91,6 +96,8 @@ class RunContext:
         checkpoint: Seconds between saved steps; 0 saves each.
         resume: Whether to go on from the newest checkpoint.
         world: This process among all that train together.
+        constant: Features of constant backbones that were computed for this context before.
+        groups: By row, what must stay together in folds; rows without one are alone.
     """
 
     folder: Path
@@ -105,14 +112,22 @@ class RunContext:
     checkpoint: float = 60.0
     resume: bool = False
     world: World = field(default_factory=World)
+    groups: Mapping[str, str] = field(default_factory=dict)
+    constant: KnownFeatures = field(default_factory=KnownFeatures)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How training ended: the `best` score, the steps taken, why each stage ended, and what moved, by part."""
+    """How training ended: the `best` score, the steps taken, why each stage ended, and what moved, by part.
+
+    `kept` holds for each stage the step whose weights it ended with; None where validation rows chose more than it;
+    `levelled` where patience was used up, and the fraction of the schedule that was done then; None where it was not.
+    """
 
     best: Score | None
     steps: int
     seconds: float
     endings: tuple[str, ...]
     moved: Mapping[str, Moved]
+    kept: tuple[int | None, ...] = ()
+    levelled: tuple[tuple[int, float] | None, ...] = ()

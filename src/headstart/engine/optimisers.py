@@ -13,6 +13,7 @@ from headstart.core.errors import UsageError, unknown
 from headstart.core.recipe import Stage
 from headstart.core.types import ParamGroup
 
+SOLVE = "solve"  # no optimiser: heads are solved (`headstart.engine.solve`)
 UNFIT = {
     "lbfgs": "it calls the loss several times in one step",
     "muon": "it takes matrices only, and every network here has vectors too",
@@ -40,7 +41,7 @@ def check_optimiser(name: str) -> None:
     """
     if name in UNFIT:
         raise UsageError(f"The optimiser '{name}' cannot be used: {UNFIT[name]}. Usable: {', '.join(optimisers())}.")
-    if name not in optimisers():
+    if name not in (*optimisers(), "auto", SOLVE):
         raise unknown("optimiser", name, list(optimisers()))
 
 

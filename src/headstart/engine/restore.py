@@ -20,7 +20,7 @@ from headstart.engine.state import (
 
 def pack(built: BuiltStage) -> tuple[dict[str, Tensors], dict[str, Any]]:
     """Return the tensors of a stage as it stands, by group, and the JSON data of its optimiser."""
-    optimiser, plain = pack_optimiser(built.optimiser)
+    optimiser, plain = ({}, {}) if built.optimiser is None else pack_optimiser(built.optimiser)
     tensors = {
         "model": model_tensors(built.model, built.moved),
         "extra": built.extra.state_dict(),
@@ -43,7 +43,8 @@ def restore(built: BuiltStage, saved: Checkpoint) -> tuple[Progress, Score | Non
     state, tensors = saved.state, saved.parts
     load_model(built.model, tensors["model"])
     built.extra.load_state_dict(tensors.get("extra", {}))
-    unpack_optimiser(built.optimiser, tensors.get("optimiser", {}), state["optimiser"])
+    if built.optimiser is not None:
+        unpack_optimiser(built.optimiser, tensors.get("optimiser", {}), state["optimiser"])
     unpack_average(built.average, tensors.get("average", {}), state["updates"])
     return Progress(**state["stage"]), Score.from_plain(state["score"])
 

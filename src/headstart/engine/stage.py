@@ -23,6 +23,7 @@ from headstart.engine.optimisers import set_rate
 from headstart.engine.proof import check_frozen
 from headstart.engine.restore import check_room, pack, restore
 from headstart.engine.saver import Saver
+from headstart.engine.solve import solve_heads
 from headstart.engine.state import Progress, TrainingState, load_model, model_tensors
 from headstart.engine.step import train_step
 
@@ -69,8 +70,11 @@ class StageRun:
             if self.progress.step:
                 stopped.saved = str(self._save() or "")
             raise
-        chosen = self._choose()
+        kept, chosen = self._choose()
         check_frozen(built.model, built.frozen)
+        chose_more = built.tuning.select is not None and bool(built.data.measured)
+        state.kept.append(None if chose_more else kept)
+        state.levelled.append(self.progress.levelled)
         if built.tuning.select is not None:
             ending += f"; {built.tuning.select(self._rescore)}"
         state.moved |= built.moved
@@ -104,36 +108,47 @@ class StageRun:
 
     def _steps(self, streams: Mapping[str, Feed]) -> str:
         """Take the steps that are left; return why they ended."""
-        stage, progress, world = self.built.job.stage, self.progress, self.built.context.world
+        built, progress = self.built, self.progress
+        stage, world = built.job.stage, built.context.world
         assert stage.steps is not None and stage.evaluate is not None
-        self.built.train_modes()  # an evaluation puts the modes back
+        built.train_modes()  # an evaluation puts the modes back
         while True:
             fraction = self._fraction_done()
             ending = ""
-            if fraction >= 1:
+            if fraction >= 1 or progress.step == built.job.until:
                 over = f"the time budget of {progress.allowed or 0:.0f} s is used up"
-                ending = "all steps done" if progress.step >= stage.steps else self._levelled() or over
+                done = progress.step in (stage.steps, built.job.until)
+                ending = "all steps done" if done else self._levelled() or over
             if progress.step > progress.evaluated and (ending or progress.step % stage.evaluate == 0):
                 self._evaluate(fraction)
             if stage.patience and progress.evaluations_without_gain >= stage.patience and progress.levelled is None:
                 progress.levelled = (progress.step, fraction)
             if ending or (progress.step and world.from_writer(self.tools.saver.due)):
                 self._save()
-            stop = self.built.context.stop
+            stop = built.context.stop
             stop.signal = int(world.most(stop.signal))
             stop.check()
             if ending:
                 return ending
-            self._step(streams, fraction)
+            if built.optimiser is None:
+                self._solve()
+            else:
+                self._step(streams, fraction, built.optimiser)
 
-    def _step(self, streams: Mapping[str, Feed], fraction: float) -> None:
+    def _solve(self) -> None:
+        """Solve the heads: the one step of a stage that has no others."""
+        self.progress.step += 1
+        note = solve_heads(self.built)
+        self._tell("note", note, {})
+
+    def _step(self, streams: Mapping[str, Feed], fraction: float, optimiser: torch.optim.Optimizer) -> None:
         built, progress = self.built, self.progress
         stage = built.job.stage
         batches = {name: next(stream) for name, stream in streams.items()}
         if any(group.start for group in built.tuning.groups):
             let_learn(built.model, built.tuning, fraction)
             built.train_modes()
-        rate = set_rate(built.optimiser, stage, fraction, progress.gains)
+        rate = set_rate(optimiser, stage, fraction, progress.gains)
         means, progress.micro_batches = train_step(
             built, batches, step=progress.step, progress=fraction, micro_batches=progress.micro_batches
         )
@@ -208,13 +223,14 @@ class StageRun:
         elif fraction >= stage.warmup and progress.step >= LEAST_PASSES * self.built.data.epoch:
             progress.evaluations_without_gain += 1
 
-    def _choose(self) -> str:
-        """Leave the model at the best step where that is ahead by more than noise, else at the last; say which."""
+    def _choose(self) -> tuple[int, str]:
+        """Leave the model at the best step where that is ahead by more than noise, else at the last; say which, why."""
         built, progress, best = self.built, self.progress, self.best
         last = Score.from_plain(progress.last)
         if progress.best is None or best is None:
             built.average.apply()
-            return f"; the last step counts: {last.undecided}" if last is not None and last.undecided else ""
+            few = f"; the last step counts: {last.undecided}" if last is not None and last.undecided else ""
+            return progress.step, few
         step = int(progress.best.rpartition("-")[2])
         beside = ""
         if step < progress.step and last is not None and math.isfinite(last.value):
@@ -223,12 +239,13 @@ class StageRun:
             if ahead <= noise:
                 self.best = last
                 built.average.apply()
-                return f"; the last step counts: {beside}, which is within one standard error ({noise:.4f})"
+                within = f"; the last step counts: {beside}, which is within one standard error ({noise:.4f})"
+                return progress.step, within
             beside = f": {beside}, more than one standard error ({noise:.4f})"
         if built.context.world.is_writer:
             load_model(built.model, self.tools.saver.load_best(progress.best))
         built.context.world.copy_from_writer(built.model)
-        return f"; back to step {step}{beside}" if step < progress.step else "; the last step is the best"
+        return step, f"; back to step {step}{beside}" if step < progress.step else "; the last step is the best"
 
     def _score(self) -> Score | None:
         """Score the model as it stands; None without a figure."""

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
+
 from headstart import views
 from headstart.core.errors import UsageError
 from headstart.core.seeding import mix
 from headstart.core.types import Batch, Measured, Stream
+from headstart.data.rows import Rows
 from headstart.data.streams import BatchStream, in_order
 from headstart.data.transforms import make_transform
 from headstart.engine.feed import Feed, Workers
@@ -50,7 +53,7 @@ class StageData:
     def labelled(self) -> Examples | None:
         """Return the rows of the objective's first labelled stream."""
         streams = (stream for stream in self.job.objective.streams if stream.labelled)
-        return next((self.job.training[stream.name] for stream in streams), None)
+        return next((self.training[stream.name] for stream in streams), None)
 
     def survey(self) -> Iterator[Batch]:
         """Iterate over every labelled row once, without augmentation, on the model's device, in evaluation mode.
@@ -96,8 +99,13 @@ class StageData:
         fast = fast_features(self.model, everything[0].rows, plain, precision=self.context.precision)
         rows = {id(each.rows): each.rows for each in everything}  # of each pool once
         instead: Any = FeatureTransform()  # stands in for a `Transform`
+
+        def compute(own: Rows) -> np.ndarray:
+            return self._compute(embed, fast, Examples(own, plain))
+
+        known = self.context.constant
         found = {
-            key: Examples(frozen_rows(own, self._compute(embed, fast, Examples(own, plain))), instead)
+            key: Examples(frozen_rows(own, known.get(self.model.backbone, own, compute)), instead)
             for key, own in rows.items()
         }
         self.training = {name: found[id(each.rows)] for name, each in self.training.items()}

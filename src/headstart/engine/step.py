@@ -42,7 +42,8 @@ def train_step(
             for a batch that must not be cut.
     """
     means: dict[str, torch.Tensor] = {}
-    world = built.context.world
+    world, optimiser = built.context.world, built.optimiser
+    assert optimiser is not None, "a stage that is solved has no steps"
     micro_batches = min(micro_batches, *map(len, batches.values()))  # of several processes each has fewer rows
     for number, update in enumerate(updates_of(built.job.objective)):
         learning = _learning(built.model, built.extra, update)
@@ -50,7 +51,7 @@ def train_step(
             continue
         found = None
         while found is None:
-            built.optimiser.zero_grad(set_to_none=True)
+            optimiser.zero_grad(set_to_none=True)
             try:
                 cut = _split(batches, micro_batches)
                 found = _gradients(built, cut, update, learning, key=(built.number, step, number), progress=progress)
@@ -65,7 +66,7 @@ def train_step(
         means |= losses
         if built.job.stage.clip:
             torch.nn.utils.clip_grad_norm_(learning, built.job.stage.clip)
-        built.optimiser.step()  # what has no gradient does not move
+        optimiser.step()  # what has no gradient does not move
     return means, micro_batches
 
 

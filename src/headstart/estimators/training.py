@@ -17,14 +17,15 @@ from headstart.engine.fit import fit
 from headstart.engine.machine import choose_device, choose_precision
 from headstart.estimators.fitted import Fitted
 from headstart.runs.fit import make_jobs, prepare
-from headstart.runs.plan import build_model
+from headstart.runs.plan import build_model, load_backbone
+from headstart.runs.refit import bounded, can_be_bounded, whole
 
 
 def train(rows: Rows, task: Task, recipe: Recipe) -> Fitted:
     """Train a model on labelled rows.
 
     Args:
-        rows: All of them train, but for the share `recipe.data.validation`, on which the best step is chosen.
+        rows: All of them train; the share `recipe.data.validation` first chooses the steps, as `recipe.refit` says.
         task: What is to be learnt.
         recipe: The plan; what it leaves open is chosen.
 
@@ -40,10 +41,17 @@ def train(rows: Rows, task: Task, recipe: Recipe) -> Fitted:
     checked, _ = check_rows({"train": rows}, task.modality)
     plan = DataPlan(validation=recipe.data.validation, test=0.0)
     parts, notes = make_splits({"train": SplitRows(checked["train"])}, task, plan, recipe.seed)
-    dataset, backbone, chosen = prepare(make_dataset(task, parts, notes), recipe)
+    drawn = [name for name in parts if name == "validation"]
+    dataset, backbone, chosen = prepare(make_dataset(task, parts, notes, drawn=drawn), recipe)
     model = build_model(chosen.recipe, dataset, backbone)
     precision = choose_precision(recipe.precision, choose_device(recipe.device))
     with TemporaryDirectory(prefix="headstart-") as scratch:
-        fit(model, *make_jobs(chosen, dataset, backbone, Path(scratch), silent, Stop(), precision))
+        ended = fit(model, *make_jobs(chosen, dataset, backbone, Path(scratch), silent, Stop(), precision))
+    if chosen.recipe.refit == "yes" and can_be_bounded(ended.kept):
+        everything, backbone = whole(dataset), load_backbone(chosen.recipe, dataset)
+        model = build_model(chosen.recipe, everything, backbone)
+        with TemporaryDirectory(prefix="headstart-") as scratch:
+            jobs, context = make_jobs(chosen, everything, backbone, Path(scratch), silent, Stop(), precision)
+            fit(model, bounded(jobs, ended.kept), context)
     model.eval()
     return Fitted(Predictor(model, task, chosen.recipe, precision, dataset.fingerprint))

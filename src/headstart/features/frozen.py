@@ -6,6 +6,8 @@ through. A backbone that is partly frozen is computed each time.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +17,7 @@ import torch
 from headstart.core.types import Features, Input
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform
-from headstart.models.model import Model
+from headstart.models.model import Backbone, Model
 from headstart.views.plain import Plain
 
 
@@ -40,6 +42,45 @@ class FeatureTransform(Transform):
     def __init__(self) -> None:
         expects = _Pooled()  # pyright: ignore[reportAbstractUsage]  # it is never read from data
         super().__init__(expects, {"x": Plain()})
+
+
+class KnownFeatures:
+    """Features of one constant backbone by row, so that rows that come again are not computed again."""
+
+    def __init__(self) -> None:
+        self._backbone = ""
+        self._known: dict[tuple[str, bytes], np.ndarray] = {}
+
+    def get(self, backbone: Backbone, rows: Rows, compute: Callable[[Rows], np.ndarray]) -> np.ndarray:
+        """Return the features of rows, [N, D], computing those that are not known.
+
+        Args:
+            backbone: Of another one than before, what was known is forgotten.
+            rows: Known again by name and content; without digests all are computed.
+            compute: Gives the features of rows.
+
+        Returns:
+            The features.
+        """
+        if not rows.digests:
+            return compute(rows)
+        name = _fingerprint(backbone)
+        if name != self._backbone:
+            self._backbone, self._known = name, {}
+        keys = list(zip(rows.ids, rows.digests, strict=True))
+        places = [place for place, key in enumerate(keys) if key not in self._known]
+        if places:
+            computed = compute(rows if len(places) == len(rows) else rows.take(places))
+            self._known |= {keys[place]: row for place, row in zip(places, computed, strict=True)}
+        return np.stack([self._known[key] for key in keys])
+
+
+def _fingerprint(backbone: Backbone) -> str:
+    """Hash all that a backbone's features depend on: its tensors, by name."""
+    hasher = hashlib.sha256(backbone.card.name.encode())
+    for name, tensor in backbone.state_dict().items():
+        hasher.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return hasher.hexdigest()
 
 
 def frozen_rows(rows: Rows, features: np.ndarray) -> Rows:

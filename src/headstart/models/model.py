@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
+import numpy as np
 import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Card, Features, ForwardPass, LossOptions, Prefix, Target
+from headstart.core.types import Card, Features, ForwardPass, Labels, LossOptions, Prefix, Solved, Target
 from headstart.targets._outputs import Output
 
 Pooling = Literal["auto", "cls", "mean"]
@@ -71,6 +72,39 @@ class Head(nn.Module):
 
     def forward(self, features: Features) -> torch.Tensor:  # [B, target.outputs]
         return self.trunk(pool(features, self.pooling))
+
+    def solves(self, options: LossOptions, imbalance: str) -> bool:
+        """Return whether `solve` finds the optimum of this loss; heads that need steps do not."""
+        return False
+
+    def solve(
+        self,
+        features: np.ndarray,
+        labels: Labels,
+        options: LossOptions,
+        imbalance: str,
+        seed: int,
+        groups: Sequence[str] | None = None,
+    ) -> Solved:
+        """Find the head's optimum for features that stay the same, without steps, and take it.
+
+        Args:
+            features: Pooled as the head does, [N, D].
+            labels: Of the same rows, as the target's `encode` gave them.
+            options: Options of the loss.
+            imbalance: How rare classes are made up for, as in a recipe's stage.
+            seed: Of the folds that choose a penalty.
+            groups: Of each row; rows of one group are never on both sides of a fold. None lets every row be alone.
+
+        Returns:
+            How it was done.
+
+        Raises:
+            UsageError: The head cannot be solved for this loss.
+        """
+        raise UsageError(
+            "This head is trained by steps: it has no solution of its own. Leave optimiser = 'solve' away."
+        )
 
     def loss(self, out: torch.Tensor, y: torch.Tensor, options: LossOptions | None = None) -> torch.Tensor:
         """Compute the mean loss over a batch, a scalar.

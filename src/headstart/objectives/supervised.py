@@ -27,6 +27,7 @@ class Supervised(Objective):
     label_smoothing: float = 0.0
     class_weights: tuple[float, ...] = ()
     reads: ClassVar[Literal["features", "inputs"]] = "features"
+    is_heads_loss: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1:

@@ -74,13 +74,18 @@ def length(stage: Stage, defaults: Defaults, objective: Objective, data: Dataset
     Returns:
         The batch size, the steps, and the steps between evaluations.
     """
-    rows = max(math.ceil(len(data.pools[stream.pool]) / stream.size) for stream in objective.streams)
+    rows = passed(objective, data)
     batch_size = min(stage.batch_size or (BATCH if rows >= MANY else SMALL_BATCH), rows)
     epoch = math.ceil(rows / batch_size)
     steps = stage.steps or max(1, math.ceil(epoch * (stage.epochs or 0)))
     if stage.steps is None and stage.epochs is None:
         steps = max(math.ceil(epoch * defaults.epochs), defaults.updates)
     return batch_size, steps, stage.evaluate or min(steps, max(epoch, math.ceil(steps / MOST_LOOKS)))
+
+
+def passed(objective: Objective, data: Dataset) -> int:
+    """Count the rows of a pass: those of the stream that takes longest to show all of its own."""
+    return max(math.ceil(len(data.pools[stream.pool]) / stream.size) for stream in objective.streams)
 
 
 def view(usual: str, data: Dataset, backbone: Backbone | None, seed: int) -> tuple[str, str]:

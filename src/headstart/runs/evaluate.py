@@ -27,6 +27,8 @@ from headstart.evaluation.results import finite
 from headstart.evaluation.tables import predictions_frame
 from headstart.metrics._find import suited, value
 
+LEARNT = "the validation rows were learnt too, after they had chosen (refit)"
+
 
 class Outputs(NamedTuple):
     """Rows of a split with what the network gave for them, by target, and what came of it by calibration."""
@@ -187,9 +189,14 @@ def evaluate_saved(
                 f"the data in {data} has changed since the model was fitted: its figures are not those of the run",
             )
         )
+    if own and predictor.recipe.refit == "yes" and "validation" in dataset.splits:
+        listen(Event("note", f"{LEARNT}; their figures from before are in the run's metrics.json"))
+        others = {name: rows for name, rows in dataset.splits.items() if name != "validation"}
+        dataset = dataclasses.replace(dataset, splits=others)
     metrics = evaluate_splits(predictor, dataset, seed=seed, results={})
     if not metrics:
-        raise UsageError(f"{data} holds no validation or test rows to evaluate on.")
+        learnt = f" {LEARNT[0].upper()}{LEARNT[1:]}." if own and predictor.recipe.refit == "yes" else ""
+        raise UsageError(f"{data} holds no validation or test rows to evaluate on.{learnt}")
     return Evaluated(Path(folder), predictor.task, metrics)
 
 

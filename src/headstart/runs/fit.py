@@ -31,12 +31,17 @@ from headstart.engine.job import Job, Outcome, RunContext, make_job
 from headstart.engine.machine import choose_device, choose_precision, choose_threads, threads
 from headstart.engine.predict import predict
 from headstart.evaluation.metrics import Evaluation
+from headstart.features.frozen import KnownFeatures
 from headstart.models.model import Backbone, Model
+from headstart.runs.choose import choose_start
 from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
 from headstart.runs.folder import MODEL, Claim, check_folder, claimed
 from headstart.runs.observe import Before, observe_after, observe_before
 from headstart.runs.plan import Plan, build_model, check_names, check_shards, load_backbone, make_plan
+from headstart.runs.refit import CHOSEN, REFIT, bounded, can_be_bounded, told, whole
 from headstart.runs.report import write_observed, write_report
+from headstart.runs.state import RunState
+from headstart.runs.state import read as read_state
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,8 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
     dataset = data if isinstance(data, Dataset) else read(data, recipe.data, seed=recipe.seed)
     for note in dataset.notes:
         listen(Event("note", note))
+    if recipe.source is None:
+        recipe = choose_start(recipe, dataset, listen)
     backbone = load_backbone(recipe, dataset, listen)
     card = backbone.card
     listen(
@@ -154,6 +161,7 @@ def fit(
         TrainingError: A loss is not finite, or memory does not suffice.
     """
     check_folder(out, resume)
+    recipe = _as_begun(recipe, resume or out)
     world, device = connect(choose_device(recipe.device))
     listen = listen if world.is_writer else silent
     try:
@@ -165,6 +173,15 @@ def fit(
             return _fit(claim, *prepared, world=world, device=device, listen=listen, stop=stop or Stop())
     finally:
         disconnect()
+
+
+def _as_begun(recipe: Recipe, folder: str | Path | None) -> Recipe:
+    """Take the source that an unfinished run in the folder chose, where the recipe leaves it open."""
+    begun = None if folder is None or recipe.source is not None else read_state(Path(folder))
+    if begun is None:
+        return recipe
+    before = Recipe.from_plain(begun.recipe)
+    return dataclasses.replace(recipe, source=before.source, head=before.head, surgery=before.surgery)
 
 
 def _fit(
@@ -188,23 +205,44 @@ def _fit(
     if world.is_writer and state.status != "finished":
         before = observe_before(model, dataset, device=device, precision=precision, seed=recipe.seed)
     raw, spent = {}, 0.0
+    known = KnownFeatures()
+    began = time.monotonic()
     if state.status == "training":
         jobs, context = make_jobs(plan, dataset, backbone, folder, listen, stop, precision)
-        context = dataclasses.replace(context, device=device, world=world, resume=begun)
-        began = time.monotonic()
+        context = dataclasses.replace(context, device=device, world=world, resume=begun, constant=known)
         outcome = train(model, jobs, context)
-        spent = time.monotonic() - began
+        refits = recipe.refit == "yes" and can_be_bounded(outcome.kept)
         if world.is_writer:
             raw = _validation_outputs(model, dataset, context)
-            _save(folder, model, dataset, recipe, precision, _calibrations(dataset, raw))
-            state = state.with_outcome(outcome)
-            state.write(folder)
-            listen(Event("saved", f"model saved in {folder / MODEL}"))
-    else:
+            calibrations = _calibrations(dataset, raw)
+            _save(folder / (CHOSEN if refits else MODEL), model, dataset, recipe, precision, calibrations)
+        state = _next(state.with_outcome(outcome, refits=refits), folder, world, listen)
+    if state.status == "refitting":
         outcome = state.ended
+        everything = whole(dataset)
+        listen(told(outcome.kept, len(everything.pools["train"])))
+        fresh = load_backbone(recipe, dataset)
+        model = build_model(recipe, everything, fresh)
+        place = folder / REFIT
+        resume = place.is_dir()
+        if world.is_writer:
+            place.mkdir(exist_ok=True)
+        jobs, context = make_jobs(plan, everything, fresh, place, _of_a_refit(listen), stop, precision)
+        context = dataclasses.replace(context, device=device, world=world, resume=resume, constant=known)
+        again = train(model, bounded(jobs, outcome), context)
+        seconds = outcome.seconds + again.seconds
+        outcome = dataclasses.replace(outcome, moved=again.moved, seconds=seconds)
+        if world.is_writer:
+            calibrations = load(folder / CHOSEN).calibrations
+            _save(folder / MODEL, model, dataset, recipe, precision, calibrations)
+        state = _next(state.with_outcome(outcome, refits=False), folder, world, listen)
+    outcome, spent = state.ended, time.monotonic() - began
     if not world.is_writer:
         return Run(folder, dataset.task, recipe, {}, outcome, dataset.notes, outcome.seconds)
     predictor = load(folder / MODEL, device=str(device))
+    chosen = folder / CHOSEN  # the model that had not learnt the validation rows, where the other one has
+    if chosen.is_dir() and not raw:
+        raw = {"validation": load(chosen, device=str(device)).raw_outputs(dataset.splits["validation"])}
     results: Results = {}
     workers = Workers(recipe.workers or 0, lambda text: listen(Event("warning", text)))
     metrics = evaluate_splits(predictor, dataset, seed=recipe.seed, results=results, raw=raw, workers=workers)
@@ -213,25 +251,45 @@ def _fit(
     if before is not None:
         write_results(folder, dataset.task, metrics, results, predictor.calibrations)
         _write_run(run, before, predictor, dataset, results)
-        if (folder / "checkpoints").exists():  # the model has what is worth keeping
-            storage.remove_folder(folder / "checkpoints")
+        for name in ("checkpoints", REFIT, CHOSEN):  # the model has what is worth keeping
+            if (folder / name).exists():
+                storage.remove_folder(folder / name)
         dataclasses.replace(state, status="finished").write(folder)
         listen(Event("result", f"report: {folder / 'report.html'}", {"metrics": metrics_plain(metrics)}))
     return run
 
 
+def _next(state: RunState, folder: Path, world: World, listen: Listener) -> RunState:
+    """Write down that a fit has ended."""
+    if world.is_writer:
+        state.write(folder)
+        if state.status == "trained":
+            listen(Event("saved", f"model saved in {folder / MODEL}"))
+    return state
+
+
+def _of_a_refit(listen: Listener) -> Listener:
+    """Leave out what was told of the first fit."""
+
+    def tell(event: Event) -> None:
+        if event.kind not in ("note", "stage"):
+            listen(event)
+
+    return tell
+
+
 def _save(
-    folder: Path,
+    place: Path,
     model: Model,
     dataset: Dataset,
     recipe: Recipe,
     precision: str,
     calibrations: Mapping[str, Calibration],
 ) -> None:
-    if (folder / MODEL).exists():  # of a process that ended before it could say so
-        storage.remove_folder(folder / MODEL)
+    if place.exists():  # of a process that ended before it could say so
+        storage.remove_folder(place)
     save(
-        folder / MODEL,
+        place,
         model,
         dataset.task,
         recipe,
@@ -311,5 +369,6 @@ def make_jobs(
         stop=stop,
         budget=recipe.budget,
         checkpoint=recipe.checkpoint,
+        groups=dataset.groups,
     )
     return jobs, context

@@ -223,7 +223,7 @@ def _fold_data(
     pools = {"train": made["train"]}
     if UNLABELLED in dataset.pools:
         pools[UNLABELLED] = dataset.pools[UNLABELLED]
-    return Dataset(dataset.task, made, pools, tuple(notes), f"{dataset.fingerprint}-{fold}")
+    return Dataset(dataset.task, made, pools, tuple(notes), f"{dataset.fingerprint}-{fold}", drawn=("validation",))
 
 
 def _of_a_fold(listen: Listener) -> Listener:

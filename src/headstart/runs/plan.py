@@ -18,7 +18,7 @@ from headstart.core.tuning import couples_rows
 from headstart.core.types import TARGET, Criterion, Event, Listener, Objective, Strategy, silent
 from headstart.data.rows import Dataset
 from headstart.data.transforms import check_fits
-from headstart.engine.optimisers import check_optimiser
+from headstart.engine.optimisers import SOLVE, check_optimiser
 from headstart.inputs import by_name
 from headstart.metrics._find import every
 from headstart.models.load import load_source
@@ -28,6 +28,8 @@ from headstart.models.operate import operate, written
 from headstart.models.source_rows import rows_for, start_rows
 from headstart.models.taps import probe
 from headstart.runs import defaults
+from headstart.runs.refit import choose_refit
+from headstart.runs.solving import choose_optimiser
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,13 +52,9 @@ def check_names(recipe: Recipe) -> None:
     Raises:
         UsageError: A name or an option is wrong, or an own metric lacks something.
     """
-    if recipe.source is None:
-        raise UsageError(
-            "Name the pretrained model to start from: --source timm:resnet18, hf:FOLDER_OR_ID, local:FOLDER/NAME, "
-            "run:FOLDER or python:MODULE:FUNCTION (headstart list sources)."
-        )
-    prefix = recipe.source.name.partition(":")[0]
-    plugins.build("sources", prefix, recipe.source.options)
+    if recipe.source is not None:
+        prefix = recipe.source.name.partition(":")[0]
+        plugins.build("sources", prefix, recipe.source.options)
     plugins.build("heads", recipe.head.name, recipe.head.options)
     for choice in recipe.surgery:
         build_operation(choice)
@@ -163,18 +161,20 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, backbon
             stage, note = _choose_imbalance(stage, objective, data)
             notes.append(note)
         _check_imbalance(stage.imbalance, objective, data)
-        stage, note = _choose(stage, strategy, objective, data, shown)
+        stage, note = _choose(stage, strategy, objective, recipe.head, data, shown)
         stages.append(stage)
         notes += [note] if note and note not in notes else []
         strategies.append(strategy)
         objectives.append(objective)
         criteria.append(criterion)
+    refit, note = choose_refit(recipe, stages, objectives, data)
+    notes += [note] if note else []
     read = {stream.pool for objective in objectives for stream in objective.streams}
     read |= {pool for criterion in criteria for pool in criterion.pools}
     if "unlabelled" in data.pools and "unlabelled" not in read:
         notes.append("the rows without labels are not used: no objective or criterion of this recipe asks for them")
     surgery = tuple(Choice.parse(written(build_operation(choice)), "surgery") for choice in recipe.surgery)
-    chosen = dataclasses.replace(recipe, stages=tuple(stages), surgery=surgery)
+    chosen = dataclasses.replace(recipe, stages=tuple(stages), surgery=surgery, refit=cast(Any, refit))
     return Plan(chosen, tuple(strategies), tuple(objectives), tuple(criteria), tuple(notes))
 
 
@@ -255,22 +255,34 @@ def _criterion(stage: Stage, objective: Objective) -> Criterion:
 
 
 def _choose(
-    stage: Stage, strategy: Strategy, objective: Objective, data: Dataset, shown: Callable[[str], tuple[str, str]]
+    stage: Stage,
+    strategy: Strategy,
+    objective: Objective,
+    head: Choice,
+    data: Dataset,
+    shown: Callable[[str], tuple[str, str]],
 ) -> tuple[Stage, str]:
     """Fill in what the stage leaves open; give what to tell of the view, which `shown` chooses by the usual one."""
-    batch_size, steps, evaluate = defaults.length(stage, strategy.defaults, objective, data)
     augment, told = (stage.augment, "") if stage.augment is not None else shown(strategy.defaults.augment)
+    stage = dataclasses.replace(stage, augment=augment)
     chosen = dataclasses.replace(
         stage,
         strategy=_with_options((stage.strategy or Choice(defaults.MANY_ROWS)).name, strategy),
         objective=_with_options(stage.objective.name, objective),
         criterion=stage.criterion and Choice(stage.criterion.name, to_plain(_criterion(stage, objective))),
-        steps=steps,
+        optimiser=choose_optimiser(stage, strategy, objective, head, data.task.predicted),
         epochs=None,
+    )
+    if chosen.optimiser == SOLVE:
+        rows = defaults.passed(objective, data)
+        return dataclasses.replace(chosen, steps=1, batch_size=rows, evaluate=1), told
+    batch_size, steps, evaluate = defaults.length(stage, strategy.defaults, objective, data)
+    chosen = dataclasses.replace(
+        chosen,
+        steps=steps,
         lr=strategy.defaults.lr if stage.lr is None else stage.lr,
         batch_size=batch_size,
         accumulate=min(stage.accumulate, batch_size),
-        augment=augment,
         evaluate=evaluate,
     )
     return chosen, told

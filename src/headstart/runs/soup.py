@@ -7,6 +7,7 @@ weights are not on one plane, and their mean is of no use: the source must be th
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -97,6 +98,14 @@ def soup(
     _check(names, predictors)
     first = predictors[0]
     dataset = _dataset(names[0], first, data)
+    if learnt := [name for name, one in zip(names, predictors, strict=True) if one.recipe.refit == "yes"]:
+        if kind == "greedy":
+            raise UsageError(
+                f"{learnt[0]} learnt the validation rows too, which a greedy soup goes by. "
+                "Fit the runs with --refit no, or make the uniform soup."
+            )
+        others = {split: rows for split, rows in dataset.splits.items() if split != "validation"}
+        dataset = dataclasses.replace(dataset, splits=others)
     states: list[Tensors] = [
         {name: tensor.detach().cpu().clone() for name, tensor in predictor.model.state_dict().items()}
         for predictor in predictors

@@ -33,7 +33,8 @@ class RunState:
         fingerprint: Hash of all rows and labels.
         classes: The class list.
         made_with: What the last bits of the weights depend on: versions, device, threads, processes.
-        status: "training" until the model is saved, "trained" until the results are, then "finished".
+        status: "training" until steps and penalties are chosen, then perhaps "refitting" on all labelled rows,
+            "trained" from when the model is saved until the results are, then "finished".
         outcome: How training ended, once it did.
     """
 
@@ -41,7 +42,7 @@ class RunState:
     fingerprint: str
     classes: list[str]
     made_with: dict[str, Any]
-    status: Literal["training", "trained", "finished"] = "training"
+    status: Literal["training", "refitting", "trained", "finished"] = "training"
     outcome: dict[str, Any] | None = None
 
     def write(self, folder: Path) -> None:
@@ -49,19 +50,21 @@ class RunState:
         plain = {"format": FORMAT, **dataclasses.asdict(self)}
         storage.write_text(folder / NAME, json.dumps(plain, indent=1, ensure_ascii=False))
 
-    def with_outcome(self, outcome: Outcome) -> RunState:
-        """Return the state after training has ended."""
+    def with_outcome(self, outcome: Outcome, *, refits: bool) -> RunState:
+        """Return the state after training has ended, or where it is done once more on all rows after choosing it."""
         best = None if outcome.best is None else outcome.best.to_plain()
-        return dataclasses.replace(self, status="trained", outcome=dataclasses.asdict(outcome) | {"best": best})
+        return dataclasses.replace(
+            self, status="refitting" if refits else "trained", outcome=dataclasses.asdict(outcome) | {"best": best}
+        )
 
     @property
     def ended(self) -> Outcome:
         """How training ended."""
         assert self.outcome is not None
         best = Score.from_plain(self.outcome["best"])
-        return Outcome(
-            best, self.outcome["steps"], self.outcome["seconds"], tuple(self.outcome["endings"]), self.outcome["moved"]
-        )
+        given = {name: value for name, value in self.outcome.items() if name != "best"}
+        lists = {name: tuple(given.get(name, ())) for name in ("endings", "kept", "levelled")}
+        return Outcome(best, **{**given, **lists})
 
 
 def describe(recipe: Recipe, dataset: Dataset, *, device: torch.device, processes: int) -> RunState:

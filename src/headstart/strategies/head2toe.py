@@ -28,7 +28,7 @@ class Head2Toe:
     """Features are chosen by the training rows and a group lasso of weight `lasso`; only the head learns."""
 
     lasso: float = 1e-3
-    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=60, augment="plain")
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=60, augment="plain", optimiser="solve")
 
     def __post_init__(self) -> None:
         if self.lasso < 0:

@@ -17,7 +17,7 @@ from headstart.strategies._groups import head_group
 class LinearProbe:
     """Only the head learns; the backbone stays bit-identical, batch norm statistics included."""
 
-    defaults: ClassVar[Defaults] = Defaults(lr=3e-3, epochs=60, augment="plain")
+    defaults: ClassVar[Defaults] = Defaults(lr=3e-3, epochs=60, augment="plain", optimiser="solve")
 
     def prepare(self, model: Model) -> Tuning:
         """Let the heads learn."""

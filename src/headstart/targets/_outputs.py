@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+from headstart.core.errors import UsageError
 from headstart.core.types import Labels, LossOptions
+from headstart.solvers.ridge import ridge
+from headstart.solvers.solution import Solution
 from headstart.targets._balance import Balance, balance_classes, balance_labels
+from headstart.targets._solvers import solve_classes, solve_labels
 
 
 class Output(nn.Module):
@@ -33,6 +39,38 @@ class Output(nn.Module):
     @abstractmethod
     def decode(self, out: torch.Tensor) -> torch.Tensor:
         """Turn outputs [B, outputs] into probabilities or values."""
+
+    def solves(self, options: LossOptions, imbalance: str) -> bool:
+        """Return whether `solve` finds a linear layer's optimum under this loss; a kind without a solver does not."""
+        return False
+
+    def solve(
+        self,
+        features: np.ndarray,
+        labels: Labels,
+        options: LossOptions,
+        imbalance: str,
+        *,
+        seed: int,
+        groups: Sequence[str] | None = None,
+    ) -> Solution:
+        """Find the linear layer of least loss on features that stay the same.
+
+        Args:
+            features: [N, D].
+            labels: As the target's `encode` gave them.
+            options: Options of the loss.
+            imbalance: A value of the recipe's `imbalance`; `rebalance` has been told it.
+            seed: Of the folds that choose the penalty.
+            groups: Of each row; rows of one group are never on both sides of a fold.
+
+        Returns:
+            The layer.
+
+        Raises:
+            UsageError: There is no solver for it.
+        """
+        raise UsageError("This kind of target has no solver: leave optimiser = 'solve' away.")
 
     def comparable(self, out: torch.Tensor) -> torch.Tensor:
         """Return what two answers are compared by: what outputs [B, outputs] decode to, unless that has a unit."""
@@ -64,6 +102,23 @@ class ClassOutput(Output):
         each = functional.cross_entropy(out, y, weight=weights, label_smoothing=smoothing, reduction="none")
         return ((1 - right) ** self.balance.focus * each).mean()
 
+    def solves(self, options: LossOptions, imbalance: str) -> bool:
+        """Return True, but for focal loss: the weights of its rows depend on the answers."""
+        return imbalance != "focal"
+
+    def solve(
+        self,
+        features: np.ndarray,
+        labels: Labels,
+        options: LossOptions,
+        imbalance: str,
+        *,
+        seed: int,
+        groups: Sequence[str] | None = None,
+    ) -> Solution:
+        """Fit multinomial logistic regression; arguments as of `Output.solve`."""
+        return solve_classes(features, labels, self.classes, options, self.balance, imbalance, seed=seed, groups=groups)
+
     def decode(self, out: torch.Tensor) -> torch.Tensor:
         """Return probabilities [B, C]."""
         return out.softmax(dim=1)
@@ -91,6 +146,23 @@ class LabelsOutput(Output):
             each = (1 - right) ** self.balance.focus * each
         return each.mean()
 
+    def solves(self, options: LossOptions, imbalance: str) -> bool:
+        """Return True, but for focal loss and batches drawn by class."""
+        return imbalance not in ("focal", "sampler")
+
+    def solve(
+        self,
+        features: np.ndarray,
+        labels: Labels,
+        options: LossOptions,
+        imbalance: str,
+        *,
+        seed: int,
+        groups: Sequence[str] | None = None,
+    ) -> Solution:
+        """Fit a logistic regression for each class; arguments as of `Output.solve`."""
+        return solve_labels(features, labels, options, self.balance, seed=seed, groups=groups)
+
     def decode(self, out: torch.Tensor) -> torch.Tensor:
         """Return a probability for each class, [B, C]."""
         return out.sigmoid()
@@ -112,6 +184,24 @@ class ValuesOutput(Output):
         values = torch.from_numpy(labels)
         self.mean.copy_(values.mean(dim=0))
         self.std.copy_(values.std(dim=0, correction=0).clamp(min=1e-8))
+
+    def solves(self, options: LossOptions, imbalance: str) -> bool:
+        """Return True for squared errors."""
+        return options.loss != "huber"
+
+    def solve(
+        self,
+        features: np.ndarray,
+        labels: Labels,
+        options: LossOptions,
+        imbalance: str,
+        *,
+        seed: int,
+        groups: Sequence[str] | None = None,
+    ) -> Solution:
+        """Fit ridge regression to the labels in standard deviations; arguments as of `Output.solve`."""
+        z = (labels - self.mean.cpu().numpy()) / self.std.cpu().numpy()
+        return ridge(features, z, seed=seed, groups=groups)
 
     def loss(self, out: torch.Tensor, y: torch.Tensor, options: LossOptions) -> torch.Tensor:
         """Compute the mean squared error, or Huber's loss (1964) with its bend at one standard deviation."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import torch
 from torch import nn
 
-from headstart.core.types import Target
+from headstart.core.types import Labels, LossOptions, Solved, Target
 from headstart.models.model import Head, Pooling
 
 
@@ -25,4 +29,29 @@ class Linear:
         layer = nn.Linear(dim, target.outputs)
         nn.init.trunc_normal_(layer.weight, std=0.01)
         nn.init.zeros_(layer.bias)
-        return Head(layer, target, self.pooling)
+        return LinearHead(layer, target, self.pooling)
+
+
+class LinearHead(Head):
+    """A head whose optimum the target's output knows how to find."""
+
+    def solves(self, options: LossOptions, imbalance: str) -> bool:
+        """Return whether the target's loss has a solver."""
+        return self.output.solves(options, imbalance)
+
+    def solve(
+        self,
+        features: np.ndarray,
+        labels: Labels,
+        options: LossOptions,
+        imbalance: str,
+        seed: int,
+        groups: Sequence[str] | None = None,
+    ) -> Solved:
+        """Take the weights of the penalised optimum, the penalty being chosen by cross-validation."""
+        found = self.output.solve(features, labels, options, imbalance, seed=seed, groups=groups)
+        layer: Any = self.trunk
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(found.weight))
+            layer.bias.copy_(torch.from_numpy(found.bias))
+        return Solved(found.note, found.out_of_fold)

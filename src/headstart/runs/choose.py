@@ -1,0 +1,164 @@
+"""Choose what a run starts from, where the recipe leaves it open: by cross-validation of what the sources offer.
+
+Each offer's features are computed once, for the same labelled rows, and its head is solved on them; the lowest
+cross-validated loss wins. Test rows are never looked at.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from headstart.core import plugins
+from headstart.core.choice import Choice
+from headstart.core.errors import SourceError, UsageError
+from headstart.core.offer import Offer
+from headstart.core.recipe import LINEAR, Recipe
+from headstart.core.seeding import mix, numpy_generator
+from headstart.core.types import Event, Listener, Task, silent
+from headstart.data.rows import Dataset, Rows, concatenate
+from headstart.data.transforms import make_transform
+from headstart.engine.predict import embed, fast_features
+from headstart.models.model import Model
+from headstart.runs.plan import build_model, load_backbone
+
+MOST_ROWS = 500  # that the offers are compared on
+
+
+class Tried(NamedTuple):
+    """An offer and its cross-validated loss; infinite where it has none."""
+
+    offer: Offer
+    loss: float
+    note: str = ""
+
+
+def offers_for(task: Task, inputs: object) -> list[Offer]:
+    """Gather what the sources on this machine offer for some data, best guess first.
+
+    Args:
+        task: What is to be learnt.
+        inputs: The training rows', as `Rows` holds them.
+
+    Returns:
+        The offers of all sources that make any.
+    """
+    kinds = [plugins.load("sources", name) for name in plugins.names("sources")]
+    return [offer for kind in kinds if hasattr(kind, "offers") for offer in kind.offers(task, inputs)]
+
+
+def choose_start(recipe: Recipe, data: Dataset, listen: Listener = silent) -> Recipe:
+    """Take the best of what the sources offer.
+
+    Args:
+        recipe: Without a source.
+        data: The rows.
+        listen: Is told what was tried, what was taken and how to take another.
+
+    Returns:
+        The recipe with a source, and with the head and the surgery that go with it.
+
+    Raises:
+        UsageError: No source offers anything for this data.
+    """
+    offers = offers_for(data.task, data.splits["train"].inputs)
+    if recipe.head != LINEAR:
+        offers = list(dict.fromkeys(dataclasses.replace(offer, head="linear") for offer in offers))
+    if not offers:
+        raise UsageError(
+            f"No source offers a start for {data.task.modality} data. Name one: --source timm:resnet18, "
+            "hf:FOLDER_OR_ID, local:FOLDER/NAME, run:FOLDER or python:MODULE:FUNCTION (headstart list sources)."
+        )
+    return take_best(recipe, data, offers, listen)
+
+
+def take_best(recipe: Recipe, data: Dataset, offers: Sequence[Offer], listen: Listener) -> Recipe:
+    """Compare offers on the labelled rows and take the best; a single one is taken as it is.
+
+    Args:
+        recipe: Takes the place of what the offer leaves open.
+        data: The rows.
+        offers: At least one, the best guess first: of equals the first is taken.
+        listen: Is told.
+
+    Returns:
+        The recipe with the best offer in it.
+    """
+    if len(offers) == 1 or not data.task.predicted:
+        best, how = offers[0], offers[0].why
+    else:
+        rows = some_rows(data, recipe.seed)
+        tried = [_try(recipe, data, offer, rows, listen) for offer in offers]
+        first = min(tried, key=lambda each: each.loss)
+        best, how = first.offer, f"the best of {len(tried)} by cross-validation of {len(rows):,} rows"
+        losses = ", ".join(f"{each.offer} {each.loss:.3f}" for each in sorted(tried, key=lambda each: each.loss))
+        listen(Event("note", f"cross-validated loss: {losses}", {"tried": {str(t.offer): t.loss for t in tried}}))
+    listen(Event("note", f"start: {best}{f', {how}' if how else ''} (name another with --source)"))
+    return with_offer(recipe, best)
+
+
+def with_offer(recipe: Recipe, offer: Offer) -> Recipe:
+    """Return the recipe with an offer's source, head and surgery; a head that the recipe names stays."""
+    source = Choice.parse(offer.source, "source")
+    head = Choice.parse(offer.head, "head") if recipe.head == LINEAR else recipe.head
+    return dataclasses.replace(recipe, source=source, head=head).with_surgery(offer.surgery)
+
+
+def some_rows(data: Dataset, seed: int) -> Rows:
+    """Return at most `MOST_ROWS` labelled rows, of training and validation, in their order."""
+    parts = [data.splits[name] for name in ("train", "validation") if name in data.splits]
+    rows = concatenate(parts)
+    if len(rows) <= MOST_ROWS:
+        return rows
+    return rows.take(np.sort(numpy_generator(seed, "rows to choose by").permutation(len(rows))[:MOST_ROWS]))
+
+
+def _try(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: Listener) -> Tried:
+    """Solve an offer's head on its features; one that cannot be loaded here is told and loses."""
+    own = dataclasses.replace(with_offer(recipe, offer), head=Choice.parse(offer.head, "head"))
+    try:
+        backbone = load_backbone(own, data)
+    except SourceError as error:
+        listen(Event("warning", f"{offer} is left out: {error}"))
+        return Tried(offer, math.inf)
+    model = build_model(own, data, backbone)
+    transform = make_transform(backbone.card.input)
+    features = embed(fast_features(model, rows, transform, precision="float32"), rows, transform)
+    groups = [data.groups.get(row, row) for row in rows.ids] if data.groups else None
+    return Tried(offer, cross_validated_loss(model, data.task, features, rows, recipe, groups))
+
+
+def cross_validated_loss(
+    model: Model, task: Task, features: np.ndarray, rows: Rows, recipe: Recipe, groups: Iterable[str] | None
+) -> float:
+    """Solve a model's heads on features and return their mean loss on the rows that each fold left out.
+
+    Args:
+        model: With heads that can be solved; it is changed.
+        task: What is predicted.
+        features: As the heads pool them, [N, D].
+        rows: The same N rows, labelled.
+        recipe: Its first stage says how rare classes are made up for.
+        groups: Of each row.
+
+    Returns:
+        The loss, a mean over targets; infinite for a head that cannot be solved.
+    """
+    losses = []
+    imbalance = recipe.stages[0].imbalance
+    kind = "none" if imbalance == "auto" else imbalance
+    together = None if groups is None else list(groups)
+    options = plugins.build("objectives", "supervised", {}).loss_options
+    for name, head in model.by_target().items():
+        if not head.solves(options, kind):
+            return math.inf
+        head.output.rebalance(kind, rows.labels[name])
+        found = head.solve(features, rows.labels[name], options, kind, mix(recipe.seed, "choose"), together)
+        outputs = head.decode(torch.from_numpy(found.out_of_fold)).numpy()
+        losses.append(task.targets[name].validation_loss(rows.labels[name], outputs))
+    return float(np.mean(losses)) if np.isfinite(losses).all() else math.inf

@@ -1,0 +1,72 @@
+"""Whether a stage's heads are solved or trained by steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from headstart import views
+from headstart.core import plugins
+from headstart.core.choice import Choice
+from headstart.core.errors import UsageError
+from headstart.core.recipe import Stage
+from headstart.core.types import Objective, Strategy, Target
+from headstart.engine.optimisers import SOLVE
+
+USUAL = "adamw"
+OF_STEPS = (  # settings of a stage that have a meaning for steps alone
+    *("epochs", "lr", "accumulate", "weight_decay", "l1", "l2", "schedule", "warmup", "ema", "clip", "patience"),
+)
+CHOSEN = ("steps", "batch_size", "evaluate")  # as OF_STEPS, but planned for a stage that is solved, too
+
+
+def choose_optimiser(
+    stage: Stage, strategy: Strategy, objective: Objective, head: Choice, targets: Mapping[str, Target]
+) -> str:
+    """Choose what finds a stage's weights, where the recipe leaves it open: "solve" if nothing speaks against it.
+
+    Args:
+        stage: Its view is chosen.
+        strategy: Says whether only heads learn.
+        objective: Says whether the heads' loss is all that is minimised.
+        head: The recipe's.
+        targets: That are predicted.
+
+    Returns:
+        "solve", or an optimiser of torch.
+
+    Raises:
+        UsageError: "solve" was asked for, and cannot be; the reason is told.
+    """
+    if stage.optimiser not in ("auto", SOLVE):
+        return stage.optimiser
+    reason = _against(stage, strategy, objective, head, targets)
+    if reason is None:
+        return SOLVE
+    if stage.optimiser == SOLVE:
+        raise UsageError(f"optimiser = '{SOLVE}' cannot be used: {reason}. Leave it away, or set it to '{USUAL}'.")
+    return USUAL
+
+
+def _against(
+    stage: Stage, strategy: Strategy, objective: Objective, head: Choice, targets: Mapping[str, Target]
+) -> str | None:
+    """Say why heads have to be trained by steps; None where they need not."""
+    if strategy.defaults.optimiser != SOLVE:
+        return f"the strategy '{stage.strategy.name if stage.strategy else ''}' moves more than heads"
+    if not objective.is_heads_loss or not targets:
+        return f"the objective '{stage.objective.name}' minimises more than the heads' loss"
+    if stage.augment != views.PLAIN:
+        return f"the view '{stage.augment}' shows each row in many ways"
+    usual = Stage()
+    settings = OF_STEPS if stage.optimiser == SOLVE else (*CHOSEN, *OF_STEPS)
+    asked = [name for name in settings if getattr(stage, name) != getattr(usual, name)]
+    if asked:
+        return f"{', '.join(asked)} {'is' if len(asked) == 1 else 'are'} for training by steps"
+    options = plugins.build("heads", head.name, head.options)
+    imbalance = stage.imbalance
+    unfit = [
+        name
+        for name, target in targets.items()
+        if not options.build(1, target).solves(objective.loss_options, imbalance)
+    ]
+    return f"the head '{head.name}' has no solution for this loss" if unfit else None

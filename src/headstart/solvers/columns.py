@@ -1,0 +1,84 @@
+"""Features as a solver sees them: centred and scaled, in no more dimensions than there are rows.
+
+What is done to the columns is affine, so that weights found for them are weights of the features themselves
+(`Columns.unfold`): a linear layer is all that is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy import sparse
+
+SPARSE = 0.1  # share of numbers other than zero up to which features are kept as a sparse matrix
+CONSTANT = 1e-6  # a column whose deviation is below this share of its size has none
+
+Scaling = Literal["one", "each"]  # all columns divided by one number, or each by its own deviation
+IN_WORDS: dict[Scaling, str] = {"one": "centred features", "each": "standardised features"}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """N rows for a solver; their length is 1 on average, so that a penalty means the same for any features.
+
+    Attributes:
+        rows: [N, R], R being at most N, or a sparse [N, D].
+        mean: What was subtracted, [D].
+        scale: What was divided by, [D]; infinite for a column without spread.
+        basis: [R, D], rows of unit length at right angles to each other; None where R dimensions are the columns.
+    """
+
+    rows: Any
+    mean: np.ndarray
+    scale: np.ndarray
+    basis: np.ndarray | None
+
+    def unfold(self, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Turn weights [C, R] and biases [C] for `rows` into those for the features, [C, D] and [C]."""
+        wide = (weight if self.basis is None else weight @ self.basis) / self.scale
+        return wide, bias - wide @ self.mean
+
+
+def scalings(features: np.ndarray) -> tuple[Scaling, ...]:
+    """Return the ways that are worth a try: sparse features stay as they are."""
+    return ("one",) if is_sparse(features) else ("one", "each")
+
+
+def prepare(features: np.ndarray, scaling: Scaling) -> Columns:
+    """Centre and scale features, and turn them into their row space where that is smaller.
+
+    A penalty on the squared weights is the same in the row space: what is at right angles to all rows stays zero
+    (Kimeldorf & Wahba 1971). Sparse features are not centred, as nearly all zeros would then be lost.
+
+    Args:
+        features: [N, D].
+        scaling: "each" standardises the columns; "one" keeps their relative sizes.
+
+    Returns:
+        The columns.
+    """
+    if is_sparse(features):
+        width = features.shape[1]
+        size = float(np.sqrt(np.square(features).sum() / len(features))) or 1.0
+        return Columns(sparse.csr_matrix(features / size), np.zeros(width), np.full(width, size), None)
+    wide = features.astype(np.float64)
+    mean = wide.mean(axis=0)
+    wide -= mean
+    deviation = np.sqrt(np.square(wide).mean(axis=0))
+    learnt = deviation > CONSTANT * np.maximum(np.abs(mean), CONSTANT)
+    size = deviation if scaling == "each" else np.sqrt(np.square(deviation[learnt]).mean()) if learnt.any() else 1.0
+    scale = np.where(learnt, size * np.sqrt(max(learnt.sum(), 1)), np.inf)
+    wide /= scale
+    if len(wide) >= wide.shape[1]:
+        return Columns(wide, mean, scale, None)
+    values, vectors = np.linalg.eigh(wide @ wide.T)
+    kept = values > 1e-10 * max(values.max(), 1e-300)
+    lengths = np.sqrt(values[kept])
+    return Columns(vectors[:, kept] * lengths, mean, scale, (vectors[:, kept] / lengths).T @ wide)
+
+
+def is_sparse(features: np.ndarray) -> bool:
+    """Return whether nearly all numbers are zero, as with counts of words."""
+    return bool(np.count_nonzero(features) <= SPARSE * features.size)

@@ -1,0 +1,129 @@
+"""Logistic regression with a squared penalty, by L-BFGS (Liu & Nocedal 1989); the penalty by cross-validation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit, log_softmax
+
+from headstart.core.seeding import numpy_generator
+from headstart.solvers.columns import IN_WORDS, Columns, prepare, scalings
+from headstart.solvers.folds import make_folds
+from headstart.solvers.solution import Solution
+
+PENALTIES = tuple(10.0 ** (-power / 2) for power in range(-4, 9))  # 100 … 1e-4, of rows of length 1
+WORSE = 3  # penalties in a row without a lower loss after which no weaker one is tried
+CHOOSE = 2000  # rows at most that choose the penalty; all rows make the weights
+STEPS, EXACT = 300, 1e-4  # of L-BFGS: most of them, and the largest entry of the gradient that is small enough
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What the rows of features are to give.
+
+    Attributes:
+        targets: [N, C], the probability of each class for each row.
+        weights: [N, C] for "sigmoid", [N, 1] for "softmax": how much a row counts.
+        link: "softmax" where a row is of one class, "sigmoid" where each class is a question of its own.
+    """
+
+    targets: np.ndarray
+    weights: np.ndarray
+    link: Literal["softmax", "sigmoid"]
+
+    def take(self, rows: np.ndarray) -> Problem:
+        """Return some of the rows."""
+        return Problem(self.targets[rows], self.weights[rows], self.link)
+
+    def loss(self, out: np.ndarray) -> tuple[float, np.ndarray]:
+        """Compute the summed loss of outputs [N, C], and its gradient by them."""
+        if self.link == "softmax":
+            logs = log_softmax(out, axis=1)
+            each = -(self.targets * logs)
+            slope = np.exp(logs) - self.targets
+        else:
+            each = np.logaddexp(0, out) - self.targets * out
+            slope = expit(out) - self.targets
+        return float((self.weights * each).sum()), self.weights * slope
+
+
+def logistic(
+    features: np.ndarray,
+    problem: Problem,
+    *,
+    seed: int,
+    strata: np.ndarray | None = None,
+    groups: Sequence[str] | None = None,
+) -> Solution:
+    """Fit a linear layer by penalised maximum likelihood.
+
+    Penalty and scaling are those with the lowest cross-validated loss on at most `CHOOSE` rows.
+
+    Args:
+        features: [N, D].
+        problem: What the rows are to give.
+        seed: Of the folds.
+        strata: [N]; folds get about the same share of each of them.
+        groups: Of each row; rows of one group are not divided among folds.
+
+    Returns:
+        The layer. Rows that did not choose the penalty have no `out_of_fold`: it is nan for them.
+    """
+    total = len(features)
+    chosen = np.arange(total)
+    if total > CHOOSE:
+        chosen = np.sort(numpy_generator(seed, "solver rows").permutation(total)[:CHOOSE])
+    some = None if groups is None else [groups[int(row)] for row in chosen]
+    fold = make_folds(len(chosen), seed, None if strata is None else strata[chosen], some)
+    tried = []
+    for scaling in scalings(features):
+        columns = prepare(features[chosen], scaling)
+        tried += [(*found, scaling) for found in _path(columns, problem.take(chosen), fold)]
+    loss, penalty, out, scaling = min(tried, key=lambda found: found[0])
+    columns = prepare(features, scaling)
+    weight, bias = columns.unfold(*_fit(columns.rows, problem, penalty, None))
+    out_of_fold = np.full((total, problem.targets.shape[1]), np.nan)
+    out_of_fold[chosen] = out
+    rows = f"{len(chosen):,} rows" if total == len(chosen) else f"{len(chosen):,} of {total:,} rows"
+    note = f"logistic regression on {IN_WORDS[scaling]}, penalty {penalty:.2g} by cross-validation of {rows}"
+    return Solution(weight, bias, out_of_fold, loss, note)
+
+
+def _path(columns: Columns, problem: Problem, fold: np.ndarray) -> list[tuple[float, float, np.ndarray]]:
+    """Cross-validate penalties from strong to weak; return each one's mean loss, itself, and the outputs."""
+    parts = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in np.unique(fold)]
+    starts: list[Any] = [None] * len(parts)
+    found: list[tuple[float, float, np.ndarray]] = []
+    for penalty in PENALTIES:
+        out = np.empty(problem.targets.shape)
+        for place, (train, test) in enumerate(parts):
+            starts[place] = _fit(columns.rows[train], problem.take(train), penalty, starts[place])
+            weight, bias = starts[place]
+            out[test] = columns.rows[test] @ weight.T + bias
+        found.append((problem.loss(out)[0] / problem.weights.sum(), penalty, out))
+        losses = [each[0] for each in found]
+        if len(found) - 1 - losses.index(min(losses)) >= WORSE:
+            break
+    return found
+
+
+def _fit(rows: Any, problem: Problem, penalty: float, start: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Minimise the summed loss plus half the penalty times the squared weights; the biases are free."""
+    classes, width = problem.targets.shape[1], rows.shape[1]
+
+    def value(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        both = flat.reshape(classes, width + 1)
+        weight, bias = both[:, :-1], both[:, -1]
+        loss, slope = problem.loss(rows @ weight.T + bias)
+        gradient = np.concatenate([(rows.T @ slope).T + penalty * weight, slope.sum(axis=0)[:, None]], axis=1)
+        return loss + penalty / 2 * float(np.square(weight).sum()), gradient.ravel()
+
+    first = np.zeros(classes * (width + 1)) if start is None else np.concatenate([start[0], start[1][:, None]], 1)
+    options = {"maxiter": STEPS, "gtol": EXACT, "ftol": 1e-12, "maxcor": 20}
+    ended: Any = minimize(value, first.ravel(), jac=True, method="L-BFGS-B", options=options)
+    both = ended.x.reshape(classes, width + 1)
+    return both[:, :-1], both[:, -1]

@@ -1,0 +1,124 @@
+"""Solved linear layers: at the optimum that scikit-learn finds, and no row chooses its own penalty."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, load_digits
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from headstart.solvers import logistic as logistic_module
+from headstart.solvers.columns import prepare
+from headstart.solvers.folds import make_folds
+from headstart.solvers.logistic import Problem, logistic
+from headstart.solvers.ridge import ridge
+
+
+def digits(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows of the digits."""
+    x, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(seed).permutation(len(y))[:rows]
+    return x[order], y[order]
+
+
+def problem(y: np.ndarray, weights: np.ndarray | None = None) -> Problem:
+    """Ask for the classes of rows."""
+    each = np.ones(len(y)) if weights is None else weights
+    return Problem(np.eye(10)[y], each[:, None], "softmax")
+
+
+@pytest.mark.parametrize("rows", [60, 300], ids=["fewer rows than columns", "more"])
+def test_logistic_is_at_scikit_learn_s_optimum(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = digits(rows)
+    monkeypatch.setattr(logistic_module, "PENALTIES", (0.1,))
+    monkeypatch.setattr(logistic_module, "scalings", lambda _: ("one",))
+    monkeypatch.setattr(logistic_module, "EXACT", 1e-7)
+    weights = np.random.default_rng(0).uniform(0.5, 2, rows)
+    found = logistic(x, problem(y, weights), seed=0, strata=y)
+    columns = prepare(x, "one")
+    scaled = (x - columns.mean) / columns.scale
+    theirs = LogisticRegression(C=10.0, tol=1e-8, max_iter=5000).fit(scaled, y, weights)
+    mine = x @ found.weight.T + found.bias
+    np.testing.assert_allclose(mine - mine.mean(axis=1, keepdims=True), theirs.decision_function(scaled), atol=1e-3)
+
+
+def test_ridge_leaves_each_row_out_exactly() -> None:
+    x, y = load_diabetes(return_X_y=True)
+    x, values = x[:40], y[:40, None].astype(float)
+    found = ridge(x, values, seed=0)
+    scaling = "each" if "standardised" in found.note else "one"
+    penalty = float(found.note.split("penalty ")[1].split()[0])  # rounded
+    columns = prepare(x, scaling)
+    for row in (0, 17):
+        others = np.arange(40) != row
+        left = Ridge(alpha=penalty).fit(columns.rows[others], values[others])
+        assert found.out_of_fold[row, 0] == pytest.approx(left.predict(columns.rows[[row]]).item(), rel=0.01)
+    assert found.loss == pytest.approx(float(np.square(found.out_of_fold - values).mean()))
+
+
+def test_no_row_predicts_itself() -> None:
+    """Labels drawn by lot: whoever sees a row's own label beats chance by far."""
+    random = np.random.default_rng(3)
+    x, y = random.normal(size=(120, 200)), random.integers(0, 10, 120)
+    found = logistic(x, problem(y), seed=0, strata=y)
+    assert (found.out_of_fold.argmax(axis=1) == y).mean() < 0.25
+    assert found.loss > 2.2  # chance is log(10) = 2.30
+    assert np.square(ridge(x, y[:, None].astype(float), seed=0).out_of_fold[:, 0] - y).mean() > 0.9 * y.var()
+
+
+def test_rows_of_a_group_are_left_out_together() -> None:
+    """Copies of a row tell its label, unless they are left out with it."""
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(60, 100)), random.integers(0, 2, 60)
+    x, y = np.repeat(x, 4, axis=0), np.repeat(y, 4)
+    names = [str(row // 4) for row in range(240)]
+    targets = Problem(np.eye(2)[y], np.ones((240, 1)), "softmax")
+    assert logistic(x, targets, seed=0, strata=y).loss < 0.2
+    assert logistic(x, targets, seed=0, strata=y, groups=names).loss > 0.6
+    values = y[:, None].astype(float)
+    assert ridge(x, values, seed=0).loss < 0.05 < 0.2 < ridge(x, values, seed=0, groups=names).loss
+
+
+def test_sparse_features_give_what_dense_ones_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    x = (random.random((80, 400)) < 0.03) * random.random((80, 400))
+    y = (x[:, :20].sum(axis=1) > x[:, 20:40].sum(axis=1)).astype(int)
+    targets = Problem(np.eye(2)[y], np.ones((80, 1)), "softmax")
+    sparse = logistic(x, targets, seed=0, strata=y)
+    monkeypatch.setattr("headstart.solvers.columns.SPARSE", 0.0)
+    monkeypatch.setattr(logistic_module, "scalings", lambda _: ("one",))
+    dense = logistic(x, targets, seed=0, strata=y)
+    assert sparse.loss == pytest.approx(dense.loss, abs=0.03)
+    np.testing.assert_allclose(
+        (x @ sparse.weight.T + sparse.bias).argmax(axis=1), (x @ dense.weight.T + dense.bias).argmax(axis=1)
+    )
+
+
+def test_many_rows_choose_the_penalty_by_some_and_all_are_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = digits(400)
+    monkeypatch.setattr(logistic_module, "CHOOSE", 100)
+    found = logistic(x, problem(y), seed=0, strata=y)
+    assert np.isfinite(found.out_of_fold).all(axis=1).sum() == 100
+    assert "100 of 400 rows" in found.note
+    few = logistic(x[:100], problem(y[:100]), seed=0, strata=y[:100])
+    test_x, test_y = digits(800)
+    accuracy = [((test_x @ each.weight.T + each.bias).argmax(axis=1) == test_y).mean() for each in (found, few)]
+    assert accuracy[0] > accuracy[1] + 0.02
+
+
+def test_folds_spread_classes_and_keep_groups() -> None:
+    strata = np.array([0] * 30 + [1] * 10)
+    fold = make_folds(40, 0, strata)
+    assert np.bincount(fold[strata == 1]).tolist() == [1] * 10
+    names = [str(row // 2) for row in range(40)]
+    grouped = make_folds(40, 0, strata, names)
+    assert (grouped[::2] == grouped[1::2]).all()
+    assert set(grouped) == set(range(10))
+
+
+def test_constant_columns_and_a_single_class_do_no_harm() -> None:
+    x, y = digits(60)
+    x = np.concatenate([x, np.full((60, 1), 7.0)], axis=1)
+    found = logistic(x, problem(y), seed=0, strata=y)
+    assert np.isfinite(found.weight).all()
+    assert not found.weight[:, -1].any()
