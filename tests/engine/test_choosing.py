@@ -18,6 +18,7 @@ from headstart.data.rows import Rows
 from headstart.engine.job import Outcome
 from headstart.evaluation.quick import rated, rated_by_loss
 from headstart.inputs.vector import Vector
+from headstart.runs.refit import bounded
 
 STAGE = Stage(steps=8, batch_size=24, lr=1e-3, evaluate=2, patience=0, warmup=0.0)  # a pass is one step
 
@@ -151,3 +152,20 @@ def test_a_long_stage_says_how_long_it_takes(tmp_path: Path, monkeypatch: pytest
     toys.train(tmp_path, toys.make_model(toys.tiny(), data), data, stage=STAGE, listen=seen.append)
     told = [event.message for event in seen if "steps that are left" in event.message]
     assert told == ["about 0 seconds for the 6 steps that are left, at most"]
+
+
+def test_a_refit_goes_down_the_same_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without rows to measure, the steps that patience had cut short give the same weights."""
+    data, weights = toys.dataset(Vector(6)), []
+    stage = dataclasses.replace(STAGE, steps=40, evaluate=1, patience=2, lr=1e-9)
+    model = toys.make_model(toys.tiny(), data)
+    outcome = toys.train(tmp_path / "first", model, data, stage=stage, validate=True)
+    assert outcome.steps < 20 and outcome.kept == (outcome.steps,) and outcome.levelled[0] is not None
+    make = toys.make_job
+    for given in (outcome, dataclasses.replace(outcome, levelled=(None,))):
+        monkeypatch.setattr(toys, "make_job", lambda *parts, by=given: bounded([make(*parts)], by)[0])
+        again = toys.make_model(toys.tiny(), data)
+        toys.train(tmp_path / f"again-{len(weights)}", again, data, stage=stage)
+        weights.append(toys.snapshot(again))
+    assert all(toys.torch.equal(weights[0][name], tensor) for name, tensor in toys.snapshot(model).items())
+    assert not all(toys.torch.equal(weights[1][name], tensor) for name, tensor in toys.snapshot(model).items())
