@@ -23,7 +23,7 @@ class Defaults:
 
     lr: float
     epochs: float
-    updates: int = 300
+    updates: int = 400
     augment: str = "weak"  # a view of `views/`
     optimiser: Literal["adamw", "solve"] = "adamw"  # "solve": only heads learn, on features that stay the same
 
