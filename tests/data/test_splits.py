@@ -58,19 +58,19 @@ def test_a_seed_gives_the_rows_that_it_always_gave(
 
 
 @pytest.mark.parametrize(
-    ("labels", "plan", "rows", "told"),
+    ("labels", "share", "rows", "told"),
     [
-        (["a", "b"] * 200, {}, 51, "validation: 51 of 340 rows"),
-        (["a", "b"] * 190, {}, 0, "validation: none, as 15% of 323 rows are 48, fewer than 50, too few"),
-        (["a", "b"] * 190, {"validation": 0.2}, 65, "validation: 65 of 323 rows"),
-        ([f"the class {i % 60}" for i in range(600)], {}, 0, "15% of 510 rows are 76, under 2 a class, too few"),
+        (["a", "b"] * 200, None, 51, "validation: 51 of 340 rows"),
+        (["a", "b"] * 190, None, 0, "validation: none, as 15% of 323 rows are 48, fewer than 50, too few"),
+        (["a", "b"] * 190, 0.2, 65, "validation: 65 of 323 rows"),
+        ([f"the class {i % 60}" for i in range(600)], None, 0, "15% of 510 rows are 76, under 2 a class, too few"),
     ],
 )
 def test_a_validation_split_that_could_not_tell_steps_apart_is_not_made(
-    labels: list[str], plan: dict[str, float], rows: int, told: str
+    labels: list[str], share: float | None, rows: int, told: str
 ) -> None:
     data = pd.DataFrame({"text": [f"this is sentence number {i}" for i in range(len(labels))], "label": labels})
-    dataset = read(data, DataPlan(**plan))
+    dataset = read(data, DataPlan(validation=share))
     assert len(dataset.splits.get("validation", ())) == rows and any(told in note for note in dataset.notes)
 
 
