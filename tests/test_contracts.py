@@ -28,6 +28,7 @@ from headstart.models.load import load_source, rebuild
 from headstart.models.model import Backbone, Head, Model, frozen_modules_train
 from headstart.models.operate import operate
 from headstart.objectives.dann import Dann
+from models.surgery.patients import tiny_bert
 
 SOURCES = ("digits:cnn", "timm:test_resnet", "timm:test_vit")
 NEEDED = {  # options without which a plug-in cannot be built
@@ -202,7 +203,8 @@ def loadable(name: str) -> tuple[str, Backbone]:
     options: dict[str, Any] = (
         {"pretrained": False} if "pretrained" in {f.name for f in dataclasses.fields(source)} else {}
     )
-    options |= {"dim": 6} if "dim" in {f.name for f in dataclasses.fields(source)} else {}
+    told = {"dim": 6, "texts": ["some words", "other words"]}
+    options |= {f.name: told[f.name] for f in dataclasses.fields(source) if f.name in told}
     names = plugins.build("sources", name, options).names("")
     if not names:
         pytest.skip(
@@ -242,8 +244,9 @@ OPERATIONS = {
 
 
 @pytest.mark.parametrize("name", plugins.names("surgery"))
-def test_an_operation_is_recorded_replayed_and_undone(name: str) -> None:
-    backbone = toys.source("timm:test_resnet")
+def test_an_operation_is_recorded_replayed_and_undone(name: str, tmp_path: Path) -> None:
+    of_pairs = name == "siamese"
+    backbone = tiny_bert(tmp_path) if of_pairs else toys.source("timm:test_resnet")
     weight = torch.randn(2, backbone.dim)
     backbone.source_classifier = (weight, None)
     backbone.card = dataclasses.replace(backbone.card, labels=("a", "b"))
@@ -258,7 +261,8 @@ def test_an_operation_is_recorded_replayed_and_undone(name: str) -> None:
     assert again.stages() == operated.backbone.stages()
     again.load_state_dict(operated.backbone.state_dict())
     with torch.no_grad():
-        x = torch.randn(2, 1 if name == "adapt_input" else 3, 160, 160)
+        pictures = torch.randn(2, 1 if name == "adapt_input" else 3, 160, 160)
+        x = operated.backbone.card.input.blank(2) if of_pairs else pictures
         assert torch.equal(again.eval()(x)["pooled"], operated.backbone.eval()(x)["pooled"])
     for parameter in operated.backbone.parameters():
         parameter.data.add_(1.0)

@@ -63,6 +63,14 @@ def test_pairs_of_sentences_as_a_regression(shared: Callable[[str], Path], encod
     assert result["metrics"]["test"]["spearman"]["value"] >= 0.82
 
 
+@pytest.mark.timeout(1500)
+def test_a_probe_of_pairs_compares_two_texts(shared: Callable[[str], Path], encoder: str, tmp_path: Path) -> None:
+    source = ["--source", encoder, "--strategy", "linear_probe"]
+    result = fit(tmp_path / "run", str(shared("data/text/stsb/en")), *source)
+    print("stsb en, linear probe, test Spearman", result["metrics"]["test"]["spearman"], result["seconds"], "s")
+    assert result["metrics"]["test"]["spearman"]["value"] >= 0.82, "the cosine alone"
+
+
 @pytest.mark.parametrize(("name", "classes"), [("waimai", 2), ("thucnews", 10)])
 def test_chinese_texts_run(
     shared: Callable[[str], Path], encoder: str, tmp_path: Path, name: str, classes: int

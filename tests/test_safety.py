@@ -1,4 +1,4 @@
-"""No call in the source can read a pickle, run a model's own code, or load YAML with its tags."""
+"""No call in the source can read a pickle but of known content, run a model's own code, or load YAML with its tags."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ FORBIDDEN = {
     "yaml.full_load",
     "yaml.unsafe_load",
 }
+KNOWN = {  # reads files of known hashes alone: tests/models/sources/test_package.py
+    "models/packed_network.py": ["torch.load(…, weights_only=True)"]
+}
 ARGUMENTS = {"allow_pickle", "trust_remote_code"}
 
 
@@ -26,6 +29,9 @@ def unsafe(tree: ast.AST) -> list[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)
+            if name == "torch.load" and any(ast.unparse(keyword) == "weights_only=True" for keyword in node.keywords):
+                found.append("torch.load(…, weights_only=True)")
+                continue
             found += [name] if name in FORBIDDEN else []
             found += [
                 f"{name}({keyword.arg}=…)"
@@ -38,9 +44,10 @@ def unsafe(tree: ast.AST) -> list[str]:
 
 def test_nothing_in_the_source_can_run_code_from_a_file() -> None:
     wrong = {str(f.relative_to(SOURCE)): unsafe(ast.parse(f.read_text(encoding="utf-8"))) for f in SOURCE.rglob("*.py")}
-    assert {file: calls for file, calls in wrong.items() if calls} == {}
+    assert {file: calls for file, calls in wrong.items() if calls} == KNOWN
 
 
 def test_such_calls_are_found() -> None:
-    code = "import torch\ntorch.load('x')\nnumpy.load('x', allow_pickle=True)\nf(trust_remote_code=flag)\nyaml.load(t)"
-    assert len(unsafe(ast.parse(code))) == 4
+    code = "torch.load('x')\ntorch.load('x', weights_only=True)\n"
+    code += "numpy.load('x', allow_pickle=True)\nf(trust_remote_code=flag)\nyaml.load(t)"
+    assert len(unsafe(ast.parse(code))) == 5

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from headstart.models.surgery.remove import Remove as Remove
     from headstart.models.surgery.rename import Rename as Rename
     from headstart.models.surgery.replace import Replace as Replace
+    from headstart.models.surgery.siamese import Siamese as Siamese
     from headstart.models.surgery.unfreeze import Unfreeze as Unfreeze
     from headstart.runs.api import cross_validate as cross_validate
     from headstart.runs.api import evaluate as evaluate
@@ -81,6 +82,7 @@ _HOMES = {
     "Remove": "headstart.models.surgery.remove",
     "Rename": "headstart.models.surgery.rename",
     "Replace": "headstart.models.surgery.replace",
+    "Siamese": "headstart.models.surgery.siamese",
     "Unfreeze": "headstart.models.surgery.unfreeze",
     "evaluate": "headstart.runs.api",
     "fit": "headstart.runs.api",

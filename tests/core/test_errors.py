@@ -34,3 +34,17 @@ def test_one_row_more_than_the_message_holds() -> None:
     problems = [Problem(f"a.csv:{row}", "is empty") for row in range(101)]
     assert str(DataError("rows are wrong:", problems[:100])).splitlines()[-1].strip() == "a.csv:99: is empty"
     assert str(DataError("rows are wrong:", problems)).splitlines()[-2:] == ["  a.csv:99: is empty", "  … and 1 more"]
+
+
+def test_a_long_list_of_names_is_cut() -> None:
+    names = [f"n{i}" for i in range(12)]
+    assert errors.first_few(names[:10]) == ", ".join(names[:10])
+    assert errors.first_few(names).endswith("n8, n9, and 2 more")
+    assert errors.first_few([]) == ""
+
+
+def test_of_many_like_names_five_are_suggested() -> None:
+    message = str(errors.unknown("network", "resnt18", [f"resnet18{end}" for end in "abcdefgh"] * 2000))
+    assert message.count("Did you mean 'resnet18") == 1 and message.count(" or 'resnet18") == 4
+    assert "and 15,990 more" in message and len(message) < 400
+    assert "Did you mean 'labels'? " in str(errors.unknown("option", "lables", ["labels", "unlabelled"]))

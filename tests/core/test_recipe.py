@@ -190,7 +190,7 @@ def test_what_a_recipe_says_that_says_nothing() -> None:
             {
                 "objective": {"name": "supervised"},
                 "accumulate": 1,
-                "optimiser": "adamw",
+                "optimiser": "auto",
                 "weight_decay": 0.01,
                 "l1": 0.0,
                 "l2": 0.0,
@@ -204,6 +204,7 @@ def test_what_a_recipe_says_that_says_nothing() -> None:
                 "patience": 5,
             }
         ],
+        "refit": "auto",
         "seed": 0,
         "precision": "auto",
         "device": "auto",

@@ -109,3 +109,30 @@ def test_of_two_writers_of_one_folder_the_first_one_wins(tmp_path: Path) -> None
     storage.verify(tmp_path / "x")
     assert (tmp_path / "x" / "a.txt").read_text() == "one"
     assert [found.name for found in tmp_path.iterdir()] == ["x"]
+
+
+def test_of_two_that_fill_a_folder_of_the_cache_the_first_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def quick(folder: Path) -> None:
+        (folder / "a").write_text("first")
+
+    def slow(folder: Path) -> None:
+        (folder / "a").write_text("second")
+        storage.kept_folder("x", quick)
+
+    kept = storage.kept_folder("x", slow)
+    assert kept == tmp_path / "headstart" / "x" and (kept / "a").read_text() == "first"
+    assert [path.name for path in kept.parent.iterdir()] == ["x"]
+    storage.kept_folder("x", lambda _: pytest.fail("it is there"))
+
+
+def test_a_cache_that_cannot_be_written_says_which_variable_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(StorageError, match="XDG_CACHE_HOME"):
+        storage.kept_folder("x", lambda _: None)

@@ -19,7 +19,9 @@ from headstart.inputs.vector import Vector
 
 def test_vectors_are_not_decayed_and_groups_keep_their_scale() -> None:
     layer = torch.nn.Linear(3, 2)
-    optimiser = make_optimiser([ParamGroup(list(layer.parameters()), 10.0)], Stage(lr=0.1, weight_decay=0.5))
+    optimiser = make_optimiser(
+        [ParamGroup(list(layer.parameters()), 10.0)], Stage(lr=0.1, weight_decay=0.5, optimiser="adamw")
+    )
     assert [(g["params"][0].ndim, g["decay"], g["lr_scale"]) for g in optimiser.param_groups] == [
         (2, 0.5, 10.0),
         (1, 0.0, 10.0),
@@ -49,7 +51,7 @@ def test_adamw_is_torch_s_own() -> None:
     torch.manual_seed(0)
     one, other = torch.nn.Linear(4, 3), torch.nn.Linear(4, 3)
     other.load_state_dict(one.state_dict())
-    ours = make_optimiser([ParamGroup(list(one.parameters()))], Stage(lr=0.1, weight_decay=0.3))
+    ours = make_optimiser([ParamGroup(list(one.parameters()))], Stage(lr=0.1, weight_decay=0.3, optimiser="adamw"))
     theirs = torch.optim.AdamW(
         [{"params": [other.weight], "weight_decay": 0.3}, {"params": [other.bias], "weight_decay": 0.0}], lr=0.1
     )
@@ -107,7 +109,7 @@ def test_one_cycle_is_torch_s() -> None:
 @pytest.mark.parametrize("schedule", ["cosine", "constant", "linear", "one_cycle", "plateau"])
 @pytest.mark.parametrize("steps", [3, 20, 200])
 def test_no_step_of_a_rise_stands_still(schedule: Any, steps: int) -> None:
-    stage = Stage(steps=steps, lr=0.1, schedule=schedule, warmup=0.1)
+    stage = Stage(steps=steps, lr=0.1, schedule=schedule, warmup=0.1, optimiser="adamw")
     optimiser = make_optimiser([ParamGroup([torch.nn.Parameter(torch.ones(2))])], stage)
     rates = [set_rate(optimiser, stage, step / steps) for step in range(steps)]
     rise = rates[: max(1, steps // 10)]
@@ -120,7 +122,9 @@ def test_plateaus_are_counted_from_the_looks() -> None:
     gains = [True, False, False, False, True, False, False, False, False]
     assert [plateaus(gains[:n], 2) for n in range(len(gains) + 1)] == [0, 0, 0, 1, 1, 1, 1, 2, 2, 3]
     layer = torch.nn.Linear(2, 1)
-    stage = Stage(steps=10, lr=0.1, schedule="plateau", warmup=0.0, plateau_looks=2, plateau_factor=0.5)
+    stage = Stage(
+        steps=10, lr=0.1, schedule="plateau", warmup=0.0, plateau_looks=2, plateau_factor=0.5, optimiser="sgd"
+    )
     optimiser = make_optimiser([ParamGroup(list(layer.parameters()))], stage)
     assert set_rate(optimiser, stage, 0.5, gains) == pytest.approx(0.1 * 0.5**3)
 

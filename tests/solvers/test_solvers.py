@@ -7,7 +7,9 @@ import pytest
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from headstart.solvers import columns as columns_module
 from headstart.solvers import logistic as logistic_module
+from headstart.solvers import ridge as ridge_module
 from headstart.solvers.columns import prepare
 from headstart.solvers.folds import make_folds
 from headstart.solvers.logistic import Problem, logistic
@@ -122,3 +124,37 @@ def test_constant_columns_and_a_single_class_do_no_harm() -> None:
     found = logistic(x, problem(y), seed=0, strata=y)
     assert np.isfinite(found.weight).all()
     assert not found.weight[:, -1].any()
+
+
+def words(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Make sparse features, as counts of words, and classes that the first three columns tell."""
+    random = np.random.default_rng(0)
+    x = (random.random((rows, columns)) < 0.02) * random.random((rows, columns))
+    y = random.integers(0, 3, rows)
+    x[:, :3] += 0.2 * np.eye(3)[y]
+    return x.astype(np.float32), y
+
+
+def test_few_sparse_rows_are_solved_in_their_row_space_and_many_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = words(120, 400)
+    targets = Problem(np.eye(3)[y], np.ones((120, 1)), "softmax")
+    monkeypatch.setattr(logistic_module, "EXACT", 1e-7)
+    narrow = logistic(x, targets, seed=0, strata=y)
+    assert prepare(x, "one").rows.shape[1] <= 120
+    monkeypatch.setattr(columns_module, "FEW", 0)
+    assert prepare(x, "one").rows.shape == (120, 400)
+    wide = logistic(x, targets, seed=0, strata=y)
+    assert wide.loss == pytest.approx(narrow.loss, rel=1e-3)
+    np.testing.assert_allclose(x @ narrow.weight.T + narrow.bias, x @ wide.weight.T + wide.bias, atol=0.02)
+
+
+def test_ridge_of_many_sparse_rows_chooses_by_some_and_fits_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = words(150, 300)
+    monkeypatch.setattr(ridge_module, "PENALTIES", (0.03,))
+    exact = ridge(x, np.eye(3)[y], seed=0)
+    monkeypatch.setattr(ridge_module, "FEW", 50)
+    monkeypatch.setattr(columns_module, "FEW", 50)
+    some = ridge(x, np.eye(3)[y], seed=0)
+    np.testing.assert_allclose(some.weight, exact.weight, atol=1e-5)
+    np.testing.assert_allclose(some.bias, exact.bias, atol=1e-5)
+    assert np.isfinite(some.out_of_fold).all(axis=1).sum() == 50 and "50 of 150 rows" in some.note

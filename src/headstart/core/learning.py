@@ -19,6 +19,8 @@ from typing import (
     runtime_checkable,
 )
 
+from headstart.core.errors import first_few
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -136,7 +138,7 @@ def _only(values: Mapping[str, Any], what: str, where: str, none: str) -> Any:
     if not values:
         raise ValueError(none)
     first = next(iter(values))
-    raise ValueError(f"The batch has several {what}s ({', '.join(values)}): name one, as in {where}['{first}'].")
+    raise ValueError(f"The batch has several {what}s ({first_few(values)}): name one, as in {where}['{first}'].")
 
 
 PrefixToken = Literal["class", "distillation", "register"]

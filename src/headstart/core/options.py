@@ -8,7 +8,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from headstart.core.errors import UsageError, unknown
+from headstart.core.errors import UsageError, first_few, unknown
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     hints = typing.get_type_hints(cls)
     missing = [n for n, f in fields.items() if n not in values and not _has_default(f)]
     if missing:
-        raise UsageError(f"{where} needs {', '.join(missing)}.")
+        raise UsageError(f"{where} needs {first_few(missing)}.")
     converted = {key: convert(hints[key], value, f"{where}, {key}") for key, value in values.items()}
     try:
         return cls(**converted)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core import options
-from headstart.core.errors import UsageError, unknown
+from headstart.core.errors import UsageError, first_few, unknown
 
 PACKAGES = {
     "sources": "headstart.models.sources",
@@ -77,6 +77,18 @@ def describe(kind: str, name: str) -> str:
     except (SyntaxError, ValueError) as error:
         return f"(cannot be read: {error})"
     return docstring.partition("\n")[0]
+
+
+def has(kind: str, name: str, method: str) -> bool:
+    """Read from a plug-in's text, without importing it, whether it defines a method; one of a package is imported."""
+    path = _found(kind)[name]
+    if isinstance(path, importlib.metadata.EntryPoint):
+        return hasattr(load(kind, name), method)
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError):
+        return False
+    return any(isinstance(node, ast.FunctionDef) and node.name == method for node in ast.walk(tree))
 
 
 def load(kind: str, name: str) -> type:
@@ -171,10 +183,10 @@ def _extra_folders(kind: str) -> list[Path]:
         if not Path(root).is_dir():
             raise UsageError(f"HEADSTART_PLUGINS names {root}, which is no folder here.")
         if not any((Path(root) / known).is_dir() for known in PACKAGES):
-            held = ", ".join(sorted(entry.name for entry in Path(root).iterdir())[:10]) or "nothing"
+            held = first_few(sorted(entry.name for entry in Path(root).iterdir())) or "nothing"
             raise UsageError(
                 f"HEADSTART_PLUGINS names {root}, in which no folder has the name of a kind of plug-in: "
-                f"{', '.join(PACKAGES)}. It has: {held}."
+                f"{first_few(PACKAGES)}. It has: {held}."
             )
     folders = {(Path(root) / kind).resolve(): None for root in roots if root}  # one that is named twice is one
     return [folder for folder in folders if folder.is_dir()]

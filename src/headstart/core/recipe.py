@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 
 from headstart.core import options
 from headstart.core.choice import Choice
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.task import TARGET
 
 SUPERVISED, LINEAR = Choice("supervised"), Choice("linear")  # the objective and the head where none is named
@@ -63,7 +63,7 @@ class DataPlan:
         if self.labels or self.task or self.separator:
             raise ValueError(
                 "labels, task and separator are for a single target; with data.targets name them there "
-                f"({', '.join(f'data.targets.{name}.labels' for name in self.targets)})."
+                f"({first_few(f'data.targets.{name}.labels' for name in self.targets)})."
             )
         for name, plan in self.targets.items():
             if not re.fullmatch(r"[A-Za-z][\w-]*", name):

@@ -13,11 +13,11 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from headstart.core.errors import SourceError, StorageError
+from headstart.core.errors import SourceError, StorageError, first_few
 
 MANIFEST = "manifest.json"
 PICKLE_SUFFIXES = {
@@ -103,6 +103,44 @@ def new_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def kept_folder(name: str, fill: Callable[[Path], None]) -> Path:
+    """Return a folder of Headstart's cache; it is filled once, and again where it is damaged.
+
+    Args:
+        name: The folder's name; another content has another name.
+        fill: Writes the content into an empty folder.
+
+    Returns:
+        The folder, checked against its manifest. Of several processes that fill it at once the first one's stays.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    path = cache() / name
+    if path.is_dir():
+        try:
+            verify(path)
+            return path
+        except StorageError:
+            with suppress(FileNotFoundError):  # another process was here first
+                remove_folder(path)
+    elif path.parent.is_dir():
+        sweep(path.parent)
+    try:
+        with new_folder(path) as temporary:
+            fill(temporary)
+    except StorageError as error:
+        if not path.is_dir():
+            raise StorageError(f"{error} Set XDG_CACHE_HOME to a folder that can be written to.") from error
+        verify(path)
+    return path
+
+
+def cache() -> Path:
+    """Return the folder of what can be made again: `headstart` in XDG_CACHE_HOME, else in ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headstart"
+
+
 def remove_folder(path: Path) -> None:
     """Remove a folder so that its final name never holds a part of it."""
     aside = path.with_name(_temporary_name())
@@ -149,7 +187,7 @@ def verify(folder: Path) -> None:
         elif sha256(file) != entry["sha256"]:
             wrong.append(f"{name}: its content was changed")
     if wrong:
-        raise StorageError(f"{folder} is damaged:\n  " + "\n  ".join(wrong))
+        raise StorageError(f"{folder} is damaged:\n  " + first_few(wrong, "\n  "))
 
 
 def sweep(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core import plugins
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.recipe import DataPlan
 from headstart.data.tables import Tables
 
@@ -33,7 +33,7 @@ def read_tables(data: Any, plan: DataPlan) -> Tables:
     readers = {name: _build(name, plan, {}) for name in plugins.names("readers")}
     fitting = [name for name, reader in readers.items() if reader.matches(data)]
     if len(fitting) > 1:
-        raise UsageError(f"{_describe(data)} can be read in more than one way. Name the reader: {', '.join(fitting)}.")
+        raise UsageError(f"{_describe(data)} can be read in more than one way. Name the reader: {first_few(fitting)}.")
     if not fitting:
         accepted = "\n".join(f"  {name}: {plugins.describe('readers', name)}" for name in readers)
         raise UsageError(f"No reader takes this: {_describe(data)}. What each one takes:\n{accepted}")
@@ -62,7 +62,7 @@ def _check_path(data: str | Path) -> None:
 def _describe(data: Any) -> str:
     if isinstance(data, str | Path) and Path(data).is_dir():
         names = [entry.name + "/" * entry.is_dir() for entry in sorted(Path(data).iterdir())]
-        return f"the folder {data} with {', '.join(names[:8]) + (' …' if len(names) > 8 else '')}"
+        return f"the folder {data} with {first_few(names)}"
     if isinstance(data, str | Path):
         return f"the file {data}"
     shape = getattr(data, "shape", None)

@@ -12,7 +12,7 @@ import numpy as np
 
 from headstart.core import plugins
 from headstart.core.columns import numbers_of
-from headstart.core.errors import DataError, UsageError, unknown
+from headstart.core.errors import DataError, UsageError, first_few, unknown
 from headstart.core.recipe import DataPlan, TargetPlan
 from headstart.core.types import Input, Task
 from headstart.data.inputs import contents, guess_inputs
@@ -112,9 +112,7 @@ def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[
         return tuple(flags)
     held = _held(frame, columns[-1]) if columns else None
     if len(columns) < (1 if plan.inputs else 2) or (held is not None and not held.label_like):
-        raise UsageError(
-            f"There is no label column. Columns: {', '.join(map(str, frame.columns))}. Name one with labels."
-        )
+        raise UsageError(f"There is no label column. Columns: {first_few(frame.columns)}. Name one with labels.")
     return (columns[-1],)
 
 
@@ -124,9 +122,7 @@ def _held(frame: pd.DataFrame, column: str) -> type[Input] | None:
 
 
 def _say(what: str, columns: Sequence[str], how: str) -> str:
-    listing = ", ".join(f"'{name}'" for name in columns[:6]) + (
-        f" … ({len(columns)} in all)" if len(columns) > 6 else ""
-    )
+    listing = first_few(f"'{name}'" for name in columns)
     return f"{what}: column{'s' if len(columns) > 1 else ''} {listing}, {how}"
 
 
@@ -144,5 +140,5 @@ def check_columns(frame: pd.DataFrame, names: Sequence[str], where: str) -> None
     absent = [name for name in names if name not in frame.columns]
     if absent:
         raise DataError(
-            "; ".join(f"{where}: {unknown('column', name, [str(c) for c in frame.columns])}" for name in absent)
+            first_few((f"{where}: {unknown('column', name, [str(c) for c in frame.columns])}" for name in absent), "; ")
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from headstart.core.columns import Column, blank_cells, cells_of, numbers_of
-from headstart.core.errors import DataError, UsageError
+from headstart.core.errors import DataError, UsageError, first_few
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Input, Task
 from headstart.data.rows import Rows
@@ -70,7 +70,7 @@ def guess_inputs(frame: pd.DataFrame, columns: Sequence[str], plan: DataPlan) ->
             if found:
                 return modality, found
     wanted = f"{plan.modality} input" if plan.modality else "input"
-    listing = ", ".join(f"{n} ({content})" for n, content in held.items()) or "none"
+    listing = first_few(f"{n} ({content})" for n, content in held.items()) or "none"
     raise UsageError(f"No column is fit as {wanted}. Columns beside the labels: {listing}. Name some with inputs.")
 
 
@@ -78,7 +78,7 @@ def _common_modality(held: Mapping[str, str]) -> str:
     for modality, kind in modalities().items():
         if set(held.values()) <= ({modality, NUMBER} if kind.tabular else {modality}):
             return modality
-    raise UsageError(f"The inputs must hold one kind of data: {', '.join(f'{n} holds {c}' for n, c in held.items())}.")
+    raise UsageError(f"The inputs must hold one kind of data: {first_few(f'{n} holds {c}' for n, c in held.items())}.")
 
 
 def as_files(cells: Sequence[Any]) -> Sequence[Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headstart.core.errors import first_few
 from headstart.core.types import Target, Task
 from headstart.data.inputs import make_inputs
 from headstart.data.rows import Rows, concatenate
@@ -75,11 +76,6 @@ def repeated(rows: Rows, others: Rows) -> list[str]:
     return [row for row, digest in zip(rows.ids, rows.digests, strict=True) if digest in known]
 
 
-def listed(rows: Sequence[str]) -> str:
-    """Name the first few rows."""
-    return ", ".join(rows[:SHOWN]) + (", …" if len(rows) > SHOWN else "")
-
-
 def unlabelled_notes(unlabelled: Rows, splits: Mapping[str, Rows]) -> list[str]:
     """Describe how many rows have no label, and which of them are test rows too.
 
@@ -95,6 +91,6 @@ def unlabelled_notes(unlabelled: Rows, splits: Mapping[str, Rows]) -> list[str]:
         if name in splits and (same := repeated(unlabelled, splits[name])):
             notes.append(
                 f"{len(same)} rows without labels are {name} rows too; an objective that reads them learns from inputs "
-                f"that the {name} figures are measured on: {listed(same)}"
+                f"that the {name} figures are measured on: {first_few(same)}"
             )
     return notes

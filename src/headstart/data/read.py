@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.core.columns import blank_cells, cells_of
-from headstart.core.errors import DataError, Problem, UsageError, unknown
+from headstart.core.errors import DataError, Problem, UsageError, first_few, unknown
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Labels, Task
 from headstart.data.checks import check_repeats, check_rows, for_all
 from headstart.data.find import read_tables
 from headstart.data.inference import check_columns, describe_labels, infer, needs_labels
 from headstart.data.inputs import loose_frame, loose_items, make_inputs, make_rows
-from headstart.data.pools import PARTIAL, UNLABELLED, listed, repeated, set_apart, task_pools, unlabelled_notes
+from headstart.data.pools import PARTIAL, UNLABELLED, repeated, set_apart, task_pools, unlabelled_notes
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.splits import SplitRows, make_splits
 from headstart.data.tables import Tables, join
@@ -98,10 +98,10 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
         notes += _repeated(splits["train"].rows, splits["validation"].rows)
     if "validation" in parts and "test" in parts and (same := repeated(parts["test"].rows, parts["validation"].rows)):
         found = f"{len(same)} of {len(parts['test'].rows)} test rows are validation rows too"
-        notes.append(f"{found}, on which the best step is chosen: {listed(same)}")
+        notes.append(f"{found}, on which the best step is chosen: {first_few(same)}")
     pools = task_pools(splits["train"].rows, partly, task) if "train" in splits else {}
     if partial is not None:
-        own = ", ".join(f"'task:{name}'" for name in task.predicted)
+        own = first_few(f"'task:{name}'" for name in task.predicted)
         notes.append(f"rows with the labels of some targets: {len(partial):,}, in the pools {own}, not in 'train'")
     if unlabelled is not None:
         pools[UNLABELLED] = unlabelled
@@ -120,7 +120,7 @@ def _no_training_rows(frames: Mapping[str, pd.DataFrame], bare: pd.DataFrame | N
         if bare is not None
         else "Name the training rows' split 'train'."
     )
-    return f"There are no labelled training rows; the data has {', '.join(found) or 'no rows'}. {mend}"
+    return f"There are no labelled training rows; the data has {first_few(found) or 'no rows'}. {mend}"
 
 
 def _without_labels(
@@ -179,7 +179,7 @@ def _repeated(train: Rows, validation: Rows) -> list[str]:
         return []
     return [
         f"{len(same)} of {len(validation)} validation rows are in training too, which makes "
-        f"their figures look better: {listed(same)}"
+        f"their figures look better: {first_few(same)}"
     ]
 
 
@@ -243,15 +243,15 @@ def _by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame],
         if name not in known:
             raise unknown("domain", name, sorted(known))
     notes = [
-        f"domains: {', '.join(plan.source_domain)} (labelled) to "
-        f"{', '.join(plan.target_domain)} (labels only in the test split)"
+        f"domains: {first_few(plan.source_domain)} (labelled) to "
+        f"{first_few(plan.target_domain)} (labels only in the test split)"
     ]
     unused = found.pop("unused", None)
     if unused:
         notes.append(f"{sum(map(len, unused))} test rows of the source domain are not used")
     others = sorted(set(known) - {*plan.source_domain, *plan.target_domain})
     if others:
-        notes.append(f"domains left out: {', '.join(others)}")
+        notes.append(f"domains left out: {first_few(others)}")
     return {part: join(frames) for part, frames in found.items()}, notes
 
 

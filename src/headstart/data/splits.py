@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headstart.core.errors import DataError, Problem, UsageError
+from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.recipe import DataPlan
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import LEAST_TO_CHOOSE, Target, Task
@@ -73,7 +73,7 @@ def make_splits(
     if "test" not in splits and "validation" in splits:
         notes.append("there is no test split: the validation figures were also used for choosing")
     order = [name for name in ("train", "validation", "test", "target") if name in splits]
-    notes.append(f"rows: {', '.join(f'{name} {len(splits[name])}' for name in order)}")
+    notes.append(f"rows: {first_few(f'{name} {len(splits[name])}' for name in order)}")
     return {name: splits[name] for name in order}, notes
 
 
@@ -113,7 +113,7 @@ def _cut(
             if balanced is not None and count == 1 and 0 <= c < len(balanced.classes)
         ]
         if lone:
-            notes.append(f"{name}: has no row of {', '.join(sorted(lone))}, which have one row only")
+            notes.append(f"{name}: has no row of {first_few(sorted(lone))}, which have one row only")
     else:
         chosen = _by_group(strata, part.groups, share, random, name)
     if by_name(task.modality).copies_together and part.groups is None:

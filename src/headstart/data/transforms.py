@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from headstart import views as known_views
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.kept import Kept
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import Input, Task, View
@@ -148,7 +148,7 @@ def check_fits(task: Task, expects: Input) -> None:
     """
     takes = modality(expects)
     if takes != task.modality:
-        columns = ", ".join(f"'{name}'" for name in task.inputs[:6])
+        columns = first_few(f"'{name}'" for name in task.inputs)
         raise UsageError(
             f"The network takes {takes} input; the data is {task.modality} (column {columns}). "
             f"Choose a source for {task.modality}."

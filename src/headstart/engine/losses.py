@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from headstart.core.errors import TrainingError
+from headstart.core.errors import TrainingError, first_few
 from headstart.core.types import Batch
 from headstart.engine.distributed import World
 
@@ -79,8 +79,10 @@ def mean_losses(steps: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _listed(losses: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in losses.items())
+    return first_few(f"{name} = {value}" for name, value in losses.items())
 
 
 def _rows(step: Step) -> str:
-    return "Rows of its batch: " + "; ".join(f"{name}: {', '.join(ids[:8])}" for name, ids in step.rows.items()) + "."
+    return (
+        "Rows of its batch: " + first_few((f"{name}: {first_few(ids)}" for name, ids in step.rows.items()), "; ") + "."
+    )

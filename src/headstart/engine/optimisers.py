@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from headstart.core.errors import UsageError, unknown
+from headstart.core.errors import UsageError, first_few, unknown
 from headstart.core.recipe import Stage
 from headstart.core.types import ParamGroup
 
@@ -40,7 +40,7 @@ def check_optimiser(name: str) -> None:
         UsageError: There is none of that name, or it cannot be used here.
     """
     if name in UNFIT:
-        raise UsageError(f"The optimiser '{name}' cannot be used: {UNFIT[name]}. Usable: {', '.join(optimisers())}.")
+        raise UsageError(f"The optimiser '{name}' cannot be used: {UNFIT[name]}. Usable: {first_few(optimisers())}.")
     if name not in (*optimisers(), "auto", SOLVE):
         raise unknown("optimiser", name, list(optimisers()))
 

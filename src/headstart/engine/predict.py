@@ -18,7 +18,7 @@ from headstart.engine.distributed import World
 from headstart.engine.machine import autocast, keep_memory, to_device
 from headstart.engine.memory import is_out_of_memory
 from headstart.features.folding import folded, has_norms
-from headstart.models.model import Head, Model, Pooling, pool
+from headstart.models.model import Head, Model, Pooling, device_of, pool
 
 ALONE = World()
 FEW = 32  # rows
@@ -123,7 +123,7 @@ def fast_features(model: Model, rows: Rows, transform: Transform, *, precision: 
     if precision != "float32" or len(rows) < FEW or not has_norms(model.backbone):
         return model
     _, batch = next(in_order(rows.take(range(2)), transform, batch_size=2))
-    fast = folded(model.backbone, to_device(batch, next(model.parameters()).device).x)
+    fast = folded(model.backbone, to_device(batch, device_of(model)).x)
     return model if fast is model.backbone else Model(fast, _heads(model))
 
 
@@ -153,7 +153,7 @@ def _run(
     assert len(rows), "no rows to predict"
     was_training = [module for module in model.modules() if module.training]
     model.eval()
-    device = next(model.parameters()).device
+    device = device_of(model)
     own = (rows if settings.world.size == 1 else rows.take(settings.world.places(len(rows)))).unlabelled()
     most = settings.batch_size
     result: dict[str, np.ndarray] = {}

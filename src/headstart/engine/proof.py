@@ -9,11 +9,9 @@ from typing import TypedDict
 import torch
 from torch import nn
 
-from headstart.core.errors import TrainingError
+from headstart.core.errors import TrainingError, first_few
 from headstart.core.types import Tuning
 from headstart.models.model import Model
-
-NAMED = 5  # tensors in an error message
 
 
 class Moved(TypedDict):
@@ -49,9 +47,8 @@ def check_frozen(model: nn.Module, before: Mapping[str, str]) -> None:
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     wrong = [name for name, old in before.items() if name not in tensors or _hash(tensors[name]) != old]
     if wrong:
-        more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
         raise TrainingError(
-            f"{len(wrong)} of {len(before)} frozen tensors moved in training: {', '.join(wrong[:NAMED])}{more}. "
+            f"{len(wrong)} of {len(before)} frozen tensors moved in training: {first_few(wrong)}. "
             "The strategy or the objective changes weights that it says are frozen; the model was not saved."
         )
 
@@ -97,7 +94,7 @@ def in_words(moved: Mapping[str, Moved]) -> str:
 
 
 def _range(names: list[str]) -> str:
-    return ", ".join(names) if len(names) <= 4 else f"{names[0]}, {names[1]} … {names[-1]}"
+    return first_few(names) if len(names) <= 4 else f"{names[0]}, {names[1]} … {names[-1]}"
 
 
 def _frozen_buffers(module: nn.Module, prefix: str, learning: set[int]) -> Iterator[tuple[str, torch.Tensor]]:

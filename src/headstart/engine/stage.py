@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from headstart.core.errors import first_few
 from headstart.core.stopping import Stopped
 from headstart.core.types import Event, Score
 from headstart.engine.build import BuiltStage
@@ -203,7 +204,7 @@ class StageRun:
                 self.best = score
                 progress.best = self._save_best()
         self._log({score.name: score.value if math.isfinite(score.value) else None})
-        pools = ", ".join(self.built.data.measured)
+        pools = first_few(self.built.data.measured)
         values = {"step": progress.step, score.name: score.value, "best": best}
         self._tell("evaluation", f"{pools} {score.name} {score.value:.4f}", values)
 

@@ -22,7 +22,7 @@ from headstart.engine.job import Examples, Job, RunContext
 from headstart.engine.machine import to_device
 from headstart.engine.predict import embed, fast_features, measure
 from headstart.features.frozen import FeatureTransform, backbone_is_constant, frozen_rows
-from headstart.models.model import Model
+from headstart.models.model import Model, device_of
 
 SURVEY_BATCH = 32
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class StageData:
             raise UsageError("This strategy looks at labelled rows before it starts, and the objective has none.")
         self.model.eval()
         transform = make_transform(self.model.backbone.card.input)
-        device = next(self.model.parameters()).device
+        device = device_of(self.model)
         for _, batch in in_order(
             labelled.rows,
             transform,

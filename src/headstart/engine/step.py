@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 import torch
 from torch import nn
 
-from headstart.core.errors import TrainingError, UsageError, unknown
+from headstart.core.errors import TrainingError, UsageError, first_few, unknown
 from headstart.core.seeding import seed_torch
 from headstart.core.tuning import couples_rows
 from headstart.core.types import MODEL_PARTS, Batch, Event, ForwardPass, Loss, Objective, Stepper, Update
@@ -203,8 +203,8 @@ def _split(batches: Mapping[str, Batch], count: int) -> list[dict[str, Batch]]:
 def _not_finite(
     losses: Mapping[str, torch.Tensor], batches: Mapping[str, Batch], key: tuple[int, int, int], lr: float | None
 ) -> str:
-    wrong = ", ".join(f"{name} = {loss.item()}" for name, loss in losses.items() if not torch.isfinite(loss))
-    rows = "; ".join(f"{name}: {', '.join(batch.ids[:8])}" for name, batch in batches.items())
+    wrong = first_few(f"{name} = {loss.item()}" for name, loss in losses.items() if not torch.isfinite(loss))
+    rows = first_few((f"{name}: {first_few(batch.ids)}" for name, batch in batches.items()), "; ")
     update = f", update {key[2]}" if key[2] else ""
     return (
         f"The loss is not finite at stage {key[0]}, step {key[1]}{update} ({wrong}). Rows of the batch: {rows}. "

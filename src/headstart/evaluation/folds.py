@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from headstart.core.errors import DataError, UsageError
+from headstart.core.errors import DataError, UsageError, first_few
 from headstart.core.seeding import mix
 from headstart.evaluation.results import Interval
 
@@ -47,7 +47,7 @@ def folds(
     if strata is not None:
         classes, sizes = np.unique(strata, return_counts=True)
         if sizes.min() < k:
-            few = ", ".join(f"class {c} has {n}" for c, n in zip(classes, sizes, strict=True) if n < k)
+            few = first_few(f"class {c} has {n}" for c, n in zip(classes, sizes, strict=True) if n < k)
             raise DataError(
                 f"{k} folds need {k} rows of each class; {few}. Choose a smaller k, or leave the class out."
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.core.errors import DataError
+from headstart.core.errors import DataError, first_few
 from headstart.core.types import Calibration, Labels, Task
 from headstart.drawing.text import UNKNOWN, fixed_text, number_text
 from headstart.evaluation.results import Comparison, Evaluation, Interval
@@ -114,7 +114,7 @@ def frame_arrays(task: Task, frame: pd.DataFrame) -> tuple[list[str], dict[str, 
     }
     missing = [column for columns in (["id"], *needed.values()) for column in columns if column not in frame.columns]
     if missing:
-        raise DataError(f"The predictions lack columns: {', '.join(missing)}. Are they of another task, or unlabelled?")
+        raise DataError(f"The predictions lack columns: {first_few(missing)}. Are they of another task, or unlabelled?")
     labels, outputs = {}, {}
     for name, target in task.predicted.items():
         table: dict[str, Any] = {

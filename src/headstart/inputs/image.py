@@ -18,7 +18,7 @@ from PIL import Image as Pillow
 
 from headstart.core.cells import digest, missing
 from headstart.core.columns import cells_of
-from headstart.core.errors import DataError, Problem, UsageError
+from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.input import Input
 from headstart.inputs import PICTURE, TINY
 from headstart.inputs._open import SUFFIXES, check_image, is_image, open_image
@@ -72,7 +72,7 @@ class Image(Input):
             DataError: Cells are no images; all are listed.
         """
         if len(columns) != 1:
-            raise UsageError(f"An image task has one input column; {len(columns)} are named: {', '.join(columns)}.")
+            raise UsageError(f"An image task has one input column; {len(columns)} are named: {first_few(columns)}.")
         cells = cells_of(frame[columns[0]])
         problems = []
         for row, cell in zip(frame.index, cells, strict=True):

@@ -12,10 +12,13 @@ import numpy as np
 
 from headstart.core.cells import missing
 from headstart.core.columns import Column, blank_cells, cells_of
-from headstart.core.errors import DataError, Problem, UsageError
+from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.input import Input
 from headstart.core.kept import Kept
 from headstart.inputs import WORDS
+from headstart.inputs._language import languages
+from headstart.inputs._scripts import unspaced
+from headstart.inputs._terms import FILE, Terms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,11 +35,18 @@ PAIR_NAMES = (
 FOLDER = "tokenizer"  # in a saved model
 KEPT_BYTES = 256 << 20  # of texts' tokens
 MOST_SIGNS = 400  # of a text in a preview
+SAMPLE = 1000  # texts whose language and tokens are looked at
+TYPES: dict[str, Any] = {"input_ids": np.int32, "token_type_ids": np.int32, "weights": np.float32}  # of a text
 
 
 @dataclass(frozen=True)
 class Text(Input):
-    """What a backbone expects of a text: the folder of its tokenizer, the most tokens, words added to the tokenizer."""
+    """What a backbone expects of a text: the folder of its tokenizer, the most tokens, words added to the tokenizer.
+
+    A pair of texts is one sequence [B, T] with a mark between them; where it is `separate`, two of their own [B, 2, T].
+    A tokenizer may give the tokens of a text weights.
+    prefix: what the network was trained to find before each text.
+    """
 
     order: ClassVar[int] = 20
     plural: ClassVar[str] = "texts"
@@ -45,10 +55,14 @@ class Text(Input):
     ragged: ClassVar[bool] = True
     hub: ClassVar[tuple[str, ...]] = ("text-classification",)
     files: ClassVar[tuple[str, ...]] = ("tokenizer",)
+    parts: ClassVar[str] = "tokens"
+    broad: ClassVar[str] = "hf:intfloat/multilingual-e5-small"
 
     tokenizer: str
     max_length: int
     added: tuple[str, ...] = ()
+    separate: bool = False
+    prefix: str = ""
 
     @classmethod
     def holds(cls, cells: Sequence[Any]) -> bool:
@@ -80,7 +94,7 @@ class Text(Input):
         free = [name for name in own if _is_free_text(frame[name])]
         if len(free) > 2:
             raise UsageError(
-                f"{len(free)} columns hold text: {', '.join(free)}. Name one, or two as a pair, with inputs."
+                f"{len(free)} columns hold text: {first_few(free)}. Name one, or two as a pair, with inputs."
             )
         return tuple(free or (own if len(frame.columns) == 1 else []))
 
@@ -101,7 +115,7 @@ class Text(Input):
         """
         if len(columns) not in {1, 2}:
             raise UsageError(
-                f"A text task has one input column or two, a pair; {len(columns)} are named: {', '.join(columns)}."
+                f"A text task has one input column or two, a pair; {len(columns)} are named: {first_few(columns)}."
             )
         problems = []
         texts: list[list[str]] = []
@@ -144,7 +158,57 @@ class Text(Input):
         texts = [item] if isinstance(item, str) else list(item)
         return {WORDS: " ⏎ ".join(_beginning(text) for text in texts)}
 
-    def prepare(self, inputs: Sequence[Any]) -> list[dict[str, np.ndarray]]:
+    @classmethod
+    def surgeries(cls, columns: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+        """Try a pair as one sequence, and as two texts."""
+        return ((),) if len(columns) == 1 else ((), ("siamese",))
+
+    def in_parts(self) -> Self:
+        """Return the input that shows both texts of a pair by themselves."""
+        return replace(self, separate=True)
+
+    def refuses(self, inputs: Sequence[Any]) -> str:
+        """Refuse lone texts where there must be pairs."""
+        if self.separate and not isinstance(inputs[0], tuple):
+            return "takes pairs of texts, each for itself (surgery `siamese`), and these are single texts"
+        return ""
+
+    def prepare(self, inputs: Sequence[Any]) -> list[Any]:
+        """Tokenise: of each row its tokens by name; where a pair is `separate`, these of both texts."""
+        if not self.separate:
+            return self._prepared(inputs)
+        texts = self._prepared([text for pair in inputs for text in pair])
+        return list(zip(texts[::2], texts[1::2], strict=True))
+
+    @classmethod
+    def measure(cls, inputs: Sequence[Any]) -> dict[str, Any]:
+        """Hand over the texts themselves."""
+        return {"texts": inputs}
+
+    @classmethod
+    def baseline(cls, inputs: Sequence[Any]) -> str | None:
+        """Compare with TF-IDF: of words, or of characters where the script has no spaces between words."""
+        return "tfidf:chars" if unspaced(inputs) else "tfidf:words"
+
+    def unknown(self, inputs: Sequence[Any]) -> float:
+        """Count the unknown tokens among the tokens of a sample of the texts."""
+        mark = self._tokenizer.unk_token_id
+        if mark is None or not len(inputs):
+            return 0.0
+        others = set(self._tokenizer.all_special_ids) - {mark}
+        step = max(1, len(inputs) // SAMPLE)
+        prepared = self._prepared([inputs[place] for place in range(0, len(inputs), step)])
+        ids = np.concatenate([item["input_ids"] for item in prepared])
+        ids = ids[~np.isin(ids, list(others))]
+        return float((ids == mark).mean()) if len(ids) else 0.0
+
+    @classmethod
+    def languages(cls, inputs: Sequence[Any]) -> tuple[str, ...]:
+        """Tell the languages from a sample of the texts."""
+        step = max(1, len(inputs) // SAMPLE)
+        return languages([item if isinstance(item, str) else " ".join(item) for item in inputs[::step]])
+
+    def _prepared(self, inputs: Sequence[Any]) -> list[dict[str, np.ndarray]]:
         """Tokenise, cut to the most tokens that the network takes; tokens of a text that comes again are kept."""
         found: dict[Any, dict[str, np.ndarray] | None] = {text: self._kept.get(text) for text in inputs}
         new = [text for text, tokens in found.items() if tokens is None]
@@ -155,18 +219,27 @@ class Text(Input):
                 self._kept.put(text, tokens, 500 + 2 * len(str(text)) + sum(ids.nbytes for ids in tokens.values()))
         return [found[text] for text in inputs]  # pyright: ignore[reportReturnType]  # none is left open
 
-    def lengths(self, prepared: list[dict[str, np.ndarray]]) -> np.ndarray:
-        """Count tokens, [N]."""
+    def lengths(self, prepared: list[Any]) -> np.ndarray:
+        """Count tokens, [N]; of two texts those of the longer one."""
+        if self.separate:
+            return np.array([max(len(text["input_ids"]) for text in pair) for pair in prepared])
         return np.array([len(item["input_ids"]) for item in prepared])
 
-    def collate(self, examples: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
+    def collate(self, examples: list[Any]) -> dict[str, torch.Tensor]:
         """Pad to the longest text; `attention_mask` is 1 where there is a token."""
+        if self.separate:
+            batch = self._collated([text for pair in examples for text in pair])
+            return {name: tensor.unflatten(0, (-1, 2)) for name, tensor in batch.items()}
+        return self._collated(examples)
+
+    def _collated(self, examples: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
         import torch
 
         longest = max(len(example["input_ids"]) for example in examples)
         padding = self._tokenizer.pad_token_id or 0  # without a padding token the mask hides what stands there
-        fill = {"input_ids": padding, "token_type_ids": 0}
-        batch = {name: np.full((len(examples), longest), fill[name], dtype=np.int64) for name in examples[0]}
+        wide = {name: np.int64 if TYPES[name] is np.int32 else TYPES[name] for name in examples[0]}
+        batch = {name: np.zeros((len(examples), longest), dtype=kind) for name, kind in wide.items()}
+        batch["input_ids"] += padding
         batch["attention_mask"] = np.zeros((len(examples), longest), dtype=np.int64)
         for row, example in enumerate(examples):
             for name, ids in example.items():
@@ -174,11 +247,11 @@ class Text(Input):
             batch["attention_mask"][row, : len(example["input_ids"])] = 1
         return {name: torch.from_numpy(array) for name, array in batch.items()}
 
-    def blank(self, rows: int) -> dict[str, torch.Tensor]:  # each [B, T]
+    def blank(self, rows: int) -> dict[str, torch.Tensor]:  # each [B, T], or [B, 2, T]
         """Make texts of a few first words of the vocabulary."""
         import torch
 
-        ones = torch.ones(rows, min(8, self.max_length), dtype=torch.int64)
+        ones = torch.ones(rows, *((2,) if self.separate else ()), min(8, self.max_length), dtype=torch.int64)
         return {"input_ids": ones * 0, "attention_mask": ones}
 
     def pack(self, folder: Path) -> Self:
@@ -187,16 +260,17 @@ class Text(Input):
         return replace(self, tokenizer=FOLDER, added=())
 
     def _tokenise(self, texts: Sequence[Any]) -> list[dict[str, np.ndarray]]:
-        first, second = zip(*texts, strict=True) if isinstance(texts[0], tuple) else (texts, None)
+        columns = zip(*texts, strict=True) if isinstance(texts[0], tuple) else [texts]
+        first, second, *_ = [*([self.prefix + text for text in column] for column in columns), None]
         tokens = self._tokenizer(
-            list(first),
-            second and list(second),
+            first,
+            second,
             truncation=True,
             max_length=self.max_length,
             return_attention_mask=False,
         )
-        names = [name for name in ("input_ids", "token_type_ids") if name in tokens]
-        return [{name: np.asarray(tokens[name][i], dtype=np.int32) for name in names} for i in range(len(texts))]
+        types = {name: kind for name, kind in TYPES.items() if name in tokens}
+        return [{name: np.asarray(tokens[name][i], kind) for name, kind in types.items()} for i in range(len(texts))]
 
     @cached_property
     def _kept(self) -> Kept:
@@ -208,7 +282,7 @@ class Text(Input):
 
 
 def load_tokenizer(folder: str, added: Sequence[str]) -> Any:
-    """Load a tokenizer of transformers.
+    """Load a tokenizer of transformers, or the terms that stand in its place.
 
     Args:
         folder: Where it is.
@@ -220,6 +294,8 @@ def load_tokenizer(folder: str, added: Sequence[str]) -> Any:
     Raises:
         UsageError: There is none in the folder.
     """
+    if (Path(folder) / FILE).is_file():
+        return Terms.read(Path(folder) / FILE)
     from transformers import AutoTokenizer
 
     try:

@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.core.cells import number
 from headstart.core.columns import Column, cells_of, numbers
-from headstart.core.errors import DataError, Problem, UsageError
+from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.input import Input
 from headstart.inputs import WORDS
 
@@ -104,7 +104,7 @@ class Vector(Input):
         rows = [np.asarray(cell) for cell in ([items] if one else items)]
         if len(columns) > 1 and any(row.size != len(columns) for row in rows):
             raise DataError(
-                f"The model predicts from {len(columns)} numbers ({', '.join(columns[:10])}); a row has another count."
+                f"The model predicts from {len(columns)} numbers ({first_few(columns)}); a row has another count."
             )
         return {"x": rows}
 
@@ -113,7 +113,7 @@ class Vector(Input):
         """Show the first numbers with their names."""
         names = columns if len(columns) == len(item) else [str(column) for column in range(len(item))]
         listed = [f"{name} = {value:.4g}" for name, value in zip(names, item, strict=True)]
-        return {WORDS: ", ".join(listed[:MOST_NUMBERS]) + (", …" if len(listed) > MOST_NUMBERS else "")}
+        return {WORDS: first_few(listed, most=MOST_NUMBERS)}
 
     @classmethod
     def measure(cls, inputs: np.ndarray) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from headstart.core import plugins
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.types import Form, Metric
 from headstart.metrics._measured import Measured
 
@@ -66,7 +66,7 @@ def load(name: str) -> Metric:
     missing = sorted(MEMBERS - set(dir(made)))
     if missing:
         raise UsageError(
-            f"The metric '{name}' lacks: {', '.join(missing)}. All metrics have: {', '.join(sorted(MEMBERS))}."
+            f"The metric '{name}' lacks: {first_few(missing)}. All metrics have: {first_few(sorted(MEMBERS))}."
         )
     return made
 

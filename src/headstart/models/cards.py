@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core import options, plugins
-from headstart.core.errors import SourceError, UsageError
+from headstart.core.errors import SourceError, UsageError, first_few
 from headstart.core.types import Card, Input
 from headstart.inputs import by_name, modality
 
@@ -76,7 +76,7 @@ def card_from_plain(plain: Mapping[str, Any]) -> Card:
     if not isinstance(values.get("architecture", {}), Mapping):
         wrong.append("'architecture' is not a table")
     if wrong:
-        raise SourceError(f"The model card is damaged: {'; '.join(wrong)}.")
+        raise SourceError(f"The model card is damaged: {first_few(wrong, '; ')}.")
     values["input"] = input_from_plain(values["input"])
     values["labels"] = tuple(values.get("labels", ()))
     values["inserted"] = tuple(values.get("inserted", ()))
@@ -104,4 +104,4 @@ def _is_known(kind: Any) -> bool:
 
 
 def _unknown(kind: Any) -> str:
-    return f"input.modality is {kind!r}, not one of {', '.join(plugins.names('inputs'))}"
+    return f"input.modality is {kind!r}, not one of {first_few(plugins.names('inputs'))}"

@@ -12,7 +12,7 @@ from torch import nn
 
 from headstart.core.errors import UsageError
 from headstart.core.types import Features
-from headstart.models.model import Backbone
+from headstart.models.model import Backbone, device_of
 
 Shape = tuple[int, ...]
 ROWS = 2  # examples in a dry run
@@ -103,7 +103,7 @@ def dry_run(backbone: Backbone) -> Trace:
     trace, open_layers, clock = Trace(), [], iter(range(10**9))
     top, _ = root(backbone)
     modules = dict(top.named_modules())
-    device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
+    device = device_of(backbone)
 
     def before(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         got = shape_of((*args, *kwargs.values()))

@@ -11,13 +11,14 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from headstart.core.errors import SourceError
+from headstart.core.errors import SourceError, first_few
 from headstart.core.types import Card, Features, Prefix
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
 from headstart.models import stages
 from headstart.models.model import Backbone, mean_over_tokens
 from headstart.models.prefix import prefix_of
+from headstart.models.weights import misfit
 
 REFUSED = {
     "auto_map": "Python code that comes with the model; Headstart runs no such code",
@@ -97,7 +98,7 @@ def config_of(architecture: Mapping[str, Any], where: str) -> Any:
     kind = plain.pop("model_type", None)
     refused = [f"{key} ({why})" for key, why in REFUSED.items() if key in plain]
     if refused:
-        raise SourceError(f"{where} cannot be used: its config asks for {', '.join(refused)}.")
+        raise SourceError(f"{where} cannot be used: its config asks for {first_few(refused)}.")
     try:
         config = AutoConfig.for_model(kind, **plain)
     except (ValueError, TypeError, AttributeError, KeyError, StrictDataclassError) as error:
@@ -149,7 +150,7 @@ def read_net(folder: Path, config: Any) -> nn.Module:
         The network with its weights in float32. What the file has beyond it, the source task's head, is left out.
 
     Raises:
-        SourceError: Tensors are missing or of another shape; every one is listed.
+        SourceError: Tensors are missing or of another shape; the first few of each kind are named.
     """
     from transformers import AutoModel
 
@@ -168,10 +169,10 @@ def read_net(folder: Path, config: Any) -> nn.Module:
             )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise SourceError(f"transformers cannot load {folder}: {error}") from error
-    wrong = [f"{name}: missing" for name in sorted(report["missing_keys"])]
-    wrong += [f"{m[0]}: shape {list(m[1])} instead of {list(m[2])}" for m in sorted(report["mismatched_keys"])]
-    if wrong:
-        raise SourceError(f"{folder} does not fit {type(net).__name__}:\n  " + "\n  ".join(wrong))
+    missing = [f"{name}: missing" for name in sorted(report["missing_keys"])]
+    shapes = [f"{m[0]}: shape {list(m[1])} instead of {list(m[2])}" for m in sorted(report["mismatched_keys"])]
+    if missing or shapes:
+        raise misfit(str(folder), type(net).__name__, missing, shapes)
     return net
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from headstart.core.errors import SourceError, UsageError
+from headstart.core.errors import SourceError, UsageError, first_few
 from headstart.core.storage import PICKLE_SUFFIXES
 from headstart.inputs.image import Image
 
@@ -56,18 +55,18 @@ def check_safe(folder: Path) -> list[Path]:
     names = sorted(set(index.values())) if index else ["model.safetensors"]
     outside = [name for name in names if Path(name).name != name]
     if outside:
-        raise SourceError(f"{folder}/model.safetensors.index.json points outside of its folder: {', '.join(outside)}.")
+        raise SourceError(f"{folder}/model.safetensors.index.json points outside of its folder: {first_few(outside)}.")
     missing = [name for name in names if not (folder / name).is_file()]
     if not missing:
         return [folder / name for name in names]
     others = sorted(f.name for f in folder.iterdir() if f.suffix in {*PICKLE_SUFFIXES, ".msgpack", ".onnx", ".pb"})
     if others and not index:
         raise SourceError(
-            f"{folder} has its weights only as {', '.join(others)}, which were not read: loading such a file can run "
+            f"{folder} has its weights only as {first_few(others)}, which were not read: loading such a file can run "
             "code. Convert them where you trust them, to safetensors: "
             "AutoModel.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER)."
         )
-    raise SourceError(f"{folder} lacks {', '.join(missing)}. Fetch the folder again.")
+    raise SourceError(f"{folder} lacks {first_few(missing)}. Fetch the folder again.")
 
 
 def pooling(folder: Path) -> Literal["cls", "mean"]:
@@ -157,10 +156,22 @@ def image_input(folder: Path, channels: int) -> Image:
 
 def licence(folder: Path) -> str:
     """Read the licence from the head of README.md; "" where it says none."""
+    return str(model_card(folder).get("license", ""))
+
+
+def model_card(folder: Path) -> dict[str, Any]:
+    """Read the head of README.md, which says licence and languages; {} where there is none that can be read."""
+    import yaml
+
     readme = folder / "README.md"
-    head = readme.read_text(encoding="utf-8", errors="replace").split("---")[1:2] if readme.is_file() else []
-    found = re.search(r"^license:\s*(\S+)", head[0], re.MULTILINE) if head else None
-    return found[1] if found else ""
+    parts = readme.read_text(encoding="utf-8", errors="replace").split("---", 2) if readme.is_file() else []
+    if len(parts) < 3 or parts[0].strip():
+        return {}
+    try:
+        plain = yaml.safe_load(parts[1])
+    except yaml.YAMLError:
+        return {}
+    return plain if isinstance(plain, dict) else {}
 
 
 def _sides(size: Any) -> tuple[int | None, int | None]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from headstart.core.errors import SourceError
+from headstart.core.offer import EXTRA
 
 WAITS = (1.0, 2.0, 4.0)  # seconds before each further try
 TIMEOUT = 20.0  # seconds for one answer
@@ -170,7 +171,7 @@ def _advice(repository: str, revision: str | None, reason: Exception) -> str:
     return (
         f"{repository} could not be fetched ({reason}), and the cache does not have it at {revision or 'main'}. "
         f"Go online and try again; or run `hf download {repository}` on a machine that is online and copy the folder "
-        "here; or name a local folder or file instead."
+        f"here; or name a local folder or file instead; or {EXTRA}, whose pretrained models need no network."
     )
 
 

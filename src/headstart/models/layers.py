@@ -9,11 +9,9 @@ from typing import Any
 
 from torch import nn
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.models.dryrun import Trace, root
 from headstart.models.model import Backbone
-
-LISTED = 20  # names in an error message
 
 
 class Removed(nn.Module):
@@ -71,7 +69,7 @@ def find(backbone: Backbone, pattern: str, trace: Trace, what: str) -> list[str]
     fitting = [name for name in names if fnmatchcase(name, pattern)]
     if not fitting and (ending := stage_layers(backbone, trace).get(pattern, [])):
         if len(ending) > 1:
-            raise UsageError(f"{what}: the stage '{pattern}' is several layers: {', '.join(ending)}. Name those.")
+            raise UsageError(f"{what}: the stage '{pattern}' is several layers: {first_few(ending)}. Name those.")
         fitting = ending
     if not fitting:
         raise no_layer(backbone, pattern, what)
@@ -103,7 +101,7 @@ def find_one(backbone: Backbone, name: str, trace: Trace, what: str) -> str:
     call = trace.calls.get(found)
     if call is None:
         inside = [n for n in trace.calls if n.startswith(f"{found}.")]
-        hint = f" It holds {', '.join(_outermost(inside)[:LISTED])}." if inside else ""
+        hint = f" It holds {first_few(_outermost(inside))}." if inside else ""
         raise UsageError(f"{what}: the layer '{found}' is not called when the network runs.{hint} Name another layer.")
     if not call.end:
         raise UsageError(f"{what}: the network was cut inside '{found}', so that it gives nothing. Name a layer in it.")
@@ -191,16 +189,12 @@ def no_layer(backbone: Backbone, name: str, what: str) -> UsageError:
     names = layer_names(backbone)
     stages = list(backbone.stages())
     near = difflib.get_close_matches(name, [*stages, *names], n=3, cutoff=0.5)
-    hint = f" Nearest: {', '.join(dict.fromkeys(near))}." if near else ""
+    hint = f" Nearest: {first_few(dict.fromkeys(near))}." if near else ""
     return UsageError(
-        f"{what}: {backbone.card.name} has no layer '{name}'.{hint} Stages: {_some(stages)}. "
-        f"Layers: {_some([n for n in names if n.count('.') == 0])}. `headstart inspect` shows all."
+        f"{what}: {backbone.card.name} has no layer '{name}'.{hint} Stages: {first_few(stages)}. "
+        f"Layers: {first_few([n for n in names if n.count('.') == 0])}. `headstart inspect` shows all."
     )
 
 
 def _outermost(names: Sequence[str]) -> list[str]:
     return [name for name in names if not any(name.startswith(f"{other}.") for other in names)]
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:LISTED]) + (" …" if len(names) > LISTED else "")

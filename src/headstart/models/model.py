@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.types import Card, Features, ForwardPass, Labels, LossOptions, Prefix, Solved, Target
 from headstart.targets._outputs import Output
 
@@ -152,7 +152,7 @@ class Model(nn.Module):
             UsageError: There are several, or none.
         """
         if len(self.heads) != 1:
-            found = f"{len(self.heads)} heads ({', '.join(self.heads)})" if self.heads else "no head"
+            found = f"{len(self.heads)} heads ({first_few(self.heads)})" if self.heads else "no head"
             raise UsageError(f"This needs a model with one head; the model has {found}.")
         return next(iter(self.by_target().values()))
 
@@ -203,6 +203,11 @@ class Model(nn.Module):
         """
         self.train()
         _freeze_modes(self)
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Return the device that a module's parameters are on; one without parameters computes wherever it is asked to."""
+    return next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
 
 
 def pool(features: Features, pooling: Pooling) -> torch.Tensor:

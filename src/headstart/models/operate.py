@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from headstart.core import plugins
 from headstart.core.choice import Choice
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.options import to_plain
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import Card, Event, Input
@@ -67,7 +67,10 @@ class Body:
 
 
 class Operation(Protocol):
-    """One change of a backbone. Its fields are its options. `structural` ones are done again on load."""
+    """One change of a backbone. Its fields are its options. `structural` ones are done again on load.
+
+    One that adds, changes and drops no weight may declare `keeps_weights`: its features are the source's all the same.
+    """
 
     structural: ClassVar[bool]
 
@@ -133,7 +136,7 @@ def operate(backbone: Backbone, operations: Sequence[Operation | str], *, seed: 
     """
     chosen = tuple(build(Choice.parse(op, RECORD)) if isinstance(op, str) else op for op in operations)
     if backbone.card.inserted and any(operation.structural for operation in chosen):
-        names = ", ".join(str(entry["name"]) for entry in backbone.card.inserted)
+        names = first_few(str(entry["name"]) for entry in backbone.card.inserted)
         raise UsageError(
             f"{backbone.card.name} has modules of a strategy in it ({names}), which stand on the layers as they are. "
             "Do the surgery on the source, and train the strategy after it."
@@ -168,6 +171,11 @@ def replay(card: Card, source: Callable[[Card], Backbone]) -> Backbone:
             trace = _step(backbone, operation, trace, [], replaying=True)
     backbone.card = card
     return backbone
+
+
+def keeps_weights(operation: Operation) -> bool:
+    """Return whether all weights are the source's after an operation; most change some."""
+    return getattr(operation, "keeps_weights", False)
 
 
 def build(choice: Choice) -> Operation:

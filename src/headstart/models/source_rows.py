@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.types import Target, kind_of
 from headstart.models.model import Backbone, Head
 
@@ -80,7 +80,7 @@ def rows_for(backbone: Backbone, targets: Mapping[str, Target]) -> dict[str, dic
         name: target for name, target in targets.items() if target.classes and target.outputs == len(target.classes)
     }
     if not fitting:
-        kinds = ", ".join(dict.fromkeys(kind_of(target) for target in targets.values()))
+        kinds = first_few(dict.fromkeys(kind_of(target) for target in targets.values()))
         raise UsageError(f"adapt_output is for classes; this task is a {kinds}.")
     labels, names = backbone.card.labels, backbone.kept_rows or ()
     classes = [name for target in fitting.values() for name in target.classes]
@@ -108,19 +108,19 @@ def _match(classes: Sequence[str], labels: Sequence[str], names: Sequence[str]) 
             continue
         fitting = next((rows[form] for form in _forms(wanted) if form in rows), set())
         if len(fitting) > 1:
-            several = ", ".join(f"{row} ({labels[row]})" for row in sorted(fitting))
+            several = first_few(f"{row} ({labels[row]})" for row in sorted(fitting))
             raise UsageError(f"adapt_output: '{name}' fits several rows: {several}. Choose: names='{name}=ROW'.")
         if fitting:
             found[name] = next(iter(fitting))
         elif name in told:
             near = difflib.get_close_matches(_plain(wanted), rows, n=3, cutoff=0.5)
-            raise UsageError(f"adapt_output: the source has no label '{wanted}'. Nearest: {', '.join(near) or 'none'}.")
+            raise UsageError(f"adapt_output: the source has no label '{wanted}'. Nearest: {first_few(near) or 'none'}.")
     return found
 
 
 def _none_known(classes: Sequence[str]) -> UsageError:
     return UsageError(
-        f"adapt_output: the source knows none of the classes {', '.join(classes[:10])} by name. Say which are "
+        f"adapt_output: the source knows none of the classes {first_few(classes)} by name. Say which are "
         "which with names='CLASS=LABEL,…', or leave the operation out."
     )
 
@@ -130,7 +130,7 @@ def _told(names: Sequence[str], classes: Sequence[str], rows: int) -> Mapping[st
     for pair in names:
         name, _, label = pair.partition("=")
         if name not in classes:
-            raise UsageError(f"adapt_output: there is no class '{name}'. Classes: {', '.join(classes)}.")
+            raise UsageError(f"adapt_output: there is no class '{name}'. Classes: {first_few(classes)}.")
         if label.isdigit() and int(label) >= rows:
             raise UsageError(f"adapt_output: there is no row {label}; the source's classifier has {rows}.")
         told[name] = int(label) if label.isdigit() else label

@@ -15,7 +15,7 @@ from torch import nn
 
 from headstart.core.types import Features
 from headstart.models.dryrun import Shape, Trace, dry_run, root, to_device
-from headstart.models.model import Backbone
+from headstart.models.model import Backbone, device_of
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)  # they hold modules, and nothing calls them
 
@@ -91,7 +91,7 @@ def example(backbone: Backbone) -> Any:
     Raises:
         UsageError: The card does not say how large it is.
     """
-    return to_device(backbone.card.input.blank(1), next(backbone.parameters()).device)
+    return to_device(backbone.card.input.blank(1), device_of(backbone))
 
 
 def first(output: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from headstart.core.errors import SourceError, unknown
+from headstart.core.errors import SourceError, first_few, unknown
 from headstart.core.types import Card, Features, Prefix
 from headstart.models import stages
 from headstart.models.model import Backbone
@@ -68,7 +68,7 @@ def create(architecture: Mapping[str, Any]) -> nn.Module:
     # create_model's own arguments load files, some of them pickles; what is left shapes the network
     unsafe = [key for key in options if key in inspect.signature(timm.create_model).parameters]
     if unsafe:
-        raise SourceError(f"{name}: a model card must not set {', '.join(unsafe)}.")
+        raise SourceError(f"{name}: a model card must not set {first_few(unsafe)}.")
     try:
         if "channel_multiplier" in options:
             return _width_builder(name)(name, **options)
@@ -96,5 +96,5 @@ def _width_builder(name: str) -> Any:
     from timm.models import efficientnet
 
     if name not in WIDTH_BUILDERS:
-        raise SourceError(f"{name}: channel_multiplier is known for {', '.join(WIDTH_BUILDERS)} only.")
+        raise SourceError(f"{name}: channel_multiplier is known for {first_few(WIDTH_BUILDERS)} only.")
     return getattr(efficientnet, WIDTH_BUILDERS[name])

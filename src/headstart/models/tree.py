@@ -146,6 +146,8 @@ def _stages(backbone: Backbone, trace: Trace) -> list[Layer]:
 def _without_parameters(top: nn.Module, trace: Trace, members: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
     """Return layers without parameters, such as poolings, with the stage in which they are called."""
     stage_of = {name: stage for stage, names in members.items() for name in names}
+    if not members:  # of a backbone without any parameter
+        return
     stage = next(iter(members))
     for name in sorted(trace.calls, key=lambda n: trace.calls[n].start):
         if name in stage_of:

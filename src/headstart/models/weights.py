@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from headstart.core.errors import SourceError
+from headstart.core.errors import SourceError, first_few
 from headstart.core.storage import refuse_pickle, sha256
 
 MAX_HEADER_BYTES = 32 * 2**20  # a network with 100,000 tensors needs about 12 MiB
@@ -55,7 +55,7 @@ def check_finite(tensors: Mapping[str, torch.Tensor], where: str) -> None:
     ]
     if wrong:
         raise SourceError(
-            f"{where}: these tensors hold NaN or infinity: {', '.join(wrong)}. Take weights from before they broke."
+            f"{where}: these tensors hold NaN or infinity: {first_few(wrong)}. Take weights from before they broke."
         )
 
 
@@ -92,20 +92,26 @@ def load_exactly(
         drop: Modules whose tensors are left out by name: the classifier of the source task.
 
     Raises:
-        SourceError: A tensor is missing, unexpected or of another shape; every such tensor is listed.
+        SourceError: A tensor is missing, unexpected or of another shape; the first few of each kind are named.
     """
     expected = module.state_dict()
     given = {n: t for n, t in tensors.items() if not any(n == d or n.startswith(f"{d}.") for d in drop)}
-    wrong = [f"{name}: missing" for name in expected if name not in given]
-    wrong += [f"{name}: unexpected" for name in given if name not in expected]
-    wrong += [
+    missing = [f"{name}: missing" for name in expected if name not in given]
+    unexpected = [f"{name}: unexpected" for name in given if name not in expected]
+    shapes = [
         f"{name}: shape {list(given[name].shape)} instead of {list(tensor.shape)}"
         for name, tensor in expected.items()
         if name in given and given[name].shape != tensor.shape
     ]
-    if wrong:
-        raise SourceError(f"{where} does not fit {type(module).__name__}:\n  " + "\n  ".join(wrong))
+    if missing or unexpected or shapes:
+        raise misfit(where, type(module).__name__, missing, unexpected, shapes)
     module.load_state_dict(given)
+
+
+def misfit(where: str, network: str, *kinds: Sequence[str]) -> SourceError:
+    """Make the error for tensors that do not fit a network: the first few of each kind of fault, a line each."""
+    faults = [first_few(kind, "\n  ") for kind in kinds if kind]
+    return SourceError("\n  ".join([f"{where} does not fit {network}:", *faults]))
 
 
 def classifier_in(

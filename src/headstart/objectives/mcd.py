@@ -15,7 +15,7 @@ from typing import ClassVar, Literal, cast
 import torch
 from torch import nn
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.types import MODEL_PARTS, Batch, Features, Loss, LossOptions, Objective, Stream, Update
 from headstart.models.model import Head, Model
 
@@ -56,7 +56,7 @@ class Mcd(Objective):
     def modules(self, model: Model) -> nn.Module:
         """Make the second classifier: the head's network with weights of its own. UsageError: there are several."""
         if len(model.heads) != 1:
-            raise UsageError(f"mcd works on one target; the task has {', '.join(model.heads)}. Use dann or supervised.")
+            raise UsageError(f"mcd works on one target; the task has {first_few(model.heads)}. Use dann or supervised.")
         second = copy.deepcopy(model.head)
         for module in second.modules():
             reset = getattr(module, "reset_parameters", None)

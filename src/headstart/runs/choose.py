@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 
 from headstart.core import plugins
 from headstart.core.choice import Choice
-from headstart.core.errors import SourceError, UsageError
+from headstart.core.errors import SourceError, StorageError, UsageError, first_few
 from headstart.core.offer import Offer
 from headstart.core.recipe import LINEAR, Recipe
 from headstart.core.seeding import mix, numpy_generator
@@ -24,7 +25,9 @@ from headstart.core.types import Event, Listener, Task, silent
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.transforms import make_transform
 from headstart.engine.predict import embed, fast_features
+from headstart.inputs import by_name
 from headstart.models.model import Model
+from headstart.models.offers import gather
 from headstart.runs.plan import build_model, load_backbone
 
 MOST_ROWS = 500  # that the offers are compared on
@@ -36,20 +39,6 @@ class Tried(NamedTuple):
     offer: Offer
     loss: float
     note: str = ""
-
-
-def offers_for(task: Task, inputs: object) -> list[Offer]:
-    """Gather what the sources on this machine offer for some data, best guess first.
-
-    Args:
-        task: What is to be learnt.
-        inputs: The training rows', as `Rows` holds them.
-
-    Returns:
-        The offers of all sources that make any.
-    """
-    kinds = [plugins.load("sources", name) for name in plugins.names("sources")]
-    return [offer for kind in kinds if hasattr(kind, "offers") for offer in kind.offers(task, inputs)]
 
 
 def choose_start(recipe: Recipe, data: Dataset, listen: Listener = silent) -> Recipe:
@@ -66,7 +55,7 @@ def choose_start(recipe: Recipe, data: Dataset, listen: Listener = silent) -> Re
     Raises:
         UsageError: No source offers anything for this data.
     """
-    offers = offers_for(data.task, data.splits["train"].inputs)
+    offers = gather(data.task, data.splits["train"].inputs)
     if recipe.head != LINEAR:
         offers = list(dict.fromkeys(dataclasses.replace(offer, head="linear") for offer in offers))
     if not offers:
@@ -93,18 +82,18 @@ def take_best(recipe: Recipe, data: Dataset, offers: Sequence[Offer], listen: Li
         best, how = offers[0], offers[0].why
     else:
         rows = some_rows(data, recipe.seed)
-        tried = [_try(recipe, data, offer, rows, listen) for offer in offers]
+        tried = [_try_forms(recipe, data, offer, rows, listen) for offer in offers]
         first = min(tried, key=lambda each: each.loss)
         best, how = first.offer, f"the best of {len(tried)} by cross-validation of {len(rows):,} rows"
-        losses = ", ".join(f"{each.offer} {each.loss:.3f}" for each in sorted(tried, key=lambda each: each.loss))
+        losses = first_few(f"{each.offer} {each.loss:.3f}" for each in sorted(tried, key=lambda each: each.loss))
         listen(Event("note", f"cross-validated loss: {losses}", {"tried": {str(t.offer): t.loss for t in tried}}))
     listen(Event("note", f"start: {best}{f', {how}' if how else ''} (name another with --source)"))
     return with_offer(recipe, best)
 
 
 def with_offer(recipe: Recipe, offer: Offer) -> Recipe:
-    """Return the recipe with an offer's source, head and surgery; a head that the recipe names stays."""
-    source = Choice.parse(offer.source, "source")
+    """Return the recipe with an offer's source, head and surgery; a source or a head that the recipe names stays."""
+    source = recipe.source or Choice.parse(offer.source, "source")
     head = Choice.parse(offer.head, "head") if recipe.head == LINEAR else recipe.head
     return dataclasses.replace(recipe, source=source, head=head).with_surgery(offer.surgery)
 
@@ -118,12 +107,26 @@ def some_rows(data: Dataset, seed: int) -> Rows:
     return rows.take(np.sort(numpy_generator(seed, "rows to choose by").permutation(len(rows))[:MOST_ROWS]))
 
 
-def _try(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: Listener) -> Tried:
-    """Solve an offer's head on its features; one that cannot be loaded here is told and loses."""
+def try_offer(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: Listener) -> Tried:
+    """Solve an offer's head on its features; one that cannot be loaded here is told and loses.
+
+    Args:
+        recipe: Takes the place of what the offer leaves open.
+        data: What the rows are of.
+        offer: What is tried.
+        rows: Labelled rows.
+        listen: Is told.
+
+    Returns:
+        The offer with its loss.
+
+    Raises:
+        UsageError: The network does not take such data, or not such surgery.
+    """
     own = dataclasses.replace(with_offer(recipe, offer), head=Choice.parse(offer.head, "head"))
     try:
         backbone = load_backbone(own, data)
-    except SourceError as error:
+    except (SourceError, StorageError) as error:
         listen(Event("warning", f"{offer} is left out: {error}"))
         return Tried(offer, math.inf)
     model = build_model(own, data, backbone)
@@ -131,6 +134,16 @@ def _try(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: Listen
     features = embed(fast_features(model, rows, transform, precision="float32"), rows, transform)
     groups = [data.groups.get(row, row) for row in rows.ids] if data.groups else None
     return Tried(offer, cross_validated_loss(model, data.task, features, rows, recipe, groups))
+
+
+def _try_forms(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: Listener) -> Tried:
+    """Try an offer in each form in which such data can be shown, and return it with the least loss."""
+    first, *others = by_name(data.task.modality).surgeries(data.task.inputs)
+    least = try_offer(recipe, data, offer.after(first), rows, listen).loss
+    for form in others if math.isfinite(least) else ():
+        with suppress(UsageError):  # this network cannot be changed so
+            least = min(least, try_offer(recipe, data, offer.after(form), rows, listen).loss)
+    return Tried(offer, least)
 
 
 def cross_validated_loss(

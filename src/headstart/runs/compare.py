@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.artifact.load import find
 from headstart.artifact.save import DESCRIPTION, read_calibrations
-from headstart.core.errors import DataError, Problem, UsageError
+from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.types import Calibration, Labels, Task
 from headstart.evaluation.bootstrap import paired
 from headstart.evaluation.results import Comparison, Interval
@@ -106,7 +106,7 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0, resamples: int = 10
     """
     names = [str(folder) for folder in folders]
     if len(set(names)) < 2 or len(set(names)) < len(names):
-        raise UsageError(f"Name two different runs or more to compare; got {', '.join(names) or 'none'}.")
+        raise UsageError(f"Name two different runs or more to compare; got {first_few(names) or 'none'}.")
     for folder in folders:
         find(folder)
     recorded = [read_json(Path(folder) / "metrics.json") for folder in folders]
@@ -178,7 +178,7 @@ def _aligned(first: _Measured, other: _Measured, split: str) -> dict[str, np.nda
 
 def _check_same_targets(first: _Measured, other: _Measured) -> None:
     if list(first.task.predicted) != list(other.task.predicted):
-        ours, theirs = (", ".join(run.task.predicted) for run in (first, other))
+        ours, theirs = (first_few(run.task.predicted) for run in (first, other))
         raise DataError(f"{first.name} and {other.name} have other targets: {ours}; {theirs}.")
     for name, target in first.task.predicted.items():
         against = other.task.targets[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -31,8 +32,20 @@ SPEED = {"cpu": 3e10, "cuda": 1e13}  # operations a second, as small networks re
 COUNTED = 4  # rows, by which the operations of one are counted
 
 
+class Start(NamedTuple):
+    """What a run starts from.
+
+    backbone: None leaves its cost out. pretrained: whether all of its weights were learnt on the source. fixed: whether
+    it has none, so that only heads learn.
+    """
+
+    backbone: Backbone | None
+    pretrained: bool
+    fixed: bool
+
+
 def choose_strategy(
-    stage: Stage, recipe: Recipe, data: Dataset, objective: Objective, backbone: Backbone | None, *, pretrained: bool
+    stage: Stage, recipe: Recipe, data: Dataset, objective: Objective, start: Start
 ) -> tuple[Stage, str]:
     """Choose by the rows of a class and by what training all weights would cost.
 
@@ -41,13 +54,15 @@ def choose_strategy(
         recipe: The stage's.
         data: The rows.
         objective: The stage's.
-        backbone: What would learn; None leaves the cost out.
-        pretrained: Whether all of its weights were learnt on the source.
+        start: What would learn.
 
     Returns:
         The stage, and what to tell.
     """
-    if not pretrained:
+    backbone = start.backbone
+    if start.fixed:
+        name, why = FEW_ROWS, "the source has no weights, and only the head learns"
+    elif not start.pretrained:
         name, why = MANY_ROWS, "the network's weights are not all the source's"
     elif stage.objective.name != "supervised":
         name, why = MANY_ROWS, f"the objective {stage.objective.name} is to change the features"
@@ -110,6 +125,26 @@ def view(usual: str, data: Dataset, backbone: Backbone | None, seed: int) -> tup
     if not why:
         return usual, f"training rows are shown by '{usual}' (plainly with --augment plain)"
     return views.PLAIN, f"training rows are shown plainly: {why} (--augment {usual} shows them so all the same)"
+
+
+def imbalance(stage: Stage, objective: Objective, data: Dataset) -> tuple[Stage, str]:
+    """Decide "auto" by the rows that the heads learn from; give the stage and what to tell.
+
+    With several targets the first one that asks for anything decides; the others take of it what fits them.
+
+    Args:
+        stage: Its way with rare classes is "auto".
+        objective: Names the pool.
+        data: The rows.
+
+    Returns:
+        The stage, and what to tell.
+    """
+    pool = next(stream.pool for stream in objective.streams if stream.labelled)
+    labels = data.pools[pool].labels
+    chosen = [data.task.targets[name].choose_imbalance(labels[name], objective.loss_options) for name in labels]
+    kind, why = next((pair for pair in chosen if pair[0] != "none"), chosen[0])
+    return dataclasses.replace(stage, imbalance=cast(Any, kind)), f"imbalance: {kind}, as {why}"
 
 
 def _rows(data: Dataset) -> tuple[float, int, str]:

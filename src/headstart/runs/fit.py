@@ -33,9 +33,12 @@ from headstart.engine.predict import predict
 from headstart.evaluation.metrics import Evaluation
 from headstart.features.frozen import KnownFeatures
 from headstart.models.model import Backbone, Model
+from headstart.runs.baseline import Baseline, compare
 from headstart.runs.choose import choose_start
 from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
 from headstart.runs.folder import MODEL, Claim, check_folder, claimed
+from headstart.runs.forms import choose_form
+from headstart.runs.known import check_known
 from headstart.runs.observe import Before, observe_after, observe_before
 from headstart.runs.plan import Plan, build_model, check_names, check_shards, load_backbone, make_plan
 from headstart.runs.refit import CHOSEN, REFIT, bounded, can_be_bounded, told, whole
@@ -49,7 +52,8 @@ class Run:
     """A finished run.
 
     `metrics` holds an evaluation for each split that there is of validation and test; where there are several targets,
-    for each split and target: "test:mood".
+    for each split and target: "test:mood". `baseline` is the model without pretraining on the same rows, where there is
+    one for such data.
     """
 
     folder: Path
@@ -59,6 +63,7 @@ class Run:
     outcome: Outcome
     notes: Sequence[str]
     seconds: float
+    baseline: Baseline | None = None
 
     def to_plain(self) -> dict[str, Any]:
         """Return the JSON object that `headstart fit --json` prints last."""
@@ -76,6 +81,7 @@ class Run:
             "endings": list(self.outcome.endings),
             "moved": dict(self.outcome.moved),
             "seconds": round(self.seconds, 2),
+            **({"baseline": self.baseline.to_plain()} if self.baseline else {}),
         }
 
 
@@ -121,9 +127,14 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
             f"source: {card.name}, {card.params:,} parameters" + (f", {card.source_task}" if card.source_task else ""),
         )
     )
-    plan = make_plan(recipe, dataset, pretrained=bool(card.sha256), backbone=backbone)
+    if known := check_known(backbone, dataset, listen):
+        dataset = dataclasses.replace(dataset, notes=(*dataset.notes, known))
+    plan = make_plan(recipe, dataset, pretrained=bool(card.sha256), fixed=not card.params, backbone=backbone)
     for note in plan.notes:
         listen(Event("note", note))
+    formed = choose_form(plan, dataset, listen)
+    if formed is not plan and formed.recipe.surgery:
+        backbone, plan = load_backbone(formed.recipe, dataset, listen), formed
     return dataset, backbone, plan
 
 
@@ -176,12 +187,14 @@ def fit(
 
 
 def _as_begun(recipe: Recipe, folder: str | Path | None) -> Recipe:
-    """Take the source that an unfinished run in the folder chose, where the recipe leaves it open."""
-    begun = None if folder is None or recipe.source is not None else read_state(Path(folder))
+    """Take what the run in the folder chose, where the recipe leaves it open: the start, and whether it is refitted."""
+    begun = None if folder is None else read_state(Path(folder))
     if begun is None:
         return recipe
     before = Recipe.from_plain(begun.recipe)
-    return dataclasses.replace(recipe, source=before.source, head=before.head, surgery=before.surgery)
+    if recipe.source is None:
+        recipe = dataclasses.replace(recipe, source=before.source, head=before.head, surgery=before.surgery)
+    return dataclasses.replace(recipe, refit=before.refit) if recipe.refit == "auto" else recipe
 
 
 def _fit(
@@ -246,8 +259,9 @@ def _fit(
     results: Results = {}
     workers = Workers(recipe.workers or 0, lambda text: listen(Event("warning", text)))
     metrics = evaluate_splits(predictor, dataset, seed=recipe.seed, results=results, raw=raw, workers=workers)
+    baseline = compare(recipe, dataset, results, predictor.calibrations, listen)
     seconds = outcome.seconds + time.monotonic() - started - spent
-    run = Run(folder, dataset.task, recipe, metrics, outcome, dataset.notes, seconds)
+    run = Run(folder, dataset.task, recipe, metrics, outcome, dataset.notes, seconds, baseline)
     if before is not None:
         write_results(folder, dataset.task, metrics, results, predictor.calibrations)
         _write_run(run, before, predictor, dataset, results)

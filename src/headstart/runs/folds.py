@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from headstart.core import storage
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.processes import count
 from headstart.core.recipe import Recipe
 from headstart.core.seeding import mix
@@ -165,7 +165,7 @@ def cross_validate(
 
 def _only_target(task: Task) -> Target:
     if len(task.predicted) != 1:
-        names = ", ".join(task.predicted) or "none"
+        names = first_few(task.predicted) or "none"
         raise UsageError(f"Cross-validation measures one target; this task has {len(task.predicted)} ({names}).")
     return task.target
 

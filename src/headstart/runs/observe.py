@@ -22,7 +22,7 @@ from headstart.engine.predict import embed
 from headstart.engine.proof import Moved
 from headstart.evaluation.report.facts import Map, Mistake, Observed, StageMoves
 from headstart.models.cards import card_to_plain
-from headstart.models.model import Model
+from headstart.models.model import Model, device_of
 from headstart.runs.mistakes import worst
 
 T = TypeVar("T")
@@ -231,7 +231,7 @@ def _alone(task: Task, values: dict[str, T], none: T) -> T | dict[str, T]:
 
 
 def _machine(model: Model, started: float, precision: str) -> dict[str, Any]:
-    device = next(model.parameters()).device
+    device = device_of(model)
     plain: dict[str, Any] = {
         "cpu_seconds": time.process_time() - started,
         "peak_bytes": peak_memory(),

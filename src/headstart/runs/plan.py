@@ -10,7 +10,7 @@ from typing import Any, cast
 from headstart import views
 from headstart.core import plugins
 from headstart.core.choice import Choice
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.options import to_plain
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.seeding import torch_seeded
@@ -24,11 +24,11 @@ from headstart.metrics._find import every
 from headstart.models.load import load_source
 from headstart.models.model import Backbone, Model, pool
 from headstart.models.operate import build as build_operation
-from headstart.models.operate import operate, written
+from headstart.models.operate import keeps_weights, operate, written
 from headstart.models.source_rows import rows_for, start_rows
 from headstart.models.taps import probe
 from headstart.runs import defaults
-from headstart.runs.refit import choose_refit
+from headstart.runs.refit import choose_refit, whole
 from headstart.runs.solving import choose_optimiser
 
 
@@ -89,7 +89,8 @@ def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> B
     kind = plugins.load("sources", recipe.source.name.partition(":")[0])
     inputs = data.splits["train"].inputs
     known = {field.name for field in dataclasses.fields(kind)}
-    for name, value in by_name(data.task.modality).measure(inputs).items():
+    learnt = whole(data).splits["train"].inputs if "validation" in data.drawn else inputs
+    for name, value in by_name(data.task.modality).measure(learnt).items():
         if name in known:
             options.setdefault(name, value)
     with torch_seeded(recipe.seed, "source"):
@@ -123,13 +124,21 @@ def build_model(recipe: Recipe, data: Dataset, backbone: Backbone) -> Model:
     return Model(backbone, heads)
 
 
-def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, backbone: Backbone | None = None) -> Plan:
+def make_plan(
+    recipe: Recipe,
+    data: Dataset,
+    *,
+    pretrained: bool = True,
+    fixed: bool = False,
+    backbone: Backbone | None = None,
+) -> Plan:
     """Choose strategy, steps, rates and the like for each stage, where the recipe leaves them open.
 
     Args:
         recipe: Its names have been checked.
         data: Decides how many steps an epoch has.
         pretrained: Whether the source's weights were learnt; features of others are not worth keeping.
+        fixed: Whether the source has no weights, so that only heads learn.
         backbone: What learns; its cost and what it sees in varied rows decide too. None leaves both out.
 
     Returns:
@@ -140,15 +149,17 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, backbon
             batch would be cut whose rows are compared with each other.
     """
     strategies, objectives, criteria, stages, notes = [], [], [], [], []
-    judge = backbone if pretrained else None
+    operations = [build_operation(choice) for choice in recipe.surgery]
+    learnt = pretrained and all(keeps_weights(operation) for operation in operations)
+    judge = backbone if pretrained and not fixed else None
     shown = cache(lambda usual: defaults.view(usual, data, judge, recipe.seed))
     for stage in recipe.stages:
         objective = _objective(stage)
         criterion = _criterion(stage, objective)
         _check_streams(stage.objective.name, objective, data)
         if stage.strategy is None:
-            whole = pretrained and not recipe.surgery
-            stage, note = defaults.choose_strategy(stage, recipe, data, objective, backbone, pretrained=whole)
+            start = defaults.Start(backbone, pretrained=learnt, fixed=fixed)
+            stage, note = defaults.choose_strategy(stage, recipe, data, objective, start)
             notes.append(note)
         strategy = _strategy(stage)
         _check_pools(stage.criterion.name if stage.criterion else objective.criterion, criterion, data)
@@ -158,7 +169,7 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, backbon
         for target in data.task.predicted.values():
             target.check_loss(objective.loss_options)
         if stage.imbalance == "auto":
-            stage, note = _choose_imbalance(stage, objective, data)
+            stage, note = defaults.imbalance(stage, objective, data)
             notes.append(note)
         _check_imbalance(stage.imbalance, objective, data)
         stage, note = _choose(stage, strategy, objective, recipe.head, data, shown)
@@ -173,7 +184,7 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, backbon
     read |= {pool for criterion in criteria for pool in criterion.pools}
     if "unlabelled" in data.pools and "unlabelled" not in read:
         notes.append("the rows without labels are not used: no objective or criterion of this recipe asks for them")
-    surgery = tuple(Choice.parse(written(build_operation(choice)), "surgery") for choice in recipe.surgery)
+    surgery = tuple(Choice.parse(written(operation), "surgery") for operation in operations)
     chosen = dataclasses.replace(recipe, stages=tuple(stages), surgery=surgery, refit=cast(Any, refit))
     return Plan(chosen, tuple(strategies), tuple(objectives), tuple(criteria), tuple(notes))
 
@@ -227,9 +238,9 @@ def _tell_rows(backbone: Backbone, data: Dataset, listen: Listener) -> None:
     """Report which classes the source knows. UsageError: it knows none."""
     labels = backbone.card.labels
     for target, rows in rows_for(backbone, data.task.predicted).items():
-        known = ", ".join(f"{name} = {labels[row]}" for name, row in rows.items())
+        known = first_few(f"{name} = {labels[row]}" for name, row in rows.items())
         unknown = [name for name in data.task.targets[target].classes if name not in rows]
-        rest = f"; unknown to it: {', '.join(unknown)}" if unknown else ""
+        rest = f"; unknown to it: {first_few(unknown)}" if unknown else ""
         listen(Event("note", f"rows of the source's classifier: {known}{rest}", {"rows": rows}))
 
 
@@ -288,18 +299,6 @@ def _choose(
     return chosen, told
 
 
-def _choose_imbalance(stage: Stage, objective: Objective, data: Dataset) -> tuple[Stage, str]:
-    """Decide "auto" by the rows that the heads learn from; give the stage and what to tell.
-
-    With several targets the first one that asks for anything decides; the others take of it what fits them.
-    """
-    pool = next(stream.pool for stream in objective.streams if stream.labelled)
-    labels = data.pools[pool].labels
-    chosen = [data.task.targets[name].choose_imbalance(labels[name], objective.loss_options) for name in labels]
-    kind, why = next((pair for pair in chosen if pair[0] != "none"), chosen[0])
-    return dataclasses.replace(stage, imbalance=cast(Any, kind)), f"imbalance: {kind}, as {why}"
-
-
 def _check_imbalance(kind: str, objective: Objective, data: Dataset) -> None:
     """Refuse a way of making up for rare classes that fits none of the targets."""
     refusals = []
@@ -320,14 +319,14 @@ def _check_streams(name: str, objective: Objective, data: Dataset) -> None:
     missing = [stream.pool for stream in objective.streams if stream.pool not in data.pools]
     if missing:
         raise UsageError(
-            f"The objective '{name}' needs rows for {', '.join(missing)}; the data has {', '.join(data.pools)}. "
+            f"The objective '{name}' needs rows for {first_few(missing)}; the data has {first_few(data.pools)}. "
             "For two domains give --source-domain NAME --target-domain NAME (DOMAIN/CLASS folders, or a column "
             "`domain`); for rows without labels --unlabelled PATH, a folder `unlabelled`, or --blank-labels unlabelled."
         )
     bare = [stream.pool for stream in objective.streams if stream.labelled and not data.pools[stream.pool].labels]
     if bare:
         raise UsageError(
-            f"The objective '{name}' needs labels, and the rows of {', '.join(bare)} have none. "
+            f"The objective '{name}' needs labels, and the rows of {first_few(bare)} have none. "
             "Without labels name another --objective, one that learns from examples alone (docs/extending.md)."
         )
 
@@ -338,6 +337,6 @@ def _check_pools(name: str, criterion: Criterion, data: Dataset) -> None:
     missing = [pool for pool in criterion.pools if pool not in (*known, "validation")]
     if missing:
         raise UsageError(
-            f"The criterion '{name}' needs rows for {', '.join(missing)}; the data has {', '.join(known)}. "
+            f"The criterion '{name}' needs rows for {first_few(missing)}; the data has {first_few(known)}. "
             "Choose another --criterion (headstart list criteria)."
         )

@@ -20,7 +20,7 @@ from headstart.artifact.load import load
 from headstart.artifact.predictor import Predictor
 from headstart.artifact.save import save
 from headstart.core import storage
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.types import Event, Listener, Score, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset
@@ -190,7 +190,7 @@ def _check(names: Sequence[str], predictors: Sequence[Predictor]) -> None:
         differing = {n for n in shapes.keys() | _shapes(predictor).keys() if shapes.get(n) != _shapes(predictor).get(n)}
         if differing:
             raise UsageError(
-                f"{name} has another network than {names[0]}: {', '.join(sorted(differing)[:5])} differ. "
+                f"{name} has another network than {names[0]}: {first_few(sorted(differing))} differ. "
                 "A soup is of runs from one source with one head."
             )
         ours, theirs = first.recipe.source, predictor.recipe.source

@@ -14,7 +14,7 @@ import torch
 
 from headstart.artifact.load import RUN_STATE as NAME
 from headstart.core import options, storage
-from headstart.core.errors import StorageError, UsageError
+from headstart.core.errors import StorageError, UsageError, first_few
 from headstart.core.recipe import Recipe
 from headstart.core.types import Score, Task
 from headstart.data.rows import Dataset
@@ -104,6 +104,7 @@ def read(folder: Path) -> RunState | None:
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
         found = plain.pop("format")
+        plain["recipe"].setdefault("refit", "no")  # of version 0.1
     except (ValueError, KeyError, AttributeError) as error:
         raise StorageError(f"{path} is damaged: the run cannot go on. Start it anew in another folder.") from error
     if found != FORMAT:
@@ -130,11 +131,11 @@ def check_same(folder: Path, before: RunState, now: RunState) -> list[str]:
     if before.classes != now.classes:
         gone, new = set(before.classes) - set(now.classes), set(now.classes) - set(before.classes)
         named = [*(f"-{name}" for name in sorted(gone)), *(f"+{name}" for name in sorted(new))]
-        differences.append(f"classes: {', '.join(named) or 'in another order'}")
+        differences.append(f"classes: {first_few(named) or 'in another order'}")
     if before.fingerprint != now.fingerprint:
         differences.append("data: the rows or their labels have changed")
     if differences:
-        listing = "\n  ".join(differences)
+        listing = first_few(differences, "\n  ")
         raise UsageError(
             f"{folder} holds a run of another recipe or of other data; it cannot go on with this one. Different are "
             f"(run -> now):\n  {listing}\nName another folder with --out, or put these back as they were."

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import sparse
 
+FEW = 2000  # rows up to which sparse features, too, are turned into their row space
 SPARSE = 0.1  # share of numbers other than zero up to which features are kept as a sparse matrix
 CONSTANT = 1e-6  # a column whose deviation is below this share of its size has none
 
@@ -27,17 +28,20 @@ class Columns:
         rows: [N, R], R being at most N, or a sparse [N, D].
         mean: What was subtracted, [D].
         scale: What was divided by, [D]; infinite for a column without spread.
-        basis: [R, D], rows of unit length at right angles to each other; None where R dimensions are the columns.
+        turn: [R, N]; how much each row counts in each of R directions at right angles to each other. None where the
+            dimensions are the columns.
+        wide: [N, D], the rows that `turn` is of.
     """
 
     rows: Any
     mean: np.ndarray
     scale: np.ndarray
-    basis: np.ndarray | None
+    turn: np.ndarray | None = None
+    wide: Any = None
 
     def unfold(self, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Turn weights [C, R] and biases [C] for `rows` into those for the features, [C, D] and [C]."""
-        wide = (weight if self.basis is None else weight @ self.basis) / self.scale
+        wide = (weight if self.turn is None else (weight @ self.turn) @ self.wide) / self.scale
         return wide, bias - wide @ self.mean
 
 
@@ -60,9 +64,12 @@ def prepare(features: np.ndarray, scaling: Scaling) -> Columns:
         The columns.
     """
     if is_sparse(features):
-        width = features.shape[1]
-        size = float(np.sqrt(np.square(features).sum() / len(features))) or 1.0
-        return Columns(sparse.csr_matrix(features / size), np.zeros(width), np.full(width, size), None)
+        count, width = features.shape
+        rows = sparse.csr_matrix(features, dtype=np.float64)
+        size = float(np.sqrt(np.square(rows.data).sum() / count)) or 1.0
+        rows.data /= size
+        mean, scale = np.zeros(width), np.full(width, size)
+        return Columns(rows, mean, scale) if count >= width or count > FEW else _turned(rows, mean, scale)
     wide = features.astype(np.float64)
     mean = wide.mean(axis=0)
     wide -= mean
@@ -71,12 +78,16 @@ def prepare(features: np.ndarray, scaling: Scaling) -> Columns:
     size = deviation if scaling == "each" else np.sqrt(np.square(deviation[learnt]).mean()) if learnt.any() else 1.0
     scale = np.where(learnt, size * np.sqrt(max(learnt.sum(), 1)), np.inf)
     wide /= scale
-    if len(wide) >= wide.shape[1]:
-        return Columns(wide, mean, scale, None)
-    values, vectors = np.linalg.eigh(wide @ wide.T)
+    return Columns(wide, mean, scale) if len(wide) >= wide.shape[1] else _turned(wide, mean, scale)
+
+
+def _turned(wide: Any, mean: np.ndarray, scale: np.ndarray) -> Columns:
+    """Turn N rows of more columns into their row space, by the eigenvectors of their products with each other."""
+    products = wide @ wide.T
+    values, vectors = np.linalg.eigh(products if isinstance(products, np.ndarray) else products.toarray())
     kept = values > 1e-10 * max(values.max(), 1e-300)
     lengths = np.sqrt(values[kept])
-    return Columns(vectors[:, kept] * lengths, mean, scale, (vectors[:, kept] / lengths).T @ wide)
+    return Columns(vectors[:, kept] * lengths, mean, scale, (vectors[:, kept] / lengths).T, wide)
 
 
 def is_sparse(features: np.ndarray) -> bool:

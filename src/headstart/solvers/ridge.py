@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import LinearOperator, lsmr
 
-from headstart.solvers.columns import IN_WORDS, Columns, prepare, scalings
+from headstart.core.seeding import numpy_generator
+from headstart.solvers.columns import FEW, IN_WORDS, Columns, is_sparse, prepare, scalings
 from headstart.solvers.folds import make_folds
 from headstart.solvers.solution import Solution
 
@@ -17,7 +20,7 @@ def ridge(features: np.ndarray, values: np.ndarray, *, seed: int, groups: Sequen
     """Fit a linear layer by penalised least squares.
 
     Penalty and scaling are those with the lowest squared error of each row when it is left out, which follows from
-    one decomposition; with groups, of each fold of groups.
+    one decomposition; with groups, of each fold of groups. Of many sparse rows `FEW` choose.
 
     Args:
         features: [N, D].
@@ -26,20 +29,46 @@ def ridge(features: np.ndarray, values: np.ndarray, *, seed: int, groups: Sequen
         groups: Of each row; rows of one group are left out together.
 
     Returns:
-        The layer; its loss is the mean squared error over rows and columns.
+        The layer; its loss is the mean squared error over rows and columns. Rows that did not choose the penalty have
+        no `out_of_fold`: it is nan for them.
     """
-    fold = None if groups is None else make_folds(len(values), seed, groups=groups)
-    tried = []
+    total = len(features)
+    chosen = np.arange(total)
+    if total > FEW and is_sparse(features):  # the decomposition of more would take long
+        chosen = np.sort(numpy_generator(seed, "solver rows").permutation(total)[:FEW])
+    named = None if groups is None else [groups[int(row)] for row in chosen]
+    fold = None if named is None else make_folds(len(chosen), seed, groups=named)
+    some, wanted, tried = features[chosen], values[chosen], []
     for scaling in scalings(features):
-        columns = prepare(features, scaling)
-        for penalty, out in zip(PENALTIES, _left_out(columns, values, fold), strict=True):
-            tried.append((float(np.square(out - values).mean()), penalty, out, scaling))
+        columns = prepare(some, scaling)
+        for penalty, out in zip(PENALTIES, _left_out(columns, wanted, fold), strict=True):
+            tried.append((float(np.square(out - wanted).mean()), penalty, out, scaling))
     loss, penalty, out, scaling = min(tried, key=lambda found: found[0])
     columns = prepare(features, scaling)
-    weight, bias = columns.unfold(*_fit(_Decomposed(_dense(columns), values), penalty))
+    if len(chosen) < total:
+        weight, bias = columns.unfold(*_iterated(columns.rows, values, penalty))
+    else:
+        weight, bias = columns.unfold(*_fit(_Decomposed(_dense(columns), values), penalty))
+    out_of_fold = np.full(values.shape, np.nan)
+    out_of_fold[chosen] = out
     how = "leave-one-out" if fold is None else f"{fold.max() + 1} folds of groups"
-    note = f"ridge regression on {IN_WORDS[scaling]}, penalty {penalty:.2g} by {how} of {len(values):,} rows"
-    return Solution(weight, bias, out, loss, note)
+    rows = f"{total:,} rows" if len(chosen) == total else f"{len(chosen):,} of {total:,} rows"
+    note = f"ridge regression on {IN_WORDS[scaling]}, penalty {penalty:.2g} by {how} of {rows}"
+    return Solution(weight, bias, out_of_fold, loss, note)
+
+
+def _iterated(rows: sparse.csr_matrix, values: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+    """Fit sparse rows [N, D] without a decomposition (LSMR, Fong & Saunders 2011), the mean taken off on the way."""
+    mean, centre = np.asarray(rows.mean(axis=0)).ravel(), values.mean(axis=0)
+    centred = LinearOperator(
+        rows.shape,
+        matvec=lambda w: rows @ w - mean @ w,
+        rmatvec=lambda r: rows.T @ r - mean * r.sum(),
+        dtype=np.float64,
+    )
+    columns = [lsmr(centred, column, damp=penalty**0.5, atol=1e-8, btol=1e-8)[0] for column in (values - centre).T]
+    weight = np.stack(columns)
+    return weight, centre - weight @ mean
 
 
 class _Decomposed:
@@ -84,6 +113,6 @@ def _left_out(columns: Columns, values: np.ndarray, fold: np.ndarray | None) -> 
 
 
 def _dense(columns: Columns) -> np.ndarray:
-    """Return the rows as an array; a wide sparse matrix is turned into its row space first."""
+    """Return the rows as an array; sparse ones are few columns, as wide ones were turned into their row space."""
     rows = columns.rows
     return rows if isinstance(rows, np.ndarray) else rows.toarray()

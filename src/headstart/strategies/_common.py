@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.models.load import rebuild
 from headstart.models.model import Model
 
@@ -27,7 +27,7 @@ def split(model: Model, strategy: str, k: int | None) -> tuple[list[nn.Parameter
     k = len(stages) - 1 if k is None else k
     if not 0 < k < len(stages):
         raise UsageError(
-            f"{strategy}, k={k}: {model.backbone.card.name} has {len(stages)} stages ({', '.join(stages)}); "
+            f"{strategy}, k={k}: {model.backbone.card.name} has {len(stages)} stages ({first_few(stages)}); "
             f"the common part takes 1 to {len(stages) - 1}."
         )
     private = {name for stage in list(stages)[k:] for name in stages[stage]}

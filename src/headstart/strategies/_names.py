@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 
 
 def fits(pattern: str, name: str) -> bool:
@@ -28,7 +28,7 @@ def none_fits(where: str, pattern: str, names: Collection[str], listed: Sequence
     """
     near = difflib.get_close_matches(pattern, names, n=1, cutoff=0.5)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    return UsageError(f"{where}: '{pattern}' fits nothing.{hint} There are {', '.join(listed)}.")
+    return UsageError(f"{where}: '{pattern}' fits nothing.{hint} There are {first_few(listed)}.")
 
 
 def with_parents(names: Collection[str]) -> list[str]:

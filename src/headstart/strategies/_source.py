@@ -11,7 +11,7 @@ from torch import nn
 
 from headstart.core.errors import UsageError
 from headstart.core.types import Features
-from headstart.models.model import Backbone, Head, Model
+from headstart.models.model import Backbone, Head, Model, device_of
 
 
 class FrozenCopy:
@@ -30,7 +30,7 @@ class FrozenCopy:
         Returns:
             The features that the backbone gave at the start.
         """
-        if next(self.backbone.parameters()).device != device:
+        if device_of(self.backbone) != device:
             self.backbone.to(device)
         with torch.no_grad():
             return self.backbone(x)
@@ -47,6 +47,16 @@ class Start:
         """Return each tensor with its first value, on the same device."""
         self._then = [then.to(now.device) for now, then in zip(self.now, self._then, strict=True)]
         return list(zip(self.now, self._then, strict=True))
+
+
+def weights(model: Model, strategy: str) -> list[nn.Parameter]:
+    """Return the backbone's parameters. UsageError: it has none, and a strategy asks for them."""
+    found = list(model.backbone.parameters())
+    if not found:
+        raise UsageError(
+            f"{strategy} needs weights of the source; {model.backbone.card.name} has none. Use linear_probe."
+        )
+    return found
 
 
 def source_head(model: Model, strategy: str) -> nn.Linear:
@@ -72,7 +82,7 @@ def source_head(model: Model, strategy: str) -> nn.Linear:
     with torch.no_grad():
         layer.weight.copy_(weight)
         layer.bias.zero_() if bias is None else layer.bias.copy_(bias)
-    return layer.to(next(model.parameters()).device)
+    return layer.to(device_of(model))
 
 
 def class_heads(model: Model, strategy: str) -> dict[str, Head]:
@@ -112,7 +122,7 @@ def task_loss(heads: Mapping[str, Head], features: Features, labels: Mapping[str
 
 def no_loss(model: Model) -> torch.Tensor:
     """Return a loss of 0 on the model's device."""
-    return torch.zeros((), device=next(model.parameters()).device)
+    return torch.zeros((), device=device_of(model))
 
 
 def mean(losses: Sequence[torch.Tensor], model: Model) -> torch.Tensor:

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from headstart.core.errors import UsageError
 from headstart.core.types import Defaults, ParamGroup, Tuning
-from headstart.models.model import Backbone, Model
+from headstart.models.model import Backbone, Model, device_of
 from headstart.models.taps import channel_axes, first, stage_modules, stage_shapes, with_first
 from headstart.strategies._groups import head_group
 from headstart.strategies._insert import insert_once
@@ -53,7 +53,7 @@ class Bottleneck:
             adapter = Adapter(shape[axes[stage]], self.width, axes[stage])
             modules[stage].register_forward_hook(adapter.after)
             adapters.append(adapter)
-        return adapters.to(next(backbone.parameters()).device)
+        return adapters.to(device_of(backbone))
 
 
 class Adapter(nn.Module):

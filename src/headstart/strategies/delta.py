@@ -21,7 +21,7 @@ from headstart.core.types import Batch, Defaults, Features, ForwardPass, Tuning
 from headstart.models.model import Head, Model
 from headstart.models.taps import channel_axes, first, stage_modules
 from headstart.strategies._groups import backbone_group, head_group
-from headstart.strategies._source import FrozenCopy, mean, task_loss
+from headstart.strategies._source import FrozenCopy, mean, task_loss, weights
 
 SHARPNESS = 5.0
 HEAD_STEPS = 100
@@ -42,6 +42,7 @@ class Delta:
 
     def prepare(self, model: Model) -> Tuning:
         """Let every parameter learn; keep a frozen copy, and listen at the stages of both."""
+        weights(model, "delta")
         source = FrozenCopy(model.backbone)
         taps, source_taps = Taps(model.backbone), Taps(source.backbone)
         attention: dict[str, torch.Tensor] = {}

@@ -14,8 +14,9 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import nn
 
+from headstart.core.errors import UsageError
 from headstart.core.types import Batch, Defaults, Features, Tuning
-from headstart.models.model import Backbone, Head, Model, mean_over_tokens
+from headstart.models.model import Backbone, Head, Model, device_of, mean_over_tokens
 from headstart.models.taps import channel_axes, first, stage_modules, stage_shapes
 from headstart.strategies._groups import head_group
 from headstart.strategies._insert import insert_once
@@ -139,12 +140,17 @@ class Select(nn.Module):
 
 def _make(backbone: Backbone) -> Select:
     modules, shapes = stage_modules(backbone), stage_shapes(backbone)
+    if any(shape[0] > 1 for shape in shapes.values()):
+        raise UsageError(
+            f"head2toe takes each example's features from all layers, and {backbone.card.name} sees two parts of an "
+            "example one by one (surgery). Leave that operation out, or use linear_probe."
+        )
     taps, total, axes = [], backbone.dim, channel_axes(backbone)
     for stage, shape in shapes.items():
         tap = Tap(axes[stage])
         modules[stage].register_forward_hook(tap.after)
         taps.append(tap)
         total += shape[axes[stage]]
-    select = Select(taps, total, backbone.dim).to(next(backbone.parameters()).device)
+    select = Select(taps, total, backbone.dim).to(device_of(backbone))
     backbone.register_forward_hook(select.after)
     return select

@@ -10,7 +10,7 @@ import torch
 from headstart.core.types import Defaults, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import head_group
-from headstart.strategies._source import Start
+from headstart.strategies._source import Start, weights
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class L2Sp:
 
     def prepare(self, model: Model) -> Tuning:
         """Let every parameter learn, and remember where the backbone starts."""
-        start = Start(list(model.backbone.parameters()))
+        own = weights(model, "l2_sp")
+        start = Start(own)
         new = list(model.heads.parameters())
 
         def penalty() -> torch.Tensor:
@@ -37,5 +38,5 @@ class L2Sp:
             return (self.alpha * moved + self.beta * size) / 2
 
         head = head_group(model, self.head_lr)
-        groups = [ParamGroup(list(model.backbone.parameters()), weight_decay=0.0)]
+        groups = [ParamGroup(own, weight_decay=0.0)]
         return Tuning([*groups, ParamGroup(head.params, head.lr_scale, weight_decay=0.0)], penalty=penalty)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from headstart.core.errors import first_few
 from headstart.core.types import Defaults, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import head_group
@@ -37,6 +38,6 @@ class Layers:
             if not any(chosen(pattern, name) for name in parameters):
                 stages = list(backbone.stages())
                 names = [*stages, *with_parents([name.removeprefix("net.") for name in parameters])]
-                raise none_fits(f"layers, {backbone.card.name}", pattern, names, [f"the stages {', '.join(stages)}"])
+                raise none_fits(f"layers, {backbone.card.name}", pattern, names, [f"the stages {first_few(stages)}"])
         learning = [p for name, p in parameters.items() if any(chosen(pattern, name) for pattern in self.layers)]
         return Tuning([ParamGroup(learning), head_group(model, self.head_lr)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.types import Defaults, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import head_group
@@ -28,7 +28,7 @@ class Partial:
         stages = model.stage_parameters()
         if self.k > len(stages):
             raise UsageError(
-                f"partial, k={self.k}: {model.backbone.card.name} has {len(stages)} stages: {', '.join(stages)}."
+                f"partial, k={self.k}: {model.backbone.card.name} has {len(stages)} stages: {first_few(stages)}."
             )
         last = [parameter for stage in list(stages.values())[-self.k :] for parameter in stage]
         return Tuning([ParamGroup(last), head_group(model, self.head_lr)])

@@ -19,7 +19,7 @@ from headstart.inputs import require
 from headstart.inputs.text import Text
 from headstart.models.hf_backbone import TextBackbone, token_limit
 from headstart.models.layers import Removed
-from headstart.models.model import Backbone, Model
+from headstart.models.model import Backbone, Model, device_of
 from headstart.models.taps import first, probe, with_first
 from headstart.strategies._groups import head_group
 from headstart.strategies._insert import insert_once
@@ -68,7 +68,7 @@ class Prompt:
             made = _text(backbone, self.tokens)
         else:
             made = _layers(backbone, self.tokens)
-        made.to(next(backbone.parameters()).device)
+        made.to(device_of(backbone))
         try:
             after = probe(backbone).get("tokens")
         except (RuntimeError, ValueError, TypeError, IndexError) as error:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from headstart.core.types import Defaults, Features, ParamGroup, Tuning
-from headstart.models.model import Backbone, Model
+from headstart.models.model import Backbone, Model, device_of
 from headstart.strategies._groups import head_group
 from headstart.strategies._insert import insert_once
 
@@ -65,6 +65,6 @@ class Side(nn.Module):
 
 
 def _make(backbone: Backbone) -> Side:
-    side = Side(copy.deepcopy(backbone)).to(next(backbone.parameters()).device)
+    side = Side(copy.deepcopy(backbone)).to(device_of(backbone))
     backbone.register_forward_hook(side.after)
     return side

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import torch
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.types import Batch, Defaults, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
@@ -40,7 +40,7 @@ class Surgical:
         stages = model.stage_parameters()
         if self.k > len(stages):
             raise UsageError(
-                f"surgical, k={self.k}: {model.backbone.card.name} has {len(stages)} stages: {', '.join(stages)}."
+                f"surgical, k={self.k}: {model.backbone.card.name} has {len(stages)} stages: {first_few(stages)}."
             )
         head = head_group(model, self.head_lr)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from headstart.core.errors import first_few
 from headstart.core.outcome import Measurements
 from headstart.drawing.html import Left, Markup, classed, join, table, tag
 from headstart.drawing.text import UNKNOWN, number_text, words
@@ -20,7 +21,7 @@ def absent(counts: Mapping[str, int]) -> list[str]:
     names = [f"'{name}'" for name, rows in counts.items() if not rows]
     if not names:
         return []
-    return [f"No row is of the class {', '.join(names)}: averages over classes count it only where it is predicted."]
+    return [f"No row is of the class {first_few(names)}: averages over classes count it only where it is predicted."]
 
 
 def by_class(measured: Measurements) -> Markup | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.core.cells import class_name, number
 from headstart.core.columns import cells_of
-from headstart.core.errors import DataError, Problem
+from headstart.core.errors import DataError, Problem, first_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ def encode_names(frame: pd.DataFrame, column: str, split: Split, classes: tuple[
             for row in rows
         ]
         raise DataError(
-            f"Classes that were not in training: {', '.join(unseen)}. Known: {', '.join(classes)}.", problems
+            f"Classes that were not in training: {first_few(unseen)}. Known: {first_few(classes)}.", problems
         )
     return found
 
@@ -103,7 +103,7 @@ def _check_spelling(frames: Mapping[str, pd.DataFrame], column: str, split: Spli
     problems = [
         Problem(
             first[spelling],
-            f"{spelling} ({counts[spelling]} rows) and {', '.join(way for way in ways if way != spelling)} "
+            f"{spelling} ({counts[spelling]} rows) and {first_few(way for way in ways if way != spelling)} "
             "seem to be one class",
             "write them alike",
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from headstart.core.cells import class_name
-from headstart.core.errors import DataError, UsageError
+from headstart.core.errors import DataError, UsageError, first_few
 from headstart.core.task import kind_of
 from headstart.targets._class_list import encode_names, find_classes
 from headstart.targets._class_outcomes import ClassOutcomes
@@ -35,7 +35,7 @@ class OneClass(ClassOutcomes, BaseTarget):
         """Make the target of one label column. UsageError: there are several, or a separator is named."""
         if len(columns) > 1:
             raise UsageError(
-                f"A {kind_of(cls)} task has one label column; {len(columns)} are named: {', '.join(columns)}."
+                f"A {kind_of(cls)} task has one label column; {len(columns)} are named: {first_few(columns)}."
             )
         return super().of(columns, separator)
 
@@ -46,7 +46,7 @@ class OneClass(ClassOutcomes, BaseTarget):
         if self.most is not None and len(classes) > self.most:
             raise DataError(
                 f"A {kind_of(self)} task has two classes; the column '{self.columns[0]}' has {len(classes)}: "
-                f"{', '.join(classes[:20])}."
+                f"{first_few(classes)}."
             )
         return replace(self, classes=classes)
 

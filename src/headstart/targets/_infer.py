@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.core import plugins
 from headstart.core.columns import Column, as_text, blank_cells, cells_of, numbers_of
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,12 +121,12 @@ def infer_target(frame: pd.DataFrame, columns: Sequence[str], plan: TargetPlan) 
     kind = next((kind for kind in sorted(kinds, key=lambda kind: kind.order) if kind.fits(labels)), None)
     if kind is None:
         raise UsageError(
-            f"Several label columns must hold numbers: {', '.join(columns)}. For classes, name one column."
+            f"Several label columns must hold numbers: {first_few(columns)}. For classes, name one column."
         )
     doubted = labels.words and not (labels.lists or labels.separator or plan.labels)
     if doubted and labels.distinct * 2 > len(labels) >= 20:
         raise UsageError(
             f"The column '{columns[0]}' has {labels.distinct} different values in {len(labels)} rows. If it is "
-            f"the label, name it with labels; else name another. Columns: {', '.join(map(str, frame.columns))}."
+            f"the label, name it with labels; else name another. Columns: {first_few(frame.columns)}."
         )
     return kind.of(columns, plan.separator)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from headstart.core.errors import first_few
 from headstart.core.outcome import Calibration, Colours, Measurements, Wrong
 from headstart.core.task import kind_of
 from headstart.drawing.html import Markup
@@ -56,7 +57,7 @@ class LabelOutcomes(ClassProbabilities):
             for c, name in enumerate(self.classes)
         }
         if rare:
-            shown = ", ".join(rare[:10]) + (", …" if len(rare) > 10 else "")
+            shown = first_few(rare)
             few = f"threshold {USUAL} for classes of fewer than {FEWEST_POSITIVES} validation rows: {shown}"
             notes = (*notes, few)
         return Calibration(temperature, thresholds, len(labels), notes)
@@ -98,7 +99,7 @@ class LabelOutcomes(ClassProbabilities):
         """Describe the probabilities of the labels that were decided wrongly."""
         decided = self.decide(output[None], thresholds)[0]
         wrong = np.flatnonzero(decided != label)[:MOST_SAID]
-        how = ", ".join(f"{self.classes[c]} {output[c]:.0%}" for c in wrong)
+        how = first_few(f"{self.classes[c]} {output[c]:.0%}" for c in wrong)
         return Wrong(self._said(label), self._said(decided), f"probability: {how}")
 
     def colours(self, labels: np.ndarray) -> Colours:
@@ -131,4 +132,4 @@ class LabelOutcomes(ClassProbabilities):
 
     def _said(self, flags: np.ndarray) -> str:
         found = self._named(flags[None])[0]
-        return (", ".join(found[:MOST_SAID]) + (", …" if len(found) > MOST_SAID else "")) or "none"
+        return first_few(found) or "none"

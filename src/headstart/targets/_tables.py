@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.core.errors import DataError
+from headstart.core.errors import DataError, first_few
 
 
 def class_columns(
@@ -45,7 +45,7 @@ def places_of(classes: Sequence[str], cells: Sequence[Sequence[str]]) -> list[li
     place = {name: i for i, name in enumerate(classes)}
     foreign = sorted({name for cell in cells for name in cell if name not in place})
     if foreign:
-        raise DataError(f"The predictions hold labels that are no class of the task: {', '.join(foreign)}.")
+        raise DataError(f"The predictions hold labels that are no class of the task: {first_few(foreign)}.")
     return [[place[name] for name in cell] for cell in cells]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from headstart.core.columns import Column, blank_cells
-from headstart.core.errors import DataError, Problem, UsageError
+from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.task import kind_of
 
 if TYPE_CHECKING:
@@ -139,12 +139,12 @@ class BaseTarget:
         """
         if options.loss != "auto" and options.loss not in self.losses:
             raise UsageError(
-                f"The loss '{options.loss}' does not fit a {kind_of(self)} task. Fitting: {', '.join(self.losses)}."
+                f"The loss '{options.loss}' does not fit a {kind_of(self)} task. Fitting: {first_few(self.losses)}."
             )
         if options.class_weights and len(options.class_weights) != len(self.classes):
             raise UsageError(
                 f"class_weights has {len(options.class_weights)} numbers; the task has {len(self.classes)} classes: "
-                f"{', '.join(self.classes)}."
+                f"{first_few(self.classes)}."
             )
         if options.label_smoothing and not self.classes:
             raise UsageError(f"label_smoothing is for classes; this task is a {kind_of(self)}.")
@@ -166,7 +166,7 @@ class BaseTarget:
                 f"imbalance '{kind}' is for classes; this task is a {kind_of(self)}. Use imbalance 'none'."
             )
         if kind not in self.balances:
-            fitting = ", ".join(("none", *self.balances))
+            fitting = first_few(("none", *self.balances))
             raise UsageError(f"imbalance '{kind}' does not fit the kind '{kind_of(self)}'. Fitting: {fitting}.")
         if options.class_weights:
             raise UsageError(f"class_weights and imbalance '{kind}' both make up for rare classes. Give one of them.")
@@ -191,5 +191,5 @@ class BaseTarget:
         """Describe in words what the labels were taken for."""
         if not self.classes:
             return f"read as {kind_of(self)}"
-        shown = ", ".join(self.classes[:10]) + (", …" if len(self.classes) > 10 else "")
+        shown = first_few(self.classes)
         return f"{len(self.classes)} classes ({shown}), read as {kind_of(self)}"

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from headstart.core.errors import first_few
 from headstart.core.outcome import Calibration, Colours, Measurements, Wrong
 from headstart.core.task import kind_of
 from headstart.drawing.html import Markup
@@ -89,10 +90,12 @@ class ValueOutcomes:
         """Describe by how much each number is off."""
         names = self.columns if len(self.columns) > 1 else ("",)
         given, guessed = (
-            "; ".join(f"{name} {value:.4g}".strip() for name, value in zip(names, row, strict=True))
+            first_few((f"{name} {value:.4g}".strip() for name, value in zip(names, row, strict=True)), "; ")
             for row in (label, output)
         )
-        off = "; ".join(f"{name} {value:+.3g}".strip() for name, value in zip(names, output - label, strict=True))
+        off = first_few(
+            (f"{name} {value:+.3g}".strip() for name, value in zip(names, output - label, strict=True)), "; "
+        )
         return Wrong(given, guessed, f"off by {off}, in the unit of the label")
 
     def introduce(self, wrong: int, shown: int, split: str) -> str:
@@ -120,7 +123,7 @@ class ValueOutcomes:
     def notes(self, labels: np.ndarray) -> list[str]:
         """Name the columns in which all rows have the same label."""
         fixed = [f"'{name}'" for name, same in zip(self.columns, constant(labels), strict=True) if same]
-        return [f"All rows have the same label for {', '.join(fixed)}."] if fixed else []
+        return [f"All rows have the same label for {first_few(fixed)}."] if fixed else []
 
     def selection(self, labels: np.ndarray) -> str:
         """Name the metric by which steps are chosen."""

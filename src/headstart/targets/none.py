@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.targets._target import BaseTarget
 
 
@@ -26,7 +26,7 @@ class Nothing(BaseTarget):
     def of(cls, columns: Sequence[str], separator: str | None = None) -> Self:
         """Make the target. UsageError: label columns or a separator are named."""
         if columns:
-            raise UsageError(f"A task without a target has no label column; {', '.join(columns)} is named as one.")
+            raise UsageError(f"A task without a target has no label column; {first_few(columns)} is named as one.")
         return super().of(columns, separator)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headstart.core import plugins
 from headstart.core.choice import Choice
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.input import Input, View
 
 PLAIN = "plain"  # the view of evaluation
@@ -39,5 +39,5 @@ def check_kind(name: str, kind: type[Input]) -> None:
     """Check that a view can show the inputs of a modality; a `UsageError` names those that can."""
     if shows(name, kind):
         return
-    fitting = ", ".join(view for view in plugins.names("views") if shows(view, kind))
+    fitting = first_few(view for view in plugins.names("views") if shows(view, kind))
     raise UsageError(f"The view '{name}' cannot show {plugins.name_of(kind)} input. Views that can: {fitting}.")

@@ -76,7 +76,10 @@ def test_own_weights(own):
         ({"mean": [0.5]}, "a mean and a std for each channel"),
         ({"architecture": "test_resnt"}, "Did you mean 'test_resnet'"),
         ({"architecture": "test_resnet2d"}, "There is no timm model"),
-        ({"architecture": "resnet18"}, "layer4.1.bn2.weight: missing"),
+        (
+            {"architecture": "resnet18"},
+            r"bn2.bias: missing\n  and 54 more\n  conv1.1.num_batches_tracked: unexp",
+        ),
         ({"kwargs": {"checkpoint_path": "x.pth"}}, "must not set checkpoint_path"),
         ({"num_classes": 3}, "has 2 labels; small.json says 3"),
     ],

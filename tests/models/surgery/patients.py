@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 import transformers
 from transformers.models.bert.tokenization_bert import BertTokenizer
@@ -44,6 +46,15 @@ def tiny_bert(folder: Path) -> Any:
     )
     transformers.AutoModel.from_config(config).save_pretrained(folder)
     return load_source(f"hf:{folder}")
+
+
+def pairs_of_words(rows: int) -> pd.DataFrame:
+    """Make pairs of words, half of them twice the same word."""
+    words = np.array(["the", "virus", "covid19", "good", "bad"])
+    chosen = np.random.default_rng(0).integers(0, 5, (rows, 2))
+    chosen[::2, 1] = chosen[::2, 0]
+    names = np.array(["other", "same"])[(chosen[:, 0] == chosen[:, 1]).astype(int)]
+    return pd.DataFrame({"sentence1": words[chosen[:, 0]], "sentence2": words[chosen[:, 1]], "label": names})
 
 
 def tiny_vit(folder: Path, labels: tuple[str, ...] = ()) -> Any:

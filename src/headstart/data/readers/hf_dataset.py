@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headstart.core.errors import DataError, UsageError
+from headstart.core.errors import DataError, UsageError, first_few
 from headstart.data.tables import SPLITS, Tables, make_frame
 
 MARKERS = ("dataset_info.json", "dataset_dict.json")
@@ -55,7 +55,7 @@ class HfDataset:
                     f"ignored the column '{column}' of '{name}': not text, numbers or images" for column in dropped
                 )
         if not frames:
-            raise DataError(f"The data set has no split train, validation or test. It has: {', '.join(whole)}.")
+            raise DataError(f"The data set has no split train, validation or test. It has: {first_few(whole)}.")
         return Tables(frames, hints, tuple(dict.fromkeys(notes)))
 
     def _load(self, where: str) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from headstart.core.errors import DataError, Problem
+from headstart.core.errors import DataError, Problem, first_few
 from headstart.data.tables import SPLITS, Tables, make_frame, split_name
 from headstart.inputs import by_name, of_file
 
@@ -156,7 +156,7 @@ class _Walk:
         notes = ()
         if self.ignored:
             kinds = Counter(Path(name).suffix or name for name in self.ignored)
-            listing = ", ".join(self.ignored[:5]) + (" …" if len(self.ignored) > 5 else "")
+            listing = first_few(self.ignored)
             entries = "entry" if kinds.total() == 1 else "entries"
             notes = (f"ignored {kinds.total():,} {entries} other than {self.plural}: {listing}",)
         return Tables(frames, ("label",), notes)

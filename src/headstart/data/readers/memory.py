@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.core.errors import DataError, UsageError
+from headstart.core.errors import DataError, UsageError, first_few
 from headstart.data.inputs import as_files
 from headstart.data.tables import SPLITS, Tables, make_frame
 
@@ -108,7 +108,7 @@ def _frame(part: Any, split: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
     lengths = {name: len(cells) for name, cells in columns.items()}
     if len(set(lengths.values())) != 1:
         raise DataError(
-            f"'{split}': the parts differ in length: {', '.join(f'{n} has {c}' for n, c in lengths.items())}."
+            f"'{split}': the parts differ in length: {first_few(f'{n} has {c}' for n, c in lengths.items())}."
         )
     source = part[0] if _is_pair(part) else part
     index: Any = getattr(source, "index", None) if _is_frame(source) else None

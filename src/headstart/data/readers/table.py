@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.core.errors import DataError, UsageError
+from headstart.core.errors import DataError, UsageError, first_few
 from headstart.data.readers._csv import Sheet, decode, parse
 from headstart.data.readers._paths import resolve_files
 from headstart.data.readers._plain_csv import read_plain
@@ -78,7 +78,7 @@ class Table:
             notes.extend(more)
         others = [path.name for path in _files(folder) if path not in files]
         if others:
-            notes.append(f"ignored tables that name no split: {', '.join(others)}")
+            notes.append(f"ignored tables that name no split: {first_few(others)}")
         return Tables({split: join(parts) for split, parts in frames.items()}, notes=tuple(notes))
 
     def _read_domains(self, root: Path) -> Tables:

@@ -34,7 +34,9 @@ def headline(facts: Facts) -> Markup:
     if facts.split == "validation":
         text = "There is no test split: these rows also chose the model, so that the figure is somewhat too good."
         warning.append(tag("p", text))
-    return join([title, *(_figure(found, found.split) for found in facts.targets if found.split), *warning, run])
+    beside = [tag("p", line) for line in facts.run.get("baseline", {}).get("said", ())]
+    figures = [_figure(found, found.split) for found in facts.targets if found.split]
+    return join([title, *figures, *warning, *beside, run])
 
 
 def _figure(found: TargetFacts, split: str) -> Markup:

@@ -6,18 +6,21 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, Literal
 
 from headstart.core.errors import SourceError
+from headstart.core.offer import Offer, Stored, covers
 from headstart.core.storage import refuse_pickle, sha256
-from headstart.core.types import Card
+from headstart.core.types import Card, Task
+from headstart.inputs import by_name
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
-from headstart.models import hf_backbone, hf_folder, hub
-from headstart.models.hf_backbone import TextBackbone, VisionBackbone
-from headstart.models.weights import classifier_in, read_safetensors
+from headstart.models import hf_folder, hub, hub_cache
+
+if TYPE_CHECKING:  # torch comes with these: to list what is on this machine takes none
+    from torch import nn
+
+    from headstart.models.hf_backbone import TextBackbone, VisionBackbone
 
 CLASSIFIERS = ("classifier", "classifier.1")
 
@@ -29,12 +32,14 @@ class Hf:
     revision: branch, tag or commit of the hub's repository; the commit is written into the card.
     max_length: the most tokens of a text; by default the least of the model's positions, what the
     folder's sentence-transformers file says, and 256. pooling: how tokens are pooled; "auto" is what the
-    folder's 1_Pooling/config.json says, else the mean.
+    folder's 1_Pooling/config.json says, else the mean. prefix: what the encoder was trained to find before each
+    text, for example "query: ".
     """
 
     revision: str | None = None
     max_length: int | None = None
     pooling: Literal["auto", "cls", "mean"] = "auto"
+    prefix: str = ""
 
     def names(self, query: str) -> list[str]:
         """List the models in the hub's cache whose name contains the query."""
@@ -52,6 +57,9 @@ class Hf:
         Raises:
             SourceError: It is missing, damaged, has pickled weights only, or brings its own code.
         """
+        from headstart.models import hf_backbone
+        from headstart.models.weights import classifier_in, read_safetensors
+
         folder, commit = self._find(name)
         weights = hf_folder.check_safe(folder)
         tensors = {
@@ -67,7 +75,7 @@ class Hf:
         if kind is Text:
             architecture["pooling"] = hf_folder.pooling(folder) if self.pooling == "auto" else self.pooling
             limit = hf_backbone.token_limit(net)
-            expected = Text(str(folder), hf_folder.max_length(folder, limit, self.max_length))
+            expected = Text(str(folder), hf_folder.max_length(folder, limit, self.max_length), (), self.prefix)
         else:
             expected = hf_folder.image_input(folder, getattr(config, "num_channels", 3))
         card = Card(
@@ -90,9 +98,46 @@ class Hf:
 
     def rebuild(self, card: Card) -> TextBackbone | VisionBackbone:
         """Build the network of a card with random weights."""
+        from headstart.models import hf_backbone
+
         config = hf_backbone.config_of(card.architecture, card.name)
         hf_backbone.input_of(config, card.name)
         return _backbone(hf_backbone.random_net(config, card.name), card)
+
+    @classmethod
+    def stored(cls) -> list[Stored]:
+        """List the models in the hub's cache."""
+        return [found.stored(f"hf:{found.name}") for found in hub_cache.models() if not found.network]
+
+    @classmethod
+    def offers(cls, task: Task, inputs: Any) -> list[Offer]:
+        """Offer the sentence encoders in the hub's cache that were made for the languages of the rows, the small first.
+
+        Args:
+            task: What is to be predicted.
+            inputs: The training rows'.
+
+        Returns:
+            The offers.
+        """
+        if by_name(task.modality) is not Text:
+            return []
+        found = [model for model in hub_cache.models() if model.sentences and model.size <= hub_cache.LARGE]
+        spoken = Text.languages(inputs) if found else ()
+        return [
+            Offer(_with_prefix(model.name), why="a sentence encoder in the hub's cache")
+            for model in sorted(found, key=lambda model: model.size)
+            if covers(model.languages, spoken)
+        ][: hub_cache.MOST]
+
+    @classmethod
+    def remote_offers(cls, task: Task, inputs: Any) -> list[Offer]:
+        """Offer a small sentence encoder of the hub, which would be fetched: one for English, or for every language."""
+        if by_name(task.modality) is not Text:
+            return []
+        english = covers(("en",), Text.languages(inputs))
+        name = "sentence-transformers/all-MiniLM-L6-v2" if english else "intfloat/multilingual-e5-small"
+        return [Offer(_with_prefix(name), why="a small sentence encoder of the hub")]
 
     def _find(self, name: str) -> tuple[Path, str]:
         """Find the folder, and the commit where it is from the hub."""
@@ -127,6 +172,14 @@ def _hash(weights: list[Path]) -> str:
 
 
 def _backbone(net: nn.Module, card: Card) -> TextBackbone | VisionBackbone:
+    from headstart.models.hf_backbone import TextBackbone, VisionBackbone
+
     if "pooling" in card.architecture:
         return TextBackbone(net, card, card.architecture["pooling"])
     return VisionBackbone(net, card)
+
+
+def _with_prefix(name: str) -> str:
+    """Write a model as `--source` takes it. The encoders of the family E5 were trained with a prefix."""
+    query = "-e5-" in name and "instruct" not in name
+    return f"hf:{name} prefix='query: '" if query else f"hf:{name}"

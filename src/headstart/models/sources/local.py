@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headstart.core.errors import SourceError
+from headstart.core.errors import SourceError, first_few
 from headstart.core.types import Card
 from headstart.inputs.image import Image
 from headstart.models import timm_backbone
@@ -85,7 +85,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise SourceError(f"{path} is not JSON: {error}.") from error
     missing = [key for key in NEEDED if not isinstance(plain, dict) or not isinstance(plain.get(key), str)]
     if missing:
-        raise SourceError(f"{path} does not give {', '.join(missing)} as text.")
+        raise SourceError(f"{path} does not give {first_few(missing)} as text.")
     return plain
 
 
@@ -98,7 +98,7 @@ def _input(plain: Mapping[str, Any], path: Path) -> Image:
         return Image(height, width, channels, (0.0,) * channels, (1.0,) * channels, "bilinear")
     absent = [key for key in ("input_size", "mean", "std", "interpolation") if key not in plain]
     if absent:
-        raise SourceError(f"{path} does not say what the network expects: {', '.join(absent)} missing. Add them.")
+        raise SourceError(f"{path} does not say what the network expects: {first_few(absent)} missing. Add them.")
     if len(plain["input_size"]) != 3 or not len(plain["mean"]) == len(plain["std"]) == plain["input_size"][0]:
         raise SourceError(
             f"{path}: input_size must be [channels, height, width], with a mean and a std for each channel."

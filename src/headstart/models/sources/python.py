@@ -15,7 +15,7 @@ from torch import nn
 
 from headstart.core import options
 from headstart.core.choice import Choice
-from headstart.core.errors import HeadstartError, SourceError, UsageError
+from headstart.core.errors import HeadstartError, SourceError, UsageError, first_few
 from headstart.core.storage import sha256
 from headstart.core.types import Card, Features, Input
 from headstart.inputs import by_name
@@ -190,7 +190,7 @@ def _call(name: str) -> nn.Module:
             ) from error
     function = getattr(module, function_name, None)
     if not callable(function):
-        known = ", ".join(n for n, v in vars(module).items() if callable(v) and not n.startswith("_")) or "none"
+        known = first_few(n for n, v in vars(module).items() if callable(v) and not n.startswith("_")) or "none"
         raise UsageError(f"python:{name}: {module_name} has no function '{function_name}'. It has: {known}.")
     net = function()
     if not isinstance(net, nn.Module):

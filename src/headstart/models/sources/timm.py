@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any, cast
 
 from headstart.core.errors import SourceError, UsageError, unknown
+from headstart.core.offer import Offer, Stored
 from headstart.core.storage import sha256
-from headstart.core.types import Card
+from headstart.core.types import Card, Task
+from headstart.inputs import by_name
 from headstart.inputs.image import Image
-from headstart.models import hub, timm_backbone
-from headstart.models.timm_backbone import TimmBackbone
-from headstart.models.weights import classifier_in, load_exactly, read_safetensors
+from headstart.models import hub, hub_cache
+
+if TYPE_CHECKING:  # torch comes with these: to list what is on this machine takes none
+    import torch
+    from torch import nn
+
+    from headstart.models.timm_backbone import TimmBackbone
 
 WEIGHTS = "model.safetensors"
 
@@ -53,6 +56,10 @@ class Timm:
         """
         import timm
 
+        from headstart.models import timm_backbone
+        from headstart.models.timm_backbone import TimmBackbone
+        from headstart.models.weights import classifier_in
+
         if not timm.is_model(name):
             raise unknown("timm model", name, sorted({*timm.list_models(), *timm.list_models(pretrained=True)}))
         config = _config(name)
@@ -67,7 +74,38 @@ class Timm:
 
     def rebuild(self, card: Card) -> TimmBackbone:
         """Build the network of a card with random weights."""
+        from headstart.models import timm_backbone
+
         return timm_backbone.rebuild(card)
+
+    @classmethod
+    def stored(cls) -> list[Stored]:
+        """List the networks in the hub's cache."""
+        return [found.stored(f"timm:{found.network}") for found in hub_cache.models() if found.network]
+
+    @classmethod
+    def offers(cls, task: Task, inputs: Any) -> list[Offer]:
+        """Offer the networks in the hub's cache, the small ones first.
+
+        Args:
+            task: What is to be predicted.
+            inputs: The training rows'.
+
+        Returns:
+            The offers.
+        """
+        if by_name(task.modality) is not Image:
+            return []
+        found = [model for model in hub_cache.models() if model.network and model.size <= hub_cache.LARGE]
+        found.sort(key=lambda model: model.size)
+        return [Offer(f"timm:{model.network}", why="in the hub's cache") for model in found[: hub_cache.MOST]]
+
+    @classmethod
+    def remote_offers(cls, task: Task, inputs: Any) -> list[Offer]:
+        """Offer a small network of the hub, which would be fetched."""
+        if by_name(task.modality) is not Image:
+            return []
+        return [Offer("timm:mobilenetv3_small_100", why="a small network of the hub, trained on ImageNet")]
 
     def _fetch(self, name: str, config: Any) -> tuple[Path | None, str]:
         """Find the weights: the file and the commit that it is pinned to."""
@@ -112,6 +150,8 @@ def _load(
     """Load weights into the network, without the classifier; give all tensors of the file."""
     import timm
 
+    from headstart.models.weights import load_exactly, read_safetensors
+
     tensors = read_safetensors(path)
     if from_hub:  # some are stored under their first author's names: timm's filter, run by its loader, renames them
         overlay = {"file": str(path), "hf_hub_id": None, "url": None, "custom_load": False}
@@ -125,6 +165,8 @@ def _card(
 ) -> Card:
     from timm.data.config import resolve_data_config
     from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
+
+    from headstart.models import timm_backbone
 
     data = resolve_data_config(pretrained_cfg=config.to_dict() if config else cast(Any, net).pretrained_cfg)
     channels, height, width = data["input_size"]

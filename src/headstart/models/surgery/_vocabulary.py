@@ -13,7 +13,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.inputs import require
 from headstart.inputs.text import Text, load_tokenizer
 from headstart.models.dryrun import root
@@ -55,7 +55,7 @@ def add_words(body: Body, words: Sequence[str], start: str, least: int) -> int:
         rows = max(rows, len(tokenizer))
         body.expect(replace(expected, added=(*expected.added, *fresh)))
         if ignored := [word for word in words if word in known]:
-            body.warn(f"the tokenizer knows {', '.join(ignored)} already")
+            body.warn(f"the tokenizer knows {first_few(ignored)} already")
         body.note(f"{len(fresh)} new words start as the mean of {'their sub-words' if start == 'subword' else 'all'}")
     new = nn.Embedding(rows, old.shape[1], padding_idx=embedding.padding_idx)
     with torch.no_grad():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.models.operate import Body
 
 
@@ -23,7 +23,7 @@ class AdaptOutput:
 
     def __post_init__(self) -> None:
         if wrong := [pair for pair in self.names if "=" not in pair]:
-            raise ValueError(f"names are pairs CLASS=LABEL; got {', '.join(wrong)}.")
+            raise ValueError(f"names are pairs CLASS=LABEL; got {first_few(wrong)}.")
 
     def apply(self, body: Body) -> Self:
         """Ask for it; the rows are found when the classes are known. UsageError: the source has no classifier, does

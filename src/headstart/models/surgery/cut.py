@@ -15,6 +15,7 @@ from headstart.models.layers import Removed, find_one, get, put
 from headstart.models.model import Backbone, mean_over_tokens
 from headstart.models.operate import Body
 from headstart.models.surgery._blocks import pool_maps
+from headstart.models.surgery._towers import set_inner_forward
 from headstart.models.taps import maps_first
 
 Pool = Literal["auto", "mean", "max", "flatten", "cls"]
@@ -54,7 +55,7 @@ class Cut:
         for other in (n for n in later if not any(n.startswith(f"{o}.") for o in later)):
             put(backbone, other, Removed())
         maps = maps_first(backbone, body.trace, call.gave, call.end)
-        object.__setattr__(backbone, "forward", Until(backbone, name, self.pool, maps=maps, prefix=prefix))
+        set_inner_forward(backbone, Until(backbone, name, self.pool, maps=maps, prefix=prefix))
         body.drop_classifier("cut")
         body.note(f"cut after {name}: its output {show(call.gave)} is the features")
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from headstart.core.errors import first_few
 from headstart.models.layers import find_parameters
 from headstart.models.operate import Body
 
@@ -22,5 +23,5 @@ class Freeze:
         """
         names = find_parameters(body.backbone, self.layers or ("",), "freeze")
         body.backbone.freeze_overrides = {**body.backbone.freeze_overrides, **dict.fromkeys(names, True)}
-        body.note(f"frozen on top of any strategy: {', '.join(self.layers)} ({len(names)} tensors)")
+        body.note(f"frozen on top of any strategy: {first_few(self.layers)} ({len(names)} tensors)")
         return self

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Self
 
 import torch
 
-from headstart.core.errors import SourceError
+from headstart.core.errors import SourceError, first_few
 from headstart.models.layers import find_tensors
 from headstart.models.load import load_source, rebuild
 from headstart.models.operate import Body
@@ -45,11 +45,11 @@ class LoadLayers:
         if wrong and self.mismatched == "error":
             raise SourceError(
                 f"load_layers: {len(wrong)} tensors of {where} do not fit:\n  "
-                + "\n  ".join(shapes)
+                + first_few(shapes, "\n  ")
                 + "\nName fewer layers, or set mismatched=random so that these start at random."
             )
         if not matched:
-            raise SourceError(f"load_layers: {where} has none of the {len(named)} tensors: {', '.join(named[:5])} …")
+            raise SourceError(f"load_layers: {where} has none of the {len(named)} tensors: {first_few(named)}")
         start: dict[str, torch.Tensor] = rebuild(backbone.card).state_dict()
         backbone.load_state_dict({**start, **{name: given[name] for name in matched}})
         if self.source is not None or len(matched) < len(own):
@@ -60,7 +60,7 @@ class LoadLayers:
             **values,
         )
         if missing:
-            body.warn(f"load_layers: not in {where}, started at random: {', '.join(missing)}", **values)
+            body.warn(f"load_layers: not in {where}, started at random: {first_few(missing)}", **values)
         if wrong:
-            body.warn(f"load_layers: of another shape, started at random: {'; '.join(shapes)}", **values)
+            body.warn(f"load_layers: of another shape, started at random: {first_few(shapes, '; ')}", **values)
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.models.dryrun import show
 from headstart.models.layers import Removed, find, put
 from headstart.models.operate import Body
@@ -23,7 +23,7 @@ class Remove:
         found = find(body.backbone, self.layers, body.trace, "remove")
         called = [name for name in found if name in body.trace.calls]
         if not called:
-            raise UsageError(f"remove: {', '.join(found)} is not called when the network runs; name layers inside it.")
+            raise UsageError(f"remove: {first_few(found)} is not called when the network runs; name layers inside it.")
         for name in called:
             call = body.trace.calls[name]
             if call.got != call.gave:
@@ -32,5 +32,5 @@ class Remove:
                     f"{show(call.gave)}. Take out layers that keep the shape, replace it, or cut the network there."
                 )
             put(body.backbone, name, Removed(as_tuple=call.as_tuple))
-        body.note(f"removed {', '.join(called)}")
+        body.note(f"removed {first_few(called)}")
         return self

@@ -9,6 +9,7 @@ from headstart.core.errors import UsageError
 from headstart.models.dryrun import root
 from headstart.models.layers import get, layer_names, no_layer
 from headstart.models.operate import Body
+from headstart.models.surgery._towers import inner_forward
 from headstart.models.surgery.cut import Until
 
 
@@ -50,7 +51,7 @@ class Rename:
                 body.renamed.get(n, n): frozen for n, frozen in backbone.freeze_overrides.items()
             }
             parent._modules = {(self.to if key == own else key): value for key, value in parent._modules.items()}
-            cut = vars(backbone).get("forward")  # finds its layer by name
+            cut = inner_forward(backbone)  # finds its layer by name
             if isinstance(cut, Until) and f"{cut.layer}.".startswith(f"{layer}."):
                 cut.layer = new + cut.layer.removeprefix(layer)
             if own.isidentifier():

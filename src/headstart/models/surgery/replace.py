@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from torch import nn
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.models.layers import find, put
 from headstart.models.operate import Body
 from headstart.models.surgery._blocks import POOLINGS, make_layer, make_pooling
@@ -38,10 +38,10 @@ class Replace:
         found = find(body.backbone, self.layers, body.trace, "replace")
         called = [name for name in found if name in body.trace.calls]
         if not called:
-            raise UsageError(f"replace: {', '.join(found)} is not called when the network runs; name layers inside it.")
+            raise UsageError(f"replace: {first_few(found)} is not called when the network runs; name layers inside it.")
         for name in called:
             put(body.backbone, name, self._make(body, name))
-        body.note(f"replaced {', '.join(called)} by {self.by}")
+        body.note(f"replaced {first_few(called)} by {self.by}")
         return self
 
     def _make(self, body: Body, name: str) -> nn.Module:

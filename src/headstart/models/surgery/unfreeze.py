@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from headstart.core.errors import first_few
 from headstart.models.layers import find_parameters
 from headstart.models.operate import Body
 
@@ -20,5 +21,5 @@ class Unfreeze:
         """Mark the parameters; the engine adds them to every strategy's groups. UsageError: a pattern fits nothing."""
         names = find_parameters(body.backbone, self.layers or ("",), "unfreeze")
         body.backbone.freeze_overrides = {**body.backbone.freeze_overrides, **dict.fromkeys(names, False)}
-        body.note(f"learning on top of any strategy: {', '.join(self.layers)} ({len(names)} tensors)")
+        body.note(f"learning on top of any strategy: {first_few(self.layers)} ({len(names)} tensors)")
         return self

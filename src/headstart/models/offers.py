@@ -1,0 +1,38 @@
+"""Ask all sources what they have: ways to start for some data, and models on this machine. Imports no torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headstart.core import plugins
+from headstart.core.offer import Offer, Stored
+from headstart.core.types import Task
+
+
+def gather(task: Task, inputs: Any) -> list[Offer]:
+    """Gather the ways to start for some data.
+
+    Args:
+        task: What is to be predicted.
+        inputs: The training rows'.
+
+    Returns:
+        What the sources offer of what is on this machine, installed packages first; where that is nothing, what they
+        would fetch.
+    """
+    for method in ("offers", "remote_offers"):
+        found = [offer for source in _sources(method) for offer in getattr(source, method)(task, inputs)]
+        if found:
+            return found
+    return []
+
+
+def stored() -> list[Stored]:
+    """List the models on this machine."""
+    return [model for source in _sources("stored") for model in source.stored()]
+
+
+def _sources(method: str) -> list[Any]:
+    """Load the sources that have a method, those that need no network for anything first."""
+    found = [plugins.load("sources", name) for name in plugins.names("sources") if plugins.has("sources", name, method)]
+    return sorted(found, key=lambda source: hasattr(source, "remote_offers"))

@@ -1,0 +1,34 @@
+"""Whether the source knows such data: the share of the training inputs that is unknown to it."""
+
+from __future__ import annotations
+
+from headstart.core.types import Event, Listener, silent
+from headstart.data.rows import Dataset
+from headstart.inputs import by_name
+from headstart.models.model import Backbone
+
+SHOWN, WARNED = 0.005, 0.05  # shares from which on it is told
+
+
+def check_known(backbone: Backbone, data: Dataset, listen: Listener = silent) -> str:
+    """Tell how much of the training inputs is unknown to the source, and what to do where it is much.
+
+    Args:
+        backbone: Its input measures it.
+        data: The training rows are looked at.
+        listen: Is told, as a warning where it is much.
+
+    Returns:
+        What was told; "" where next to nothing is unknown.
+    """
+    inputs = data.splits["train"].inputs
+    kind, share = by_name(data.task.modality), backbone.card.input.unknown(inputs)
+    if share < SHOWN:
+        return ""
+    told = f"{share:.1%} of the {kind.parts} of the training {kind.plural} are unknown to {backbone.card.name}"
+    if share >= WARNED:
+        others = [f"--source {name}" for name in (kind.broad, kind.baseline(inputs)) if name]
+        told += ": it was trained on other data, such as another language or script, and cannot tell these apart"
+        told += f". Try {' or '.join(others)}" if others else ""
+    listen(Event("warning" if share >= WARNED else "note", told))
+    return told

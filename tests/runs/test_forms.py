@@ -1,0 +1,50 @@
+"""In which form a backbone that stays as it is sees pairs of texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from headstart.core.offer import Offer
+from headstart.core.recipe import Recipe
+from headstart.core.types import Event, silent
+from headstart.data.read import read
+from headstart.runs.choose import some_rows, take_best, try_offer
+from headstart.runs.fit import prepare
+from models.surgery.patients import pairs_of_words, tiny_bert
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return tiny_bert(tmp_path_factory.mktemp("bert"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "surgery"),
+    [
+        ({}, ["siamese"]),
+        ({"stages.0.strategy": "full"}, []),
+        ({"surgery.0.name": "siamese", "surgery.0.features": "cosine"}, ["siamese"]),
+        ({"head.name": "mlp"}, []),
+    ],
+)
+def test_a_probe_sees_pairs_apart_where_that_is_better(bert: Any, settings: dict[str, Any], surgery: list[str]) -> None:
+    heard: list[Event] = []
+    recipe = Recipe().with_settings({"source.name": bert.card.name, **settings})
+    _, backbone, plan = prepare(pairs_of_words(60), recipe, heard.append)
+    told = [event.message for event in heard if event.message.startswith("surgery: ")]
+    assert [choice.name for choice in plan.recipe.surgery] == surgery
+    expects: Any = backbone.card.input
+    assert expects.separate == bool(surgery)
+    assert bool(told) == (settings == {}), "there was something to choose"
+
+
+def test_what_a_source_is_worth_is_told_by_its_better_form(bert: Any) -> None:
+    heard: list[Event] = []
+    data = read(pairs_of_words(60), Recipe().data)
+    recipe, offers = Recipe(), [Offer(bert.card.name, why="first"), Offer(bert.card.name, why="second")]
+    rows = some_rows(data, recipe.seed)
+    joined, apart = (try_offer(recipe, data, offers[0].after(form), rows, silent).loss for form in ((), ("siamese",)))
+    assert take_best(recipe, data, offers, heard.append).surgery == (), "the form is chosen when the strategy is known"
+    assert apart < joined and heard[0].values["tried"] == {bert.card.name: apart}
