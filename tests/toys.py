@@ -145,7 +145,8 @@ def train(
         how = plugins.build("strategies", how, {}) if isinstance(how, str) else how
         what = plugins.build("objectives", what, {}) if isinstance(what, str) else what
         choice = planned.criterion or Choice(what.criterion)
-        by_what = plugins.build("criteria", choice.name, choice.options) if validate else Last()
+        options = choice.options or ({"least": 1} if choice.name == "validation" else {})  # the toys have 12 rows
+        by_what = plugins.build("criteria", choice.name, options) if validate else Last()
         jobs.append(make_job(how, what, by_what, planned, data, model.backbone.card.input))
     context = RunContext(
         folder=folder,

@@ -52,13 +52,30 @@ def test_a_seed_gives_the_rows_that_it_always_gave(
     labels: str, seed: int, validation: list[int], test: list[int]
 ) -> None:
     x = np.random.default_rng(0).normal(size=(20, 3))
-    dataset = read((x, ["a", "b"] * 10 if labels == "classes" else x[:, 0]), DataPlan(), seed=seed)
+    dataset = read((x, ["a", "b"] * 10 if labels == "classes" else x[:, 0]), DataPlan(validation=0.15), seed=seed)
     for name, rows in (("validation", validation), ("test", test)):  # a saved model is measured on its own test rows
         assert list(dataset.splits[name].ids) == [f"all[{row}]" for row in rows]
 
 
+@pytest.mark.parametrize(
+    ("labels", "share", "rows", "told"),
+    [
+        (["a", "b"] * 200, None, 51, "validation: 51 of 340 rows"),
+        (["a", "b"] * 190, None, 0, "validation: none, as 15% of 323 rows are 48, fewer than 50, too few"),
+        (["a", "b"] * 190, 0.2, 65, "validation: 65 of 323 rows"),
+        ([f"the class {i % 60}" for i in range(600)], None, 0, "15% of 510 rows are 76, under 2 a class, too few"),
+    ],
+)
+def test_a_validation_split_that_could_not_tell_steps_apart_is_not_made(
+    labels: list[str], share: float | None, rows: int, told: str
+) -> None:
+    data = pd.DataFrame({"text": [f"this is sentence number {i}" for i in range(len(labels))], "label": labels})
+    dataset = read(data, DataPlan(validation=share))
+    assert len(dataset.splits.get("validation", ())) == rows and any(told in note for note in dataset.notes)
+
+
 def test_rare_classes_stay_in_training() -> None:
-    dataset = read(frame(label=["a"] * 99 + ["b"] * 99 + ["c", "d"]), DataPlan())
+    dataset = read(frame(label=["a"] * 99 + ["b"] * 99 + ["c", "d"]), DataPlan(validation=0.15))
     targets = dataset.splits["train"].y
     assert targets is not None and {2, 3} <= set(targets.tolist())
     assert any("has no row of c, d" in note for note in dataset.notes)
@@ -78,7 +95,7 @@ def test_several_labels_are_balanced_by_the_rarest() -> None:
 def test_58_a_group_never_spans_splits_and_is_no_input(seed: int) -> None:
     people = [f"the person {i % 23}" for i in range(200)]
     data = frame(label=["a", "b", "b", "a"] * 50, person=people)
-    dataset = read(data, DataPlan(group="person"), seed=seed)
+    dataset = read(data, DataPlan(group="person", validation=0.15), seed=seed)
     homes = {s: {people[int(row[4:-1])] for row in rows.ids} for s, rows in dataset.splits.items()}
     assert set(homes) == {"train", "validation", "test"}
     assert not homes["train"] & homes["test"] and not homes["train"] & homes["validation"]

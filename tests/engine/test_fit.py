@@ -128,14 +128,6 @@ def test_the_best_step_on_validation_is_kept(tmp_path: Path) -> None:
     assert right.mean() == pytest.approx(max(accuracies))
 
 
-def test_patience_ends_a_stage_that_gains_nothing(tmp_path: Path) -> None:
-    data = toys.dataset(Vector(6))
-    model = toys.make_model(toys.tiny(), data)
-    stage = Stage(steps=500, batch_size=8, lr=1e-9, evaluate=1, patience=3)
-    outcome = toys.train(tmp_path, model, data, stage=stage, validate=True)
-    assert outcome.steps == 4 and outcome.endings == ("no gain in 3 evaluations",)
-
-
 def test_the_budget_ends_training_and_the_schedule_follows_it(tmp_path: Path) -> None:
     data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)

@@ -113,6 +113,12 @@ def test_whatever_the_stage_remembers_is_kept(tmp_path: Path, changes: dict[str,
     check_same(tmp_path, count, stage=dataclasses.replace(STAGE, **changes))
 
 
+def test_a_stage_that_levelled_off_goes_on_winding_down(tmp_path: Path) -> None:
+    levelled = Stage(steps=40, batch_size=24, lr=1e-9, evaluate=1, patience=2, warmup=0.0)  # the rest in 4 steps
+    check_same(tmp_path, (0, 5), (0, 8), (0, 9), stage=levelled)
+    assert run(tmp_path / "again", stage=levelled)[1].endings[0].startswith("no gain in 2 evaluations")
+
+
 def test_images_with_batch_norm_and_augmentation(tmp_path: Path) -> None:
     stage = Stage(steps=4, batch_size=8, lr=1e-2, evaluate=2, patience=0, augment="weak")
     check_same(tmp_path, 4, source="timm:test_resnet", stage=stage)
@@ -274,7 +280,7 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(checkpoint, "FORMAT", 99)
     cut_off(tmp_path)
     monkeypatch.undo()
-    with pytest.raises(StorageError, match=r"format 99; this Headstart reads format 3"):
+    with pytest.raises(StorageError, match=r"format 99; this Headstart reads format 4"):
         run(tmp_path, resume=True)
 
 

@@ -63,7 +63,8 @@ def fit(
     separator: Annotated[str | None, typer.Option(help="Between the labels in a cell of a multi-label task.")] = None,
     group: Annotated[str | None, typer.Option(help="Column whose equal values stay in one split.")] = None,
     validation: Annotated[
-        float | None, typer.Option(help="Share of rows for validation where no split is given.")
+        float | None,
+        typer.Option(help="Share of rows for validation where no split is given; by itself 0.15, or 0 for few rows."),
     ] = None,
     test: Annotated[float | None, typer.Option(help="Share of rows for the test where no split is given.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Of the table's text, for example latin-1.")] = None,

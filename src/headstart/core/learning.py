@@ -1,4 +1,4 @@
-"""What is minimised, on which data: streams, batches, losses, objectives, and the criteria by which a step is kept."""
+"""What is minimised, on which data: streams, batches, losses and objectives."""
 
 from __future__ import annotations
 
@@ -258,58 +258,3 @@ class Solved(NamedTuple):
 
     note: str
     out_of_fold: np.ndarray
-
-
-class Score(NamedTuple):
-    """One figure by which the best step is chosen."""
-
-    name: str
-    value: float
-    higher_is_better: bool
-
-    def beats(self, other: Score | None) -> bool:
-        """Return whether this is strictly better; a value that is not finite never is."""
-        if not math.isfinite(self.value):
-            return False
-        return other is None or (self.value > other.value if self.higher_is_better else self.value < other.value)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A pool of rows with what the model gives for it, each row once, in order.
-
-    Attributes:
-        rows: A `headstart.data.rows.Rows`; of an unlabelled pool without labels.
-        outputs: By target, decoded: probabilities [N, C] or values [N, T].
-        features: What the heads see, [N, D]; None where the criterion does not ask for them.
-    """
-
-    rows: Any
-    outputs: Mapping[str, np.ndarray]
-    features: np.ndarray | None = None
-
-
-class Criterion(Protocol):
-    """By what a step is chosen: a file of `criteria/`, as a frozen dataclass. The test split is never measured.
-
-    features: whether `Measured.features` are wanted.
-    """
-
-    features: ClassVar[bool]
-
-    @property
-    def pools(self) -> tuple[str, ...]:
-        """The splits or pools to measure; with () nothing is, and the last step counts."""
-        ...
-
-    def score(self, task: Any, measured: Mapping[str, Measured]) -> Score | None:
-        """Score the model by what it gives for the pools.
-
-        Args:
-            task: A `headstart.core.types.Task`.
-            measured: By pool.
-
-        Returns:
-            The score; None where there is none: the step is then not chosen, and without any the last one counts.
-        """
-        ...

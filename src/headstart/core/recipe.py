@@ -49,7 +49,8 @@ class DataPlan:
     separator: str | None = None  # splits a multi-label cell: "cat|dog"
     targets: Mapping[str, TargetPlan] | None = None  # by name, in place of `labels`, `task` and `separator`
     group: str | None = None  # rows with the same value stay in one split
-    validation: float = 0.15  # share of the training rows, where no validation split is given
+    validation: float | None = None  # share of the training rows, where no validation split is given; None: 0.15, and
+    # nothing where that is too little to choose by
     test: float = 0.15  # share of all rows, where no split at all is given
     source_domain: tuple[str, ...] = ()  # DOMAIN folders, or values of the column `domain`: labelled
     target_domain: tuple[str, ...] = ()  # the domain that counts: unlabelled in training, labelled in test

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 class Defaults:
     """What a strategy trains with where the recipe leaves it open. `lr` is for AdamW; an epoch is one pass.
 
-    Where `epochs` passes have fewer than `examples` examples, as with ten labels a class, there are more passes.
+    Where `epochs` passes have fewer than `updates` steps, as with ten labels a class, there are more passes.
     """
 
     lr: float
     epochs: float
-    examples: int = 1000
+    updates: int = 400
     augment: str = "weak"  # a view of `views/`
     optimiser: Literal["adamw", "solve"] = "adamw"  # "solve": only heads learn, on features that stay the same
 

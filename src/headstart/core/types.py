@@ -5,6 +5,10 @@ from __future__ import annotations
 from headstart.core.card import Card as Card
 from headstart.core.card import Head as Head
 from headstart.core.card import Source as Source
+from headstart.core.choosing import LEAST_TO_CHOOSE as LEAST_TO_CHOOSE
+from headstart.core.choosing import Criterion as Criterion
+from headstart.core.choosing import Measured as Measured
+from headstart.core.choosing import Score as Score
 from headstart.core.events import Event as Event
 from headstart.core.events import Listener as Listener
 from headstart.core.events import Tracker as Tracker
@@ -14,16 +18,13 @@ from headstart.core.input import Input as Input
 from headstart.core.input import View as View
 from headstart.core.learning import MODEL_PARTS as MODEL_PARTS
 from headstart.core.learning import Batch as Batch
-from headstart.core.learning import Criterion as Criterion
 from headstart.core.learning import Features as Features
 from headstart.core.learning import Loss as Loss
 from headstart.core.learning import LossOptions as LossOptions
-from headstart.core.learning import Measured as Measured
 from headstart.core.learning import ModelPart as ModelPart
 from headstart.core.learning import Objective as Objective
 from headstart.core.learning import Prefix as Prefix
 from headstart.core.learning import PrefixToken as PrefixToken
-from headstart.core.learning import Score as Score
 from headstart.core.learning import Solved as Solved
 from headstart.core.learning import Stepper as Stepper
 from headstart.core.learning import Stream as Stream

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from headstart.core.types import Measured, Score, Task
-from headstart.evaluation.quick import MEAN_LOSS, mean_loss
+from headstart.evaluation.quick import rated_by_loss
 
 
 @dataclass(frozen=True)
 class ValidationLoss:
-    """Choose the step with the lowest loss on validation; without validation rows the last step counts."""
+    """Choose the step with the lowest loss on validation.
+
+    With fewer than `least` validation rows, and without any, the last step counts.
+    """
+
+    least: int = 10
 
     features: ClassVar[bool] = False
 
@@ -26,4 +31,4 @@ class ValidationLoss:
         if not task.predicted:
             return None
         validation = measured["validation"]
-        return Score(MEAN_LOSS, mean_loss(task, validation.rows.labels, validation.outputs), higher_is_better=False)
+        return rated_by_loss(task, validation.rows, validation.outputs, self.least)

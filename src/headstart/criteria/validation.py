@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from headstart.core.types import Measured, Score, Task
-from headstart.evaluation.quick import score_all
+from headstart.core.types import LEAST_TO_CHOOSE, Measured, Score, Task
+from headstart.evaluation.quick import rated
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Choose the step that does best on validation; without validation rows the last step counts."""
+    """Choose the step that does best on validation, by the loss where steps tie.
+
+    With fewer than `least` validation rows, and without any, the last step counts: so few cannot tell steps apart.
+    """
+
+    least: int = LEAST_TO_CHOOSE
 
     features: ClassVar[bool] = False
 
@@ -26,4 +31,4 @@ class Validation:
         if not task.predicted:
             return None
         validation = measured["validation"]
-        return Score(*score_all(task, validation.rows.labels, validation.outputs))
+        return rated(task, validation.rows, validation.outputs, self.least)

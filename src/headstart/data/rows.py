@@ -37,9 +37,9 @@ class Rows:
 
     def take(self, places: Sequence[int] | np.ndarray) -> Rows:
         """Keep the rows at these places, in this order."""
-        labels = {name: _take(labels, places) for name, labels in self.labels.items()}
+        labels = {name: take(labels, places) for name, labels in self.labels.items()}
         digests = [self.digests[i] for i in places] if self.digests else ()
-        return Rows([self.ids[i] for i in places], _take(self.inputs, places), labels, digests)
+        return Rows([self.ids[i] for i in places], take(self.inputs, places), labels, digests)
 
     def unlabelled(self) -> Rows:
         """Drop the labels."""
@@ -78,5 +78,6 @@ def _join(values: Sequence[Any]) -> Any:
     return np.concatenate(values) if isinstance(values[0], np.ndarray) else [one for each in values for one in each]
 
 
-def _take(values: Any, places: Sequence[int] | np.ndarray) -> Any:
+def take(values: Any, places: Sequence[int] | np.ndarray) -> Any:
+    """Keep the entries of an array or a list at these places, in this order."""
     return values[places] if isinstance(values, np.ndarray) else [values[i] for i in places]

@@ -14,10 +14,12 @@ import numpy as np
 from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.recipe import DataPlan
 from headstart.core.seeding import numpy_generator
-from headstart.core.types import Target, Task
+from headstart.core.types import LEAST_TO_CHOOSE, Target, Task
 from headstart.data.rows import Rows
 from headstart.inputs import by_name
 
+VALIDATION_SHARE = 0.15  # of the training rows, where the plan names none
+LEAST_OF_A_CLASS = 2  # rows on average, below which such a split is not made
 TARGET_TEST_SHARE = 0.5  # of the target domain, where it comes without a test split
 
 
@@ -65,12 +67,30 @@ def make_splits(
     if "target" in splits and "test" not in splits:
         _cut(splits, "target", "test", TARGET_TEST_SHARE, task, seed, notes)
     if "train" in splits and "validation" not in splits:
-        _cut(splits, "train", "validation", plan.validation, task, seed, notes)
-    if "test" not in splits:
+        share = _validation_share(splits["train"].rows, task, notes) if plan.validation is None else plan.validation
+        if share is not None:
+            _cut(splits, "train", "validation", share, task, seed, notes)
+    if "test" not in splits and "validation" in splits:
         notes.append("there is no test split: the validation figures were also used for choosing")
     order = [name for name in ("train", "validation", "test", "target") if name in splits]
     notes.append(f"rows: {first_few(f'{name} {len(splits[name])}' for name in order)}")
     return {name: splits[name] for name in order}, notes
+
+
+def _validation_share(rows: Rows, task: Task, notes: list[str]) -> float | None:
+    """Decide whether a validation split is worth its rows; None, and a note, where it could not tell steps apart."""
+    made = round(VALIDATION_SHARE * len(rows))
+    balanced, strata = _strata(task, rows)
+    classes = len(np.unique(strata)) if balanced is not None else 0
+    if made >= max(LEAST_TO_CHOOSE, LEAST_OF_A_CLASS * classes):
+        return VALIDATION_SHARE
+    few = f"fewer than {LEAST_TO_CHOOSE}" if made < LEAST_TO_CHOOSE else f"under {LEAST_OF_A_CLASS} a class"
+    notes.append(
+        f"validation: none, as {VALIDATION_SHARE:.0%} of {len(rows)} rows are {made}, {few}, too few to choose a step "
+        "by: all rows learn, and the last step counts (--validation 0.2 takes a share all the same, --folds 5 measures "
+        "by cross-validation)"
+    )
+    return None
 
 
 def _cut(

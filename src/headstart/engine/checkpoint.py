@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from headstart.core import storage
 from headstart.core.errors import StorageError
 
-FORMAT = 3
+FORMAT = 4
 STATE = "state.json"
 Tensors = Mapping[str, torch.Tensor]
 

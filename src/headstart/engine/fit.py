@@ -70,6 +70,7 @@ def fit(model: Model, jobs: list[Job], context: RunContext) -> Outcome:
             if resumed is None and left is not None and left <= 0:
                 state.endings.append("not started: the time budget is used up")
                 state.kept.append(0)
+                state.levelled.append(None)
                 state.stage += 1
                 saved = None
                 continue
@@ -77,16 +78,17 @@ def fit(model: Model, jobs: list[Job], context: RunContext) -> Outcome:
                 start = {"run": state.to_plain(), "log": log.position}
                 saver.save_start(number, start_tensors(model, state.moved), start)
             built = build(model, jobs[number], context, tools.workers, number, state.moved)
-            progress = Progress(jobs[number].stage.accumulate, _allowed(left, jobs[number:]))
+            allowed = _allowed(left, jobs[number:])
+            progress = Progress(jobs[number].stage.accumulate, allowed, levelled=jobs[number].levelled)
             StageRun(built, tools, state, progress).run(resumed)
             saved = None
             state.stage += 1
     proof = what_moved(model, before)
     if context.world.is_writer:
         context.listen(Event("note", in_words(proof), {"moved": proof}))
-    return Outcome(
-        state.best, state.taken, earlier + time.monotonic() - started, tuple(state.endings), proof, tuple(state.kept)
-    )
+    seconds = earlier + time.monotonic() - started
+    lists = {name: tuple(getattr(state, name)) for name in ("endings", "kept", "levelled")}
+    return Outcome(state.best, state.taken, seconds, moved=proof, **lists)
 
 
 def _find(context: RunContext, log: Log) -> Checkpoint | None:

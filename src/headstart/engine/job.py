@@ -38,6 +38,7 @@ class Job:
         training: The rows of each of the objective's streams, by the stream's name.
         measured: The rows of each of the criterion's pools; none where one of them has no rows.
         until: The step to end after, where all the stage's steps are too many; the schedule is that of all steps.
+        levelled: The step from which on the rest of the schedule is run through, and its fraction that is done then.
     """
 
     strategy: Strategy
@@ -47,6 +48,7 @@ class Job:
     training: Mapping[str, Examples]
     measured: Mapping[str, Examples]
     until: int | None = None
+    levelled: tuple[int, float] | None = None
 
 
 def make_job(
@@ -118,7 +120,8 @@ class RunContext:
 class Outcome:
     """How training ended: the `best` score, the steps taken, why each stage ended, and what moved, by part.
 
-    `kept` holds for each stage the step whose weights it ended with; None where validation rows chose more than it.
+    `kept` holds for each stage the step whose weights it ended with; None where validation rows chose more than it;
+    `levelled` where patience was used up, and the fraction of the schedule that was done then; None where it was not.
     """
 
     best: Score | None
@@ -127,3 +130,4 @@ class Outcome:
     endings: tuple[str, ...]
     moved: Mapping[str, Moved]
     kept: tuple[int | None, ...] = ()
+    levelled: tuple[tuple[int, float] | None, ...] = ()

@@ -46,7 +46,7 @@ def restore(built: BuiltStage, saved: Checkpoint) -> tuple[Progress, Score | Non
     if built.optimiser is not None:
         unpack_optimiser(built.optimiser, tensors.get("optimiser", {}), state["optimiser"])
     unpack_average(built.average, tensors.get("average", {}), state["updates"])
-    return Progress(**state["stage"]), None if state["score"] is None else Score(*state["score"])
+    return Progress(**state["stage"]), Score.from_plain(state["score"])
 
 
 def check_room(built: BuiltStage) -> None:

@@ -29,6 +29,10 @@ from headstart.engine.state import Progress, TrainingState, load_model, model_te
 from headstart.engine.step import train_step
 
 LOG_EVERY = 10  # steps
+LEAST_PASSES = 5  # over the training rows, before patience counts
+LEAST_GAIN = 0.005  # of the lowest loss, by which one has to be lower to count as a gain
+WIND_DOWN = 0.1  # of the steps: in so many the rest of the schedule is run through once patience is used up
+ESTIMATE_AFTER, ESTIMATE_FROM = 2.0, 30.0  # seconds of steps that an estimate is made from; the least worth telling
 
 
 class Tools(NamedTuple):
@@ -54,6 +58,8 @@ class StageRun:
         self.best = state.best
         self.losses = Losses(built.context.world)
         self.started = self.resumed_at = time.monotonic()
+        self.timed: tuple[int, float] | None = None  # a step of this process, and when it was done
+        self.estimated = False
 
     def run(self, resumed: Checkpoint | None) -> None:
         """Train through the stage, from its beginning or from a checkpoint, and leave the model at its best."""
@@ -65,25 +71,18 @@ class StageRun:
             if self.progress.step:
                 stopped.saved = str(self._save() or "")
             raise
-        if self.progress.best is not None:
-            if built.context.world.is_writer:
-                load_model(built.model, self.tools.saver.load_best(self.progress.best))
-            built.context.world.copy_from_writer(built.model)
-        else:
-            built.average.apply()
+        kept, chosen = self._choose()
         check_frozen(built.model, built.frozen)
-        best = self.progress.best
-        kept = self.progress.step if best is None else int(best.rpartition("-")[2])
         chose_more = built.tuning.select is not None and bool(built.data.measured)
         state.kept.append(None if chose_more else kept)
+        state.levelled.append(self.progress.levelled)
         if built.tuning.select is not None:
             ending += f"; {built.tuning.select(self._rescore)}"
         state.moved |= built.moved
         if built.tuning.merge is not None:
             built.tuning.merge()
             state.moved |= set(built.model.state_dict())  # a merge may write to any of them
-        back = "" if best is None else f"; back to step {kept}"
-        self._tell("note", f"stage {built.number} ended at step {self.progress.step}: {ending}{back}", {})
+        self._tell("note", f"stage {built.number} ended at step {self.progress.step}: {ending}{chosen}", {})
         state.best = self.best
         state.taken += self.progress.step
         state.endings.append(ending)
@@ -99,7 +98,7 @@ class StageRun:
             check_room(built)
             if self.best is not None:  # what the strategy prepared may answer otherwise than the stage before
                 start = self._score()
-                self.best = start if start is not None and start.beats(None) else None
+                self.best = start if start is not None and not start.undecided and start.beats(None) else None
                 self.progress.best = None if self.best is None else self._save_best()
         self.started = time.monotonic() - self.progress.seconds
         self.resumed_at = time.monotonic()
@@ -119,11 +118,12 @@ class StageRun:
             ending = ""
             if fraction >= 1 or progress.step == built.job.until:
                 over = f"the time budget of {progress.allowed or 0:.0f} s is used up"
-                ending = "all steps done" if progress.step in (stage.steps, built.job.until) else over
+                done = progress.step in (stage.steps, built.job.until)
+                ending = "all steps done" if done else self._levelled() or over
             if progress.step > progress.evaluated and (ending or progress.step % stage.evaluate == 0):
-                self._evaluate()
-            if not ending and stage.patience and progress.evaluations_without_gain >= stage.patience:
-                ending = f"no gain in {stage.patience} evaluations"
+                self._evaluate(fraction)
+            if stage.patience and progress.evaluations_without_gain >= stage.patience and progress.levelled is None:
+                progress.levelled = (progress.step, fraction)
             if ending or (progress.step and world.from_writer(self.tools.saver.due)):
                 self._save()
             stop = built.context.stop
@@ -162,6 +162,7 @@ class StageRun:
             means = mean_losses(progress.losses + self.losses.take())
             progress.losses = []
             self._log({"lr": rate, "loss": math.fsum(means.values()), "losses": means})
+        self._estimate()
         loss = self.losses.last(wait=built.context.device.type == "cpu")
         self._tell("step", "", {"step": progress.step, "steps": stage.steps, "loss": loss, "lr": rate})
 
@@ -170,31 +171,82 @@ class StageRun:
         progress, stage = self.progress, self.built.job.stage
         assert stage.steps is not None
         by_steps = progress.step / stage.steps
+        if progress.levelled is not None:
+            step, fraction = progress.levelled
+            done = (progress.step - step) / math.ceil(WIND_DOWN * stage.steps)
+            by_steps = max(by_steps, fraction + (1 - fraction) * done)
         if progress.allowed is None:
             return by_steps
         by_time = (time.monotonic() - self.started) / progress.allowed
         return self.built.context.world.from_writer(max(by_steps, by_time))
 
-    def _evaluate(self) -> None:
-        """Score the model by the criterion, and keep it if it is the best."""
+    def _levelled(self) -> str:
+        """Say where patience was used up; "" where it was not."""
+        levelled = self.progress.levelled
+        looks = self.built.job.stage.patience
+        return "" if levelled is None else f"no gain in {looks} evaluations up to step {levelled[0]}"
+
+    def _evaluate(self, fraction: float) -> None:
+        """Score the model by the criterion, and keep it unless an earlier step is better: of equal ones the later."""
         progress = self.progress
         progress.losses += self.losses.take()  # a loss that was not finite must not become the best
         with self.built.average.in_place():
             score = self._score()
             progress.evaluated = progress.step
+            progress.last = None if score is None else score.to_plain()
             if score is None:
                 return
-            better = score.beats(self.best)
-            progress.gains.append(better)
-            if better:
-                self.best, progress.evaluations_without_gain = score, 0
+            best = math.isfinite(score.value) and not score.undecided
+            best = best and not (self.best is not None and self.best.beats(score))
+            if not score.undecided:
+                self._count(score, fraction)
+            if best:
+                self.best = score
                 progress.best = self._save_best()
-            else:
-                progress.evaluations_without_gain += 1
         self._log({score.name: score.value if math.isfinite(score.value) else None})
         pools = first_few(self.built.data.measured)
-        values = {"step": progress.step, score.name: score.value, "best": better}
+        values = {"step": progress.step, score.name: score.value, "best": best}
         self._tell("evaluation", f"{pools} {score.name} {score.value:.4f}", values)
+
+    def _count(self, score: Score, fraction: float) -> None:
+        """Count for patience: a gain is a better value or a lower loss; the warm-up and the first passes do not count.
+
+        Called before the score may become the best.
+        """
+        progress, stage, lowest = self.progress, self.built.job.stage, self.progress.lowest_loss
+        lower = score.loss is not None and (lowest is None or score.loss < lowest - LEAST_GAIN * abs(lowest))
+        gain = lower or self.best is None or score.ahead_of(self.best) > 0
+        if lower:
+            progress.lowest_loss = score.loss
+        progress.gains.append(gain)
+        if gain:
+            progress.evaluations_without_gain = 0
+        elif fraction >= stage.warmup and progress.step >= LEAST_PASSES * self.built.data.epoch:
+            progress.evaluations_without_gain += 1
+
+    def _choose(self) -> tuple[int, str]:
+        """Leave the model at the best step where that is ahead by more than noise, else at the last; say which, why."""
+        built, progress, best = self.built, self.progress, self.best
+        last = Score.from_plain(progress.last)
+        if progress.best is None or best is None:
+            built.average.apply()
+            few = f"; the last step counts: {last.undecided}" if last is not None and last.undecided else ""
+            return progress.step, few
+        step = int(progress.best.rpartition("-")[2])
+        beside = ""
+        if step < progress.step and last is not None and math.isfinite(last.value):
+            ahead, noise = best.ahead_of(last), best.noise_beside(last)
+            beside = f"{best.name} {best.value:.4f} at step {step}, {last.value:.4f} at the last one"
+            if ahead <= noise:
+                self.best = last
+                built.average.apply()
+                within = f"; the last step counts: {beside}, which is within one standard error ({noise:.4f})"
+                return progress.step, within
+            beside = f": {beside}, more than one standard error ({noise:.4f})"
+        if built.context.world.is_writer:
+            load_model(built.model, self.tools.saver.load_best(progress.best))
+        built.context.world.copy_from_writer(built.model)
+        return step, f"; back to step {step}{beside}" if step < progress.step else "; the last step is the best"
 
     def _score(self) -> Score | None:
         """Score the model as it stands; None without a figure."""
@@ -203,17 +255,31 @@ class StageRun:
             return None
         built.context.world.copy_from_writer(built.model, buffers_only=True)
         score = built.job.criterion.score(built.context.task, built.data.measure())
-        told: list[Any] | None = built.context.world.from_writer(None if score is None else list(score))
-        return None if told is None else Score(*told)
+        return Score.from_plain(built.context.world.from_writer(None if score is None else score.to_plain()))
 
     def _rescore(self) -> float | None:
         """Score the model as it stands, higher being better; it becomes the best where it is."""
         score = self._score()
-        if score is None:
+        if score is None or score.undecided:
             return None
         if score.beats(self.best):
             self.best = score
         return score.value if score.higher_is_better else -score.value
+
+    def _estimate(self) -> None:
+        """Tell once how long the steps that are left will take, by the first ones but the very first."""
+        now, steps = time.monotonic(), self.built.job.stage.steps or 0
+        if self.timed is None:
+            self.timed = (self.progress.step, now)
+        began, since = self.timed
+        taken = self.progress.step - began
+        if self.estimated or not taken or now - since < ESTIMATE_AFTER:
+            return
+        self.estimated = True
+        left = (now - since) / taken * (steps - self.progress.step)
+        if self.progress.allowed is None and left >= ESTIMATE_FROM:
+            words = f"about {left / 60:.0f} minutes" if left >= 90 else f"about {left:.0f} seconds"
+            self._tell("note", f"{words} for the {steps - self.progress.step:,} steps that are left, at most", {})
 
     def _save_best(self) -> str:
         tensors = model_tensors(self.built.model, self.built.moved)
@@ -231,7 +297,7 @@ class StageRun:
         plain = {
             "run": state.to_plain() | {"seconds": state.seconds + now - self.resumed_at},
             "stage": asdict(progress),
-            "score": None if self.best is None else list(self.best),
+            "score": None if self.best is None else self.best.to_plain(),
             "optimiser": optimiser,
             "updates": self.built.average.updates,
             "log": self.tools.log.position,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
@@ -41,6 +42,13 @@ class StageData:
     def __init__(self, model: Model, job: Job, context: RunContext, workers: Workers, number: int) -> None:
         self.model, self.job, self.context, self.workers, self.number = model, job, context, workers, number
         self.training, self.measured = dict(job.training), dict(job.measured)
+
+    @property
+    def epoch(self) -> int:
+        """The steps in which every stream has shown all its rows."""
+        size = self.job.stage.batch_size or 1
+        streams = self.job.objective.streams
+        return max(math.ceil(len(self.job.training[s.name].rows) / s.rows(size)) for s in streams)
 
     def labelled(self) -> Examples | None:
         """Return the rows of the objective's first labelled stream."""

@@ -26,6 +26,7 @@ class TrainingState:
         taken: Steps of the stages before.
         endings: Why each of them ended.
         kept: The step whose weights each ended with; None where more than a step was chosen.
+        levelled: As `Progress.levelled`, of each.
         moved: Names of the model's tensors that may differ from the source's.
         seconds: Training time before the run was last resumed.
     """
@@ -35,19 +36,19 @@ class TrainingState:
     taken: int = 0
     endings: list[str] = field(default_factory=list)
     kept: list[int | None] = field(default_factory=list)
+    levelled: list[tuple[int, float] | None] = field(default_factory=list)
     moved: set[str] = field(default_factory=set)
     seconds: float = 0.0
 
     def to_plain(self) -> dict[str, Any]:
         """Return JSON data."""
         plain = dataclasses.asdict(self) | {"moved": sorted(self.moved)}
-        return plain | {"best": None if self.best is None else list(self.best)}
+        return plain | {"best": None if self.best is None else self.best.to_plain()}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> TrainingState:
         """Read what `to_plain` gave."""
-        best = None if plain["best"] is None else Score(*plain["best"])
-        return cls(**{**plain, "best": best, "moved": set(plain["moved"])})
+        return cls(**{**plain, "best": Score.from_plain(plain["best"]), "moved": set(plain["moved"])})
 
 
 @dataclass
@@ -57,9 +58,12 @@ class Progress:
     Attributes:
         step: Steps taken.
         evaluated: The step of the last evaluation by the criterion; 0 before the first.
-        evaluations_without_gain: Since the best.
-        gains: Whether each evaluation with a score was the best so far.
+        evaluations_without_gain: In a row, among those that patience counts.
+        lowest_loss: Of all evaluations that break ties by a loss; None before the first.
+        gains: Whether each evaluation with a score was a gain: the best so far, or of the lowest loss.
         best: Name of the checkpoint with the best weights; None before there is one.
+        levelled: The step at which patience was used up, and the fraction of the schedule that was done then.
+        last: The score of the last evaluation, as JSON data; None where it had none.
         losses: Losses of the steps since the last line of the log.
         micro_batches: How many there are in a step; grows where memory runs out.
         seconds: Time used.
@@ -71,8 +75,11 @@ class Progress:
     step: int = 0
     evaluated: int = 0
     evaluations_without_gain: int = 0
+    lowest_loss: float | None = None
     gains: list[bool] = field(default_factory=list)
     best: str | None = None
+    levelled: tuple[int, float] | None = None
+    last: list[Any] | None = None
     losses: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
 

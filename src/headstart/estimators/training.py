@@ -52,6 +52,6 @@ def train(rows: Rows, task: Task, recipe: Recipe) -> Fitted:
         model = build_model(chosen.recipe, everything, backbone)
         with TemporaryDirectory(prefix="headstart-") as scratch:
             jobs, context = make_jobs(chosen, everything, backbone, Path(scratch), silent, Stop(), precision)
-            fit(model, bounded(jobs, ended.kept), context)
+            fit(model, bounded(jobs, ended), context)
     model.eval()
     return Fitted(Predictor(model, task, chosen.recipe, precision, dataset.fingerprint))

@@ -129,7 +129,7 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
     )
     if known := check_known(backbone, dataset, listen):
         dataset = dataclasses.replace(dataset, notes=(*dataset.notes, known))
-    plan = make_plan(recipe, dataset, pretrained=bool(card.sha256), fixed=not card.params)
+    plan = make_plan(recipe, dataset, pretrained=bool(card.sha256), fixed=not card.params, backbone=backbone)
     for note in plan.notes:
         listen(Event("note", note))
     formed = choose_form(plan, dataset, listen)
@@ -242,7 +242,7 @@ def _fit(
             place.mkdir(exist_ok=True)
         jobs, context = make_jobs(plan, everything, fresh, place, _of_a_refit(listen), stop, precision)
         context = dataclasses.replace(context, device=device, world=world, resume=resume, constant=known)
-        again = train(model, bounded(jobs, outcome.kept), context)
+        again = train(model, bounded(jobs, outcome), context)
         seconds = outcome.seconds + again.seconds
         outcome = dataclasses.replace(outcome, moved=again.moved, seconds=seconds)
         if world.is_writer:

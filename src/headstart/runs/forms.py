@@ -18,7 +18,8 @@ from headstart.data.rows import Dataset
 from headstart.inputs import by_name
 from headstart.models.operate import build, written
 from headstart.runs.choose import some_rows, try_offer
-from headstart.runs.plan import FEW_ROWS, Plan
+from headstart.runs.defaults import FEW_ROWS
+from headstart.runs.plan import Plan
 
 
 def choose_form(plan: Plan, data: Dataset, listen: Listener) -> Plan:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+from collections.abc import Callable
+from functools import cache
 from typing import Any, cast
 
 from headstart import views
@@ -27,12 +28,9 @@ from headstart.models.operate import build as build_operation
 from headstart.models.operate import keeps_weights, operate, written
 from headstart.models.source_rows import rows_for, start_rows
 from headstart.models.taps import probe
+from headstart.runs import defaults
 from headstart.runs.refit import choose_refit, whole
 from headstart.runs.solving import choose_optimiser
-
-FEW_ROWS, MANY_ROWS = "linear_probe", "full"  # the default strategies, by the study in docs/strategies.md
-BATCH, SMALL_BATCH, MANY = 32, 16, 1000  # examples in a step, with few rows, and from how many rows on they are many
-MOST_LOOKS = 30  # on the validation split in one stage, where the recipe does not say
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +128,14 @@ def build_model(recipe: Recipe, data: Dataset, backbone: Backbone) -> Model:
     return Model(backbone, heads)
 
 
-def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, fixed: bool = False) -> Plan:
+def make_plan(
+    recipe: Recipe,
+    data: Dataset,
+    *,
+    pretrained: bool = True,
+    fixed: bool = False,
+    backbone: Backbone | None = None,
+) -> Plan:
     """Choose strategy, steps, rates and the like for each stage, where the recipe leaves them open.
 
     Args:
@@ -138,6 +143,7 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, fixed: 
         data: Decides how many steps an epoch has.
         pretrained: Whether the source's weights were learnt; features of others are not worth keeping.
         fixed: Whether the source has no weights, so that only heads learn.
+        backbone: What learns; its cost and what it sees in varied rows decide too. None leaves both out.
 
     Returns:
         The plan. Its recipe, run again, gives the same run.
@@ -149,14 +155,17 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, fixed: 
     strategies, objectives, criteria, stages, notes = [], [], [], [], []
     operations = [build_operation(choice) for choice in recipe.surgery]
     learnt = pretrained and all(keeps_weights(operation) for operation in operations)
+    judge = backbone if pretrained and not fixed else None
+    shown = cache(lambda usual: defaults.view(usual, data, judge, recipe.seed))
     for stage in recipe.stages:
-        if stage.strategy is None:
-            stage, note = _choose_strategy(stage, data, pretrained=learnt, fixed=fixed)
-            notes.append(note)
-        strategy = _strategy(stage)
         objective = _objective(stage)
         criterion = _criterion(stage, objective)
         _check_streams(stage.objective.name, objective, data)
+        if stage.strategy is None:
+            start = defaults.Start(backbone, pretrained=learnt, fixed=fixed)
+            stage, note = defaults.choose_strategy(stage, recipe, data, objective, start)
+            notes.append(note)
+        strategy = _strategy(stage)
         _check_pools(stage.criterion.name if stage.criterion else objective.criterion, criterion, data)
         _check_whole(stage, strategy, objective, 1)
         if stage.augment is not None:
@@ -164,10 +173,12 @@ def make_plan(recipe: Recipe, data: Dataset, *, pretrained: bool = True, fixed: 
         for target in data.task.predicted.values():
             target.check_loss(objective.loss_options)
         if stage.imbalance == "auto":
-            stage, note = _choose_imbalance(stage, objective, data)
+            stage, note = defaults.imbalance(stage, objective, data)
             notes.append(note)
         _check_imbalance(stage.imbalance, objective, data)
-        stages.append(_choose(stage, strategy, objective, recipe.head, data))
+        stage, note = _choose(stage, strategy, objective, recipe.head, data, shown)
+        stages.append(stage)
+        notes += [note] if note and note not in notes else []
         strategies.append(strategy)
         objectives.append(objective)
         criteria.append(criterion)
@@ -237,24 +248,8 @@ def _tell_rows(backbone: Backbone, data: Dataset, listen: Listener) -> None:
         listen(Event("note", f"rows of the source's classifier: {known}{rest}", {"rows": rows}))
 
 
-def _choose_strategy(stage: Stage, data: Dataset, *, pretrained: bool, fixed: bool) -> tuple[Stage, str]:
-    """Take the strategy that did best in the study; give the stage and what to tell."""
-    if fixed:
-        name, why = FEW_ROWS, "the source has no weights, and only the head learns"
-    elif not pretrained:
-        name, why = MANY_ROWS, "the network's weights are not all the source's"
-    elif stage.objective.name != "supervised":
-        name, why = MANY_ROWS, f"the objective {stage.objective.name} is to change the features"
-    else:
-        rows = len(data.pools["train"])
-        name = FEW_ROWS if rows < MANY else MANY_ROWS
-        why = f"there are {rows:,} training rows, {'fewer' if rows < MANY else 'not fewer'} than {MANY:,}"
-    told = f"strategy: {name}, as {why} (name another with --strategy)"
-    return dataclasses.replace(stage, strategy=Choice(name)), told
-
-
 def _strategy(stage: Stage) -> Strategy:
-    choice = stage.strategy or Choice(MANY_ROWS)
+    choice = stage.strategy or Choice(defaults.MANY_ROWS)
     return plugins.build("strategies", choice.name, choice.options)
 
 
@@ -274,52 +269,38 @@ def _criterion(stage: Stage, objective: Objective) -> Criterion:
     return made
 
 
-def _choose(stage: Stage, strategy: Strategy, objective: Objective, head: Choice, data: Dataset) -> Stage:
-    defaults = strategy.defaults
-    rows = max(math.ceil(len(data.pools[stream.pool]) / stream.size) for stream in objective.streams)
-    stage = dataclasses.replace(stage, augment=_view(stage, defaults.augment, data))
+def _choose(
+    stage: Stage,
+    strategy: Strategy,
+    objective: Objective,
+    head: Choice,
+    data: Dataset,
+    shown: Callable[[str], tuple[str, str]],
+) -> tuple[Stage, str]:
+    """Fill in what the stage leaves open; give what to tell of the view, which `shown` chooses by the usual one."""
+    augment, told = (stage.augment, "") if stage.augment is not None else shown(strategy.defaults.augment)
+    stage = dataclasses.replace(stage, augment=augment)
     chosen = dataclasses.replace(
         stage,
-        strategy=_with_options((stage.strategy or Choice(MANY_ROWS)).name, strategy),
+        strategy=_with_options((stage.strategy or Choice(defaults.MANY_ROWS)).name, strategy),
         objective=_with_options(stage.objective.name, objective),
         criterion=stage.criterion and Choice(stage.criterion.name, to_plain(_criterion(stage, objective))),
         optimiser=choose_optimiser(stage, strategy, objective, head, data.task.predicted),
         epochs=None,
     )
     if chosen.optimiser == SOLVE:
-        return dataclasses.replace(chosen, steps=1, batch_size=rows, evaluate=1)
-    batch_size = min(stage.batch_size or (BATCH if rows >= MANY else SMALL_BATCH), rows)
-    epoch = math.ceil(rows / batch_size)
-    steps = stage.steps or max(1, math.ceil(epoch * (stage.epochs or 0)))
-    if stage.steps is None and stage.epochs is None:
-        steps = max(math.ceil(epoch * defaults.epochs), math.ceil(defaults.examples / batch_size))
-    return dataclasses.replace(
+        rows = defaults.passed(objective, data)
+        return dataclasses.replace(chosen, steps=1, batch_size=rows, evaluate=1), told
+    batch_size, steps, evaluate = defaults.length(stage, strategy.defaults, objective, data)
+    chosen = dataclasses.replace(
         chosen,
         steps=steps,
-        lr=defaults.lr if stage.lr is None else stage.lr,
+        lr=strategy.defaults.lr if stage.lr is None else stage.lr,
         batch_size=batch_size,
         accumulate=min(stage.accumulate, batch_size),
-        evaluate=stage.evaluate or min(steps, max(epoch, math.ceil(steps / MOST_LOOKS))),
+        evaluate=evaluate,
     )
-
-
-def _view(stage: Stage, usual: str, data: Dataset) -> str:
-    """Choose how training rows are shown: as asked for, else as is usual with the strategy where the data allows."""
-    if stage.augment is not None:
-        return stage.augment
-    return usual if views.shows(usual, by_name(data.task.modality)) else views.PLAIN
-
-
-def _choose_imbalance(stage: Stage, objective: Objective, data: Dataset) -> tuple[Stage, str]:
-    """Decide "auto" by the rows that the heads learn from; give the stage and what to tell.
-
-    With several targets the first one that asks for anything decides; the others take of it what fits them.
-    """
-    pool = next(stream.pool for stream in objective.streams if stream.labelled)
-    labels = data.pools[pool].labels
-    chosen = [data.task.targets[name].choose_imbalance(labels[name], objective.loss_options) for name in labels]
-    kind, why = next((pair for pair in chosen if pair[0] != "none"), chosen[0])
-    return dataclasses.replace(stage, imbalance=cast(Any, kind)), f"imbalance: {kind}, as {why}"
+    return chosen, told
 
 
 def _check_imbalance(kind: str, objective: Objective, data: Dataset) -> None:

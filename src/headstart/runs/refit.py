@@ -9,7 +9,7 @@ from headstart.core.recipe import Recipe, Stage
 from headstart.core.types import Event, Objective
 from headstart.criteria.last import Last
 from headstart.data.rows import Dataset, concatenate
-from headstart.engine.job import Job
+from headstart.engine.job import Job, Outcome
 from headstart.engine.optimisers import SOLVE
 
 MOST = 5000  # training rows up to which stages of steps are fitted again; with more the rows gained matter little
@@ -64,11 +64,11 @@ def whole(data: Dataset) -> Dataset:
     return dataclasses.replace(data, splits=splits, pools={**data.pools, "train": rows}, drawn=())
 
 
-def bounded(jobs: Sequence[Job], kept: Sequence[int | None]) -> list[Job]:
-    """Let each stage end at the step that was kept; nothing is measured on the way."""
+def bounded(jobs: Sequence[Job], outcome: Outcome) -> list[Job]:
+    """Let each stage end at the step that was kept, at the rates that led there; nothing is measured on the way."""
     return [
-        dataclasses.replace(job, until=until, criterion=Last(), measured={})
-        for job, until in zip(jobs, kept, strict=True)
+        dataclasses.replace(job, until=until, levelled=levelled, criterion=Last(), measured={})
+        for job, until, levelled in zip(jobs, outcome.kept, outcome.levelled, strict=True)
     ]
 
 

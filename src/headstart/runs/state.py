@@ -52,7 +52,7 @@ class RunState:
 
     def with_outcome(self, outcome: Outcome, *, refits: bool) -> RunState:
         """Return the state after training has ended, or where it is done once more on all rows after choosing it."""
-        best = None if outcome.best is None else list(outcome.best)
+        best = None if outcome.best is None else outcome.best.to_plain()
         return dataclasses.replace(
             self, status="refitting" if refits else "trained", outcome=dataclasses.asdict(outcome) | {"best": best}
         )
@@ -61,9 +61,9 @@ class RunState:
     def ended(self) -> Outcome:
         """How training ended."""
         assert self.outcome is not None
-        best = None if self.outcome["best"] is None else Score(*self.outcome["best"])
+        best = Score.from_plain(self.outcome["best"])
         given = {name: value for name, value in self.outcome.items() if name != "best"}
-        lists = {name: tuple(given.get(name, ())) for name in ("endings", "kept")}
+        lists = {name: tuple(given.get(name, ())) for name in ("endings", "kept", "levelled")}
         return Outcome(best, **{**given, **lists})
 
 

@@ -1,0 +1,171 @@
+"""What a stage takes where its recipe says nothing: the strategy, how long it learns, how rows are shown."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from headstart import views
+from headstart.core import plugins
+from headstart.core.choice import Choice
+from headstart.core.recipe import Recipe, Stage
+from headstart.core.tuning import Defaults
+from headstart.core.types import Objective, Strategy
+from headstart.data.rows import Dataset
+from headstart.data.transforms import make_transform
+from headstart.engine.machine import choose_device
+from headstart.inputs import by_name
+from headstart.models.model import Backbone
+from headstart.runs.shown import blurred
+
+FEW_ROWS, MANY_ROWS = "linear_probe", "full"  # the default strategies, by the study in docs/strategies.md
+A_CLASS, MANY = 100, 1000  # labelled rows of a class, or rows where there are no classes, from which on they are many
+BATCH, SMALL_BATCH = 32, 16  # examples in a step, with few rows
+MOST_LOOKS = 30  # on the validation split in one stage, where the recipe does not say
+LONGEST = 1800  # seconds of `full` that are spent without having been asked for
+SPEED = {"cpu": 3e10, "cuda": 1e13}  # operations a second, as small networks reach them
+COUNTED = 4  # rows, by which the operations of one are counted
+
+
+class Start(NamedTuple):
+    """What a run starts from.
+
+    backbone: None leaves its cost out. pretrained: whether all of its weights were learnt on the source. fixed: whether
+    it has none, so that only heads learn.
+    """
+
+    backbone: Backbone | None
+    pretrained: bool
+    fixed: bool
+
+
+def choose_strategy(
+    stage: Stage, recipe: Recipe, data: Dataset, objective: Objective, start: Start
+) -> tuple[Stage, str]:
+    """Choose by the rows of a class and by what training all weights would cost.
+
+    Args:
+        stage: Names no strategy.
+        recipe: The stage's.
+        data: The rows.
+        objective: The stage's.
+        start: What would learn.
+
+    Returns:
+        The stage, and what to tell.
+    """
+    backbone = start.backbone
+    if start.fixed:
+        name, why = FEW_ROWS, "the source has no weights, and only the head learns"
+    elif not start.pretrained:
+        name, why = MANY_ROWS, "the network's weights are not all the source's"
+    elif stage.objective.name != "supervised":
+        name, why = MANY_ROWS, f"the objective {stage.objective.name} is to change the features"
+    else:
+        rows, least, what = _rows(data)
+        name = FEW_ROWS if rows < least else MANY_ROWS
+        why = f"there are {rows:,.0f} {what}, {'fewer' if rows < least else 'not fewer'} than {least:,}"
+        seconds = 0.0 if name == FEW_ROWS or backbone is None else _seconds(stage, recipe, data, objective, backbone)
+        if seconds > LONGEST:
+            name, why = FEW_ROWS, f"{MANY_ROWS} would take about {seconds / 60:.0f} minutes on this device"
+    told = f"strategy: {name}, as {why} (name another with --strategy)"
+    return dataclasses.replace(stage, strategy=Choice(name)), told
+
+
+def length(stage: Stage, defaults: Defaults, objective: Objective, data: Dataset) -> tuple[int, int, int]:
+    """Choose batch size and steps; of a small set there are more passes, so that there are updates enough.
+
+    Args:
+        stage: What it names stays.
+        defaults: The strategy's.
+        objective: Names the streams.
+        data: Has their rows.
+
+    Returns:
+        The batch size, the steps, and the steps between evaluations.
+    """
+    rows = passed(objective, data)
+    batch_size = min(stage.batch_size or (BATCH if rows >= MANY else SMALL_BATCH), rows)
+    epoch = math.ceil(rows / batch_size)
+    steps = stage.steps or max(1, math.ceil(epoch * (stage.epochs or 0)))
+    if stage.steps is None and stage.epochs is None:
+        steps = max(math.ceil(epoch * defaults.epochs), defaults.updates)
+    return batch_size, steps, stage.evaluate or min(steps, max(epoch, math.ceil(steps / MOST_LOOKS)))
+
+
+def passed(objective: Objective, data: Dataset) -> int:
+    """Count the rows of a pass: those of the stream that takes longest to show all of its own."""
+    return max(math.ceil(len(data.pools[stream.pool]) / stream.size) for stream in objective.streams)
+
+
+def view(usual: str, data: Dataset, backbone: Backbone | None, seed: int) -> tuple[str, str]:
+    """Choose how training rows are shown: as is usual with the strategy, where the data allows.
+
+    Args:
+        usual: The strategy's view.
+        data: Its training rows decide.
+        backbone: A pretrained one, by whose features varied rows are judged; None leaves that out.
+        seed: Decides which rows are looked at.
+
+    Returns:
+        The view, and what to tell; "" where there is nothing to tell.
+    """
+    if usual == views.PLAIN or not views.shows(usual, by_name(data.task.modality)):
+        return views.PLAIN, ""
+    rows = data.pools.get("train")
+    if backbone is None or rows is None or not rows.labels:
+        return usual, ""
+    target = data.task.targets[next(iter(rows.labels))]
+    why = blurred(usual, backbone, rows, target, seed)
+    if not why:
+        return usual, f"training rows are shown by '{usual}' (plainly with --augment plain)"
+    return views.PLAIN, f"training rows are shown plainly: {why} (--augment {usual} shows them so all the same)"
+
+
+def imbalance(stage: Stage, objective: Objective, data: Dataset) -> tuple[Stage, str]:
+    """Decide "auto" by the rows that the heads learn from; give the stage and what to tell.
+
+    With several targets the first one that asks for anything decides; the others take of it what fits them.
+
+    Args:
+        stage: Its way with rare classes is "auto".
+        objective: Names the pool.
+        data: The rows.
+
+    Returns:
+        The stage, and what to tell.
+    """
+    pool = next(stream.pool for stream in objective.streams if stream.labelled)
+    labels = data.pools[pool].labels
+    chosen = [data.task.targets[name].choose_imbalance(labels[name], objective.loss_options) for name in labels]
+    kind, why = next((pair for pair in chosen if pair[0] != "none"), chosen[0])
+    return dataclasses.replace(stage, imbalance=cast(Any, kind)), f"imbalance: {kind}, as {why}"
+
+
+def _rows(data: Dataset) -> tuple[float, int, str]:
+    """Count the labelled rows of a class, on average, or all; give what is many, and what was counted."""
+    rows = data.pools["train"]
+    classes = [data.task.targets[name].counts(labels) for name, labels in rows.labels.items()]
+    means = [float(np.mean(list(counts.values()))) for counts in classes if counts]
+    return (min(means), A_CLASS, "training rows a class") if means else (len(rows), MANY, "training rows")
+
+
+def _seconds(stage: Stage, recipe: Recipe, data: Dataset, objective: Objective, backbone: Backbone) -> float:
+    """Estimate the time of all steps from the operations of a forward pass; the clock decides nothing."""
+    strategy: Strategy = plugins.build("strategies", MANY_ROWS, {})
+    batch_size, steps, _ = length(stage, strategy.defaults, objective, data)
+    transform = make_transform(backbone.card.input)
+    rows = data.pools["train"].take(range(min(COUNTED, len(data.pools["train"]))))
+    items = transform.prepare(rows.inputs)
+    x = transform.collate([transform.example(item, "x", None) for item in items])
+    was_training = backbone.training
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        backbone.eval()(x)
+    backbone.train(was_training)
+    forward = counter.get_total_flops() / len(rows)
+    return 3 * forward * batch_size * steps / SPEED[choose_device(recipe.device).type]
