@@ -291,8 +291,9 @@ def test_the_demo_s_definitions_are_of_their_kinds(tmp_path: Path) -> None:
     tables = {path: pd.read_csv(path) for path in sorted(tmp_path.glob("*/*.csv"))}
     names = ("4-a-class-0/train.csv", "4-a-class-1/train.csv", "4-a-class-0/test.csv")
     train, other, test = (tables[tmp_path / name] for name in names)
-    assert set(train["label"].value_counts()) == {4} and len(test) == 300
-    assert not set(train["text"]) & set(test["text"]) and set(train["text"]) != set(other["text"])
+    assert set(train["kind"].value_counts()) == {4} and len(test) == 300
+    assert not set(train["definition"]) & set(test["definition"])
+    assert set(train["definition"]) != set(other["definition"])
 
 
 def test_several_classes_of_a_row_are_one_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,7 @@ def demo(
     predicted = _run(show, headstart, ["predict", str(run), *NEW])
     show.table(
         "Texts that stand in no dictionary",
-        ("text", "predicted", "probability"),
+        ("sentence", "predicted", "probability"),
         [
             (text, row["prediction"], f"{row['p:' + row['prediction']]:.2f}")
             for text, row in zip(NEW, predicted["predictions"], strict=True)

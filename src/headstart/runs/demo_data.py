@@ -67,6 +67,6 @@ def write_definitions(folder: Path, labels_a_class: Sequence[int], draws: int) -
 def _table(rows: Sequence[tuple[str, str]]) -> str:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("text", "label"))
+    writer.writerow(("definition", "kind"))
     writer.writerows(rows)
     return out.getvalue()

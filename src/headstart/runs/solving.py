@@ -9,6 +9,7 @@ from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
+from headstart.core.seeding import torch_seeded
 from headstart.core.types import Objective, Strategy, Target
 from headstart.engine.optimisers import SOLVE
 
@@ -71,9 +72,7 @@ def _against(
         return f"{', '.join(asked)} {'is' if len(asked) == 1 else 'are'} for training by steps"
     options = plugins.build("heads", head.name, head.options)
     imbalance = stage.imbalance
-    unfit = [
-        name
-        for name, target in targets.items()
-        if not options.build(1, target).solves(objective.loss_options, imbalance)
-    ]
+    with torch_seeded("solves"):  # building draws weights, which nobody sees
+        heads = [options.build(1, target) for target in targets.values()]
+    unfit = [head for head in heads if not head.solves(objective.loss_options, imbalance)]
     return f"the head '{head.name}' has no solution for this loss" if unfit else None

@@ -55,8 +55,8 @@ class Vector:
         if not by_name(task.modality).tabular:
             return []
         return [
-            Offer("vector:columns", "linear", why="the columns themselves, weighed"),
-            Offer("vector:columns", "boosting", why="the columns themselves, in boosted trees"),
+            Offer("vector:columns", "linear", why="the columns themselves, weighed", pretrained=False),
+            Offer("vector:columns", "boosting", why="the columns themselves, in boosted trees", pretrained=False),
         ]
 
     def load(self, name: str) -> Backbone:
