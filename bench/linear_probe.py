@@ -35,8 +35,9 @@ from headstart.engine.fit import fit
 from headstart.engine.machine import keep_memory, place
 from headstart.features.folding import folded
 from headstart.models.model import Backbone, Model
-from headstart.runs.fit import make_jobs, prepare
+from headstart.runs.fit import prepare
 from headstart.runs.plan import build_model
+from headstart.runs.training import make_jobs
 
 MEASURED = 2  # epochs of the usual loop
 

@@ -41,8 +41,9 @@ from headstart.core.types import silent
 from headstart.data.transforms import make_transform
 from headstart.engine.fit import fit as train
 from headstart.engine.predict import predict
-from headstart.runs.fit import make_jobs, prepare
+from headstart.runs.fit import prepare
 from headstart.runs.plan import build_model, make_plan
+from headstart.runs.training import make_jobs
 
 SHARED = Path(os.environ.get("HEADSTART_SHARED", Path(__file__).parents[2] / "shared"))
 IMAGES = ("hymenoptera", "pacs_art", "mnist")

@@ -27,7 +27,7 @@ from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event, Task
 from headstart.data.rows import Dataset
 from headstart.inputs.vector import Vector
-from headstart.runs import state
+from headstart.runs import state, training
 
 RECIPE = Recipe().with_settings(
     {
@@ -85,7 +85,7 @@ def test_a_run_that_was_cut_off_after_training_is_finished(
 
     runs.fit(data, RECIPE, out=tmp_path / "whole")
     with monkeypatch.context() as patched, pytest.raises(Cut):
-        patched.setattr(runs, place, cut)
+        patched.setattr(training if place == "save" else runs, place, cut)
         runs.fit(data, RECIPE, out=tmp_path / "cut")
     seen: list[Event] = []
     runs.fit(data, RECIPE, resume=tmp_path / "cut", listen=seen.append)

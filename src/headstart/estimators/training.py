@@ -16,9 +16,10 @@ from headstart.data.splits import SplitRows, make_splits
 from headstart.engine.fit import fit
 from headstart.engine.machine import choose_device, choose_precision
 from headstart.estimators.fitted import Fitted
-from headstart.runs.fit import make_jobs, prepare
+from headstart.runs.fit import prepare
 from headstart.runs.plan import build_model, load_backbone
 from headstart.runs.refit import bounded, can_be_bounded, whole
+from headstart.runs.training import make_jobs
 
 
 def train(rows: Rows, task: Task, recipe: Recipe) -> Fitted:

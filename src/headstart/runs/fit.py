@@ -10,29 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from headstart.artifact.load import load
 from headstart.artifact.predictor import Predictor
-from headstart.artifact.save import save
 from headstart.core import storage
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop
-from headstart.core.types import Calibration, Event, Listener, Task, kind_of, silent
+from headstart.core.types import Event, Listener, Task, kind_of, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset
-from headstart.data.transforms import make_transform
 from headstart.engine.distributed import World, connect, disconnect
 from headstart.engine.feed import Workers
-from headstart.engine.fit import fit as train
-from headstart.engine.job import Job, Outcome, RunContext, make_job
+from headstart.engine.job import Outcome
 from headstart.engine.machine import choose_device, choose_precision, choose_threads, threads
-from headstart.engine.predict import predict
 from headstart.evaluation.metrics import Evaluation
-from headstart.features.frozen import KnownFeatures
-from headstart.models.model import Backbone, Model
+from headstart.models.model import Backbone
 from headstart.runs.baseline import Baseline, compare
 from headstart.runs.choose import choose_start
 from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
@@ -41,10 +35,10 @@ from headstart.runs.forms import choose_form
 from headstart.runs.known import check_known
 from headstart.runs.observe import Before, observe_after, observe_before
 from headstart.runs.plan import Plan, build_model, check_names, check_shards, load_backbone, make_plan
-from headstart.runs.refit import CHOSEN, REFIT, bounded, can_be_bounded, told, whole
+from headstart.runs.refit import CHOSEN, REFIT
 from headstart.runs.report import write_observed, write_report
-from headstart.runs.state import RunState
 from headstart.runs.state import read as read_state
+from headstart.runs.training import Raw, Setting, fit_first, fit_whole
 
 
 @dataclass(frozen=True)
@@ -217,38 +211,13 @@ def _fit(
     before = None
     if world.is_writer and state.status != "finished":
         before = observe_before(model, dataset, device=device, precision=precision, seed=recipe.seed)
-    raw, spent = {}, 0.0
-    known = KnownFeatures()
     began = time.monotonic()
+    setting = Setting(folder, dataset, plan, world, device, precision, listen, stop)
+    raw: Raw = {}
     if state.status == "training":
-        jobs, context = make_jobs(plan, dataset, backbone, folder, listen, stop, precision)
-        context = dataclasses.replace(context, device=device, world=world, resume=begun, constant=known)
-        outcome = train(model, jobs, context)
-        refits = recipe.refit == "yes" and can_be_bounded(outcome.kept)
-        if world.is_writer:
-            raw = _validation_outputs(model, dataset, context)
-            calibrations = _calibrations(dataset, raw)
-            _save(folder / (CHOSEN if refits else MODEL), model, dataset, recipe, precision, calibrations)
-        state = _next(state.with_outcome(outcome, refits=refits), folder, world, listen)
+        state, raw = fit_first(setting, model, state, resume=begun)
     if state.status == "refitting":
-        outcome = state.ended
-        everything = whole(dataset)
-        listen(told(outcome.kept, len(everything.pools["train"])))
-        fresh = load_backbone(recipe, dataset)
-        model = build_model(recipe, everything, fresh)
-        place = folder / REFIT
-        resume = place.is_dir()
-        if world.is_writer:
-            place.mkdir(exist_ok=True)
-        jobs, context = make_jobs(plan, everything, fresh, place, _of_a_refit(listen), stop, precision)
-        context = dataclasses.replace(context, device=device, world=world, resume=resume, constant=known)
-        again = train(model, bounded(jobs, outcome), context)
-        seconds = outcome.seconds + again.seconds
-        outcome = dataclasses.replace(outcome, moved=again.moved, seconds=seconds)
-        if world.is_writer:
-            calibrations = load(folder / CHOSEN).calibrations
-            _save(folder / MODEL, model, dataset, recipe, precision, calibrations)
-        state = _next(state.with_outcome(outcome, refits=False), folder, world, listen)
+        state = fit_whole(setting, state)
     outcome, spent = state.ended, time.monotonic() - began
     if not world.is_writer:
         return Run(folder, dataset.task, recipe, {}, outcome, dataset.notes, outcome.seconds)
@@ -273,46 +242,6 @@ def _fit(
     return run
 
 
-def _next(state: RunState, folder: Path, world: World, listen: Listener) -> RunState:
-    """Write down that a fit has ended."""
-    if world.is_writer:
-        state.write(folder)
-        if state.status == "trained":
-            listen(Event("saved", f"model saved in {folder / MODEL}"))
-    return state
-
-
-def _of_a_refit(listen: Listener) -> Listener:
-    """Leave out what was told of the first fit."""
-
-    def tell(event: Event) -> None:
-        if event.kind not in ("note", "stage"):
-            listen(event)
-
-    return tell
-
-
-def _save(
-    place: Path,
-    model: Model,
-    dataset: Dataset,
-    recipe: Recipe,
-    precision: str,
-    calibrations: Mapping[str, Calibration],
-) -> None:
-    if place.exists():  # of a process that ended before it could say so
-        storage.remove_folder(place)
-    save(
-        place,
-        model,
-        dataset.task,
-        recipe,
-        fingerprint=dataset.fingerprint,
-        precision=precision,
-        calibrations=calibrations,
-    )
-
-
 def _write_run(run: Run, before: Before, predictor: Predictor, dataset: Dataset, results: Results) -> None:
     """Write run.json, what was seen, and the report."""
     seen = observe_after(
@@ -328,61 +257,3 @@ def _write_run(run: Run, before: Before, predictor: Predictor, dataset: Dataset,
     write_observed(run.folder, seen)
     storage.write_text(run.folder / "run.json", json.dumps(run.to_plain(), indent=1, ensure_ascii=False))
     write_report(run.folder)
-
-
-def _validation_outputs(model: Model, dataset: Dataset, context: RunContext) -> dict[str, dict[str, np.ndarray]]:
-    """Compute what the network gives for the validation rows, by target; the saved model would give the same."""
-    rows = dataset.splits.get("validation")
-    if rows is None or not dataset.task.predicted:
-        return {}
-    transform, precision = make_transform(model.backbone.card.input), context.precision
-    workers = Workers(context.workers, lambda text: context.listen(Event("warning", text)))
-    return {
-        "validation": workers.run(lambda count: predict(model, rows, transform, workers=count, precision=precision))
-    }
-
-
-def _calibrations(dataset: Dataset, raw: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Calibration]:
-    """Calibrate each target on the validation rows, where there are any."""
-    rows = dataset.splits.get("validation")
-    labels = {} if rows is None else rows.labels
-    outputs = raw.get("validation", {})
-    return {
-        name: target.calibrate(labels.get(name), outputs.get(name)) for name, target in dataset.task.predicted.items()
-    }
-
-
-def make_jobs(
-    plan: Plan, dataset: Dataset, backbone: Backbone, folder: Path, listen: Listener, stop: Stop, precision: str
-) -> tuple[list[Job], RunContext]:
-    """Make what the loop is given from a plan.
-
-    Args:
-        plan: Everything chosen.
-        dataset: The rows.
-        backbone: Says what the transforms must give.
-        folder: Takes the log and the checkpoints.
-        listen: Is told what happens.
-        stop: Lets a signal stop the run between two steps.
-        precision: The number format.
-
-    Returns:
-        A job for each stage, and the context they run in.
-    """
-    recipe, expects = plan.recipe, backbone.card.input
-    parts = zip(plan.strategies, plan.objectives, plan.criteria, recipe.stages, strict=True)
-    jobs = [make_job(*chosen, dataset, expects) for chosen in parts]
-    context = RunContext(
-        folder=folder,
-        device=choose_device(recipe.device),
-        precision=precision,
-        seed=recipe.seed,
-        workers=recipe.workers or 0,
-        task=dataset.task,
-        listen=listen,
-        stop=stop,
-        budget=recipe.budget,
-        checkpoint=recipe.checkpoint,
-        groups=dataset.groups,
-    )
-    return jobs, context
