@@ -64,7 +64,9 @@ def fit_twice(folder: Path, data: Any, settings: dict[str, Any], **options: Any)
     weights = [sha256(each.folder / "model" / "model.safetensors") for each in (run, again)]
     assert weights[0] == weights[1]
     if run.metrics:
-        assert hs.evaluate(run.folder).metrics == run.metrics
+        learnt = run.recipe.refit == "yes"  # the validation rows
+        measured = {key: found for key, found in run.metrics.items() if not (learnt and key.startswith("validation"))}
+        assert hs.evaluate(run.folder).metrics == measured
     return run
 
 

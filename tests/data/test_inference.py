@@ -174,7 +174,7 @@ def test_examples_to_predict_on_come_in_many_shapes(tmp_path: Path) -> None:
     vector = Task.of("vector", "binary", ("a", "b"), ("y",), ("0", "1"))
     assert read_unlabelled(np.ones((3, 2)), PLAIN, vector).inputs.shape == (3, 2)
     assert read_unlabelled(np.ones(2), PLAIN, vector).inputs.shape == (1, 2)
-    with pytest.raises(DataError, match="2 numbers"):
+    with pytest.raises(DataError, match="2 columns"):
         read_unlabelled(np.ones((3, 5)), PLAIN, vector)
     image = Task.of("image", "binary", ("image",), ("label",), ("a", "b"))
     folder = tmp_path / "flat"

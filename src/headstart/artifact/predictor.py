@@ -14,7 +14,7 @@ from headstart.core.recipe import Recipe
 from headstart.core.types import Calibration, Task
 from headstart.data.read import read_unlabelled
 from headstart.data.rows import Rows
-from headstart.data.transforms import Transform, make_transform
+from headstart.data.transforms import Transform, check_examples, make_transform
 from headstart.engine.machine import choose_threads, threads
 from headstart.engine.predict import embed, predict
 from headstart.models.model import Model
@@ -85,7 +85,9 @@ class Predictor:
 
     def rows(self, data: Any) -> Rows:
         """Read examples without labels."""
-        return read_unlabelled(data, self.recipe.data, self.task)
+        rows = read_unlabelled(data, self.recipe.data, self.task)
+        check_examples(rows, self.model.backbone.card.input)
+        return rows
 
     def outputs(self, rows: Rows) -> dict[str, np.ndarray]:
         """Compute calibrated probabilities [N, C] or values [N, T] of rows, by target.

@@ -116,12 +116,28 @@ class Input(Protocol):
         ...
 
     @classmethod
-    def measure(cls, inputs: Any) -> dict[str, Any]:
-        """Find what a source is told of the data, by the name of its option; it is told what it has an option for.
+    def unfit(cls, name: str, column: Any) -> str:
+        """Return why `columns` left out a column that is beside the labels, in a few words; "" where there is none."""
+        return ""
+
+    @classmethod
+    def measure(cls, inputs: Any, columns: Sequence[str]) -> dict[str, Any]:
+        """Find what a source is told of the training rows, by the name of its option, if it has such an option.
 
         What is costly is not computed here: a source that wants more of the rows has an option for the rows themselves.
+
+        Args:
+            inputs: What `read` made of them.
+            columns: The input's.
+
+        Returns:
+            Values by option.
         """
         return {}
+
+    def notes(self) -> list[str]:
+        """Tell what is made of the data, where that is not plain to see."""
+        return []
 
     @classmethod
     def surgeries(cls, columns: Sequence[str]) -> tuple[tuple[str, ...], ...]:
@@ -152,6 +168,10 @@ class Input(Protocol):
     def refuses(self, inputs: Any) -> str:
         """Return why the network cannot take these inputs, in words that follow "The network"; "" where it can."""
         return ""
+
+    def wrong(self, inputs: Any) -> list[tuple[int, str]]:
+        """Find rows that the network cannot take although it takes such inputs: the place of each, and why."""
+        return []
 
     def unknown(self, inputs: Any) -> float:
         """Measure the share of the inputs' parts that the network does not know, such as words."""

@@ -19,12 +19,14 @@ class Offer:
         head: As `--head` takes it.
         surgery: Operations, each as `--surgery` takes it.
         why: What speaks for it, in words that follow its name.
+        pretrained: Whether it knows more than the rows; what does not is offered beside what does.
     """
 
     source: str
     head: str = "linear"
     surgery: tuple[str, ...] = ()
     why: str = ""
+    pretrained: bool = True
 
     def after(self, surgery: tuple[str, ...]) -> Self:
         """Return the offer with more operations at the end."""

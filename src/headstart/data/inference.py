@@ -5,7 +5,8 @@ Every guess can be overridden by the plan, and is written down in words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,8 @@ LABEL_NAMES = (
     "rating",
     "stars",
 )
+MOST_TOLD = 10  # columns whose reasons are looked for
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, list[str]]:
@@ -71,7 +74,7 @@ def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, li
     notes = [_say("input", inputs, f"read as {modality}{pairs}")]
     ignored = [c for c in columns if c not in {*inputs, *reserved}]
     if ignored:
-        notes.append(_say("ignored", ignored, "name them as inputs to use them"))
+        notes.append(_say("ignored", ignored, "name them as inputs to use them", _reasons(frame, ignored, modality)))
     return Task(modality, tuple(inputs), targets), notes
 
 
@@ -107,8 +110,7 @@ def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[
         if not (are_numbers & np.isin(values, (0.0, 1.0))).all():
             break
         flags.insert(0, name)
-    others = [c for c in frame.columns if c not in flags]
-    if len(flags) > 1 and any(held is not None and not held.tabular for held in (_held(frame, c) for c in others)):
+    if len(flags) > 1 and not _is_tabular(frame, [c for c in columns if c not in flags], plan):
         return tuple(flags)
     held = _held(frame, columns[-1]) if columns else None
     if len(columns) < (1 if plan.inputs else 2) or (held is not None and not held.label_like):
@@ -121,8 +123,23 @@ def _held(frame: pd.DataFrame, column: str) -> type[Input] | None:
     return modalities().get(contents(frame[column]))
 
 
-def _say(what: str, columns: Sequence[str], how: str) -> str:
-    listing = first_few(f"'{name}'" for name in columns)
+def _is_tabular(frame: pd.DataFrame, columns: Sequence[str], plan: DataPlan) -> bool:
+    """Return whether columns make rows of numbers, or make nothing: a flag beside them is likely a number more."""
+    try:
+        return by_name(guess_inputs(frame, plan.inputs or columns, plan)[0]).tabular
+    except UsageError:
+        return True
+
+
+def _reasons(frame: pd.DataFrame, columns: Sequence[str], modality: str) -> dict[str, str]:
+    """Say of the columns that are told why each is no input, where the modality knows."""
+    kind = by_name(modality)
+    found = {name: kind.unfit(name, frame[name]) for name in columns[:MOST_TOLD]}
+    return {name: why for name, why in found.items() if why}
+
+
+def _say(what: str, columns: Sequence[str], how: str, more: Mapping[str, str] = NOTHING) -> str:
+    listing = first_few(f"'{name}'" + (f" ({more[name]})" if name in more else "") for name in columns)
     return f"{what}: column{'s' if len(columns) > 1 else ''} {listing}, {how}"
 
 

@@ -16,7 +16,7 @@ from headstart.core.recipe import DataPlan
 from headstart.core.types import Input, Task
 from headstart.data.rows import Rows
 from headstart.data.tables import make_frame
-from headstart.inputs import by_name, modalities, of_file
+from headstart.inputs import by_name, modalities, of_file, tabular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +78,9 @@ def _common_modality(held: Mapping[str, str]) -> str:
     for modality, kind in modalities().items():
         if set(held.values()) <= ({modality, NUMBER} if kind.tabular else {modality}):
             return modality
+    labels = {modality for modality, kind in modalities().items() if kind.label_like}
+    if set(held.values()) <= {NUMBER, "empty", "other", *labels}:  # dates are others
+        return tabular()
     raise UsageError(f"The inputs must hold one kind of data: {first_few(f'{n} holds {c}' for n, c in held.items())}.")
 
 

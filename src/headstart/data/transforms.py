@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from headstart import views as known_views
-from headstart.core.errors import UsageError, first_few
+from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.kept import Kept
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import Input, Task, View
+from headstart.data.rows import Rows
 from headstart.inputs import modality
 from headstart.views.plain import Plain
 
@@ -134,6 +135,24 @@ def make_transform(expects: Input, views: Mapping[str, str] | None = None) -> Tr
     for name in chosen.values():
         known_views.check_shows(name, expects)
     return Transform(expects, {key: known_views.build(name) for key, name in chosen.items()})
+
+
+def check_examples(rows: Rows, expects: Input) -> None:
+    """Check that a network takes each row, before any slow work.
+
+    Args:
+        rows: Of the modality that it takes.
+        expects: What the network expects.
+
+    Raises:
+        UsageError: It takes no such rows at all.
+        DataError: Some rows do not fit; all are listed.
+    """
+    if refusal := expects.refuses(rows.inputs):
+        raise UsageError(f"The network {refusal}.")
+    problems = [Problem(str(rows.ids[place]), what, "correct it") for place, what in expects.wrong(rows.inputs)]
+    if problems:
+        raise DataError("Cells that the model cannot use:", problems)
 
 
 def check_fits(task: Task, expects: Input) -> None:

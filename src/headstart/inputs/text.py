@@ -16,6 +16,7 @@ from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.input import Input
 from headstart.core.kept import Kept
 from headstart.inputs import WORDS
+from headstart.inputs._kinds import LONG, TAKEN, is_dates, kind, mean_bytes
 from headstart.inputs._language import languages
 from headstart.inputs._scripts import unspaced
 from headstart.inputs._terms import FILE, Terms
@@ -35,6 +36,7 @@ PAIR_NAMES = (
 FOLDER = "tokenizer"  # in a saved model
 KEPT_BYTES = 256 << 20  # of texts' tokens
 MOST_SIGNS = 400  # of a text in a preview
+FEATURES = 3  # columns of numbers, dates or categories from which on a table is one of them
 SAMPLE = 1000  # texts whose language and tokens are looked at
 TYPES: dict[str, Any] = {"input_ids": np.int32, "token_type_ids": np.int32, "weights": np.float32}  # of a text
 
@@ -73,10 +75,13 @@ class Text(Input):
     def columns(cls, frame: pd.DataFrame, own: Sequence[str], numbers: Sequence[str]) -> tuple[str, ...]:
         """Choose a usual pair of names, else a usual name, else one or two columns of free text.
 
+        Beside three columns or more of numbers, dates or categories only long text counts: names of people or things
+        do not make a table one of texts.
+
         Args:
             frame: The columns beside the labels.
             own: The columns that hold text.
-            numbers: Are not used.
+            numbers: Are found again, with those that hold blank cells.
 
         Returns:
             One column or two.
@@ -84,6 +89,12 @@ class Text(Input):
         Raises:
             UsageError: More than two columns hold free text.
         """
+        if len(frame.columns) > 1:
+            own = [name for name in own if not is_dates(frame[name])]
+        if len(frame.columns) >= FEATURES and own:
+            others = [name for name in map(str, frame.columns) if kind(name, frame[name]) in TAKEN]
+            if len(set(others)) >= FEATURES:
+                own = [name for name in own if _is_long(frame[name])]
         usual = {name.strip().lower(): name for name in own}
         for first, second in PAIR_NAMES:
             if first in usual and second in usual:
@@ -181,7 +192,7 @@ class Text(Input):
         return list(zip(texts[::2], texts[1::2], strict=True))
 
     @classmethod
-    def measure(cls, inputs: Sequence[Any]) -> dict[str, Any]:
+    def measure(cls, inputs: Sequence[Any], columns: Sequence[str]) -> dict[str, Any]:
         """Hand over the texts themselves."""
         return {"texts": inputs}
 
@@ -311,6 +322,11 @@ def _is_free_text(column: Column) -> bool:
     texts = [str(cell) for cell, blank in zip(cells_of(column), blank_cells(column), strict=True) if not blank]
     worded = sum(not text.isascii() or " " in text.strip() for text in texts)
     return len(set(texts)) > max(1, 0.2 * len(texts)) and worded > 0.1 * len(texts)
+
+
+def _is_long(column: Column) -> bool:
+    """Distinguish texts from names."""
+    return mean_bytes([str(cell) for cell in cells_of(column) if not missing(cell)]) >= LONG
 
 
 def _is_pair(cell: Any) -> bool:

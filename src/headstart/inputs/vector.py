@@ -1,4 +1,4 @@
-"""Vectors: rows of numbers, one column each or together in one cell, as float32."""
+"""Vectors: rows of numbers, together in one cell, or made of the columns of a table: numbers, dates, categories."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from headstart.core.cells import number
+from headstart.core.cells import digest
 from headstart.core.columns import Column, cells_of, numbers
 from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.input import Input
 from headstart.inputs import WORDS
+from headstart.inputs._encoding import Encoding, describe
+from headstart.inputs._kinds import MOST, TAKEN, WHY_NOT, blanks, kind, names_rows, read_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
 
-ROW_NUMBER_NAMES = ("id", "idx", "index", "row", "rowid")
 MOST_NUMBERS = 8  # of a row in a preview
 
 
 @dataclass(frozen=True)
 class Vector(Input):
-    """What a backbone expects of a row of numbers: how many; None takes the data's."""
+    """What a backbone expects of a row of numbers: how many (None takes the data's), and how cells become numbers.
+
+    table: how the cells of each column become numbers, as learnt on training rows; () takes numbers as they are.
+    """
 
     order: ClassVar[int] = 30
     plural: ClassVar[str] = "rows of numbers"
@@ -32,6 +36,7 @@ class Vector(Input):
     hub: ClassVar[tuple[str, ...]] = ("tabular-classification", "tabular-regression")
 
     dim: int | None = None
+    table: tuple[Encoding, ...] = ()
 
     @classmethod
     def holds(cls, cells: Sequence[Any]) -> bool:
@@ -45,26 +50,45 @@ class Vector(Input):
 
     @classmethod
     def columns(cls, frame: pd.DataFrame, own: Sequence[str], numbers: Sequence[str]) -> tuple[str, ...]:
-        """Choose the first column of vectors, else every column of numbers that does not count the rows."""
-        return tuple(own[:1]) or tuple(name for name in numbers if not _is_row_number(name, frame[name]))
+        """Choose the first column of vectors, else every column of numbers, dates or categories that can tell a thing.
+
+        Args:
+            frame: The columns beside the labels.
+            own: The columns that hold vectors.
+            numbers: Those of numbers; where nothing else is there, one that counts the rows is one all the same.
+
+        Returns:
+            The columns.
+        """
+        if own:
+            return tuple(own[:1])
+        held = {name: kind(name, frame[name]) for name in map(str, frame.columns)}
+        taken = tuple(name for name, what in held.items() if what in TAKEN)
+        return taken or tuple(name for name in numbers if held[name] == "counter" and not names_rows(name))
+
+    @classmethod
+    def unfit(cls, name: str, column: Column) -> str:
+        """Return why `columns` left a column out; "" where it did not."""
+        return WHY_NOT.get(kind(name, column), "")
 
     @classmethod
     def read(cls, frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:  # [N, D]
-        """Read the numbers.
+        """Read the numbers, or the cells of a table with other columns too.
 
         Args:
             frame: Cells by column, each row under its name.
-            columns: Columns of one number each, or one column of vectors.
+            columns: Columns of one cell each, or one column of vectors.
 
         Returns:
-            The vectors, [N, D] float32.
+            The vectors, [N, D] float32, NaN where a cell of a table is blank; cells as they are, [N, D] object, where
+            a column holds no numbers.
 
         Raises:
-            DataError: Cells are missing or no finite numbers, or the rows differ in length; all are listed.
+            DataError: Cells among numbers are no finite numbers, or the vectors differ in length; all are listed.
         """
         arrays = [np.asarray(cell) for cell in cells_of(frame[columns[0]])] if len(columns) == 1 else []
         if not any(array.ndim for array in arrays):
-            return numbers(frame, columns)
+            return _read_table(frame, columns)
         if all(array.ndim and array.dtype.kind in "biuf" and array.size == arrays[0].size for array in arrays):
             with np.errstate(over="ignore"):
                 vectors = np.stack([array.reshape(-1) for array in arrays]).astype(np.float32)
@@ -95,38 +119,94 @@ class Vector(Input):
             columns: The input's.
 
         Returns:
-            The column "x" of vectors.
+            The column "x" of vectors, or the columns where a cell is no number.
 
         Raises:
             DataError: A row has another count of numbers than there are columns.
         """
         one = isinstance(items, np.ndarray) and items.ndim == 1
-        rows = [np.asarray(cell) for cell in ([items] if one else items)]
-        if len(columns) > 1 and any(row.size != len(columns) for row in rows):
+        rows = [items] if one else list(items)
+        if len(columns) > 1 and any(np.size(row) != len(columns) for row in rows):
             raise DataError(
-                f"The model predicts from {len(columns)} numbers ({first_few(columns)}); a row has another count."
+                f"The model predicts from {len(columns)} columns ({first_few(columns)}); a row has another count."
             )
-        return {"x": rows}
+        if len(columns) > 1 and not all(np.asarray(row).dtype.kind in "biuf" for row in rows):
+            return {name: [row[place] for row in rows] for place, name in enumerate(columns)}
+        return {"x": [np.asarray(row) for row in rows]}
+
+    @classmethod
+    def check(cls, ids: Sequence[str], items: Sequence[np.ndarray]) -> tuple[list[bytes], list[str]]:
+        """Hash each row; of cells that are no numbers what they hold."""
+        return [digest(item.tolist() if item.dtype == object else item) for item in items], []
 
     @classmethod
     def preview(cls, item: Any, columns: Sequence[str]) -> dict[str, Any]:
         """Show the first numbers with their names."""
         names = columns if len(columns) == len(item) else [str(column) for column in range(len(item))]
-        listed = [f"{name} = {value:.4g}" for name, value in zip(names, item, strict=True)]
+        listed = [
+            f"{name} = {value:.4g}" if isinstance(value, float | np.floating) else f"{name} = {value}"
+            for name, value in zip(names, item, strict=True)
+        ]
         return {WORDS: first_few(listed, most=MOST_NUMBERS)}
 
     @classmethod
-    def measure(cls, inputs: np.ndarray) -> dict[str, Any]:
-        """Count the numbers in a row."""
-        return {"dim": int(inputs.shape[1])}
+    def measure(cls, inputs: np.ndarray, columns: Sequence[str]) -> dict[str, Any]:
+        """Count the numbers in a row, and learn of a table's columns how they become numbers.
+
+        Args:
+            inputs: What `read` made of the training rows.
+            columns: The input's; of vectors one.
+
+        Returns:
+            "dim", and of a table "table".
+
+        Raises:
+            UsageError: No column of the table can tell rows apart.
+        """
+        if len(columns) != inputs.shape[1]:
+            return {"dim": int(inputs.shape[1])}
+        table = tuple(Encoding.learn(name, inputs[:, place]) for place, name in enumerate(columns))
+        if not any(each.width for each in table):
+            raise UsageError(
+                f"No column tells the training rows apart ({first_few(columns)}): each is blank, constant or has "
+                "another value in every row. Name others with inputs."
+            )
+        return {"dim": int(inputs.shape[1]), "table": table}
+
+    def notes(self) -> list[str]:
+        """Describe what is made of columns that hold more than numbers."""
+        return describe(self.table)
 
     def refuses(self, inputs: np.ndarray) -> str:
-        """Refuse rows of another length."""
-        width = np.shape(inputs)[1]
-        return "" if self.dim in {None, width} else f"takes {self.dim} numbers a row; the data has {width}"
+        """Refuse rows of another length, and cells that are no numbers where numbers are taken as they are."""
+        found = np.shape(inputs)[1]
+        if self.table:
+            wanted = len(self.table)
+            return "" if wanted == found else f"takes {wanted} columns; the data has {found}"
+        if inputs.dtype == object:
+            return (
+                "takes numbers alone, and some columns of the data hold dates or categories: name those of numbers "
+                "with inputs, or take a source that encodes tables (vector:columns)"
+            )
+        return "" if self.dim in {None, found} else f"takes {self.dim} numbers a row; the data has {found}"
+
+    def wrong(self, inputs: np.ndarray) -> list[tuple[int, str]]:
+        """Find cells that are no numbers or dates where those are expected, and blank ones where none was learnt."""
+        if self.table:
+            return [
+                (place, f"column '{each.name}': {inputs[place, column]!r} {what}")
+                for column, each in enumerate(self.table)
+                for place, what in each.wrong(inputs[:, column])
+            ]
+        return [
+            (int(row), f"number {column + 1} is blank, and the network was not made for blank cells")
+            for row, column in np.argwhere(np.isnan(inputs))
+        ]
 
     def prepare(self, inputs: np.ndarray) -> np.ndarray:  # [N, D]
         """Make one array of float32."""
+        if self.table:
+            inputs = np.concatenate([e.encode(inputs[:, column]) for column, e in enumerate(self.table)], axis=1)
         return np.ascontiguousarray(inputs, dtype=np.float32)
 
     def collate(self, examples: list[np.ndarray]) -> torch.Tensor:  # [B, D]
@@ -154,5 +234,37 @@ class Vector(Input):
         return torch.zeros(rows, self.dim)
 
 
-def _is_row_number(name: str, column: Column) -> bool:
-    return name.strip().lower() in ROW_NUMBER_NAMES and len(set(map(number, cells_of(column)))) == len(column)
+def encoded_width(table: Sequence[Encoding]) -> int:
+    """Count the numbers that a row of a table becomes."""
+    return sum(each.width for each in table)
+
+
+def _read_table(frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """Read columns of one cell each: [N, C] float32 with NaN for blank cells, or object where not all are numbers."""
+    values = np.zeros((len(frame), len(columns)), dtype=np.float32)
+    plain, mixed = [], False
+    for place, name in enumerate(columns):
+        found, right = read_numbers(frame[name])
+        empty = blanks(frame[name])
+        there = ~empty
+        if there.any() and (right & there).sum() < MOST * there.sum():
+            mixed = True
+            continue
+        with np.errstate(over="ignore"):
+            values[:, place] = np.where(there, found, np.nan)
+        if not (right & np.isfinite(values[:, place]))[there].all():
+            plain.append((name, there))
+    problems: list[Problem] = []
+    for name, there in plain:
+        try:
+            numbers(frame.loc[there], [name])
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        raise DataError("Numbers that cannot be used:", problems)
+    if not mixed:
+        return values
+    cells = np.empty((len(frame), len(columns)), dtype=object)
+    for place, name in enumerate(columns):
+        cells[:, place] = cells_of(frame[name])
+    return cells

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -59,8 +59,12 @@ class Head(nn.Module):
         target: Decides the loss and the decoding.
         pooling: "auto" takes the backbone's own pooled features; "cls" the class token, of a text the first token;
             "mean" the mean over the tokens of a text or of an image's patches.
+
+    Attributes:
+        learns_by_steps: Whether gradients can train it; one that is only solved is refused elsewhere.
     """
 
+    learns_by_steps: ClassVar[bool] = True
     output: Output
 
     def __init__(self, trunk: nn.Module, target: Target, pooling: Pooling = "auto") -> None:

@@ -17,14 +17,16 @@ def gather(task: Task, inputs: Any) -> list[Offer]:
         inputs: The training rows'.
 
     Returns:
-        What the sources offer of what is on this machine, installed packages first; where that is nothing, what they
-        would fetch.
+        What the sources offer of what is on this machine, installed packages first; where nothing of it is pretrained,
+        what they would fetch; then what needs no pretraining.
     """
-    for method in ("offers", "remote_offers"):
-        found = [offer for source in _sources(method) for offer in getattr(source, method)(task, inputs)]
-        if found:
-            return found
-    return []
+    found = _asked("offers", task, inputs)
+    pretrained = [offer for offer in found if offer.pretrained] or _asked("remote_offers", task, inputs)
+    return [*pretrained, *(offer for offer in found if not offer.pretrained)]
+
+
+def _asked(method: str, task: Task, inputs: Any) -> list[Offer]:
+    return [offer for source in _sources(method) for offer in getattr(source, method)(task, inputs)]
 
 
 def stored() -> list[Stored]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -80,6 +81,17 @@ def check_sha256(path: Path, expected: str, stated_by: str) -> None:
         )
 
 
+class AnyShape(nn.Module):
+    """A module whose buffers take the shapes of what is loaded, as they are known only once it has learnt."""
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        for name, buffer in list(self.named_buffers(recurse=False)):
+            given = state_dict.get(prefix + name)
+            if given is not None and given.shape != buffer.shape:
+                setattr(self, name, buffer.new_empty(given.shape))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
 def load_exactly(
     module: nn.Module, tensors: Mapping[str, torch.Tensor], where: str, *, drop: Sequence[str] = ()
 ) -> None:
@@ -95,13 +107,19 @@ def load_exactly(
         SourceError: A tensor is missing, unexpected or of another shape; the first few of each kind are named.
     """
     expected = module.state_dict()
+    free = {
+        f"{at}.{name}"
+        for at, part in module.named_modules()
+        if isinstance(part, AnyShape)
+        for name, _ in part.named_buffers(recurse=False)
+    }
     given = {n: t for n, t in tensors.items() if not any(n == d or n.startswith(f"{d}.") for d in drop)}
     missing = [f"{name}: missing" for name in expected if name not in given]
     unexpected = [f"{name}: unexpected" for name in given if name not in expected]
     shapes = [
         f"{name}: shape {list(given[name].shape)} instead of {list(tensor.shape)}"
         for name, tensor in expected.items()
-        if name in given and given[name].shape != tensor.shape
+        if name in given and name not in free and given[name].shape != tensor.shape
     ]
     if missing or unexpected or shapes:
         raise misfit(where, type(module).__name__, missing, unexpected, shapes)

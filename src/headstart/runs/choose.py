@@ -30,7 +30,7 @@ from headstart.models.model import Model
 from headstart.models.offers import gather
 from headstart.runs.plan import build_model, load_backbone
 
-MOST_ROWS = 500  # that the offers are compared on
+MOST_ROWS, MOST_OF_TABLES = 500, 1000  # that the offers are compared on; rows of numbers have no features to wait for
 
 
 class Tried(NamedTuple):
@@ -99,12 +99,13 @@ def with_offer(recipe: Recipe, offer: Offer) -> Recipe:
 
 
 def some_rows(data: Dataset, seed: int) -> Rows:
-    """Return at most `MOST_ROWS` labelled rows, of training and validation, in their order."""
+    """Return a limited number of labelled rows, of training and validation, in their order."""
+    most = MOST_OF_TABLES if by_name(data.task.modality).tabular else MOST_ROWS
     parts = [data.splits[name] for name in ("train", "validation") if name in data.splits]
     rows = concatenate(parts)
-    if len(rows) <= MOST_ROWS:
+    if len(rows) <= most:
         return rows
-    return rows.take(np.sort(numpy_generator(seed, "rows to choose by").permutation(len(rows))[:MOST_ROWS]))
+    return rows.take(np.sort(numpy_generator(seed, "rows to choose by").permutation(len(rows))[:most]))
 
 
 def try_offer(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: Listener) -> Tried:

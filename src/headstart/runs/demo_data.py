@@ -1,58 +1,72 @@
-"""The demo's data: scikit-learn's handwritten digits as image folders (Alpaydin & Kaynak 1998, 1,797 real images)."""
+"""The demo's data: what dictionary definitions are of (WordNet 3.0, Fellbaum 1998, as timm ships it for ImageNet)."""
 
 from __future__ import annotations
 
-import shutil
+import csv
+import io
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from headstart.core.seeding import numpy_generator
+from headstart.core.storage import write_text
 
-TEST_A_CLASS = 80
-SIDE = 16  # pixels of a picture; each digit, 8 x 8, stands at a random place in it, the same each time
+TEST_A_CLASS = 60
+KINDS = {  # WordNet numbers its nouns by kind: from this number on, up to that one
+    "animal": (1_313_093, 2_665_000),
+    "thing": (2_665_985, 4_616_000),
+    "food": (7_555_863, 7_945_000),
+    "person": (9_604_981, 10_806_000),
+    "plant": (11_529_603, 13_135_000),
+}
+LEAST_WORDS = 4  # of a definition; "a shrub" says too little
 
 
-def write_digits(folder: Path, labels_a_class: Sequence[int], seeds: int) -> None:
-    """Write the source task `source/` (digits 0 to 4) and the target tasks `target/K-a-class-SEED/` (5 to 9).
+def definitions() -> dict[str, list[str]]:
+    """Return the definitions by kind, each once, in the order of their numbers."""
+    table = resources.files("timm.data") / "_info" / "imagenet_synset_to_definition.txt"
+    rows = [line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()]
+    return {
+        kind: list(
+            dict.fromkeys(
+                text for synset, text in rows if low <= int(synset[1:]) < high and len(text.split()) >= LEAST_WORDS
+            )
+        )
+        for kind, (low, high) in KINDS.items()
+    }
 
-    Every target task has the same test images; its training images are K a class, drawn by its seed.
+
+def write_definitions(folder: Path, labels_a_class: Sequence[int], draws: int) -> None:
+    """Write the tasks `K-a-class-DRAW/`, each with `train.csv` and `test.csv`.
+
+    Every task has the same test rows; its training rows are K a class.
 
     Args:
         folder: Is made.
         labels_a_class: The numbers K.
-        seeds: How many draws for each K.
+        draws: How many draws for each K.
     """
-    from PIL import Image
-    from sklearn.datasets import load_digits
-
-    digits: Any = load_digits()
-    pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)  # [1797, 8, 8], from 0..16
-    labels: np.ndarray = digits.target
-
-    def write(places: np.ndarray, split: Path) -> None:
-        for place in places:
-            path = split / str(labels[place]) / f"{place:04d}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            top, left = numpy_generator("demo", "place", int(place)).integers(0, SIDE - 8 + 1, size=2)
-            picture = np.zeros((SIDE, SIDE), dtype=np.uint8)
-            picture[top : top + 8, left : left + 8] = pixels[place]
-            Image.fromarray(picture).save(path)
-
-    write(np.flatnonzero(labels < 5), folder / "source")
-    order = numpy_generator("demo", "test").permutation(np.flatnonzero(labels >= 5))
-    by_class = {digit: order[labels[order] == digit] for digit in range(5, 10)}
-    test = np.concatenate([places[:TEST_A_CLASS] for places in by_class.values()])
-    write(test, folder / "target" / "test")
-    for shots in labels_a_class:
-        for seed in range(seeds):
-            task = folder / "target" / f"{shots}-a-class-{seed}"
-            drawn = [
-                numpy_generator("demo", shots, seed, digit).permutation(places[TEST_A_CLASS:])[:shots]
-                for digit, places in by_class.items()
+    order = {
+        kind: [texts[place] for place in numpy_generator("demo", kind).permutation(len(texts))]
+        for kind, texts in definitions().items()
+    }
+    test = [(text, kind) for kind, texts in order.items() for text in texts[:TEST_A_CLASS]]
+    for count in labels_a_class:
+        for draw in range(draws):
+            task = folder / f"{count}-a-class-{draw}"
+            task.mkdir(parents=True)
+            train = [
+                (texts[TEST_A_CLASS + place], kind)
+                for kind, texts in order.items()
+                for place in numpy_generator("demo", kind, count, draw).permutation(len(texts) - TEST_A_CLASS)[:count]
             ]
-            write(np.concatenate(drawn), task / "train")
-            shutil.copytree(folder / "target" / "test", task / "test")
-    shutil.rmtree(folder / "target" / "test")
+            for name, rows in (("train", train), ("test", test)):
+                write_text(task / f"{name}.csv", _table(rows))
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> str:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("definition", "kind"))
+    writer.writerows(rows)
+    return out.getvalue()

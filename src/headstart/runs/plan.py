@@ -16,8 +16,9 @@ from headstart.core.recipe import Recipe, Stage
 from headstart.core.seeding import torch_seeded
 from headstart.core.tuning import couples_rows
 from headstart.core.types import TARGET, Criterion, Event, Listener, Objective, Strategy, silent
+from headstart.data.checks import for_all
 from headstart.data.rows import Dataset
-from headstart.data.transforms import check_fits
+from headstart.data.transforms import check_examples, check_fits
 from headstart.engine.optimisers import SOLVE, check_optimiser
 from headstart.inputs import by_name
 from headstart.metrics._find import every
@@ -90,7 +91,7 @@ def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> B
     inputs = data.splits["train"].inputs
     known = {field.name for field in dataclasses.fields(kind)}
     learnt = whole(data).splits["train"].inputs if "validation" in data.drawn else inputs
-    for name, value in by_name(data.task.modality).measure(learnt).items():
+    for name, value in by_name(data.task.modality).measure(learnt, data.task.inputs).items():
         if name in known:
             options.setdefault(name, value)
     with torch_seeded(recipe.seed, "source"):
@@ -105,6 +106,9 @@ def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> B
     check_fits(data.task, backbone.card.input)
     if refusal := backbone.card.input.refuses(inputs):
         raise UsageError(f"{backbone.card.name} {refusal}.")
+    for_all({**data.splits, **data.pools}, lambda rows: check_examples(rows, backbone.card.input))
+    for note in backbone.card.input.notes():
+        listen(Event("note", note))
     return backbone
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from headstart import views
 from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
+from headstart.core.seeding import torch_seeded
 from headstart.core.types import Objective, Strategy, Target
 from headstart.engine.optimisers import SOLVE
+from headstart.models.model import Head
 
 USUAL = "adamw"
 OF_STEPS = (  # settings of a stage that have a meaning for steps alone
@@ -35,25 +37,32 @@ def choose_optimiser(
         "solve", or an optimiser of torch.
 
     Raises:
-        UsageError: "solve" was asked for, and cannot be; the reason is told.
+        UsageError: "solve" was asked for or is the only way, and cannot be; the reason is told.
     """
-    if stage.optimiser not in ("auto", SOLVE):
+    options = plugins.build("heads", head.name, head.options)
+    with torch_seeded("solves"):  # building draws weights, which nobody sees
+        heads: list[Head] = [options.build(1, target) for target in targets.values()]
+    by_steps = all(each.learns_by_steps for each in heads)
+    if stage.optimiser not in ("auto", SOLVE) and by_steps:
         return stage.optimiser
-    reason = _against(stage, strategy, objective, head, targets)
-    if reason is None:
+    reason = _against(stage, strategy, objective, head.name, heads)
+    if reason is None and stage.optimiser in ("auto", SOLVE):
         return SOLVE
+    if not by_steps:
+        raise UsageError(
+            f"The head '{head.name}' is solved and cannot be trained by steps, but "
+            f"{reason or f'the optimiser is {stage.optimiser!r}'}. Use the strategy linear_probe, or another --head."
+        )
     if stage.optimiser == SOLVE:
         raise UsageError(f"optimiser = '{SOLVE}' cannot be used: {reason}. Leave it away, or set it to '{USUAL}'.")
     return USUAL
 
 
-def _against(
-    stage: Stage, strategy: Strategy, objective: Objective, head: Choice, targets: Mapping[str, Target]
-) -> str | None:
+def _against(stage: Stage, strategy: Strategy, objective: Objective, name: str, heads: Sequence[Head]) -> str | None:
     """Say why heads have to be trained by steps; None where they need not."""
     if strategy.defaults.optimiser != SOLVE:
         return f"the strategy '{stage.strategy.name if stage.strategy else ''}' moves more than heads"
-    if not objective.is_heads_loss or not targets:
+    if not objective.is_heads_loss or not heads:
         return f"the objective '{stage.objective.name}' minimises more than the heads' loss"
     if stage.augment != views.PLAIN:
         return f"the view '{stage.augment}' shows each row in many ways"
@@ -62,11 +71,5 @@ def _against(
     asked = [name for name in settings if getattr(stage, name) != getattr(usual, name)]
     if asked:
         return f"{', '.join(asked)} {'is' if len(asked) == 1 else 'are'} for training by steps"
-    options = plugins.build("heads", head.name, head.options)
-    imbalance = stage.imbalance
-    unfit = [
-        name
-        for name, target in targets.items()
-        if not options.build(1, target).solves(objective.loss_options, imbalance)
-    ]
-    return f"the head '{head.name}' has no solution for this loss" if unfit else None
+    unfit = [head for head in heads if not head.solves(objective.loss_options, stage.imbalance)]
+    return f"the head '{name}' has no solution for this loss" if unfit else None

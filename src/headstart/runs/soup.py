@@ -184,6 +184,10 @@ def _scorer(first: Predictor, dataset: Dataset) -> Callable[[Tensors], Score] | 
 def _check(names: Sequence[str], predictors: Sequence[Predictor]) -> None:
     """Check that the runs' networks and tasks are the same."""
     first, shapes = predictors[0], _shapes(predictors[0])
+    if not all(head.learns_by_steps for head in first.model.by_target().values()):
+        raise UsageError(
+            f"{names[0]} has a head that is solved and has no weights to average, such as trees. A soup is of others."
+        )
     for name, predictor in zip(names[1:], predictors[1:], strict=True):
         if predictor.task != first.task:
             raise UsageError(f"{name} predicts another task than {names[0]}: their classes or columns differ.")

@@ -104,11 +104,11 @@ def read(folder: Path) -> RunState | None:
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
         found = plain.pop("format")
-        plain["recipe"].setdefault("refit", "no")  # of version 0.1
     except (ValueError, KeyError, AttributeError) as error:
         raise StorageError(f"{path} is damaged: the run cannot go on. Start it anew in another folder.") from error
     if found != FORMAT:
         raise StorageError(f"{path} has format {found}; this Headstart reads {FORMAT}. Use the version that wrote it.")
+    plain["recipe"].setdefault("refit", "no")  # of version 0.1
     return options.build(RunState, plain, str(path))
 
 

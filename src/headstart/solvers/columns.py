@@ -65,7 +65,7 @@ def prepare(features: np.ndarray, scaling: Scaling) -> Columns:
     """
     if is_sparse(features):
         count, width = features.shape
-        rows = sparse.csr_matrix(features, dtype=np.float64)
+        rows: Any = sparse.csr_matrix(features, dtype=np.float64)
         size = float(np.sqrt(np.square(rows.data).sum() / count)) or 1.0
         rows.data /= size
         mean, scale = np.zeros(width), np.full(width, size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -60,7 +61,8 @@ def ridge(features: np.ndarray, values: np.ndarray, *, seed: int, groups: Sequen
 def _iterated(rows: sparse.csr_matrix, values: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
     """Fit sparse rows [N, D] without a decomposition (LSMR, Fong & Saunders 2011), the mean taken off on the way."""
     mean, centre = np.asarray(rows.mean(axis=0)).ravel(), values.mean(axis=0)
-    centred = LinearOperator(
+    operator: Any = LinearOperator  # its stubs know only the base class
+    centred = operator(
         rows.shape,
         matvec=lambda w: rows @ w - mean @ w,
         rmatvec=lambda r: rows.T @ r - mean * r.sum(),

@@ -12,10 +12,11 @@ from torch.nn import functional
 
 from headstart.core.errors import UsageError
 from headstart.core.types import Labels, LossOptions
+from headstart.solvers import boosting
 from headstart.solvers.ridge import ridge
 from headstart.solvers.solution import Solution
 from headstart.targets._balance import Balance, balance_classes, balance_labels
-from headstart.targets._solvers import solve_classes, solve_labels
+from headstart.targets._solvers import class_weights, label_weights, solve_classes, solve_labels
 
 
 class Output(nn.Module):
@@ -72,6 +73,24 @@ class Output(nn.Module):
         """
         raise UsageError("This kind of target has no solver: leave optimiser = 'solve' away.")
 
+    def for_trees(
+        self, labels: Labels, options: LossOptions, imbalance: str
+    ) -> tuple[boosting.Labels, float | np.ndarray]:
+        """Say what boosted trees are fitted to, where `solves` holds.
+
+        Args:
+            labels: As the target's `encode` gave them.
+            options: Options of the loss.
+            imbalance: A value of the recipe's `imbalance`; `rebalance` has been told it.
+
+        Returns:
+            The labels of trees, and what is taken off their outputs.
+
+        Raises:
+            UsageError: Trees have no loss for it.
+        """
+        raise UsageError("This kind of target is not for boosted trees: take another --head.")
+
     def comparable(self, out: torch.Tensor) -> torch.Tensor:
         """Return what two answers are compared by: what outputs [B, outputs] decode to, unless that has a unit."""
         return self.decode(out)
@@ -119,6 +138,14 @@ class ClassOutput(Output):
         """Fit multinomial logistic regression; arguments as of `Output.solve`."""
         return solve_classes(features, labels, self.classes, options, self.balance, imbalance, seed=seed, groups=groups)
 
+    def for_trees(
+        self, labels: Labels, options: LossOptions, imbalance: str
+    ) -> tuple[boosting.Labels, float | np.ndarray]:
+        """Return the classes with the weights of rows, and the shift; arguments as of `Output.for_trees`."""
+        weights = class_weights(labels, self.classes, options, self.balance, imbalance)
+        shift = np.asarray(self.balance.shift) if self.balance.shift else 0.0
+        return boosting.Labels("one", labels, weights, self.classes), shift
+
     def decode(self, out: torch.Tensor) -> torch.Tensor:
         """Return probabilities [B, C]."""
         return out.softmax(dim=1)
@@ -163,6 +190,12 @@ class LabelsOutput(Output):
         """Fit a logistic regression for each class; arguments as of `Output.solve`."""
         return solve_labels(features, labels, options, self.balance, seed=seed, groups=groups)
 
+    def for_trees(
+        self, labels: Labels, options: LossOptions, imbalance: str
+    ) -> tuple[boosting.Labels, float | np.ndarray]:
+        """Return the labels with their weights; arguments as of `Output.for_trees`."""
+        return boosting.Labels("any", labels, label_weights(labels, options, self.balance), labels.shape[1]), 0.0
+
     def decode(self, out: torch.Tensor) -> torch.Tensor:
         """Return a probability for each class, [B, C]."""
         return out.sigmoid()
@@ -202,6 +235,13 @@ class ValuesOutput(Output):
         """Fit ridge regression to the labels in standard deviations; arguments as of `Output.solve`."""
         z = (labels - self.mean.cpu().numpy()) / self.std.cpu().numpy()
         return ridge(features, z, seed=seed, groups=groups)
+
+    def for_trees(
+        self, labels: Labels, options: LossOptions, imbalance: str
+    ) -> tuple[boosting.Labels, float | np.ndarray]:
+        """Return the labels in standard deviations; arguments as of `Output.for_trees`."""
+        z = (labels - self.mean.cpu().numpy()) / self.std.cpu().numpy()
+        return boosting.Labels("values", z, np.ones(z.shape), z.shape[1]), 0.0
 
     def loss(self, out: torch.Tensor, y: torch.Tensor, options: LossOptions) -> torch.Tensor:
         """Compute the mean squared error, or Huber's loss (1964) with its bend at one standard deviation."""

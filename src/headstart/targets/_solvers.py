@@ -40,12 +40,7 @@ def solve_classes(
     Returns:
         The layer.
     """
-    each = np.ones(classes)
-    if given := options.class_weights or balance.weights:
-        each = np.asarray(given, dtype=np.float64)
-    elif imbalance == "sampler":
-        each = 1 / np.bincount(labels, minlength=classes).clip(min=1)
-    weights = each[labels] / each[labels].mean()
+    weights = class_weights(labels, classes, options, balance, imbalance)
     smooth = options.label_smoothing
     targets = np.eye(classes)[labels] * (1 - smooth) + smooth / classes
     found = logistic(features, Problem(targets, weights[:, None], "softmax"), seed=seed, strata=labels, groups=groups)
@@ -67,7 +62,34 @@ def solve_labels(
     """Minimise the binary cross-entropy of rows [N, C] with any number of classes; weights multiply the positives."""
     smooth = options.label_smoothing
     targets = labels * (1 - smooth) + smooth / 2
-    weights = np.ones(labels.shape)
-    if given := options.class_weights or balance.weights:
-        weights = np.where(labels > 0.5, np.asarray(given), 1.0)
+    weights = label_weights(labels, options, balance)
     return logistic(features, Problem(targets, weights, "sigmoid"), seed=seed, groups=groups)
+
+
+def class_weights(
+    labels: np.ndarray, classes: int, options: LossOptions, balance: Balance, imbalance: str
+) -> np.ndarray:
+    """Return the weight of each row, [N], 1 on average.
+
+    Args:
+        labels: [N] int64.
+        classes: Their number C.
+        options: Options of the loss.
+        balance: What the loss is changed by.
+        imbalance: Of "sampler", which draws each class equally often, the weights say the same.
+
+    Returns:
+        The weights.
+    """
+    each = np.ones(classes)
+    if given := options.class_weights or balance.weights:
+        each = np.asarray(given, dtype=np.float64)
+    elif imbalance == "sampler":
+        each = 1 / np.bincount(labels, minlength=classes).clip(min=1)
+    return each[labels] / each[labels].mean()
+
+
+def label_weights(labels: np.ndarray, options: LossOptions, balance: Balance) -> np.ndarray:
+    """Return the weight of each row and label, [N, C]: of the positives what is given for their class."""
+    given = options.class_weights or balance.weights
+    return np.where(labels > 0.5, np.asarray(given), 1.0) if given else np.ones(labels.shape)

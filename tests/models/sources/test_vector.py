@@ -71,7 +71,7 @@ def test_other_names():
 
 
 @pytest.mark.parametrize(
-    ("query", "names"), [("", ["mlp"]), ("ml", ["mlp"]), ("mlp", ["mlp"]), ("mlpp", []), ("x", [])]
+    ("query", "names"), [("", ["columns", "mlp"]), ("ml", ["mlp"]), ("mlp", ["mlp"]), ("mlpp", []), ("x", [])]
 )
 def test_names_are_those_that_hold_the_query(query, names):
     assert Vector().names(query) == names

@@ -75,7 +75,7 @@ class Hf:
         if kind is Text:
             architecture["pooling"] = hf_folder.pooling(folder) if self.pooling == "auto" else self.pooling
             limit = hf_backbone.token_limit(net)
-            expected = Text(str(folder), hf_folder.max_length(folder, limit, self.max_length), (), self.prefix)
+            expected = Text(str(folder), hf_folder.max_length(folder, limit, self.max_length), prefix=self.prefix)
         else:
             expected = hf_folder.image_input(folder, getattr(config, "num_channels", 3))
         card = Card(

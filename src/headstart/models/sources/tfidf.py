@@ -52,7 +52,7 @@ class Tfidf:
         """
         source = by_name(task.modality).baseline(inputs) or ""
         own = source.startswith("tfidf:")
-        return [Offer(source, why="which needs no pretrained model")] if own else []
+        return [Offer(source, why="which needs no pretrained model", pretrained=False)] if own else []
 
     def load(self, name: str) -> Backbone:
         """Learn the terms of the training texts.

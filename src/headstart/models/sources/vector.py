@@ -1,44 +1,69 @@
-"""`vector:mlp`: a perceptron for rows of numbers, with random weights; it learns its own standardisation."""
+"""`vector:columns`: the numbers themselves, for a head on them. `vector:mlp`: a perceptron with random weights."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from headstart.core.errors import UsageError, unknown
-from headstart.core.types import Card, Features
+from headstart.core.offer import Offer
+from headstart.core.types import Card, Features, Task
+from headstart.inputs import by_name
 from headstart.inputs import vector as inputs
+from headstart.inputs._encoding import Encoding
 from headstart.models import stages
 from headstart.models.model import Backbone
+
+NAMES = ("columns", "mlp")
 
 
 @dataclass(frozen=True)
 class Vector:
-    """A multi-layer perceptron with random weights.
+    """Rows of numbers: the columns themselves (vector:columns), or a perceptron with random weights (vector:mlp).
 
-    width: outputs of each hidden layer. depth: number of hidden layers. dim: numbers in a row; filled from the data.
+    width: outputs of each hidden layer of the perceptron. depth: number of its hidden layers. dim: numbers in a row,
+    and table: how the cells of a table become numbers; both are filled from the data.
     """
 
     width: int = 128
     depth: int = 2
     dim: int | None = None
+    table: tuple[Encoding, ...] = ()
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.depth < 1:
             raise ValueError(f"width and depth must be at least 1, not {self.width} and {self.depth}.")
 
     def names(self, query: str) -> list[str]:
-        """List the one network."""
-        return [name for name in ("mlp",) if query in name]
+        """List the two."""
+        return [name for name in NAMES if query in name]
+
+    @classmethod
+    def offers(cls, task: Task, inputs: Any) -> list[Offer]:
+        """Offer what can be solved for rows of numbers: a linear head and boosted trees.
+
+        Args:
+            task: Says what the inputs are.
+            inputs: The training rows' inputs.
+
+        Returns:
+            The starts; none where the inputs are others.
+        """
+        if not by_name(task.modality).tabular:
+            return []
+        return [
+            Offer("vector:columns", "linear", why="the columns themselves, weighed", pretrained=False),
+            Offer("vector:columns", "boosting", why="the columns themselves, in boosted trees", pretrained=False),
+        ]
 
     def load(self, name: str) -> Backbone:
         """Build the network, drawn from torch's global generator.
 
         Args:
-            name: "mlp".
+            name: "columns" or "mlp".
 
         Returns:
             The backbone.
@@ -46,20 +71,25 @@ class Vector:
         Raises:
             UsageError: The name is another one, or the data has not yet said how many numbers a row has.
         """
-        if name != "mlp":
-            raise unknown("vector model", name, ["mlp"])
-        if self.dim is None:
+        if name not in NAMES:
+            raise unknown("vector model", name, NAMES)
+        dim = inputs.encoded_width(self.table) or self.dim
+        if dim is None:
             raise UsageError(
-                "vector:mlp needs the option dim, the numbers in a row. It is filled from the data when there is some."
+                f"vector:{name} needs the option dim, the numbers in a row. It is filled from the data when there is "
+                "some."
             )
-        architecture = {"dim": self.dim, "width": self.width, "depth": self.depth}
-        params = sum(parameter.numel() for parameter in _net(architecture).parameters())
-        expected = inputs.Vector(self.dim)
-        return self.rebuild(Card("vector:mlp", "mlp", params, expected, "vector", architecture, "none: random weights"))
+        architecture: dict[str, Any] = {"dim": dim}
+        if name == "mlp":
+            architecture |= {"width": self.width, "depth": self.depth}
+        task = "none: random weights" if name == "mlp" else "none: the data's own columns"
+        card = Card(f"vector:{name}", name, 0, inputs.Vector(dim, self.table), "vector", architecture, task)
+        params = sum(parameter.numel() for parameter in self.rebuild(card).parameters())
+        return self.rebuild(replace(card, params=params))
 
     def rebuild(self, card: Card) -> Backbone:
         """Build the network of a card with random weights."""
-        return _Mlp(card)
+        return _Columns(card) if card.family == "columns" else _Mlp(card)
 
 
 class Standardise(nn.Module):
@@ -97,6 +127,21 @@ class Standardise(nn.Module):
         self.mean += shift * len(x) / total
         self.variance.copy_(spread / total)
         self.count.copy_(total)
+
+
+class _Columns(Backbone):
+    """The numbers as they come: nothing in it learns."""
+
+    def __init__(self, card: Card) -> None:
+        super().__init__()
+        self.card = card
+        self.dim = card.architecture["dim"]
+
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        return {"columns": ()}
+
+    def forward(self, x: torch.Tensor) -> Features:  # [B, D]
+        return Features(pooled=x)
 
 
 class _Mlp(Backbone):
