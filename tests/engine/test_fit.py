@@ -16,6 +16,7 @@ from headstart.core.errors import TrainingError
 from headstart.core.recipe import Stage
 from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event
+from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.engine import checkpoint
 from headstart.engine.predict import predict
@@ -31,6 +32,11 @@ def weights(folder: Path, stage: Stage = STAGE, *, dropout: float = 0.0, **optio
     model = toys.make_model(toys.tiny(dropout), data)
     toys.train(folder, model, data, stage=stage, **options)
     return toys.snapshot(model)
+
+
+def many_to_choose_by(data: Dataset) -> Dataset:
+    validation = toys.examples(Vector(6), 60, start=1000)
+    return dataclasses.replace(data, splits={**data.splits, "validation": validation})
 
 
 def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -116,6 +122,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_update_and_names_the_rows(tm
 def test_the_best_step_on_validation_is_kept(tmp_path: Path) -> None:
     """A rate that ruins the model: what is kept is the best evaluation, not the last one."""
     data = toys.dataset(Vector(6))
+    data = many_to_choose_by(data)
     model = toys.make_model(toys.tiny(), data)
     seen: list[Event] = []
     stage = Stage(steps=40, batch_size=8, lr=3.0, evaluate=1, patience=0, schedule="constant", warmup=0.5)
@@ -141,6 +148,7 @@ def test_the_budget_ends_training_and_the_schedule_follows_it(tmp_path: Path) ->
 
 def test_a_stage_starts_from_the_best_of_the_one_before(tmp_path: Path) -> None:
     data = toys.dataset(Vector(6))
+    data = many_to_choose_by(data)
     model = toys.make_model(toys.tiny(), data)
     ruin = Stage(strategy=Choice("full"), steps=20, batch_size=8, lr=100.0, warmup=0.0, evaluate=5, patience=0)
     good = Stage(steps=60, batch_size=8, lr=1e-2, evaluate=20, patience=0)

@@ -31,6 +31,7 @@ from headstart.engine.step import train_step
 LOG_EVERY = 10  # steps
 LEAST_PASSES = 5  # over the training rows, before patience counts
 LEAST_GAIN = 0.005  # of the lowest loss, by which one has to be lower to count as a gain
+NOISE = 2.0  # standard errors that a step has to be ahead: as the best of many looks, it is ahead by one through luck
 WIND_DOWN = 0.1  # of the steps: in so many the rest of the schedule is run through once patience is used up
 ESTIMATE_AFTER, ESTIMATE_FROM = 2.0, 30.0  # seconds of steps that an estimate is made from; the least worth telling
 
@@ -235,14 +236,14 @@ class StageRun:
         step = int(progress.best.rpartition("-")[2])
         beside = ""
         if step < progress.step and last is not None and math.isfinite(last.value):
-            ahead, noise = best.ahead_of(last), best.noise_beside(last)
+            ahead, noise = best.ahead_of(last), NOISE * best.noise_beside(last)
             beside = f"{best.name} {best.value:.4f} at step {step}, {last.value:.4f} at the last one"
             if ahead <= noise:
                 self.best = last
                 built.average.apply()
-                within = f"; the last step counts: {beside}, which is within one standard error ({noise:.4f})"
+                within = f"; the last step counts: {beside}, which is within two standard errors ({noise:.4f})"
                 return progress.step, within
-            beside = f": {beside}, more than one standard error ({noise:.4f})"
+            beside = f": {beside}, more than two standard errors ({noise:.4f})"
         if built.context.world.is_writer:
             load_model(built.model, self.tools.saver.load_best(progress.best))
         built.context.world.copy_from_writer(built.model)
