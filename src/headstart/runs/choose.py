@@ -21,10 +21,11 @@ from headstart.core.errors import SourceError, StorageError, UsageError, first_f
 from headstart.core.offer import Offer
 from headstart.core.recipe import LINEAR, Recipe
 from headstart.core.seeding import mix, numpy_generator
-from headstart.core.types import Event, Listener, Task, silent
+from headstart.core.types import Event, Listener, Score, Task, silent
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.transforms import make_transform
 from headstart.engine.predict import embed, fast_features
+from headstart.evaluation.quick import rated_by_loss
 from headstart.inputs import by_name
 from headstart.models.model import Model
 from headstart.models.offers import gather
@@ -34,11 +35,15 @@ MOST_ROWS, MOST_OF_TABLES = 500, 1000  # that the offers are compared on; rows o
 
 
 class Tried(NamedTuple):
-    """An offer and its cross-validated loss; infinite where it has none."""
+    """An offer and the score of its cross-validated loss; None where it has none."""
 
     offer: Offer
-    loss: float
-    note: str = ""
+    score: Score | None
+
+    @property
+    def loss(self) -> float:
+        """The loss, infinite where there is none."""
+        return math.inf if self.score is None else self.score.value
 
 
 def choose_start(recipe: Recipe, data: Dataset, listen: Listener = silent) -> Recipe:
@@ -72,7 +77,7 @@ def take_best(recipe: Recipe, data: Dataset, offers: Sequence[Offer], listen: Li
     Args:
         recipe: Takes the place of what the offer leaves open.
         data: The rows.
-        offers: At least one, the best guess first: of equals the first is taken.
+        offers: At least one, the plainest first: of those that are equally good but for noise the first is taken.
         listen: Is told.
 
     Returns:
@@ -83,12 +88,23 @@ def take_best(recipe: Recipe, data: Dataset, offers: Sequence[Offer], listen: Li
     else:
         rows = some_rows(data, recipe.seed)
         tried = [_try_forms(recipe, data, offer, rows, listen) for offer in offers]
-        first = min(tried, key=lambda each: each.loss)
-        best, how = first.offer, f"the best of {len(tried)} by cross-validation of {len(rows):,} rows"
+        best, how = _first_of_the_best(tried).offer, f"by cross-validation of {len(rows):,} rows"
         losses = first_few(f"{each.offer} {each.loss:.3f}" for each in sorted(tried, key=lambda each: each.loss))
         listen(Event("note", f"cross-validated loss: {losses}", {"tried": {str(t.offer): t.loss for t in tried}}))
     listen(Event("note", f"start: {best}{f', {how}' if how else ''} (name another with --source)"))
     return with_offer(recipe, best)
+
+
+def _first_of_the_best(tried: Sequence[Tried]) -> Tried:
+    """Take the first whose loss is that of the best but for noise: one standard error (Breiman et al. 1984)."""
+    best = min(tried, key=lambda each: each.loss)
+    if best.score is None:
+        return best
+    return next(
+        each
+        for each in tried
+        if each.score is not None and best.score.ahead_of(each.score) <= best.score.noise_beside(each.score)
+    )
 
 
 def with_offer(recipe: Recipe, offer: Offer) -> Recipe:
@@ -129,7 +145,7 @@ def try_offer(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: L
         backbone = load_backbone(own, data)
     except (SourceError, StorageError) as error:
         listen(Event("warning", f"{offer} is left out: {error}"))
-        return Tried(offer, math.inf)
+        return Tried(offer, None)
     model = build_model(own, data, backbone)
     transform = make_transform(backbone.card.input)
     features = embed(fast_features(model, rows, transform, precision="float32"), rows, transform)
@@ -140,17 +156,17 @@ def try_offer(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: L
 def _try_forms(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: Listener) -> Tried:
     """Try an offer in each form in which such data can be shown, and return it with the least loss."""
     first, *others = by_name(data.task.modality).surgeries(data.task.inputs)
-    least = try_offer(recipe, data, offer.after(first), rows, listen).loss
-    for form in others if math.isfinite(least) else ():
+    best = try_offer(recipe, data, offer.after(first), rows, listen)
+    for form in others if best.score is not None else ():
         with suppress(UsageError):  # this network cannot be changed so
-            least = min(least, try_offer(recipe, data, offer.after(form), rows, listen).loss)
-    return Tried(offer, least)
+            best = min(best, try_offer(recipe, data, offer.after(form), rows, listen), key=lambda each: each.loss)
+    return Tried(offer, best.score)
 
 
 def cross_validated_loss(
     model: Model, task: Task, features: np.ndarray, rows: Rows, recipe: Recipe, groups: Iterable[str] | None
-) -> float:
-    """Solve a model's heads on features and return their mean loss on the rows that each fold left out.
+) -> Score | None:
+    """Solve a model's heads on features and score what they give the rows that each fold left out.
 
     Args:
         model: With heads that can be solved; it is changed.
@@ -161,18 +177,17 @@ def cross_validated_loss(
         groups: Of each row.
 
     Returns:
-        The loss, a mean over targets; infinite for a head that cannot be solved.
+        The mean loss of the targets with its noise; None for a head that cannot be solved.
     """
-    losses = []
+    outputs = {}
     imbalance = recipe.stages[0].imbalance
     kind = "none" if imbalance == "auto" else imbalance
     together = None if groups is None else list(groups)
     options = plugins.build("objectives", "supervised", {}).loss_options
     for name, head in model.by_target().items():
         if not head.solves(options, kind):
-            return math.inf
+            return None
         head.output.rebalance(kind, rows.labels[name])
         found = head.solve(features, rows.labels[name], options, kind, mix(recipe.seed, "choose"), together)
-        outputs = head.decode(torch.from_numpy(found.out_of_fold)).numpy()
-        losses.append(task.targets[name].validation_loss(rows.labels[name], outputs))
-    return float(np.mean(losses)) if np.isfinite(losses).all() else math.inf
+        outputs[name] = head.decode(torch.from_numpy(found.out_of_fold)).numpy()
+    return rated_by_loss(task, rows, outputs, least=0)

@@ -1,0 +1,71 @@
+"""What a run starts from where nothing is named: the first of the best, by rows that were left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_wine
+
+import headstart as hs
+from headstart.core.offer import Offer
+from headstart.core.stopping import Stop, Stopped
+from headstart.core.types import Event, Score, silent
+from headstart.models.sources.vector import Vector
+from headstart.runs import choose
+from headstart.runs import fit as fit_module
+
+
+def wine() -> tuple[np.ndarray, list[str]]:
+    x, y = load_wine(return_X_y=True)
+    return x.astype(np.float32), [f"class {label}" for label in y]
+
+
+def tried(*losses: float, noise: float) -> list[choose.Tried]:
+    """Return offers with these losses, whose differences have noise."""
+    parts = [
+        tuple(loss + noise * (place % 2 * (number + 1)) for place in range(4)) for number, loss in enumerate(losses)
+    ]
+    return [
+        choose.Tried(Offer(f"s:{number}"), Score("loss", loss, False, None, parts[number]))
+        for number, loss in enumerate(losses)
+    ]
+
+
+def test_the_first_is_taken_unless_another_is_ahead_of_it_by_more_than_noise() -> None:
+    assert choose._first_of_the_best(tried(0.5, 0.49, 0.4, noise=0.0)).offer.source == "s:2"
+    assert choose._first_of_the_best(tried(0.5, 0.49, 0.48, noise=0.1)).offer.source == "s:0"
+    lost = [choose.Tried(Offer("s:lost"), None), *tried(0.5, noise=0.0)]
+    assert choose._first_of_the_best(lost).offer.source == "s:0"
+
+
+def test_a_table_needs_no_option(tmp_path: Path) -> None:
+    heard: list[Event] = []
+    run = fit_module.fit(wine(), hs.Recipe(), out=tmp_path / "run", listen=heard.append)
+    assert run.recipe.source is not None and run.recipe.source.name == "vector:columns"
+    (losses,) = [event.values["tried"] for event in heard if "tried" in event.values]
+    assert set(losses) == {"vector:columns", "vector:columns with head boosting"}
+    assert (run.metrics["test"].metrics["accuracy"].value or 0) > 0.9
+
+
+def test_no_test_row_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = hs.read(wine())
+    seen: list[str] = []
+    solve = choose.cross_validated_loss
+    monkeypatch.setattr(choose, "cross_validated_loss", lambda *args: seen.extend(args[3].ids) or solve(*args))
+    choose.choose_start(hs.Recipe(), data, silent)
+    assert seen and not set(seen) & set(data.splits["test"].ids)
+
+
+def test_a_run_that_goes_on_keeps_its_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = Stop()
+
+    def listen(event: Event) -> None:
+        stop.signal = 15 if event.kind == "stage" else stop.signal
+
+    with pytest.raises(Stopped):
+        fit_module.fit(wine(), hs.Recipe(), out=tmp_path / "run", listen=listen, stop=stop)
+    monkeypatch.setattr(Vector, "offers", classmethod(lambda *_: pytest.fail("it was asked again")))
+    again = fit_module.fit(wine(), hs.Recipe(), out=tmp_path / "run")
+    assert again.recipe.source is not None and again.recipe.source.name == "vector:columns"
