@@ -24,7 +24,7 @@ class Dora:
     rank: int = 8
     alpha: float = 16.0
     layers: tuple[str, ...] = ("*",)
-    defaults: ClassVar[Defaults] = Defaults(lr=3e-3, epochs=8)
+    defaults: ClassVar[Defaults] = Defaults(lr=1e-3, epochs=8)
 
     def __post_init__(self) -> None:
         check_rank(self.rank)
