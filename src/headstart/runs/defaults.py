@@ -27,7 +27,7 @@ FEW_ROWS, MANY_ROWS = "linear_probe", "full"  # the default strategies, by the s
 A_CLASS, MANY = 100, 1000  # labelled rows of a class, or rows where there are no classes, from which on they are many
 BATCH, SMALL_BATCH = 32, 16  # examples in a step, with few rows
 MOST_LOOKS = 30  # on the validation split in one stage, where the recipe does not say
-LONGEST = 1800  # seconds of `full` that are spent without having been asked for
+LONGEST = 300  # seconds of `full` that are spent without having been asked for
 SPEED = {"cpu": 3e10, "cuda": 1e13}  # operations a second, as small networks reach them
 COUNTED = 4  # rows, by which the operations of one are counted
 
