@@ -57,6 +57,8 @@ def settled(plain: dict[str, Any]) -> dict[str, Any]:
     for stage in plain["stages"]:
         if stage["optimiser"] == "adamw":
             del stage["optimiser"]
+    if plain["data"]["validation"] == 0.15:
+        del plain["data"]["validation"]
     return plain
 
 

@@ -178,7 +178,6 @@ def test_what_a_recipe_says_that_says_nothing() -> None:
         "data": {
             "inputs": [],
             "labels": [],
-            "validation": 0.15,
             "test": 0.15,
             "source_domain": [],
             "target_domain": [],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ def test_domains_with_and_without_splits(tmp_path: Path) -> None:
     for part, start in (("train", 0), ("test", 1)):
         fill(tmp_path / "photo" / part, start=start)
     fill(tmp_path / "sketch", start=2)
-    dataset = read(tmp_path, DOMAINS)
+    dataset = read(tmp_path, replace(DOMAINS, validation=0.15))
     assert {name: len(rows) for name, rows in dataset.splits.items()} == {"train": 17, "validation": 3, "test": 10}
     assert {name: len(rows) for name, rows in dataset.pools.items()} == {"train": 17, "source": 17, "target": 10}
     assert dataset.pools["target"].y is None
