@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from sklearn.datasets import load_digits
@@ -13,7 +14,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def test_fit_folder(tmp_path: Path) -> None:
-    digits = load_digits()
+    digits: Any = load_digits()
     for place in range(300):
         path = tmp_path / "data" / ("train" if place < 100 else "test") / str(digits.target[place]) / f"{place}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ from headstart.runs import fit as fit_module
 
 
 def wine() -> tuple[np.ndarray, list[str]]:
-    x, y = load_wine(return_X_y=True)
+    loaded: Any = load_wine(return_X_y=True)
+    x, y = loaded
     return x.astype(np.float32), [f"class {label}" for label in y]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,8 @@ PROBE = {"stages.0.strategy": "linear_probe", "source": "vector:mlp"}
 
 def wine() -> tuple[np.ndarray, list[str]]:
     """Return the rows and their classes by name."""
-    x, y = load_wine(return_X_y=True)
+    loaded: Any = load_wine(return_X_y=True)
+    x, y = loaded
     return x.astype(np.float32), [f"class {label}" for label in y]
 
 
@@ -59,8 +61,8 @@ def test_every_labelled_row_is_fitted_in_the_end(tmp_path: Path) -> None:
     ends = {}
     for refit in ("no", "yes", "auto"):
         run = hs.fit((x, y), recipe=recipe(refit=refit), settings={"data.validation": 0.3}, out=tmp_path / refit)
-        model = hs.load(run.folder).model
-        ends[refit] = model.head.trunk.weight.detach().numpy()
+        trunk: Any = hs.load(run.folder).model.head.trunk
+        ends[refit] = trunk.weight.detach().numpy()
         assert set(run.metrics) == {"validation", "test"}
         assert not (run.folder / "chosen").exists() and not (run.folder / "refit").exists()
     np.testing.assert_array_equal(ends["yes"], ends["auto"])
@@ -77,7 +79,7 @@ def test_a_refit_takes_the_steps_that_were_kept(tmp_path: Path) -> None:
     (note,) = [event for event in told if event.message.startswith("fitting all")]
     assert note.values["kept"] == [kept] and f"all {0.85 * 178:.0f} labelled rows"[:7] in note.message
     steps = [event.values["step"] for event in told if event.kind == "step"]
-    assert steps[-1] == kept and len(steps) == run.outcome.steps + kept
+    assert kept is not None and steps[-1] == kept and len(steps) == run.outcome.steps + kept
 
 
 @pytest.mark.parametrize("after", [8, 20], ids=["in the first fit", "in the refit"])

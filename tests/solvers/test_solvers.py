@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
@@ -18,7 +20,8 @@ from headstart.solvers.ridge import ridge
 
 def digits(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return rows of the digits."""
-    x, y = load_digits(return_X_y=True)
+    loaded: Any = load_digits(return_X_y=True)
+    x, y = loaded
     order = np.random.default_rng(seed).permutation(len(y))[:rows]
     return x[order], y[order]
 
@@ -45,7 +48,8 @@ def test_logistic_is_at_scikit_learn_s_optimum(rows: int, monkeypatch: pytest.Mo
 
 
 def test_ridge_leaves_each_row_out_exactly() -> None:
-    x, y = load_diabetes(return_X_y=True)
+    loaded: Any = load_diabetes(return_X_y=True)
+    x, y = loaded
     x, values = x[:40], y[:40, None].astype(float)
     found = ridge(x, values, seed=0)
     scaling = "each" if "standardised" in found.note else "one"
