@@ -16,6 +16,7 @@ from headstart.solvers.columns import prepare
 from headstart.solvers.folds import make_folds
 from headstart.solvers.logistic import Problem, logistic
 from headstart.solvers.ridge import ridge
+from headstart.solvers.solution import first_of_the_best
 
 
 def digits(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -162,3 +163,10 @@ def test_ridge_of_many_sparse_rows_chooses_by_some_and_fits_all(monkeypatch: pyt
     np.testing.assert_allclose(some.weight, exact.weight, atol=1e-5)
     np.testing.assert_allclose(some.bias, exact.bias, atol=1e-5)
     assert np.isfinite(some.out_of_fold).all(axis=1).sum() == 50 and "50 of 150 rows" in some.note
+
+
+def test_features_are_standardised_only_where_that_is_ahead_by_more_than_noise() -> None:
+    random = np.random.default_rng(1)
+    same = random.normal(size=100)
+    assert first_of_the_best([same, same - 0.01 + 0.2 * random.normal(size=100)]) == 0
+    assert first_of_the_best([same, same - 0.1 + 0.2 * random.normal(size=100)]) == 1

@@ -13,9 +13,9 @@ from scipy.special import expit, log_softmax
 from headstart.core.seeding import numpy_generator
 from headstart.solvers.columns import IN_WORDS, Columns, prepare, scalings
 from headstart.solvers.folds import make_folds
-from headstart.solvers.solution import Solution
+from headstart.solvers.solution import Solution, first_of_the_best
 
-PENALTIES = tuple(10.0 ** (-power / 2) for power in range(-4, 9))  # 100 … 1e-4, of rows of length 1
+PENALTIES = tuple(10.0 ** (-power / 2) for power in range(-4, 15))  # 100 … 1e-7, of rows of length 1
 WORSE = 3  # penalties in a row without a lower loss after which no weaker one is tried
 CHOOSE = 2000  # rows at most that choose the penalty; all rows make the weights
 STEPS, EXACT = 300, 1e-4  # of L-BFGS: most of them, and the largest entry of the gradient that is small enough
@@ -41,14 +41,19 @@ class Problem:
 
     def loss(self, out: np.ndarray) -> tuple[float, np.ndarray]:
         """Compute the summed loss of outputs [N, C], and its gradient by them."""
+        each, slope = self._each(out)
+        return float((self.weights * each).sum()), self.weights * slope
+
+    def row_losses(self, out: np.ndarray) -> np.ndarray:
+        """Compute what each row adds to the loss, [N]."""
+        return (self.weights * self._each(out)[0]).sum(axis=1)
+
+    def _each(self, out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the losses [N, C] before they are weighted, and their gradient by the outputs."""
         if self.link == "softmax":
             logs = log_softmax(out, axis=1)
-            each = -(self.targets * logs)
-            slope = np.exp(logs) - self.targets
-        else:
-            each = np.logaddexp(0, out) - self.targets * out
-            slope = expit(out) - self.targets
-        return float((self.weights * each).sum()), self.weights * slope
+            return -(self.targets * logs), np.exp(logs) - self.targets
+        return np.logaddexp(0, out) - self.targets * out, expit(out) - self.targets
 
 
 def logistic(
@@ -61,7 +66,8 @@ def logistic(
 ) -> Solution:
     """Fit a linear layer by penalised maximum likelihood.
 
-    Penalty and scaling are those with the lowest cross-validated loss on at most `CHOOSE` rows.
+    The penalty is that with the lowest cross-validated loss on at most `CHOOSE` rows; features are standardised where
+    that lowers it by more than noise.
 
     Args:
         features: [N, D].
@@ -79,11 +85,11 @@ def logistic(
         chosen = np.sort(numpy_generator(seed, "solver rows").permutation(total)[:CHOOSE])
     some = None if groups is None else [groups[int(row)] for row in chosen]
     fold = make_folds(len(chosen), seed, None if strata is None else strata[chosen], some)
-    tried = []
+    tried, asked = [], problem.take(chosen)
     for scaling in scalings(features):
-        columns = prepare(features[chosen], scaling)
-        tried += [(*found, scaling) for found in _path(columns, problem.take(chosen), fold)]
-    loss, penalty, out, scaling = min(tried, key=lambda found: found[0])
+        found = min(_path(prepare(features[chosen], scaling), asked, fold), key=lambda found: found[0])
+        tried.append((*found, scaling))
+    loss, penalty, out, scaling = tried[first_of_the_best([asked.row_losses(found[2]) for found in tried])]
     columns = prepare(features, scaling)
     weight, bias = columns.unfold(*_fit(columns.rows, problem, penalty, None))
     out_of_fold = np.full((total, problem.targets.shape[1]), np.nan)

@@ -12,7 +12,7 @@ from scipy.sparse.linalg import LinearOperator, lsmr
 from headstart.core.seeding import numpy_generator
 from headstart.solvers.columns import FEW, IN_WORDS, Columns, is_sparse, prepare, scalings
 from headstart.solvers.folds import make_folds
-from headstart.solvers.solution import Solution
+from headstart.solvers.solution import Solution, first_of_the_best
 
 PENALTIES = tuple(10.0 ** (-power / 4) for power in range(-12, 25))  # 1000 … 1e-6, of rows of length 1
 
@@ -20,8 +20,9 @@ PENALTIES = tuple(10.0 ** (-power / 4) for power in range(-12, 25))  # 1000 … 
 def ridge(features: np.ndarray, values: np.ndarray, *, seed: int, groups: Sequence[str] | None = None) -> Solution:
     """Fit a linear layer by penalised least squares.
 
-    Penalty and scaling are those with the lowest squared error of each row when it is left out, which follows from
-    one decomposition; with groups, of each fold of groups. Of many sparse rows `FEW` choose.
+    The penalty is that with the lowest squared error of each row when it is left out, and features are standardised
+    where that lowers it by more than noise. The errors follow from one decomposition; with groups, of each fold of
+    groups. Of many sparse rows `FEW` choose.
 
     Args:
         features: [N, D].
@@ -41,10 +42,12 @@ def ridge(features: np.ndarray, values: np.ndarray, *, seed: int, groups: Sequen
     fold = None if named is None else make_folds(len(chosen), seed, groups=named)
     some, wanted, tried = features[chosen], values[chosen], []
     for scaling in scalings(features):
-        columns = prepare(some, scaling)
-        for penalty, out in zip(PENALTIES, _left_out(columns, wanted, fold), strict=True):
-            tried.append((float(np.square(out - wanted).mean()), penalty, out, scaling))
-    loss, penalty, out, scaling = min(tried, key=lambda found: found[0])
+        outs = _left_out(prepare(some, scaling), wanted, fold)
+        losses = [float(np.square(out - wanted).mean()) for out in outs]
+        place = losses.index(min(losses))
+        tried.append((losses[place], PENALTIES[place], outs[place], scaling))
+    errors = [np.square(out - wanted).mean(axis=1) for _, _, out, _ in tried]
+    loss, penalty, out, scaling = tried[first_of_the_best(errors)]
     columns = prepare(features, scaling)
     if len(chosen) < total:
         weight, bias = columns.unfold(*_iterated(columns.rows, values, penalty))

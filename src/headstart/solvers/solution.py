@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,3 +20,20 @@ class Solution(NamedTuple):
     out_of_fold: np.ndarray
     loss: float
     note: str
+
+
+def first_of_the_best(losses: Sequence[np.ndarray]) -> int:
+    """Choose among fits, the plainest first: one that comes later has to be ahead by more than one standard error.
+
+    Args:
+        losses: Of each fit the losses of the same rows, [N].
+
+    Returns:
+        The place of the fit.
+    """
+    best = 0
+    for place in range(1, len(losses)):
+        gain = losses[best] - losses[place]
+        if gain.mean() > gain.std() / np.sqrt(len(gain)):
+            best = place
+    return best
