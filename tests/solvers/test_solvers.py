@@ -167,6 +167,7 @@ def test_ridge_of_many_sparse_rows_chooses_by_some_and_fits_all(monkeypatch: pyt
 
 def test_features_are_standardised_only_where_that_is_ahead_by_more_than_noise() -> None:
     random = np.random.default_rng(1)
-    same = random.normal(size=100)
-    assert first_of_the_best([same, same - 0.01 + 0.2 * random.normal(size=100)]) == 0
-    assert first_of_the_best([same, same - 0.1 + 0.2 * random.normal(size=100)]) == 1
+    losses, noise = random.normal(size=100), 0.2 * random.normal(size=100)
+    noise -= noise.mean()  # its standard error is 0.02
+    assert first_of_the_best([losses, losses - 0.01 + noise]) == 0
+    assert first_of_the_best([losses, losses - 0.1 + noise]) == 1
