@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Shipped:
+class Shipped(ABC):
     """Weights in an installed package.
 
     package: its name; `module` is the folder that it installs, `file` the weights in it. sha256: of that file. takes:
@@ -84,9 +85,9 @@ class Shipped:
         """Write the licence, and where it is stated, for a card."""
         return f"{self.licence} ({self.licence_stated})"
 
+    @abstractmethod
     def load(self) -> Backbone:
         """Load the network with its weights."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
