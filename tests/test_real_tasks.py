@@ -45,7 +45,10 @@ def test_ants_and_bees_with_defaults(shared: Callable[[str], Path], tmp_path: Pa
 
 
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize(("arguments", "least"), [(["--strategy", "linear_probe"], 0.77), (["--epochs", "2"], 0.86)])
+@pytest.mark.parametrize(
+    ("arguments", "least"),
+    [(["--strategy", "linear_probe"], 0.77), (["--epochs", "2", "--refit", "no"], 0.86)],
+)
 def test_film_reviews(
     shared: Callable[[str], Path], encoder: str, tmp_path: Path, arguments: list[str], least: float
 ) -> None:

@@ -56,6 +56,24 @@ def test_cost_is_counted_in_operations(monkeypatch: pytest.MonkeyPatch, speed: f
     assert expected == "full" or f"would take about {steps * cost / 60:.0f} minutes" in plan.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, "linear_probe"),
+        ({"stages.0.steps": 400}, "full"),
+        ({"stages.0.epochs": 40}, "full"),
+        ({"budget": 1e6}, "full"),
+        ({"budget": 600.0}, "linear_probe"),
+    ],
+)
+def test_a_length_or_a_budget_that_was_asked_for_is_spent(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], expected: str
+) -> None:
+    monkeypatch.setattr("headstart.runs.defaults.SPEED", {"cpu": 3e3, "cuda": 3e3})  # about 1,100 s
+    plan = make_plan(Recipe().with_settings(settings), toys.dataset(Vector(6), rows=300), backbone=toys.tiny())
+    assert plan.recipe.stages[0].strategy is not None and plan.recipe.stages[0].strategy.name == expected
+
+
 def test_a_named_strategy_is_taken_and_nothing_said() -> None:
     plan = make_plan(Recipe().with_settings({"stages.0.strategy.name": "bitfit"}), rows(10))
     assert plan.strategies[0] == toys.plugins.build("strategies", "bitfit", {}) and plan.notes == ()

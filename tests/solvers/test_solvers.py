@@ -143,7 +143,7 @@ def words(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
 def test_few_sparse_rows_are_solved_in_their_row_space_and_many_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = words(120, 400)
     targets = Problem(np.eye(3)[y], np.ones((120, 1)), "softmax")
-    monkeypatch.setattr(logistic_module, "EXACT", 1e-7)
+    monkeypatch.setattr(logistic_module, "ROUGH", 1e-7)
     narrow = logistic(x, targets, seed=0, strata=y)
     assert prepare(x, "one").rows.shape[1] <= 120
     monkeypatch.setattr(columns_module, "FEW", 0)

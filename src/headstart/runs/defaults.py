@@ -27,7 +27,7 @@ FEW_ROWS, MANY_ROWS = "linear_probe", "full"  # the default strategies, by the s
 A_CLASS, MANY = 100, 1000  # labelled rows of a class, or rows where there are no classes, from which on they are many
 BATCH, SMALL_BATCH = 32, 16  # examples in a step, with few rows
 MOST_LOOKS = 30  # on the validation split in one stage, where the recipe does not say
-LONGEST = 300  # seconds of `full` that are spent without having been asked for
+LONGEST = 300  # seconds of `full` that are spent where neither a length nor a budget was asked for
 SPEED = {"cpu": 3e10, "cuda": 1e13}  # operations a second, as small networks reach them
 COUNTED = 4  # rows, by which the operations of one are counted
 
@@ -70,8 +70,9 @@ def choose_strategy(
         rows, least, what = _rows(data)
         name = FEW_ROWS if rows < least else MANY_ROWS
         why = f"there are {rows:,.0f} {what}, {'fewer' if rows < least else 'not fewer'} than {least:,}"
-        seconds = 0.0 if name == FEW_ROWS or backbone is None else _seconds(stage, recipe, data, objective, backbone)
-        if seconds > LONGEST:
+        costs = name == MANY_ROWS and backbone is not None and not (stage.steps or stage.epochs)
+        seconds = _seconds(stage, recipe, data, objective, backbone) if costs else 0.0
+        if seconds > (recipe.budget or LONGEST):
             name, why = FEW_ROWS, f"{MANY_ROWS} would take about {seconds / 60:.0f} minutes on this device"
     told = f"strategy: {name}, as {why} (name another with --strategy)"
     return dataclasses.replace(stage, strategy=Choice(name)), told

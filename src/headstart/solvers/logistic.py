@@ -18,7 +18,8 @@ from headstart.solvers.solution import Solution, first_of_the_best
 PENALTIES = tuple(10.0 ** (-power / 2) for power in range(-4, 15))  # 100 … 1e-7, of rows of length 1
 WORSE = 3  # penalties in a row without a lower loss after which no weaker one is tried
 CHOOSE = 2000  # rows at most that choose the penalty; all rows make the weights
-STEPS, EXACT = 300, 1e-4  # of L-BFGS: most of them, and the largest entry of the gradient that is small enough
+STEPS = 300  # of L-BFGS, at most
+EXACT, ROUGH = 1e-6, 1e-4  # largest entry of the mean gradient that is small enough: for the weights, for a choice
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def logistic(
         tried.append((*found, scaling))
     loss, penalty, out, scaling = tried[first_of_the_best([asked.row_losses(found[2]) for found in tried])]
     columns = prepare(features, scaling)
-    weight, bias = columns.unfold(*_fit(columns.rows, problem, penalty, None))
+    weight, bias = columns.unfold(*_fit(columns.rows, problem, penalty, None, EXACT))
     out_of_fold = np.full((total, problem.targets.shape[1]), np.nan)
     out_of_fold[chosen] = out
     rows = f"{len(chosen):,} rows" if total == len(chosen) else f"{len(chosen):,} of {total:,} rows"
@@ -107,7 +108,7 @@ def _path(columns: Columns, problem: Problem, fold: np.ndarray) -> list[tuple[fl
     for penalty in PENALTIES:
         out = np.empty(problem.targets.shape)
         for place, (train, test) in enumerate(parts):
-            starts[place] = _fit(columns.rows[train], problem.take(train), penalty, starts[place])
+            starts[place] = _fit(columns.rows[train], problem.take(train), penalty, starts[place], ROUGH)
             weight, bias = starts[place]
             out[test] = columns.rows[test] @ weight.T + bias
         found.append((problem.loss(out)[0] / problem.weights.sum(), penalty, out))
@@ -117,8 +118,11 @@ def _path(columns: Columns, problem: Problem, fold: np.ndarray) -> list[tuple[fl
     return found
 
 
-def _fit(rows: Any, problem: Problem, penalty: float, start: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Minimise the summed loss plus half the penalty times the squared weights; the biases are free."""
+def _fit(rows: Any, problem: Problem, penalty: float, start: Any, small: float) -> tuple[np.ndarray, np.ndarray]:
+    """Minimise the summed loss plus half the penalty times the squared weights; the biases are free.
+
+    It ends where no entry of the gradient is above `small` times the summed weights of the rows.
+    """
     classes, width = problem.targets.shape[1], rows.shape[1]
 
     def value(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -129,7 +133,7 @@ def _fit(rows: Any, problem: Problem, penalty: float, start: Any) -> tuple[np.nd
         return loss + penalty / 2 * float(np.square(weight).sum()), gradient.ravel()
 
     first = np.zeros(classes * (width + 1)) if start is None else np.concatenate([start[0], start[1][:, None]], 1)
-    options = {"maxiter": STEPS, "gtol": EXACT, "ftol": 1e-12, "maxcor": 20}
+    options = {"maxiter": STEPS, "gtol": small * problem.weights.sum(), "ftol": 1e-12, "maxcor": 20}
     ended: Any = minimize(value, first.ravel(), jac=True, method="L-BFGS-B", options=options)
     both = ended.x.reshape(classes, width + 1)
     return both[:, :-1], both[:, -1]
