@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ import toys
 from headstart.artifact.load import load
 from headstart.artifact.save import save
 from headstart.core import plugins
+from headstart.core.choice import Choice
 from headstart.core.errors import SourceError, UsageError
 from headstart.core.options import to_plain
 from headstart.core.recipe import Recipe, Stage
@@ -26,7 +27,7 @@ from headstart.inputs.vector import Vector
 from headstart.models.cards import card_from_plain, card_to_plain
 from headstart.models.load import load_source, rebuild
 from headstart.models.model import Backbone, Head, Model, frozen_modules_train
-from headstart.models.operate import operate
+from headstart.models.operate import build, operate
 from headstart.objectives.dann import Dann
 from models.surgery.patients import tiny_bert
 
@@ -245,13 +246,16 @@ OPERATIONS = {
 
 @pytest.mark.parametrize("name", plugins.names("surgery"))
 def test_an_operation_is_recorded_replayed_and_undone(name: str, tmp_path: Path) -> None:
-    of_pairs = name == "siamese"
-    backbone = tiny_bert(tmp_path) if of_pairs else toys.source("timm:test_resnet")
+    of_texts = name in ("siamese", "add_terms")
+    backbone = tiny_bert(tmp_path) if of_texts else toys.source("timm:test_resnet")
     weight = torch.randn(2, backbone.dim)
     backbone.source_classifier = (weight, None)
     backbone.card = dataclasses.replace(backbone.card, labels=("a", "b"))
     before, stages, card = toys.snapshot(backbone), backbone.stages(), backbone.card
-    operated = operate(backbone, [f"{name} {OPERATIONS.get(name, '')}"])
+    operation = build(Choice.parse(f"{name} {OPERATIONS.get(name, '')}", "surgery"))
+    if name == "add_terms":  # the training texts come from the data
+        operation = dataclasses.replace(cast(Any, operation), texts=["good virus", "bad"])
+    operated = operate(backbone, [operation])
     assert operated.notes and all(note.message for note in operated.notes)
     assert operated.backbone.card.architecture["surgery"]["operations"][0]["name"] == name
     staged = [parameter for stage in operated.backbone.stages().values() for parameter in stage]
@@ -262,7 +266,7 @@ def test_an_operation_is_recorded_replayed_and_undone(name: str, tmp_path: Path)
     again.load_state_dict(operated.backbone.state_dict())
     with torch.no_grad():
         pictures = torch.randn(2, 1 if name == "adapt_input" else 3, 160, 160)
-        x = operated.backbone.card.input.blank(2) if of_pairs else pictures
+        x = operated.backbone.card.input.blank(2) if of_texts else pictures
         assert torch.equal(again.eval()(x)["pooled"], operated.backbone.eval()(x)["pooled"])
     for parameter in operated.backbone.parameters():
         parameter.data.add_(1.0)

@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+@pytest.mark.slow  # a whole run of 400 steps
 def test_fit_folder(tmp_path: Path) -> None:
     digits: Any = load_digits()
     for place in range(300):

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 FILES = {
     "strategies": '''"""Only the biases learn (for a test)."""
 from dataclasses import dataclass
@@ -143,6 +145,7 @@ NAMES = {
 TESTS_OF_THE_OBJECTIVE = "shrink and (full- or linear_probe- or co_tuning- or an_objective or frozen_dataclass)"
 
 
+@pytest.mark.slow  # a whole run of the contract tests
 def test_one_file_each_is_picked_up_by_the_contract_tests(tmp_path: Path) -> None:
     for kind, name in NAMES.items():
         (tmp_path / kind).mkdir()

@@ -146,7 +146,7 @@ def test_several_stages(tmp_path: Path, count: int, second: str) -> None:
     check_same(tmp_path, count, source="vector:mlp", strategy="linear_probe", more=(more,))
 
 
-@pytest.mark.parametrize("second", ["itself", "full"])
+@pytest.mark.parametrize("second", ["itself", pytest.param("full", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("strategy", plugins.names("strategies"))
 def test_every_strategy_in_both_stages(tmp_path: Path, strategy: str, second: str) -> None:
     source = next(name for name in ("vector:mlp", "timm:test_resnet", "timm:test_vit") if takes(strategy, name))

@@ -59,8 +59,9 @@ def test_every_labelled_row_is_fitted_in_the_end(tmp_path: Path) -> None:
     """With the split kept the model is that of the training rows; else that of all: told apart by their weights."""
     x, y = wine()
     ends = {}
+    given = {"data.validation": 0.3, "stages.0.steps": 20}
     for refit in ("no", "yes", "auto"):
-        run = hs.fit((x, y), recipe=recipe(refit=refit), settings={"data.validation": 0.3}, out=tmp_path / refit)
+        run = hs.fit((x, y), recipe=recipe(refit=refit), settings=given, out=tmp_path / refit)
         trunk: Any = hs.load(run.folder).model.head.trunk
         ends[refit] = trunk.weight.detach().numpy()
         assert set(run.metrics) == {"validation", "test"}
@@ -116,8 +117,7 @@ def test_a_probe_is_as_good_as_logistic_regression(tmp_path: Path) -> None:
 
 
 def test_a_greedy_soup_refuses_runs_that_learnt_what_would_judge_them(tmp_path: Path) -> None:
-    runs = [
-        hs.fit(wine(), recipe=recipe(**{"data.validation": 0.3}), out=tmp_path / name).folder for name in ("a", "b")
-    ]
+    given = recipe(**{"data.validation": 0.3, "stages.0.steps": 3})
+    runs = [hs.fit(wine(), recipe=given, out=tmp_path / name).folder for name in ("a", "b")]
     with pytest.raises(UsageError, match="--refit no"):
         hs.soup(runs, wine(), out=tmp_path / "soup")

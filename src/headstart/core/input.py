@@ -161,6 +161,18 @@ class Input(Protocol):
         return None
 
     @classmethod
+    def additions(cls, inputs: Any) -> tuple[str, ...]:
+        """Name the surgeries that put more beside the features of a backbone that stays as it is.
+
+        Args:
+            inputs: The training rows'.
+
+        Returns:
+            Operations, as `headstart fit --surgery` takes them, each to be tried by itself.
+        """
+        return ()
+
+    @classmethod
     def languages(cls, inputs: Any) -> tuple[str, ...]:
         """Tell the languages of the inputs, as `headstart.inputs._language` does; () where they have none."""
         return ()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +24,8 @@ GRAMS: dict[str, dict[str, Any]] = {  # words one and two at a time, characters 
     "chars": {"analyzer": "char", "ngram_range": (1, 3)},
 }
 MANY = 1000  # texts from which on a term that is in one alone is left out
+MOST_BYTES = 400_000_000  # of the features of all training rows, float32
+MOST_TERMS = 200_000
 
 
 @dataclass(frozen=True)
@@ -38,13 +43,12 @@ class Terms:
     idf: tuple[float, ...]
 
     @classmethod
-    def learn(cls, texts: Sequence[Any], by: By, most: int) -> Terms:
-        """Learn the terms of texts.
+    def learn(cls, texts: Sequence[Any], by: By) -> Terms:
+        """Learn the terms of texts, the most frequent ones where all would take too much memory.
 
         Args:
             texts: Texts, or pairs of texts.
             by: What is a term.
-            most: The most terms; the most frequent ones are kept.
 
         Returns:
             The terms.
@@ -52,7 +56,7 @@ class Terms:
         Raises:
             SourceError: There is no term in any text, or none in more than one.
         """
-        vectorizer = _vectorizer(by, min_df=2 if len(texts) >= MANY else 1, max_features=most)
+        vectorizer = _vectorizer(by, min_df=2 if len(texts) >= MANY else 1, max_features=cls.most(len(texts)))
         try:
             vectorizer.fit(texts)
         except ValueError as error:  # an empty vocabulary
@@ -62,6 +66,11 @@ class Terms:
             ) from error
         terms = vectorizer.get_feature_names_out().tolist()
         return cls(by, tuple(terms), tuple(round(float(value), 6) for value in vectorizer.idf_))
+
+    @classmethod
+    def most(cls, texts: int) -> int:
+        """Return how many terms so many texts may have at most."""
+        return max(1, min(MOST_TERMS, MOST_BYTES // (4 * texts)))
 
     @classmethod
     def read(cls, path: Path) -> Terms:
@@ -92,6 +101,13 @@ class Terms:
         folder.mkdir(exist_ok=True)
         plain = {"format": FORMAT, "by": self.by, "terms": self.terms, "idf": self.idf}
         (folder / FILE).write_text(json.dumps(plain, ensure_ascii=False), encoding="utf-8")
+
+    def in_a_folder(self) -> Path:
+        """Write the terms into a folder of their own, which is removed when the process ends."""
+        folder = Path(tempfile.mkdtemp(prefix="headstart-tfidf-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        self.save_pretrained(folder)
+        return folder
 
     def __call__(
         self, first: Sequence[str], second: Sequence[str] | None = None, **others: Any

@@ -33,12 +33,15 @@ PAIR_NAMES = (
     ("text_a", "text_b"),
     ("text1", "text2"),
 )
-FOLDER = "tokenizer"  # in a saved model
+FOLDER, TERMS = "tokenizer", "terms"  # in a saved model
 KEPT_BYTES = 256 << 20  # of texts' tokens
 MOST_SIGNS = 400  # of a text in a preview
 FEATURES = 3  # columns of numbers, dates or categories from which on a table is one of them
 SAMPLE = 1000  # texts whose language and tokens are looked at
-TYPES: dict[str, Any] = {"input_ids": np.int32, "token_type_ids": np.int32, "weights": np.float32}  # of a text
+TYPES: dict[str, Any] = {  # of a text
+    **dict.fromkeys(("input_ids", "token_type_ids", "term_ids"), np.int32),
+    **dict.fromkeys(("weights", "term_weights"), np.float32),
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class Text(Input):
 
     A pair of texts is one sequence [B, T] with a mark between them; where it is `separate`, two of their own [B, 2, T].
     A tokenizer may give the tokens of a text weights.
-    prefix: what the network was trained to find before each text.
+    prefix: what the network was trained to find before each text. terms: the folder of terms that are told, with their
+    weights, beside the tokens; "" is none.
     """
 
     order: ClassVar[int] = 20
@@ -56,7 +60,7 @@ class Text(Input):
     label_like: ClassVar[bool] = True
     ragged: ClassVar[bool] = True
     hub: ClassVar[tuple[str, ...]] = ("text-classification",)
-    files: ClassVar[tuple[str, ...]] = ("tokenizer",)
+    files: ClassVar[tuple[str, ...]] = ("tokenizer", "terms")
     parts: ClassVar[str] = "tokens"
     broad: ClassVar[str] = "hf:intfloat/multilingual-e5-small"
 
@@ -65,6 +69,7 @@ class Text(Input):
     added: tuple[str, ...] = ()
     separate: bool = False
     prefix: str = ""
+    terms: str = ""
 
     @classmethod
     def holds(cls, cells: Sequence[Any]) -> bool:
@@ -175,7 +180,9 @@ class Text(Input):
         return ((),) if len(columns) == 1 else ((), ("siamese",))
 
     def in_parts(self) -> Self:
-        """Return the input that shows both texts of a pair by themselves."""
+        """Return the input that shows both texts of a pair by themselves. UsageError: they have terms in common."""
+        if self.terms:
+            raise UsageError("The texts of a pair cannot be told apart where their terms stand beside the features.")
         return replace(self, separate=True)
 
     def refuses(self, inputs: Sequence[Any]) -> str:
@@ -200,6 +207,11 @@ class Text(Input):
     def baseline(cls, inputs: Sequence[Any]) -> str | None:
         """Compare with TF-IDF: of words, or of characters where the script has no spaces between words."""
         return "tfidf:chars" if unspaced(inputs) else "tfidf:words"
+
+    @classmethod
+    def additions(cls, inputs: Sequence[Any]) -> tuple[str, ...]:
+        """Add the terms of the texts to what a network makes of them."""
+        return (f"add_terms by={'chars' if unspaced(inputs) else 'words'}",)
 
     def unknown(self, inputs: Sequence[Any]) -> float:
         """Count the unknown tokens among the tokens of a sample of the texts."""
@@ -246,12 +258,13 @@ class Text(Input):
     def _collated(self, examples: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
         import torch
 
-        longest = max(len(example["input_ids"]) for example in examples)
         padding = self._tokenizer.pad_token_id or 0  # without a padding token the mask hides what stands there
-        wide = {name: np.int64 if TYPES[name] is np.int32 else TYPES[name] for name in examples[0]}
-        batch = {name: np.zeros((len(examples), longest), dtype=kind) for name, kind in wide.items()}
-        batch["input_ids"] += padding
-        batch["attention_mask"] = np.zeros((len(examples), longest), dtype=np.int64)
+        batch = {}
+        for name in examples[0]:
+            longest = max(len(example[name]) for example in examples)
+            kind = np.int64 if TYPES[name] is np.int32 else TYPES[name]
+            batch[name] = np.full((len(examples), longest), padding if name == "input_ids" else 0, dtype=kind)
+        batch["attention_mask"] = np.zeros_like(batch["input_ids"])
         for row, example in enumerate(examples):
             for name, ids in example.items():
                 batch[name][row, : len(ids)] = ids
@@ -263,15 +276,18 @@ class Text(Input):
         import torch
 
         ones = torch.ones(rows, *((2,) if self.separate else ()), min(8, self.max_length), dtype=torch.int64)
-        return {"input_ids": ones * 0, "attention_mask": ones}
+        terms = {"term_ids": ones * 0, "term_weights": ones.float()} if self.terms else {}
+        return {"input_ids": ones * 0, "attention_mask": ones, **terms}
 
     def pack(self, folder: Path) -> Self:
-        """Write the tokenizer with its added words into the folder."""
+        """Write the tokenizer with its added words into the folder, and the terms."""
         load_tokenizer(self.tokenizer, self.added).save_pretrained(folder / FOLDER)
-        return replace(self, tokenizer=FOLDER, added=())
+        if self._terms is not None:
+            self._terms.save_pretrained(folder / TERMS)
+        return replace(self, tokenizer=FOLDER, added=(), terms=self.terms and TERMS)
 
     def _tokenise(self, texts: Sequence[Any]) -> list[dict[str, np.ndarray]]:
-        columns = zip(*texts, strict=True) if isinstance(texts[0], tuple) else [texts]
+        columns = [*zip(*texts, strict=True)] if isinstance(texts[0], tuple) else [texts]
         first, second, *_ = [*([self.prefix + text for text in column] for column in columns), None]
         tokens = self._tokenizer(
             first,
@@ -280,6 +296,9 @@ class Text(Input):
             max_length=self.max_length,
             return_attention_mask=False,
         )
+        if self._terms is not None:
+            terms = self._terms(*([*column] for column in columns))
+            tokens = {**tokens, "term_ids": terms["input_ids"], "term_weights": terms["weights"]}
         types = {name: kind for name, kind in TYPES.items() if name in tokens}
         return [{name: np.asarray(tokens[name][i], kind) for name, kind in types.items()} for i in range(len(texts))]
 
@@ -290,6 +309,10 @@ class Text(Input):
     @cached_property
     def _tokenizer(self) -> Any:
         return load_tokenizer(self.tokenizer, self.added)
+
+    @cached_property
+    def _terms(self) -> Terms | None:
+        return Terms.read(Path(self.terms) / FILE) if self.terms else None
 
 
 def load_tokenizer(folder: str, added: Sequence[str]) -> Any:

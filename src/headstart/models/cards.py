@@ -85,7 +85,7 @@ def card_from_plain(plain: Mapping[str, Any]) -> Card:
 
 def located(card: Card, folder: Path) -> Card:
     """Point a card at the files in the folder of the saved model; a path that is absolute stays."""
-    paths = {name: str(folder / getattr(card.input, name)) for name in card.input.files}
+    paths = {name: str(folder / path) for name in card.input.files if (path := getattr(card.input, name))}
     return dataclasses.replace(card, input=_changed(card.input, paths))
 
 

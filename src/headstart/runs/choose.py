@@ -1,7 +1,7 @@
 """Choose what a run starts from, where the recipe leaves it open: by cross-validation of what the sources offer.
 
-Each offer's features are computed once, for the same labelled rows, and its head is solved on them; the lowest
-cross-validated loss wins. Test rows are never looked at.
+Each offer's features are computed once, for the same labelled rows, and its head is solved on them; a network with
+random weights is trained. The lowest cross-validated loss wins. Test rows are never looked at.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from headstart.inputs import by_name
 from headstart.models.model import Model
 from headstart.models.offers import gather
 from headstart.runs.plan import build_model, load_backbone
+from headstart.runs.trained import trained_loss
 
 MOST_ROWS, MOST_OF_TABLES = 500, 1000  # that the offers are compared on; rows of numbers have no features to wait for
 
@@ -77,7 +78,7 @@ def take_best(recipe: Recipe, data: Dataset, offers: Sequence[Offer], listen: Li
     Args:
         recipe: Takes the place of what the offer leaves open.
         data: The rows.
-        offers: At least one, the plainest first: of those that are equally good but for noise the first is taken.
+        offers: At least one, the plainest first: a later one is taken where it is ahead by more than noise.
         listen: Is told.
 
     Returns:
@@ -88,23 +89,25 @@ def take_best(recipe: Recipe, data: Dataset, offers: Sequence[Offer], listen: Li
     else:
         rows = some_rows(data, recipe.seed)
         tried = [_try_forms(recipe, data, offer, rows, listen) for offer in offers]
-        best, how = _first_of_the_best(tried).offer, f"by cross-validation of {len(rows):,} rows"
+        best, how = plainest_of_the_best(tried).offer, f"by cross-validation of {len(rows):,} rows"
         losses = first_few(f"{each.offer} {each.loss:.3f}" for each in sorted(tried, key=lambda each: each.loss))
         listen(Event("note", f"cross-validated loss: {losses}", {"tried": {str(t.offer): t.loss for t in tried}}))
     listen(Event("note", f"start: {best}{f', {how}' if how else ''} (name another with --source)"))
     return with_offer(recipe, best)
 
 
-def _first_of_the_best(tried: Sequence[Tried]) -> Tried:
-    """Take the first whose loss is that of the best but for noise: one standard error (Breiman et al. 1984)."""
-    best = min(tried, key=lambda each: each.loss)
-    if best.score is None:
-        return best
-    return next(
-        each
-        for each in tried
-        if each.score is not None and best.score.ahead_of(each.score) <= best.score.noise_beside(each.score)
-    )
+def plainest_of_the_best(tried: Sequence[Tried]) -> Tried:
+    """Take the first, unless a later one is ahead of it by more than noise: one standard error (Breiman et al. 1984).
+
+    Each is compared with the one that is held then, not with the best: of two that do not differ the noisier one would
+    win otherwise.
+    """
+    first, *others = [each for each in tried if each.score is not None] or tried
+    for each in others:
+        assert each.score is not None and first.score is not None
+        if each.score.ahead_of(first.score) > each.score.noise_beside(first.score):
+            first = each
+    return first
 
 
 def with_offer(recipe: Recipe, offer: Offer) -> Recipe:
@@ -125,7 +128,9 @@ def some_rows(data: Dataset, seed: int) -> Rows:
 
 
 def try_offer(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: Listener) -> Tried:
-    """Solve an offer's head on its features; one that cannot be loaded here is told and loses.
+    """Solve an offer's head on its features, or train it where the features are nothing yet.
+
+    One that cannot be loaded here is told and loses.
 
     Args:
         recipe: Takes the place of what the offer leaves open.
@@ -146,10 +151,12 @@ def try_offer(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: L
     except (SourceError, StorageError) as error:
         listen(Event("warning", f"{offer} is left out: {error}"))
         return Tried(offer, None)
+    groups = [data.groups.get(row, row) for row in rows.ids] if data.groups else None
+    if backbone.card.params and not backbone.card.sha256:
+        return Tried(offer, trained_loss(own, data, rows, groups))
     model = build_model(own, data, backbone)
     transform = make_transform(backbone.card.input)
     features = embed(fast_features(model, rows, transform, precision="float32"), rows, transform)
-    groups = [data.groups.get(row, row) for row in rows.ids] if data.groups else None
     return Tried(offer, cross_validated_loss(model, data.task, features, rows, recipe, groups))
 
 

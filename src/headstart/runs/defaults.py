@@ -70,10 +70,10 @@ def choose_strategy(
         rows, least, what = _rows(data)
         name = FEW_ROWS if rows < least else MANY_ROWS
         why = f"there are {rows:,.0f} {what}, {'fewer' if rows < least else 'not fewer'} than {least:,}"
-        costs = name == MANY_ROWS and backbone is not None and not (stage.steps or stage.epochs)
-        seconds = _seconds(stage, recipe, data, objective, backbone) if costs else 0.0
-        if seconds > (recipe.budget or LONGEST):
-            name, why = FEW_ROWS, f"{MANY_ROWS} would take about {seconds / 60:.0f} minutes on this device"
+        if name == MANY_ROWS and backbone is not None and not (stage.steps or stage.epochs):
+            seconds = _seconds(stage, recipe, data, objective, backbone)
+            if seconds > (recipe.budget or LONGEST):
+                name, why = FEW_ROWS, f"{MANY_ROWS} would take about {seconds / 60:.0f} minutes on this device"
     told = f"strategy: {name}, as {why} (name another with --strategy)"
     return dataclasses.replace(stage, strategy=Choice(name)), told
 

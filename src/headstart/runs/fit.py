@@ -111,7 +111,8 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
     dataset = data if isinstance(data, Dataset) else read(data, recipe.data, seed=recipe.seed)
     for note in dataset.notes:
         listen(Event("note", note))
-    if recipe.source is None:
+    is_open = recipe.source is None
+    if is_open:
         recipe = choose_start(recipe, dataset, listen)
     backbone = load_backbone(recipe, dataset, listen)
     card = backbone.card
@@ -126,7 +127,7 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
     plan = make_plan(recipe, dataset, pretrained=bool(card.sha256), fixed=not card.params, backbone=backbone)
     for note in plan.notes:
         listen(Event("note", note))
-    formed = choose_form(plan, dataset, listen)
+    formed = choose_form(plan, dataset, listen, additions=is_open and bool(card.sha256 and card.params))
     if formed is not plan and formed.recipe.surgery:
         backbone, plan = load_backbone(formed.recipe, dataset, listen), formed
     return dataset, backbone, plan

@@ -1,6 +1,7 @@
-"""Choose in which form a backbone that stays as it is sees the data, where its modality names several.
+"""Choose in which form a backbone that stays as it is sees the data, and what stands beside its features.
 
-A pair of texts, say, is one sequence or two. What moves the backbone learns to use either, and keeps the first.
+A pair of texts, say, is one sequence or two; the terms of texts may be told beside what the network makes of them. What
+moves the backbone learns to use either form, and keeps the first.
 """
 
 from __future__ import annotations
@@ -17,18 +18,20 @@ from headstart.core.types import Event, Listener
 from headstart.data.rows import Dataset
 from headstart.inputs import by_name
 from headstart.models.operate import build, written
-from headstart.runs.choose import some_rows, try_offer
+from headstart.runs.choose import Tried, plainest_of_the_best, some_rows, try_offer
 from headstart.runs.defaults import FEW_ROWS
 from headstart.runs.plan import Plan
 
 
-def choose_form(plan: Plan, data: Dataset, listen: Listener) -> Plan:
+def choose_form(plan: Plan, data: Dataset, listen: Listener, *, additions: bool = False) -> Plan:
     """Compare the forms by the cross-validated loss of a solved head, on labelled rows, and take the best.
 
     Args:
         plan: With everything else chosen. Surgery that it names, and a head of another kind, leave nothing to choose.
         data: The rows.
         listen: Is told what was compared and what was taken.
+        additions: Whether to try what may stand beside the features, too; it is taken where it is ahead by more than
+            noise.
 
     Returns:
         The plan, perhaps with surgery.
@@ -36,17 +39,24 @@ def choose_form(plan: Plan, data: Dataset, listen: Listener) -> Plan:
     recipe, task = plan.recipe, data.task
     forms = by_name(task.modality).surgeries(task.inputs)
     probed = all(stage.strategy is not None and stage.strategy.name == FEW_ROWS for stage in recipe.stages)
-    if len(forms) == 1 or recipe.surgery or recipe.head != LINEAR or not task.predicted or not probed:
+    more = by_name(task.modality).additions(data.splits["train"].inputs) if additions else ()
+    if len(forms) + len(more) == 1 or recipe.surgery or recipe.head != LINEAR or not task.predicted or not probed:
         return plan
     assert recipe.source is not None
     rows = some_rows(data, recipe.seed)
-    losses = {}
+    offer = Offer(recipe.source.name)
+    tried: list[Tried] = []
     for form in forms:
         with suppress(UsageError):  # this network cannot be changed so
-            losses[form] = try_offer(recipe, data, Offer(recipe.source.name, surgery=form), rows, listen).loss
-    if not any(math.isfinite(loss) for loss in losses.values()):  # there is no solution for this loss
+            tried.append(try_offer(recipe, data, offer.after(form), rows, listen))
+    if not any(math.isfinite(each.loss) for each in tried):  # there is no solution for this loss
         return plan
-    best = min(losses, key=lambda form: losses[form])
+    found = min(tried, key=lambda each: each.loss)
+    for addition in more:
+        with suppress(UsageError):
+            tried.append(try_offer(recipe, data, found.offer.after((addition,)), rows, listen))
+            found = plainest_of_the_best([found, tried[-1]])
+    best, losses = found.offer.surgery, {each.offer.surgery: each.loss for each in tried}
     told = ", ".join(f"{', '.join(form) or 'none'} {loss:.3f}" for form, loss in losses.items())
     listen(
         Event(

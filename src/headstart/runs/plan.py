@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, cast
 
@@ -91,13 +91,13 @@ def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> B
     inputs = data.splits["train"].inputs
     known = {field.name for field in dataclasses.fields(kind)}
     learnt = whole(data).splits["train"].inputs if "validation" in data.drawn else inputs
-    for name, value in by_name(data.task.modality).measure(learnt, data.task.inputs).items():
-        if name in known:
-            options.setdefault(name, value)
+    measured = by_name(data.task.modality).measure(learnt, data.task.inputs)
+    options = {**{name: value for name, value in measured.items() if name in known}, **options}
     with torch_seeded(recipe.seed, "source"):
         backbone = load_source(recipe.source.name, options)
     if recipe.surgery:
-        operated = operate(backbone, [build_operation(choice) for choice in recipe.surgery], seed=recipe.seed)
+        operations = [_filled(build_operation(choice), measured) for choice in recipe.surgery]
+        operated = operate(backbone, operations, seed=recipe.seed)
         backbone = operated.backbone
         for note in operated.notes:
             listen(note)
@@ -110,6 +110,12 @@ def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> B
     for note in backbone.card.input.notes():
         listen(Event("note", note))
     return backbone
+
+
+def _filled(operation: Any, measured: Mapping[str, Any]) -> Any:
+    """Fill options that an operation leaves open by what was measured of the training rows."""
+    open_ = {name for name in measured if name in vars(operation) and getattr(operation, name) is None}
+    return dataclasses.replace(operation, **{name: measured[name] for name in open_})
 
 
 def build_model(recipe: Recipe, data: Dataset, backbone: Backbone) -> Model:

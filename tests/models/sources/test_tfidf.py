@@ -25,7 +25,6 @@ from headstart.inputs._terms import Terms
 from headstart.inputs.text import Text
 from headstart.models.load import load_source, rebuild
 from headstart.models.model import Backbone, Model
-from headstart.models.sources import tfidf
 from headstart.models.sources.tfidf import Tfidf
 from headstart.models.tree import inspect_network
 from headstart.runs.plan import load_backbone
@@ -65,7 +64,7 @@ def test_the_terms_of_the_two_texts_of_a_pair_are_told_apart() -> None:
 
 
 def test_the_features_of_the_training_rows_are_cut_to_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tfidf, "MOST_BYTES", 2 * 4 * len(TEXTS))
+    monkeypatch.setattr("headstart.inputs._terms.MOST_BYTES", 2 * 4 * len(TEXTS))
     backbone = load_source("tfidf:words", {"texts": TEXTS})
     assert backbone.dim == 2 and "2 terms (the most frequent ones, as more would take" in backbone.card.source_task
     assert set(json.loads((Path(tokenizer(backbone)) / "terms.json").read_text())["terms"]) == {"film", "good"}
@@ -81,8 +80,8 @@ def test_a_saved_model_needs_neither_the_data_nor_the_folder_of_the_terms(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Path] = []
-    keep = tfidf._folder
-    monkeypatch.setattr(tfidf, "_folder", lambda: made.append(keep()) or made[-1])
+    keep = Terms.in_a_folder
+    monkeypatch.setattr(Terms, "in_a_folder", lambda terms: made.append(keep(terms)) or made[-1])
     texts = [f"{word} film" for word in ("good", "fine", "bad", "dull") for _ in range(6)]
     data = {"train": (texts, ["+"] * 12 + ["-"] * 12), "test": (["fine", "dull", "unheard"], ["+", "-", "-"])}
     run = hs.fit(
@@ -138,7 +137,7 @@ def test_damaged_terms_are_refused(tmp_path: Path) -> None:
 
 
 def test_terms_in_use_are_still_plain_data() -> None:
-    terms = Terms.learn(TEXTS, "words", 100)
+    terms = Terms.learn(TEXTS, "words")
     assert terms(["good film"])["weights"][0].size == 3
     assert pickle.loads(pickle.dumps(terms)) == terms
 

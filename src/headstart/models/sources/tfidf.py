@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast, get_args
 
 import torch
@@ -21,8 +17,6 @@ from headstart.inputs._terms import FILE, By, Terms
 from headstart.inputs.text import Text
 from headstart.models.model import Backbone
 
-MOST_BYTES = 400_000_000  # of the features of all training rows, float32
-MOST_TERMS = 200_000
 NAMES = get_args(By)
 
 
@@ -72,12 +66,9 @@ class Tfidf:
         if self.texts is None or not len(self.texts):
             raise UsageError(f"tfidf:{name} learns from the training texts, and there are none here: name the data.")
         texts = cast(Sequence[Any], self.texts)
-        most = max(1, min(MOST_TERMS, MOST_BYTES // (4 * len(texts))))
-        terms = Terms.learn(texts, cast(By, name), most)
-        count = len(terms.terms)
-        cut = "the most frequent ones, as more would take too much memory; " if count == most else ""
-        folder = _folder()
-        terms.save_pretrained(folder)
+        terms = Terms.learn(texts, cast(By, name))
+        count, folder = len(terms.terms), terms.in_a_folder()
+        cut = "the most frequent ones, as more would take too much memory; " if count == Terms.most(len(texts)) else ""
         card = Card(
             name=f"tfidf:{name}",
             family="tfidf",
@@ -110,9 +101,3 @@ class _Weighted(Backbone):
         weights = x["weights"] if "weights" in x else x["attention_mask"].float()  # of a dry run's examples
         row = torch.zeros(len(weights), self.dim, device=weights.device)
         return Features(pooled=row.scatter_add_(1, x["input_ids"], weights))
-
-
-def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="headstart-tfidf-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder

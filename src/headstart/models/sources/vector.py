@@ -43,7 +43,7 @@ class Vector:
 
     @classmethod
     def offers(cls, task: Task, inputs: Any) -> list[Offer]:
-        """Offer what can be solved for rows of numbers: a linear head and boosted trees.
+        """Offer for rows of numbers a linear head and boosted trees on the columns, and a perceptron.
 
         Args:
             task: Says what the inputs are.
@@ -57,6 +57,7 @@ class Vector:
         return [
             Offer("vector:columns", "linear", why="the columns themselves, weighed", pretrained=False),
             Offer("vector:columns", "boosting", why="the columns themselves, in boosted trees", pretrained=False),
+            Offer("vector:mlp", "linear", why="a perceptron, trained from nothing", pretrained=False),
         ]
 
     def load(self, name: str) -> Backbone:

@@ -10,29 +10,29 @@ from torch.nn import functional
 
 from headstart.core.types import Features
 from headstart.models.model import Backbone
+from headstart.models.surgery._around import Around
 
 Parts = Literal["all", "symmetric", "cosine"]
 COSINE = 8.0  # times the cosine: few rows then learn from it first, and from the many other columns as rows are added
 
 
-class Towers:
-    """Stands in the place of a backbone's method `forward`.
+class Towers(Around):
+    """Lets both parts of an example through the network.
 
     Args:
         backbone: The network.
-        inner: What stood there before, such as a cut's; None is the class's own.
+        inner: As of `Around`.
         features: What is made of the features of both.
     """
 
     def __init__(self, backbone: Backbone, inner: Callable[[Any], Features] | None, features: Parts) -> None:
-        self.backbone, self.inner = backbone, inner
+        super().__init__(backbone, inner)
         self.features: Parts = features
 
     def __call__(self, x: Any) -> Features:  # tensors [B, 2, …]
         """Compute the features of all parts at once, then compare them."""
         flat = {name: part.flatten(0, 1) for name, part in x.items()} if isinstance(x, dict) else x.flatten(0, 1)
-        both = type(self.backbone).forward(self.backbone, flat) if self.inner is None else self.inner(flat)
-        u, v = both["pooled"].unflatten(0, (-1, 2)).unbind(dim=1)
+        u, v = self.within(flat)["pooled"].unflatten(0, (-1, 2)).unbind(dim=1)
         return Features(pooled=compare(u, v, self.features))
 
 
@@ -54,18 +54,3 @@ def compare(u: torch.Tensor, v: torch.Tensor, features: Parts) -> torch.Tensor:
         return cosine
     compared = [cosine, (u - v).abs(), product * u.shape[1] ** 0.5]
     return torch.cat([*compared, *([u, v] if features == "all" else [])], dim=1)
-
-
-def inner_forward(backbone: Backbone) -> Any:
-    """Return what earlier surgery put in the place of the class's `forward`, below the towers; None without any."""
-    forward = vars(backbone).get("forward")
-    return forward.inner if isinstance(forward, Towers) else forward
-
-
-def set_inner_forward(backbone: Backbone, forward: Callable[[Any], Features]) -> None:
-    """Put something in the place of the class's `forward`, below the towers where there are some."""
-    now = vars(backbone).get("forward")
-    if isinstance(now, Towers):
-        now.inner = forward
-    else:
-        object.__setattr__(backbone, "forward", forward)

@@ -14,8 +14,8 @@ from headstart.models.dryrun import show
 from headstart.models.layers import Removed, find_one, get, put
 from headstart.models.model import Backbone, mean_over_tokens
 from headstart.models.operate import Body
+from headstart.models.surgery._around import set_inner_forward
 from headstart.models.surgery._blocks import pool_maps
-from headstart.models.surgery._towers import set_inner_forward
 from headstart.models.taps import maps_first
 
 Pool = Literal["auto", "mean", "max", "flatten", "cls"]

@@ -9,7 +9,7 @@ from headstart.core.errors import UsageError
 from headstart.models.dryrun import root
 from headstart.models.layers import get, layer_names, no_layer
 from headstart.models.operate import Body
-from headstart.models.surgery._towers import inner_forward
+from headstart.models.surgery._around import inner_forward
 from headstart.models.surgery.cut import Until
 
 

@@ -11,6 +11,7 @@ from typing import ClassVar, Self
 
 from headstart.core.errors import UsageError
 from headstart.models.operate import Body
+from headstart.models.surgery._around import forward_of, set_forward
 from headstart.models.surgery._towers import Parts, Towers
 
 
@@ -37,11 +38,11 @@ class Siamese:
             raise UsageError(
                 f"siamese: {backbone.card.name} takes {many}, which are no pairs. Leave the operation out."
             )
-        inner = vars(backbone).get("forward")
+        inner = forward_of(backbone)
         if isinstance(inner, Towers):
             raise UsageError(f"siamese: {backbone.card.name} sees both of a pair by themselves already.")
         body.expect(apart)
-        object.__setattr__(backbone, "forward", Towers(backbone, inner, self.features))
+        set_forward(backbone, Towers(backbone, inner, self.features))
         body.drop_classifier("siamese")
         body.note(f"siamese: {backbone.card.input.plural} of a pair go through the network one by one")
         return self
