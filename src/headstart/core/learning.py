@@ -250,6 +250,20 @@ class Stepper(Protocol):
         ...
 
 
+class Solving(NamedTuple):
+    """What a solved head is to be the optimum of.
+
+    options: of the loss. imbalance: how rare classes are made up for, as in a recipe's stage. seed: of the folds that
+    choose a penalty. groups: of each row; rows of one group are never on both sides of a fold, and None lets every row
+    be alone.
+    """
+
+    options: LossOptions
+    imbalance: str = "none"
+    seed: int = 0
+    groups: Sequence[str] | None = None
+
+
 class Solved(NamedTuple):
     """How a head was solved: in words, and what it gives each row when it was fitted without it, [N, outputs].
 

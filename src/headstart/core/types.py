@@ -26,6 +26,7 @@ from headstart.core.learning import Objective as Objective
 from headstart.core.learning import Prefix as Prefix
 from headstart.core.learning import PrefixToken as PrefixToken
 from headstart.core.learning import Solved as Solved
+from headstart.core.learning import Solving as Solving
 from headstart.core.learning import Stepper as Stepper
 from headstart.core.learning import Stream as Stream
 from headstart.core.learning import Update as Update

@@ -8,6 +8,7 @@ import numpy as np
 
 from headstart.core.errors import UsageError
 from headstart.core.seeding import mix
+from headstart.core.types import Solving
 from headstart.engine.build import BuiltStage
 from headstart.features.frozen import FeatureTransform
 
@@ -34,16 +35,11 @@ def solve_heads(built: BuiltStage) -> str:
         )
     rows, context, stage = examples.rows, built.context, built.job.stage
     groups = [context.groups.get(name, name) for name in rows.ids] if context.groups else None
+    seed = mix(context.seed, "solve", built.number)
+    wanted = Solving(built.job.objective.loss_options, stage.imbalance, seed, groups)
     notes = {}
     for name, head in built.model.by_target().items():
-        found = head.solve(
-            cast(np.ndarray, rows.inputs),
-            rows.labels[name],
-            built.job.objective.loss_options,
-            stage.imbalance,
-            mix(context.seed, "solve", built.number),
-            groups,
-        )
+        found = head.solve(cast(np.ndarray, rows.inputs), rows.labels[name], wanted)
         notes[name] = found.note
     context.world.copy_from_writer(built.model)
     return "; ".join(notes.values() if len(notes) == 1 else (f"{name}: {note}" for name, note in notes.items()))

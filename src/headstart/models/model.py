@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, cast
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError, first_few
-from headstart.core.types import Card, Features, ForwardPass, Labels, LossOptions, Prefix, Solved, Target
+from headstart.core.types import Card, Features, ForwardPass, Labels, LossOptions, Prefix, Solved, Solving, Target
 from headstart.targets._outputs import Output
 
 Pooling = Literal["auto", "cls", "mean"]
@@ -77,28 +77,17 @@ class Head(nn.Module):
     def forward(self, features: Features) -> torch.Tensor:  # [B, target.outputs]
         return self.trunk(pool(features, self.pooling))
 
-    def solves(self, options: LossOptions, imbalance: str) -> bool:
+    def solves(self, wanted: Solving) -> bool:
         """Return whether `solve` finds the optimum of this loss; heads that need steps do not."""
         return False
 
-    def solve(
-        self,
-        features: np.ndarray,
-        labels: Labels,
-        options: LossOptions,
-        imbalance: str,
-        seed: int,
-        groups: Sequence[str] | None = None,
-    ) -> Solved:
+    def solve(self, features: np.ndarray, labels: Labels, wanted: Solving) -> Solved:
         """Find the head's optimum for features that stay the same, without steps, and take it.
 
         Args:
             features: Pooled as the head does, [N, D].
             labels: Of the same rows, as the target's `encode` gave them.
-            options: Options of the loss.
-            imbalance: How rare classes are made up for, as in a recipe's stage.
-            seed: Of the folds that choose a penalty.
-            groups: Of each row; rows of one group are never on both sides of a fold. None lets every row be alone.
+            wanted: The loss, whose way with rare classes the output has been told (`rebalance`), and the folds.
 
         Returns:
             How it was done.

@@ -14,7 +14,7 @@ from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.errors import SourceError
 from headstart.core.recipe import Recipe
-from headstart.core.types import Calibration, Event, Listener, silent
+from headstart.core.types import Calibration, Event, Listener, Solving, silent
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.drawing.text import words
@@ -115,10 +115,11 @@ def compare(
     groups = [dataset.groups.get(row, row) for row in train.ids] if dataset.groups else None
     asked_for, made = recipe.stages[-1].imbalance, {}
     for name, head in model.by_target().items():
-        imbalance = asked_for if head.solves(loss, asked_for) else "none"
-        if head.solves(loss, imbalance):
-            head.output.rebalance(imbalance, train.labels[name])
-            solved = head.solve(features, train.labels[name], loss, imbalance, recipe.seed, groups)
+        wanted = Solving(loss, asked_for, recipe.seed, groups)
+        wanted = wanted if head.solves(wanted) else wanted._replace(imbalance="none")
+        if head.solves(wanted):
+            head.output.rebalance(wanted.imbalance, train.labels[name])
+            solved = head.solve(features, train.labels[name], wanted)
             asked = np.flatnonzero(np.isfinite(solved.out_of_fold).all(axis=1))
             out = head.decode(torch.from_numpy(solved.out_of_fold[asked])).numpy()
             made[name] = head.target.calibrate(train.take(asked).labels[name], out)

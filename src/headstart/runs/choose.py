@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from headstart.core.errors import SourceError, StorageError, UsageError, first_f
 from headstart.core.offer import Offer
 from headstart.core.recipe import LINEAR, Recipe
 from headstart.core.seeding import mix, numpy_generator
-from headstart.core.types import Event, Listener, Score, Task, silent
+from headstart.core.types import Event, Listener, Score, Solving, Task, silent
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.transforms import make_transform
 from headstart.engine.predict import embed, fast_features
@@ -171,7 +171,7 @@ def _try_forms(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: 
 
 
 def cross_validated_loss(
-    model: Model, task: Task, features: np.ndarray, rows: Rows, recipe: Recipe, groups: Iterable[str] | None
+    model: Model, task: Task, features: np.ndarray, rows: Rows, recipe: Recipe, groups: Sequence[str] | None
 ) -> Score | None:
     """Solve a model's heads on features and score what they give the rows that each fold left out.
 
@@ -189,12 +189,12 @@ def cross_validated_loss(
     outputs = {}
     imbalance = recipe.stages[0].imbalance
     kind = "none" if imbalance == "auto" else imbalance
-    together = None if groups is None else list(groups)
     options = plugins.build("objectives", "supervised", {}).loss_options
+    wanted = Solving(options, kind, mix(recipe.seed, "choose"), groups)
     for name, head in model.by_target().items():
-        if not head.solves(options, kind):
+        if not head.solves(wanted):
             return None
         head.output.rebalance(kind, rows.labels[name])
-        found = head.solve(features, rows.labels[name], options, kind, mix(recipe.seed, "choose"), together)
+        found = head.solve(features, rows.labels[name], wanted)
         outputs[name] = head.decode(torch.from_numpy(found.out_of_fold)).numpy()
     return rated_by_loss(task, rows, outputs, least=0)

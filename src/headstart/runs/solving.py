@@ -10,7 +10,7 @@ from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
 from headstart.core.seeding import torch_seeded
-from headstart.core.types import Objective, Strategy, Target
+from headstart.core.types import Objective, Solving, Strategy, Target
 from headstart.engine.optimisers import SOLVE
 from headstart.models.model import Head
 
@@ -71,5 +71,5 @@ def _against(stage: Stage, strategy: Strategy, objective: Objective, name: str, 
     asked = [name for name in settings if getattr(stage, name) != getattr(usual, name)]
     if asked:
         return f"{', '.join(asked)} {'is' if len(asked) == 1 else 'are'} for training by steps"
-    unfit = [head for head in heads if not head.solves(objective.loss_options, stage.imbalance)]
+    unfit = [head for head in heads if not head.solves(Solving(objective.loss_options, stage.imbalance))]
     return f"the head '{name}' has no solution for this loss" if unfit else None

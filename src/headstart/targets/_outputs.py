@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Labels, LossOptions
+from headstart.core.types import Labels, LossOptions, Solving
 from headstart.solvers import boosting
 from headstart.solvers.ridge import ridge
 from headstart.solvers.solution import Solution
@@ -41,29 +40,17 @@ class Output(nn.Module):
     def decode(self, out: torch.Tensor) -> torch.Tensor:
         """Turn outputs [B, outputs] into probabilities or values."""
 
-    def solves(self, options: LossOptions, imbalance: str) -> bool:
+    def solves(self, wanted: Solving) -> bool:
         """Return whether `solve` finds a linear layer's optimum under this loss; a kind without a solver does not."""
         return False
 
-    def solve(
-        self,
-        features: np.ndarray,
-        labels: Labels,
-        options: LossOptions,
-        imbalance: str,
-        *,
-        seed: int,
-        groups: Sequence[str] | None = None,
-    ) -> Solution:
+    def solve(self, features: np.ndarray, labels: Labels, wanted: Solving) -> Solution:
         """Find the linear layer of least loss on features that stay the same.
 
         Args:
             features: [N, D].
             labels: As the target's `encode` gave them.
-            options: Options of the loss.
-            imbalance: A value of the recipe's `imbalance`; `rebalance` has been told it.
-            seed: Of the folds that choose the penalty.
-            groups: Of each row; rows of one group are never on both sides of a fold.
+            wanted: The loss, whose way with rare classes `rebalance` has been told, and the folds.
 
         Returns:
             The layer.
@@ -73,15 +60,12 @@ class Output(nn.Module):
         """
         raise UsageError("This kind of target has no solver: leave optimiser = 'solve' away.")
 
-    def for_trees(
-        self, labels: Labels, options: LossOptions, imbalance: str
-    ) -> tuple[boosting.Labels, float | np.ndarray]:
+    def for_trees(self, labels: Labels, wanted: Solving) -> tuple[boosting.Labels, float | np.ndarray]:
         """Say what boosted trees are fitted to, where `solves` holds.
 
         Args:
             labels: As the target's `encode` gave them.
-            options: Options of the loss.
-            imbalance: A value of the recipe's `imbalance`; `rebalance` has been told it.
+            wanted: The loss, whose way with rare classes `rebalance` has been told.
 
         Returns:
             The labels of trees, and what is taken off their outputs.
@@ -121,28 +105,17 @@ class ClassOutput(Output):
         each = functional.cross_entropy(out, y, weight=weights, label_smoothing=smoothing, reduction="none")
         return ((1 - right) ** self.balance.focus * each).mean()
 
-    def solves(self, options: LossOptions, imbalance: str) -> bool:
+    def solves(self, wanted: Solving) -> bool:
         """Return True, but for focal loss: the weights of its rows depend on the answers."""
-        return imbalance != "focal"
+        return wanted.imbalance != "focal"
 
-    def solve(
-        self,
-        features: np.ndarray,
-        labels: Labels,
-        options: LossOptions,
-        imbalance: str,
-        *,
-        seed: int,
-        groups: Sequence[str] | None = None,
-    ) -> Solution:
+    def solve(self, features: np.ndarray, labels: Labels, wanted: Solving) -> Solution:
         """Fit multinomial logistic regression; arguments as of `Output.solve`."""
-        return solve_classes(features, labels, self.classes, options, self.balance, imbalance, seed=seed, groups=groups)
+        return solve_classes(features, labels, self.classes, self.balance, wanted)
 
-    def for_trees(
-        self, labels: Labels, options: LossOptions, imbalance: str
-    ) -> tuple[boosting.Labels, float | np.ndarray]:
+    def for_trees(self, labels: Labels, wanted: Solving) -> tuple[boosting.Labels, float | np.ndarray]:
         """Return the classes with the weights of rows, and the shift; arguments as of `Output.for_trees`."""
-        weights = class_weights(labels, self.classes, options, self.balance, imbalance)
+        weights = class_weights(labels, self.classes, self.balance, wanted)
         shift = np.asarray(self.balance.shift) if self.balance.shift else 0.0
         return boosting.Labels("one", labels, weights, self.classes), shift
 
@@ -173,28 +146,17 @@ class LabelsOutput(Output):
             each = (1 - right) ** self.balance.focus * each
         return each.mean()
 
-    def solves(self, options: LossOptions, imbalance: str) -> bool:
+    def solves(self, wanted: Solving) -> bool:
         """Return True, but for focal loss and batches drawn by class."""
-        return imbalance not in ("focal", "sampler")
+        return wanted.imbalance not in ("focal", "sampler")
 
-    def solve(
-        self,
-        features: np.ndarray,
-        labels: Labels,
-        options: LossOptions,
-        imbalance: str,
-        *,
-        seed: int,
-        groups: Sequence[str] | None = None,
-    ) -> Solution:
+    def solve(self, features: np.ndarray, labels: Labels, wanted: Solving) -> Solution:
         """Fit a logistic regression for each class; arguments as of `Output.solve`."""
-        return solve_labels(features, labels, options, self.balance, seed=seed, groups=groups)
+        return solve_labels(features, labels, self.balance, wanted)
 
-    def for_trees(
-        self, labels: Labels, options: LossOptions, imbalance: str
-    ) -> tuple[boosting.Labels, float | np.ndarray]:
+    def for_trees(self, labels: Labels, wanted: Solving) -> tuple[boosting.Labels, float | np.ndarray]:
         """Return the labels with their weights; arguments as of `Output.for_trees`."""
-        return boosting.Labels("any", labels, label_weights(labels, options, self.balance), labels.shape[1]), 0.0
+        return boosting.Labels("any", labels, label_weights(labels, wanted.options, self.balance), labels.shape[1]), 0.0
 
     def decode(self, out: torch.Tensor) -> torch.Tensor:
         """Return a probability for each class, [B, C]."""
@@ -218,27 +180,16 @@ class ValuesOutput(Output):
         self.mean.copy_(values.mean(dim=0))
         self.std.copy_(values.std(dim=0, correction=0).clamp(min=1e-8))
 
-    def solves(self, options: LossOptions, imbalance: str) -> bool:
+    def solves(self, wanted: Solving) -> bool:
         """Return True for squared errors."""
-        return options.loss != "huber"
+        return wanted.options.loss != "huber"
 
-    def solve(
-        self,
-        features: np.ndarray,
-        labels: Labels,
-        options: LossOptions,
-        imbalance: str,
-        *,
-        seed: int,
-        groups: Sequence[str] | None = None,
-    ) -> Solution:
+    def solve(self, features: np.ndarray, labels: Labels, wanted: Solving) -> Solution:
         """Fit ridge regression to the labels in standard deviations; arguments as of `Output.solve`."""
         z = (labels - self.mean.cpu().numpy()) / self.std.cpu().numpy()
-        return ridge(features, z, seed=seed, groups=groups)
+        return ridge(features, z, seed=wanted.seed, groups=wanted.groups)
 
-    def for_trees(
-        self, labels: Labels, options: LossOptions, imbalance: str
-    ) -> tuple[boosting.Labels, float | np.ndarray]:
+    def for_trees(self, labels: Labels, wanted: Solving) -> tuple[boosting.Labels, float | np.ndarray]:
         """Return the labels in standard deviations; arguments as of `Output.for_trees`."""
         z = (labels - self.mean.cpu().numpy()) / self.std.cpu().numpy()
         return boosting.Labels("values", z, np.ones(z.shape), z.shape[1]), 0.0

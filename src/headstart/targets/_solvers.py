@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from headstart.core.types import LossOptions
+from headstart.core.types import LossOptions, Solving
 from headstart.solvers.logistic import Problem, logistic
 from headstart.solvers.solution import Solution
 from headstart.targets._balance import Balance
@@ -16,12 +14,8 @@ def solve_classes(
     features: np.ndarray,
     labels: np.ndarray,
     classes: int,
-    options: LossOptions,
     balance: Balance,
-    imbalance: str,
-    *,
-    seed: int,
-    groups: Sequence[str] | None,
+    wanted: Solving,
 ) -> Solution:
     """Minimise the cross-entropy of rows of one class each, with smoothing, weights and shift as in training.
 
@@ -31,60 +25,47 @@ def solve_classes(
         features: [N, D].
         labels: [N] int64.
         classes: Their number C.
-        options: Options of the loss.
         balance: What the loss is changed by.
-        imbalance: Of "sampler", which draws each class equally often, the rows' weights say the same.
-        seed: Of the folds.
-        groups: Of each row.
+        wanted: The loss and the folds.
 
     Returns:
         The layer.
     """
-    weights = class_weights(labels, classes, options, balance, imbalance)
-    smooth = options.label_smoothing
+    weights = class_weights(labels, classes, balance, wanted)
+    smooth = wanted.options.label_smoothing
     targets = np.eye(classes)[labels] * (1 - smooth) + smooth / classes
-    found = logistic(features, Problem(targets, weights[:, None], "softmax"), seed=seed, strata=labels, groups=groups)
+    problem = Problem(targets, weights[:, None], "softmax")
+    found = logistic(features, problem, seed=wanted.seed, strata=labels, groups=wanted.groups)
     if not balance.shift:
         return found
     shift = np.asarray(balance.shift)
     return found._replace(bias=found.bias - shift, out_of_fold=found.out_of_fold - shift)
 
 
-def solve_labels(
-    features: np.ndarray,
-    labels: np.ndarray,
-    options: LossOptions,
-    balance: Balance,
-    *,
-    seed: int,
-    groups: Sequence[str] | None,
-) -> Solution:
+def solve_labels(features: np.ndarray, labels: np.ndarray, balance: Balance, wanted: Solving) -> Solution:
     """Minimise the binary cross-entropy of rows [N, C] with any number of classes; weights multiply the positives."""
-    smooth = options.label_smoothing
+    smooth = wanted.options.label_smoothing
     targets = labels * (1 - smooth) + smooth / 2
-    weights = label_weights(labels, options, balance)
-    return logistic(features, Problem(targets, weights, "sigmoid"), seed=seed, groups=groups)
+    weights = label_weights(labels, wanted.options, balance)
+    return logistic(features, Problem(targets, weights, "sigmoid"), seed=wanted.seed, groups=wanted.groups)
 
 
-def class_weights(
-    labels: np.ndarray, classes: int, options: LossOptions, balance: Balance, imbalance: str
-) -> np.ndarray:
+def class_weights(labels: np.ndarray, classes: int, balance: Balance, wanted: Solving) -> np.ndarray:
     """Return the weight of each row, [N], 1 on average.
 
     Args:
         labels: [N] int64.
         classes: Their number C.
-        options: Options of the loss.
         balance: What the loss is changed by.
-        imbalance: Of "sampler", which draws each class equally often, the weights say the same.
+        wanted: The loss; of the way "sampler", which draws each class equally often, the weights say the same.
 
     Returns:
         The weights.
     """
     each = np.ones(classes)
-    if given := options.class_weights or balance.weights:
+    if given := wanted.options.class_weights or balance.weights:
         each = np.asarray(given, dtype=np.float64)
-    elif imbalance == "sampler":
+    elif wanted.imbalance == "sampler":
         each = 1 / np.bincount(labels, minlength=classes).clip(min=1)
     return each[labels] / each[labels].mean()
 

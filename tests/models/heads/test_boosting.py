@@ -12,7 +12,7 @@ from sklearn.datasets import load_diabetes, load_wine
 
 import headstart as hs
 from headstart.core.errors import UsageError
-from headstart.core.types import Features, LossOptions, Task
+from headstart.core.types import Features, LossOptions, Solving, Task
 from headstart.models.heads.boosting import Boosting, Forest
 from headstart.solvers.boosting import Labels, _Grown, boost
 from models.heads.contract import CLASSES, NUMBERS, check_head
@@ -78,7 +78,7 @@ def test_rare_classes_are_made_up_for() -> None:
 def _answers(imbalance: str, labels: np.ndarray) -> np.ndarray:
     head: Any = Boosting().build(4, Task.of("vector", "binary", ("x",), ("y",), ("no", "yes")).target)
     head.output.rebalance(imbalance, labels)
-    solved = head.solve(X, labels, USUAL, imbalance, 0)
+    solved = head.solve(X, labels, Solving(USUAL, imbalance))
     assert solved.out_of_fold.shape == (120, 2)
     return head.decode(head(Features(pooled=torch.from_numpy(X))))[:, 1].detach().numpy()
 
@@ -87,7 +87,7 @@ def test_values_come_in_the_unit_of_the_labels() -> None:
     head: Any = Boosting().build(4, NUMBERS)
     labels = np.stack([1000 + 100 * SUM, X[:, 3]], axis=1).astype(np.float32)
     head.output.start(labels)
-    head.solve(X, labels, USUAL, "none", 0)
+    head.solve(X, labels, Solving(USUAL))
     found = head.decode(head(Features(pooled=torch.from_numpy(X)))).detach().numpy()
     assert np.corrcoef(found[:, 0], labels[:, 0])[0, 1] > 0.95
     assert 900 < found[:, 0].mean() < 1300
@@ -117,5 +117,5 @@ def test_it_is_not_trained_by_steps(settings: dict[str, str], tmp_path: Path) ->
 
 def test_soft_labels_are_not_for_trees() -> None:
     head: Any = Boosting().build(4, CLASSES)
-    assert head.solves(USUAL, "none")
-    assert not head.solves(LossOptions(label_smoothing=0.1), "none")
+    assert head.solves(Solving(USUAL))
+    assert not head.solves(Solving(LossOptions(label_smoothing=0.1)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from headstart.core.types import Labels, LossOptions, Solved, Target
+from headstart.core.types import Labels, Solved, Solving, Target
 from headstart.models.model import Head, Pooling
 from headstart.models.weights import AnyShape
 from headstart.solvers.boosting import Trees, boost
@@ -90,21 +89,13 @@ class BoostedHead(Head):
     learns_by_steps: ClassVar[bool] = False
     trunk: Forest
 
-    def solves(self, options: LossOptions, imbalance: str) -> bool:
+    def solves(self, wanted: Solving) -> bool:
         """Return whether trees can be grown for this loss: with hard labels, if the target's loss has a solver."""
-        return self.output.solves(options, imbalance) and not options.label_smoothing
+        return self.output.solves(wanted) and not wanted.options.label_smoothing
 
-    def solve(
-        self,
-        features: np.ndarray,
-        labels: Labels,
-        options: LossOptions,
-        imbalance: str,
-        seed: int,
-        groups: Sequence[str] | None = None,
-    ) -> Solved:
+    def solve(self, features: np.ndarray, labels: Labels, wanted: Solving) -> Solved:
         """Take trees whose number and size were chosen by cross-validation."""
-        wanted, shift = self.output.for_trees(labels, options, imbalance)
-        found = boost(features, wanted, seed=seed, groups=groups)
+        told, shift = self.output.for_trees(labels, wanted)
+        found = boost(features, told, seed=wanted.seed, groups=wanted.groups)
         self.trunk.take(found.trees._replace(start=(found.trees.start - shift).astype(np.float32)))
         return Solved(found.note, found.out_of_fold - shift)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from headstart.core.types import Labels, LossOptions, Solved, Target
+from headstart.core.types import Labels, Solved, Solving, Target
 from headstart.models.model import Head, Pooling
 
 
@@ -35,21 +34,13 @@ class Linear:
 class LinearHead(Head):
     """A head whose optimum the target's output knows how to find."""
 
-    def solves(self, options: LossOptions, imbalance: str) -> bool:
+    def solves(self, wanted: Solving) -> bool:
         """Return whether the target's loss has a solver."""
-        return self.output.solves(options, imbalance)
+        return self.output.solves(wanted)
 
-    def solve(
-        self,
-        features: np.ndarray,
-        labels: Labels,
-        options: LossOptions,
-        imbalance: str,
-        seed: int,
-        groups: Sequence[str] | None = None,
-    ) -> Solved:
+    def solve(self, features: np.ndarray, labels: Labels, wanted: Solving) -> Solved:
         """Take the weights of the penalised optimum, the penalty being chosen by cross-validation."""
-        found = self.output.solve(features, labels, options, imbalance, seed=seed, groups=groups)
+        found = self.output.solve(features, labels, wanted)
         layer: Any = self.trunk
         with torch.no_grad():
             layer.weight.copy_(torch.from_numpy(found.weight))
