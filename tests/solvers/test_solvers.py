@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from headstart.solvers import columns as columns_module
 from headstart.solvers import logistic as logistic_module
 from headstart.solvers import ridge as ridge_module
-from headstart.solvers.columns import prepare
+from headstart.solvers.columns import prepare, scalings
 from headstart.solvers.folds import make_folds
 from headstart.solvers.logistic import Problem, logistic
 from headstart.solvers.ridge import ridge
@@ -171,3 +171,14 @@ def test_features_are_standardised_only_where_that_is_ahead_by_more_than_noise()
     noise -= noise.mean()  # its standard error is 0.02
     assert first_of_the_best([losses, losses - 0.01 + noise]) == 0
     assert first_of_the_best([losses, losses - 0.1 + noise]) == 1
+
+
+def test_columns_in_different_units_are_standardised_whatever_the_rows_say() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(40, 12)).astype(np.float32)
+    assert scalings(x) == ("one", "each") == scalings(x * random.uniform(0.2, 5, 12).astype(np.float32))
+    in_grams = x * np.where(np.arange(12) == 3, 1000, 1).astype(np.float32)
+    assert scalings(in_grams) == ("each",)
+    y = (x[:, 0] > 0).astype(int)
+    problem = Problem(np.eye(2)[y], np.ones((40, 1)), "softmax")
+    assert "standardised" in logistic(in_grams, problem, seed=0, strata=y).note

@@ -14,6 +14,7 @@ from scipy import sparse
 
 FEW = 2000  # rows up to which sparse features, too, are turned into their row space
 SPARSE = 0.1  # share of numbers other than zero up to which features are kept as a sparse matrix
+UNITS = 50  # times the median deviation, from which on the widest column is in another unit; of networks' features: 12
 CONSTANT = 1e-6  # a column whose deviation is below this share of its size has none
 
 Scaling = Literal["one", "each"]  # all columns divided by one number, or each by its own deviation
@@ -46,8 +47,17 @@ class Columns:
 
 
 def scalings(features: np.ndarray) -> tuple[Scaling, ...]:
-    """Return the ways that are worth a try: sparse features stay as they are."""
-    return ("one",) if is_sparse(features) else ("one", "each")
+    """Return the ways that are worth a try, the plainest first.
+
+    Sparse features stay as they are. Columns in different units, as those of a table, say nothing by their size, which
+    few rows would not show: they are standardised.
+    """
+    if is_sparse(features):
+        return ("one",)
+    deviation = features.std(axis=0, dtype=np.float64)
+    varied = deviation[deviation > CONSTANT]
+    apart = len(varied) and varied.max() > UNITS * np.median(varied)
+    return ("each",) if apart else ("one", "each")
 
 
 def prepare(features: np.ndarray, scaling: Scaling) -> Columns:
