@@ -48,7 +48,10 @@ def test_every_plugin_is_a_frozen_dataclass_with_defaults_and_a_description(kind
     assert plugins.describe(kind, name).endswith(".")
 
 
-@pytest.mark.parametrize("objective", plugins.names("objectives"))
+@pytest.mark.parametrize(
+    "objective",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name == "mcd")) for name in plugins.names("objectives")],
+)
 @pytest.mark.parametrize("strategy", plugins.names("strategies"))
 def test_every_strategy_works_with_every_objective(tmp_path: Path, strategy: str, objective: str) -> None:
     backbone = suited(strategy, "timm:test_resnet", "timm:test_vit")

@@ -155,6 +155,18 @@ class Input(Protocol):
         """Return this input with both parts of an example shown one by one, tensors [B, 2, …]; None without parts."""
         return None
 
+    def with_terms(self, by: str, texts: Any) -> tuple[Self, int] | None:
+        """Return this input with the weights of terms beside each example, and the number of terms.
+
+        Args:
+            by: What is a term.
+            texts: The training rows', from which the terms are learnt.
+
+        Returns:
+            The input and the number; None where examples have no terms.
+        """
+        return None
+
     @classmethod
     def baseline(cls, inputs: Any) -> str | None:
         """Name the source without pretraining that a run on such inputs is compared with; None where there is none."""

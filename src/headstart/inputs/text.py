@@ -185,6 +185,17 @@ class Text(Input):
             raise UsageError("The texts of a pair cannot be told apart where their terms stand beside the features.")
         return replace(self, separate=True)
 
+    def with_terms(self, by: Any, texts: Sequence[Any]) -> tuple[Self, int]:
+        """Return the input that tells the terms of a text, and their number. UsageError: there are no texts to learn
+        from, or the texts of a pair are shown by themselves.
+        """
+        if self.separate:
+            raise UsageError("add_terms: the texts of a pair go through this network one by one (surgery `siamese`).")
+        if not len(texts):
+            raise UsageError("add_terms learns from the training texts, and there are none here: name the data.")
+        terms = Terms.learn(texts, by)
+        return replace(self, terms=str(terms.in_a_folder())), len(terms.terms)
+
     def refuses(self, inputs: Sequence[Any]) -> str:
         """Refuse lone texts where there must be pairs."""
         if self.separate and not isinstance(inputs[0], tuple):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import torch
 from torch.nn import functional
 
 from headstart.core.errors import UsageError
 from headstart.core.types import Features
-from headstart.inputs._terms import By, Terms
-from headstart.inputs.text import Text
+from headstart.inputs._terms import By
 from headstart.models.dryrun import to_device
 from headstart.models.model import Backbone, device_of
 from headstart.models.operate import Body
@@ -41,20 +40,17 @@ class AddTerms:
         """Learn the terms of the training texts, and let the input give them. UsageError: there are no texts, or the
         network takes no single texts, or has terms already.
         """
-        backbone, expects = body.backbone, body.backbone.card.input
-        count, scale = self.count, self.scale
-        if not isinstance(expects, Text):
-            raise UsageError(f"add_terms: {backbone.card.name} takes {expects.plural}, and only texts have terms.")
-        if expects.separate:
-            raise UsageError("add_terms: the texts of a pair go through this network one by one (surgery `siamese`).")
+        backbone, count, scale = body.backbone, self.count, self.scale
         if isinstance(forward_of(backbone), WithTerms):
             raise UsageError(f"add_terms: {backbone.card.name} has terms beside its features already.")
         if not body.replaying:
-            if self.texts is None or not len(self.texts):
-                raise UsageError("add_terms learns from the training texts, and there are none here: name the data.")
-            terms = Terms.learn(self.texts, self.by)
-            count, scale = len(terms.terms), _scale(backbone, self.texts) if scale is None else scale
-            body.expect(replace(expects, terms=str(terms.in_a_folder())))
+            told = backbone.card.input.with_terms(self.by, () if self.texts is None else self.texts)
+            if told is None:
+                many = backbone.card.input.plural
+                raise UsageError(f"add_terms: {backbone.card.name} takes {many}, and only texts have terms.")
+            expects, count = told
+            scale = _scale(backbone, cast(Any, self.texts)) if scale is None else scale
+            body.expect(expects)
             body.note(f"add_terms: {count:,} terms of the training texts beside the features")
         assert count is not None and scale is not None
         set_forward(backbone, WithTerms(backbone, forward_of(backbone), count, scale))
