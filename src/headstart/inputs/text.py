@@ -11,32 +11,23 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from headstart.core.cells import missing
-from headstart.core.columns import Column, blank_cells, cells_of
+from headstart.core.columns import cells_of
 from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.input import Input
 from headstart.core.kept import Kept
 from headstart.inputs import WORDS
-from headstart.inputs._kinds import LONG, TAKEN, is_dates, kind, mean_bytes
 from headstart.inputs._language import languages
 from headstart.inputs._scripts import unspaced
 from headstart.inputs._terms import FILE, Terms
+from headstart.inputs._text_columns import columns_of_text
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
 
-NAMES = ("text", "texts", "sentence", "content", "review", "title", "question", "document")
-PAIR_NAMES = (
-    ("sentence1", "sentence2"),
-    ("premise", "hypothesis"),
-    ("question1", "question2"),
-    ("text_a", "text_b"),
-    ("text1", "text2"),
-)
 FOLDER, TERMS = "tokenizer", "terms"  # in a saved model
 KEPT_BYTES = 256 << 20  # of texts' tokens
 MOST_SIGNS = 400  # of a text in a preview
-FEATURES = 3  # columns of numbers, dates or categories from which on a table is one of them
 SAMPLE = 1000  # texts whose language and tokens are looked at
 TYPES: dict[str, Any] = {  # of a text
     **dict.fromkeys(("input_ids", "token_type_ids", "term_ids"), np.int32),
@@ -94,25 +85,7 @@ class Text(Input):
         Raises:
             UsageError: More than two columns hold free text.
         """
-        if len(frame.columns) > 1:
-            own = [name for name in own if not is_dates(frame[name])]
-        if len(frame.columns) >= FEATURES and own:
-            others = [name for name in map(str, frame.columns) if kind(name, frame[name]) in TAKEN]
-            if len(set(others)) >= FEATURES:
-                own = [name for name in own if _is_long(frame[name])]
-        usual = {name.strip().lower(): name for name in own}
-        for first, second in PAIR_NAMES:
-            if first in usual and second in usual:
-                return usual[first], usual[second]
-        for name in NAMES:
-            if name in usual:
-                return (usual[name],)
-        free = [name for name in own if _is_free_text(frame[name])]
-        if len(free) > 2:
-            raise UsageError(
-                f"{len(free)} columns hold text: {first_few(free)}. Name one, or two as a pair, with inputs."
-            )
-        return tuple(free or (own if len(frame.columns) == 1 else []))
+        return columns_of_text(frame, own)
 
     @classmethod
     def read(cls, frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
@@ -349,18 +322,6 @@ def load_tokenizer(folder: str, added: Sequence[str]) -> Any:
         raise UsageError(f"There is no tokenizer in the folder '{folder}': {error}") from error
     tokenizer.add_tokens(list(added))
     return tokenizer
-
-
-def _is_free_text(column: Column) -> bool:
-    """Distinguish sentences from categories (few different values) and from codes (no spaces, plain letters)."""
-    texts = [str(cell) for cell, blank in zip(cells_of(column), blank_cells(column), strict=True) if not blank]
-    worded = sum(not text.isascii() or " " in text.strip() for text in texts)
-    return len(set(texts)) > max(1, 0.2 * len(texts)) and worded > 0.1 * len(texts)
-
-
-def _is_long(column: Column) -> bool:
-    """Distinguish texts from names."""
-    return mean_bytes([str(cell) for cell in cells_of(column) if not missing(cell)]) >= LONG
 
 
 def _is_pair(cell: Any) -> bool:

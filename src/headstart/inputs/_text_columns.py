@@ -1,0 +1,68 @@
+"""Which columns of a table are the texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from headstart.core.cells import missing
+from headstart.core.columns import Column, blank_cells, cells_of
+from headstart.core.errors import UsageError, first_few
+from headstart.inputs._kinds import LONG, TAKEN, is_dates, kind, mean_bytes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAMES = ("text", "texts", "sentence", "content", "review", "title", "question", "document")
+PAIR_NAMES = (
+    ("sentence1", "sentence2"),
+    ("premise", "hypothesis"),
+    ("question1", "question2"),
+    ("text_a", "text_b"),
+    ("text1", "text2"),
+)
+FEATURES = 3  # columns of numbers, dates or categories from which on a table is one of them
+
+
+def columns_of_text(frame: pd.DataFrame, own: Sequence[str]) -> tuple[str, ...]:
+    """Choose a usual pair of names, else a usual name, else one or two columns of free text.
+
+    Args:
+        frame: The columns beside the labels.
+        own: The columns that hold text.
+
+    Returns:
+        One column or two; () where there are none.
+
+    Raises:
+        UsageError: More than two columns hold free text.
+    """
+    if len(frame.columns) > 1:
+        own = [name for name in own if not is_dates(frame[name])]
+    if len(frame.columns) >= FEATURES and own:
+        others = [name for name in map(str, frame.columns) if kind(name, frame[name]) in TAKEN]
+        if len(set(others)) >= FEATURES:
+            own = [name for name in own if _is_long(frame[name])]
+    usual = {name.strip().lower(): name for name in own}
+    for first, second in PAIR_NAMES:
+        if first in usual and second in usual:
+            return usual[first], usual[second]
+    for name in NAMES:
+        if name in usual:
+            return (usual[name],)
+    free = [name for name in own if _is_free_text(frame[name])]
+    if len(free) > 2:
+        raise UsageError(f"{len(free)} columns hold text: {first_few(free)}. Name one, or two as a pair, with inputs.")
+    return tuple(free or (own if len(frame.columns) == 1 else []))
+
+
+def _is_free_text(column: Column) -> bool:
+    """Distinguish sentences from categories (few different values) and from codes (no spaces, plain letters)."""
+    texts = [str(cell) for cell, blank in zip(cells_of(column), blank_cells(column), strict=True) if not blank]
+    worded = sum(not text.isascii() or " " in text.strip() for text in texts)
+    return len(set(texts)) > max(1, 0.2 * len(texts)) and worded > 0.1 * len(texts)
+
+
+def _is_long(column: Column) -> bool:
+    """Distinguish texts from names."""
+    return mean_bytes([str(cell) for cell in cells_of(column) if not missing(cell)]) >= LONG
