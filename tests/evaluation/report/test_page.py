@@ -222,6 +222,17 @@ def test_surgery_every_stage_and_what_stayed_frozen_are_said(make_facts):
     assert "The other 600 are bit-identical to what they were after the surgery and before the training" in text
 
 
+def test_a_solved_head_has_neither_steps_nor_a_rate(make_facts):
+    facts = make_facts("binary", 60, 2)
+    solved = Stage(strategy=Choice("linear_probe"), steps=1, batch_size=45, optimiser="solve", evaluate=1)
+    text = Structure(
+        render(dataclasses.replace(facts, recipe=dataclasses.replace(facts.recipe, stages=(solved,))))
+    ).text
+    told = text.partition("strategy linear_probe")[2].partition("Training ended")[0]
+    assert "weights solved on all training rows at once" in told
+    assert not any(word in told for word in ("steps 1", "rate", "batch"))
+
+
 def test_a_run_that_moved_everything_claims_nothing_frozen(make_facts):
     facts = make_facts("binary", 60, 2)
     moves = [{"name": "stem", "parameters": 600, "moved": 600}]

@@ -203,11 +203,16 @@ def _plan(stage: Stage) -> list[tuple[str, str]]:
     plan = [
         ("strategy", _choice(stage.strategy) if stage.strategy else "full"),
         ("objective", _choice(stage.objective)),
-        ("steps", f"{stage.steps:,}" if stage.steps else "–"),
-        ("learning rate", f"{stage.lr:g} ({stage.optimiser}, {stage.schedule})" if stage.lr else stage.optimiser),
-        ("batch", f"{stage.batch_size} rows"),
-        ("augmentation", stage.augment or "–"),
     ]
+    if stage.lr is None:
+        plan.append(("weights", "solved on all training rows at once, not by steps"))
+    else:
+        plan += [
+            ("steps", f"{stage.steps:,}" if stage.steps else "–"),
+            ("learning rate", f"{stage.lr:g} ({stage.optimiser}, {stage.schedule})"),
+            ("batch", f"{stage.batch_size} rows"),
+            ("augmentation", stage.augment or "–"),
+        ]
     usual: dict[str, Any] = options.to_plain(Stage())
     own: dict[str, Any] = options.to_plain(stage)
     plan += [(words(key), str(value)) for key, value in own.items() if key not in SAID and value != usual.get(key)]
