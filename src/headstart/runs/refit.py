@@ -77,7 +77,8 @@ def can_be_bounded(kept: Sequence[int | None]) -> bool:
     return bool(kept) and None not in kept
 
 
-def told(kept: Sequence[int | None], rows: int) -> Event:
-    """Tell that all rows are fitted now."""
-    steps = " + ".join(f"{step:,}" for step in kept)
-    return Event("note", f"fitting all {rows:,} labelled rows for {steps} steps", {"kept": list(kept)})
+def told(kept: Sequence[int | None], stages: Sequence[Stage], rows: int) -> Event:
+    """Tell that all rows are fitted now, and for how many steps where it goes by steps."""
+    trained = [f"{step:,}" for step, stage in zip(kept, stages, strict=True) if stage.optimiser != SOLVE]
+    how = f" for {' + '.join(trained)} steps" if trained else ""
+    return Event("note", f"fitting all {rows:,} labelled rows{how}", {"kept": list(kept)})

@@ -112,7 +112,7 @@ def fit_whole(setting: Setting, state: RunState) -> RunState:
         Where it stands now.
     """
     first, everything = state.ended, whole(setting.dataset)
-    setting.listen(told(first.kept, len(everything.pools["train"])))
+    setting.listen(told(first.kept, setting.plan.recipe.stages, len(everything.pools["train"])))
     recipe, folder = setting.plan.recipe, setting.folder / REFIT
     model = build_model(recipe, everything, load_backbone(recipe, setting.dataset))
     resume = folder.is_dir()
