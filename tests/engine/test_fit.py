@@ -125,7 +125,7 @@ def test_the_best_step_on_validation_is_kept(tmp_path: Path) -> None:
     data = many_to_choose_by(data)
     model = toys.make_model(toys.tiny(), data)
     seen: list[Event] = []
-    stage = Stage(steps=40, batch_size=8, lr=3.0, evaluate=1, patience=0, schedule="constant", warmup=0.5)
+    stage = Stage(steps=40, batch_size=8, lr=0.3, evaluate=1, patience=0, schedule="constant", warmup=0.1)
     outcome = toys.train(tmp_path, model, data, stage=stage, validate=True, listen=seen.append)
     accuracies = [event.values["accuracy"] for event in seen if event.kind == "evaluation"]
     assert outcome.best is not None and outcome.best.value == max(accuracies) > accuracies[-1]

@@ -52,9 +52,8 @@ def test_adamw_is_torch_s_own() -> None:
     one, other = torch.nn.Linear(4, 3), torch.nn.Linear(4, 3)
     other.load_state_dict(one.state_dict())
     ours = make_optimiser([ParamGroup(list(one.parameters()))], Stage(lr=0.1, weight_decay=0.3, optimiser="adamw"))
-    theirs = torch.optim.AdamW(
-        [{"params": [other.weight], "weight_decay": 0.3}, {"params": [other.bias], "weight_decay": 0.0}], lr=0.1
-    )
+    groups = [{"params": [other.weight], "weight_decay": 0.3}, {"params": [other.bias], "weight_decay": 0.0}]
+    theirs = torch.optim.AdamW(groups, lr=0.1, fused=True)
     for _ in range(5):
         x = torch.randn(8, 4)
         for layer, optimiser in ((one, ours), (other, theirs)):
