@@ -12,6 +12,8 @@ import torch
 
 import toys
 from headstart.core.recipe import Stage
+from headstart.data.streams import in_order
+from headstart.data.transforms import make_transform
 from headstart.inputs.vector import Vector
 from headstart.strategies.wise_ft import WiseFt
 
@@ -57,6 +59,24 @@ def test_on_validation_it_is_never_worse_than_the_end(tmp_path: Path) -> None:
         model = toys.make_model(toys.source("vector:mlp"), data)
         outcomes.append(toys.train(tmp_path, model, data, strategy, stage=STAGE, validate=True).best)
     assert outcomes[0] is not None and outcomes[1] is not None and outcomes[1].value >= outcomes[0].value
+
+
+def test_batch_norm_of_the_blend_has_the_statistics_of_the_training_rows(tmp_path: Path) -> None:
+    backbone = toys.source("timm:test_resnet")
+    data = toys.dataset(backbone.card.input)
+    model = toys.make_model(backbone, data)
+    toys.train(tmp_path, model, data, WiseFt(alpha=0.5), stage=STAGE)
+    norms = {n: m for n, m in model.backbone.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
+    assert norms and {norm.momentum for norm in norms.values()} == {0.1}
+    seen: dict[str, list[torch.Tensor]] = {name: [] for name in norms}
+    for name, norm in norms.items():
+        norm.register_forward_pre_hook(lambda _, given, name=name: seen[name].append(given[0].mean((0, 2, 3))))
+        norm.momentum, norm.training = 0.0, True  # what comes in is normalised by its own rows, nothing is noted
+    _, batch = next(iter(in_order(data.splits["train"], make_transform(backbone.card.input), batch_size=24)))
+    with torch.no_grad():
+        model.backbone(batch.x)
+    for name, norm in norms.items():
+        assert norm.running_mean is not None and torch.allclose(norm.running_mean, seen[name][0], atol=1e-4), name
 
 
 def test_alpha_is_a_share() -> None:

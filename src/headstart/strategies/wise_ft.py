@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from headstart.core.types import Defaults, Tuning
+from headstart.core.types import Batch, Defaults, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
 from headstart.strategies._source import Start
@@ -23,6 +25,8 @@ class WiseFt:
 
     alpha None takes the best on validation, and 0.5 where there are no validation rows. The start of the head counts as
     well: put a `linear_probe` stage before, so that it is a good one. head_lr: the head learns so many times faster.
+    Batch norm's statistics are not blended: those of the blended network are computed from the training rows, as for
+    averaged weights (Izmailov et al. 2018, arXiv:1803.05407, section 3.3).
     """
 
     alpha: float | None = None
@@ -37,15 +41,25 @@ class WiseFt:
         """Let every parameter learn, and remember where it starts."""
         start = Start([tensor for tensor in model.state_dict().values() if tensor.is_floating_point()])
         names = [name for name, tensor in model.state_dict().items() if tensor.is_floating_point()]
+        norms = [module for module in model.backbone.modules() if isinstance(module, _BatchNorm)]
+        training_rows: list[Callable[[], Iterable[Batch]]] = []
+
+        def survey(rows: Callable[[], Iterable[Batch]]) -> None:
+            next(iter(rows()))  # refuses an objective without labelled rows now, not after training
+            training_rows.append(rows)
 
         def select(score: Callable[[], float | None]) -> str:
             start.now = [model.state_dict()[name] for name in names]  # moving to a device may have made new buffers
             ends = [(now, then, now.clone()) for now, then in start.pairs()]
+            moved = {now.data_ptr() for now, then, _ in ends if not torch.equal(now, then)}
+            learnt = [norm for norm in norms if norm.running_mean is not None and norm.running_mean.data_ptr() in moved]
 
             @torch.no_grad()
             def put(alpha: float) -> None:
                 for now, then, end in ends:
                     now.copy_(end if alpha == 1 else then.lerp(end, alpha))
+                if 0 < alpha < 1 and learnt:
+                    _measure(learnt, model.backbone, training_rows[0]())
 
             if self.alpha is not None:
                 put(self.alpha)
@@ -60,4 +74,21 @@ class WiseFt:
             put(alpha)
             return f"blended with the start, alpha {alpha:g} {how} validation rows"
 
-        return Tuning([backbone_group(model), head_group(model, self.head_lr)], select=select)
+        groups = [backbone_group(model), head_group(model, self.head_lr)]
+        return Tuning(groups, select=select, survey=survey if norms else None)
+
+
+def _measure(norms: list[_BatchNorm], backbone: nn.Module, rows: Iterable[Batch]) -> None:
+    """Give batch-norm layers the mean and variance that the rows have there."""
+    kept = [(norm.momentum, norm.training) for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain average over batches
+    for batch in rows:  # they come in evaluation mode
+        for norm in norms:
+            norm.train()
+        if len(batch) > 1:  # one row may have no variance
+            backbone(batch.x)
+    for norm, (momentum, training) in zip(norms, kept, strict=True):
+        norm.momentum = momentum
+        norm.train(training)
