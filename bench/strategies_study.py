@@ -4,7 +4,7 @@ Few labels a class, small networks, no validation rows: what comes out after the
 
 Run: python bench/strategies_study.py lengths|neighbours|rates|measure|equal [--out FILE] [--processes N]
          [--only STRATEGY,…] [--sets SET,…] [--seeds N] [--shots N]
-     python bench/strategies_study.py table [--equal] [--out FILE] [--shots N]
+     python bench/strategies_study.py table [--equal] [--out FILE] [--shots N] [--sets SET,…] [--seeds N]
 
 `lengths` gives `full`, or what --only names, 63 to 600 steps; `neighbours` changes one of rate, passes and
 augmentation of the defaults at a time; `rates` tries three rates a strategy around its default. All three are judged by
@@ -251,18 +251,18 @@ def measured(out: Path) -> list[tuple[Config, dict[str, Any]]]:
     return [(Config(*json.loads(line["key"])), line) for line in lines]
 
 
-def table(out: Path, shots: int, which: str) -> str:
+def table(lines: Sequence[tuple[Config, dict[str, Any]]], shots: int, which: str) -> str:
     """Write a table: mean and standard deviation over seeds in percent, and CPU seconds a run.
 
     "Beside full" is the mean difference over the sets that a strategy runs on.
     """
     found: dict[str, dict[str, list[float]]] = {}
     seconds: dict[str, list[float]] = {}
-    lines = measured(out)
-    times = _seconds(lines, shots)
+    lines = [(config, line) for config, line in lines if config.shots == shots and config.table]
+    times, run = _seconds(lines, shots), {config[:3] for config, _ in lines if config.table == "equal"}
     for config, line in lines:
-        stands = config.table == "plateau" and _same_at_equal_time(times, config.set, config.strategy)
-        if config.shots == shots and (config.table == which or (which == "equal" and stands)):
+        stands = config[:3] not in run and _same_at_equal_time(times, config.set, config.strategy)
+        if config.table == which or (which == "equal" and stands):
             found.setdefault(config.strategy, {}).setdefault(config.set, []).append(100 * line["accuracy"])
             seconds.setdefault(config.strategy, []).append(line["seconds"])
     sets = [name for name in (*IMAGES, *TEXTS) if name in found["full"]]
@@ -270,14 +270,16 @@ def table(out: Path, shots: int, which: str) -> str:
     for name, cells in found.items():
         gain = np.mean([np.mean(values) - np.mean(found["full"][data]) for data, values in cells.items()])
         whole = f"{np.mean([np.mean(cells[data]) for data in sets]):.1f}" if len(cells) == len(sets) else "–"
-        shown = [
-            f"{np.mean(cells[d]):.1f} ± {np.std(cells[d], ddof=min(1, len(cells[d]) - 1)):.1f}" if d in cells else "–"
-            for d in sets
-        ]
+        shown = [_cell(cells.get(data, [])) for data in sets]
         row = f"| `{name}` | {gain:+.1f} | {whole} | {' | '.join(shown)} | {np.mean(seconds[name]):.0f} |"
         rows.append((-gain, row))
     head = f"| strategy | beside full | average | {' | '.join(sets)} | CPU s |\n|---|---|---|{'---|' * len(sets)}---|"
     return "\n".join([head, *(row for _, row in sorted(rows))])
+
+
+def _cell(values: list[float]) -> str:
+    spread = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.1f}{spread}" if values else "–"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -292,10 +294,12 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--equal", action="store_true", help="the table at equal processor time")
     parser.add_argument("--only", help="strategies, with commas")
     given = parser.parse_args(arguments)
-    if given.phase == "table":
-        print(table(given.out, given.shots, "equal" if given.equal else "plateau"))
-        return
+    sets = given.sets.split(",") if given.sets else [*IMAGES, *TEXTS]
     found = measured(given.out)
+    if given.phase == "table":
+        lines = [(c, line) for c, line in found if c.set in sets and c.seed in SEEDS[: given.seeds]]
+        print(table(lines, given.shots, "equal" if given.equal else "plateau"))
+        return
     done = {config.key for config, _ in found}
     todo = [config for config in configs(given, found) if config.key not in done]
     with get_context("spawn").Pool(given.processes, maxtasksperchild=40) as pool, given.out.open("a") as file:
