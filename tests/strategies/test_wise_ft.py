@@ -68,15 +68,15 @@ def test_batch_norm_of_the_blend_has_the_statistics_of_the_training_rows(tmp_pat
     toys.train(tmp_path, model, data, WiseFt(alpha=0.5), stage=STAGE)
     norms = {n: m for n, m in model.backbone.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
     assert norms and {norm.momentum for norm in norms.values()} == {0.1}
-    seen: dict[str, list[torch.Tensor]] = {name: [] for name in norms}
-    for name, norm in norms.items():
-        norm.register_forward_pre_hook(lambda _, given, name=name: seen[name].append(given[0].mean((0, 2, 3))))
+    seen: dict[torch.nn.Module, torch.Tensor] = {}
+    for norm in norms.values():
+        norm.register_forward_pre_hook(lambda module, given: seen.update({module: given[0].mean((0, 2, 3))}))
         norm.momentum, norm.training = 0.0, True  # what comes in is normalised by its own rows, nothing is noted
     _, batch = next(iter(in_order(data.splits["train"], make_transform(backbone.card.input), batch_size=24)))
     with torch.no_grad():
         model.backbone(batch.x)
     for name, norm in norms.items():
-        assert norm.running_mean is not None and torch.allclose(norm.running_mean, seen[name][0], atol=1e-4), name
+        assert norm.running_mean is not None and torch.allclose(norm.running_mean, seen[norm], atol=1e-4), name
 
 
 def test_alpha_is_a_share() -> None:
