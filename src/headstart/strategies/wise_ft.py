@@ -80,7 +80,7 @@ class WiseFt:
 
 def _measure(norms: list[_BatchNorm], backbone: nn.Module, rows: Iterable[Batch]) -> None:
     """Give batch-norm layers the mean and variance that the rows have there."""
-    kept = [(norm.momentum, norm.training) for norm in norms]
+    kept = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain average over batches
@@ -89,6 +89,6 @@ def _measure(norms: list[_BatchNorm], backbone: nn.Module, rows: Iterable[Batch]
             norm.train()
         if len(batch) > 1:  # one row may have no variance
             backbone(batch.x)
-    for norm, (momentum, training) in zip(norms, kept, strict=True):
+    for norm, momentum in zip(norms, kept, strict=True):
         norm.momentum = momentum
-        norm.train(training)
+        norm.eval()
