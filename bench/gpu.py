@@ -32,7 +32,8 @@ from headstart.engine.fit import fit
 from headstart.engine.job import RunContext, make_job
 from headstart.inputs.image import Image
 from headstart.models.sources.timm import Timm
-from headstart.runs.plan import build_model, make_plan
+from headstart.runs.network import build_model
+from headstart.runs.plan import make_plan
 
 BATCH = 64
 

@@ -36,7 +36,7 @@ from headstart.engine.machine import keep_memory, place
 from headstart.features.folding import folded
 from headstart.models.model import Backbone, Model
 from headstart.runs.fit import prepare
-from headstart.runs.plan import build_model
+from headstart.runs.network import build_model
 from headstart.runs.training import make_jobs
 
 MEASURED = 2  # epochs of the usual loop

@@ -30,7 +30,7 @@ from headstart.engine.fit import fit
 from headstart.engine.predict import predict
 from headstart.models.model import Model
 from headstart.runs.fit import prepare
-from headstart.runs.plan import build_model
+from headstart.runs.network import build_model
 from headstart.runs.training import make_jobs
 
 RUNS = (("full", None), ("lora", None), ("lora", 1e-3))

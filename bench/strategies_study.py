@@ -44,7 +44,8 @@ from headstart.data.transforms import make_transform
 from headstart.engine.fit import fit as train
 from headstart.engine.predict import predict
 from headstart.runs.fit import prepare
-from headstart.runs.plan import build_model, make_plan
+from headstart.runs.network import build_model
+from headstart.runs.plan import make_plan
 from headstart.runs.training import make_jobs
 
 SHARED = Path(os.environ.get("HEADSTART_SHARED", Path(__file__).parents[2] / "shared"))

@@ -25,7 +25,8 @@ from headstart.inputs.image import Image
 from headstart.inputs.vector import Vector
 from headstart.models.load import load_source
 from headstart.models.model import Backbone, Model
-from headstart.runs.plan import build_model, make_plan
+from headstart.runs.network import build_model
+from headstart.runs.plan import make_plan
 
 SOURCES: dict[str, dict[str, Any]] = {
     "digits:cnn": {},

@@ -20,7 +20,8 @@ from headstart.core.types import ForwardPass, LossOptions
 from headstart.data.read import read
 from headstart.data.rows import Dataset
 from headstart.models.load import load_source
-from headstart.runs.plan import build_model, make_plan
+from headstart.runs.network import build_model
+from headstart.runs.plan import make_plan
 
 RNG = np.random.default_rng(0)
 SETTINGS = {"data.targets.mood.labels": "mood", "data.targets.size.labels": "size"}

@@ -17,7 +17,7 @@ from headstart.engine.fit import fit
 from headstart.engine.machine import choose_device, choose_precision
 from headstart.estimators.fitted import Fitted
 from headstart.runs.fit import prepare
-from headstart.runs.plan import build_model, load_backbone
+from headstart.runs.network import build_model, load_backbone
 from headstart.runs.refit import bounded, can_be_bounded, whole
 from headstart.runs.training import make_jobs
 

@@ -25,7 +25,7 @@ from headstart.evaluation.results import Comparison, Evaluation
 from headstart.evaluation.tables import interval_text
 from headstart.inputs import by_name
 from headstart.runs.evaluate import Results, metrics_plain
-from headstart.runs.plan import build_model, load_backbone
+from headstart.runs.network import build_model, load_backbone
 from headstart.runs.refit import whole
 
 MOST_ROWS = 50_000  # of training: beyond them the features are cut so much that they say little

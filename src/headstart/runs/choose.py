@@ -29,7 +29,7 @@ from headstart.evaluation.quick import rated_by_loss
 from headstart.inputs import by_name
 from headstart.models.model import Model
 from headstart.models.offers import gather
-from headstart.runs.plan import build_model, load_backbone
+from headstart.runs.network import build_model, load_backbone
 from headstart.runs.trained import trained_loss
 
 MOST_ROWS, MOST_OF_TABLES = 500, 1000  # that the offers are compared on; rows of numbers have no features to wait for

@@ -33,8 +33,9 @@ from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, wri
 from headstart.runs.folder import MODEL, Claim, check_folder, claimed
 from headstart.runs.forms import choose_form
 from headstart.runs.known import check_known
+from headstart.runs.network import build_model, load_backbone
 from headstart.runs.observe import Before, observe_after, observe_before
-from headstart.runs.plan import Plan, build_model, check_names, check_shards, load_backbone, make_plan
+from headstart.runs.plan import Plan, check_names, check_shards, make_plan
 from headstart.runs.refit import CHOSEN, REFIT
 from headstart.runs.report import write_observed, write_report
 from headstart.runs.state import read as read_state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import Any, cast
 
@@ -13,23 +13,17 @@ from headstart.core.choice import Choice
 from headstart.core.errors import UsageError, first_few
 from headstart.core.options import to_plain
 from headstart.core.recipe import Recipe, Stage
-from headstart.core.seeding import torch_seeded
 from headstart.core.tuning import couples_rows
-from headstart.core.types import TARGET, Criterion, Event, Listener, Objective, Strategy, silent
-from headstart.data.checks import for_all
+from headstart.core.types import Criterion, Objective, Strategy
 from headstart.data.rows import Dataset
-from headstart.data.transforms import check_examples, check_fits
 from headstart.engine.optimisers import SOLVE, check_optimiser
 from headstart.inputs import by_name
 from headstart.metrics._find import every
-from headstart.models.load import load_source
-from headstart.models.model import Backbone, Model, pool
+from headstart.models.model import Backbone
 from headstart.models.operate import build as build_operation
-from headstart.models.operate import keeps_weights, operate, written
-from headstart.models.source_rows import rows_for, start_rows
-from headstart.models.taps import probe
+from headstart.models.operate import keeps_weights, written
 from headstart.runs import defaults
-from headstart.runs.refit import choose_refit, whole
+from headstart.runs.refit import choose_refit
 from headstart.runs.solving import choose_optimiser
 
 
@@ -68,70 +62,6 @@ def check_names(recipe: Recipe) -> None:
         if stage.augment is not None:
             views.build(stage.augment)
         _criterion(stage, _objective(stage))
-
-
-def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> Backbone:
-    """Load the recipe's source, do its surgery and check that the data fits.
-
-    Args:
-        recipe: Names both.
-        data: What the network is for.
-        listen: Is told what the surgery did.
-
-    Returns:
-        The backbone.
-
-    Raises:
-        SourceError: The source cannot be loaded.
-        UsageError: The data is of another kind than the source expects, or an operation does not fit.
-    """
-    assert recipe.source is not None
-    options = dict(recipe.source.options)
-    kind = plugins.load("sources", recipe.source.name.partition(":")[0])
-    inputs = data.splits["train"].inputs
-    known = {field.name for field in dataclasses.fields(kind)}
-    learnt = whole(data).splits["train"].inputs if "validation" in data.drawn else inputs
-    measured = by_name(data.task.modality).measure(learnt, data.task.inputs)
-    options = {**{name: value for name, value in measured.items() if name in known}, **options}
-    with torch_seeded(recipe.seed, "source"):
-        backbone = load_source(recipe.source.name, options)
-    if recipe.surgery:
-        operations = [_filled(build_operation(choice), measured) for choice in recipe.surgery]
-        operated = operate(backbone, operations, seed=recipe.seed)
-        backbone = operated.backbone
-        for note in operated.notes:
-            listen(note)
-    if backbone.kept_rows is not None:
-        _tell_rows(backbone, data, listen)
-    check_fits(data.task, backbone.card.input)
-    if refusal := backbone.card.input.refuses(inputs):
-        raise UsageError(f"{backbone.card.name} {refusal}.")
-    for_all({**data.splits, **data.pools}, lambda rows: check_examples(rows, backbone.card.input))
-    for note in backbone.card.input.notes():
-        listen(Event("note", note))
-    return backbone
-
-
-def _filled(operation: Any, measured: Mapping[str, Any]) -> Any:
-    """Fill options that an operation leaves open by what was measured of the training rows."""
-    open_ = {name for name in measured if name in vars(operation) and getattr(operation, name) is None}
-    return dataclasses.replace(operation, **{name: measured[name] for name in open_})
-
-
-def build_model(recipe: Recipe, data: Dataset, backbone: Backbone) -> Model:
-    """Put a head for each target on the backbone; it takes what it needs (units, say) from the training labels."""
-    options = plugins.build("heads", recipe.head.name, recipe.head.options)
-    heads = {}
-    for name, target in data.task.predicted.items():
-        with torch_seeded(recipe.seed, "head", *([] if name == TARGET else [name])):
-            heads[name] = options.build(backbone.dim, target)
-        heads[name].output.start(data.splits["train"].labels[name])
-    if backbone.kept_rows is not None:
-        start_rows(heads, backbone)
-    for head in heads.values():
-        if head.pooling != "auto":
-            pool(probe(backbone), head.pooling)  # refuses what this backbone does not give, before any slow work
-    return Model(backbone, heads)
 
 
 def make_plan(
@@ -242,16 +172,6 @@ def _check_whole(stage: Stage, strategy: Strategy, objective: Objective, process
     raise UsageError(
         f"The {whose} compares the rows of a batch with each other: {cut}, which changes what is minimised. Use {mend}."
     )
-
-
-def _tell_rows(backbone: Backbone, data: Dataset, listen: Listener) -> None:
-    """Report which classes the source knows. UsageError: it knows none."""
-    labels = backbone.card.labels
-    for target, rows in rows_for(backbone, data.task.predicted).items():
-        known = first_few(f"{name} = {labels[row]}" for name, row in rows.items())
-        unknown = [name for name in data.task.targets[target].classes if name not in rows]
-        rest = f"; unknown to it: {first_few(unknown)}" if unknown else ""
-        listen(Event("note", f"rows of the source's classifier: {known}{rest}", {"rows": rows}))
 
 
 def _strategy(stage: Stage) -> Strategy:

@@ -18,7 +18,8 @@ from headstart.engine.fit import fit
 from headstart.engine.machine import choose_device, choose_precision
 from headstart.engine.predict import predict
 from headstart.evaluation.quick import rated_by_loss
-from headstart.runs.plan import build_model, load_backbone, make_plan
+from headstart.runs.network import build_model, load_backbone
+from headstart.runs.plan import make_plan
 from headstart.runs.training import make_jobs
 from headstart.solvers.folds import make_folds
 

@@ -26,7 +26,8 @@ from headstart.engine.predict import predict
 from headstart.features.frozen import KnownFeatures
 from headstart.models.model import Backbone, Model
 from headstart.runs.folder import MODEL
-from headstart.runs.plan import Plan, build_model, load_backbone
+from headstart.runs.network import build_model, load_backbone
+from headstart.runs.plan import Plan
 from headstart.runs.refit import CHOSEN, REFIT, bounded, can_be_bounded, told, whole
 from headstart.runs.state import RunState
 

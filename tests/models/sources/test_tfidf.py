@@ -27,7 +27,7 @@ from headstart.models.load import load_source, rebuild
 from headstart.models.model import Backbone, Model
 from headstart.models.sources.tfidf import Tfidf
 from headstart.models.tree import inspect_network
-from headstart.runs.plan import load_backbone
+from headstart.runs.network import load_backbone
 
 TEXTS = ["a good film, a very good one", "a bad film", "good actors", "bad actors in a dull, dull film", "a film"]
 CHINESE = ["很好吃", "不好吃", "送得很快", "太慢了", "很好"]

@@ -18,7 +18,7 @@ from headstart.engine.predict import predict
 from headstart.models.load import load_source
 from headstart.models.operate import operate
 from headstart.models.source_rows import match_classes, rows_for, start_rows
-from headstart.runs.plan import build_model
+from headstart.runs.network import build_model
 from models.surgery.patients import patient_after, tiny_vit, toy
 
 LABELS = ("background", "ant, emmet, pismire", "bee", "sea lion", "crane", "crane", "Butterfly")
