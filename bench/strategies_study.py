@@ -217,13 +217,15 @@ def configs(given: argparse.Namespace, found: Sequence[tuple[Config, dict[str, A
 
 
 def best_rate(found: Sequence[tuple[Config, dict[str, Any]]], strategy: str, shots: int) -> float | None:
-    """Return the rate that did best on average over the sets of `rates`; None where that phase has no lines."""
+    """Return the rate that did best on average over the sets of `rates`; None where that is the default, or no line."""
     by_rate: dict[float, list[float]] = {}
     for config, line in found:
         same = (config.strategy, config.shots, config.seed) == (strategy, shots, DEV_SEED)
         if same and config.lr is not None and config.steps is None and config.augment is None:
             by_rate.setdefault(config.lr, []).append(line["accuracy"])
-    return max(by_rate, key=lambda lr: float(np.mean(by_rate[lr])), default=None)
+    usual = _rounded(plugins.load("strategies", strategy.split("+")[-1]).defaults.lr)
+    best = max(by_rate, key=lambda lr: (float(np.mean(by_rate[lr])), lr == usual), default=usual)
+    return None if best == usual else best
 
 
 def _seconds(found: Sequence[tuple[Config, dict[str, Any]]], shots: int) -> dict[tuple[str, str], float]:

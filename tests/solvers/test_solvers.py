@@ -182,3 +182,25 @@ def test_columns_in_different_units_are_standardised_whatever_the_rows_say() -> 
     y = (x[:, 0] > 0).astype(int)
     problem = Problem(np.eye(2)[y], np.ones((40, 1)), "softmax")
     assert "standardised" in logistic(in_grams, problem, seed=0, strata=y).note
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_columns_that_are_nearly_constant_in_the_rows_that_learn_deceive_nobody(seed: int) -> None:
+    """Units of a network that are nearly dead, and full on for one row in fifty, whatever it shows."""
+    random = np.random.default_rng(seed)
+
+    def draw(rows: int) -> tuple[np.ndarray, np.ndarray]:
+        y = random.integers(0, 2, rows)
+        sign = 2.0 * y[:, None] - 1
+        live = random.normal(size=(rows, 20)) + 0.35 * sign
+        dead = 1e-3 * (random.normal(size=(rows, 60)) + 0.5 * sign)
+        dead[random.random((rows, 60)) < 0.02] = 1
+        return np.concatenate([live, dead], axis=1).astype(np.float32), y
+
+    (x, y), (unseen, truth) = draw(80), draw(1000)
+    found = logistic(x, Problem(np.eye(2)[y], np.ones((80, 1)), "softmax"), seed=0, strata=y)
+    asked = Problem(np.eye(2)[truth], np.ones((1000, 1)), "softmax")
+    assert "centred" in found.note and asked.row_losses(unseen @ found.weight.T + found.bias).mean() < found.loss + 0.2
+    found = ridge(x, 2.0 * y[:, None] - 1, seed=0)
+    errors = np.square(unseen @ found.weight.T + found.bias - (2.0 * truth[:, None] - 1))
+    assert "centred" in found.note and errors.mean() < found.loss + 0.2

@@ -40,6 +40,15 @@ class Columns:
     turn: np.ndarray | None = None
     wide: Any = None
 
+    def see(self, features: np.ndarray) -> Any:
+        """Return other rows, features [M, D], as the solver sees these: [M, R], or a sparse [M, D]."""
+        if sparse.issparse(self.rows if self.turn is None else self.wide):
+            wide: Any = sparse.csr_matrix(features, dtype=np.float64)
+            wide.data /= self.scale[0]
+        else:
+            wide = (features - self.mean) / self.scale
+        return wide if self.turn is None else (wide @ self.wide.T) @ self.turn.T
+
     def unfold(self, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Turn weights [C, R] and biases [C] for `rows` into those for the features, [C, D] and [C]."""
         wide = (weight if self.turn is None else (weight @ self.turn) @ self.wide) / self.scale

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
 
 from headstart.core.seeding import numpy_generator
-from headstart.solvers.columns import IN_WORDS, Columns, prepare, scalings
+from headstart.solvers.columns import IN_WORDS, Scaling, prepare, scalings
 from headstart.solvers.folds import make_folds
 from headstart.solvers.solution import Solution, first_of_the_best
 
@@ -88,7 +88,7 @@ def logistic(
     fold = make_folds(len(chosen), seed, None if strata is None else strata[chosen], some)
     tried, asked = [], problem.take(chosen)
     for scaling in scalings(features):
-        found = min(_path(prepare(features[chosen], scaling), asked, fold), key=lambda found: found[0])
+        found = min(_path(features[chosen], scaling, asked, fold), key=lambda found: found[0])
         tried.append((*found, scaling))
     loss, penalty, out, scaling = tried[first_of_the_best([asked.row_losses(found[2]) for found in tried])]
     columns = prepare(features, scaling)
@@ -100,17 +100,27 @@ def logistic(
     return Solution(weight, bias, out_of_fold, loss, note)
 
 
-def _path(columns: Columns, problem: Problem, fold: np.ndarray) -> list[tuple[float, float, np.ndarray]]:
-    """Cross-validate penalties from strong to weak; return each one's mean loss, itself, and the outputs."""
-    parts = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in np.unique(fold)]
+def _path(
+    features: np.ndarray, scaling: Scaling, problem: Problem, fold: np.ndarray
+) -> list[tuple[float, float, np.ndarray]]:
+    """Cross-validate penalties from strong to weak; return each one's mean loss, itself, and the outputs.
+
+    Each fold's columns are scaled by the rows that it learns from: by all rows, a column that is nearly constant would
+    look the same in the rows that judge, and be far out in new ones.
+    """
+    parts = []
+    for number in np.unique(fold):
+        train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        columns = prepare(features[train], scaling)
+        parts.append((columns.rows, problem.take(train), columns.see(features[test]), test))
     starts: list[Any] = [None] * len(parts)
     found: list[tuple[float, float, np.ndarray]] = []
     for penalty in PENALTIES:
         out = np.empty(problem.targets.shape)
-        for place, (train, test) in enumerate(parts):
-            starts[place] = _fit(columns.rows[train], problem.take(train), penalty, starts[place], ROUGH)
+        for place, (rows, asked, unseen, test) in enumerate(parts):
+            starts[place] = _fit(rows, asked, penalty, starts[place], ROUGH)
             weight, bias = starts[place]
-            out[test] = columns.rows[test] @ weight.T + bias
+            out[test] = unseen @ weight.T + bias
         found.append((problem.loss(out)[0] / problem.weights.sum(), penalty, out))
         losses = [each[0] for each in found]
         if len(found) - 1 - losses.index(min(losses)) >= WORSE:

@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, lsmr
 
 from headstart.core.seeding import numpy_generator
-from headstart.solvers.columns import FEW, IN_WORDS, Columns, is_sparse, prepare, scalings
+from headstart.solvers.columns import FEW, IN_WORDS, Scaling, is_sparse, prepare, scalings
 from headstart.solvers.folds import make_folds
 from headstart.solvers.solution import Solution, first_of_the_best
 
@@ -20,9 +20,9 @@ PENALTIES = tuple(10.0 ** (-power / 4) for power in range(-12, 25))  # 1000 … 
 def ridge(features: np.ndarray, values: np.ndarray, *, seed: int, groups: Sequence[str] | None = None) -> Solution:
     """Fit a linear layer by penalised least squares.
 
-    The penalty is that with the lowest squared error of each row when it is left out, and features are standardised
-    where that lowers it by more than noise. The errors follow from one decomposition; with groups, of each fold of
-    groups. Of many sparse rows `FEW` choose.
+    The penalty is that with the lowest squared error of each row when it is left out. The errors follow from one
+    decomposition; with groups, of each fold of groups. Features are standardised where that lowers the errors by more
+    than noise, those of folds too. Of many sparse rows `FEW` choose.
 
     Args:
         features: [N, D].
@@ -42,17 +42,21 @@ def ridge(features: np.ndarray, values: np.ndarray, *, seed: int, groups: Sequen
     fold = None if named is None else make_folds(len(chosen), seed, groups=named)
     some, wanted, tried = features[chosen], values[chosen], []
     for scaling in scalings(features):
-        outs = _left_out(prepare(some, scaling), wanted, fold)
+        outs = _left_out(some, scaling, wanted) if fold is None else _by_folds(some, scaling, wanted, fold, PENALTIES)
         losses = [float(np.square(out - wanted).mean()) for out in outs]
         place = losses.index(min(losses))
         tried.append((losses[place], PENALTIES[place], outs[place], scaling))
-    errors = [np.square(out - wanted).mean(axis=1) for _, _, out, _ in tried]
-    loss, penalty, out, scaling = tried[first_of_the_best(errors)]
+    best = first_of_the_best([np.square(out - wanted).mean(axis=1) for _, _, out, _ in tried])
+    if best:  # what is left out was scaled with the others: ask once more, of rows that had no part in the scales
+        halves = make_folds(len(chosen), seed) if fold is None else fold
+        outs = [_by_folds(some, scaling, wanted, halves, [penalty])[0] for _, penalty, _, scaling in tried]
+        best = first_of_the_best([np.square(out - wanted).mean(axis=1) for out in outs])
+    loss, penalty, out, scaling = tried[best]
     columns = prepare(features, scaling)
     if len(chosen) < total:
         weight, bias = columns.unfold(*_iterated(columns.rows, values, penalty))
     else:
-        weight, bias = columns.unfold(*_fit(_Decomposed(_dense(columns), values), penalty))
+        weight, bias = columns.unfold(*_fit(_Decomposed(_dense(columns.rows), values), penalty))
     out_of_fold = np.full(values.shape, np.nan)
     out_of_fold[chosen] = out
     how = "leave-one-out" if fold is None else f"{fold.max() + 1} folds of groups"
@@ -92,32 +96,35 @@ def _fit(found: _Decomposed, penalty: float) -> tuple[np.ndarray, np.ndarray]:
     return weight, found.centre - weight @ found.mean
 
 
-def _left_out(columns: Columns, values: np.ndarray, fold: np.ndarray | None) -> list[np.ndarray]:
-    """Predict each row [N, T] without it, or without its fold, for each penalty."""
-    rows = _dense(columns)
-    if fold is None:
-        found = _Decomposed(rows, values)
-        turned = found.rows @ found.vectors  # [N, R]
-        made = []
-        for penalty in PENALTIES:
-            shrunk = 1 / (found.lengths + penalty)
-            fitted = turned @ (found.along * shrunk[:, None])
-            lever = np.square(turned) @ shrunk + 1 / len(values)  # the mean is fitted too
-            error = (found.values - fitted) / np.maximum(1 - lever, 1e-9)[:, None]
-            made.append(values - error)
-        return made
-    parts = [(fold == number, _Decomposed(rows[fold != number], values[fold != number])) for number in np.unique(fold)]
+def _left_out(features: np.ndarray, scaling: Scaling, values: np.ndarray) -> list[np.ndarray]:
+    """Predict each row [N, T] without it, for each penalty. All rows scale the columns."""
+    found = _Decomposed(_dense(prepare(features, scaling).rows), values)
+    turned = found.rows @ found.vectors  # [N, R]
     made = []
     for penalty in PENALTIES:
-        out = np.empty_like(values, dtype=np.float64)
-        for test, found in parts:
-            weight, bias = _fit(found, penalty)
-            out[test] = rows[test] @ weight.T + bias
-        made.append(out)
+        shrunk = 1 / (found.lengths + penalty)
+        fitted = turned @ (found.along * shrunk[:, None])
+        lever = np.square(turned) @ shrunk + 1 / len(values)  # the mean is fitted too
+        error = (found.values - fitted) / np.maximum(1 - lever, 1e-9)[:, None]
+        made.append(values - error)
     return made
 
 
-def _dense(columns: Columns) -> np.ndarray:
-    """Return the rows as an array; sparse ones are few columns, as wide ones were turned into their row space."""
-    rows = columns.rows
+def _by_folds(
+    features: np.ndarray, scaling: Scaling, values: np.ndarray, fold: np.ndarray, penalties: Sequence[float]
+) -> list[np.ndarray]:
+    """Predict each row [N, T] without its fold, which has no part in the scales either, for each penalty."""
+    made = [np.empty(values.shape) for _ in penalties]
+    for number in np.unique(fold):
+        test = fold == number
+        columns = prepare(features[~test], scaling)
+        found, unseen = _Decomposed(_dense(columns.rows), values[~test]), _dense(columns.see(features[test]))
+        for out, penalty in zip(made, penalties, strict=True):
+            weight, bias = _fit(found, penalty)
+            out[test] = unseen @ weight.T + bias
+    return made
+
+
+def _dense(rows: Any) -> np.ndarray:
+    """Return rows as an array; sparse ones are few columns, as wide ones were turned into their row space."""
     return rows if isinstance(rows, np.ndarray) else rows.toarray()
