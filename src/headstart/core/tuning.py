@@ -25,6 +25,7 @@ class Defaults:
     epochs: float
     updates: int = 400
     augment: str = "weak"  # a view of `views/`
+    batch_norm_lr: float | None = None  # where the network has batch norm, which bears larger steps; None: `lr`
     optimiser: Literal["adamw", "solve"] = "adamw"  # "solve": only heads learn, on features that stay the same
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from headstart import views
@@ -97,6 +98,12 @@ def length(stage: Stage, defaults: Defaults, objective: Objective, data: Dataset
     if stage.steps is None and stage.epochs is None:
         steps = max(math.ceil(epoch * defaults.epochs), defaults.updates)
     return batch_size, steps, stage.evaluate or min(steps, max(epoch, math.ceil(steps / MOST_LOOKS)))
+
+
+def rate(defaults: Defaults, backbone: Backbone | None) -> float:
+    """Choose the rate for a network: one with batch norm bears larger steps than one without."""
+    normed = backbone is not None and any(isinstance(module, _BatchNorm) for module in backbone.modules())
+    return defaults.batch_norm_lr if normed and defaults.batch_norm_lr is not None else defaults.lr
 
 
 def passed(objective: Objective, data: Dataset) -> int:

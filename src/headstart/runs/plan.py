@@ -112,7 +112,7 @@ def make_plan(
             stage, note = defaults.imbalance(stage, objective, data)
             notes.append(note)
         _check_imbalance(stage.imbalance, objective, data)
-        stage, note = _choose(stage, strategy, objective, recipe.head, data, shown)
+        stage, note = _choose(stage, strategy, objective, recipe.head, data, backbone, shown)
         stages.append(stage)
         notes += [note] if note and note not in notes else []
         strategies.append(strategy)
@@ -201,6 +201,7 @@ def _choose(
     objective: Objective,
     head: Choice,
     data: Dataset,
+    backbone: Backbone | None,
     shown: Callable[[str], tuple[str, str]],
 ) -> tuple[Stage, str]:
     """Fill in what the stage leaves open; give what to tell of the view, which `shown` chooses by the usual one."""
@@ -221,7 +222,7 @@ def _choose(
     chosen = dataclasses.replace(
         chosen,
         steps=steps,
-        lr=strategy.defaults.lr if stage.lr is None else stage.lr,
+        lr=defaults.rate(strategy.defaults, backbone) if stage.lr is None else stage.lr,
         batch_size=batch_size,
         accumulate=min(stage.accumulate, batch_size),
         evaluate=evaluate,

@@ -15,7 +15,7 @@ from headstart.strategies._groups import backbone_group, head_group
 class Scratch:
     """Nothing is taken over: all weights start at random, and all learn at one rate."""
 
-    defaults: ClassVar[Defaults] = Defaults(lr=1e-3, epochs=30)
+    defaults: ClassVar[Defaults] = Defaults(lr=1e-3, batch_norm_lr=1e-2, epochs=30)
 
     def prepare(self, model: Model) -> Tuning:
         """Return the backbone fresh weights and let every parameter learn."""
