@@ -224,7 +224,9 @@ def best_rate(found: Sequence[tuple[Config, dict[str, Any]]], strategy: str, sho
         if same and config.lr is not None and config.steps is None and config.augment is None:
             by_rate.setdefault(config.lr, []).append(line["accuracy"])
     usual = _rounded(plugins.load("strategies", strategy.split("+")[-1]).defaults.lr)
-    best = max(by_rate, key=lambda lr: (float(np.mean(by_rate[lr])), lr == usual), default=usual)
+    if usual not in by_rate:  # these lines are of `neighbours`
+        return None
+    best = max(by_rate, key=lambda lr: (float(np.mean(by_rate[lr])), lr == usual))
     return None if best == usual else best
 
 
