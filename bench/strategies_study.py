@@ -259,23 +259,28 @@ def measured(out: Path) -> list[tuple[Config, dict[str, Any]]]:
 def table(lines: Sequence[tuple[Config, dict[str, Any]]], shots: int, which: str) -> str:
     """Write a table: mean and standard deviation over seeds in percent, and CPU seconds a run.
 
-    "Beside full" is the mean difference over the sets that a strategy runs on.
+    "Beside full" is the mean difference over the sets that a strategy runs on, of the draws that `full` has too.
     """
-    found: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, dict[str, dict[int, float]]] = {}
     seconds: dict[str, list[float]] = {}
     lines = [(config, line) for config, line in lines if config.shots == shots and config.table]
     times, run = _seconds(lines, shots), {config[:3] for config, _ in lines if config.table == "equal"}
     for config, line in lines:
         stands = config[:3] not in run and _same_at_equal_time(times, config.set, config.strategy)
         if config.table == which or (which == "equal" and stands):
-            found.setdefault(config.strategy, {}).setdefault(config.set, []).append(100 * line["accuracy"])
+            found.setdefault(config.strategy, {}).setdefault(config.set, {})[config.seed] = 100 * line["accuracy"]
             seconds.setdefault(config.strategy, []).append(line["seconds"])
     sets = [name for name in (*IMAGES, *TEXTS) if name in found["full"]]
     rows = []
     for name, cells in found.items():
-        gain = np.mean([np.mean(values) - np.mean(found["full"][data]) for data, values in cells.items()])
-        whole = f"{np.mean([np.mean(cells[data]) for data in sets]):.1f}" if len(cells) == len(sets) else "–"
-        shown = [_cell(cells.get(data, [])) for data in sets]
+        full = found["full"]
+        pairs = [
+            [value - full[data][seed] for seed, value in cells[data].items() if seed in full[data]] for data in cells
+        ]
+        gain = np.mean([np.mean(differences) for differences in pairs])
+        averages = [np.mean(list(values.values())) for values in cells.values()]
+        whole = f"{np.mean(averages):.1f}" if len(cells) == len(sets) else "–"
+        shown = [_cell(list(cells.get(data, {}).values())) for data in sets]
         row = f"| `{name}` | {gain:+.1f} | {whole} | {' | '.join(shown)} | {np.mean(seconds[name]):.0f} |"
         rows.append((-gain, row))
     head = f"| strategy | beside full | average | {' | '.join(sets)} | CPU s |\n|---|---|---|{'---|' * len(sets)}---|"
