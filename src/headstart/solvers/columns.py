@@ -6,6 +6,7 @@ What is done to the columns is affine, so that weights found for them are weight
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,15 +40,6 @@ class Columns:
     scale: np.ndarray
     turn: np.ndarray | None = None
     wide: Any = None
-
-    def see(self, features: np.ndarray) -> Any:
-        """Return other rows, features [M, D], as the solver sees these: [M, R], or a sparse [M, D]."""
-        if sparse.issparse(self.rows if self.turn is None else self.wide):
-            wide: Any = sparse.csr_matrix(features, dtype=np.float64)
-            wide.data /= self.scale[0]
-        else:
-            wide = (features - self.mean) / self.scale
-        return wide if self.turn is None else (wide @ self.wide.T) @ self.turn.T
 
     def unfold(self, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Turn weights [C, R] and biases [C] for `rows` into those for the features, [C, D] and [C]."""
@@ -98,6 +90,35 @@ def prepare(features: np.ndarray, scaling: Scaling) -> Columns:
     scale = np.where(learnt, size * np.sqrt(max(learnt.sum(), 1)), np.inf)
     wide /= scale
     return Columns(wide, mean, scale) if len(wide) >= wide.shape[1] else _turned(wide, mean, scale)
+
+
+def divide(
+    features: np.ndarray, scaling: Scaling, fold: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, Any, Any]]:
+    """Prepare the folds of a cross-validation.
+
+    Columns that are scaled one by one are scaled by the rows that learn: by all rows, a column that is nearly constant
+    would look the same in the rows that judge, and be far out in new ones. One number for all columns deceives nobody.
+
+    Args:
+        features: [N, D].
+        scaling: As in `prepare`.
+        fold: Of each row, [N].
+
+    Yields:
+        The places of the rows that learn, those of the rows that judge, and both as a solver sees them.
+    """
+    shared = prepare(features, scaling).rows if scaling == "one" else None
+    for number in np.unique(fold):
+        train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        if shared is not None:
+            yield train, test, shared[train], shared[test]
+            continue
+        columns = prepare(features[train], scaling)
+        unseen = (features[test] - columns.mean) / columns.scale
+        if columns.turn is not None:
+            unseen = (unseen @ columns.wide.T) @ columns.turn.T
+        yield train, test, columns.rows, unseen
 
 
 def _turned(wide: Any, mean: np.ndarray, scale: np.ndarray) -> Columns:

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
 
 from headstart.core.seeding import numpy_generator
-from headstart.solvers.columns import IN_WORDS, Scaling, prepare, scalings
+from headstart.solvers.columns import IN_WORDS, Scaling, divide, prepare, scalings
 from headstart.solvers.folds import make_folds
 from headstart.solvers.solution import Solution, first_of_the_best
 
@@ -103,16 +103,8 @@ def logistic(
 def _path(
     features: np.ndarray, scaling: Scaling, problem: Problem, fold: np.ndarray
 ) -> list[tuple[float, float, np.ndarray]]:
-    """Cross-validate penalties from strong to weak; return each one's mean loss, itself, and the outputs.
-
-    Each fold's columns are scaled by the rows that it learns from: by all rows, a column that is nearly constant would
-    look the same in the rows that judge, and be far out in new ones.
-    """
-    parts = []
-    for number in np.unique(fold):
-        train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        columns = prepare(features[train], scaling)
-        parts.append((columns.rows, problem.take(train), columns.see(features[test]), test))
+    """Cross-validate penalties from strong to weak; return each one's mean loss, itself, and the outputs."""
+    parts = [(rows, problem.take(train), unseen, test) for train, test, rows, unseen in divide(features, scaling, fold)]
     starts: list[Any] = [None] * len(parts)
     found: list[tuple[float, float, np.ndarray]] = []
     for penalty in PENALTIES:

@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, lsmr
 
 from headstart.core.seeding import numpy_generator
-from headstart.solvers.columns import FEW, IN_WORDS, Scaling, is_sparse, prepare, scalings
+from headstart.solvers.columns import FEW, IN_WORDS, Scaling, divide, is_sparse, prepare, scalings
 from headstart.solvers.folds import make_folds
 from headstart.solvers.solution import Solution, first_of_the_best
 
@@ -113,15 +113,13 @@ def _left_out(features: np.ndarray, scaling: Scaling, values: np.ndarray) -> lis
 def _by_folds(
     features: np.ndarray, scaling: Scaling, values: np.ndarray, fold: np.ndarray, penalties: Sequence[float]
 ) -> list[np.ndarray]:
-    """Predict each row [N, T] without its fold, which has no part in the scales either, for each penalty."""
+    """Predict each row [N, T] without its fold, for each penalty."""
     made = [np.empty(values.shape) for _ in penalties]
-    for number in np.unique(fold):
-        test = fold == number
-        columns = prepare(features[~test], scaling)
-        found, unseen = _Decomposed(_dense(columns.rows), values[~test]), _dense(columns.see(features[test]))
+    for train, test, rows, unseen in divide(features, scaling, fold):
+        found = _Decomposed(_dense(rows), values[train])
         for out, penalty in zip(made, penalties, strict=True):
             weight, bias = _fit(found, penalty)
-            out[test] = unseen @ weight.T + bias
+            out[test] = _dense(unseen) @ weight.T + bias
     return made
 
 
