@@ -12,7 +12,7 @@ rows of the training splits that nothing was trained on, with a seed that the ta
 defaults as they stand, at the best of the three rates where `rates` is in FILE, on the official test rows (at most
 500). `equal` does so with as many steps as take a strategy the processor time of `full`, by the lines of `measure` in
 FILE; where that is about the time of `full`, or the head is solved, the line of `measure` stands. Each result is a line
-of FILE, and what FILE holds is not computed again.
+of FILE, and what FILE holds is not computed again, also where the times of `measure` have changed a little since.
 """
 
 from __future__ import annotations
@@ -207,11 +207,12 @@ def configs(given: argparse.Namespace, found: Sequence[tuple[Config, dict[str, A
                     yield Config(data, name, DEV_SEED, given.shots, lr=_rounded(lr * times))
     else:
         seconds = _seconds(found, given.shots)
+        ran = {config[:4] for config, _ in found if config.table == "equal"}
         for seed, data, name in product(SEEDS[: given.seeds], sets, strategies(given.only)):
             config = Config(data, name, seed, given.shots, lr=best_rate(found, name, given.shots), table="plateau")
             if given.phase == "measure":
                 yield config
-            elif not _same_at_equal_time(seconds, data, name):
+            elif config[:4] not in ran and not _same_at_equal_time(seconds, data, name):
                 times = seconds[data, "full"] / seconds[data, name]
                 yield config._replace(table="equal", steps=max(1, round(defaults_of(config)[1] * times)))
 
@@ -256,7 +257,9 @@ def measured(out: Path) -> list[tuple[Config, dict[str, Any]]]:
     return [(Config(*json.loads(line["key"])), line) for line in lines]
 
 
-def table(lines: Sequence[tuple[Config, dict[str, Any]]], shots: int, which: str) -> str:
+def table(
+    lines: Sequence[tuple[Config, dict[str, Any]]], shots: int, which: str, sets: Sequence[str], seeds: int
+) -> str:
     """Write a table: mean and standard deviation over seeds in percent, and CPU seconds a run.
 
     "Beside full" is the mean difference over the sets that a strategy runs on, of the draws that `full` has too.
@@ -265,12 +268,13 @@ def table(lines: Sequence[tuple[Config, dict[str, Any]]], shots: int, which: str
     seconds: dict[str, list[float]] = {}
     lines = [(config, line) for config, line in lines if config.shots == shots and config.table]
     times, run = _seconds(lines, shots), {config[:3] for config, _ in lines if config.table == "equal"}
+    lines = [(config, line) for config, line in lines if config.set in sets and config.seed in SEEDS[:seeds]]
     for config, line in lines:
         stands = config[:3] not in run and _same_at_equal_time(times, config.set, config.strategy)
         if config.table == which or (which == "equal" and stands):
             found.setdefault(config.strategy, {}).setdefault(config.set, {})[config.seed] = 100 * line["accuracy"]
             seconds.setdefault(config.strategy, []).append(line["seconds"])
-    sets = [name for name in (*IMAGES, *TEXTS) if name in found["full"]]
+    sets = [name for name in sets if name in found["full"]]
     rows = []
     for name, cells in found.items():
         full = found["full"]
@@ -307,8 +311,7 @@ def main(arguments: Sequence[str]) -> None:
     sets = given.sets.split(",") if given.sets else [*IMAGES, *TEXTS]
     found = measured(given.out)
     if given.phase == "table":
-        lines = [(c, line) for c, line in found if c.set in sets and c.seed in SEEDS[: given.seeds]]
-        print(table(lines, given.shots, "equal" if given.equal else "plateau"))
+        print(table(found, given.shots, "equal" if given.equal else "plateau", sets, given.seeds))
         return
     done = {config.key for config, _ in found}
     todo = [config for config in configs(given, found) if config.key not in done]
