@@ -18,6 +18,7 @@ of FILE, and what FILE holds is not computed again, also where the times of `mea
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib.util
 import json
 import math
@@ -67,7 +68,7 @@ class Config(NamedTuple):
     strategy: str
     seed: int
     shots: int = 10
-    lr: float | None = None
+    times: float = 1.0  # the default rate, which depends on the network
     steps: int | None = None
     augment: str | None = None
     table: str = ""  # "plateau" or "equal": the table it is for
@@ -120,7 +121,7 @@ def recipe_of(config: Config) -> Recipe:
     stages: list[dict[str, Any]] = []
     parts = config.strategy.split("+")
     for name in parts:
-        stage: dict[str, Any] = {"strategy": {"name": name}, "lr": config.lr, "augment": config.augment}
+        stage: dict[str, Any] = {"strategy": {"name": name}, "augment": config.augment}
         stage |= {"steps": config.steps and config.steps // len(parts)}
         stages.append({key: value for key, value in stage.items() if value is not None})
     if config.set in TEXTS:
@@ -144,6 +145,9 @@ def run(config: Config) -> dict[str, Any]:
     dataset = hs.read(draw(config), plan, seed=config.seed)
     recipe = recipe_of(config)
     dataset, backbone, chosen = prepare(dataset, recipe, silent)
+    stages = enumerate(chosen.recipe.stages)
+    rates = {f"stages.{place}.lr": stage.lr * config.times for place, stage in stages if stage.lr}
+    chosen = dataclasses.replace(chosen, recipe=chosen.recipe.with_settings(rates))
     model = build_model(chosen.recipe, dataset, backbone)
     fast = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=fast if fast.is_dir() else None) as folder:
@@ -174,13 +178,13 @@ def strategies(only: str | None) -> list[str]:
     return only.split(",") if only else named
 
 
-def defaults_of(config: Config) -> tuple[float, int]:
-    """Return the rate and the steps that a strategy takes by default, on the rows that a configuration draws."""
+def steps_of(config: Config) -> int:
+    """Return the steps that a strategy takes by default, on the rows that a configuration draws."""
     data = hs.read(draw(config), DataPlan(validation=0.0), seed=config.seed)
-    recipe = recipe_of(config._replace(lr=None, steps=None, augment="plain"))
+    recipe = recipe_of(config._replace(steps=None, augment="plain"))
     stage = make_plan(recipe, data).recipe.stages[-1]
-    assert stage.lr is not None and stage.steps is not None
-    return stage.lr, stage.steps * len(recipe.stages)
+    assert stage.steps is not None
+    return stage.steps * len(recipe.stages)
 
 
 def configs(given: argparse.Namespace, found: Sequence[tuple[Config, dict[str, Any]]]) -> Iterator[Config]:
@@ -192,43 +196,38 @@ def configs(given: argparse.Namespace, found: Sequence[tuple[Config, dict[str, A
     elif given.phase == "neighbours":
         for data, name in product(sets, given.only.split(",") if given.only else ("full", "lora", "partial")):
             base = Config(data, name, DEV_SEED, given.shots)
-            lr, steps = defaults_of(base)
             yield base
             for times in (TIMES[0], TIMES[2]):
-                yield base._replace(lr=_rounded(lr * times))
-            yield base._replace(steps=3 * steps)
+                yield base._replace(times=times)
+            yield base._replace(steps=3 * steps_of(base))
             if data in IMAGES:
                 yield base._replace(augment="plain")
     elif given.phase == "rates":
         for name in strategies(given.only):
             if "+" not in name and (given.only or name not in ALL_LEARN):
-                lr = plugins.load("strategies", name).defaults.lr
                 for data, times in product(sets, TIMES):
-                    yield Config(data, name, DEV_SEED, given.shots, lr=_rounded(lr * times))
+                    yield Config(data, name, DEV_SEED, given.shots, times)
     else:
         seconds = _seconds(found, given.shots)
         ran = {config[:4] for config, _ in found if config.table == "equal"}
         for seed, data, name in product(SEEDS[: given.seeds], sets, strategies(given.only)):
-            config = Config(data, name, seed, given.shots, lr=best_rate(found, name, given.shots), table="plateau")
+            config = Config(data, name, seed, given.shots, best_rate(found, name, given.shots), table="plateau")
             if given.phase == "measure":
                 yield config
             elif config[:4] not in ran and not _same_at_equal_time(seconds, data, name):
                 times = seconds[data, "full"] / seconds[data, name]
-                yield config._replace(table="equal", steps=max(1, round(defaults_of(config)[1] * times)))
+                yield config._replace(table="equal", steps=max(1, round(steps_of(config) * times)))
 
 
-def best_rate(found: Sequence[tuple[Config, dict[str, Any]]], strategy: str, shots: int) -> float | None:
-    """Return the rate that did best on average over the sets of `rates`; None where that is the default, or no line."""
-    by_rate: dict[float, list[float]] = {}
+def best_rate(found: Sequence[tuple[Config, dict[str, Any]]], strategy: str, shots: int) -> float:
+    """Return how many times its default rate did best on average over the sets of `rates`; 1 where there is no line."""
+    tried: dict[float, list[float]] = {1.0: []}
     for config, line in found:
         same = (config.strategy, config.shots, config.seed) == (strategy, shots, DEV_SEED)
-        if same and config.lr is not None and config.steps is None and config.augment is None:
-            by_rate.setdefault(config.lr, []).append(line["accuracy"])
-    usual = _rounded(plugins.load("strategies", strategy.split("+")[-1]).defaults.lr)
-    if usual not in by_rate:  # these lines are of `neighbours`
-        return None
-    best = max(by_rate, key=lambda lr: (float(np.mean(by_rate[lr])), lr == usual))
-    return None if best == usual else best
+        if same and config.steps is None and config.augment is None:
+            tried.setdefault(config.times, []).append(line["accuracy"])
+    whole = {times: line for times, line in tried.items() if len(line) == len(tried[1.0])}  # on as many sets
+    return max(whole, key=lambda times: (float(np.mean(whole[times] or 0)), times == 1.0))
 
 
 def _seconds(found: Sequence[tuple[Config, dict[str, Any]]], shots: int) -> dict[tuple[str, str], float]:
@@ -245,10 +244,6 @@ def _same_at_equal_time(seconds: dict[tuple[str, str], float], data: str, strate
     times = seconds.get((data, "full"), 0.0) / seconds.get((data, strategy), math.inf)
     solved = plugins.load("strategies", strategy.split("+")[-1]).defaults.optimiser == "solve"
     return solved or not times or abs(math.log(times)) < 1 / 7
-
-
-def _rounded(lr: float) -> float:
-    return float(f"{lr:.1g}")
 
 
 def measured(out: Path) -> list[tuple[Config, dict[str, Any]]]:
