@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 import toys
+from headstart.core.choice import Choice
+from headstart.core.recipe import Recipe, Stage
+from headstart.runs.plan import make_plan
 from headstart.strategies.full import Full
 
 
@@ -24,3 +27,15 @@ def test_the_head_has_its_own_rate() -> None:
     backbone = toys.source("vector:mlp")
     groups = Full(head_lr=7).prepare(toys.make_model(backbone, toys.dataset(backbone.card.input))).groups
     assert [group.lr_scale for group in groups] == [1.0, 7]
+
+
+def test_a_transformer_learns_at_a_lower_rate_and_a_named_one_stays() -> None:
+    def planned(source: str, strategy: str = "full", lr: float | None = None) -> float | None:
+        backbone = toys.source(source)
+        recipe = Recipe(source=Choice(source), stages=(Stage(strategy=Choice(strategy), lr=lr),))
+        return make_plan(recipe, toys.dataset(backbone.card.input), backbone=backbone).recipe.stages[0].lr
+
+    assert planned("timm:test_vit") == 5e-5
+    assert planned("timm:test_resnet") == planned("vector:mlp") == 3e-4
+    assert planned("timm:test_vit", lr=2e-4) == 2e-4
+    assert planned("timm:test_vit", "l2_sp") == planned("timm:test_vit", "partial") == 5e-5

@@ -26,6 +26,7 @@ class Defaults:
     updates: int = 400
     augment: str = "weak"  # a view of `views/`
     batch_norm_lr: float | None = None  # where the network has batch norm, which bears larger steps; None: `lr`
+    layer_norm_lr: float | None = None  # where it has layer norm, as transformers have, which want smaller ones
     optimiser: Literal["adamw", "solve"] = "adamw"  # "solve": only heads learn, on features that stay the same
 
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from headstart import views
@@ -101,9 +100,14 @@ def length(stage: Stage, defaults: Defaults, objective: Objective, data: Dataset
 
 
 def rate(defaults: Defaults, backbone: Backbone | None) -> float:
-    """Choose the rate for a network: one with batch norm bears larger steps than one without."""
-    normed = backbone is not None and any(isinstance(module, _BatchNorm) for module in backbone.modules())
-    return defaults.batch_norm_lr if normed and defaults.batch_norm_lr is not None else defaults.lr
+    """Choose the rate for a network by its norm layers; of a network with both kinds, by layer norm."""
+    kinds = {type(module).__name__.lower() for module in backbone.modules()} if backbone is not None else set()
+    by_norm = (
+        ("layernorm", defaults.layer_norm_lr),
+        ("rmsnorm", defaults.layer_norm_lr),
+        ("batchnorm", defaults.batch_norm_lr),
+    )
+    return next((lr for norm, lr in by_norm if lr is not None and any(norm in kind for kind in kinds)), defaults.lr)
 
 
 def passed(objective: Objective, data: Dataset) -> int:

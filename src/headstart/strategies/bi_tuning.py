@@ -19,6 +19,7 @@ from headstart.core.errors import UsageError
 from headstart.core.types import Defaults, Features, ForwardPass, ParamGroup, Tuning
 from headstart.models.model import Head, Model, pool
 from headstart.strategies._groups import backbone_group, head_group
+from headstart.strategies._rates import FINE_TUNING
 from headstart.strategies._source import class_heads, mean
 
 
@@ -37,7 +38,7 @@ class BiTuning:
     temperature: float = 0.07
     head_lr: float = 10.0
     couples_rows: ClassVar[bool] = True
-    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
+    defaults: ClassVar[Defaults] = FINE_TUNING
 
     def __post_init__(self) -> None:
         if min(self.queue, self.projection) < 1 or self.temperature <= 0:

@@ -15,6 +15,7 @@ import torch
 from headstart.core.types import Defaults, ForwardPass, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
+from headstart.strategies._rates import FINE_TUNING
 from headstart.strategies._source import mean
 
 
@@ -29,7 +30,7 @@ class Bss:
     k: int = 1
     head_lr: float = 10.0
     couples_rows: ClassVar[bool] = True
-    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
+    defaults: ClassVar[Defaults] = FINE_TUNING
 
     def __post_init__(self) -> None:
         if self.k < 1:

@@ -18,6 +18,7 @@ from torch.nn import functional
 from headstart.core.types import TARGET, Batch, Defaults, ForwardPass, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
+from headstart.strategies._rates import FINE_TUNING
 from headstart.strategies._source import class_heads, mean, source_head
 
 
@@ -33,7 +34,7 @@ class CoTuning:
     weight: float = 2.3
     temperature: float = 1.0
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
+    defaults: ClassVar[Defaults] = FINE_TUNING
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:

@@ -21,6 +21,7 @@ from headstart.core.types import Batch, Defaults, Features, ForwardPass, Tuning
 from headstart.models.model import Head, Model
 from headstart.models.taps import channel_axes, first, stage_modules
 from headstart.strategies._groups import backbone_group, head_group
+from headstart.strategies._rates import FINE_TUNING
 from headstart.strategies._source import FrozenCopy, mean, task_loss, weights
 
 SHARPNESS = 5.0
@@ -38,7 +39,7 @@ class Delta:
     alpha: float = 0.01
     beta: float = 0.01
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
+    defaults: ClassVar[Defaults] = FINE_TUNING
 
     def prepare(self, model: Model) -> Tuning:
         """Let every parameter learn; keep a frozen copy, and listen at the stages of both."""

@@ -15,6 +15,7 @@ from torch.nn import functional
 from headstart.core.types import Defaults, ForwardPass, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
+from headstart.strategies._rates import FINE_TUNING
 from headstart.strategies._source import FrozenCopy, mean
 
 
@@ -28,7 +29,7 @@ class FeatureDistillation:
 
     weight: float = 1.0
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
+    defaults: ClassVar[Defaults] = FINE_TUNING
 
     def prepare(self, model: Model) -> Tuning:
         """Let every parameter learn, and keep a frozen copy of the backbone."""

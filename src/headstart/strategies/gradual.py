@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from headstart.core.types import Defaults, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import head_group, stage_groups
+from headstart.strategies._rates import FINE_TUNING
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Gradual:
     unfreeze: float = 0.5
     decay: float = 1.0
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=6)
+    defaults: ClassVar[Defaults] = replace(FINE_TUNING, epochs=6)
 
     def __post_init__(self) -> None:
         if not 0 < self.unfreeze <= 1 or not 0 < self.decay <= 1:

@@ -10,6 +10,7 @@ import torch
 from headstart.core.types import Defaults, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import head_group
+from headstart.strategies._rates import FINE_TUNING
 from headstart.strategies._source import Start, weights
 
 
@@ -24,7 +25,7 @@ class L2Sp:
     alpha: float = 0.1
     beta: float = 0.01
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
+    defaults: ClassVar[Defaults] = FINE_TUNING
 
     def prepare(self, model: Model) -> Tuning:
         """Let every parameter learn, and remember where the backbone starts."""

@@ -6,12 +6,13 @@ network; deep transformers use a milder decay (0.65 to 0.9; Clark et al. 2020, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from headstart.core.types import Defaults, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import head_group, stage_groups
+from headstart.strategies._rates import FINE_TUNING
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class LayerwiseLr:
 
     decay: float = 0.75
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=4e-4, epochs=4)
+    defaults: ClassVar[Defaults] = replace(FINE_TUNING, lr=4e-4, layer_norm_lr=7e-5)
 
     def __post_init__(self) -> None:
         if not 0 < self.decay <= 1:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from headstart.core.types import Defaults, ForwardPass, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
+from headstart.strategies._rates import FINE_TUNING
 from headstart.strategies._source import FrozenCopy, mean, source_head
 
 
@@ -31,7 +32,7 @@ class Lwf:
     weight: float = 1.0
     temperature: float = 2.0
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
+    defaults: ClassVar[Defaults] = FINE_TUNING
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:

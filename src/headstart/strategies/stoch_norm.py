@@ -16,6 +16,7 @@ from headstart.models.layers import put
 from headstart.models.model import Model
 from headstart.models.tree import INSERTED
 from headstart.strategies._groups import backbone_group, head_group
+from headstart.strategies._rates import FINE_TUNING
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class StochNorm:
 
     p: float = 0.5
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
+    defaults: ClassVar[Defaults] = FINE_TUNING
 
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 1:

@@ -17,6 +17,7 @@ from headstart.core.errors import UsageError, first_few
 from headstart.core.types import Batch, Defaults, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
+from headstart.strategies._rates import FINE_TUNING
 from headstart.strategies._source import task_loss
 
 
@@ -29,7 +30,7 @@ class Surgical:
 
     k: int = 1
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
+    defaults: ClassVar[Defaults] = FINE_TUNING
 
     def __post_init__(self) -> None:
         if self.k < 1:

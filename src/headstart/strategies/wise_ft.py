@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from headstart.core.types import Batch, Defaults, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
+from headstart.strategies._rates import FINE_TUNING
 from headstart.strategies._source import Start
 
 STEPS = 10  # alphas that are tried on validation: 1, 0.9 … 0
@@ -31,7 +32,7 @@ class WiseFt:
 
     alpha: float | None = None
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = Defaults(lr=3e-4, epochs=4)
+    defaults: ClassVar[Defaults] = FINE_TUNING
 
     def __post_init__(self) -> None:
         if self.alpha is not None and not 0 <= self.alpha <= 1:
