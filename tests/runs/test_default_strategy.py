@@ -28,8 +28,8 @@ def rows(count: int) -> Dataset:
 @pytest.mark.parametrize(
     ("count", "pretrained", "settings", "expected", "why"),
     [
-        (198, True, {}, "linear_probe", "99 training rows a class, fewer than 100"),
-        (200, True, {}, "full", "100 training rows a class, not fewer than 100"),
+        (98, True, {}, "linear_probe", "49 training rows a class, fewer than 50"),
+        (100, True, {}, "full", "50 training rows a class, not fewer than 50"),
         (10, False, {}, "full", "the network's weights are not all the source's"),
         (10, True, {"surgery": [{"name": "cut", "after": "x"}]}, "full", "not all the source's"),
         (10, True, {"stages.0.objective.name": "dann"}, "full", "the objective dann is to change the features"),

@@ -24,7 +24,7 @@ from headstart.models.model import Backbone
 from headstart.runs.shown import blurred
 
 FEW_ROWS, MANY_ROWS = "linear_probe", "full"  # the default strategies, by the study in docs/strategies.md
-A_CLASS, MANY = 100, 1000  # labelled rows of a class, or rows where there are no classes, from which on they are many
+A_CLASS, MANY = 50, 1000  # labelled rows of a class, or rows where there are no classes, from which on they are many
 BATCH, SMALL_BATCH = 32, 16  # examples in a step, with few rows
 MOST_LOOKS = 30  # on the validation split in one stage, where the recipe does not say
 LONGEST = 300  # seconds of `full` that are spent where neither a length nor a budget was asked for
