@@ -58,8 +58,8 @@ def demo(
     for count in LABELS_A_CLASS:
         for draw in range(draws):
             name = f"{count}-a-class-{draw}"
-            words = ["fit", str(out / "data" / name), "--source", SOURCE, "--seed", str(draw)]
-            result = _run(show, headstart, [*words, "--out", str(out / "runs" / name)])
+            words = ["fit", str(out / "data" / name), "--source", SOURCE, "--strategy", "linear_probe"]
+            result = _run(show, headstart, [*words, "--seed", str(draw), "--out", str(out / "runs" / name)])
             network[count].append(result["metrics"]["test"]["accuracy"]["value"])
             without[count].append(result["baseline"]["metrics"]["test"]["accuracy"]["value"])
             first = first or result
