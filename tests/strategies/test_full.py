@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 import toys
 from headstart.core.choice import Choice
 from headstart.core.recipe import Recipe, Stage
+from headstart.runs.defaults import rate
 from headstart.runs.plan import make_plan
 from headstart.strategies.full import Full
 
@@ -39,3 +41,11 @@ def test_a_transformer_learns_at_a_lower_rate_and_a_named_one_stays() -> None:
     assert planned("timm:test_resnet") == planned("vector:mlp") == 3e-4
     assert planned("timm:test_vit", lr=2e-4) == 2e-4
     assert planned("timm:test_vit", "l2_sp") == planned("timm:test_vit", "partial") == 5e-5
+
+
+@pytest.mark.parametrize("norm", [torch.nn.LayerNorm, torch.nn.RMSNorm])
+def test_a_norm_layer_is_known_under_another_name(norm: type[torch.nn.Module]) -> None:
+    backbone = toys.tiny()
+    assert rate(Full.defaults, backbone) == 3e-4
+    backbone.add_module("last", type("Scale", (norm,), {})(5))
+    assert rate(Full.defaults, backbone) == 5e-5

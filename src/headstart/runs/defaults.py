@@ -100,8 +100,11 @@ def length(stage: Stage, defaults: Defaults, objective: Objective, data: Dataset
 
 
 def rate(defaults: Defaults, backbone: Backbone | None) -> float:
-    """Choose the rate for a network by its norm layers; of a network with both kinds, by layer norm."""
-    kinds = {type(module).__name__.lower() for module in backbone.modules()} if backbone is not None else set()
+    """Choose the rate for a network by its norm layers, known by their classes' names or those of the classes that they
+    derive from; of a network with both kinds, by layer norm.
+    """
+    layers = {type(module) for module in backbone.modules()} if backbone is not None else set()
+    kinds = {base.__name__.lower() for layer in layers for base in layer.__mro__}
     by_norm = (
         ("layernorm", defaults.layer_norm_lr),
         ("rmsnorm", defaults.layer_norm_lr),
