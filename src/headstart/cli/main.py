@@ -22,6 +22,7 @@ import typer
 from headstart import __version__
 from headstart.cli import compare, demo, evaluate, fit, inspect, listing, predict, report, soup
 from headstart.core.errors import HeadstartError, TrainingError
+from headstart.core.interface import command_line
 from headstart.core.processes import rank
 from headstart.core.stopping import Stop, Stopped
 
@@ -61,6 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         signal.signal(number, _handler(stop))
     if hasattr(signal, "SIGHUP"):  # not on Windows
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that is closed ends no run
+    with command_line():
+        _run(arguments, stop)
+
+
+def _run(arguments: Sequence[str], stop: Stop) -> None:
     try:
         app(arguments, obj=stop)
     except Stopped as stopped:
