@@ -1,0 +1,155 @@
+"""The result of a run in one sentence: its figure with an interval, beside the guess that needs no model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from headstart.core.types import Labels, Target
+from headstart.drawing.text import number_text, words
+from headstart.evaluation.measure import measured
+from headstart.evaluation.results import Evaluation, Interval
+from headstart.evaluation.tables import interval_text
+from headstart.metrics import _find
+
+MANY = 1000  # rows from which a share is written to a tenth of a percent
+LOPSIDED = 2 / 3  # share of the largest class from which the mean over classes is told, too
+OPTIMISTIC = "which chose the step, so that it is optimistic"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a run came to on the rows of a split.
+
+    text: the sentence. key: "SPLIT", or "SPLIT:TARGET" where there are several targets. metric, figure: the measure
+    that it speaks of, with its interval. constant: what the same guess for every row would give by this measure,
+    None where there is none. guess: that guess in words.
+    """
+
+    text: str
+    key: str
+    metric: str
+    figure: Interval
+    constant: float | None = None
+    guess: str = ""
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return plain data, safe for JSON."""
+        return {
+            "text": self.text,
+            "key": self.key,
+            "metric": self.metric,
+            **self.figure.to_plain(),
+            "constant": self.constant,
+            "guess": self.guess,
+        }
+
+
+def headline(
+    key: str,
+    target: Target,
+    evaluation: Evaluation,
+    labels: Labels,
+    learnt: Labels | None = None,
+    *,
+    domain: str = "",
+    baseline: Evaluation | None = None,
+) -> Headline:
+    """Write the result in a sentence.
+
+    Args:
+        key: "test" or "validation", with ":TARGET" where there are several targets.
+        target: What was predicted.
+        evaluation: Of the rows of that split.
+        labels: Their labels.
+        learnt: Labels of the training rows, by which the constant guess is made; None takes `labels`.
+        domain: Name of the domain that the rows are of.
+        baseline: Of a model without pretraining on the same rows.
+
+    Returns:
+        The sentence and its figures. A share at the edge is given its one-sided exact bound, so that no interval is
+        without width.
+    """
+    metric, rows = evaluation.primary, evaluation.rows
+    figure = evaluation.metrics[metric]
+    row = _constant(target, labels if learnt is None else learnt)
+    constant, guess = _value(metric, target, labels, row), _guess(target, row)
+    share = metric == "accuracy" and figure.value is not None
+    if share:
+        said = _right(figure, rows, evaluation.level)
+    else:
+        value, interval = interval_text(figure)
+        said = f"{words(metric)} {value} ({interval}), {rows:,} {_rows(rows)}"
+    parts = [said]
+    if share and constant is not None and constant >= LOPSIDED:
+        mean = evaluation.metrics.get("balanced_accuracy")
+        if mean is not None and mean.value is not None:
+            parts.append(f"mean over classes {percent(mean.value, rows)}")
+    if constant is not None:
+        parts.append(f"{guess} {percent(constant, rows)}" if share else f"{guess} gives {number_text(constant)}")
+    plain = None if baseline is None else baseline.metrics[metric].value
+    if plain is not None:
+        parts.append(f"without pretraining {percent(plain, rows) if share else number_text(plain)}")
+    return Headline(f"{_title(key, domain)}: {'; '.join(parts)}", key, metric, figure, constant, guess)
+
+
+def percent(share: float, rows: int) -> str:
+    """Write a share of rows in percent: whole ones, of many rows to a tenth; 100 % only where it is all of them."""
+    places = 0 if rows < MANY else 1
+    text = f"{100 * share:.{places}f}"
+    while float(text) in (0, 100) and 0 < share < 1:
+        places += 1
+        text = f"{100 * share:.{places}f}"
+    return f"{float(text):g} %" if float(text) in (0, 100) else f"{text} %"
+
+
+def _right(figure: Interval, rows: int, level: float) -> str:
+    """Write how many rows were right, with what that says of other rows."""
+    share = figure.value or 0.0
+    right = round(share * rows)
+    counted = f"{right:,} of {rows:,} right"
+    bound = (1 - level) ** (1 / rows)  # Clopper & Pearson 1934, one-sided
+    if right == rows:
+        return f"{counted}, at least {percent(bound, rows)}"
+    if right == 0:
+        return f"{counted}, at most {percent(1 - bound, rows)}"
+    if figure.low is None or figure.high is None:
+        return f"{counted} ({percent(share, rows)})"
+    low, high = percent(figure.low, rows).removesuffix(" %"), percent(figure.high, rows)
+    return f"{counted} ({percent(share, rows)}, {low} to {high})"
+
+
+def _title(key: str, domain: str) -> str:
+    split, _, target = key.partition(":")
+    of = ", ".join(filter(None, (f"domain {domain}" if domain else "", target)))
+    title = split.capitalize() + (f" ({of})" if of else "")
+    return f"{title}, {OPTIMISTIC}" if split == "validation" else title
+
+
+def _constant(target: Target, labels: Labels) -> np.ndarray:
+    """Return the outputs [C] or [T] that fit these labels best where every row gets the same: shares or means."""
+    if target.form == "classes":
+        return np.bincount(np.asarray(labels), minlength=len(target.names)) / max(len(labels), 1)
+    return np.asarray(labels, dtype=np.float64).mean(axis=0)
+
+
+def _guess(target: Target, row: np.ndarray) -> str:
+    if target.form == "classes":
+        return f"always guessing {target.names[int(row.argmax())]}"
+    if target.form == "values":
+        return f"always guessing the mean, {number_text(float(row[0]))}," if len(row) == 1 else "always guessing the means"
+    return "the same guess for every row"
+
+
+def _value(metric: str, target: Target, labels: Labels, row: np.ndarray) -> float | None:
+    """Measure the constant guess; None where the metric is undefined for it."""
+    if metric == "accuracy" and target.form == "classes":
+        return float((np.asarray(labels) == row.argmax()).mean())
+    value = _find.value(_find.load(metric), measured(target, labels, np.tile(row, (len(labels), 1))))
+    return float(value) if np.isfinite(value) else None
+
+
+def _rows(count: int) -> str:
+    return "row" if count == 1 else "rows"
