@@ -51,7 +51,7 @@ def call(action: str, subject: object, **settings: object) -> str:
     Args:
         action: Both a subcommand and a function, such as "fit".
         subject: The first argument; a name in capitals stands for what the user puts there, None is left out.
-        settings: By the names of Python's arguments.
+        **settings: By the names of Python's arguments.
 
     Returns:
         The command or the call.

@@ -139,7 +139,9 @@ def _guess(target: Target, row: np.ndarray) -> str:
     if target.form == "classes":
         return f"always guessing {target.names[int(row.argmax())]}"
     if target.form == "values":
-        return f"always guessing the mean, {number_text(float(row[0]))}," if len(row) == 1 else "always guessing the means"
+        return (
+            f"always guessing the mean, {number_text(float(row[0]))}," if len(row) == 1 else "always guessing the means"
+        )
     return "the same guess for every row"
 
 
