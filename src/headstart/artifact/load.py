@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
+from headstart.artifact.find import DESCRIPTION, find
 from headstart.artifact.predictor import Predictor
-from headstart.artifact.save import DESCRIPTION, FORMAT, WEIGHTS, read_calibrations
+from headstart.artifact.save import FORMAT, WEIGHTS, read_calibrations
 from headstart.core import plugins, storage
 from headstart.core.choice import Choice
-from headstart.core.errors import StorageError, UsageError
+from headstart.core.errors import StorageError
 from headstart.core.recipe import Recipe
 from headstart.core.types import Task
 from headstart.engine.machine import choose_device, place
@@ -21,31 +22,6 @@ from headstart.models.model import Model
 from headstart.models.weights import load_exactly, read_safetensors
 
 READABLE = (1, FORMAT)
-RUN_STATE = "state.json"  # in the folder of a run, from its beginning
-
-
-def find(folder: str | Path) -> Path:
-    """Find the artefact: the folder itself, or `model/` inside a run's folder.
-
-    Args:
-        folder: An artefact or a run.
-
-    Returns:
-        The folder with `model.json`.
-
-    Raises:
-        StorageError: There is none in the folder.
-        UsageError: There is no such folder.
-    """
-    folder = Path(folder)
-    for candidate in (folder, folder / "model"):
-        if (candidate / DESCRIPTION).is_file():
-            return candidate
-    if not folder.exists():
-        raise UsageError(f"There is no folder {folder}.")
-    if (folder / RUN_STATE).is_file():
-        raise StorageError(f"{folder} holds an unfinished run. Go on with it: headstart fit --resume {folder}.")
-    raise StorageError(f"{folder} holds no saved model: there is no {DESCRIPTION} in it or in {folder / 'model'}.")
 
 
 def load(folder: str | Path, *, device: str = "auto") -> Predictor:

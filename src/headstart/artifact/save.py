@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from headstart.artifact.find import DESCRIPTION
 from headstart.core import options, storage
 from headstart.core.recipe import Recipe
 from headstart.core.types import Calibration, Task
@@ -22,7 +23,6 @@ from headstart.models.model import Model
 
 FORMAT = 2  # 1, of version 0.1, had one target without a name
 WEIGHTS = "model.safetensors"
-DESCRIPTION = "model.json"
 
 
 def save(

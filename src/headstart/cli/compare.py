@@ -26,6 +26,10 @@ def compare(
     from headstart.cli.show import Show
 
     show = Show(as_json)
+    from headstart.artifact.find import find
+
+    for folder in folders:
+        find(folder)  # before the slow imports
     from headstart.runs.compare import compare as compare_runs
 
     compared = compare_runs(folders, resamples=resamples)

@@ -19,6 +19,9 @@ def evaluate(
     from headstart.cli.show import Show
 
     show = Show(as_json)
+    from headstart.artifact.find import find
+
+    find(folder)  # before the slow imports
     from headstart.cli.results import show_evaluations
     from headstart.runs.evaluate import evaluate_saved
 

@@ -173,7 +173,11 @@ def fit(
             raise UsageError(f"{resume} holds no cross-validation to go on with: there is no {recipe}.")
     operations = [*(surgery or []), *([f"load_layers layers={load_layers}"] if load_layers else [])]
     plan = (Recipe.read(recipe) if recipe else Recipe()).with_surgery(operations).with_settings(settings)
+    from headstart.data.find import named_data
 
+    reading = named_data(data, plan.data)
+    if not rank():  # before the slow imports
+        show.note(f"reading {reading} …")
     from headstart.runs.fit import fit as run_fit
     from headstart.runs.fit import prepare
 

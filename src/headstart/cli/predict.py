@@ -30,6 +30,9 @@ def predict(
         raise UsageError(f"--out {out}: the ending says the format, one of .csv, .jsonl, .parquet.")
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder {out.parent}.")
+    from headstart.artifact.find import find
+
+    find(folder)  # before the slow imports
     from headstart.artifact.load import load
     from headstart.evaluation.tables import flat_frame, predictions_frame, probability_columns
 

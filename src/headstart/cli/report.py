@@ -16,6 +16,9 @@ def report(
     from headstart.cli.show import Show
 
     show = Show(as_json)
+    from headstart.artifact.find import find
+
+    find(folder)  # before the slow imports
     from headstart.runs.report import write_report
 
     path = write_report(folder)

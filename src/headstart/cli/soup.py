@@ -24,6 +24,10 @@ def soup(
 
     Example: headstart soup runs/a runs/b runs/c --out runs/soup
     """
+    from headstart.artifact.find import find
+
+    for run in runs:
+        find(run)  # before the slow imports
     from headstart.cli.results import show_evaluations
     from headstart.cli.show import Show
     from headstart.runs.soup import soup as cook

@@ -13,6 +13,28 @@ from headstart.core.recipe import DataPlan
 from headstart.data.tables import Tables
 
 
+def named_data(data: Any, plan: DataPlan) -> Any:
+    """Return what is to be read, once its path is there: a look that takes no time.
+
+    Args:
+        data: What the user gave; None takes the plan's path.
+        plan: May name further rows.
+
+    Returns:
+        The data.
+
+    Raises:
+        UsageError: Nothing is named, or there is no such path.
+    """
+    data = plan.path if data is None else data
+    if data is None:
+        raise UsageError("Name the data: a folder, a table, or `path` under [data] in the recipe.")
+    for each in (data, plan.unlabelled):
+        if isinstance(each, str | Path):
+            _check_path(each)
+    return data
+
+
 def read_tables(data: Any, plan: DataPlan) -> Tables:
     """Read data with the reader that the plan names, or with the one that says it can.
 

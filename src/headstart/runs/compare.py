@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from headstart.artifact.load import find
-from headstart.artifact.save import DESCRIPTION, read_calibrations
+from headstart.artifact.find import DESCRIPTION, find
+from headstart.artifact.save import read_calibrations
 from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.types import Calibration, Labels, Task
 from headstart.evaluation.bootstrap import paired

@@ -15,10 +15,10 @@ import torch
 from headstart.artifact.load import load
 from headstart.artifact.predictor import Predictor
 from headstart.core import storage
-from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop
 from headstart.core.types import Event, Listener, Task, kind_of, silent
+from headstart.data.find import named_data
 from headstart.data.read import read
 from headstart.data.rows import Dataset
 from headstart.engine.distributed import World, connect, disconnect
@@ -106,9 +106,7 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
     choose_device(recipe.device)
     if isinstance(data, str | Path):
         recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, path=str(data)))
-    data = recipe.data.path if data is None else data
-    if data is None:
-        raise UsageError("Name the data: a folder, a table, or `path` under [data] in the recipe.")
+    data = named_data(data, recipe.data)
     dataset = data if isinstance(data, Dataset) else read(data, recipe.data, seed=recipe.seed)
     for note in dataset.notes:
         listen(Event("note", note))

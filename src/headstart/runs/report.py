@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from headstart.artifact.load import find
-from headstart.artifact.save import DESCRIPTION, read_calibrations
+from headstart.artifact.find import DESCRIPTION, find
+from headstart.artifact.save import read_calibrations
 from headstart.core import storage
 from headstart.core.errors import StorageError
 from headstart.core.recipe import Recipe

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import torch
 
-from headstart.artifact.load import RUN_STATE as NAME
+from headstart.artifact.find import RUN_STATE as NAME
 from headstart.core import options, storage
 from headstart.core.errors import StorageError, UsageError, first_few
 from headstart.core.recipe import Recipe
