@@ -109,7 +109,7 @@ def planned(rows: int, outputs: int, resamples: int, level: float) -> tuple[int,
     if not 0 < level < 1:
         raise UsageError(f"level is a share between 0 and 1, such as 0.95; got {level}.")
     if rows < 2:
-        return 0, ["There is only one row: no interval can be given."] if resamples else []
+        return 0, ["There is only one row: only shares of rows have an interval."] if resamples else []
     count = min(resamples, max(FEWEST, WORK // (rows * outputs)))
     fewer = f"Intervals are from {count} resamples, not {resamples}: the data is large."
     return count, [fewer] if count < resamples else []

@@ -8,10 +8,10 @@ import numpy as np
 
 from headstart.core.types import Labels, Target
 from headstart.evaluation.bootstrap import intervals, planned, sampled
+from headstart.evaluation.intervals import shares
 from headstart.evaluation.measure import class_table, confusion_table, measure, measured, values
 from headstart.evaluation.results import Evaluation, finite
 from headstart.metrics._find import suited
-from headstart.metrics._measured import Measured
 
 
 def evaluate(
@@ -36,7 +36,7 @@ def evaluate(
         thresholds: Thresholds by class, as `calibrate` chose them; None decides as the target does without.
 
     Returns:
-        The metrics with percentile bootstrap intervals.
+        The metrics with intervals: of shares of rows Wilson's, of others percentile bootstraps.
 
     Raises:
         DataError: Arrays do not fit the target or hold impossible values; every such row is listed.
@@ -49,6 +49,8 @@ def evaluate(
     compute = measure(found)
     points = values(found, compute)
     metrics, left_out = intervals(points, sampled(compute, rows, seed=seed, resamples=count), level)
+    if resamples:
+        metrics |= shares(found, level)
     undefined = [
         f"{n} is undefined here: {known[n].undefined}." for n, value in points.items() if not np.isfinite(value)
     ]
@@ -62,17 +64,5 @@ def evaluate(
         units={name: metric.unit(found.form, found.names) for name, metric in known.items()},
         rows=rows,
         level=level,
-        notes=(*notes, *target.notes(found.labels), *undefined, *left_out, *_without_width(found, level)),
+        notes=(*notes, *target.notes(found.labels), *undefined, *left_out),
     )
-
-
-def _without_width(found: Measured, level: float) -> list[str]:
-    """Warn of decisions without an error: no resample of such rows has one, however few the rows are."""
-    rows = len(found.labels)
-    if found.decisions is None or rows < 2 or not found.right.all():
-        return []
-    least = (1 - level) ** (1 / rows)  # the exact binomial bound (Clopper & Pearson 1934), one-sided
-    return [
-        f"No error in {rows} rows, so that no resample has one; the share of rows without error is above {least:.3f} "
-        f"at {level:.0%}."
-    ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.core.types import Form
 from headstart.metrics._measured import Measured
-from headstart.metrics._ranks import correlation, mean_known
+from headstart.metrics._ranks import correlation, mean_known, ratio
 
 
 class Usual:
@@ -22,6 +22,19 @@ class Usual:
     limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
     undefined: ClassVar[str] = ""
     of_probabilities: ClassVar[bool] = False
+
+
+class ShareOfRows(Usual, ABC):
+    """The share of some rows that are right: its interval is that of k of n."""
+
+    @abstractmethod
+    def counted(self, measured: Measured) -> tuple[np.ndarray, np.ndarray]:
+        """Say which rows are right, and of which rows that is a share, both [N] bool."""
+
+    def weighted(self, measured: Measured) -> Callable[[np.ndarray], np.ndarray]:
+        """Prepare the metric for weights [N, R]."""
+        right, among = (each.astype(np.float64) for each in self.counted(measured))
+        return lambda weights: ratio((right * among) @ weights, among @ weights)
 
 
 class OfCounts(Usual, ABC):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from headstart.core.types import Form
-from headstart.metrics._bases import Usual
+from headstart.metrics._bases import ShareOfRows
 from headstart.metrics._measured import Measured
 
 
 @dataclass(frozen=True)
-class Accuracy(Usual):
+class Accuracy(ShareOfRows):
     """Accuracy."""
 
     title: ClassVar[str] = "Accuracy"
@@ -24,6 +24,6 @@ class Accuracy(Usual):
         """Return the unit."""
         return "share of rows"
 
-    def weighted(self, measured: Measured) -> Callable[[np.ndarray], np.ndarray]:
-        """Prepare the metric for weights [N, R]."""
-        return lambda weights: measured.mean(measured.right, weights)
+    def counted(self, measured: Measured) -> tuple[np.ndarray, np.ndarray]:
+        """Say which rows are right, and of which rows that is a share, both [N] bool."""
+        return measured.right, np.ones(len(measured.right), bool)

@@ -9,12 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.core.types import Form
-from headstart.metrics._bases import OfCounts
-from headstart.metrics._ranks import ratio
+from headstart.metrics._bases import ShareOfRows
+from headstart.metrics._measured import Measured
 
 
 @dataclass(frozen=True)
-class Precision(OfCounts):
+class Precision(ShareOfRows):
     """Precision of the positive class."""
 
     title: ClassVar[str] = "Precision"
@@ -26,6 +26,6 @@ class Precision(OfCounts):
         """Return the unit."""
         return f"share, of '{names[1]}'"
 
-    def of(self, support: np.ndarray, chosen: np.ndarray, hits: np.ndarray) -> np.ndarray:
-        """Compute the metric, [R], from the weights of the rows by class, each [C, R]."""
-        return ratio(hits, chosen)[1]
+    def counted(self, measured: Measured) -> tuple[np.ndarray, np.ndarray]:
+        """Say which rows are right, and of which rows that is a share, both [N] bool."""
+        return measured.right, measured.decisions == 1

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from headstart.core.types import Form
-from headstart.metrics._bases import Usual
+from headstart.metrics._bases import ShareOfRows
 from headstart.metrics._measured import Measured
 
 
 @dataclass(frozen=True)
-class SubsetAccuracy(Usual):
+class SubsetAccuracy(ShareOfRows):
     """Subset accuracy."""
 
     title: ClassVar[str] = "Subset accuracy"
@@ -24,7 +24,6 @@ class SubsetAccuracy(Usual):
         """Return the unit."""
         return "share of rows with every label right"
 
-    def weighted(self, measured: Measured) -> Callable[[np.ndarray], np.ndarray]:
-        """Prepare the metric for weights [N, R]."""
-        right = np.all(measured.right, axis=1)
-        return lambda weights: measured.mean(right, weights)
+    def counted(self, measured: Measured) -> tuple[np.ndarray, np.ndarray]:
+        """Say which rows are right, and of which rows that is a share, both [N] bool."""
+        return np.all(measured.right, axis=1), np.ones(len(measured.right), bool)
