@@ -246,8 +246,14 @@ def test_what_cannot_work_is_said_in_a_line(
         (["fit", str(photos), *source, "--recipe", str(photos)], "cannot be read as a recipe file"),
         (["fit", "--resume", str(photos)], "There is no recipe file"),
         (["fit", "--resume", str(photos), "--folds", "3"], "holds no cross-validation to go on with"),
-        (["fit", str(photos), *source, "--workers", "-1"], "workers must be at least 0"),
-        (["fit", str(photos), *source, "--epochs", "nan"], "epochs must be at least 0"),
+        (
+            ["fit", str(photos), *source, "--workers", "-1"],
+            "--workers -1: the number of processes that load data must be at least 0",
+        ),
+        (
+            ["fit", str(photos), *source, "--epochs", "nan"],
+            "--epochs nan: the number of passes over the training rows must be above 0",
+        ),
         (["fit", str(photos), *source, "--epochs", "3", "--steps", "3"], "not both"),
         (["fit", str(photos), *source, "--device", "meta"], "not on 'meta'"),
         (["predict", str(photos), "a.png", "--out", "nowhere/p.csv"], "there is no folder nowhere"),

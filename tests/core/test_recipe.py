@@ -32,10 +32,10 @@ def test_toml_and_back(recipe: Recipe) -> None:
         ("stages.0.lrr", "1", "Did you mean 'lr'?"),
         ("data.lables", "a", "Did you mean 'labels'?"),
         ("stages.0.lr", "fast", "the recipe, stages.0, lr: 'fast' is not right"),
-        ("stages.0.warmup", "2", "warmup is a share of the steps"),
+        ("stages.0.warmup", "2", "warmup = 2.0: the share of steps must be at least 0 and at most 1"),
         ("stages.5.lr", "1", "'5' is not a place in a list of 1"),
         ("seed.x", "1", "there is nothing below 'seed'"),
-        ("stages.0.batch_size", "0", "batch_size must be at least 1"),
+        ("stages.0.batch_size", "0", "batch_size = 0: the number of examples in a step must be at least 1"),
     ],
 )
 def test_a_wrong_setting_is_named(path: str, value: str, message: str) -> None:

@@ -76,11 +76,11 @@ def test_a_table_without_a_label_says_so() -> None:
 def test_a_saved_task_decides_columns_and_classes() -> None:
     task = Task.of("text", "multiclass", ("text",), ("label",), ("a", "b", "c"))
     frame = pd.DataFrame({"text": TEXTS, "label": ["c", "a"] * 30})
-    dataset = read(frame, DataPlan(test=1.0), task=task)
+    dataset = read(frame, DataPlan(), task=task, whole=True)
     assert list(dataset.splits) == ["test"]
     assert dataset.splits["test"].y.tolist() == [2, 0] * 30  # pyright: ignore[reportOptionalMemberAccess]
     with pytest.raises(DataError, match="class 'z'"):
-        read(pd.DataFrame({"text": TEXTS, "label": ["z"] * 60}), DataPlan(test=1.0), task=task)
+        read(pd.DataFrame({"text": TEXTS, "label": ["z"] * 60}), DataPlan(), task=task, whole=True)
 
 
 def test_the_same_seed_gives_the_same_splits_to_evaluation() -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from headstart.core.errors import DataError, UsageError
-from headstart.core.recipe import DataPlan
+from headstart.core.recipe import DataPlan, TargetPlan
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import TARGET, Task
 from headstart.data.read import read
+from headstart.data.remarks import conflicts
 from headstart.data.rows import Rows
 from headstart.data.splits import SplitRows, make_splits
 
@@ -78,7 +81,7 @@ def test_rare_classes_stay_in_training() -> None:
     dataset = read(frame(label=["a"] * 99 + ["b"] * 99 + ["c", "d"]), DataPlan(validation=0.15))
     targets = dataset.splits["train"].y
     assert targets is not None and {2, 3} <= set(targets.tolist())
-    assert any("has no row of c, d" in note for note in dataset.notes)
+    assert "test: no row of 2 of 4 classes (c, d): its figures say nothing of them" in dataset.notes
     tiny = read((np.arange(6.0).reshape(3, 2), ["a", "b", "c"]), DataPlan(task="multiclass"))
     assert list(tiny.splits) == ["train"]
 
@@ -155,12 +158,114 @@ def test_many_groups_are_split_without_looking_at_all_rows_for_each() -> None:
     assert sum(map(len, splits.values())) == count
 
 
-def test_without_a_test_split_the_notes_say_so_and_shares_are_checked() -> None:
+def test_without_a_test_split_the_notes_say_so() -> None:
     half = pd.DataFrame({"text": TEXTS[:20], "label": ["a", "b"] * 10})
     dataset = read({"train": half, "dev": half}, DataPlan())
     assert any("validation figures were also used" in note for note in dataset.notes)
-    with pytest.raises(UsageError, match="test share"):
-        read(frame(label=["a", "b"] * 100), DataPlan(test=1.5))
+
+
+@pytest.mark.parametrize(
+    ("plan", "rows", "told"),
+    [
+        (DataPlan(validation=0.4, test=0.5), 60, "training: only 18 of 60 rows are left to learn from"),
+        (DataPlan(validation=0.0, test=0.9), 40, "training: only 4 of 40 rows are left to learn from"),
+        (DataPlan(validation=0.2, test=0.2), 60, None),
+        (DataPlan(), 60, None),
+    ],
+)
+def test_little_that_is_left_to_learn_from_is_told(plan: DataPlan, rows: int, told: str | None) -> None:
+    dataset = read(frame(label=["a", "b"] * 100)[:rows], plan)
+    assert [note for note in dataset.notes if note.startswith("training:")] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        (DataPlan(test=0.99, validation=0), "test=0.99 leaves 0.6 of 60 rows to learn from, fewer than one of each of"),
+        (DataPlan(test=0, validation=0.98), "validation=0.98 leaves 1.2 of 60 rows to learn from, fewer than one of e"),
+        (DataPlan(test=0, validation=0.99, task="regression", labels=("n",)), "leaves 0.6 of 60 rows .* fewer than tw"),
+    ],
+)
+def test_a_share_that_leaves_less_than_a_row_of_each_class_is_refused(plan: DataPlan, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        read(frame(label=["a", "b", "c"] * 66 + ["a", "b"], n=range(200))[:60], plan)
+
+
+def test_classes_without_validation_and_test_rows_are_told() -> None:
+    labels = [f"the kind {i}" for i in range(40) for _ in range(5)]
+    notes = read(frame(label=labels), DataPlan(task="multiclass", validation=0.1, test=0.15)).notes
+    told = [note for note in notes if "no row of" in note]
+    assert [note[:37] for note in told] == [
+        "validation: no row of 23 of 40 classe",
+        "test: no row of 10 of 40 classes (the",
+    ]
+    assert told[1].endswith("and 7 more): its figures say nothing of them") and all(len(note) < 125 for note in told)
+    assert not any("no row of" in note for note in read(frame(label=["a", "b"] * 100), DataPlan()).notes)
+
+
+def test_classes_that_given_splits_lack_are_told_by_target() -> None:
+    part = pd.DataFrame({"text": TEXTS[:40], "mood": ["a", "b", "c", "d"] * 10, "size": ["s", "l"] * 20})
+    targets = {name: TargetPlan((name,), "multiclass") for name in ("mood", "size")}
+    other = part.assign(text=TEXTS[40:80])
+    notes = read({"train": part, "test": other[other["mood"] < "c"]}, DataPlan(targets=targets)).notes
+    assert "test:mood: no row of 2 of 4 classes (c, d): its figures say nothing of them" in notes
+    assert not any("test:size: no row" in note for note in notes)
+
+
+def test_copies_that_make_a_split_small_are_told() -> None:
+    pictures = [np.full((4, 4, 3), i % 6, dtype=np.uint8) for i in range(60)]
+    pictures[:4] = [np.full((4, 4, 3), 100 + i, dtype=np.uint8) for i in range(4)]
+    notes = read((pictures, ["a", "b"] * 30), DataPlan(test=0, validation=0.2)).notes
+    (told,) = [note for note in notes if "copies stay together" in note]
+    assert told.startswith(
+        "validation: keeps 1 of 12 rows, as 11 have copies in train and copies stay together (50 of "
+    )
+    all_alike = read(([np.zeros((4, 4, 3), dtype=np.uint8)] * 20, ["a", "b"] * 10), DataPlan(validation=0.2))
+    assert "validation: no rows were taken, all have copies" in all_alike.notes
+
+
+@pytest.mark.parametrize(
+    ("examples", "plural"),
+    [
+        ([np.full((4, 4, 3), i, dtype=np.uint8) for i in range(40)], "images"),
+        (TEXTS[:40], "texts"),
+        (np.arange(80.0).reshape(40, 2) ** 1.5, "rows of numbers"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel", "regression"])
+def test_copies_under_two_labels_are_told(examples: Any, plural: str, kind: str) -> None:
+    labels: Any = {
+        "multiclass": ["a", "b"] * 20,
+        "multilabel": [["a"], ["a", "b"]] * 20,
+        "regression": [0.5, 1.5] * 20,
+    }[kind]
+    examples = np.array(examples) if plural == "rows of numbers" else list(examples)
+    examples[1] = examples[0]  # under another label
+    examples[4] = examples[2]  # under the same
+    examples[7] = examples[5]
+    examples[8] = examples[5]  # a third one, under another
+    told = f"5 of 40 {plural} are copies with different labels: all[0] = all[1], all[5] = all[8]"
+    dataset = read((examples, labels), DataPlan(task=kind, test=0, validation=0))
+    assert [note for note in dataset.notes if "different labels" in note] == [told]
+    examples[1], examples[8] = (
+        examples[30] + (1 if plural != "texts" else "!"),
+        examples[31] + (1 if plural != "texts" else "!"),
+    )
+    assert not any("different labels" in note for note in read((examples, labels), DataPlan(task=kind)).notes)
+
+
+def test_copies_of_many_rows_are_looked_for_in_no_time() -> None:
+    rows = Rows(
+        [f"r{i}" for i in range(200_000)],
+        np.zeros((200_000, 1)),
+        {TARGET: np.arange(200_000) % 2},
+        [i.to_bytes(32) for i in [*range(199_000), *range(1_000)]],
+    )
+    task = Task.of("vector", "binary", ("x",), ("label",), ("a", "b"))
+    start = time.process_time()
+    assert conflicts([rows], task) == []
+    assert conflicts([dataclasses.replace(rows, labels={TARGET: np.arange(200_000) % 3})], task)
+    assert time.process_time() - start < 2
 
 
 def test_56_texts_may_repeat_and_are_counted() -> None:

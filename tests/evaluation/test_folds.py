@@ -47,7 +47,7 @@ def test_too_few_rows_are_refused():
         folds(100, k=5, repeats=1, seed=0, groups=np.arange(100) % 3)
     with pytest.raises(DataError, match="4 rows"):
         folds(4, k=5, repeats=1, seed=0)
-    with pytest.raises(UsageError, match="k=1"):
+    with pytest.raises(UsageError, match="folds=1"):
         folds(100, k=1, repeats=1, seed=0, strata=Y)
 
 

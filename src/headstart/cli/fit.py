@@ -100,7 +100,7 @@ def fit(
     folds: Annotated[
         int | None, typer.Option(help="Measure by cross-validation with so many folds, beside the model of all rows.")
     ] = None,
-    repeats: Annotated[int, typer.Option(help="With --folds: how often the rows are divided anew.", min=1)] = 1,
+    repeats: Annotated[int, typer.Option(help="With --folds: how often the rows are divided anew.")] = 1,
     log: Annotated[
         list[str] | None,
         typer.Option(help="Send figures to a tracker (headstart list trackers): NAME or 'NAME OPTION=VALUE …'"),
@@ -116,14 +116,9 @@ def fit(
     """
     from headstart.cli.launch import launch
     from headstart.cli.show import Show
+    from headstart.core.ranges import check_numbers
     from headstart.core.recipe import Recipe, parse_setting
 
-    if processes > 1:
-        if folds is not None:
-            raise UsageError("--folds makes its runs one after another in one process: leave --processes away.")
-        if not dry_run:
-            launch(processes)
-            return
     show = Show(as_json)
     named: dict[str, Any] = {
         "source": source,
@@ -159,6 +154,14 @@ def fit(
         "precision": precision,
         "workers": workers,
     }
+    given = {path.rpartition(".")[2]: value for path, value in named.items()}
+    check_numbers({**given, "processes": processes, "folds": folds, "repeats": repeats})
+    if processes > 1:
+        if folds is not None:
+            raise UsageError("--folds makes its runs one after another in one process: leave --processes away.")
+        if not dry_run:
+            launch(processes)
+            return
     if encoding is not None and reader is None:
         named["data.reader.name"] = "table"
     settings = {path: value for path, value in named.items() if value is not None}

@@ -5,7 +5,6 @@ What is None is chosen when the run is planned (`headstart fit --dry-run` prints
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any, Literal, Self
 from headstart.core import options
 from headstart.core.choice import Choice
 from headstart.core.errors import UsageError, first_few
+from headstart.core.ranges import check_fields
 from headstart.core.task import TARGET
 
 SUPERVISED, LINEAR = Choice("supervised"), Choice("linear")  # the objective and the head where none is named
@@ -58,6 +58,7 @@ class DataPlan:
     blank_labels: Literal["refuse", "unlabelled"] = "refuse"  # what training rows without a label are
 
     def __post_init__(self) -> None:
+        check_fields(self, self.__dataclass_fields__)
         if not self.targets:
             return
         if self.labels or self.task or self.separator:
@@ -108,31 +109,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "augment", _OLDER_VIEWS.get(self.augment or "", self.augment))
-        for name, low in [
-            ("steps", 1),
-            ("epochs", 0),
-            ("lr", 0),
-            ("batch_size", 1),
-            ("accumulate", 1),
-            ("evaluate", 1),
-            ("clip", 0),
-            ("patience", 0),
-            ("weight_decay", 0),
-            ("l1", 0),
-            ("l2", 0),
-            ("plateau_looks", 1),
-        ]:
-            value = getattr(self, name)
-            if value is not None and not low <= value < math.inf:
-                raise ValueError(f"{name} must be at least {low}; it is {value}.")
-        if self.epochs == 0:
-            raise ValueError("epochs must be above 0; to train not at all has no use.")
-        if not 0 <= self.warmup <= 1:
-            raise ValueError(f"warmup is a share of the steps, 0 to 1; it is {self.warmup}.")
-        if not 0 < self.plateau_factor < 1:
-            raise ValueError(f"plateau_factor must be between 0 and 1; it is {self.plateau_factor}.")
-        if not 0 <= self.ema < 1:
-            raise ValueError(f"ema is a decay, at least 0 and below 1 (such as 0.999); it is {self.ema}.")
+        check_fields(self, self.__dataclass_fields__)
         if self.batch_size is not None and self.accumulate > self.batch_size:
             raise ValueError(f"accumulate ({self.accumulate}) cannot be more than batch_size ({self.batch_size}).")
 
@@ -157,12 +134,7 @@ class Recipe:
     checkpoint: float = 60.0  # seconds between saved steps; 0 saves each
 
     def __post_init__(self) -> None:
-        if not 0 <= self.checkpoint < math.inf:
-            raise ValueError(f"checkpoint is in seconds, at least 0; it is {self.checkpoint}.")
-        if self.budget is not None and not 0 < self.budget < math.inf:
-            raise ValueError(f"budget is in seconds, above 0; it is {self.budget}.")
-        if self.workers is not None and self.workers < 0:
-            raise ValueError(f"workers must be at least 0; it is {self.workers}.")
+        check_fields(self, self.__dataclass_fields__)
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Self:

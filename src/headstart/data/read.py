@@ -20,6 +20,7 @@ from headstart.data.find import read_tables
 from headstart.data.inference import check_columns, describe_labels, infer, needs_labels
 from headstart.data.inputs import loose_frame, loose_items, make_inputs, make_rows
 from headstart.data.pools import PARTIAL, UNLABELLED, repeated, set_apart, task_pools, unlabelled_notes
+from headstart.data.remarks import conflicts
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.splits import SplitRows, make_splits
 from headstart.data.tables import Tables, join
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) -> Dataset:
+def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None, whole: bool = False) -> Dataset:
     """Read data to a data set: checked, split, with one class list.
 
     Args:
@@ -37,7 +38,8 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
         plan: What the user named; the rest is inferred.
         seed: Decides the splits where none are given.
         task: The task of a saved model, to evaluate it: columns, kind and classes are then taken from it. The
-            same data and seed give the same splits as in training; `plan.test` 1 makes all rows test rows.
+            same data and seed give the same splits as in training.
+        whole: Make all rows test rows, where the data comes without splits.
 
     Returns:
         The data set.
@@ -49,7 +51,7 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
     tables = read_tables(plan.path if data is None else data, plan)
     frames, notes = _by_domain(tables, plan)
     bare = frames.pop(UNLABELLED, None)
-    if task is not None and plan.test == 1 and "all" in frames:
+    if whole and "all" in frames:
         frames["test"] = frames.pop("all")
     labelled = {name: frame for name, frame in frames.items() if name != "target" or "test" not in frames}
     given = "train" if "train" in frames else "all"
@@ -84,6 +86,7 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None) 
         rows[PARTIAL] = make_rows(partly, task)
     rows, more = check_rows(rows, task.modality)
     unlabelled, partial = rows.pop(UNLABELLED, None), rows.pop(PARTIAL, None)
+    more += conflicts((part for name, part in rows.items() if name != "target"), task)
     parts = {name: SplitRows(part, _groups(frames[name], plan.group)) for name, part in rows.items()}
     if not task.predicted:
         plan = replace(plan, test=0.0)  # nothing would be measured on them

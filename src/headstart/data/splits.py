@@ -5,21 +5,24 @@ Splits that were given are kept. A group never spans two splits, and every class
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from headstart.core.errors import DataError, Problem, UsageError, first_few
+from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import LEAST_TO_CHOOSE, Target, Task
+from headstart.data.remarks import little_left, uncovered
 from headstart.data.rows import Rows
 from headstart.inputs import by_name
 
 VALIDATION_SHARE = 0.15  # of the training rows, where the plan names none
 LEAST_OF_A_CLASS = 2  # rows on average, below which such a split is not made
+LARGE = 0.5  # a share that is not ours
 TARGET_TEST_SHARE = 0.5  # of the target domain, where it comes without a test split
 
 
@@ -56,7 +59,7 @@ def make_splits(
 
     Raises:
         DataError: A group spans given splits, or there are too few groups.
-        UsageError: A share is not in [0, 1).
+        UsageError: A share leaves no row of each class to learn from.
     """
     splits = dict(parts)
     notes: list[str] = []
@@ -72,6 +75,9 @@ def make_splits(
             _cut(splits, "train", "validation", share, task, seed, notes)
     if "test" not in splits and "validation" in splits:
         notes.append("there is no test split: the validation figures were also used for choosing")
+    if "train" in splits:
+        notes += little_left({name: len(part) for name, part in parts.items()}, len(splits["train"]))
+    notes += uncovered({name: part.rows for name, part in splits.items()}, task)
     order = [name for name in ("train", "validation", "test", "target") if name in splits]
     notes.append(f"rows: {first_few(f'{name} {len(splits[name])}' for name in order)}")
     return {name: splits[name] for name in order}, notes
@@ -87,8 +93,8 @@ def _validation_share(rows: Rows, task: Task, notes: list[str]) -> float | None:
     few = f"fewer than {LEAST_TO_CHOOSE}" if made < LEAST_TO_CHOOSE else f"under {LEAST_OF_A_CLASS} a class"
     notes.append(
         f"validation: none, as {VALIDATION_SHARE:.0%} of {len(rows)} rows are {made}, {few}, too few to choose a step "
-        "by: all rows learn, and the last step counts (--validation 0.2 takes a share all the same, --folds 5 measures "
-        "by cross-validation)"
+        f"by: all rows learn, and the last step counts ({option('validation', 0.2)} takes a share all the same, "
+        f"{option('folds', 5)} measures by cross-validation)"
     )
     return None
 
@@ -97,34 +103,38 @@ def _cut(
     splits: dict[str, SplitRows], origin: str, name: str, share: float, task: Task, seed: int, notes: list[str]
 ) -> None:
     """Move a share of the rows of one split to a new one."""
-    if not 0 <= share < 1:
-        raise UsageError(f"The {name} share is at least 0 and below 1; it is {share:g}.")
     part = splits[origin]
     if share == 0 or len(part) < 2:
         notes.append(f"{name}: no rows were taken ({'the share is 0' if share == 0 else 'too few rows'})")
         return
     balanced, strata = _strata(task, part.rows)
+    _check_share(name, share, strata)
     random = numpy_generator(seed, "split", name)
     if part.groups is None:
         chosen = _by_stratum(strata, share, random)
-        lone = [
-            balanced.classes[c]
-            for c, count in Counter(strata.tolist()).items()
-            if balanced is not None and count == 1 and 0 <= c < len(balanced.classes)
-        ]
-        if lone:
-            notes.append(f"{name}: has no row of {first_few(sorted(lone))}, which have one row only")
     else:
         chosen = _by_group(strata, part.groups, share, random, name)
+    wanted = chosen.any()
     if by_name(task.modality).copies_together and part.groups is None:
         chosen = _keep_copies_together(part.rows.digests, chosen, notes, name, origin)
     if not chosen.any():
-        notes.append(f"{name}: no rows were taken, every class has one row only")
+        notes.append(f"{name}: no rows were taken, {'all have copies' if wanted else 'every class has one row only'}")
         return
     splits[origin], splits[name] = part.take(np.flatnonzero(~chosen)), part.take(np.flatnonzero(chosen))
     how = "by group" if part.groups is not None else "at random" if balanced is None else "balanced by class"
     whose = " of the target domain" if origin == "target" else ""
     notes.append(f"{name}: {chosen.sum()} of {len(part)} rows{whose}, chosen {how}, seed {seed}")
+
+
+def _check_share(name: str, share: float, strata: np.ndarray) -> None:
+    """Refuse a share that the user must have named, and that leaves less than a row of each class."""
+    classes, left = len(np.unique(strata)), (1 - share) * len(strata)
+    if share > LARGE and left < max(2, classes):
+        few = f"one of each of {classes:,} classes" if classes > 1 else "two"
+        raise UsageError(
+            f"{option(name, share)} leaves {left:.2g} of {len(strata):,} rows to learn from, fewer than {few}. "
+            "Take a smaller share."
+        )
 
 
 def _strata(task: Task, rows: Rows) -> tuple[Target | None, np.ndarray]:
@@ -197,7 +207,11 @@ def _keep_copies_together(
     staying = {digest for digest, moved in zip(digests, chosen, strict=True) if not moved}
     copies = np.array([digest in staying for digest in digests]) & chosen
     if copies.any():
-        notes.append(f"{name}: {copies.sum()} rows stay in {origin}, where there is a copy of each")
+        moved, left = int(chosen.sum()), int((chosen & ~copies).sum())
+        notes.append(
+            f"{name}: keeps {left:,} of {moved:,} rows, as {moved - left:,} have copies in {origin} and copies stay "
+            f"together ({len(digests) - len(set(digests)):,} of {len(digests):,} rows repeat others)"
+        )
     return chosen & ~copies
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from headstart.core.errors import DataError, UsageError, first_few
+from headstart.core.interface import option
+from headstart.core.ranges import check_numbers
 from headstart.core.seeding import mix
 from headstart.evaluation.results import Interval
 
@@ -37,19 +39,18 @@ def folds(
         UsageError: k or repeats is too small.
         DataError: There are fewer rows, groups, or rows of a class than folds.
     """
-    if k < 2 or repeats < 1:
-        raise UsageError(
-            f"Cross-validation needs k of 2 or more and repeats of 1 or more; got k={k}, repeats={repeats}."
-        )
+    check_numbers({"folds": k, "repeats": repeats})
     units = rows if groups is None else len(np.unique(groups))
     if units < k:
-        raise DataError(f"{units} {'rows' if groups is None else 'groups'} cannot fill {k} folds. Choose a smaller k.")
+        raise DataError(
+            f"{units} {'rows' if groups is None else 'groups'} cannot fill {k} folds. Give fewer {option('folds')}."
+        )
     if strata is not None:
         classes, sizes = np.unique(strata, return_counts=True)
         if sizes.min() < k:
             few = first_few(f"class {c} has {n}" for c, n in zip(classes, sizes, strict=True) if n < k)
             raise DataError(
-                f"{k} folds need {k} rows of each class; {few}. Choose a smaller k, or leave the class out."
+                f"{k} folds need {k} rows of each class; {few}. Give fewer {option('folds')}, or leave the class out."
             )
     return _splits(rows, k, repeats, seed, strata, groups)
 

@@ -177,9 +177,9 @@ def evaluate_saved(
     if data is None:
         raise UsageError(f"{folder} was fitted on data in memory: name the data to evaluate on.")
     if not own:
-        everything = {"validation": 0.0, "test": 1.0, "source_domain": (), "target_domain": (), "unlabelled": None}
+        everything = {"validation": 0.0, "source_domain": (), "target_domain": (), "unlabelled": None}
         plan = dataclasses.replace(plan, reader=_reader_for(plan, data), **everything)
-    dataset = read(data, plan, seed=seed, task=predictor.task)
+    dataset = read(data, plan, seed=seed, task=predictor.task, whole=not own)
     for note in dataset.notes:
         listen(Event("note", note))
     if own and dataset.fingerprint != predictor.fingerprint:

@@ -20,6 +20,7 @@ import numpy as np
 from headstart.core import storage
 from headstart.core.errors import UsageError, first_few
 from headstart.core.processes import count
+from headstart.core.ranges import check_numbers
 from headstart.core.recipe import Recipe
 from headstart.core.seeding import mix
 from headstart.core.stopping import Stop
@@ -106,6 +107,7 @@ def cross_validate(
     """
     import pandas as pd
 
+    check_numbers({"folds": k, "repeats": repeats})
     check_names(recipe)
     if count() > 1:
         raise UsageError("Cross-validation runs in one process: leave --processes (or torchrun) away.")

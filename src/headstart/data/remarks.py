@@ -1,0 +1,94 @@
+"""What a user should know of the rows before training: copies under two labels, few rows, classes left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from headstart.core.errors import first_few
+from headstart.core.types import Labels, Task
+from headstart.data.rows import Rows
+from headstart.inputs import by_name
+
+SHOWN = 3  # rows or classes that a note names
+FEW = 0.5  # share of the rows below which training is left with little
+
+
+def conflicts(parts: Iterable[Rows], task: Task) -> list[str]:
+    """Find rows of equal content whose labels differ.
+
+    Args:
+        parts: Labelled rows with their digests.
+        task: Says what the rows are.
+
+    Returns:
+        A note, or none.
+    """
+    known = [rows for rows in parts if rows.labels]
+    digests = [digest for rows in known for digest in rows.digests]
+    if len(set(digests)) == len(digests):
+        return []
+    labels = [_written(rows) for rows in known]
+    first: dict[bytes, tuple[str, tuple[object, ...]]] = {}
+    against: dict[bytes, tuple[str, str]] = {}
+    for rows, written in zip(known, labels, strict=True):
+        for row, digest, label in zip(rows.ids, rows.digests, written, strict=True):
+            name, other = first.setdefault(digest, (row, label))
+            if label != other:
+                against.setdefault(digest, (name, row))
+    if not against:
+        return []
+    concerned = sum(digest in against for digest in digests)
+    pairs = first_few((f"{one} = {other}" for one, other in against.values()), most=SHOWN)
+    return [
+        f"{concerned:,} of {len(digests):,} {by_name(task.modality).plural} are copies with different labels: {pairs}"
+    ]
+
+
+def little_left(given: Mapping[str, int], left: int) -> list[str]:
+    """Tell that less than half of the rows are left to learn from.
+
+    Args:
+        given: Rows by part, as the data came.
+        left: Rows in training.
+
+    Returns:
+        A note, or none.
+    """
+    rows = given.get("all", given.get("train", 0))
+    return [f"training: only {left:,} of {rows:,} rows are left to learn from"] if left < FEW * rows else []
+
+
+def uncovered(splits: Mapping[str, Rows], task: Task) -> list[str]:
+    """Tell of which classes validation or test has no row.
+
+    Args:
+        splits: Labelled rows by name.
+        task: Has the classes.
+
+    Returns:
+        A note for each split and target that lacks some.
+    """
+    notes = []
+    for name in ("validation", "test"):
+        for target, labels in splits[name].labels.items() if name in splits else ():
+            counts = task.targets[target].counts(labels)
+            absent = [label for label, rows in counts.items() if not rows]
+            if absent:
+                notes.append(
+                    f"{task.key(name, target)}: no row of {len(absent):,} of {len(counts):,} classes "
+                    f"({first_few(absent, most=SHOWN)}): its figures say nothing of them"
+                )
+    return notes
+
+
+def _written(rows: Rows) -> list[tuple[object, ...]]:
+    """Write the labels of each row, of all targets, as something that can be compared."""
+    return list(zip(*(_comparable(labels) for labels in rows.labels.values()), strict=True))
+
+
+def _comparable(labels: Labels) -> Sequence[object]:
+    if isinstance(labels, np.ndarray) and labels.ndim == 1:
+        return labels.tolist()
+    return [np.asarray(row).tobytes() for row in labels]
