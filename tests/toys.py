@@ -196,3 +196,24 @@ def tiny(dropout: float = 0.0) -> Tiny:
     """Make a seeded `Tiny`."""
     with torch_seeded("tiny"):
         return Tiny(dropout)
+
+
+def save_tokenizer(folder: Path, words: str = "good bad film", *, pad: int = 0, special: bool = True) -> Path:
+    """Save a tokenizer of whole words, with padding at the number `pad`, into a folder that it makes.
+
+    special: texts begin with [CLS] and end with [SEP].
+    """
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    names = ["[UNK]", "[CLS]", "[SEP]"]
+    names.insert(pad, "[PAD]")
+    vocabulary = {word: place for place, word in enumerate([*names, *words.split()])}
+    made = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    if special:
+        ends = [(name, vocabulary[name]) for name in ("[CLS]", "[SEP]")]
+        made.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", ends)
+    tokens = {f"{name[1:4].lower()}_token": name for name in names}
+    PreTrainedTokenizerFast(tokenizer_object=made, **tokens).save_pretrained(folder)
+    return folder

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from headstart.core.errors import UsageError
 from headstart.core.types import Card, Event, Task
 from headstart.data.rows import Dataset, Rows
 from headstart.inputs.text import Text
@@ -32,7 +33,7 @@ def told(texts: list[str]) -> tuple[str, list[Event]]:
 
 
 @pytest.mark.parametrize(
-    ("unknown", "kind"), [(0, None), (1, None), (2, "note"), (14, "note"), (15, "warning"), (300, "warning")]
+    ("unknown", "kind"), [(0, None), (1, None), (2, "note"), (14, "note"), (15, "warning"), (269, "warning")]
 )
 def test_the_share_of_unknown_tokens_is_told_from_half_a_percent_on(unknown: int, kind: str | None) -> None:
     texts = ["good"] * (300 - unknown) + ["很"] * unknown
@@ -43,4 +44,9 @@ def test_the_share_of_unknown_tokens_is_told_from_half_a_percent_on(unknown: int
         assert text.startswith(f"{unknown / 300:.1%} of the tokens of the training texts are unknown to hf:reader")
     if kind == "warning":
         source = "tfidf:chars" if unknown > 150 else "tfidf:words"
-        assert f"Try --source hf:intfloat/multilingual-e5-small or --source {source}" in text
+        assert f"Try source='hf:intfloat/multilingual-e5-small' or source='{source}'" in text
+
+
+def test_where_nearly_nothing_is_known_it_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"90.0% of the tokens .* are unknown to hf:reader.*nothing would be learnt"):
+        told(["good"] * 30 + ["很"] * 270)

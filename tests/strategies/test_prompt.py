@@ -38,6 +38,8 @@ def network(folder: Path, kind: str) -> Backbone:
     transformers.AutoModel.from_config(NETS[kind]).save_pretrained(folder)
     if kind == "vit":
         transformers.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    else:
+        toys.save_tokenizer(folder, pad=NETS[kind].pad_token_id or 0)
     backbone = load_source(f"hf:{folder}", {} if kind == "vit" else {"max_length": 40}).eval()
     assert isinstance(backbone, Backbone)
     return backbone

@@ -232,6 +232,10 @@ class Input(Protocol):
         """Make a batch's x of empty examples, for dry runs."""
         ...
 
+    def trial(self) -> Any:
+        """Make a batch's x of the one example that asks most of a network: the longest, with the last of the words."""
+        return self.blank(1)
+
     def describe(self) -> str:
         """Describe what is expected, beyond the modality, in words; "" where there is no more to say."""
         return ""

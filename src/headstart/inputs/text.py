@@ -12,7 +12,7 @@ import numpy as np
 
 from headstart.core.cells import missing
 from headstart.core.columns import cells_of
-from headstart.core.errors import DataError, Problem, UsageError, first_few
+from headstart.core.errors import DataError, Problem, SourceError, UsageError, first_few
 from headstart.core.input import Input
 from headstart.core.kept import Kept
 from headstart.inputs import WORDS
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
 
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "*.model")
 FOLDER, TERMS = "tokenizer", "terms"  # in a saved model
 KEPT_BYTES = 256 << 20  # of texts' tokens
 MOST_SIGNS = 400  # of a text in a preview
+LONGEST_TRIAL = 1024  # tokens of a text by which a network is tried
 SAMPLE = 1000  # texts whose language and tokens are looked at
 TYPES: dict[str, Any] = {  # of a text
     **dict.fromkeys(("input_ids", "token_type_ids", "term_ids"), np.int32),
@@ -259,9 +261,31 @@ class Text(Input):
         """Make texts of a few first words of the vocabulary."""
         import torch
 
-        ones = torch.ones(rows, *((2,) if self.separate else ()), min(8, self.max_length), dtype=torch.int64)
+        shape = (rows, *((2,) if self.separate else ()), min(8, self.max_length))
+        return self._marked(torch.zeros(shape, dtype=torch.int64))
+
+    def _marked(self, ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Say that all are tokens of texts, with terms where they are told."""
+        import torch
+
+        ones = torch.ones_like(ids)
         terms = {"term_ids": ones * 0, "term_weights": ones.float()} if self.terms else {}
-        return {"input_ids": ones * 0, "attention_mask": ones, **terms}
+        return {"input_ids": ids, "attention_mask": ones, **terms}
+
+    def trial(self) -> dict[str, torch.Tensor]:  # each [1, T], or [1, 2, T]
+        """Make a text of the most tokens, the last word of the vocabulary among them."""
+        import torch
+
+        known = self._tokenizer
+        if isinstance(known, Terms):
+            return self.blank(1)
+        ids = torch.zeros(1, *((2,) if self.separate else ()), min(self.max_length, LONGEST_TRIAL), dtype=torch.int64)
+        ids[..., -1], ids[..., 0] = known.pad_token_id or 0, len(known) - 1
+        return self._marked(ids)
+
+    def describe(self) -> str:
+        """Describe the length."""
+        return f"at most {self.max_length:,} tokens"
 
     def pack(self, folder: Path) -> Self:
         """Write the tokenizer with its added words into the folder, and the terms."""
@@ -310,18 +334,31 @@ def load_tokenizer(folder: str, added: Sequence[str]) -> Any:
         The tokenizer.
 
     Raises:
-        UsageError: There is none in the folder.
+        UsageError: There is no such folder.
+        SourceError: There is none in the folder, or a part of it alone.
     """
     if (Path(folder) / FILE).is_file():
         return Terms.read(Path(folder) / FILE)
+    if not Path(folder).is_dir():
+        raise UsageError(f"There is no tokenizer: there is no folder '{folder}'.")
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"There is no tokenizer in the folder '{folder}': {error}") from error
+    except Exception as error:  # of a damaged file the tokenizers raise what they like
+        raise _no_tokenizer(folder, f": {str(error).partition(chr(10))[0]}") from error
+    if tokenizer.vocab_files_names and set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
+        raise _no_tokenizer(folder, ", and without them transformers would make one that knows no word")
     tokenizer.add_tokens(list(added))
     return tokenizer
+
+
+def _no_tokenizer(folder: str, why: str) -> SourceError:
+    there = [name for pattern in TOKENIZER_FILES for name in sorted(p.name for p in Path(folder).glob(pattern))]
+    return SourceError(
+        f"There is no whole tokenizer in the folder '{folder}' (of its files: {first_few(there) or 'none'}){why}. "
+        "Put those of the same model there: tokenizer.json, or vocab.txt, or vocab.json with merges.txt, or *.model."
+    )
 
 
 def _is_pair(cell: Any) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -16,10 +17,15 @@ from headstart.core.types import Card, Features, Prefix
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
 from headstart.models import stages
+from headstart.models.dryrun import FAILURES
 from headstart.models.model import Backbone, mean_over_tokens
+from headstart.models.parts import misfit_of
 from headstart.models.prefix import prefix_of
 from headstart.models.weights import misfit
 
+_NUMBER = re.compile(r"\d+")
+REAL = 10_000  # rows of embeddings from which on a vocabulary is one of a language, and no toy
+LEAST_KNOWN = 0.9  # share of them that a tokenizer must have; a few are there to make the number round
 REFUSED = {
     "auto_map": "Python code that comes with the model; Headstart runs no such code",
     "quantization_config": "quantised weights; take the model's full weights",
@@ -150,7 +156,8 @@ def read_net(folder: Path, config: Any) -> nn.Module:
         The network with its weights in float32. What the file has beyond it, the source task's head, is left out.
 
     Raises:
-        SourceError: Tensors are missing or of another shape; the first few of each kind are named.
+        SourceError: Tensors are missing, of another shape or of layers that the config does not have; the first few
+            of each kind are named.
     """
     from transformers import AutoModel
 
@@ -171,9 +178,44 @@ def read_net(folder: Path, config: Any) -> nn.Module:
         raise SourceError(f"transformers cannot load {folder}: {error}") from error
     missing = [f"{name}: missing" for name in sorted(report["missing_keys"])]
     shapes = [f"{m[0]}: shape {list(m[1])} instead of {list(m[2])}" for m in sorted(report["mismatched_keys"])]
-    if missing or shapes:
-        raise misfit(str(folder), type(net).__name__, missing, shapes)
+    more = [f"{name}: unexpected" for name in _more_layers(net, report["unexpected_keys"])]
+    if missing or shapes or more:
+        raise misfit(str(folder), f"the {type(net).__name__} of its config.json", missing, shapes, more)
     return net
+
+
+def _more_layers(net: nn.Module, names: Iterable[str]) -> list[str]:
+    """Find tensors of further layers of the kind that the network has: its config says fewer than were saved."""
+    prefix = f"{getattr(net, 'base_model_prefix', '')}."
+    known = {_NUMBER.sub("#", name) for name in net.state_dict() if _NUMBER.search(name)}
+    return sorted(name for name in names if _NUMBER.sub("#", name.removeprefix(prefix)) in known)
+
+
+def check_tokenizer(net: nn.Module, tokenizer: Any, where: str) -> None:
+    """Check that a tokenizer is the one that a text network was made for.
+
+    Args:
+        net: The network.
+        tokenizer: transformers'.
+        where: The model's name, for the message.
+
+    Raises:
+        SourceError: It has more tokens than the network has embeddings, far fewer, or pads with another token.
+    """
+    config: Any = net.config
+    rows, tokens = getattr(config, "vocab_size", None), len(tokenizer)
+    listed = bool(tokenizer.vocab_files_names)  # one of characters or bytes has no list
+    if listed and isinstance(rows, int) and (tokens > rows or (rows >= REAL and tokens < LEAST_KNOWN * rows)):
+        raise SourceError(
+            f"{where}: its tokenizer has {tokens:,} tokens, and config.json says vocab_size = {rows:,}: they are "
+            "of two models. Put the tokenizer's files of the same model into the folder."
+        )
+    start, pad = position_padding(net), tokenizer.pad_token_id
+    if start is not None and pad is not None and pad != start:
+        raise SourceError(
+            f"{where}: its tokenizer pads with token {pad} ({tokenizer.pad_token}), and the network takes token "
+            f"{start} for padding: they are of two models. Put the tokenizer's files of the same model into the folder."
+        )
 
 
 def token_limit(net: nn.Module) -> int | None:
@@ -182,10 +224,16 @@ def token_limit(net: nn.Module) -> int | None:
     positions = getattr(config, "max_position_embeddings", None)
     if not positions or positions < 1:
         return None
+    start = position_padding(net)
+    return positions if start is None else positions - start - 1
+
+
+def position_padding(net: nn.Module) -> int | None:
+    """Return the token of padding where positions are counted from its number + 1 on, as RoBERTa and its kin do."""
     for name, module in net.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
-            return positions - module.padding_idx - 1  # RoBERTa and its kin count from the padding's number + 1
-    return positions
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            return module.padding_idx
+    return None
 
 
 def _pooler(config: Any, where: str) -> dict[str, bool]:
@@ -207,8 +255,11 @@ def _arguments(function: Any) -> set[str]:
 
 def _measure(backbone: Backbone, card: Card) -> int:
     backbone.eval()
-    with torch.no_grad():
-        pooled = backbone(card.input.blank(1))["pooled"]
+    try:
+        with torch.no_grad():
+            pooled = backbone(card.input.blank(1))["pooled"]
+    except FAILURES as error:
+        raise misfit_of(card.name, card.input.describe(), error) from error
     backbone.train()
     return pooled.shape[1]
 

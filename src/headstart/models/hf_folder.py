@@ -43,6 +43,11 @@ def check_safe(folder: Path) -> list[Path]:
     """
     if not (folder / "config.json").is_file():
         raise SourceError(f"{folder} has no config.json: it is not a model in the Hugging Face layout.")
+    if network := timm_network(folder):
+        raise SourceError(
+            f"{folder} holds a network of timm. Write timm:{network} with the source's option "
+            f"weights={folder / 'model.safetensors'}."
+        )
     for name in ("config.json", "tokenizer_config.json", "preprocessor_config.json"):
         if "auto_map" in read_json(folder / name):
             raise SourceError(
@@ -67,6 +72,12 @@ def check_safe(folder: Path) -> list[Path]:
             "AutoModel.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER)."
         )
     raise SourceError(f"{folder} lacks {first_few(missing)}. Fetch the folder again.")
+
+
+def timm_network(folder: Path) -> str:
+    """Return the name of the network of timm that a folder is of; "" where it is none of timm's."""
+    config = read_json(folder / "config.json")
+    return str(config.get("architecture", "")) if "pretrained_cfg" in config else ""
 
 
 def pooling(folder: Path) -> Literal["cls", "mean"]:
@@ -129,7 +140,7 @@ def image_input(folder: Path, channels: int) -> Image:
         The input; the mean and std are for pixels in [0, 1].
 
     Raises:
-        SourceError: The file is missing or gives no size.
+        SourceError: The file is missing, gives no size, or is for other channels.
     """
     path = folder / "preprocessor_config.json"
     plain = read_json(path)
@@ -143,6 +154,11 @@ def image_input(folder: Path, channels: int) -> Image:
     normalise = plain.get("do_normalize", True)
     mean = plain.get("image_mean", [0.0] * channels) if normalise else [0.0] * channels
     std = plain.get("image_std", [1.0] * channels) if normalise else [1.0] * channels
+    if not len(mean) == len(std) == channels:
+        raise SourceError(
+            f"{path} gives {len(mean)} means and {len(std)} stds, and config.json says num_channels = {channels}: "
+            "they are of two models. Put the preprocessor's file of the same model there."
+        )
     return Image(
         height,
         width,

@@ -54,7 +54,7 @@ def _read(repository: Path) -> Cached | None:
     for folder in folders:
         size = sum(file.stat().st_size for file in folder.glob("model*.safetensors") if file.exists())
         config = hf_folder.read_json(folder / "config.json")
-        network = config.get("architecture", "") if "pretrained_cfg" in config else ""
+        network = hf_folder.timm_network(folder)
         name = repository.name.removeprefix("models--").replace("--", "/", 1)
         if name.startswith("timm/") and not network:
             network = name.removeprefix("timm/")  # timm's networks are used without their config.json

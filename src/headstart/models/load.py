@@ -13,6 +13,7 @@ from headstart.core.errors import SourceError, UsageError
 from headstart.core.types import Card, Inserting
 from headstart.models.model import Backbone
 from headstart.models.operate import RECORD, replay
+from headstart.models.parts import check_parts
 
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
@@ -29,6 +30,7 @@ def load_source(name: str, options: Mapping[str, Any] = NO_OPTIONS) -> Backbone:
 
     Raises:
         UsageError: The name has no prefix or an unknown one, or an option is wrong.
+        SourceError: It is missing or damaged, or its parts do not fit each other.
     """
     prefix, _, rest = name.partition(":")
     if not rest:
@@ -36,7 +38,9 @@ def load_source(name: str, options: Mapping[str, Any] = NO_OPTIONS) -> Backbone:
         raise UsageError(
             f"The model '{name}' does not say where it comes from. Write SOURCE:NAME, with one of\n{forms}"
         )
-    return plugins.build("sources", prefix, options).load(rest)
+    backbone: Backbone = plugins.build("sources", prefix, options).load(rest)
+    check_parts(backbone)
+    return backbone
 
 
 def rebuild(card: Card) -> Backbone:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from headstart.core.errors import UsageError
+from headstart.core.interface import option
 from headstart.core.types import Event, Listener, silent
 from headstart.data.rows import Dataset
 from headstart.inputs import by_name
 from headstart.models.model import Backbone
 
-SHOWN, WARNED = 0.005, 0.05  # shares from which on it is told
+SHOWN, WARNED, REFUSED = 0.005, 0.05, 0.9  # shares from which on it is told, and refused
 
 
 def check_known(backbone: Backbone, data: Dataset, listen: Listener = silent) -> str:
@@ -20,6 +22,9 @@ def check_known(backbone: Backbone, data: Dataset, listen: Listener = silent) ->
 
     Returns:
         What was told; "" where next to nothing is unknown.
+
+    Raises:
+        UsageError: Nearly everything is unknown.
     """
     inputs = data.splits["train"].inputs
     kind, share = by_name(data.task.modality), backbone.card.input.unknown(inputs)
@@ -27,8 +32,10 @@ def check_known(backbone: Backbone, data: Dataset, listen: Listener = silent) ->
         return ""
     told = f"{share:.1%} of the {kind.parts} of the training {kind.plural} are unknown to {backbone.card.name}"
     if share >= WARNED:
-        others = [f"--source {name}" for name in (kind.broad, kind.baseline(inputs)) if name]
+        others = [option("source", name) for name in (kind.broad, kind.baseline(inputs)) if name]
         told += ": it was trained on other data, such as another language or script, and cannot tell these apart"
         told += f". Try {' or '.join(others)}" if others else ""
+    if share >= REFUSED:
+        raise UsageError(f"{told}. With so little of them known nothing would be learnt.")
     listen(Event("warning" if share >= WARNED else "note", told))
     return told

@@ -18,6 +18,7 @@ from headstart.inputs.image import Image
 from headstart.inputs.text import Text
 from headstart.models.load import load_source
 from models.contract import check_backbone
+from toys import save_tokenizer
 
 SMALL: dict[str, Any] = {
     "hidden_size": 32,
@@ -54,6 +55,8 @@ PREPROCESSOR = {
 
 def _save(folder: Path, config) -> Path:
     transformers.AutoModel.from_config(config).save_pretrained(folder)
+    if hasattr(config, "vocab_size"):
+        save_tokenizer(folder, pad=config.pad_token_id or 0)
     return folder
 
 
@@ -257,7 +260,7 @@ def test_configs_that_cannot_be_used(bert, changes, message):
 
 def test_shards_are_read_and_may_not_point_outside(tmp_path):
     net = transformers.AutoModel.from_config(TEXT["bert"])
-    net.save_pretrained(tmp_path, max_shard_size="20KB")
+    net.save_pretrained(save_tokenizer(tmp_path), max_shard_size="20KB")
     assert not (tmp_path / "model.safetensors").exists()
     check_backbone(load_source(f"hf:{tmp_path}"), _text(), 2)
     index = json.loads((tmp_path / "model.safetensors.index.json").read_text(encoding="utf-8"))

@@ -15,6 +15,7 @@ from headstart.inputs.text import Text
 from headstart.inputs.vector import Vector
 from headstart.models.load import load_source, rebuild
 from models.contract import check_backbone
+from toys import save_tokenizer
 
 CODE = """
 import torch
@@ -62,6 +63,7 @@ HIDDEN = 3
 @pytest.fixture(autouse=True)
 def nets(tmp_path, monkeypatch):
     (tmp_path / "my_nets.py").write_text(CODE, encoding="utf-8")
+    save_tokenizer(tmp_path / "t")
     monkeypatch.chdir(tmp_path)
     yield
     sys.modules.pop("my_nets", None)

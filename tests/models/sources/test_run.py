@@ -10,7 +10,7 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
-from headstart.core.errors import SourceError, StorageError
+from headstart.core.errors import SourceError, StorageError, UsageError
 from headstart.core.storage import new_folder
 from headstart.inputs.text import Text
 from headstart.models.cards import card_to_plain
@@ -18,6 +18,7 @@ from headstart.models.load import load_source
 from headstart.models.model import Backbone
 from headstart.models.sources.run import Run
 from models.contract import check_backbone
+from toys import save_tokenizer
 
 
 def _save(folder: Path, backbone: Backbone, **changes) -> Path:
@@ -57,11 +58,14 @@ def test_running_statistics_come_along(tmp_path):
 
 def test_the_tokenizer_is_the_saved_one(tmp_path):
     config = transformers.BertConfig(hidden_size=8, num_hidden_layers=2, num_attention_heads=2, vocab_size=9)
-    transformers.AutoModel.from_config(config).save_pretrained(tmp_path / "bert")
+    transformers.AutoModel.from_config(config).save_pretrained(save_tokenizer(tmp_path / "bert"))
     first = load_source(f"hf:{tmp_path / 'bert'}")
     plain = card_to_plain(first.card)
     plain["input"]["tokenizer"] = "tokenizer"
     folder = _save(tmp_path / "run", first, card=plain)
+    with pytest.raises(UsageError, match=r"no folder .*tokenizer"):
+        load_source(f"run:{folder}")
+    save_tokenizer(folder / "tokenizer")
     assert load_source(f"run:{folder}").card.input == Text(str(folder / "tokenizer"), 256)
 
 

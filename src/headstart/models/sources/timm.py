@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +13,7 @@ from headstart.core.storage import sha256
 from headstart.core.types import Card, Task
 from headstart.inputs import by_name
 from headstart.inputs.image import Image
-from headstart.models import hub, hub_cache
+from headstart.models import hf_folder, hub, hub_cache
 
 if TYPE_CHECKING:  # torch comes with these: to list what is on this machine takes none
     import torch
@@ -21,13 +22,15 @@ if TYPE_CHECKING:  # torch comes with these: to list what is on this machine tak
     from headstart.models.timm_backbone import TimmBackbone
 
 WEIGHTS = "model.safetensors"
+BESIDE = ("input_size", "fixed_input_size", "interpolation", "crop_pct", "mean", "std", "classifier", "license")
 
 
 @dataclass(frozen=True)
 class Timm:
     """An image network of timm.
 
-    weights: a local safetensors file of the network; it goes before the hub's. pretrained: false gives random
+    weights: a local safetensors file of the network; it goes before the hub's, and timm's config.json beside it says
+    what the network takes. pretrained: false gives random
     weights. revision: branch, tag or commit of the hub's repository; the commit is written into the card.
     """
 
@@ -51,7 +54,7 @@ class Timm:
             The backbone.
 
         Raises:
-            UsageError: timm has no network of that name.
+            UsageError: timm has no network of that name, or it is a folder.
             SourceError: There are no safetensors weights, or they do not fit.
         """
         import timm
@@ -60,9 +63,14 @@ class Timm:
         from headstart.models.timm_backbone import TimmBackbone
         from headstart.models.weights import classifier_in
 
+        if network := hf_folder.timm_network(Path(name)):
+            weights = Path(name) / WEIGHTS
+            raise UsageError(f"{name} is a folder. Write timm:{network} with the source's option weights={weights}.")
         if not timm.is_model(name):
             raise unknown("timm model", name, sorted({*timm.list_models(), *timm.list_models(pretrained=True)}))
         config = _config(name)
+        if self.weights is not None:
+            config = _as_beside(Path(self.weights), name, config)
         architecture = {"name": name.partition(".")[0], "options": _options(config)}
         net = timm_backbone.create(architecture)
         path, revision = self._fetch(name, config)
@@ -129,6 +137,39 @@ def _config(name: str) -> Any:
         return get_pretrained_cfg(name)
     except RuntimeError as error:
         raise UsageError(f"timm:{name}: {error}") from error
+
+
+def _as_beside(weights: Path, name: str, config: Any) -> Any:
+    """Take what timm's config.json beside a local weights file says of the input.
+
+    Args:
+        weights: The local file.
+        name: timm's name of the network that was asked for.
+        config: timm's own description of it, or None.
+
+    Returns:
+        The description; timm's own where there is no such file.
+
+    Raises:
+        SourceError: The file beside is of another network.
+    """
+    network = hf_folder.timm_network(weights.parent)
+    if not network:
+        return config
+    if network != name.partition(".")[0]:
+        raise SourceError(
+            f"{weights.parent / 'config.json'} is of {network}, and timm:{name} was asked for. "
+            f"Write timm:{network}, or name the weights of {name}."
+        )
+    from timm.models import PretrainedCfg
+
+    said = hf_folder.read_json(weights.parent / "config.json")["pretrained_cfg"]
+    known = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in (said.items() if isinstance(said, dict) else ())
+        if key in BESIDE
+    }
+    return dataclasses.replace(config or PretrainedCfg(), **known)
 
 
 def _options(config: Any) -> dict[str, Any]:
