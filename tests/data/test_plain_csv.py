@@ -34,9 +34,14 @@ def reference(text: str, delimiter: str) -> Found | None:
         return None
     if len(rows) < 2 or any(len(row) != len(rows[0]) for row in rows):
         return None
-    if len(set(rows[0])) < len(rows[0]) or not all(name.strip() for name in rows[0]):
+    columns = [[row[i] for row in rows[1:]] for i in range(len(rows[0]))]
+    names = list(rows[0])
+    for i, (name, cells) in enumerate(zip(names, columns, strict=True)):
+        if not name.strip() and len(names) > 1 and (i == 0 or not any(cell.strip() for cell in cells)):
+            names[i] = f"Unnamed: {i}"
+    if len(set(names)) < len(names) or not all(name.strip() for name in names):
         return None
-    return {name: [row[i] for row in rows[1:]] for i, name in enumerate(rows[0])}, lines[1:], blank
+    return dict(zip(names, columns, strict=True)), lines[1:], blank
 
 
 def found(sheet: _csv.Sheet | None) -> Found | None:

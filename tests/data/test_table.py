@@ -42,18 +42,18 @@ def test_47_a_latin_1_file_names_byte_line_and_encoding(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "text,label\nfine,x\ncafé au lait,y\n".encode("latin-1"))
     message = failure(path)
     assert "a.csv, byte 21, line 3" in message
-    assert "--encoding cp1252," in message
+    assert "encoding='cp1252'" in message
     columns = Table(encoding="cp1252").read(path).splits["all"]
     assert list(columns["text"]) == ["fine", "café au lait"]
 
 
 def test_47_utf_16_and_gb18030_are_recognised_and_a_bom_is_accepted(tmp_path: Path) -> None:
     table = "text,label\n味道很好,a\n很快就到了,b\n"
-    assert "--encoding utf-16," in failure(write(tmp_path / "a.csv", table.encode("utf-16")))
-    assert "--encoding utf-16-le," in failure(
+    assert "encoding='utf-16'" in failure(write(tmp_path / "a.csv", table.encode("utf-16")))
+    assert "encoding='utf-16-le'" in failure(
         write(tmp_path / "b.csv", "text,label\nfine words,a\n".encode("utf-16-le"))
     )
-    assert "--encoding gb18030," in failure(write(tmp_path / "c.csv", table.encode("gb18030")))
+    assert "encoding='gb18030'" in failure(write(tmp_path / "c.csv", table.encode("gb18030")))
     frame = Table().read(write(tmp_path / "d.csv", table.encode("utf-8-sig"))).splits["all"]
     assert list(frame.columns) == ["text", "label"]
 
@@ -142,15 +142,12 @@ def test_59_a_class_that_training_lacks_is_named_with_its_rows(tmp_path: Path) -
         assert part in message
 
 
-def test_66_paths_that_lead_out_of_the_folder_are_refused_unread(tmp_path: Path) -> None:
-    outside = tmp_path / "outside.png"
-    Image.new("RGB", (4, 4)).save(outside)
+def test_66_what_is_no_path_on_this_machine_is_refused_unread(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()
     Image.new("RGB", (4, 4)).save(folder / "good.png")
-    (folder / "link.png").symlink_to(outside)
-    bad = ["../outside.png", str(outside), f"file://{outside}", "\\\\host\\share\\a.png", "C:\\a.png", "link.png"]
-    bad += ["http://example.org/a.png", "gone.png", "notes.txt"]
+    bad = [f"file://{folder}/good.png", "\\\\host\\share\\a.png", "C:\\a.png", "D:a.png"]
+    bad += ["http://example.org/a.png", "gone.png", "notes.txt", "/dev/zero.png"]
     rows = [*[{"image": b, "label": i % 2} for i, b in enumerate(bad)], {"image": "a\0.png", "label": 0}]
     rows += [{"image": "good.png", "label": i % 2} for i in range(4)]
     table = write(folder / "a.jsonl", "\n".join(map(json.dumps, rows)))
@@ -176,8 +173,8 @@ def test_image_names_are_told_from_other_text(tmp_path: Path) -> None:
     rows = ["a/b.png,1", "1.5,2", "a.png.,3"]
     frame = Table().read(write(tmp_path / "a.csv", "some,number\n" + "\n".join(rows) + "\n")).splits["all"]
     assert list(frame["some"]) == ["a/b.png", "1.5", "a.png."]  # one of three
-    with pytest.raises(DataError, match=r"there is no file 'x\.png'"):
-        Table().read(write(tmp_path / "b.csv", "some,few\n1,x.png\n2,\n3, \n"))
+    tables = Table().read(write(tmp_path / "b.csv", "some,few\n1,x.png\n2,\n3, \n"))
+    assert "there is no file 'x.png'" in str(tables.absent["few"])
 
 
 @pytest.mark.parametrize("endings", [(), (".mid", ".R64"), (".abc", ".1", ".e+5", ".ß")])

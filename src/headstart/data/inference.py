@@ -5,6 +5,7 @@ Every guess can be overridden by the plan, and is written down in words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import numpy as np
 from headstart.core import plugins
 from headstart.core.columns import numbers_of
 from headstart.core.errors import DataError, UsageError, first_few, unknown
+from headstart.core.interface import option
 from headstart.core.recipe import DataPlan, TargetPlan
 from headstart.core.types import Input, Task
 from headstart.data.inputs import contents, guess_inputs
@@ -38,6 +40,7 @@ LABEL_NAMES = (
     "rating",
     "stars",
 )
+UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*|__index_level_\d+__")  # the index of a frame, in a file
 MOST_TOLD = 10  # columns whose reasons are looked for
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -63,7 +66,8 @@ def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, li
             raise unknown("column", name, columns)
     columns_of = {name: _label_columns(tables, frame, plan, named) for name, named in plan.by_target.items()}
     labels = tuple(dict.fromkeys(column for names in columns_of.values() for column in names))
-    reserved = {*labels, *tables.labels_hint, plan.group}
+    unnamed = {c for c in columns if UNNAMED.fullmatch(c) and c not in {*plan.inputs, *labels}}
+    reserved = {*labels, *tables.labels_hint, *tables.asides, plan.group, *unnamed}
     reserved |= {"domain"} if plan.source_domain or plan.target_domain else set()
     modality, inputs = guess_inputs(frame, [c for c in columns if c not in reserved], plan)
     overlap = set(inputs) & set(labels)
@@ -72,9 +76,14 @@ def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, li
     targets = {name: infer_target(frame, columns_of[name], named) for name, named in plan.by_target.items()}
     pairs = " pairs" if len(inputs) == 2 and not by_name(modality).tabular else ""
     notes = [_say("input", inputs, f"read as {modality}{pairs}")]
-    ignored = [c for c in columns if c not in {*inputs, *reserved}]
+    for name in inputs:
+        if name in tables.absent:
+            raise tables.absent[name]
+    ignored = [c for c in columns if c in unnamed or c not in {*inputs, *reserved}]
     if ignored:
-        notes.append(_say("ignored", ignored, "name them as inputs to use them", _reasons(frame, ignored, modality)))
+        reasons = _reasons(frame, ignored, modality) | dict.fromkeys(unnamed, "an index, without a name")
+        reasons |= dict.fromkeys(tables.absent, "names of files that are not there")
+        notes.append(_say("ignored", ignored, f"which {option('input')} takes all the same", reasons))
     return Task(modality, tuple(inputs), targets), notes
 
 
@@ -97,7 +106,8 @@ def _label_columns(tables: Tables, frame: pd.DataFrame, plan: DataPlan, named: T
 
 
 def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[str, ...]:
-    columns = [str(name) for name in frame.columns if str(name) not in {*plan.inputs, plan.group}]
+    apart = {*plan.inputs, plan.group, *tables.asides}
+    columns = [c for c in map(str, frame.columns) if c not in apart and not UNNAMED.fullmatch(c)]
     if tables.labels_hint:
         return tables.labels_hint
     usual = {name.strip().lower(): name for name in reversed(columns)}
@@ -114,7 +124,7 @@ def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[
         return tuple(flags)
     held = _held(frame, columns[-1]) if columns else None
     if len(columns) < (1 if plan.inputs else 2) or (held is not None and not held.label_like):
-        raise UsageError(f"There is no label column. Columns: {first_few(frame.columns)}. Name one with labels.")
+        raise UsageError(f"There is no label column. Columns: {first_few(frame.columns)}. Name one: {option('label')}.")
     return (columns[-1],)
 
 

@@ -12,10 +12,12 @@ import numpy as np
 
 from headstart.core.columns import Column, blank_cells, cells_of, numbers_of
 from headstart.core.errors import DataError, UsageError, first_few
+from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
-from headstart.core.types import Input, Task
+from headstart.core.types import Task
 from headstart.data.rows import Rows
 from headstart.data.tables import make_frame
+from headstart.data.walk import files_below, files_in
 from headstart.inputs import by_name, modalities, of_file, tabular
 
 if TYPE_CHECKING:
@@ -71,7 +73,9 @@ def guess_inputs(frame: pd.DataFrame, columns: Sequence[str], plan: DataPlan) ->
                 return modality, found
     wanted = f"{plan.modality} input" if plan.modality else "input"
     listing = first_few(f"{n} ({content})" for n, content in held.items()) or "none"
-    raise UsageError(f"No column is fit as {wanted}. Columns beside the labels: {listing}. Name some with inputs.")
+    raise UsageError(
+        f"No column is fit as {wanted}. Columns beside the labels: {listing}. Name some: {option('input')}."
+    )
 
 
 def _common_modality(held: Mapping[str, str]) -> str:
@@ -128,17 +132,12 @@ def loose_items(data: Any, task: Task) -> Any:
             return [path] if path.suffix.lower() in kind.suffixes else None
         if not path.is_dir() or not kind.suffixes:
             return None
-        loose = any(_is_example(file, path, kind) for file in path.iterdir())  # else a reader knows the folders
-        return [file for file in sorted(path.rglob("*")) if _is_example(file, path, kind)] if loose else None
+        loose = any(file.suffix.lower() in kind.suffixes for file in files_in(path))  # else a reader knows the folders
+        found = (file.path for file in files_below(path) if not file.wrong)
+        return [file for file in found if file.suffix.lower() in kind.suffixes] if loose else None
     if isinstance(data, list | np.ndarray) or type(data).__name__ == "Series":
         return data
     return [data] if kind.holds([data]) else None
-
-
-def _is_example(file: Path, folder: Path, kind: type[Input]) -> bool:
-    """Return whether a path in a folder is a file of a modality; neither it nor a folder above it is hidden."""
-    shown = not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return shown and file.suffix.lower() in kind.suffixes and file.is_file()
 
 
 def loose_frame(items: Any, task: Task) -> tuple[pd.DataFrame, Task]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,11 +37,15 @@ class Tables:
     text, numbers, lists, arrays or images (a `Path`, bytes, a PIL image, an array); None is missing. Columns hold
     Python objects, but for those of text from CSV files, which hold Arrow text (pandas' `str`) and no missing cell.
     labels_hint: label columns that the reader is sure of. notes: what was left out, in words.
+    asides: columns that are neither label nor input unless they are named. absent: why a column cannot be an input
+    whose cells name files, none of which is there.
     """
 
     splits: Mapping[str, pd.DataFrame]
     labels_hint: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    asides: tuple[str, ...] = ()
+    absent: Mapping[str, DataError] = field(default_factory=dict)
 
     def by_split_column(self) -> Tables:
         """Divide the rows of "all" by a column named `split`, if it holds nothing but names of splits."""
@@ -60,8 +64,33 @@ class Tables:
 
 def split_name(name: str) -> str | None:
     """Return the split that a name stands for: "val" and "dev.csv" are "validation"; None if it names none."""
-    words = [word for word in re.split(r"[^a-z]+", name.lower()) if word in SPLITS]
+    words = split_words(name)
     return SPLITS[words[0]] if len(words) == 1 else None
+
+
+def split_words(name: str) -> tuple[str, ...]:
+    """Return the words in a name that stand for splits."""
+    return tuple(word for word in re.split(r"[^a-z]+", name.lower()) if word in SPLITS)
+
+
+def splits_of(names: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Find which tables of a folder are splits.
+
+    A name is one for sure where nothing but numbers are set off from the word: "train", "test-00000-of-00001". Others
+    ("imdb_test", "test15") count beside training rows, where no table is that split for sure.
+
+    Args:
+        names: The names of the tables, without their endings.
+
+    Returns:
+        The split by name, for those that are one; the names that count although they are more than the word.
+    """
+    known = {name: split for name in names if (split := split_name(name))}
+    sure = {name: split for name, split in known.items() if re.fullmatch(r"[a-z]+([-_. ]+(\d+|of))*", name.lower())}
+    others = {name: split for name, split in known.items() if split not in sure.values()}
+    if len({*sure.values(), *others.values()}) < 2 or "train" not in {*sure.values(), *others.values()}:
+        others = {}
+    return {name: split for name, split in known.items() if name in sure or name in others}, tuple(others)
 
 
 def make_frame(columns: Mapping[str, Iterable[Any]], ids: Sequence[str]) -> pd.DataFrame:

@@ -7,9 +7,12 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
+from headstart.core.columns import blank_cells
 from headstart.core.errors import DataError, Problem
+from headstart.core.interface import option
 
 LONGEST_CELL = 10_000_000  # characters; a longer cell is a quote that was never closed
 BATCH = 100_000  # cells that are Python objects at one time
@@ -122,6 +125,12 @@ def parse(text: str, name: str, delimiter: str) -> Sheet:
     if not lines and not ragged:
         what = "no rows" if header else "no rows and no header line"
         raise DataError(f"{name} has {what}. The first line names the columns.")
+    header = name_index(header)
+    for place in (
+        [] if ragged or len(header) == 1 else [place for place, column in enumerate(header) if not column.strip()]
+    ):
+        if all(blank_cells(chunk).all() for chunk in columns[place]):  # as lines that end with a delimiter have one
+            header[place] = _free(f"Unnamed: {place}", header)
     _check_header(header, name)
     problems = [
         Problem(
@@ -136,6 +145,17 @@ def parse(text: str, name: str, delimiter: str) -> Sheet:
     import pyarrow as pa
 
     return Sheet({n: pa.chunked_array(c) for n, c in zip(header, columns, strict=True)}, lines, blank_lines)
+
+
+def name_index(header: list[str]) -> list[str]:
+    """Name a first column without a name, which is the index of a frame that pandas or R wrote, as pandas reads it."""
+    return [_free("Unnamed: 0", header), *header[1:]] if len(header) > 1 and not header[0].strip() else header
+
+
+def _free(name: str, header: list[str]) -> str:
+    """Return a name that no other column has: a frame may have been written with its index twice."""
+    names = chain([name], (f"{name}.{again}" for again in count(1)))
+    return next(free for free in names if free not in header)
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -172,7 +192,7 @@ def _check_header(header: list[str], name: str) -> None:
 
 
 def _hint(encoding: str) -> str:
-    return f"name its encoding: --encoding {encoding}, in Python the reader's option encoding='{encoding}'"
+    return f"name its encoding: {option('encoding', encoding)}"
 
 
 def _likely_encoding(content: bytes) -> str:

@@ -1,10 +1,13 @@
-"""Turn the paths in a table into files below the table's folder, and refuse every path that leads elsewhere."""
+"""Turn the cells of a table that name files into paths: names, paths, and ids that are names without an ending."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -12,38 +15,75 @@ import numpy as np
 
 from headstart.core.cells import blank
 from headstart.core.columns import as_text, blank_cells, cells_of, contents_of, matching_cells
-from headstart.core.errors import DataError, Problem
+from headstart.core.errors import DataError, Problem, first_few
+from headstart.data.tables import split_words
+from headstart.data.walk import files_in, folders_in
 from headstart.inputs import modalities, of_file
 
+LONGEST_ID = 200  # characters of a cell that may be a file's name without its ending
+FIRST = 10  # cells of a column in which one is looked for that may be
 
-def resolve_files(columns: Mapping[str, Sequence[Any]], ids: Sequence[str], folder: Path) -> dict[str, Sequence[Any]]:
-    """Turn the columns that hold names of files of a modality into columns of paths.
+
+@dataclass(frozen=True)
+class Resolved:
+    """Columns in which names of files have become paths.
+
+    absent: why a column cannot be used whose cells end like files but name none that is there; its cells stay text.
+    notes: where files were found otherwise than under the very path.
+    """
+
+    columns: dict[str, Sequence[Any]]
+    absent: dict[str, DataError] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def resolve_files(
+    columns: Mapping[str, Sequence[Any]], ids: Sequence[str], folder: Path, *, table: Path | None = None
+) -> Resolved:
+    """Turn the columns that name files of a modality into columns of paths.
+
+    A cell is a path, absolute or from the folder, with slashes of any kind, or the name of a file in the folder or in
+    one of those in it, with its ending or, where all cells differ, without.
 
     Args:
         columns: Cells by column, lists or Arrow text.
         ids: The name of each row.
         folder: What the paths are relative to.
+        table: The file that the rows are from; None for rows in memory. Of files of one name, the one in the folder
+            of the same split is taken.
 
     Returns:
         The columns, others as they were; a column counts as files if most of its texts end as one modality's files do.
 
     Raises:
-        DataError: A path is absolute, a URL, leads out of the folder, or there is no such file; all are listed.
+        DataError: A cell is a URL, or there is no such file, in a column of which some are there; all are listed.
     """
     problems: list[Problem] = []
-    resolved = dict(columns)
-    found: set[str] = set()
+    modality_of = {column: found for column, cells in columns.items() if (found := _of_files(cells))}
+    near = _Near(folder, split_words(table.stem) if table else ())
+    resolved, absent, notes = dict(columns), {}, []
     for column, cells in columns.items():
-        modality = _of_files(cells)
-        if modality is not None:
-            found.add(modality)
-            resolved[column] = [
-                None if blank(cell) else _resolve(cell, folder, modality, f"{row}, column '{column}'", problems)
-                for cell, row in zip(cells_of(cells), ids, strict=True)
-            ]
+        modality = modality_of.get(column) or ("" if modality_of else near.modality_of_ids(cells))
+        if not modality:
+            continue
+        look = _Look(near, modality, bare=column not in modality_of)
+        paths = [
+            None if blank(cell) else look.find(str(cell), f"{row}, column '{column}'")
+            for cell, row in zip(cells_of(cells), ids, strict=True)
+        ]
+        if not look.bare and not any(paths):
+            absent[column] = _refused(look.problems, {modality})
+            continue
+        problems += look.problems
+        resolved[column] = paths
+        notes += look.notes(column, table)
     if problems:
-        raise DataError(f"{' and '.join(sorted(found)).capitalize()} paths cannot be used:", problems)
-    return resolved
+        raise _refused(problems, set(modality_of.values()))
+    return Resolved(resolved, absent, tuple(notes))
+
+
+def _refused(problems: list[Problem], found: set[str]) -> DataError:
+    return DataError(f"{' and '.join(sorted(found)).capitalize()} paths cannot be used:", problems)
 
 
 def _of_files(cells: Sequence[Any]) -> str | None:
@@ -78,25 +118,136 @@ def _upper(signs: np.ndarray) -> np.ndarray:
     return signs & 0xDF
 
 
-def _resolve(cell: Any, folder: Path, modality: str, where: str, problems: list[Problem]) -> Path | None:
-    text = str(cell)
-    path = folder / text.replace("\0", "")
-    inside = "paths are relative to the table's folder and stay inside it"
-    if "\0" in text:
-        problems.append(Problem(where, f"{text!r} holds a NUL"))
-    elif re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", text):  # file://, https://, C:
-        problems.append(Problem(where, f"'{text}' is a URL or names a drive", inside))
-    elif PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute() or text.startswith("\\"):
-        problems.append(Problem(where, f"'{text}' is absolute", inside))
-    elif ".." in PureWindowsPath(text).parts:  # it divides at both slashes
-        problems.append(Problem(where, f"'{text}' holds '..'", inside))
-    elif of_file(text) != modality:
-        an = "an" if modality[0] in "aeiou" else "a"
-        problems.append(Problem(where, f"'{text}' is not the name of {an} {modality} file"))
-    elif not path.resolve().is_relative_to(folder.resolve()):
-        problems.append(Problem(where, f"'{text}' is a link that leads out of the folder", inside))
-    elif not path.is_file():
-        problems.append(Problem(where, f"there is no file '{text}'"))
-    else:
-        return path
-    return None
+@dataclass
+class _Near:
+    """The files of modalities in a folder and in the folders in it. words: of splits, in the table's name."""
+
+    folder: Path
+    words: tuple[str, ...]
+
+    @cached_property
+    def by_name(self) -> dict[str, list[Path]]:
+        """The files by name."""
+        found: dict[str, list[Path]] = defaultdict(list)
+        for folder in (self.folder, *self._inner):
+            for path in files_in(folder):
+                if of_file(path.name):
+                    found[path.name].append(path)
+        return dict(found)
+
+    @cached_property
+    def by_stem(self) -> dict[str, list[Path]]:
+        """The files by name without its ending."""
+        found: dict[str, list[Path]] = defaultdict(list)
+        for paths in self.by_name.values():
+            for path in paths:
+                found[path.stem].append(path)
+        return dict(found)
+
+    def modality_of_ids(self, cells: Sequence[Any]) -> str:
+        """Name the modality of which most cells name a file without its ending, and all differ; "" where none is."""
+        text = as_text(cells)
+        few = cells[:FIRST] if text is None else text.slice(0, FIRST).to_pylist()
+        first = next((str(cell) for cell in few if isinstance(cell, str | int) and not blank(cell)), "")
+        if not self._has(first):
+            return ""
+        known = [str(cell) for cell in cells_of(cells) if not blank(cell)]
+        found = Counter(of_file(self.by_stem[cell][0].name) for cell in known if cell in self.by_stem)
+        most = found.most_common(1)
+        if not most or most[0][1] * 2 <= len(known) or len(set(known)) < len(known):
+            return ""
+        return most[0][0] or ""
+
+    def choose(self, paths: Sequence[Path]) -> list[Path]:
+        """Choose among files of one name those in a folder of the table's split, if there are any."""
+        own = [path for path in paths if self.words and set(self.words) & set(split_words(path.parent.name))]
+        return own or list(paths)
+
+    @cached_property
+    def _inner(self) -> list[Path]:
+        return folders_in(self.folder) if self.folder.is_dir() else []
+
+    def _has(self, stem: str) -> bool:
+        """Look for one file, without reading the folders."""
+        if not stem or len(stem) > LONGEST_ID or set(stem) & set("/\\\0\n"):
+            return False
+        suffixes = {suffix for kind in modalities().values() for suffix in kind.suffixes}
+        every = [*suffixes, *map(str.upper, suffixes)]
+        return any(os.path.exists(f"{place}/{stem}{end}") for place in (self.folder, *self._inner) for end in every)  # noqa: PTH110
+
+
+@dataclass
+class _Look:
+    """Looks for the files of one column. bare: the cells are names without an ending."""
+
+    near: _Near
+    modality: str
+    bare: bool
+    problems: list[Problem] = field(default_factory=list)
+    outside: list[Path] = field(default_factory=list)
+    inside: Counter[str] = field(default_factory=Counter)  # by folder, of files that were found by name
+
+    def find(self, text: str, where: str) -> Path | None:
+        """Find the file that a cell names, or say why there is none."""
+        path = Path(text.replace("\\", "/").replace("\0", ""))
+        if "\0" in text:
+            return self._wrong(where, f"{text!r} holds a NUL")
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text):  # file://, https://
+            return self._wrong(where, f"'{text}' is a URL", "copy the file here and name its path")
+        if PureWindowsPath(text).drive and not PurePosixPath(text).is_absolute():
+            return self._wrong(where, f"'{text}' names a drive or another computer", "write it from the table's folder")
+        if self.bare:
+            return self._named(text, self.near.by_stem.get(text, ()), where)
+        if of_file(text) != self.modality:
+            an = "an" if self.modality[0] in "aeiou" else "a"
+            return self._wrong(where, f"'{text}' is not the name of {an} {self.modality} file")
+        for form in dict.fromkeys((Path(text), path)):  # a name may hold a backslash
+            if (self.near.folder / form).is_file():
+                if form.is_absolute() or ".." in form.parts:
+                    self._note_outside(self.near.folder / form)
+                return self.near.folder / form
+        return self._named(text, self.near.by_name.get(path.name, ()) if len(path.parts) == 1 else (), where)
+
+    def notes(self, column: str, table: Path | None) -> list[str]:
+        """Say which files were found elsewhere than a reader of the table would look."""
+        plural = modalities()[self.modality].plural
+        found = []
+        if self.outside and table is not None:
+            place = self.outside[0].parent
+            found.append(
+                f"{table.name}, column '{column}': {len(self.outside):,} {plural} lie elsewhere, as in {place}"
+            )
+        if self.inside:
+            how = "names without an ending" if self.bare else "names"
+            places = first_few(f"{name}/ ({count:,})" for name, count in sorted(self.inside.items()))
+            found.append(f"column '{column}': {how} of {plural} that lie in {places}")
+        return found
+
+    def _named(self, text: str, paths: Sequence[Path], where: str) -> Path | None:
+        paths = self.near.choose([path for path in paths if of_file(path.name) == self.modality])
+        if len(paths) == 1:
+            self.inside[os.path.relpath(paths[0].parent, self.near.folder)] += 1
+            return paths[0]
+        if paths:
+            places = first_few((path.relative_to(self.near.folder).as_posix() for path in paths), " and ")
+            return self._wrong(where, f"'{text}' may be {places}", "write the path")
+        what = (
+            f"there is no {self.modality} file '{text}' with any ending" if self.bare else f"there is no file '{text}'"
+        )
+        return self._wrong(where, what, self._spelling(text))
+
+    def _spelling(self, text: str) -> str:
+        """Say where a file is there that differs in capitals alone."""
+        name = PureWindowsPath(text).name.casefold()
+        near = next(
+            (path for known, paths in self.near.by_name.items() if known.casefold() == name for path in paths), None
+        )
+        return f"'{near.relative_to(self.near.folder).as_posix()}' is there" if near else ""
+
+    def _note_outside(self, path: Path) -> None:
+        place = Path(os.path.normpath(path))
+        if not place.is_relative_to(os.path.normpath(self.near.folder)):
+            self.outside.append(place)
+
+    def _wrong(self, where: str, what: str, mend: str = "") -> None:
+        self.problems.append(Problem(where, what, mend))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.readers._csv import LONGEST_CELL, Sheet
+from headstart.data.readers._csv import LONGEST_CELL, Sheet, name_index
 
 MARK = b"\xef\xbb\xbf"  # of UTF-8
 BLOCK = 2 << 20  # bytes that are read at once
@@ -43,7 +43,7 @@ def read_plain(path: Path, choose_delimiter: Callable[[str], str]) -> Sheet | No
             if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
                 return None
         if not header and len(filled):
-            header = block[starts[filled[0]] : ends[filled[0]]].decode(errors="replace").split(delimiter)
+            header = name_index(block[starts[filled[0]] : ends[filled[0]]].decode(errors="replace").split(delimiter))
             filled, numbers = filled[1:], numbers[1:]
         if len(filled):
             table = _table(memoryview(block)[starts[filled[0]] :], header, delimiter)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.errors import DataError, UsageError, first_few
+from headstart.data.readers._paths import resolve_files
 from headstart.data.tables import SPLITS, Tables, make_frame
 
 MARKERS = ("dataset_info.json", "dataset_dict.json")
@@ -45,18 +46,22 @@ class HfDataset:
         whole = loaded if isinstance(loaded, dict) else {"all": loaded}
         known = {name: SPLITS.get(name, name if name == "all" else None) for name in whole}
         notes = [f"ignored the split '{name}'" for name, split in known.items() if split is None]
-        frames, hints = {}, ()
+        frames, hints, absent = {}, (), {}
         for name, split in known.items():
             if split is not None:
                 columns, hints, dropped = _columns(whole[name], trusted)
                 rows = len(whole[name])
-                frames[split] = make_frame(columns, [f"{name}[{i}]" for i in range(rows)])
+                ids = [f"{name}[{i}]" for i in range(rows)]
+                files = resolve_files(columns, ids, Path() if trusted else Path(str(data)))
+                frames[split] = make_frame(files.columns, ids)
+                absent |= files.absent
+                notes.extend(files.notes)
                 notes.extend(
                     f"ignored the column '{column}' of '{name}': not text, numbers or images" for column in dropped
                 )
         if not frames:
             raise DataError(f"The data set has no split train, validation or test. It has: {first_few(whole)}.")
-        return Tables(frames, hints, tuple(dict.fromkeys(notes)))
+        return Tables(frames, hints, tuple(dict.fromkeys(notes)), absent=absent)
 
     def _load(self, where: str) -> Any:
         try:

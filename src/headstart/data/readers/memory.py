@@ -7,23 +7,23 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from headstart.core.errors import DataError, UsageError, first_few
-from headstart.data.inputs import as_files
+from headstart.data.readers._paths import Resolved, resolve_files
 from headstart.data.tables import SPLITS, Tables, make_frame
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LABEL_NAMES = ("y", "label", "labels", "target", "targets")
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Read arrays, lists and frames. Inputs are called x, labels label (label_0, label_1 … where there are several)."""
+    """Read arrays, lists and frames. Inputs are called x, labels label (label_0, label_1 … where there are several).
+
+    Names of files are paths from the working folder.
+    """
 
     def matches(self, data: Any) -> bool:
         """Return whether `data` is a pair, a dict, a pandas frame, or the path of an .npz or .npy file."""
@@ -46,10 +46,14 @@ class Memory:
         if isinstance(data, str | Path):
             data = _load(Path(data))
         parts = _parts(data)
-        frames, hints = {}, ()
-        for split, part in parts.items():
-            frames[split], hints = _frame(part, split)
-        return Tables(frames, hints)
+        found = {split: _columns(part, split) for split, part in parts.items()}
+        hints = [labels for _, labels in found.values() if labels]
+        return Tables(
+            {split: make_frame(files.columns, ids) for split, ((files, ids), _) in found.items()},
+            hints[0] if hints else (),
+            tuple(dict.fromkeys(note for (files, _), _ in found.values() for note in files.notes)),
+            absent={name: error for (files, _), _ in found.values() for name, error in files.absent.items()},
+        )
 
 
 def input_columns(x: Any) -> dict[str, Sequence[Any]]:
@@ -77,7 +81,7 @@ def input_columns(x: Any) -> dict[str, Sequence[Any]]:
         return {"text_a": [cell[0] for cell in cells], "text_b": [cell[1] for cell in cells]}
     if all(isinstance(cell, list | tuple) for cell in cells):
         return {"x": [np.asarray(cell, dtype=np.float64) for cell in cells]}
-    return {"x": as_files(cells)}
+    return {"x": cells}
 
 
 def _parts(data: Any) -> dict[str, Any]:
@@ -94,7 +98,8 @@ def _parts(data: Any) -> dict[str, Any]:
     return dict(parts)
 
 
-def _frame(part: Any, split: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _columns(part: Any, split: str) -> tuple[tuple[Resolved, list[str]], tuple[str, ...]]:
+    """Make the columns of a split, in which names of files are paths from here; the row names; the label columns."""
     if _is_pair(part):
         inputs = input_columns(part[0])
         labels = {} if part[1] is None else _label_columns(part[1], "label")
@@ -113,7 +118,8 @@ def _frame(part: Any, split: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
     source = part[0] if _is_pair(part) else part
     index: Any = getattr(source, "index", None) if _is_frame(source) else None
     names = list(index) if index is not None and index.is_unique else range(next(iter(lengths.values())))
-    return make_frame(columns, [f"{split}[{name}]" for name in names]), tuple(labels)
+    ids = [f"{split}[{name}]" for name in names]
+    return (resolve_files(columns, ids, Path()), ids), tuple(labels)
 
 
 def _label_columns(y: Any, name: str) -> dict[str, Sequence[Any]]:

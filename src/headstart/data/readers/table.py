@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +13,15 @@ from headstart.data.readers._csv import Sheet, decode, parse
 from headstart.data.readers._paths import resolve_files
 from headstart.data.readers._plain_csv import read_plain
 from headstart.data.readers._records import read_jsonl, read_parquet
-from headstart.data.tables import Tables, join, make_frame, split_name
+from headstart.data.tables import Tables, join, make_frame, splits_of
+from headstart.data.walk import files_in, folders_in
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 SUFFIXES = (*TEXT_SUFFIXES, ".parquet")
+SUBMISSION = re.compile(r"(^|[-_ ])(sample|gender)?[-_ ]?submission$", re.IGNORECASE)  # how to hand in answers
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,10 @@ class Table:
             return path.suffix.lower() in SUFFIXES
         if not path.is_dir() or (path / "dataset_info.json").exists():
             return False
-        if self.domains and any(_split_files(sub) for sub in _folders(path)):
+        if self.domains and any(_split_files(sub)[0] for sub in folders_in(path)):
             return True
-        return bool(_split_files(path)) or len(_files(path)) == 1
+        files = _files(path)
+        return bool(_split_files(path)[0]) or len(files) == 1 or (len(files) > 1 and not folders_in(path))
 
     def read(self, data: Any) -> Tables:
         """Read every cell of the tables; text stays text.
@@ -58,41 +63,34 @@ class Table:
             DataError: A file is empty or damaged, or rows are wrong; every one is named by file and line.
         """
         path = Path(data)
-        if self.domains and path.is_dir() and not _split_files(path):
+        if self.domains and path.is_dir() and not _split_files(path)[0]:
             return self._read_domains(path)
         return self._read_folder(path, "") if path.is_dir() else self._read_single(path)
 
     def _read_single(self, path: Path) -> Tables:
-        frame, notes = self._read_file(path, path.name)
-        return Tables({"all": frame}, notes=notes).by_split_column()
+        read = self._read_file(path, path.name)
+        return replace(read, splits={"all": read.splits["all"]}).by_split_column()
 
     def _read_folder(self, folder: Path, prefix: str) -> Tables:
-        files = _split_files(folder)
+        files, notes = _split_files(folder)
         if not files:
             return self._read_single(_only_file(folder))
-        frames: dict[str, list[pd.DataFrame]] = {}
-        notes: list[str] = []
-        for path, split in files.items():
-            frame, more = self._read_file(path, prefix + path.name)
-            frames.setdefault(split, []).append(frame)
-            notes.extend(more)
+        parts = [(split, self._read_file(path, prefix + path.name)) for path, split in files.items()]
         others = [path.name for path in _files(folder) if path not in files]
         if others:
             notes.append(f"ignored tables that name no split: {first_few(others)}")
-        return Tables({split: join(parts) for split, parts in frames.items()}, notes=tuple(notes))
+        return _together([(split, tables.splits["all"], tables) for split, tables in parts], notes)
 
     def _read_domains(self, root: Path) -> Tables:
-        frames: dict[str, list[pd.DataFrame]] = {}
-        notes: list[str] = []
-        for folder in _folders(root):
+        parts = []
+        for folder in folders_in(root):
             if _files(folder):
                 tables = self._read_folder(folder, f"{folder.name}/")
-                notes.extend(tables.notes)
-                for split, frame in tables.splits.items():
-                    frames.setdefault(split, []).append(frame.assign(domain=folder.name))
-        return Tables({split: join(parts) for split, parts in frames.items()}, notes=tuple(notes))
+                parts += [(split, frame.assign(domain=folder.name), tables) for split, frame in tables.splits.items()]
+        return _together(parts, [])
 
-    def _read_file(self, path: Path, name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    def _read_file(self, path: Path, name: str) -> Tables:
+        """Read one file, to the split "all"."""
         notes = ()
         suffix = path.suffix.lower()
         if path.stat().st_size == 0:
@@ -108,7 +106,9 @@ class Table:
             if sheet.blank_lines:
                 notes = (f"{name}: {sheet.blank_lines} blank lines are no rows",)
         ids = [f"{name}:{row}" for row in rows]
-        return make_frame(resolve_files(columns, ids, path.parent), ids), notes
+        files = resolve_files(columns, ids, path.parent, table=path)
+        frame = make_frame(files.columns, ids)
+        return Tables({"all": frame}, notes=(*notes, *files.notes), absent=files.absent)
 
     def _read_csv(self, path: Path, name: str) -> Sheet:
         if self.encoding is None:
@@ -125,20 +125,36 @@ def _guess_delimiter(header: str, path: Path) -> str:
     return next((sign for sign in (",", "\t", ";") if sign in header), ",")
 
 
+def _together(parts: Sequence[tuple[str, pd.DataFrame, Tables]], notes: Sequence[str]) -> Tables:
+    """Put frames of splits together, with what the tables say from which they are."""
+    frames: dict[str, list[pd.DataFrame]] = {}
+    for split, frame, _ in parts:
+        frames.setdefault(split, []).append(frame)
+    said = [note for *_, tables in parts for note in tables.notes]
+    absent = {column: error for *_, tables in parts for column, error in tables.absent.items()}
+    return Tables(
+        {split: join(found) for split, found in frames.items()},
+        notes=tuple(dict.fromkeys([*notes, *said])),
+        absent=absent,
+    )
+
+
 def _files(folder: Path) -> list[Path]:
-    return [
-        f
-        for f in sorted(folder.iterdir())
-        if f.is_file() and f.suffix.lower() in SUFFIXES and not f.name.startswith(".")
+    found = [file for file in files_in(folder) if file.suffix.lower() in SUFFIXES and file.is_file()]
+    rows = [file for file in found if not SUBMISSION.search(file.stem)]
+    return rows or found
+
+
+def _split_files(folder: Path) -> tuple[dict[Path, str], list[str]]:
+    """Return the tables that are splits, and notes on those whose names leave a doubt."""
+    files = _files(folder)
+    splits, doubtful = splits_of([file.stem for file in files])
+    notes = [
+        f"{file.name} is read as the split '{splits[file.stem]}' by its name; rename it if it is none"
+        for file in files
+        if file.stem in doubtful
     ]
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [sub for sub in sorted(folder.iterdir()) if sub.is_dir() and not sub.name.startswith(".")]
-
-
-def _split_files(folder: Path) -> dict[Path, str]:
-    return {file: split for file in _files(folder) if (split := split_name(file.stem))}
+    return {file: splits[file.stem] for file in files if file.stem in splits}, notes
 
 
 def _only_file(folder: Path) -> Path:

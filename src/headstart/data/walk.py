@@ -1,0 +1,67 @@
+"""Walk through folders: hidden and system files are passed over, links are followed, and never in a circle."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file below a folder, or a link that leads to none. wrong: why it is none, "" for a file."""
+
+    path: Path
+    wrong: str = ""
+
+
+def hidden(name: str) -> bool:
+    """Return whether an entry is none of the user's: hidden, or made by the system."""
+    return name.startswith(".") or name.lower() in SYSTEM_FILES
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """Return the folders in a folder, and the links to folders, sorted by name."""
+    return [folder / entry.name for entry in _entries(folder) if entry.is_dir()]
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the entries of a folder that are no folders, sorted by name."""
+    return [folder / entry.name for entry in _entries(folder) if not entry.is_dir()]
+
+
+def files_below(folder: Path) -> Iterator[Found]:
+    """Yield the files in a folder and in those below it, sorted by name.
+
+    Args:
+        folder: Where to look.
+
+    Yields:
+        Files and files behind links; a link that leads nowhere, or to a folder that it lies in, with what is wrong.
+    """
+    yield from _below(folder, ())
+
+
+def _below(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Found]:
+    state = folder.stat()
+    above = (*above, (state.st_dev, state.st_ino))
+    for entry in _entries(folder):
+        path = folder / entry.name
+        if entry.is_dir():
+            state = entry.stat() if entry.is_symlink() else None
+            if state is not None and (state.st_dev, state.st_ino) in above:
+                yield Found(path, f"is a link to {path.readlink()}, a folder that it lies in")
+            else:
+                yield from _below(path, above)
+        elif entry.is_symlink() and not path.exists():
+            yield Found(path, f"is a link to {path.readlink()}, which is not there")
+        else:
+            yield Found(path)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted((entry for entry in entries if not hidden(entry.name)), key=lambda entry: entry.name)
