@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def frame(cells: list[Any]) -> Any:
     return pd.DataFrame({"file": cells, "label": ["a", "b"] * (len(cells) // 2)})
 
 
-def read_files(data: Any) -> tuple[list[str], tuple[str, ...]]:
+def read_files(data: Any) -> tuple[list[str], Sequence[str]]:
     dataset = read(data, DataPlan(test=0.0, validation=0.0))
     assert dataset.task.modality == "image"
     files = [Path(cell).resolve().name for rows in dataset.splits.values() for cell in rows.inputs]
