@@ -263,7 +263,7 @@ def test_what_cannot_work_is_said_in_a_line(
 
 
 def test_texts_from_a_table_in_another_encoding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [f"{'früh' if i % 2 else 'spät'} {i},{'a' if i % 2 else 'b'}" for i in range(40)]
+    rows = [f"{'früh' if i % 2 else 'spät'} the good virus {i},{'a' if i % 2 else 'b'}" for i in range(40)]
     table = tmp_path / "t.csv"
     table.write_text("\n".join(["text,label", *rows]), encoding="latin-1")
     bert, out = tmp_path / "bert", str(tmp_path / "run")
