@@ -12,7 +12,7 @@ from headstart.core import plugins
 SOURCE = Path(headstart.__file__).parent
 HOMES = ("inputs", "views")
 ALLOWED = {
-    ("svg.py", "text"): "the tag of SVG",
+    ("headline.py", "text"): "the name of a field",
     ("sources/vector.py", "vector"): "the name of the source, in the card",
 }
 

@@ -139,10 +139,10 @@ def test_steps_are_scored_by_the_mean_of_the_losses():
 
 def test_mistakes_are_of_one_target():
     test = rows()
-    wrong, shown = worst(TASK, "mood", test, outputs(test, 2.0)["mood"], {})
+    wrong, shown = worst(TASK, "mood", test, outputs(test, 2.0)["mood"], {}, lambda places: [{}] * len(places))
     assert 0 < wrong < 40 and 0 < len(shown) <= 12
     assert all(mistake["label"] != mistake["prediction"] for mistake in shown)
-    assert worst(TASK, "age", test, outputs(test, 1.0)["age"], {})[0] == 40
+    assert worst(TASK, "age", test, outputs(test, 1.0)["age"], {}, lambda places: [{}] * len(places))[0] == 40
 
 
 def test_folds_are_for_one_target(tmp_path):

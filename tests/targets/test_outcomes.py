@@ -12,6 +12,7 @@ import pytest
 from headstart.core import plugins
 from headstart.core.errors import DataError
 from headstart.core.types import Calibration, Measurements, Target
+from headstart.drawing.draw import draw
 from headstart.evaluation.metrics import evaluate
 from headstart.evaluation.quick import score
 from headstart.metrics._find import suited
@@ -160,10 +161,11 @@ def test_it_is_measured_by_metrics_of_its_form_and_its_sections_render(kind: str
     assert name == target.selection(labels) and np.isfinite(value)
     calibration = target.calibrate(labels, outputs)
     plain = {"validation": got.to_plain(), "test": got.to_plain()}
-    sections = target.sections(Measurements("test", labels, outputs, plain, got.units, calibration))
-    titles = [title for title, _ in sections]
+    measured = Measurements("test", labels, outputs, plain, got.units, calibration, lambda right, rows: (0.25, 0.75))
+    sections = target.sections(measured)
+    titles = [section.title for section in sections]
     assert titles and len(set(titles)) == len(titles)
-    assert all(content.startswith("<") for _, content in sections)
+    assert all(draw(section.blocks).startswith("<") for section in sections)
 
 
 @pytest.mark.parametrize("kind", KINDS)

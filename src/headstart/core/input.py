@@ -116,6 +116,37 @@ class Input(Protocol):
         ...
 
     @classmethod
+    def pieces(cls, item: Any, columns: Sequence[str], rows: Any) -> list[tuple[str, Any]]:
+        """Cut an example into pieces, by each of which is measured what spoke for the answer.
+
+        Args:
+            item: One of what `read` made.
+            columns: The input's.
+            rows: Inputs of the same split, to find what is usual in.
+
+        Returns:
+            Each piece in words with the example without it; nothing where examples have no such pieces.
+        """
+        return []
+
+    @classmethod
+    def weighed(cls, pieces: Sequence[tuple[str, float]]) -> dict[str, Any]:
+        """Show pieces with their weights, from -1 (against the answer) to 1, as plain data beside the preview's."""
+        return {"pieces": list(pieces)}
+
+    def heated(self, item: Any, heat: np.ndarray) -> dict[str, Any]:
+        """Show where in an example the network found what spoke for the answer, as plain data beside the preview's.
+
+        Args:
+            item: One of what `read` made.
+            heat: Over what the network sees, [h, w], from 0 to 1.
+
+        Returns:
+            See `headstart.inputs.HEAT`; nothing where examples are no pictures.
+        """
+        return {}
+
+    @classmethod
     def unfit(cls, name: str, column: Any) -> str:
         """Return why `columns` left out a column that is beside the labels, in a few words; "" where there is none."""
         return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
@@ -40,7 +40,7 @@ class Measurements:
 
     split: the one that was measured. labels, outputs: those of its rows; the outputs are calibrated. metrics: the
     evaluations by split, as in metrics.json. units: the unit of each metric. calibration: what was chosen on
-    validation rows.
+    validation rows. interval: gives both ends of the interval of a share, from how many rows are right and of how many.
     """
 
     split: str
@@ -49,10 +49,11 @@ class Measurements:
     metrics: Mapping[str, Mapping[str, Any]]
     units: Mapping[str, str]
     calibration: Calibration
+    interval: Callable[[float, float], tuple[float, float]]
 
 
 class Wrong(NamedTuple):
-    """A row that was predicted wrongly, in words: its label, the prediction, and how wrong it is."""
+    """A row in words: its label, the prediction, and how sure or how wrong that is."""
 
     label: str
     prediction: str
@@ -164,7 +165,11 @@ class Outcomes(Protocol):
         ...
 
     def explain(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Wrong:
-        """Put one mistake in words."""
+        """Put one row in words: right or wrong."""
+        ...
+
+    def decisive(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> int:
+        """Return the place of the output that one row is explained by: what in the example speaks for it is shown."""
         ...
 
     def introduce(self, wrong: int, shown: int, split: str) -> str:
@@ -199,6 +204,6 @@ class Outcomes(Protocol):
         """Compute the loss by which steps are chosen where several targets are learnt together; lower is better."""
         ...
 
-    def sections(self, measured: Measurements) -> list[tuple[str, Any]]:
-        """Make the target's own sections of the report: titles and HTML, in order."""
+    def sections(self, measured: Measurements) -> list[Any]:
+        """Make the target's own sections of the report, in order: each a `headstart.drawing.blocks.Section`."""
         ...

@@ -1,1 +1,1 @@
-"""What the report is drawn with: HTML that escapes by itself, charts as SVG, the style sheet."""
+"""What pages are drawn with: blocks and charts as plain data, and the templates that turn them into HTML."""

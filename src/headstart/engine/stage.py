@@ -204,7 +204,8 @@ class StageRun:
             if best:
                 self.best = score
                 progress.best = self._save_best()
-        self._log({score.name: score.value if math.isfinite(score.value) else None})
+        losses = {} if score.loss is None or not math.isfinite(score.loss) else {"validation_loss": score.loss}
+        self._log({score.name: score.value if math.isfinite(score.value) else None, **losses})
         pools = first_few(self.built.data.measured)
         values = {"step": progress.step, score.name: score.value, "best": best}
         self._tell("evaluation", f"{pools} {score.name} {score.value:.4f}", values)

@@ -149,7 +149,10 @@ def _value(metric: str, target: Target, labels: Labels, row: np.ndarray) -> floa
     """Measure the constant guess; None where the metric is undefined for it."""
     if metric == "accuracy" and target.form == "classes":
         return float((np.asarray(labels) == row.argmax()).mean())
-    value = _find.value(_find.load(metric), measured(target, labels, np.tile(row, (len(labels), 1))))
+    known = _find.find(metric)
+    if known is None:  # a plug-in that is gone
+        return None
+    value = _find.value(known, measured(target, labels, np.tile(row, (len(labels), 1))))
     return float(value) if np.isfinite(value) else None
 
 

@@ -14,6 +14,9 @@ T = TypeVar("T")
 PICTURE = "image"  # of a preview: a picture, as a data URI, which `TINY` pixels ask to enlarge
 TINY = "tiny"
 WORDS = "text"  # of a preview: words
+HEAT = "heat"  # of an explained example: a picture that lies over `PICTURE`, as a data URI
+PIECES = "pieces"  # of an explained example: its pieces, each with its weight from -1 to 1
+LISTED = "listed"  # the pieces stand below each other
 
 
 def modalities() -> dict[str, type[Input]]:

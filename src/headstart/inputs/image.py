@@ -20,7 +20,8 @@ from headstart.core.cells import digest, missing
 from headstart.core.columns import cells_of
 from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.input import Input
-from headstart.inputs import PICTURE, TINY
+from headstart.inputs import HEAT, PICTURE, TINY
+from headstart.inputs._evidence import overlay
 from headstart.inputs._open import SUFFIXES, check_image, is_image, open_image
 
 _FILTERS = threading.Lock()  # the filters of warnings belong to the whole process
@@ -130,6 +131,11 @@ class Image(Input):
         content = base64.b64encode(buffer.getvalue()).decode("ascii")
         return {PICTURE: f"data:image/{'png' if tiny else 'jpeg'};base64,{content}", TINY: tiny}
 
+    def heated(self, item: Any, heat: np.ndarray) -> dict[str, Any]:
+        """Lay heat over the part of the picture that the network sees."""
+        image = open_image(item, near=SIDE)
+        return {HEAT: overlay(heat, image.size, self._seen(image))}
+
     def refuses(self, inputs: Any) -> str:
         """Refuse a network whose pixels cannot be made."""
         if self.channels in {1, 3} and len(self.mean) == len(self.std) == self.channels:
@@ -156,12 +162,15 @@ class Image(Input):
 
         Both in one step, so that a very long image is never enlarged as a whole.
         """
+        resample = Pillow.Resampling[self.interpolation.upper()]
+        return pixels(raw.resize((self.width, self.height), resample, box=self._seen(raw)))
+
+    def _seen(self, raw: Pillow.Image) -> tuple[float, float, float, float]:
+        """Find the part of an image that evaluation sees: left, top, right and bottom."""
         scale = max(self.width / self.crop / raw.width, self.height / self.crop / raw.height)
         cut_width, cut_height = min(raw.width, self.width / scale), min(raw.height, self.height / scale)
         left, top = (raw.width - cut_width) / 2, (raw.height - cut_height) / 2
-        resample = Pillow.Resampling[self.interpolation.upper()]
-        box = (left, top, left + cut_width, top + cut_height)
-        return pixels(raw.resize((self.width, self.height), resample, box=box))
+        return left, top, left + cut_width, top + cut_height
 
     def collate(self, examples: list[torch.Tensor]) -> torch.Tensor:  # [B, C, H, W]
         """Stack the images and normalise them, all at once."""

@@ -15,7 +15,8 @@ from headstart.core.columns import cells_of
 from headstart.core.errors import DataError, Problem, SourceError, UsageError, first_few
 from headstart.core.input import Input
 from headstart.core.kept import Kept
-from headstart.inputs import WORDS
+from headstart.inputs import PIECES, WORDS
+from headstart.inputs._evidence import cut_pieces, text_pieces
 from headstart.inputs._language import languages
 from headstart.inputs._scripts import unspaced
 from headstart.inputs._terms import FILE, Terms
@@ -148,6 +149,16 @@ class Text(Input):
         """Show the beginning of the text, or of both."""
         texts = [item] if isinstance(item, str) else list(item)
         return {WORDS: " ⏎ ".join(_beginning(text) for text in texts)}
+
+    @classmethod
+    def pieces(cls, item: Any, columns: Sequence[str], rows: Any) -> list[tuple[str, Any]]:
+        """Cut the text, or both, into words; a long one into phrases."""
+        return text_pieces(item)
+
+    @classmethod
+    def weighed(cls, pieces: Sequence[tuple[str, float]]) -> dict[str, Any]:
+        """Show the beginning of the text, and the strongest piece."""
+        return {PIECES: cut_pieces(pieces)}
 
     @classmethod
     def surgeries(cls, columns: Sequence[str]) -> tuple[tuple[str, ...], ...]:

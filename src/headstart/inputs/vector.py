@@ -12,8 +12,9 @@ from headstart.core.cells import digest
 from headstart.core.columns import Column, cells_of, numbers
 from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.input import Input
-from headstart.inputs import WORDS
+from headstart.inputs import LISTED, PIECES, WORDS
 from headstart.inputs._encoding import Encoding, describe
+from headstart.inputs._evidence import MOST_LISTED, column_pieces
 from headstart.inputs._kinds import MOST, TAKEN, WHY_NOT, blanks, kind, names_rows, read_numbers
 
 if TYPE_CHECKING:
@@ -142,12 +143,22 @@ class Vector(Input):
     @classmethod
     def preview(cls, item: Any, columns: Sequence[str]) -> dict[str, Any]:
         """Show the first numbers with their names."""
-        names = columns if len(columns) == len(item) else [str(column) for column in range(len(item))]
         listed = [
             f"{name} = {value:.4g}" if isinstance(value, float | np.floating) else f"{name} = {value}"
-            for name, value in zip(names, item, strict=True)
+            for name, value in zip(_names(columns, len(item)), item, strict=True)
         ]
         return {WORDS: first_few(listed, most=MOST_NUMBERS)}
+
+    @classmethod
+    def pieces(cls, item: Any, columns: Sequence[str], rows: np.ndarray) -> list[tuple[str, Any]]:
+        """Take each column for itself: without it, it holds what is usual."""
+        return column_pieces(item, _names(columns, len(item)), rows)
+
+    @classmethod
+    def weighed(cls, pieces: Sequence[tuple[str, float]]) -> dict[str, Any]:
+        """Show the strongest columns, below each other."""
+        strongest = sorted(pieces, key=lambda piece: -abs(piece[1]))[:MOST_LISTED]
+        return {PIECES: [piece for piece in strongest if piece[1]], LISTED: True}
 
     @classmethod
     def measure(cls, inputs: np.ndarray, columns: Sequence[str]) -> dict[str, Any]:
@@ -232,6 +243,10 @@ class Vector(Input):
         if self.dim is None:
             raise UsageError("The model card does not say how many numbers a row has: it needs input.dim.")
         return torch.zeros(rows, self.dim)
+
+
+def _names(columns: Sequence[str], width: int) -> Sequence[str]:
+    return columns if len(columns) == width else [str(column) for column in range(width)]
 
 
 def encoded_width(table: Sequence[Encoding]) -> int:

@@ -252,6 +252,7 @@ def _write_run(run: Run, before: Before, predictor: Predictor, dataset: Dataset,
         moved=run.outcome.moved,
         calibrations=predictor.calibrations,
         precision=predictor.precision,
+        seed=run.recipe.seed,
         cost={"seconds": run.seconds, "training_seconds": run.outcome.seconds},
     )
     write_observed(run.folder, seen)

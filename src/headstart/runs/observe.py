@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,10 +21,11 @@ from headstart.data.transforms import Transform, make_transform
 from headstart.engine.machine import place
 from headstart.engine.predict import embed
 from headstart.engine.proof import Moved
-from headstart.evaluation.report.facts import Map, Mistake, Observed, StageMoves
+from headstart.evaluation.report.facts import Example, Map, Observed, StageMoves
 from headstart.models.cards import card_to_plain
 from headstart.models.model import Model, device_of
-from headstart.runs.mistakes import worst
+from headstart.runs.evidence import explained
+from headstart.runs.mistakes import some, worst
 
 T = TypeVar("T")
 
@@ -73,7 +75,9 @@ def observe_after(
     moved: Mapping[str, Moved],
     calibrations: Mapping[str, Calibration],
     precision: str,
+    seed: int,
     cost: Mapping[str, Any],
+    told: Sequence[str] = (),
 ) -> Observed:
     """Describe what the run did.
 
@@ -85,7 +89,9 @@ def observe_after(
         moved: What training says of each part of the model.
         calibrations: By target; classes are decided by their thresholds.
         precision: The number format.
+        seed: Decides which rows are shown as examples.
         cost: Figures that the caller knows, such as seconds.
+        told: How the start and the method were chosen.
 
     Returns:
         Plain data for `report.json`.
@@ -93,10 +99,13 @@ def observe_after(
     moves = _moves(moved)
     split = next((name for name in ("test", "validation") if name in outputs), "")
     wrong: dict[str, int] = {}
-    mistakes: dict[str, list[Mistake]] = {}
+    mistakes: dict[str, list[Example]] = {}
+    examples: dict[str, list[Example]] = {}
     for name in data.task.predicted if split else ():
         rows, found = outputs[split]
-        wrong[name], mistakes[name] = worst(data.task, name, rows, found[name], calibrations[name].thresholds)
+        given = (data.task, name, rows, found[name], calibrations[name].thresholds)
+        examples[name] = some(*given, seed)
+        wrong[name], mistakes[name] = worst(*given, partial(_explained, model, *given))
     observed: Observed = {
         "format": FORMAT,
         "source": card_to_plain(before.card),
@@ -108,6 +117,8 @@ def observe_after(
         "mistakes_of": split,
         "mistakes": _alone(data.task, mistakes, []),
         "wrong": _alone(data.task, wrong, 0),
+        "examples": examples,
+        "told": list(told),
         "cost": {**_machine(model, before.started, precision), **cost},
     }
     if before.features is not None and before.rows is not None:
@@ -115,6 +126,18 @@ def observe_after(
         after = None if still else embed(model, before.rows, _transform(model), precision=precision)
         observed["map"] = _map(data.task, before, after)
     return observed
+
+
+def _explained(
+    model: Model,
+    task: Task,
+    name: str,
+    rows: Rows,
+    outputs: np.ndarray,
+    thresholds: Mapping[str, float],
+    places: Sequence[int],
+) -> list[dict[str, Any]]:
+    return explained(model, task, name, rows, places, outputs, thresholds)
 
 
 def project(features: np.ndarray) -> tuple[np.ndarray, float]:

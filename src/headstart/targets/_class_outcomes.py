@@ -10,7 +10,7 @@ import numpy as np
 from headstart.core.errors import UsageError
 from headstart.core.outcome import Calibration, Colours, Measurements, Wrong
 from headstart.core.task import kind_of
-from headstart.drawing.html import Markup
+from headstart.drawing.blocks import Section
 from headstart.targets import _by_class, _calibration, _checks, _reliability, _tables
 from headstart.targets._probabilities import ClassProbabilities
 
@@ -88,10 +88,15 @@ class ClassOutcomes(ClassProbabilities):
         return wrong[np.argsort(-distance[wrong], kind="stable")]
 
     def explain(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Wrong:
-        """Describe the probabilities of the decided class and of the label's."""
+        """Describe the probabilities of the decided class and, where it is another one, of the label's."""
         decided = int(self.decide(output[None], thresholds)[0])
-        how = f"probability {output[decided]:.1%}; of its label {output[int(label)]:.1%}"
+        how = f"probability {output[decided]:.1%}"
+        how += f"; of its label {output[int(label)]:.1%}" if decided != int(label) else ""
         return Wrong(self.classes[int(label)], self.classes[decided], how)
+
+    def decisive(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> int:
+        """Name the decided class: what speaks for it is what explains the row."""
+        return int(self.decide(output[None], thresholds)[0])
 
     def colours(self, labels: np.ndarray) -> Colours:
         """Colour each row by its class."""
@@ -111,17 +116,18 @@ class ClassOutcomes(ClassProbabilities):
         chosen = np.take_along_axis(outputs.astype(np.float64), labels[:, None], axis=1)
         return float(-np.log(np.clip(chosen, _calibration.TINY, 1)).mean())
 
-    def sections(self, measured: Measurements) -> list[tuple[str, Markup]]:
-        """Show figures by class, the confusion matrix, and how well probabilities are calibrated."""
+    def sections(self, measured: Measurements) -> list[Section]:
+        """Show what is confused with what, figures by class, and how well probabilities are calibrated."""
         confidence, correct = measured.outputs.max(axis=1), measured.outputs.argmax(axis=1) == measured.labels
         axes = _reliability.Names("probability of the likeliest class", "share of rows that are right", "rows")
         drawn = _reliability.section(measured, self.threshold_text(measured.calibration), confidence, correct, axes)
+        decided = self.decide(measured.outputs, measured.calibration.thresholds)
         found = [
-            ("By class", _by_class.by_class(measured)),
-            ("Confusion matrix", _by_class.confusion(self.classes, measured.metrics[measured.split]["confusion"])),
-            ("Calibration", drawn),
+            Section("Confusion matrix", _by_class.confusion(self.classes, measured.labels, decided), early=True),
+            Section("By class", _by_class.by_class(measured)),
+            Section("Calibration", drawn),
         ]
-        return [(title, content) for title, content in found if content]
+        return [section for section in found if section.blocks]
 
     def threshold_text(self, calibration: Calibration) -> str:
         """Describe from which probability on a class is decided; "" where the likeliest one is."""

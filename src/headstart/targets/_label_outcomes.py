@@ -10,7 +10,7 @@ import numpy as np
 from headstart.core.errors import first_few
 from headstart.core.outcome import Calibration, Colours, Measurements, Wrong
 from headstart.core.task import kind_of
-from headstart.drawing.html import Markup
+from headstart.drawing.blocks import Section
 from headstart.targets import _by_class, _calibration, _checks, _reliability, _tables
 from headstart.targets._decisions import FEWEST_POSITIVES, USUAL, best_threshold, from_thresholds
 from headstart.targets._probabilities import ClassProbabilities
@@ -96,11 +96,16 @@ class LabelOutcomes(ClassProbabilities):
         return wrong[np.argsort(-distance[wrong], kind="stable")]
 
     def explain(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Wrong:
-        """Describe the probabilities of the labels that were decided wrongly."""
+        """Describe the probabilities of the labels that were decided wrongly, or where none was, of those it has."""
         decided = self.decide(output[None], thresholds)[0]
-        wrong = np.flatnonzero(decided != label)[:MOST_SAID]
-        how = first_few(f"{self.classes[c]} {output[c]:.0%}" for c in wrong)
+        told = np.flatnonzero(decided != label)
+        told = (told if told.size else np.flatnonzero(decided))[:MOST_SAID]
+        how = first_few(f"{self.classes[c]} {output[c]:.0%}" for c in told) or "of every label below its threshold"
         return Wrong(self._said(label), self._said(decided), f"probability: {how}")
+
+    def decisive(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> int:
+        """Name the label whose probability is furthest from what is right."""
+        return int(np.abs(output - np.asarray(label)).argmax())
 
     def colours(self, labels: np.ndarray) -> Colours:
         """Colour each row by its rarest label."""
@@ -119,13 +124,13 @@ class LabelOutcomes(ClassProbabilities):
         p = outputs.astype(np.float64)
         return float(-np.log(np.clip(np.where(labels == 1, p, 1 - p), _calibration.TINY, 1)).mean())
 
-    def sections(self, measured: Measurements) -> list[tuple[str, Markup]]:
+    def sections(self, measured: Measurements) -> list[Section]:
         """Show figures by class, and how well probabilities are calibrated."""
         axes = _reliability.Names("predicted probability of a label", "share of rows with the label", "labels")
         confidence, correct = measured.outputs.reshape(-1), measured.labels.reshape(-1)
         drawn = _reliability.section(measured, "", confidence, correct, axes)
-        found = [("By class", _by_class.by_class(measured)), ("Calibration", drawn)]
-        return [(title, content) for title, content in found if content]
+        found = [Section("By class", _by_class.by_class(measured)), Section("Calibration", drawn)]
+        return [section for section in found if section.blocks]
 
     def _named(self, flags: np.ndarray) -> list[list[str]]:
         return [[self.classes[place] for place in np.flatnonzero(row)] for row in flags]

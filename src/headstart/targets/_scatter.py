@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from headstart.core.seeding import numpy_generator
-from headstart.drawing.html import Markup, classed, join
-from headstart.drawing.svg import PALETTE, Axes, chart, cloud, columns, figure, guide, span
+from headstart.drawing.blocks import Drawing, Drawings, Words
+from headstart.drawing.charts import COLOURS, Axes, Chart, cloud, columns, guide, span
 
 MOST_DOTS = 800
 MOST_COLUMNS = 4
 
 
-def section(names: Sequence[str], labels: np.ndarray, outputs: np.ndarray) -> Markup:
+def section(names: Sequence[str], labels: np.ndarray, outputs: np.ndarray) -> list[Any]:
     """Draw predicted against true values, and the errors, for the first columns.
 
     Args:
@@ -23,7 +24,7 @@ def section(names: Sequence[str], labels: np.ndarray, outputs: np.ndarray) -> Ma
         outputs: [N, T].
 
     Returns:
-        The section.
+        Blocks.
     """
     places = np.arange(len(labels))
     if len(places) > MOST_DOTS:
@@ -37,20 +38,26 @@ def section(names: Sequence[str], labels: np.ndarray, outputs: np.ndarray) -> Ma
         notes.append(f"{MOST_DOTS} of {len(labels):,} rows are drawn, at random; errors: all rows.")
     if len(names) > MOST_COLUMNS:
         notes.append(f"The first {MOST_COLUMNS} of {len(names)} targets are drawn.")
-    return join([classed("div", "figures", *drawn), *(classed("p", "soft", note) for note in notes)])
+    return [Drawings(drawn), *(Words(note, "soft") for note in notes)]
 
 
-def _against(name: str, true: np.ndarray, guessed: np.ndarray, places: np.ndarray) -> Markup:
+def _against(name: str, true: np.ndarray, guessed: np.ndarray, places: np.ndarray) -> Drawing:
     ends = span([*true, *guessed])
     axes = Axes(ends, ends, f"true {name}", f"predicted {name}")
-    dots = [(float(true[i]), float(guessed[i]), PALETTE[0]) for i in places]
+    dots = [
+        (float(true[i]), float(guessed[i]), COLOURS[0], f"true {true[i]:.4g}, predicted {guessed[i]:.4g}")
+        for i in places
+    ]
     marks = [cloud(axes, dots, 2.5), guide(axes, (ends[0], ends[0]), (ends[1], ends[1]))]
-    return figure(f"Predicted against true: {name}", chart(axes, marks, "predicted against true values"))
+    return Drawing(f"Predicted against true: {name}", Chart(axes, marks, "predicted against true values"))
 
 
-def _errors(name: str, error: np.ndarray) -> Markup:
+def _errors(name: str, error: np.ndarray) -> Drawing:
     edge = max(float(np.abs(error).max()), 1e-12)
     counts, edges = np.histogram(error, bins=21, range=(-edge, edge))
     axes = Axes((-edge, edge), (0, float(counts.max()) * 1.05), f"predicted minus true {name}", "rows")
-    bars = list(zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True))
-    return figure(f"Errors: {name}", chart(axes, [columns(axes, bars, PALETTE[0])], "histogram of errors"))
+    bars = [
+        (low, high, float(count), f"{low:.3g} to {high:.3g}: {count:,} rows")
+        for low, high, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)
+    ]
+    return Drawing(f"Errors: {name}", Chart(axes, [columns(axes, bars, COLOURS[0])], "histogram of errors"))

@@ -10,7 +10,7 @@ import numpy as np
 from headstart.core.errors import first_few
 from headstart.core.outcome import Calibration, Colours, Measurements, Wrong
 from headstart.core.task import kind_of
-from headstart.drawing.html import Markup
+from headstart.drawing.blocks import Section
 from headstart.metrics._ranks import constant
 from headstart.targets import _by_class, _checks, _scatter, _tables
 
@@ -98,6 +98,10 @@ class ValueOutcomes:
         )
         return Wrong(given, guessed, f"off by {off}, in the unit of the label")
 
+    def decisive(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> int:
+        """Name the column that is furthest off."""
+        return int(np.abs(output - np.asarray(label)).argmax())
+
     def introduce(self, wrong: int, shown: int, split: str) -> str:
         """Describe which rows are shown."""
         return f"Of the {split} rows, these {shown} are furthest from their label."
@@ -134,13 +138,13 @@ class ValueOutcomes:
         y = labels.astype(np.float64)
         return float((((outputs - y) ** 2).mean(axis=0) / np.maximum(y.var(axis=0), 1e-16)).mean())
 
-    def sections(self, measured: Measurements) -> list[tuple[str, Markup]]:
-        """Show figures by column where there are several, and draw predicted against true values."""
+    def sections(self, measured: Measurements) -> list[Section]:
+        """Draw predicted against true values, and show figures by column where there are several."""
         found = [
-            ("By target", _by_class.by_class(measured)),
-            ("Predictions", _scatter.section(self.columns, measured.labels, measured.outputs)),
+            Section("Predictions", _scatter.section(self.columns, measured.labels, measured.outputs), early=True),
+            Section("By target", _by_class.by_class(measured)),
         ]
-        return [(title, content) for title, content in found if content]
+        return [section for section in found if section.blocks]
 
     def _suffixed(self, word: str) -> tuple[str, ...]:
         return tuple(f"{word}:{name}" for name in self.columns) if len(self.columns) > 1 else (word,)

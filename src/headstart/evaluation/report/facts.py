@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
+from headstart.core.errors import first_few
 from headstart.core.recipe import Recipe
 from headstart.core.types import Calibration, Labels, Measurements, Target, Task
-from headstart.drawing.html import Markup
+from headstart.drawing.blocks import Section
+from headstart.evaluation.intervals import share_interval
 from headstart.metrics._find import find
 
-SPLITS = ("validation", "test")
+SPLITS = ("test", "validation")  # the one that counts first
 
 
 class StageMoves(TypedDict):
@@ -37,16 +39,21 @@ class Map(TypedDict):
     variance: list[float]  # share of the variance that the two dimensions show, before and after
 
 
-class Mistake(TypedDict):
-    """One row that the model got wrong. `how` says how wrong, in words."""
+class Example(TypedDict):
+    """One row with what the model gave for it. `how` says how sure or how wrong, in words."""
 
     id: str
     label: str
     prediction: str
     how: str
+    verdict: NotRequired[str]  # "right" or "wrong"
     text: NotRequired[str]
     image: NotRequired[str]  # a data URI
     tiny: NotRequired[bool]  # an image of few pixels, to be shown enlarged
+    heat: NotRequired[str]  # a data URI that lies over the image: what spoke for the prediction
+    pieces: NotRequired[list[tuple[str, float]]]  # words or columns, and how much each speaks for the prediction
+    listed: NotRequired[bool]  # the pieces stand below each other
+    about: NotRequired[str]  # the output that heat or pieces are of, where a row has several
 
 
 class Observed(TypedDict):
@@ -64,7 +71,9 @@ class Observed(TypedDict):
     moves: list[StageMoves]
     map: NotRequired[Map]
     mistakes_of: str  # the split
-    mistakes: list[Mistake] | dict[str, list[Mistake]]
+    mistakes: list[Example] | dict[str, list[Example]]
+    examples: NotRequired[dict[str, list[Example]]]  # by target: some rows, right and wrong
+    told: NotRequired[list[str]]  # how the source, the surgery and the method were chosen
     wrong: int | dict[str, int]  # rows, of which `mistakes` are the worst
     cost: dict[str, Any]
 
@@ -80,8 +89,8 @@ class Arrays(NamedTuple):
 class TargetFacts:
     """What was measured of one target: entries of metrics.json, and arrays, by split.
 
-    suffix: what is put after titles, "" where there is one target. out_of_fold: the evaluation of a
-    cross-validation, over the rows of all folds.
+    suffix: what is put after titles, "" where there is one target. domains: the one that the rows of each split are
+    of, empty without domains. out_of_fold: the evaluation of a cross-validation, over the rows of all folds.
     """
 
     name: str
@@ -90,17 +99,22 @@ class TargetFacts:
     metrics: Mapping[str, Mapping[str, Any]]
     arrays: Mapping[str, Arrays]
     calibration: Calibration
+    domains: Mapping[str, str] = field(default_factory=dict)
     out_of_fold: Mapping[str, Any] | None = None
 
     @property
     def split(self) -> str | None:
         """The split that counts: "test", else "validation", else None."""
-        return next((split for split in reversed(SPLITS) if split in self.metrics), None)
+        return next((split for split in SPLITS if split in self.metrics), None)
 
     @property
     def higher_is_better(self) -> dict[str, bool]:
         """Which way each metric is better, as the run recorded it: its plug-in may be gone."""
         return {name: flag for entry in self._evaluations for name, flag in entry["higher_is_better"].items()}
+
+    def named(self, split: str) -> str:
+        """Name a split, with the domain that its rows are of."""
+        return f"{split} ({self.domains[split]})" if split in self.domains else split
 
     def unit(self, metric: str) -> str:
         """Return the unit of a metric: as the run recorded it, else as the metric says now; "" where neither is known.
@@ -113,14 +127,15 @@ class TargetFacts:
         known = find(metric)
         return "" if known is None else known.unit(self.target.form, self.target.names)
 
-    def sections(self) -> list[tuple[str, Markup]]:
-        """Make the target's own sections: titles and HTML."""
+    def sections(self) -> list[Section]:
+        """Make the target's own sections."""
         split = self.split
         if split is None or split not in self.arrays:
             return []
         names = dict.fromkeys(name for entry in self.metrics.values() for name in entry["metrics"])
         units = {name: self.unit(name) for name in names}
-        return self.target.sections(Measurements(split, *self.arrays[split], self.metrics, units, self.calibration))
+        seen = Measurements(split, *self.arrays[split], self.metrics, units, self.calibration, _ends)
+        return self.target.sections(seen)
 
     @property
     def _evaluations(self) -> list[Mapping[str, Any]]:
@@ -160,6 +175,7 @@ class Facts:
                 {split: self.metrics[key] for split, key in self._keys(name) if key in self.metrics},
                 {split: self.arrays[key] for split, key in self._keys(name) if key in self.arrays},
                 self.calibrations.get(name, Calibration()),
+                self.domains,
                 self.folds["out_of_fold"] if self.folds else None,
             )
             for name, target in self.task.predicted.items()
@@ -169,7 +185,15 @@ class Facts:
     def split(self) -> str | None:
         """The split that counts: "test", else "validation", else None."""
         measured = {found.split for found in self.targets}
-        return next((split for split in reversed(SPLITS) if split in measured), None)
+        return next((split for split in SPLITS if split in measured), None)
+
+    @property
+    def domains(self) -> dict[str, str]:
+        """The domain of each split: the test rows are of the target's, the others of the source's."""
+        source, target = (
+            first_few(names) for names in (self.recipe.data.source_domain, self.recipe.data.target_domain)
+        )
+        return {"train": source, "validation": source, "test": target} if target else {}
 
     @property
     def kind(self) -> str:
@@ -181,6 +205,12 @@ class Facts:
 
     def _keys(self, name: str) -> list[tuple[str, str]]:
         return [(split, self.task.key(split, name)) for split in SPLITS]
+
+
+def _ends(right: float, rows: float) -> tuple[float, float]:
+    found = share_interval(right, rows)
+    assert found.low is not None and found.high is not None
+    return found.low, found.high
 
 
 def short_name(source: str) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from headstart.core.types import Target, Task, kind_of
+from headstart.drawing.draw import fill
 from headstart.evaluation.report.facts import Facts, TargetFacts
 from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import interval_text
 from headstart.inputs import by_name
 from headstart.metrics._find import find
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult, ModelCardData
 
 
 def model_card(facts: Facts) -> str:
@@ -23,43 +27,38 @@ def model_card(facts: Facts) -> str:
     Returns:
         Markdown.
     """
-    import yaml
-
-    front = yaml.safe_dump(_front(facts), sort_keys=False, allow_unicode=True)
-    card, task = facts.observed["source"], facts.task
+    card = facts.observed["source"]
     strategies = " then ".join(stage.strategy.name if stage.strategy else "full" for stage in facts.recipe.stages)
     operated = " then ".join(choice.name for choice in facts.recipe.surgery)
+    body = fill(
+        "model_card.md.j2",
+        name=_plain(_name(facts)),
+        kind=_plain(facts.kind),
+        modality=facts.task.modality,
+        source=_plain(card["name"]),
+        source_task=_plain(card.get("source_task") or "source task unknown"),
+        how=(f"after the surgery {operated}, " if operated else "") + f"by the strategy {strategies}",
+        version=facts.versions["headstart"],
+        data=_data_lines(facts),
+        evaluation=_metrics(facts),
+        limits=_limits(facts),
+        recipe=facts.recipe.to_toml().rstrip().replace("```", "` ` `"),
+    )
+    return f"---\n{_front(facts).to_yaml()}\n---\n\n{body}\n"
+
+
+def _data_lines(facts: Facts) -> list[str]:
     lines = [
-        f"# {_plain(_name(facts))}",
-        "",
-        f"A model for {_plain(facts.kind)}, {task.modality} input. It was learnt from {_plain(card['name'])} "
-        f"({_plain(card.get('source_task') or 'source task not stated')}) "
-        + (f"after the surgery {operated}, " if operated else "")
-        + f"by the strategy {strategies}, with Headstart {facts.versions['headstart']}.",
-        "",
-        "## Use",
-        "",
-        "```python",
-        "import headstart as hs",
-        "",
-        'model = hs.load("FOLDER")  # the folder of this file',
-        "model.predict([...])",
-        "```",
-        "",
-        "## Training data",
-        "",
-        f"- Rows: {', '.join(f'{split} {count:,}' for split, count in facts.observed['rows'].items())}",
-        f"- Data: {_plain(_data(facts))}, fingerprint in `model.json`",
+        f"Rows: {', '.join(f'{split} {count:,}' for split, count in facts.observed['rows'].items())}",
+        f"Data: {_plain(_data(facts))}, fingerprint in `model.json`",
     ]
-    for name, target in task.predicted.items():
-        whose = f" of {_plain(name)}" if len(task.targets) > 1 else ""
+    for name, target in facts.task.predicted.items():
+        whose = f" of {_plain(name)}" if len(facts.task.targets) > 1 else ""
         shown = ", ".join(_plain(name) for name in target.names[:50])
         more = ", …" if len(target.names) > 50 else ""
         listed = f"Classes{whose} ({len(target.classes)})" if target.classes else f"Targets{whose}"
-        lines.append(f"- {listed}: {shown}{more}")
-    lines += ["", "## Evaluation", "", *_metrics(facts), "", "## Limits", "", *_limits(facts)]
-    lines += ["", "## Recipe", "", "```toml", facts.recipe.to_toml().rstrip().replace("```", "` ` `"), "```", ""]
-    return f"---\n{front}---\n\n" + "\n".join(lines)
+        lines.append(f"{listed}: {shown}{more}")
+    return lines
 
 
 def _pipeline(task: Task, target: Target) -> str | None:
@@ -67,10 +66,12 @@ def _pipeline(task: Task, target: Target) -> str | None:
     return next((word for word in by_name(task.modality).hub if word.endswith(f"-{target.hub}")), None)
 
 
-def _front(facts: Facts) -> dict[str, Any]:
+def _front(facts: Facts) -> ModelCardData:
+    """Make the front matter, as the hub's own code writes it."""
+    from huggingface_hub import ModelCardData
+
     task, card = facts.task, facts.observed["source"]
-    kinds = list(dict.fromkeys(kind_of(target) for target in task.targets.values()))
-    front: dict[str, Any] = {"library_name": "headstart", "tags": ["transfer-learning", task.modality, *kinds]}
+    front: dict[str, Any] = {}
     pipelines = {_pipeline(task, found.target) for found in facts.targets}
     if len(pipelines) == 1 and None not in pipelines:
         front["pipeline_tag"] = pipelines.pop()
@@ -82,10 +83,14 @@ def _front(facts: Facts) -> dict[str, Any]:
     base = card["name"].partition(":")[2]
     if card["name"].startswith("hf:") and base.count("/") == 1 and not base.startswith((".", "/", "~")):
         front["base_model"] = base
-    results = [_result(facts, found, measured) for found in facts.targets for measured in _measured(facts, found)]
+    results = [
+        result for found in facts.targets for of in _measured(facts, found) for result in _results(facts, found, of)
+    ]
     if results:
-        front["model-index"] = [{"name": _name(facts), "results": results}]
-    return front
+        front |= {"model_name": _name(facts), "eval_results": results}
+    kinds = dict.fromkeys(kind_of(target) for target in task.targets.values())
+    tags = ["transfer-learning", task.modality, *kinds]
+    return ModelCardData(library_name="headstart", tags=tags, ignore_metadata_errors=False, **front)
 
 
 class _Measured(NamedTuple):
@@ -106,25 +111,30 @@ def _measured(facts: Facts, found: TargetFacts) -> list[_Measured]:
     if found.split is None:
         return []
     entry = found.metrics[found.split]
-    said = f"On {entry['rows']:,} {found.split} rows; percentile bootstrap intervals over rows."
+    said = f"On {entry['rows']:,} {found.named(found.split)} rows; intervals over rows."
     return [_Measured(found.split, said, entry["level"], entry["metrics"])]
 
 
-def _result(facts: Facts, found: TargetFacts, of: _Measured) -> dict[str, Any]:
-    modality, target = facts.task.modality, found.target
+def _results(facts: Facts, found: TargetFacts, of: _Measured) -> list[EvalResult]:
+    from huggingface_hub import EvalResult
+
+    modality, target, data = facts.task.modality, found.target, _data(facts)
     kind = _pipeline(facts.task, target) or f"{modality}-{kind_of(target)}"
     name = f"{target.title}, {modality} input" + (f", of {_one_line(found.name)}" if found.suffix else "")
-    measured = [
-        {"type": metric, "name": _title(metric), "value": interval["value"]}
+    return [
+        EvalResult(
+            task_type=kind,
+            task_name=name,
+            dataset_type=data,
+            dataset_name=data,
+            dataset_split=of.split,
+            metric_type=metric,
+            metric_name=_title(metric),
+            metric_value=interval["value"],
+        )
         for metric, interval in of.figures.items()
         if interval["value"] is not None
     ]
-    data = _data(facts)
-    return {
-        "task": {"type": kind, "name": name},
-        "dataset": {"name": data, "type": data, "split": of.split},
-        "metrics": measured,
-    }
 
 
 def _title(metric: str) -> str:
@@ -155,15 +165,15 @@ def _table(found: TargetFacts, measured: _Measured) -> list[str]:
 
 
 def _limits(facts: Facts) -> list[str]:
-    lines = ["- The figures hold for rows like those that it was measured on; on other data, measure again."]
+    lines = ["The figures hold for rows like those that it was measured on; on other data, measure again."]
     if facts.split == "validation" and facts.folds is None:
-        lines.append("- There was no test split: the rows that it was measured on also chose the model.")
+        lines.append("There was no test split: the rows that it was measured on also chose the model.")
     for found in facts.targets:
         if found.calibration.temperature is not None:
             whose = f" of {_plain(found.name)}" if found.suffix else ""
-            lines.append(f"- Probabilities{whose} are scaled by the temperature {found.calibration.temperature:.3f}.")
+            lines.append(f"Probabilities{whose} are scaled by the temperature {found.calibration.temperature:.3f}.")
     if not facts.observed["source"].get("licence"):
-        lines.append("- The licence of the source model is not stated; it may restrict the use of this one.")
+        lines.append("The licence of the source model is unknown; it may restrict the use of this one.")
     return lines
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from headstart.drawing.html import Markup, classed, tag
-from headstart.drawing.style import CSS
-from headstart.evaluation.report import figures, overview, results, transfer
-from headstart.evaluation.report.facts import Facts
-
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # no script runs, nothing is fetched
+from headstart.drawing.blocks import Page, Section
+from headstart.drawing.draw import draw
+from headstart.evaluation.report import examples, figures, overview, protocol, results
+from headstart.evaluation.report.facts import Facts, TargetFacts
 
 
 def render(facts: Facts) -> str:
-    """Write the report of a run.
+    """Write the report of a run: the result first, then what explains it, then how it was made.
 
     Args:
         facts: What there is to say.
@@ -22,53 +19,36 @@ def render(facts: Facts) -> str:
     Returns:
         HTML. Its size is bounded: long tables and clouds of points are cut, and say so.
     """
-    sections: list[tuple[str, Markup | None]] = [
-        ("What was learnt from what", overview.learnt(facts)),
-        ("The data", overview.data(facts)),
-        *_measured(facts),
-        ("Learning curves", figures.learning_curves(facts)),
-        ("Embedding map", figures.embedding_map(facts)),
-        *((f"Worst mistakes{found.suffix}", transfer.mistakes(facts, found)) for found in facts.targets),
-        ("What moved, what stayed frozen", transfer.moved(facts)),
-        ("Cost", overview.cost(facts)),
-        ("Recipe", overview.recipe(facts)),
-        ("How to run again", overview.again(facts)),
+    sections = [
+        *(section for found in facts.targets for section in _result(facts, found)),
+        Section("Learning curves", figures.learning_curves(facts)),
+        *(section for found in facts.targets for section in _named(found, early=False)),
+        Section("Embedding map", figures.embedding_map(facts)),
+        Section("The data", protocol.data(facts)),
+        Section("What was learnt from what", protocol.learnt(facts)),
+        Section("How it was chosen", protocol.choices(facts)),
+        Section("What moved, what stayed frozen", protocol.moved(facts)),
+        Section("Cost", protocol.cost(facts)),
+        Section("Recipe", protocol.recipe(facts)),
+        Section("How to run again", protocol.again(facts)),
     ]
-    shown = _anchored((title, content) for title, content in sections if content)
-    links = [tag("a", title, attributes={"href": f"#{anchor}"}) for anchor, title, _ in shown]
-    body = [tag("section", tag("h2", title), content, attributes={"id": anchor}) for anchor, title, content in shown]
-    head = [
-        tag("meta", attributes={"charset": "utf-8"}),
-        tag("meta", attributes={"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-        tag("meta", attributes={"http-equiv": "Content-Security-Policy", "content": POLICY}),
-        tag("title", f"{facts.folder}: report"),
-        tag("style", Markup(CSS)),
-    ]
-    page = tag(
-        "html",
-        tag("head", *head),
-        tag("body", tag("main", overview.headline(facts), classed("nav", "contents", *links), *body)),
-        attributes={"lang": "en"},
-    )
-    return f"<!doctype html>\n{page}\n"
+    shown = [section for section in sections if section.blocks]
+    return str(draw(Page(f"{facts.folder}: report", overview.title(facts), overview.top(facts), shown)))
 
 
-def _measured(facts: Facts) -> Iterator[tuple[str, Markup]]:
-    """Make what is said of each target: its metrics, and its own sections."""
-    for found in facts.targets:
-        if found.metrics:
-            yield f"Metrics{found.suffix}", results.metrics(found)
-        if facts.folds:
-            yield "Cross-validation", results.folds(facts.folds, found)
-        for title, content in found.sections():
-            yield f"{title}{found.suffix}", content
+def _result(facts: Facts, found: TargetFacts) -> Iterator[Section]:
+    """Tell of one target what came out: examples, its early sections, the worst mistakes, the figures."""
+    yield Section(f"Examples{found.suffix}", examples.examples(facts, found))
+    yield from _named(found, early=True)
+    yield Section(f"Worst mistakes{found.suffix}", examples.mistakes(facts, found))
+    if found.metrics:
+        yield Section(f"Metrics{found.suffix}", results.metrics(found))
+    if facts.folds:
+        yield Section("Cross-validation", results.folds(facts.folds, found))
 
 
-def _anchored(sections: Iterable[tuple[str, Markup]]) -> list[tuple[str, str, Markup]]:
-    """Put before each section the name that links to it; no two are the same."""
-    found: dict[str, tuple[str, str, Markup]] = {}
-    for title, content in sections:
-        base = re.sub(r"[^a-z]+", "-", title.lower()).strip("-")
-        anchor = base if base not in found else f"{base}-{len(found)}"
-        found[anchor] = (anchor, title, content)
-    return list(found.values())
+def _named(found: TargetFacts, *, early: bool) -> Iterator[Section]:
+    """Give the target's own sections of one kind, with its name where there are several targets."""
+    for section in found.sections():
+        if section.early == early:
+            yield Section(f"{section.title}{found.suffix}", section.blocks)

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from headstart.drawing.svg import HEIGHT, WIDTH, Axes, chart, curve, span, tick_text, ticks
+from headstart.drawing.charts import HEIGHT, WIDTH, Axes, Chart, Forest, Measured, curve, span, tick_text, ticks
+from headstart.drawing.draw import draw
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-0.3, 0.31), (0, 12345), (1e-6, 3e-6), (-5e9, 2e9), (99.9, 100.1)])
@@ -33,8 +34,23 @@ def test_up_is_up():
 
 def test_names_are_escaped():
     axes = Axes((0, 1), (0, 1), "<b>", "&")
-    drawn = chart(axes, [curve(axes, [(0, 0), (1, 1)], "#000")], '"')
+    drawn = draw(Chart(axes, [curve(axes, [(0, 0), (1, 1)], "c0")], '"'))
     assert "<b>" not in drawn and "&lt;b&gt;" in drawn and 'aria-label="&#34;"' in drawn
+
+
+def test_a_point_tells_its_values():
+    axes = Axes((0, 10), (0, 1), "step", "loss")
+    assert "<title>step 5: loss 0.25</title>" in draw(Chart(axes, [curve(axes, [(5, 0.25)], "c0")], "curve"))
+
+
+def test_a_forest_plot_has_a_row_for_each_value_with_its_interval():
+    rows = [Measured("<a>", 0.5, 0.25, 0.75, "0.5 (0.25 to 0.75)"), Measured("b", 0.75, None, None, "0.75")]
+    forest = Forest(rows, "accuracy", "accuracy by run")
+    drawn = draw(forest)
+    assert drawn.count("<circle") == 2 and "&lt;a&gt;: 0.5 (0.25 to 0.75)</title>" in drawn
+    (_, _, value, low, high), (_, _, other, same, too) = forest.placed
+    assert low < value < high == other == same == too
+    assert low >= 0 and high <= forest.width
 
 
 @pytest.mark.parametrize(("value", "text"), [(1500, "1.5k"), (2e6, "2M"), (0.25, "0.25"), (-3e9, "-3G"), (0, "0")])
