@@ -10,7 +10,7 @@ import typer
 
 from headstart.core import plugins
 from headstart.core.errors import UsageError
-from headstart.core.processes import rank
+from headstart.core.processes import count, rank
 from headstart.core.stopping import Stop
 
 
@@ -114,6 +114,7 @@ def fit(
 
     Example: headstart fit photos/
     """
+    from headstart.cli.going_on import telling_launcher
     from headstart.cli.launch import launch
     from headstart.cli.show import Show
     from headstart.core.ranges import check_numbers
@@ -192,11 +193,14 @@ def fit(
         show.finish({"recipe": planned.recipe.to_plain()})
         return
     stop = context.obj if isinstance(context.obj, Stop) else Stop()
+    again = {"folds": folds, "repeats": repeats if repeats > 1 else None, "processes": count() if count() > 1 else None}
+    stop.again = {name: value for name, value in again.items() if value is not None}
     from headstart.runs.track import parse_tracker, tracked
 
     crossed = None
     try:
         with tracked([parse_tracker(text) for text in log or [] if not rank()], show.listen) as listen:
+            listen = telling_launcher(stop, listen)
             if folds is None:
                 run = run_fit(data, plan, out=out, resume=resume, listen=listen, stop=stop)
             else:

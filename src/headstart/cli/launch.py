@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import typer
 
+from headstart.cli.going_on import RUN_FILE
 from headstart.core.errors import UsageError
 
 
@@ -21,17 +24,29 @@ def launch(processes: int) -> None:
         UsageError: torchrun, or this command, has started this process already.
         typer.Exit: A process failed, or a signal stopped them.
     """
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        raise UsageError("--processes is for one command on one machine; under torchrun give --nproc-per-node alone.")
+    with TemporaryDirectory() as folder:
+        told = Path(folder) / "run"
+        os.environ[RUN_FILE] = str(told)
+        _launch(processes, told)
+
+
+def _launch(processes: int, told: Path) -> None:
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import parse_args, run
 
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        raise UsageError("--processes is for one command on one machine; under torchrun give --nproc-per-node alone.")
     arguments = ["--standalone", f"--nproc-per-node={processes}", "-m", "headstart", *without(sys.argv[1:])]
     try:
         run(parse_args(arguments))
     except ChildFailedError as error:
-        _, failure = error.get_first_failure()
+        number, failure = error.get_first_failure()
+        if failure.exitcode < 0:  # else the process has told why
+            go_on = told.read_text(encoding="utf-8") if told.exists() else ""
+            typer.echo(
+                f"headstart: process {number} of {processes} was ended by {failure.signal_name()}.{go_on}", err=True
+            )
         raise typer.Exit(failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode) from error
     except SignalException as stopped:
         raise typer.Exit(128 + stopped.sigval) from stopped

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -21,10 +20,13 @@ import typer
 
 from headstart import __version__
 from headstart.cli import compare, demo, evaluate, fit, inspect, listing, predict, report, soup
-from headstart.core.errors import HeadstartError, TrainingError
+from headstart.cli.going_on import RUN_FILE, how_to_go_on, what_is_saved
+from headstart.core.errors import HeadstartError, LostProcess, TrainingError
 from headstart.core.interface import command_line
 from headstart.core.processes import rank
 from headstart.core.stopping import Stop, Stopped
+
+PASSED_ON = 1.0  # seconds in which the same signal may come twice
 
 app = typer.Typer(
     name="headstart",
@@ -70,11 +72,12 @@ def _run(arguments: Sequence[str], stop: Stop) -> None:
     try:
         app(arguments, obj=stop)
     except Stopped as stopped:
-        _end(
-            arguments,
-            f"stopped by {signal.Signals(stopped.signal).name}.{_how_to_go_on(stopped)}",
-            128 + stopped.signal,
-        )
+        if rank():  # all processes stop; the first one tells
+            sys.exit(128 + stopped.signal)
+        saved = f" The last step is saved in {stopped.saved}." if stopped.saved else ""
+        _end(arguments, f"stopped by {_name(stopped.signal)}.{saved}{how_to_go_on(stop)}", 128 + stopped.signal)
+    except LostProcess as error:
+        _end(arguments, f"{error}{how_to_go_on(stop)}", error.exit_code)
     except HeadstartError as error:
         if rank() and not isinstance(error, TrainingError):  # all processes find the same; the first one tells
             sys.exit(error.exit_code)
@@ -85,27 +88,32 @@ def _run(arguments: Sequence[str], stop: Stop) -> None:
         _end(arguments, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
 
 
-def _how_to_go_on(stopped: Stopped) -> str:
-    if not stopped.saved:
-        return ""
-    from headstart.runs.folds import FOLDS
-
-    folder = Path(stopped.saved).parents[1]
-    folds = folder.parent.name == FOLDS
-    command = f"headstart fit --resume {shlex.quote(str(folder.parents[1] if folds else folder))}"
-    return f" The last step is saved in {stopped.saved}. Go on: {command}{' with the same --folds' if folds else ''}"
-
-
 def _handler(stop: Stop):
+    first = 0.0
+
     def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal first
+        if stop.signal and RUN_FILE in os.environ and time.monotonic() - first < PASSED_ON:
+            return  # `launch` passes on what the terminal has sent to all processes already
+        first = time.monotonic()
         if stop.signal:  # the second time: at once
+            with suppress(Exception):  # whatever is wrong with the run's folder or with stderr
+                if not rank():
+                    message = f"stopped at once by {_name(number)}.{what_is_saved(stop.run)}{how_to_go_on(stop)}"
+                    os.write(2, f"\nheadstart: {message}\n".encode())  # stderr itself may be in the middle of a line
             os._exit(128 + number)
         stop.request(number)
 
     return handle
 
 
+def _name(number: int) -> str:
+    return signal.Signals(number).name
+
+
 def _end(arguments: Sequence[str], message: str, code: int) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):  # nothing is left to save; `launch` may send one while Python ends
+        signal.signal(number, signal.SIG_DFL)
     with suppress(OSError):  # where nobody reads stderr any more, the exit code still counts
         sys.stderr.write(f"headstart: {message}\n")
         sys.stderr.flush()

@@ -6,6 +6,7 @@ HeadstartError                exit code 1
 ├── SourceError               exit code 2: a pretrained model is missing, damaged or not safe to read
 ├── StorageError              a file of a run is missing, torn or was changed
 └── TrainingError             training cannot go on (a loss that is not finite, memory)
+    └── LostProcess           a process beside this one ended or hung: the run can go on from its last checkpoint
 
 A message says what was wrong, where, and how to mend it.
 """
@@ -45,6 +46,10 @@ class TrainingError(HeadstartError):
     """Training cannot go on."""
 
 
+class LostProcess(TrainingError):
+    """A process beside this one ended or hung; the run can go on from its last checkpoint."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong in the data: `where` (file or file:row), `what` it is, how to `mend` it."""
@@ -73,7 +78,8 @@ class DataError(HeadstartError):
 
 
 KINDS: dict[str, type[HeadstartError]] = {
-    kind.__name__: kind for kind in (HeadstartError, UsageError, DataError, SourceError, StorageError, TrainingError)
+    kind.__name__: kind
+    for kind in (HeadstartError, UsageError, DataError, SourceError, StorageError, TrainingError, LostProcess)
 }
 
 

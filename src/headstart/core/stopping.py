@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class Stopped(BaseException):
@@ -21,10 +21,16 @@ class Stopped(BaseException):
 
 @dataclass
 class Stop:
-    """A request to stop. `request` may be called from a signal handler."""
+    """A request to stop, and what an end leaves behind. `request` may be called from a signal handler.
+
+    run: the folder of the run that can go on; empty before it is made and after it has ended. again: what `fit` has to
+    be given once more for it, beside the folder, by the names of its arguments.
+    """
 
     signal: int = 0
     deferred: bool = False
+    run: str = ""
+    again: Mapping[str, object] = field(default_factory=dict)
 
     def request(self, signal: int) -> None:
         """Ask to stop: raises `Stopped` at once, unless inside `between_steps`."""
@@ -41,6 +47,14 @@ class Stop:
         finally:
             self.deferred = False
         self.check()
+
+    @contextmanager
+    def working_on(self, run: str) -> Iterator[None]:
+        """Inside, and after an error, a run can go on; within another one, it is that one that goes on."""
+        before = self.run
+        self.run = before or run
+        yield
+        self.run = before
 
     def check(self) -> None:
         """Raise `Stopped` if it was asked for."""

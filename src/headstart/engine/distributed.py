@@ -19,7 +19,8 @@ import torch
 from torch import distributed, nn
 
 from headstart.core import processes
-from headstart.core.errors import TrainingError
+from headstart.core.errors import LostProcess, TrainingError
+from headstart.core.interface import option
 
 T = TypeVar("T")
 BUCKET = 1 << 24  # numbers that are added up at a time: 64 MiB
@@ -136,9 +137,10 @@ class World:
             work()
         except RuntimeError as error:  # torch.distributed raises nothing narrower
             what = str(error).strip().splitlines()[0][:200]
-            raise TrainingError(
-                f"Process {self.rank} of {self.size} lost touch with another one, which ended or hung ({what}). "
-                "Look for the first error among the processes; `--resume` goes on from the last checkpoint."
+            raise LostProcess(
+                f"Process {self.rank} of {self.size} lost touch with another one, which ended or hung: look for the "
+                f"first error among the processes. With {option('resume')} the run goes on from its last saved step. "
+                f"({what})"
             ) from error
 
 

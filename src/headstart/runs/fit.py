@@ -165,6 +165,7 @@ def fit(
         StorageError: The folder cannot be written to, has no room, or another process uses it.
         TrainingError: A loss is not finite, or memory does not suffice.
     """
+    stop = stop or Stop()
     check_folder(out, resume)
     recipe = _as_begun(recipe, resume or out)
     world, device = connect(choose_device(recipe.device))
@@ -174,8 +175,9 @@ def fit(
         dataset, backbone, plan = prepared
         check_shards(plan, world.size)
         count = threads(choose_threads(backbone.card.params))
-        with count, claimed(resume or out, plan.recipe, dataset, world, device, listen) as claim:
-            return _fit(claim, *prepared, world=world, device=device, listen=listen, stop=stop or Stop())
+        claiming = claimed(resume or out, plan.recipe, dataset, world, device, listen)
+        with count, claiming as claim, stop.working_on(str(claim.folder)):
+            return _fit(claim, *prepared, world=world, device=device, listen=listen, stop=stop)
     finally:
         disconnect()
 

@@ -128,7 +128,9 @@ def cross_validate(
     listen(Event("note", f"the model of all rows; then {len(parts)} folds"))
     if out is not None and resume is None and _is_unfinished(Path(out)):
         out, resume = None, out
+    stop = stop or Stop()
     final = fit(dataset, recipe, out=out, resume=resume, listen=_keeping(recipe, listen), stop=stop)
+    stop.run = str(final.folder)  # with its folds it can go on
     measured: list[Mapping[str, float | None]] = []
     frames = []
     out_of_fold: dict[int, np.ndarray] = {}  # by row
@@ -162,6 +164,7 @@ def cross_validate(
     with storage.new_file(final.folder / FOLDS / "predictions.parquet") as path:
         pd.concat(frames).to_parquet(path)
     write_report(final.folder, new_card=True)
+    stop.run = ""
     return result
 
 
