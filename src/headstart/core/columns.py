@@ -6,7 +6,8 @@ Arrow array of text, or a list of cells.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -30,6 +31,9 @@ def as_text(column: Column) -> Any:
     text: Any = column
     if isinstance(column, pd.Series) and isinstance(column.dtype, pd.StringDtype):
         text = pa.array(column.array)
+    elif not isinstance(column, pa.Array | pa.ChunkedArray) and _is_text(column):
+        with suppress(UnicodeEncodeError):  # half of a surrogate pair
+            text = pa.array(column, pa.large_string())
     if isinstance(text, pa.Array):
         text = pa.chunked_array([text])
     if not isinstance(text, pa.ChunkedArray) or text.null_count:
@@ -51,6 +55,30 @@ def cells_of(column: Column) -> list[Any]:
     return list(column) if text is None else text.to_pylist()
 
 
+def distinct(column: Column) -> tuple[list[Any], np.ndarray]:
+    """Find the different texts of a column; each cell of another type counts as different.
+
+    Args:
+        column: The cells.
+
+    Returns:
+        One cell of each, in the order in which they come; the place among these of each cell of the column, [N] int.
+    """
+    text = as_text(column)
+    if text is not None:
+        coded = text.combine_chunks().dictionary_encode()
+        return coded.dictionary.to_pylist(), coded.indices.to_numpy()
+    values: list[Any] = []
+    known: dict[str, int] = {}
+    places = np.zeros(len(column), dtype=np.int64)
+    for row, cell in enumerate(column):
+        place = known.setdefault(cell, len(values)) if type(cell) is str else len(values)
+        if place == len(values):
+            values.append(cell)
+        places[row] = place
+    return values, places
+
+
 def missing_cells(column: Column) -> np.ndarray:
     """Return which cells are missing, [N] bool."""
     text = as_text(column)
@@ -69,21 +97,25 @@ def blank_cells(column: Column) -> np.ndarray:
     return np.concatenate([np.zeros(0, dtype=bool), *map(_blank_text, text.chunks)])
 
 
-def numbers_of(column: Column) -> tuple[np.ndarray, np.ndarray]:
+def numbers_of(column: Column, read: Callable[[Any], float | None] = number) -> tuple[np.ndarray, np.ndarray]:
     """Read a column as numbers.
 
     Args:
         column: The cells.
+        read: Reads a cell that is no plain number.
 
     Returns:
         The numbers [N] float64, NaN and infinity included and 0 where there is none; which cells are numbers, [N] bool.
     """
     text = as_text(column)
     if text is not None:
-        return _numbers_of_text(text)
+        return _numbers_of_text(text, read)
     cells = cells_of(column)
     values = _plain_cells(cells)
-    return _numbers_of_cells(cells) if values is None else (values, np.ones(len(cells), dtype=bool))
+    if values is None:
+        return _numbers_of_cells(cells, read)
+    found = np.array([cell is not None for cell in cells], dtype=bool)
+    return np.where(found, values, 0.0), found
 
 
 def numbers(frame: pd.DataFrame, columns: Sequence[str], *, flags: bool = False) -> np.ndarray:
@@ -139,6 +171,11 @@ def plain_numbers(text: Any) -> np.ndarray | None:
     return values if np.isfinite(values).all() else None  # Arrow takes "nan(1)", which Python does not
 
 
+def _is_text(cells: Any) -> bool:
+    """Return whether each of Python's objects is text; that of numbers the first is none is seen at once."""
+    return type(next(iter(cells), None)) is str and set(map(type, cells)) == {str}
+
+
 def _what_is_wrong(cell: Any) -> str:
     value = number(cell)
     if blank(cell):
@@ -149,7 +186,7 @@ def _what_is_wrong(cell: Any) -> str:
         return "is neither 0 nor 1" if np.isfinite(np.float32(value)) else "is not a finite number of 32 bits"
 
 
-def _numbers_of_text(text: Any) -> tuple[np.ndarray, np.ndarray]:
+def _numbers_of_text(text: Any, read: Callable[[Any], float | None]) -> tuple[np.ndarray, np.ndarray]:
     import pyarrow as pa
 
     values = plain_numbers(text)
@@ -158,22 +195,21 @@ def _numbers_of_text(text: Any) -> tuple[np.ndarray, np.ndarray]:
     plain = matching_cells(text, PLAIN)
     values, found = np.zeros(len(text)), plain.copy()
     values[plain] = text.filter(pa.array(plain)).cast(pa.float64()).to_numpy()
-    others = text.filter(pa.array(~plain)).combine_chunks().dictionary_encode()  # names of classes are few
-    read, are_numbers = _numbers_of_cells(others.dictionary.to_pylist())
-    places = others.indices.to_numpy()
-    values[~plain], found[~plain] = read[places], are_numbers[places]
+    others, places = distinct(text.filter(pa.array(~plain)))  # names of classes are few
+    told, are_numbers = _numbers_of_cells(others, read)
+    values[~plain], found[~plain] = told[places], are_numbers[places]
     return values, found
 
 
-def _numbers_of_cells(cells: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
-    read = [number(cell) for cell in cells]
-    found = np.array([value is not None for value in read], dtype=bool)
-    return np.array([0.0 if value is None else value for value in read], dtype=np.float64), found
+def _numbers_of_cells(cells: Sequence[Any], read: Callable[[Any], float | None]) -> tuple[np.ndarray, np.ndarray]:
+    told = [read(cell) for cell in cells]
+    found = np.array([value is not None for value in told], dtype=bool)
+    return np.array([0.0 if value is None else value for value in told], dtype=np.float64), found
 
 
 def _plain_cells(cells: Sequence[Any]) -> np.ndarray | None:
-    """Return Python's numbers as an array; None unless each cell is one."""
-    if not set(map(type, cells)) <= {int, float, bool}:
+    """Return Python's numbers as an array, NaN for None; None unless each cell is one of these."""
+    if not set(map(type, cells)) <= {int, float, bool, type(None)}:
         return None
     try:
         return np.array(cells, dtype=np.float64)

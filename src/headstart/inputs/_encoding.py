@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from headstart.core.cells import class_name, number
+from headstart.core.columns import distinct
 from headstart.core.errors import first_few
 from headstart.inputs._kinds import MOST, blanks, date_form, read_dates, read_numbers
 
@@ -66,7 +67,10 @@ class Encoding:
 
     @classmethod
     def _learn_category(cls, name: str, cells: np.ndarray, *, has_blanks: bool) -> Encoding:
-        counts = Counter(map(_key, cells))
+        different, places = distinct(cells)
+        counts: Counter[str] = Counter()
+        for cell, count in zip(different, np.bincount(places).tolist(), strict=True):
+            counts[_key(cell)] += count
         ordered = sorted(counts, key=lambda value: (-counts[value], value))
         kept = [value for value in ordered if counts[value] > 1 or len(ordered) <= 2][:MOST_VALUES]
         if not has_blanks and (len(counts) == 1 or not kept):
@@ -112,8 +116,10 @@ class Encoding:
         empty = _blank(cells)
         made: list[np.ndarray] = []
         if self.kind == "category":
-            keys = np.array([_key(cell) for cell in cells], dtype=object)
-            made = [(keys == value) & ~empty for value in self.values]
+            different, places = distinct(cells)
+            known = {value: place for place, value in enumerate(self.values)}
+            found = np.array([known.get(_key(cell), -1) for cell in different])[places]
+            made = [(found == place) & ~empty for place in range(len(self.values))]
         elif self.kind == "number":
             made = [self._standardise(np.where(empty, self.fill, _numbers(cells)[0]))]
         elif self.kind == "date":

@@ -5,12 +5,22 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any, Literal
 
 import numpy as np
 
 from headstart.core.cells import blank, number
-from headstart.core.columns import Column, as_text, blank_cells, cells_of, numbers_of, plain_numbers
+from headstart.core.columns import (
+    PLAIN,
+    Column,
+    as_text,
+    blank_cells,
+    distinct,
+    matching_cells,
+    numbers_of,
+    plain_numbers,
+)
 
 Kind = Literal["number", "date", "category", "counter", "constant", "blank", "text", "other"]
 TAKEN: tuple[Kind, ...] = ("number", "date", "category")  # what numbers are made of
@@ -50,16 +60,18 @@ def kind(name: str, column: Column) -> Kind:
     right = are_numbers & filled
     if right.sum() >= MOST * filled.sum():
         return _kind_of_numbers(name, values[right], whole=bool(filled.all()))
-    cells = [cell for cell, there in zip(cells_of(column), filled, strict=True) if there]
-    if date_form(cells):
-        return "constant" if filled.all() and len(set(map(str, cells))) == 1 else "date"
+    different, places = distinct(column)
+    counts = np.bincount(places[filled], minlength=len(different))
+    cells = list(compress(different, counts))
+    texts, count = [str(cell) for cell in cells], int(filled.sum())
+    several = len(set(texts))
+    if _form(different, places[filled]):
+        return "constant" if filled.all() and several == 1 else "date"
     if not all(isinstance(cell, str | int | float) for cell in cells):
         return "other"
-    texts = [str(cell) for cell in cells]
-    distinct = len(set(texts))
-    if distinct == 1 and filled.all():
+    if several == 1 and filled.all():
         return "constant"
-    if distinct <= max(2, len(texts) / 2) and mean_bytes(texts) <= LONGEST:
+    if several <= max(2, count / 2) and mean_bytes(texts, counts[counts > 0]) <= LONGEST:
         return "category"
     return "text" if any(" " in text.strip() or not text.isascii() for text in texts) else "counter"
 
@@ -71,68 +83,81 @@ def names_rows(name: str) -> bool:
 
 def is_dates(column: Column) -> bool:
     """Return whether a column holds dates."""
-    return bool(date_form([cell for cell in cells_of(column) if not blank(cell)]))
+    cells, places = distinct(column)
+    filled = np.array([not blank(cell) for cell in cells], dtype=bool)
+    return bool(_form(cells, places[filled[places]]))
 
 
-def mean_bytes(texts: Sequence[str]) -> float:
-    """Return how long texts are on average, in bytes of UTF-8."""
-    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) / max(1, len(texts))
+def mean_bytes(texts: Sequence[str], counts: np.ndarray) -> float:
+    """Return how long texts are on average, in bytes of UTF-8, each as often as it counts."""
+    sizes = [len(text.encode("utf-8", "surrogatepass")) for text in texts]
+    return float(np.dot(sizes, counts)) / max(1, int(counts.sum()))
 
 
 def blanks(column: Column) -> np.ndarray:
     """Return which cells are blank or hold a word for it, [N] bool."""
     text = as_text(column)
-    if text is not None and plain_numbers(text) is not None:
-        return np.zeros(len(text), dtype=bool)
-    found, cells = blank_cells(column), cells_of(column)
-    if found.all() or not any(isinstance(cell, str) for cell in cells):
-        return found
-    words = [isinstance(cell, str) and cell.strip().lower() in BLANK_WORDS for cell in cells]
-    return found | np.array(words, dtype=bool)
+    if text is None:
+        if not any(issubclass(kind, str) for kind in set(map(type, column))):
+            return blank_cells(column)
+        cells, places = distinct(column)
+        return np.array([_is_blank(cell) for cell in cells], dtype=bool)[places]
+    import pyarrow as pa
+
+    found = np.zeros(len(text), dtype=bool)
+    if plain_numbers(text) is None:
+        others = ~matching_cells(text, PLAIN)
+        cells, places = distinct(text.filter(pa.array(others)))
+        found[others] = np.array([_is_blank(cell) for cell in cells], dtype=bool)[places]
+    return found
 
 
 def read_numbers(column: Column) -> tuple[np.ndarray, np.ndarray]:
     """Read a column as numbers, "true" and "false" as 1 and 0: the numbers [N], and which cells are some, [N] bool."""
-    values, found = numbers_of(column)
-    if found.all():
-        return values, found
-    values, found = values.copy(), found.copy()
-    cells = cells_of(column)
-    for place in np.flatnonzero(~found):
-        flag = YES_NO.get(cells[place].strip().lower()) if isinstance(cells[place], str) else None
-        if flag is not None:
-            values[place], found[place] = flag, True
-    return values, found
+    return numbers_of(column, _number_or_flag)
 
 
 def date_form(cells: Sequence[Any]) -> str:
     """Find how the dates of a column are written; "" where it holds none. No cell is blank."""
-    if not cells or not all(isinstance(cell, str | datetime.date) for cell in cells[:SAMPLE]):
-        return ""
-    if any(number(cell) is not None for cell in cells[:SAMPLE]):
-        return ""
-    few = cells[:SAMPLE]
-    for form in FORMS:
-        if np.isfinite(read_dates(few, form)).sum() >= MOST * len(few):
-            rest = np.isfinite(read_dates(cells, form))
-            if rest.sum() >= MOST * len(cells):
-                return form
-    return ""
+    return _form(*distinct(cells))
 
 
 def read_dates(cells: Sequence[Any], form: str) -> np.ndarray:
     """Read cells as days since 1970, [N] float64; NaN where a cell is no date of this form."""
     import pandas as pd
 
+    cells, places = distinct(cells)
     texts = [cell.isoformat() if isinstance(cell, datetime.date) else cell for cell in cells]
     written = pd.Series([t.strip() if isinstance(t, str) else None for t in texts], dtype=object)
     given = ["ISO8601" if isinstance(cell, datetime.date) else form for cell in cells]
     days = np.full(len(written), np.nan)
     for each in dict.fromkeys(given):
-        places = np.array([one == each for one in given], dtype=bool)
-        found: Any = pd.to_datetime(written[places], format=each, errors="coerce", utc=True)
-        days[places] = ((found - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
-    return days
+        these = np.array([one == each for one in given], dtype=bool)
+        found: Any = pd.to_datetime(written[these], format=each, errors="coerce", utc=True)
+        days[these] = ((found - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
+    return days[places]
+
+
+def _form(cells: Sequence[Any], places: np.ndarray) -> str:
+    """Find how dates are written of which the cells are the different ones; `places` has those of all rows, [N]."""
+    few = [cells[place] for place in places[:SAMPLE]]
+    if not few or not all(isinstance(cell, str | datetime.date) and number(cell) is None for cell in few):
+        return ""
+    for form in FORMS:
+        if np.isfinite(read_dates(few, form)).sum() >= MOST * len(few):
+            right = np.isfinite(read_dates(cells, form))[places]
+            if right.sum() >= MOST * len(places):
+                return form
+    return ""
+
+
+def _is_blank(cell: Any) -> bool:
+    return blank(cell) or (isinstance(cell, str) and cell.strip().lower() in BLANK_WORDS)
+
+
+def _number_or_flag(cell: Any) -> float | None:
+    found = number(cell)
+    return YES_NO.get(cell.strip().lower()) if found is None and isinstance(cell, str) else found
 
 
 def _kind_of_numbers(name: str, values: np.ndarray, *, whole: bool) -> Kind:

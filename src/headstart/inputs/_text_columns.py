@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import TYPE_CHECKING
 
-from headstart.core.cells import missing
-from headstart.core.columns import Column, blank_cells, cells_of
+import numpy as np
+
+from headstart.core.columns import Column, blank_cells, distinct, missing_cells
 from headstart.core.errors import UsageError, first_few
 from headstart.inputs._kinds import LONG, TAKEN, is_dates, kind, mean_bytes
 
@@ -58,11 +60,18 @@ def columns_of_text(frame: pd.DataFrame, own: Sequence[str]) -> tuple[str, ...]:
 
 def _is_free_text(column: Column) -> bool:
     """Distinguish sentences from categories (few different values) and from codes (no spaces, plain letters)."""
-    texts = [str(cell) for cell, blank in zip(cells_of(column), blank_cells(column), strict=True) if not blank]
-    worded = sum(not text.isascii() or " " in text.strip() for text in texts)
-    return len(set(texts)) > max(1, 0.2 * len(texts)) and worded > 0.1 * len(texts)
+    texts, counts = _counted(column, ~blank_cells(column))
+    worded = sum(count for text, count in zip(texts, counts, strict=True) if not text.isascii() or " " in text.strip())
+    return len(set(texts)) > max(1, 0.2 * counts.sum()) and worded > 0.1 * counts.sum()
 
 
 def _is_long(column: Column) -> bool:
     """Distinguish texts from names."""
-    return mean_bytes([str(cell) for cell in cells_of(column) if not missing(cell)]) >= LONG
+    return mean_bytes(*_counted(column, ~missing_cells(column))) >= LONG
+
+
+def _counted(column: Column, kept: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Return the different texts of the cells that are kept, and how often each is there."""
+    cells, places = distinct(column)
+    counts = np.bincount(places[kept], minlength=len(cells))
+    return [str(cell) for cell in compress(cells, counts)], counts[counts > 0]

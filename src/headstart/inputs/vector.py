@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from headstart.core.cells import digest
-from headstart.core.columns import Column, cells_of, numbers
+from headstart.core.columns import Column, cells_of, distinct, numbers
 from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.input import Input
 from headstart.inputs import LISTED, PIECES, WORDS
@@ -281,5 +281,6 @@ def _read_table(frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
         return values
     cells = np.empty((len(frame), len(columns)), dtype=object)
     for place, name in enumerate(columns):
-        cells[:, place] = cells_of(frame[name])
+        different, places = distinct(frame[name])  # equal texts are one object, to save memory
+        cells[:, place] = np.fromiter(different, dtype=object, count=len(different))[places]
     return cells

@@ -69,7 +69,7 @@ def read_parquet(path: Path, name: str) -> dict[str, list[Any]]:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group)
                 for column in table.column_names:
-                    columns.setdefault(column, []).extend(_cell(c) for c in table.column(column).to_pylist())
+                    columns.setdefault(column, []).extend(_cells(table.column(column)))
                 first += table.num_rows
     except (pa.ArrowException, OSError) as error:
         where = f"{name}, from record {first}"
@@ -79,6 +79,17 @@ def read_parquet(path: Path, name: str) -> dict[str, list[Any]]:
     if first == 1:
         raise DataError(f"{name} has no records.")
     return columns
+
+
+def _cells(column: Any) -> list[Any]:
+    """Turn a column of Arrow into Python objects; numbers go by NumPy, which is much faster."""
+    import pyarrow as pa
+
+    kind = column.type
+    if column.null_count == 0 and (pa.types.is_integer(kind) or pa.types.is_float32(kind) or pa.types.is_float64(kind)):
+        return column.to_numpy().tolist()
+    cells = column.to_pylist()
+    return [_cell(cell) for cell in cells] if pa.types.is_nested(kind) else cells
 
 
 def _cell(cell: Any) -> Any:
