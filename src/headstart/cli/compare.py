@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,9 @@ def compare(
         list[Path], typer.Argument(help="Folders of two finished runs or more; the first is the baseline.")
     ],
     resamples: Annotated[int, typer.Option(help="Resamples of the intervals; 0 gives none.")] = 1000,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the page with charts here; else to runs/comparison-NUMBER.html.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
     """Compare runs that were measured on the same rows: their metrics, and their differences with intervals.
@@ -30,8 +34,14 @@ def compare(
 
     for folder in folders:
         find(folder)  # before the slow imports
+    from headstart.core.errors import UsageError
+    from headstart.core.interface import option
     from headstart.runs.compare import compare as compare_runs
 
+    if out is not None and out.suffix not in (".html", ".htm"):
+        raise UsageError(f"{option('out', out)}: the page is HTML; give it the ending .html.")
+    if out is not None and not out.parent.is_dir():
+        raise UsageError(f"{option('out', out)}: there is no folder {out.parent}.")
     compared = compare_runs(folders, resamples=resamples)
     for name, target in compared.targets.items():
         whose = f" of {name}" if len(compared.targets) > 1 else ""
@@ -39,7 +49,18 @@ def compare(
     others = len(folders) - 1
     if others > 1:
         show.note(f"note: {others} comparisons with one baseline; intervals and p values are not adjusted for that.")
-    show.finish(compared.to_plain())
+    for name, values in compared.settings.items():
+        show.note(f"differs: {name}: {' | '.join(values.values())}")
+    page = compared.save(out or _free_page())
+    show.say(f"Page: {page}")
+    show.finish({**compared.to_plain(), "page": str(page)})
+
+
+def _free_page() -> Path:
+    """Return the first free name of a page below runs/."""
+    Path("runs").mkdir(exist_ok=True)
+    names = (Path("runs") / f"comparison-{number}.html" for number in itertools.count(1))
+    return next(name for name in names if not name.exists())
 
 
 def _show_target(show: Show, title: str, compared: TargetCompared) -> None:

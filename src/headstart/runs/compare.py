@@ -11,11 +11,17 @@ import numpy as np
 
 from headstart.artifact.find import DESCRIPTION, find
 from headstart.artifact.save import read_calibrations
+from headstart.core import storage
 from headstart.core.errors import DataError, Problem, UsageError, first_few
+from headstart.core.recipe import Recipe
 from headstart.core.types import Calibration, Labels, Task
+from headstart.drawing.blocks import Words
+from headstart.drawing.draw import draw
+from headstart.drawing.text import UNKNOWN
 from headstart.evaluation.bootstrap import paired
+from headstart.evaluation.report.comparison import Side, Sides, metrics_table, render, said, short_names
 from headstart.evaluation.results import Comparison, Interval
-from headstart.evaluation.tables import frame_arrays
+from headstart.evaluation.tables import frame_arrays, interval_text
 from headstart.runs.folder import read_json, read_predictions
 
 SHOWN = 5  # rows that are named where runs differ
@@ -28,6 +34,7 @@ class TargetCompared:
     primary: str
     metrics: Mapping[str, Mapping[str, Interval]]  # by run
     comparisons: Mapping[str, Comparison]  # by run
+    units: Mapping[str, str]  # by metric
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain data, safe for JSON."""
@@ -42,13 +49,51 @@ class TargetCompared:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Compared:
-    """Runs side by side, by target; `primary`, `metrics` and `comparisons` are short forms where there is one."""
+    """Runs side by side, by target; `primary`, `metrics` and `comparisons` are short forms where there is one.
+
+    settings: each setting of the recipes that differs, with its value by run.
+    """
 
     split: str
     rows: int
     targets: Mapping[str, TargetCompared]
+    settings: Mapping[str, Mapping[str, str]]
+
+    def __repr__(self) -> str:
+        """Name the runs with their primary figure, and say which is ahead."""
+        lines = []
+        for side in self._sides.targets:
+            names = short_names(list(side.metrics))
+            figures = (f"{names[run]} {interval_text(found[side.primary])[0]}" for run, found in side.metrics.items())
+            of = f" of {side.name}" if len(self.targets) > 1 else ""
+            lines += [f"{side.primary}{of} on {self.rows:,} {self.split} rows: {first_few(figures)}", *said(side)]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Show the metrics of all runs in a notebook."""
+        return draw([[*map(Words, said(side)), metrics_table(side)] for side in self._sides.targets])
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page with charts of all runs.
+
+        Args:
+            path: The file, such as "comparison.html".
+
+        Returns:
+            The same path.
+        """
+        storage.write_text(Path(path), render(self._sides))
+        return Path(path)
+
+    @property
+    def _sides(self) -> Sides:
+        sides = [
+            Side(name, found.primary, found.metrics, found.comparisons, found.units)
+            for name, found in self.targets.items()
+        ]
+        return Sides(self.split, self.rows, sides, self.settings)
 
     @property
     def primary(self) -> str:
@@ -74,13 +119,15 @@ class Compared:
         """Return the JSON object that `headstart compare --json` prints last."""
         plain = {name: compared.to_plain() for name, compared in self.targets.items()}
         several = len(plain) > 1
-        return {"split": self.split, "rows": self.rows} | ({"targets": plain} if several else self._only.to_plain())
+        start = {"split": self.split, "rows": self.rows, "settings": {k: dict(v) for k, v in self.settings.items()}}
+        return start | ({"targets": plain} if several else self._only.to_plain())
 
 
 @dataclass(frozen=True)
 class _Measured:
     name: str
     task: Task
+    settings: Mapping[str, str]
     calibrations: Mapping[str, Calibration]
     metrics: Mapping[str, Mapping[str, Any]]  # by target
     ids: list[str]
@@ -134,8 +181,28 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0, resamples: int = 10
             run.name: {metric: Interval(**interval) for metric, interval in run.metrics[name]["metrics"].items()}
             for run in runs
         }
-        targets[name] = TargetCompared(first.metrics[name]["primary"], metrics, comparisons)
-    return Compared(split, len(first.ids), targets)
+        units = first.metrics[name].get("units", {})  # runs of version 0.1 recorded none
+        targets[name] = TargetCompared(first.metrics[name]["primary"], metrics, comparisons, units)
+    return Compared(split, len(first.ids), targets, _differing({run.name: run.settings for run in runs}))
+
+
+def _differing(settings: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """Keep the settings that are not the same in all runs."""
+    names = dict.fromkeys(name for own in settings.values() for name in own)
+    by_run = {name: {run: own.get(name, UNKNOWN) for run, own in settings.items()} for name in names}
+    return {name: values for name, values in by_run.items() if len(set(values.values())) > 1}
+
+
+def _flat(plain: Any, prefix: str = "") -> dict[str, str]:
+    """Write nested settings by their paths, such as "stages.0.lr"; lists of plain values stay together."""
+    if isinstance(plain, Mapping):
+        inner = plain.items()
+    elif isinstance(plain, list) and any(isinstance(part, Mapping) for part in plain):
+        inner = enumerate(plain)
+    else:
+        text = ", ".join(map(str, plain)) if isinstance(plain, list) else str(plain)
+        return {prefix: text} if text and plain is not None else {}
+    return {path: text for key, part in inner for path, text in _flat(part, f"{prefix}.{key}".lstrip(".")).items()}
 
 
 def _splits(metrics: Mapping[str, Any]) -> set[str]:
@@ -149,7 +216,8 @@ def _measured(folder: Path, metrics: Mapping[str, Any], split: str) -> _Measured
     frame = read_predictions(folder)
     ids, labels, outputs = frame_arrays(task, frame.loc[frame["split"] == split])
     own = {name: metrics[task.key(split, name)] for name in task.predicted}
-    return _Measured(str(folder), task, calibrations, own, ids, labels, outputs)
+    settings = _flat(Recipe.from_plain(description["recipe"]).to_plain())
+    return _Measured(str(folder), task, settings, calibrations, own, ids, labels, outputs)
 
 
 def _aligned(first: _Measured, other: _Measured, split: str) -> dict[str, np.ndarray]:
