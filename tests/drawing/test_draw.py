@@ -31,8 +31,11 @@ def test_signs_that_no_page_may_hold_are_replaced():
 
 
 def test_a_wide_table_says_that_it_scrolls():
-    wide = draw(Table(("a", "b"), [("x" * 30, "y" * 30)]))
-    assert 'class="hint"' in wide and 'class="hint"' not in draw(Table(("a", "b"), [("x", "y")]))
+    tables = [Table(("a", "b"), [("x", "y" * signs)]) for signs in (20, 30, 99)]
+    assert [table.hint for table in tables] == ["", "phones", "all"]
+    assert 'class="hint phones"' in draw(tables[1]) and "hint" not in draw(tables[0])
+    assert Table(("a", "b" * 40), [("x", "y")]).hint == "phones"
+    assert Table(("a", "b"), []).hint == ""
 
 
 def test_a_section_is_linked_to_by_a_name_of_its_own():

@@ -11,6 +11,8 @@ import pytest
 
 import headstart as hs
 from headstart.core.errors import DataError, StorageError, UsageError
+from headstart.evaluation.report.comparison import Side, said, short_names
+from headstart.evaluation.results import Comparison, Interval
 
 
 def test_differences_are_those_of_the_metrics(two_runs):
@@ -67,3 +69,43 @@ def test_one_run_or_none_is_refused(two_runs, tmp_path):
         hs.compare([two_runs[0].folder, two_runs[0].folder])
     with pytest.raises(StorageError, match="holds no saved model"):
         hs.compare([two_runs[0].folder, tmp_path])
+
+
+def test_a_comparison_is_a_page_and_short_in_a_notebook(two_runs, tmp_path):
+    a, b = (str(run.folder) for run in two_runs)
+    compared = hs.compare([a, b], resamples=200)
+    assert compared.settings["stages.0.strategy.name"] == {a: "linear_probe", b: "full"}
+    assert "source.name" not in compared.settings and "seed" not in compared.settings
+    page = compared.save(tmp_path / "page.html").read_text(encoding="utf-8")
+    for part in ("Figures", "Differences", "All metrics", "What differs", "linear_probe", "McNemar"):
+        assert part in page
+    names = compared.metrics[a]
+    assert page.count("<svg") == len(names) and page.count("<circle") == 2 * len(names)
+    first, second = repr(compared).splitlines()
+    assert first.startswith(f"accuracy on {compared.rows} test rows: linear_probe 0.") and ", full 0." in first
+    assert second.startswith("full against linear_probe: accuracy ")
+    assert "<table" in compared._repr_html_() and len(compared._repr_html_()) < 10_000
+    assert compared.to_plain()["settings"]["stages.0.strategy.name"][b] == "full"
+
+
+@pytest.mark.parametrize(
+    ("runs", "names"),
+    [
+        (["runs/a", "runs/b"], ["a", "b"]),
+        (["x/run", "y/run"], ["x/run", "y/run"]),
+        (["a", "x/a", "/x/b"], ["a", "x/a", "x/b"]),
+    ],
+)
+def test_runs_are_named_by_what_tells_them_apart(runs, names):
+    assert list(short_names(runs).values()) == names
+
+
+def test_what_is_ahead_by_chance_is_said():
+    def side(low: float, high: float, better: bool = True) -> Side:
+        change = Comparison("m", {"m": Interval((low + high) / 2, low, high)}, None, {"m": better}, 9, 0.95)
+        value = {"m": Interval(0.5)}
+        return Side("target", "m", {"a": value, "b": value}, {"b": change}, {"m": "share"})
+
+    assert said(side(0.1, 0.3)) == ["b against a: m +0.20 (0.10 to 0.30): ahead."]
+    assert said(side(0.1, 0.3, better=False))[0].endswith("behind.")
+    assert said(side(-0.1, 0.3))[0].endswith("no more than chance.")

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from headstart.drawing.charts import Chart, Forest
 
-WIDE = 46  # signs of a table's longest row, beyond which it does not fit on a phone
-PADDING, FIRST, BAR = 2, 15, 11  # signs that a column needs besides, that its name may need, that a bar needs
+PHONE, SCREEN = 46, 105  # signs of a table's longest row, beyond which it does not fit
+PADDING, FIRST, BAR = 2, 17, 11  # signs that a column needs besides, that the first column needs, that a bar needs
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,16 @@ class Table:
         return [[as_cell(cell) for cell in row] for row in self.rows]
 
     @property
-    def wide(self) -> bool:
-        """Whether a row is too long for a phone."""
+    def hint(self) -> str:
+        """For which screens a row is too long: "phones", "all", or "" for none."""
         if not self.rows:
-            return False
+            return ""
         columns = list(zip(*([_width(cell) for cell in row] for row in self.rows), strict=True))
-        columns[:1] = [tuple(min(width, FIRST) for width in column) for column in columns[:1]]
         heads = [max(map(len, cell.text.split()), default=0) for cell in self.heads]
-        return sum(max(head, *column) + PADDING for head, column in zip(heads, columns, strict=True)) > WIDE
+        signs = (
+            sum(max(head, *column, 0) + PADDING for head, column in zip(heads[1:], columns[1:], strict=True)) + FIRST
+        )
+        return "all" if signs > SCREEN else "phones" if signs > PHONE else ""
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from headstart.runs.plan import Plan, check_names, check_shards, make_plan
 from headstart.runs.refit import CHOSEN, REFIT
 from headstart.runs.report import write_observed, write_report
 from headstart.runs.state import read as read_state
+from headstart.runs.told import keeping, kept
 from headstart.runs.training import Raw, Setting, fit_first, fit_whole
 
 
@@ -171,13 +172,14 @@ def fit(
     world, device = connect(choose_device(recipe.device))
     listen = listen if world.is_writer else silent
     try:
-        prepared = prepare(data, recipe, listen)
+        told: list[str] = []
+        prepared = prepare(data, recipe, keeping(listen, told))
         dataset, backbone, plan = prepared
         check_shards(plan, world.size)
         count = threads(choose_threads(backbone.card.params))
         claiming = claimed(resume or out, plan.recipe, dataset, world, device, listen)
         with count, claiming as claim, stop.working_on(str(claim.folder)):
-            return _fit(claim, *prepared, world=world, device=device, listen=listen, stop=stop)
+            return _fit(claim, *prepared, world=world, device=device, listen=listen, stop=stop, told=told)
     finally:
         disconnect()
 
@@ -203,6 +205,7 @@ def _fit(
     device: torch.device,
     listen: Listener,
     stop: Stop,
+    told: Sequence[str],
 ) -> Run:
     started = time.monotonic()
     recipe = plan.recipe
@@ -212,6 +215,7 @@ def _fit(
     model = build_model(recipe, dataset, backbone)
     before = None
     if world.is_writer and state.status != "finished":
+        told = kept(folder, told, begun=begun)
         before = observe_before(model, dataset, device=device, precision=precision, seed=recipe.seed)
     began = time.monotonic()
     setting = Setting(folder, dataset, plan, world, device, precision, listen, stop)
@@ -235,7 +239,7 @@ def _fit(
     run = Run(folder, dataset.task, recipe, metrics, outcome, dataset.notes, seconds, baseline)
     if before is not None:
         write_results(folder, dataset.task, metrics, results, predictor.calibrations)
-        _write_run(run, before, predictor, dataset, results)
+        _write_run(run, before, predictor, dataset, results, told)
         for name in ("checkpoints", REFIT, CHOSEN):  # the model has what is worth keeping
             if (folder / name).exists():
                 storage.remove_folder(folder / name)
@@ -244,7 +248,9 @@ def _fit(
     return run
 
 
-def _write_run(run: Run, before: Before, predictor: Predictor, dataset: Dataset, results: Results) -> None:
+def _write_run(
+    run: Run, before: Before, predictor: Predictor, dataset: Dataset, results: Results, told: Sequence[str]
+) -> None:
     """Write run.json, what was seen, and the report."""
     seen = observe_after(
         before,
@@ -256,6 +262,7 @@ def _write_run(run: Run, before: Before, predictor: Predictor, dataset: Dataset,
         precision=predictor.precision,
         seed=run.recipe.seed,
         cost={"seconds": run.seconds, "training_seconds": run.outcome.seconds},
+        told=[note for note in told if note not in dataset.notes],
     )
     write_observed(run.folder, seen)
     storage.write_text(run.folder / "run.json", json.dumps(run.to_plain(), indent=1, ensure_ascii=False))

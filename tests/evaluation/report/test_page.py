@@ -1,17 +1,13 @@
-"""The report: whole, escaped, of bounded size, with a unit to every metric, and shown by a real browser."""
+"""The report: whole, escaped, of bounded size, with a unit to every metric."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from headstart.core.choice import Choice
 from headstart.core.recipe import Stage
@@ -165,42 +161,6 @@ def test_several_stages_are_drawn_one_after_another(make_facts):
     two = dataclasses.replace(facts, recipe=dataclasses.replace(facts.recipe, stages=stages), history=history)
     assert render(two).count('class="dashed"') == render(facts).count('class="dashed"') + 2
     assert "at step 1." in render(two)
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "multiclass",
-        pytest.param("multilabel", marks=pytest.mark.slow),
-        pytest.param("regression", marks=pytest.mark.slow),
-    ],
-)
-def test_a_browser_shows_it(make_facts, tmp_path, kind):
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium on this machine: the report is not looked at in a browser")
-    page = tmp_path / "report.html"
-    page.write_text(render(make_facts(kind, 80, WIDTHS[kind], name="a rather long name of a class")), encoding="utf-8")
-    document = browse(browser, page, tmp_path, "--dump-dom")
-    assert "a rather long name" in document and document.count("<svg") == 6
-    for width in (1200, 390):
-        picture = tmp_path / f"{width}.png"
-        browse(browser, page, tmp_path, f"--screenshot={picture}", f"--window-size={width},900")
-        with Image.open(picture) as image:
-            assert image.width == width
-            colours = image.convert("RGB").getcolors(maxcolors=10**6)
-        assert colours is not None and len(colours) > 20
-
-
-def browse(browser: str, page: Path, folder: Path, *options: str) -> str:
-    """Run the browser with a new profile and without any traffic of its own."""
-    quiet = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
-    quiet += " disable-component-update disable-sync hide-scrollbars"
-    flags = [f"--{name}" for name in quiet.split()]
-    profile = folder / f"profile-{len(list(folder.iterdir()))}"
-    command = [browser, *flags, f"--user-data-dir={profile}", *options, page.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return done.stdout
 
 
 def test_the_headline_names_split_value_interval_and_rows(make_facts):
