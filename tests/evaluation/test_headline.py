@@ -65,7 +65,7 @@ def test_labels_stand_beside_the_same_guess_for_all() -> None:
     target = Task.of("vector", "multilabel", ("x",), ("tags",), ("a", "b")).target
     labels = np.array([[1, 0], [0, 1], [1, 1], [0, 1]])
     made = headline("test:tags", target, evaluate(target, labels, labels * 0.8 + 0.1), labels)
-    assert made.text.startswith("Test (tags): average precision 1.000 (")
+    assert made.text.startswith("Test (tags): average precision 1.00 (0.61 to 1.00), 4 rows")
     assert "; the same guess for every row gives 0." in made.text
     assert made.constant == pytest.approx((0.5 + 0.75) / 2)
 

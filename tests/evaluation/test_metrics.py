@@ -64,7 +64,7 @@ def test_one_row_gets_no_interval(make):
         assert value(got, got.primary) is not None or kind == "multilabel"
         shares = {"accuracy", "subset_accuracy", "precision", "recall"}
         assert all((i.low is None) == (i.value is None or n not in shares) for n, i in got.metrics.items())
-        assert any("one row" in note for note in got.notes)
+        assert any("one row" in note for note in got.details)
 
 
 def test_an_absent_class_is_left_out_and_named(make):
@@ -142,7 +142,7 @@ def test_thresholds_decide(make):
 def test_large_data_draws_fewer_resamples_and_says_so(make, monkeypatch):
     monkeypatch.setattr("headstart.evaluation.bootstrap.WORK", 100)
     target, y, p = make("binary", 20)
-    assert any("200 resamples, not 1000" in note for note in evaluate(target, y, p).notes)
+    assert any("200 resamples, not 1000" in note for note in evaluate(target, y, p).details)
 
 
 @pytest.mark.parametrize("options", [{"level": 1.0}, {"level": 0.0}, {"resamples": -1}])

@@ -52,6 +52,13 @@ def perfect(like: Measured) -> Measured:
     return measured(like.form, like.labels, certain(like.form, like.labels, len(like.names)))
 
 
+def worst(form: Form, rows: int, width: int) -> Measured:
+    """Predict another class than the label's, the other labels, or the numbers upside down, for certain."""
+    like = random(form, rows, width)
+    other = (like.labels + 1) % width if form == "classes" else 1 - like.labels if form == "labels" else -like.labels
+    return measured(form, like.labels, certain(form, other, width))
+
+
 def certain(form: Form, labels: np.ndarray, width: int) -> np.ndarray:
     """Turn labels into the predictions that are sure of them."""
     return np.eye(width)[labels] if form == "classes" else labels.astype(np.float64)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from headstart.core import plugins
 from headstart.core.types import Metric
+from headstart.evaluation.metrics import evaluate
 from headstart.metrics._find import load, value
 from headstart.metrics._measured import Measured
-from metrics.cases import SHAPES, degenerate, perfect, random, taken
+from metrics.cases import SHAPES, degenerate, perfect, random, taken, worst
 
 every = pytest.mark.parametrize("name", plugins.names("metrics"))
 
@@ -96,6 +99,35 @@ def test_perfect_predictions_are_no_worse_than_others(name: str) -> None:
         others = [found, *(_with_labels(other, found.labels) for other in shuffled)]
         assert all(best >= sign * value(metric, other) - 1e-9 for other in others), (form, width)
         assert any(best > sign * value(metric, other) + 1e-9 for other in others), "it tells nothing apart"
+
+
+@every
+def test_its_interval_has_it_inside_and_is_not_empty(name: str) -> None:
+    """Also where all is right or wrong, where classes are many, and where resamples leave it undefined."""
+    for form, width in shapes(load(name)):
+        edges = [perfect(random(form, 9, width)), worst(form, 9, width)]
+        for found in [random(form, 30, width), random(form, 3, width), *edges]:
+            target: Any = _Given(found)
+            made = evaluate(target, found.labels, found.predictions, resamples=100).metrics[name]
+            if made.value is not None and made.low is not None and made.high is not None:
+                assert made.low <= made.value <= made.high and made.low < made.high, (form, width, made)
+            assert made.value is None or made.low is not None or found not in edges[:1], "a perfect one has none"
+
+
+class _Given:
+    """A target whose measured rows are these."""
+
+    primary = ""
+
+    def __init__(self, found: Measured) -> None:
+        self.found, self.outputs = found, len(found.names)
+        self.form, self.names, self.decide = found.form, found.names, lambda outputs, limits: found.decisions
+
+    def check(self, labels: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return labels, outputs
+
+    def notes(self, labels: np.ndarray) -> list[str]:
+        return []
 
 
 def _with_labels(found: Measured, labels: np.ndarray) -> Measured:

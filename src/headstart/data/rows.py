@@ -66,6 +66,10 @@ class Dataset:
     groups: Mapping[str, str] = field(default_factory=dict)
     drawn: Sequence[str] = ()
 
+    def groups_of(self, rows: Rows) -> list[str] | None:
+        """Name the group of each row, the row itself where it is alone; None where there are no groups."""
+        return [self.groups.get(row, row) for row in rows.ids] if self.groups else None
+
 
 def concatenate(parts: Sequence[Rows]) -> Rows:
     """Put rows below each other; all are labelled for the same targets, or none is. Digests stay if all have them."""

@@ -1,4 +1,4 @@
-"""Percentile bootstrap intervals (Efron 1979), and the comparison of two predictions on the same resamples.
+"""Resamples of rows, or of groups of rows (Efron 1979), and the comparison of two predictions on the same resamples.
 
 Resample r of N rows is a function of the seed, r and N alone, so that two models are measured on the same ones.
 """
@@ -12,14 +12,15 @@ import numpy as np
 from headstart.core.errors import UsageError
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import Labels, Target
+from headstart.evaluation.intervals import difference_interval, spread_interval
 from headstart.evaluation.measure import Measure, measure, measured, values
-from headstart.evaluation.results import Comparison, Interval, McNemar, finite
+from headstart.evaluation.results import Comparison, McNemar
+from headstart.metrics._bases import ShareOfRows
 from headstart.metrics._find import suited
 
 CELLS = 1_000_000  # of weights that are held at a time: 8 MB, near a processor's cache
 WORK = 2_000_000_000  # rows x outputs x resamples beyond which fewer resamples are drawn: tens of seconds
 FEWEST = 200
-ROUNDING = 1e-9
 
 
 def paired(
@@ -31,6 +32,7 @@ def paired(
     seed: int = 0,
     resamples: int = 1000,
     level: float = 0.95,
+    groups: Sequence[str] | None = None,
     thresholds: tuple[Mapping[str, float] | None, Mapping[str, float] | None] = (None, None),
 ) -> Comparison:
     """Compare two predictions of the same rows: b minus a for each metric, each pair on the same resamples.
@@ -43,6 +45,7 @@ def paired(
         seed: Seed of the resamples.
         resamples: How many.
         level: Level of the intervals, such as 0.95.
+        groups: As `evaluate` takes them.
         thresholds: Those of the first and of the second, as `evaluate` takes them.
 
     Returns:
@@ -63,13 +66,23 @@ def paired(
         first, second = a(weights), b(weights)
         return {name: second[name] - first[name] for name in first}
 
-    spread = sampled(difference, len(labels), seed=seed, resamples=count)
-    points = values(both[0], difference)
-    differences, more = intervals(points, spread, level)
+    places = group_places(groups)
+    spread = sampled(difference, len(labels), seed=seed, resamples=count, groups=places)
+    found, known = values(both[0], difference), suited(both[0].form, both[0].names)
+    differences, details = {}, list(notes)
+    for name, value in found.items():
+        differences[name], missing = spread_interval(value, spread.get(name, np.empty(0)), level)
+        if missing:
+            details.append(f"{name}: {missing}")
+        metric = known[name]
+        if isinstance(metric, ShareOfRows) and groups is None and not np.array_equal(outputs_a, outputs_b) and count:
+            (right_a, among_a), (right_b, among_b) = (metric.counted(each) for each in both)
+            if among_a.all() and among_b.all():
+                differences[name] = difference_interval(right_a, right_b, level)
     decided = both[0].decisions
     test = None if decided is None or decided.ndim > 1 else mcnemar(both[0].right, both[1].right)
-    better = {name: metric.higher_is_better for name, metric in suited(both[0].form, both[0].names).items()}
-    return Comparison(target.primary, differences, test, better, len(labels), level, (*notes, *more))
+    better = {name: metric.higher_is_better for name, metric in known.items()}
+    return Comparison(target.primary, differences, test, better, len(labels), level, details=details)
 
 
 def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> McNemar:
@@ -99,7 +112,7 @@ def planned(rows: int, outputs: int, resamples: int, level: float) -> tuple[int,
         level: Level of the intervals.
 
     Returns:
-        How many are drawn, and notes on why they are fewer.
+        How many are drawn, and details on why they are fewer.
 
     Raises:
         UsageError: A number is out of range.
@@ -115,7 +128,9 @@ def planned(rows: int, outputs: int, resamples: int, level: float) -> tuple[int,
     return count, [fewer] if count < resamples else []
 
 
-def sampled(compute: Measure, rows: int, *, seed: int, resamples: int) -> dict[str, np.ndarray]:
+def sampled(
+    compute: Measure, rows: int, *, seed: int, resamples: int, groups: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Compute metrics on resamples, in chunks that fit the cache.
 
     Args:
@@ -123,50 +138,31 @@ def sampled(compute: Measure, rows: int, *, seed: int, resamples: int) -> dict[s
         rows: N.
         seed: Seed of the resamples.
         resamples: How many; 0 gives an empty dict.
+        groups: The place of each row's group, [N]; None lets every row be alone.
 
     Returns:
         Each metric on all resamples, [resamples].
     """
     step = max(1, CELLS // rows)
-    chunks = [compute(weights(rows, range(s, min(s + step, resamples)), seed)) for s in range(0, resamples, step)]
+    chunks = [
+        compute(weights(rows, range(s, min(s + step, resamples)), seed, groups)) for s in range(0, resamples, step)
+    ]
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in (chunks[0] if chunks else ())}
 
 
-def weights(rows: int, resamples: Sequence[int], seed: int) -> np.ndarray:
-    """Count how often each row is drawn in each of these resamples, [N, R] float64; each column sums to N."""
-    counts = np.empty((len(resamples), rows))
+def weights(rows: int, resamples: Sequence[int], seed: int, groups: np.ndarray | None = None) -> np.ndarray:
+    """Count how often each row is drawn in each of these resamples, [N, R] float64; whole groups are drawn."""
+    units = rows if groups is None else int(groups.max()) + 1
+    counts = np.empty((len(resamples), units))
     for place, number in enumerate(resamples):
-        drawn = numpy_generator(seed, "bootstrap", number).integers(0, rows, rows)
-        counts[place] = np.bincount(drawn, minlength=rows)
-    return np.ascontiguousarray(counts.T)
+        drawn = numpy_generator(seed, "bootstrap", number).integers(0, units, units)
+        counts[place] = np.bincount(drawn, minlength=units)
+    return np.ascontiguousarray(counts.T if groups is None else counts.T[groups])
 
 
-def intervals(
-    values: Mapping[str, float], spread: Mapping[str, np.ndarray], level: float
-) -> tuple[dict[str, Interval], list[str]]:
-    """Compute the percentile interval of each value from its resamples.
-
-    Args:
-        values: Values by name; NaN where undefined.
-        spread: The same on resamples, [R]; NaN where a resample leaves it undefined. Empty gives no intervals.
-        level: Level of the intervals.
-
-    Returns:
-        Intervals by name, and notes on those that leave out resamples or miss the value.
-    """
-    out, notes = {}, []
-    for name, value in values.items():
-        known = spread[name][np.isfinite(spread[name])] if name in spread and np.isfinite(value) else np.empty(0)
-        if known.size == 0:
-            out[name] = Interval(finite(value))
-            continue
-        low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-        out[name] = Interval(float(value), float(low), float(high))
-        drawn = len(spread[name])
-        if known.size < drawn:
-            notes.append(
-                f"{name}: undefined in {drawn - known.size} of {drawn} resamples; the interval is of the others."
-            )
-        if not low - ROUNDING <= value <= high + ROUNDING:
-            notes.append(f"{name}: its value is outside its interval, because rows drawn twice move this metric.")
-    return out, notes
+def group_places(groups: Sequence[str] | None) -> np.ndarray | None:
+    """Number the groups, [N]; None where every row is alone."""
+    if groups is None:
+        return None
+    names, places = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    return None if len(names) == len(places) else places

@@ -9,6 +9,7 @@ import numpy as np
 
 from headstart.core.types import Labels, Target
 from headstart.drawing.text import number_text, words
+from headstart.evaluation.intervals import at_least
 from headstart.evaluation.measure import measured
 from headstart.evaluation.results import Evaluation, Interval
 from headstart.evaluation.tables import interval_text
@@ -110,7 +111,7 @@ def _right(figure: Interval, rows: int, level: float) -> str:
     share = figure.value or 0.0
     right = round(share * rows)
     counted = f"{right:,} of {rows:,} right"
-    bound = (1 - level) ** (1 / rows)  # Clopper & Pearson 1934, one-sided
+    bound = at_least(rows, rows, level)
     if right == rows:
         return f"{counted}, at least {percent(bound, rows)}"
     if right == 0:

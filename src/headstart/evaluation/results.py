@@ -16,6 +16,11 @@ class Interval:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is an interval, of no width."""
+        return self.low is not None and self.low == self.high
+
     def within(self, least: float, greatest: float) -> Interval:
         """Cut the interval at the least and the greatest value that there can be."""
         if self.low is None or self.high is None:
@@ -35,7 +40,7 @@ class Evaluation:
     metric.
     per_class: by class precision, recall, f1, support; with several regression targets, by target its metrics.
     confusion: [C, C] counts of rows, labels down, decisions across; None where rows have no single class.
-    notes: what is undefined and why, in words.
+    notes: what is undefined and why, in words. details: how the intervals came about, for the files alone.
     """
 
     primary: str
@@ -47,6 +52,7 @@ class Evaluation:
     rows: int
     level: float
     notes: Sequence[str] = ()
+    details: Sequence[str] = ()
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain data, safe for JSON: no NaN, no infinity."""
@@ -62,6 +68,7 @@ class Evaluation:
             "rows": self.rows,
             "level": self.level,
             "notes": list(self.notes),
+            "details": list(self.details),
         }
 
 
@@ -76,7 +83,10 @@ class McNemar:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How much predictions `b` differ from `a` on the same rows: each metric's `b` minus `a`."""
+    """How much predictions `b` differ from `a` on the same rows: each metric's `b` minus `a`.
+
+    notes and details: as those of an evaluation.
+    """
 
     primary: str
     differences: Mapping[str, Interval]
@@ -85,6 +95,7 @@ class Comparison:
     rows: int
     level: float
     notes: Sequence[str] = ()
+    details: Sequence[str] = ()
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain data, safe for JSON: no NaN, no infinity."""
@@ -97,6 +108,7 @@ class Comparison:
             "rows": self.rows,
             "level": self.level,
             "notes": list(self.notes),
+            "details": list(self.details),
         }
 
 

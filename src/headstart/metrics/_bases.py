@@ -37,6 +37,14 @@ class ShareOfRows(Usual, ABC):
         return lambda weights: ratio((right * among) @ weights, among @ weights)
 
 
+class Gap(Usual, ABC):
+    """A gap that is above 0 in any sample, also where it is 0 in truth."""
+
+    @abstractmethod
+    def chance(self, measured: Measured, random: np.random.Generator, draws: int) -> np.ndarray:
+        """Draw what the metric would be by chance where there is no gap in truth, [draws]."""
+
+
 class OfCounts(Usual, ABC):
     """A metric of how many rows are in each class by label, by decision and by both."""
 

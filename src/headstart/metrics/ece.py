@@ -9,13 +9,13 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.core.types import Form
-from headstart.metrics._bases import Usual
+from headstart.metrics._bases import Gap
 from headstart.metrics._bins import BINS, bin_places
 from headstart.metrics._measured import Measured, by_place
 
 
 @dataclass(frozen=True)
-class Ece(Usual):
+class Ece(Gap):
     """Expected calibration error."""
 
     title: ClassVar[str] = "Expected calibration error"
@@ -33,3 +33,9 @@ class Ece(Usual):
         gap = (likeliest == measured.labels) - top  # [N]
         in_bin = by_place(bin_places(top), np.arange(len(top)), (BINS, len(top)), gap)
         return lambda weights: np.abs(np.asarray(in_bin @ weights)).sum(axis=0) / measured.total(weights)
+
+    def chance(self, measured: Measured, random: np.random.Generator, draws: int) -> np.ndarray:
+        """Draw the error of probabilities that are right (Bröcker & Smith 2007), each bin's from a normal, [draws]."""
+        top = measured.predictions.max(axis=1)
+        variance = np.bincount(bin_places(top), top * (1 - top), minlength=BINS)
+        return np.abs(random.normal(size=(draws, BINS)) * np.sqrt(np.maximum(variance, 0))).sum(axis=1) / len(top)

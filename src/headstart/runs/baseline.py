@@ -125,17 +125,20 @@ def compare(
             made[name] = head.target.calibrate(train.take(asked).labels[name], out)
     rows = results[split].rows
     outputs = predict(model, rows, transform)
-    metrics, differences = {}, {}
+    metrics, differences, groups = {}, {}, dataset.groups_of(rows)
     for name, calibration in made.items():
         target, labels, key = dataset.task.targets[name], rows.labels[name], dataset.task.key(split, name)
         found = target.scale(outputs[name], calibration.temperature)
-        metrics[key] = evaluate(target, labels, found, seed=recipe.seed, thresholds=calibration.thresholds)
+        metrics[key] = evaluate(
+            target, labels, found, seed=recipe.seed, groups=groups, thresholds=calibration.thresholds
+        )
         differences[key] = paired(
             target,
             labels,
             found,
             results[split].calibrated[name],
             seed=recipe.seed,
+            groups=groups,
             thresholds=(calibration.thresholds, calibrations[name].thresholds),
         )
     return Baseline(source, metrics, differences) if metrics else None

@@ -27,6 +27,7 @@ from headstart.evaluation.results import finite
 from headstart.evaluation.tables import predictions_frame
 from headstart.metrics._find import suited, value
 
+OPTIMISTIC = "these rows chose the step, the penalty or the thresholds: their figures are optimistic"
 LEARNT = "the validation rows were learnt too, after they had chosen (refit)"
 
 
@@ -97,14 +98,17 @@ def evaluate_splits(
         known = (raw or {}).get(split)
         outputs = _raw_outputs(predictor, rows, workers) if known is None else known
         results[split] = Outputs(rows, outputs, predictor.calibrate(outputs))
+        chose = (OPTIMISTIC,) if split == "validation" else ()
         for name, target in task.predicted.items():
-            evaluations[task.key(split, name)] = evaluate(
+            found = evaluate(
                 target,
                 rows.labels[name],
                 results[split].calibrated[name],
                 seed=seed,
+                groups=dataset.groups_of(rows),
                 thresholds=predictor.calibrations[name].thresholds,
             )
+            evaluations[task.key(split, name)] = dataclasses.replace(found, notes=(*chose, *found.notes))
     return evaluations
 
 

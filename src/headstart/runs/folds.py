@@ -156,7 +156,8 @@ def cross_validate(
     names = dict.fromkeys(name for figures in measured for name in figures)  # a fold may be of before a metric came
     values = {name: [figures.get(name) for figures in measured] for name in names}
     mean = _pooled(values, len(parts[0][0]), len(parts[0][1]))
-    together = evaluate(target, rows.y, np.stack([out_of_fold[row] for row in range(len(rows))]), seed=recipe.seed)
+    outputs = np.stack([out_of_fold[row] for row in range(len(rows))])
+    together = evaluate(target, rows.y, outputs, seed=recipe.seed, groups=dataset.groups_of(rows))
     result = CrossValidated(final, k, repeats, mean, together, values)
     storage.write_text(
         final.folder / RECORD, json.dumps(result.to_plain(), indent=1, ensure_ascii=False, allow_nan=False)

@@ -27,11 +27,10 @@ def metrics(found: TargetFacts) -> list[Any]:
         cells = [text for split in splits for text in interval_text(Interval(**found.metrics[split]["metrics"][name]))]
         better = "↑" if found.higher_is_better[name] else "↓"
         rows.append((f"{words(name)}\N{NO-BREAK SPACE}{better}", *cells, left(found.unit(name))))
-    notes = [(split, note) for split in splits for note in found.metrics[split]["notes"]]
+    kinds = ("notes", "details")  # before 0.2 there were no details
+    notes = [(split, note) for split in splits for kind in kinds for note in found.metrics[split].get(kind, ())]
     how = "↑ higher is better, ↓ lower. Intervals are over rows; they do not cover training anew."
     parts: list[Any] = [Table((*headings, left("unit")), rows, "metrics"), Words(how, "soft")]
-    if "validation" in splits:
-        parts.append(Words("The validation rows chose the step, so that their figures are optimistic.", "soft"))
     if notes:
         parts.append(Notes([f"{split}: {note}" for split, note in notes]))
     return parts

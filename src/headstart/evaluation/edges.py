@@ -1,0 +1,66 @@
+"""What a metric could be where no resample of the rows differs from them, as where none is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headstart.core.types import Metric
+from headstart.evaluation.results import Interval
+from headstart.metrics._measured import Measured
+
+MOST = 200  # rows that are turned over
+
+
+def edge_interval(metric: Metric, found: Measured, level: float, units: int) -> Interval:
+    """Give the interval of a metric whose resamples all agree.
+
+    If no row of n is otherwise, the share of rows that are may still be 1 - (1 - level) ** (1 / n), the exact bound
+    (Clopper & Pearson 1934). So the other end is the metric where that share of the weight is on rows turned over:
+    right ones decided wrongly and wrong ones rightly.
+
+    Args:
+        metric: The metric.
+        found: Labels and predictions.
+        level: Level of the interval.
+        units: Rows, or groups of rows, n.
+
+    Returns:
+        The value with a one-sided interval; without one where turned rows change nothing.
+    """
+    rows = len(found.labels)
+    turned = _turned(found, np.unique(np.linspace(0, rows - 1, min(rows, MOST)).astype(int)))
+    both = Measured(
+        found.form,
+        found.names,
+        np.concatenate([found.labels, turned.labels]),
+        np.concatenate([found.predictions, turned.predictions]),
+        _joined(found.decisions, turned.decisions),
+    )
+    share, more = 1 - (1 - level) ** (1 / units), len(turned.labels)
+    weights = np.concatenate([np.full(rows, (1 - share) / rows), np.full(more, share / more)])[:, None]
+    compute = metric.weighted(both)
+    value = float(metric.weighted(found)(found.unit)[0])
+    end = float(compute(weights * rows)[0])
+    if not np.isfinite(end) or end == value:
+        return Interval(value)
+    return Interval(value, min(value, end), max(value, end))
+
+
+def _turned(found: Measured, places: np.ndarray) -> Measured:
+    labels, predictions = found.labels[places], found.predictions[places]
+    if found.decisions is None:
+        return Measured(found.form, found.names, labels, 2 * found.labels.mean(axis=0) - predictions)
+    decisions = found.decisions[places]
+    if decisions.ndim > 1:
+        return Measured(found.form, found.names, labels, 1 - predictions, 1 - decisions)
+    rows, rest = np.arange(len(places)), predictions.copy()
+    rest[rows, decisions] = -1
+    second = rest.argmax(axis=1)
+    other = np.where(labels == decisions, second, labels)
+    swapped = predictions.copy()
+    swapped[rows, other], swapped[rows, decisions] = predictions[rows, decisions], predictions[rows, other]
+    return Measured(found.form, found.names, labels, swapped, other)
+
+
+def _joined(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
+    return None if first is None or second is None else np.concatenate([first, second])
