@@ -18,7 +18,6 @@ from headstart.evaluation.tables import (
     interval_text,
     metric_rows,
     predictions_frame,
-    probability_columns,
 )
 from headstart.targets.multilabel import Multilabel
 
@@ -85,7 +84,6 @@ def test_several_targets_are_written_and_read_back(make, tmp_path):
     assert list(frame.columns)[:6] == ["id", "mood.label", "mood.prediction", "mood.p:c0", "mood.p:c1", "mood.p:c2"]
     assert {"age.label", "age.prediction", "size.label:c0", "size.prediction:c1"} <= set(frame.columns)
     assert all("c1" in cell for cell in frame["tags.prediction"])
-    assert probability_columns(task) == {"mood.p:c0", "mood.p:c1", "mood.p:c2", "tags.p:c0", "tags.p:c1"}
     frame.to_parquet(tmp_path / "predictions.parquet")
     _, labels_read, outputs_read = frame_arrays(task, pd.read_parquet(tmp_path / "predictions.parquet"))
     for name in made:

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.types import Calibration, Task
+from headstart.data.left_out import Bad, without_bad
+from headstart.data.left_out import advice as skip_advice
 from headstart.data.read import read_unlabelled
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform, check_examples, make_transform
 from headstart.engine.machine import choose_threads, threads
 from headstart.engine.predict import embed, predict
 from headstart.models.model import Model
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Examples to predict for: the rows that can be read, the names of all, and what is wrong with the others."""
+
+    rows: Rows
+    names: Sequence[str]
+    left_out: Bad
+
+    def in_place(self, found: Iterable[Any], blank: Any) -> list[Any]:
+        """Put what was found for the rows in the order of all, with a blank for each of the others."""
+        left = iter(found)
+        return [blank if name in self.left_out else next(left) for name in self.names]
 
 
 @dataclass(frozen=True)
@@ -36,11 +52,12 @@ class Predictor:
     fingerprint: str
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
-    def predict(self, data: Any) -> Any:
+    def predict(self, data: Any, *, skip_bad: bool = False) -> Any:
         """Predict for each example a class name, a tuple of class names (multi-label), or a number (or several).
 
         Args:
             data: Examples.
+            skip_bad: Give None for examples that cannot be read; else they are refused.
 
         Returns:
             A list; where there are several targets, a list for each by name.
@@ -48,13 +65,17 @@ class Predictor:
         Raises:
             UsageError: The model was pretrained without labels.
         """
-        return self.decide(self.outputs(self.rows(data)))
+        asked = self.ask(data, skip_bad=skip_bad)
+        return self._by_target(
+            {name: asked.in_place(found, None) for name, found in self.decide(self.outputs(asked.rows)).items()}
+        )
 
-    def predict_proba(self, data: Any) -> Any:
+    def predict_proba(self, data: Any, *, skip_bad: bool = False) -> Any:
         """Predict the calibrated probability of each class.
 
         Args:
             data: Examples.
+            skip_bad: Give NaN for examples that cannot be read; else they are refused.
 
         Returns:
             Probabilities [N, C] in the order of `classes`; where there are several targets, those of each by name.
@@ -65,8 +86,15 @@ class Predictor:
         """
         if self.task.predicted and not any(target.classes for target in self.task.targets.values()):
             raise ValueError("A regression has no probabilities; use predict.")
-        found = self.outputs(self.rows(data))
-        return self._by_target({name: found[name] for name, target in self.task.targets.items() if target.classes})
+        asked = self.ask(data, skip_bad=skip_bad)
+        found = self.outputs(asked.rows)
+        return self._by_target(
+            {
+                name: np.stack(asked.in_place(found[name], np.full(target.outputs, np.nan)))
+                for name, target in self.task.targets.items()
+                if target.classes
+            }
+        )
 
     def embed(self, data: Any) -> np.ndarray:
         """Compute the features that the head sees, [N, D]."""
@@ -85,9 +113,31 @@ class Predictor:
 
     def rows(self, data: Any) -> Rows:
         """Read examples without labels."""
-        rows = read_unlabelled(data, self.recipe.data, self.task)
-        check_examples(rows, self.model.backbone.card.input)
-        return rows
+        return self.ask(data).rows
+
+    def ask(self, data: Any, *, skip_bad: bool = False) -> Asked:
+        """Read examples without labels, and keep account of those that cannot be read.
+
+        Args:
+            data: Examples.
+            skip_bad: Leave out what cannot be read; else it is refused.
+
+        Returns:
+            The examples.
+
+        Raises:
+            DataError: Some, or with `skip_bad` all, cannot be read; all are named.
+        """
+
+        def read(bad: Bad) -> tuple[Rows, Sequence[str]]:
+            rows, names = read_unlabelled(data, self.recipe.data, self.task, bad)
+            if bad and not len(rows):
+                raise DataError("No example can be read:", bad.values())
+            check_examples(rows, self.model.backbone.card.input)
+            return rows, names
+
+        (rows, names), bad = without_bad(read, skip_bad, {}, skip_advice())
+        return Asked(rows, names, bad)
 
     def outputs(self, rows: Rows) -> dict[str, np.ndarray]:
         """Compute calibrated probabilities [N, C] or values [N, T] of rows, by target.
@@ -124,14 +174,12 @@ class Predictor:
         with threads(choose_threads(self.model.backbone.card.params)):
             return embed(self.model, rows, self._transform, precision=self.precision)
 
-    def decide(self, outputs: Mapping[str, np.ndarray]) -> Any:
+    def decide(self, outputs: Mapping[str, np.ndarray]) -> dict[str, list[Any]]:
         """Turn calibrated outputs by target into predictions, by the model's own thresholds where it has some."""
-        return self._by_target(
-            {
-                name: target.predictions(outputs[name], self.calibrations.get(name, Calibration()).thresholds)
-                for name, target in self.task.predicted.items()
-            }
-        )
+        return {
+            name: target.predictions(outputs[name], self.calibrations.get(name, Calibration()).thresholds)
+            for name, target in self.task.predicted.items()
+        }
 
     def _by_target(self, values: dict[str, Any]) -> Any:
         """Return the value of the only target, or where there are several, all of them."""

@@ -93,6 +93,9 @@ def fit(
         str | None,
         typer.Option(help="Whether validation rows are learnt too once they have chosen: auto (the default), yes, no."),
     ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out rows that cannot be read; left_out.csv in the run lists them.")
+    ] = False,
     budget: Annotated[float | None, typer.Option(help="Seconds that training may take.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
@@ -140,6 +143,7 @@ def fit(
         "data.target_domain": target_domain,
         "data.unlabelled": unlabelled,
         "data.blank_labels": blank_labels,
+        "data.skip_bad": skip_bad or None,
         "stages.0.strategy": strategy,
         "stages.0.objective": objective,
         "stages.0.criterion": criterion,

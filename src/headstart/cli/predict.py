@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from headstart.artifact.predictor import Asked, Predictor
+    from headstart.core.types import Task
 
 SHOWN = 20
 
@@ -17,6 +24,10 @@ def predict(
     data: Annotated[list[str], typer.Argument(help="A folder, a table, image files, or texts.")],
     out: Annotated[Path | None, typer.Option(help="Write the predictions here: .csv, .jsonl or .parquet.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = "auto",
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Give no answer for what cannot be read; the column left_out says why."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
     """Predict for new examples.
@@ -34,15 +45,16 @@ def predict(
 
     find(folder)  # before the slow imports
     from headstart.artifact.load import load
-    from headstart.evaluation.tables import flat_frame, predictions_frame, probability_columns
 
     predictor = load(folder, device=device)
-    examples = data[0] if len(data) == 1 and _is_path(data[0]) else data
-    rows = predictor.rows(examples)
-    outputs = predictor.outputs(rows)
-    frame = predictions_frame(predictor.task, list(rows.ids), {}, outputs, calibrations=predictor.calibrations)
+    asked = predictor.ask(_examples(data, predictor.task), skip_bad=skip_bad)
+    frame = _table(predictor, asked, skip_bad)
+    if asked.left_out:
+        few = first_few((f"{row} ({problem.what})" for row, problem in asked.left_out.items()), "; ", 2)
+        show.note(f"left out: {len(asked.left_out):,} of {len(frame):,} examples that cannot be read: {few}")
     if out is not None:
         from headstart.core.storage import new_file
+        from headstart.evaluation.tables import flat_frame
 
         with new_file(out) as path:
             if out.suffix == ".csv":
@@ -53,21 +65,78 @@ def predict(
                 frame.to_parquet(path)
         show.note(f"{len(frame):,} predictions written to {out}")
     else:
-        probabilities = probability_columns(predictor.task)
-        first = flat_frame(predictor.task, frame.head(SHOWN).drop(columns=list(probabilities)))
-        cells = [[_cell(value) for value in row] for row in first.itertuples(index=False)]
-        show.table(f"{len(frame):,} predictions", list(first.columns), cells)
+        from headstart.evaluation.answers import readable
+
+        count = f"{len(frame):,} prediction{'s' * (len(frame) > 1)}"
+        show.table(count, *readable(predictor.task, frame.head(SHOWN)), words="input")
         if len(frame) > SHOWN:
             show.note(f"The first {SHOWN}; all of them with --out FILE.csv")
-    show.finish({"run": folder, "predictions": frame.to_dict(orient="records")})
+    if as_json:
+        plain = frame.astype(object).where(frame.notna(), None)
+        show.finish({"run": folder, "predictions": plain.to_dict(orient="records")})
 
 
-def _is_path(text: str) -> bool:
+def _table(predictor: Predictor, asked: Asked, skip_bad: bool) -> pd.DataFrame:
+    """Make the table of predictions: name, piece of the example, answer, probability, and why a row was left out."""
+    import pandas as pd
+
+    from headstart.evaluation.answers import certainties, pieces
+    from headstart.evaluation.tables import predictions_frame
+
+    task, rows = predictor.task, asked.rows
+    frame = predictions_frame(task, list(rows.ids), {}, predictor.outputs(rows), calibrations=predictor.calibrations)
+    for name, cells in certainties(task, frame).items():
+        place: Any = frame.columns.get_loc(f"{name.removesuffix('probability')}prediction")
+        frame.insert(place + 1, name, cells)
+    if (shown := pieces(task, rows.inputs)) is not None:
+        frame.insert(1, "input", shown)
+    if skip_bad:  # every example keeps its place
+        frame = frame.set_index("id").reindex(asked.names).rename_axis("id").reset_index()
+        why = [problem.what if (problem := asked.left_out.get(name)) else None for name in asked.names]
+        frame["left_out"] = pd.Series(why, dtype=object)
+    return frame
+
+
+def _examples(data: list[str], task: Task) -> str | list[str]:
+    """Take one path as it is, and several words as examples; what looks like a path has to be there.
+
+    Args:
+        data: What the user named.
+        task: What the model predicts from.
+
+    Returns:
+        What the model reads.
+
+    Raises:
+        UsageError: A path leads nowhere, or a folder or a table stands beside others.
+    """
+    from headstart.data.find import check_path
+    from headstart.inputs import by_name
+
+    kind = by_name(task.modality)
+    takes_words = kind.holds(["a few words"])
+    for text in data:
+        if not takes_words or _names_path(text):
+            check_path(text)
+    if len(data) == 1:
+        return data[0] if not takes_words or _is_there(data[0]) else data
+    for text in data:
+        if _is_there(text) and (Path(text).is_dir() or Path(text).suffix.lower() not in kind.suffixes):
+            raise UsageError(f"{text} stands beside others: predict for one folder or table at a time.")
+    return data
+
+
+def _names_path(text: str) -> bool:
+    """Return whether a text can hardly be meant as words: it ends as a table does, or its folder is there."""
+    if any(sign.isspace() for sign in text):
+        return False
+    path = Path(text)
+    known = path.suffix.lower() in (".csv", ".tsv", ".jsonl", ".parquet", ".txt")
+    return known or (("/" in text or os.sep in text) and (text.endswith(("/", os.sep)) or _is_there(str(path.parent))))
+
+
+def _is_there(text: str) -> bool:
     try:
         return Path(text).exists()
     except OSError:  # a text that is too long for a name
         return False
-
-
-def _cell(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from headstart.core.cells import blank, missing, number
-from headstart.core.errors import DataError, Problem
+from headstart.core.errors import BadRows, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,7 +150,7 @@ def numbers(frame: pd.DataFrame, columns: Sequence[str], *, flags: bool = False)
                 for row in np.flatnonzero(wrong)
             ]
     if problems:
-        raise DataError("Numbers that cannot be used:", problems)
+        raise BadRows("Numbers that cannot be used:", problems)
     return values
 
 

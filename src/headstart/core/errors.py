@@ -3,6 +3,7 @@
 HeadstartError                exit code 1
 ├── UsageError                exit code 2: an option, a name or a recipe is wrong
 ├── DataError                 exit code 2: rows of the data are wrong; lists all of them
+│   └── BadRows               each row by itself: the others could be used without them
 ├── SourceError               exit code 2: a pretrained model is missing, damaged or not safe to read
 ├── StorageError              a file of a run is missing, torn or was changed
 └── TrainingError             training cannot go on (a loss that is not finite, memory)
@@ -58,6 +59,11 @@ class Problem:
     what: str
     mend: str = ""
 
+    @property
+    def row(self) -> str:
+        """The name of the row, where it is one."""
+        return self.where.partition(", column ")[0]
+
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f" ({self.mend})" if self.mend else "")
 
@@ -68,18 +74,31 @@ class DataError(HeadstartError):
     exit_code = 2
     shown = 100
 
-    def __init__(self, summary: str, problems: Iterable[Problem] = ()) -> None:
+    def __init__(self, summary: str, problems: Iterable[Problem] = (), advice: str = "") -> None:
         self.summary = summary
         self.problems = list(problems)
         lines = [summary, *(f"  {problem}" for problem in self.problems[: self.shown])]
         if len(self.problems) > self.shown:
             lines.append(f"  … and {len(self.problems) - self.shown} more")
+        lines += [advice] if advice else []
         super().__init__("\n".join(lines))
+
+
+class BadRows(DataError):
+    """Rows are wrong each by itself, so that the others can be used without them.
+
+    The `where` of each problem is the name of the row; ", column NAME" may follow.
+    """
+
+    @property
+    def rows(self) -> dict[str, Problem]:
+        """What is wrong with each row, by its name."""
+        return {problem.row: problem for problem in self.problems}
 
 
 KINDS: dict[str, type[HeadstartError]] = {
     kind.__name__: kind
-    for kind in (HeadstartError, UsageError, DataError, SourceError, StorageError, TrainingError, LostProcess)
+    for kind in (HeadstartError, UsageError, DataError, SourceError, StorageError, TrainingError, LostProcess, BadRows)
 }
 
 

@@ -33,14 +33,14 @@ def option(name: str, value: object = None) -> str:
 
     Args:
         name: As the command has it, without the dashes: "label", "batch-size".
-        value: To be given to it; None names the setting alone.
+        value: To be given to it; None names the setting alone. True, for a flag, is no word of the command line.
 
     Returns:
         For "strategy" and "full": `--strategy full` on the command line, `strategy='full'` in Python. Without a
         value: `--strategy`, and `strategy=`.
     """
     if _command_line:
-        return f"--{name}" if value is None else f"--{name} {_quoted(value)}"
+        return f"--{name}" if value is None or value is True else f"--{name} {_quoted(value)}"
     keyword = name.replace("-", "_")
     return f"{keyword}=" if value is None else f"{keyword}={value!r}"
 

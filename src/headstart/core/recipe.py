@@ -56,6 +56,7 @@ class DataPlan:
     target_domain: tuple[str, ...] = ()  # the domain that counts: unlabelled in training, labelled in test
     unlabelled: str | None = None  # more rows, without labels: a folder of loose files, or a table
     blank_labels: Literal["refuse", "unlabelled"] = "refuse"  # what training rows without a label are
+    skip_bad: bool = False  # whether rows that cannot be read are left out; else they are refused
 
     def __post_init__(self) -> None:
         check_fields(self, self.__dataclass_fields__)

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from headstart.core.errors import DataError, Problem
+from headstart.core.errors import BadRows, DataError, Problem
 from headstart.data.rows import Rows
 from headstart.inputs import by_name
 
@@ -37,7 +37,8 @@ def for_all(parts: Mapping[str, T], work: Callable[[T], V]) -> dict[str, V]:
         except DataError as error:
             errors.append(error)
     if errors:
-        raise DataError(" ".join(dict.fromkeys(e.summary for e in errors)), [p for e in errors for p in e.problems])
+        kind = BadRows if all(isinstance(error, BadRows) for error in errors) else DataError
+        raise kind(" ".join(dict.fromkeys(e.summary for e in errors)), [p for e in errors for p in e.problems])
     return results
 
 

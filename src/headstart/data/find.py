@@ -31,7 +31,7 @@ def named_data(data: Any, plan: DataPlan) -> Any:
         raise UsageError("Name the data: a folder, a table, or `path` under [data] in the recipe.")
     for each in (data, plan.unlabelled):
         if isinstance(each, str | Path):
-            _check_path(each)
+            check_path(each)
     return data
 
 
@@ -49,7 +49,7 @@ def read_tables(data: Any, plan: DataPlan) -> Tables:
         UsageError: There is no such path, or not exactly one reader takes the data.
     """
     if isinstance(data, str | Path):
-        _check_path(data)
+        check_path(data)
     if plan.reader:
         return _build(plan.reader.name, plan, plan.reader.options).read(data)
     readers = {name: _build(name, plan, {}) for name in plugins.names("readers")}
@@ -68,7 +68,15 @@ def _build(name: str, plan: DataPlan, options: Mapping[str, Any]) -> Any:
     return plugins.build("readers", name, {"domains": True, **options} if domains and takes else options)
 
 
-def _check_path(data: str | Path) -> None:
+def check_path(data: str | Path) -> None:
+    """Check that there is something at a path.
+
+    Args:
+        data: The path, or "hf:NAME".
+
+    Raises:
+        UsageError: There is nothing, or a folder without anything in it; the nearest name is given.
+    """
     path = Path(data)
     if path.is_dir() and not any(path.iterdir()):
         raise UsageError(f"The folder {data} is empty.")

@@ -7,30 +7,43 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from headstart.core.columns import blank_cells, cells_of
-from headstart.core.errors import DataError, Problem, UsageError, first_few, unknown
+from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few, unknown
 from headstart.core.recipe import DataPlan
-from headstart.core.types import Labels, Task
+from headstart.core.types import Input, Labels, Task
 from headstart.data.checks import check_repeats, check_rows, for_all
 from headstart.data.find import read_tables
 from headstart.data.inference import check_columns, describe_labels, infer, needs_labels
 from headstart.data.inputs import loose_frame, loose_items, make_inputs, make_rows
+from headstart.data.left_out import Bad, keep, told, usable, without_bad
+from headstart.data.left_out import advice as skip_advice
 from headstart.data.pools import PARTIAL, UNLABELLED, repeated, set_apart, task_pools, unlabelled_notes
 from headstart.data.remarks import conflicts
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.splits import SplitRows, make_splits
 from headstart.data.tables import Tables, join
+from headstart.data.transforms import check_examples
 from headstart.inputs import by_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None, whole: bool = False) -> Dataset:
+def read(
+    data: Any,
+    plan: DataPlan,
+    *,
+    seed: int = 0,
+    task: Task | None = None,
+    whole: bool = False,
+    bad: Bad = MappingProxyType({}),
+    expects: Input | None = None,
+) -> Dataset:
     """Read data to a data set: checked, split, with one class list.
 
     Args:
@@ -40,6 +53,8 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None, 
         task: The task of a saved model, to evaluate it: columns, kind and classes are then taken from it. The
             same data and seed give the same splits as in training.
         whole: Make all rows test rows, where the data comes without splits.
+        bad: What is known to be wrong with rows, by name, where the plan leaves such rows out.
+        expects: What a network expects of the rows; None where there is none yet.
 
     Returns:
         The data set.
@@ -49,6 +64,21 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None, 
         UsageError: The path, a column or an option is wrong, or no reader takes the data.
     """
     tables = read_tables(plan.path if data is None else data, plan)
+    advice = skip_advice() if task is None else ""
+
+    def work(bad: Bad) -> Dataset:
+        dataset = _read(usable(tables, bad), plan, seed, task, whole, bad)
+        if expects is not None:
+            for_all(dataset.splits, lambda rows: check_examples(rows, expects))
+        return dataset
+
+    dataset, found = without_bad(work, plan.skip_bad, bad, advice)
+    notes = told(found, sum(map(len, tables.splits.values())))
+    return replace(dataset, notes=(*notes, *dataset.notes), left_out=tuple(found.values())) if found else dataset
+
+
+def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: bool, bad: Bad) -> Dataset:
+    """Read tables to a data set."""
     frames, notes = _by_domain(tables, plan)
     bare = frames.pop(UNLABELLED, None)
     if whole and "all" in frames:
@@ -80,7 +110,7 @@ def read(data: Any, plan: DataPlan, *, seed: int = 0, task: Task | None = None, 
     if fresh:
         labels = rows["train" if "train" in rows else "all"].labels
         for_all({name: name for name in labels}, lambda name: known.targets[name].check_training(labels[name]))
-    if (apart := _unlabelled_rows(bare, plan, task)) is not None:
+    if (apart := _unlabelled_rows(bare, plan, task, bad)) is not None:
         rows[UNLABELLED] = apart
     if partly is not None:
         rows[PARTIAL] = make_rows(partly, task)
@@ -155,15 +185,16 @@ def _without_labels(
     return (join(found) if found else None), (apart.partial if len(apart.partial) else None)
 
 
-def _unlabelled_rows(bare: pd.DataFrame | None, plan: DataPlan, task: Task) -> Rows | None:
+def _unlabelled_rows(bare: pd.DataFrame | None, plan: DataPlan, task: Task, bad: Bad) -> Rows | None:
     """Make the rows without labels from the data itself and from what the plan names besides."""
     found = []
     if bare is not None:
         check_columns(bare, task.inputs, "the rows without labels")
         found.append(make_rows(bare, task))
     if plan.unlabelled is not None:
-        more, _ = _loose_rows(plan.unlabelled, replace(plan, reader=None, unlabelled=None), task, plan.unlabelled)
-        found.append(replace(more, ids=[_below(row, Path(plan.unlabelled)) for row in more.ids]))
+        more, *_ = _loose_rows(plan.unlabelled, replace(plan, reader=None, unlabelled=None), task, plan.unlabelled, bad)
+        more = replace(more, ids=[_below(row, Path(plan.unlabelled)) for row in more.ids])
+        found.append(more.take([place for place, row in enumerate(more.ids) if row not in bad]))
     return concatenate(found) if found else None
 
 
@@ -186,7 +217,9 @@ def _repeated(train: Rows, validation: Rows) -> list[str]:
     ]
 
 
-def read_unlabelled(data: Any, plan: DataPlan, task: Task) -> Rows:
+def read_unlabelled(
+    data: Any, plan: DataPlan, task: Task, bad: Bad = MappingProxyType({})
+) -> tuple[Rows, Sequence[str]]:
     """Read examples to predict on; labels are not needed and not read.
 
     Args:
@@ -194,30 +227,44 @@ def read_unlabelled(data: Any, plan: DataPlan, task: Task) -> Rows:
             PIL images or arrays.
         plan: How to read it.
         task: What the model predicts from.
+        bad: What is known to be wrong with rows, by name; they are left out.
 
     Returns:
-        The rows.
+        The rows, and the names of all, with those that were left out.
 
     Raises:
         DataError: Rows are wrong, or an input column is missing.
         UsageError: The path is wrong, or no reader takes the data.
     """
-    rows, modality = _loose_rows(data, plan, task, "the data")
+    rows, names, modality = _loose_rows(data, plan, task, "the data", bad)
     rows, _ = check_rows({"all": rows}, modality)
-    return rows["all"]
+    return rows["all"], names
 
 
-def _loose_rows(data: Any, plan: DataPlan, task: Task, where: str) -> tuple[Rows, str]:
-    """Read examples without labels and without looking at each; `where` names them in messages."""
+def _loose_rows(data: Any, plan: DataPlan, task: Task, where: str, bad: Bad) -> tuple[Rows, Sequence[str], str]:
+    """Read examples without labels and without looking at each; `where` names them in messages.
+
+    Args:
+        data: The examples.
+        plan: How to read them.
+        task: What they are for.
+        where: Names them in messages.
+        bad: What is wrong with rows that are left out, by name.
+
+    Returns:
+        The rows, the names of all, and their modality.
+    """
     items = loose_items(data, task)
     if items is not None:
         frame, task = loose_frame(items, task)
     else:
-        frame = join(list(read_tables(data, plan).splits.values()))
+        tables = read_tables(data, plan)
+        usable(tables, bad)
+        frame = join(list(tables.splits.values()))
         if list(frame.columns) == ["x"] or ("x" in frame.columns and not set(task.inputs) & set(frame.columns)):
             frame, task = loose_frame(cells_of(frame["x"]), task)
         check_columns(frame, task.inputs, where)
-    return make_rows(frame, task), task.modality
+    return make_rows(keep(frame, bad), task), [str(row) for row in frame.index], task.modality
 
 
 def _by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], list[str]]:
@@ -282,7 +329,7 @@ def _groups(frame: pd.DataFrame, column: str | None) -> list[str] | None:
         Problem(str(row), f"has no group (column '{column}')") for row in frame.index[blank_cells(frame[column])]
     ]
     if nameless:
-        raise DataError("Groups are missing:", nameless)
+        raise BadRows("Groups are missing:", nameless)
     return [str(cell) for cell in cells_of(frame[column])]
 
 

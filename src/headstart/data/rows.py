@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.core.errors import Problem
 from headstart.core.types import Labels, Task
 
 
@@ -55,7 +56,7 @@ class Dataset:
     (labelled) and "target" (without labels); with several targets "task:NAME". The test split is never among them.
     notes: what was inferred, in words, to be printed. fingerprint: a hash of all rows and labels.
     groups: by row, what must stay on one side of any split: the group that was asked for, or copies of an image.
-    drawn: the splits that were cut from given ones.
+    drawn: the splits that were cut from given ones. left_out: what is wrong with the rows that were left out.
     """
 
     task: Task
@@ -65,6 +66,7 @@ class Dataset:
     fingerprint: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
     drawn: Sequence[str] = ()
+    left_out: Sequence[Problem] = ()
 
     def groups_of(self, rows: Rows) -> list[str] | None:
         """Name the group of each row, the row itself where it is alone; None where there are no groups."""

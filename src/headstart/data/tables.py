@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.core.errors import DataError, Problem
+from headstart.core.errors import BadRows, DataError, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ class Tables:
     Python objects, but for those of text from CSV files, which hold Arrow text (pandas' `str`) and no missing cell.
     labels_hint: label columns that the reader is sure of. notes: what was left out, in words.
     asides: columns that are neither label nor input unless they are named. absent: why a column cannot be an input
-    whose cells name files, none of which is there.
+    whose cells name files, none of which is there. wrong: rows that name files which are not there.
     """
 
     splits: Mapping[str, pd.DataFrame]
@@ -46,6 +46,7 @@ class Tables:
     notes: tuple[str, ...] = ()
     asides: tuple[str, ...] = ()
     absent: Mapping[str, DataError] = field(default_factory=dict)
+    wrong: tuple[BadRows, ...] = ()
 
     def by_split_column(self) -> Tables:
         """Divide the rows of "all" by a column named `split`, if it holds nothing but names of splits."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from headstart import views as known_views
-from headstart.core.errors import DataError, Problem, UsageError, first_few
+from headstart.core.errors import BadRows, Problem, UsageError, first_few
 from headstart.core.kept import Kept
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import Input, Task, View
@@ -152,7 +152,7 @@ def check_examples(rows: Rows, expects: Input) -> None:
         raise UsageError(f"The network {refusal}.")
     problems = [Problem(str(rows.ids[place]), what, "correct it") for place, what in expects.wrong(rows.inputs)]
     if problems:
-        raise DataError("Cells that the model cannot use:", problems)
+        raise BadRows("Cells that the model cannot use:", problems)
 
 
 def check_fits(task: Task, expects: Input) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.core.cells import missing
 from headstart.core.errors import DataError, first_few
 from headstart.core.types import Calibration, Labels, Task
 from headstart.drawing.text import UNKNOWN, fixed_text, number_text
@@ -82,18 +83,23 @@ def predictions_frame(
 
 
 def flat_frame(task: Task, frame: pd.DataFrame) -> pd.DataFrame:
-    """Write the labels and predictions of a table of predictions as single values, for formats without lists."""
+    """Write what a table of predictions holds as single values, for formats without lists.
+
+    Args:
+        task: What was predicted.
+        frame: The table; a cell is missing where a row was left out.
+
+    Returns:
+        The table without lists.
+    """
     columns = {}
     for name, target in task.predicted.items():
         for column in (f"{_prefix(task, name)}label", f"{_prefix(task, name)}prediction"):
             if column in frame:
-                columns[column] = [target.cell(named) for named in frame[column]]
+                columns[column] = [cell if missing(cell) else target.cell(cell) for cell in frame[column]]
+        if (column := f"{_prefix(task, name)}probability") in frame:
+            columns[column] = ["|".join(map(str, cell)) if isinstance(cell, list) else cell for cell in frame[column]]
     return frame.assign(**columns)
-
-
-def probability_columns(task: Task) -> set[str]:
-    """Name the columns of the table of predictions that hold probabilities."""
-    return {f"{_prefix(task, name)}p:{label}" for name, target in task.predicted.items() for label in target.classes}
 
 
 def frame_arrays(task: Task, frame: pd.DataFrame) -> tuple[list[str], dict[str, Labels], dict[str, np.ndarray]]:

@@ -18,7 +18,7 @@ from PIL import Image as Pillow
 
 from headstart.core.cells import digest, missing
 from headstart.core.columns import cells_of
-from headstart.core.errors import DataError, Problem, UsageError, first_few
+from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
 from headstart.core.input import Input
 from headstart.inputs import HEAT, PICTURE, TINY
 from headstart.inputs._evidence import overlay
@@ -81,7 +81,7 @@ class Image(Input):
                 held = f"holds {type(cell).__name__} {str(cell)[:40]!r}, not an image"
                 problems.append(Problem(f"{row}, column '{columns[0]}'", "has no image" if missing(cell) else held))
         if problems:
-            raise DataError("Inputs that are not images:", problems)
+            raise BadRows("Inputs that are not images:", problems)
         return cells
 
     @classmethod
@@ -112,7 +112,7 @@ class Image(Input):
             looked = list(pool.map(_look, ids, items))
         problems = [problem for _, _, found in looked for problem in found]
         if problems:
-            raise DataError(f"{len(problems)} images cannot be used:", problems)
+            raise BadRows(f"{len(problems)} images cannot be used:", problems)
         animated = sum(frames > 1 for _, frames, _ in looked)
         notes = [f"{animated} animated or many-page images: the first frame of each is used"] if animated else []
         return [found for found, _, _ in looked], notes

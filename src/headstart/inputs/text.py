@@ -12,7 +12,7 @@ import numpy as np
 
 from headstart.core.cells import missing
 from headstart.core.columns import cells_of
-from headstart.core.errors import DataError, Problem, SourceError, UsageError, first_few
+from headstart.core.errors import BadRows, Problem, SourceError, UsageError, first_few
 from headstart.core.input import Input
 from headstart.core.kept import Kept
 from headstart.inputs import PIECES, WORDS
@@ -119,7 +119,7 @@ class Text(Input):
                     problems.append(Problem(f"{row}, column '{column}'", what, "give the text, or delete the row"))
                 texts[-1].append(str(cell))
         if problems:
-            raise DataError("Inputs that are not text:", problems)
+            raise BadRows("Inputs that are not text:", problems)
         return texts[0] if len(columns) == 1 else list(zip(*texts, strict=True))
 
     @classmethod
@@ -141,7 +141,7 @@ class Text(Input):
             return {columns[0]: cells}
         lone = [Problem(f"[{place}]", "is not a pair of texts") for place, c in enumerate(cells) if not _is_pair(c)]
         if lone:
-            raise DataError("The model predicts from pairs of texts:", lone)
+            raise BadRows("The model predicts from pairs of texts:", lone)
         return {name: [cell[place] for cell in cells] for place, name in enumerate(columns)}
 
     @classmethod

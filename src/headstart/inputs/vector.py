@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.core.cells import digest
 from headstart.core.columns import Column, cells_of, distinct, numbers
-from headstart.core.errors import DataError, Problem, UsageError, first_few
+from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
 from headstart.core.input import Input
 from headstart.inputs import LISTED, PIECES, WORDS
 from headstart.inputs._encoding import Encoding, describe
@@ -109,7 +109,7 @@ class Vector(Input):
                     Problem(f"{row}, column {c}", f"{array.reshape(-1)[c]} is not a finite number of 32 bits")
                     for c in np.flatnonzero(~finite)
                 )
-        raise DataError("Inputs that are not finite numbers of equal count:", problems)
+        raise BadRows("Inputs that are not finite numbers of equal count:", problems)
 
     @classmethod
     def loose(cls, items: Any, columns: Sequence[str]) -> dict[str, list[Any]]:
@@ -276,7 +276,7 @@ def _read_table(frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
         except DataError as error:
             problems += error.problems
     if problems:
-        raise DataError("Numbers that cannot be used:", problems)
+        raise BadRows("Numbers that cannot be used:", problems)
     if not mixed:
         return values
     cells = np.empty((len(frame), len(columns)), dtype=object)

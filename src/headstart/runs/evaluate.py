@@ -183,7 +183,9 @@ def evaluate_saved(
     if not own:
         everything = {"validation": 0.0, "source_domain": (), "target_domain": (), "unlabelled": None}
         plan = dataclasses.replace(plan, reader=_reader_for(plan, data), **everything)
-    dataset = read(data, plan, seed=seed, task=predictor.task, whole=not own)
+    dataset = read(
+        data, plan, seed=seed, task=predictor.task, whole=not own, expects=predictor.model.backbone.card.input
+    )
     for note in dataset.notes:
         listen(Event("note", note))
     if own and dataset.fingerprint != predictor.fingerprint:

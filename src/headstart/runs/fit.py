@@ -15,10 +15,12 @@ import torch
 from headstart.artifact.load import load
 from headstart.artifact.predictor import Predictor
 from headstart.core import storage
+from headstart.core.errors import BadRows
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop
 from headstart.core.types import Event, Listener, Task, kind_of, silent
 from headstart.data.find import named_data
+from headstart.data.left_out import written
 from headstart.data.read import read
 from headstart.data.rows import Dataset
 from headstart.engine.distributed import World, connect, disconnect
@@ -41,6 +43,8 @@ from headstart.runs.report import write_observed, write_report
 from headstart.runs.state import read as read_state
 from headstart.runs.told import keeping, kept
 from headstart.runs.training import Raw, Setting, fit_first, fit_whole
+
+LEFT_OUT = "left_out.csv"  # the rows of the data that could not be read
 
 
 @dataclass(frozen=True)
@@ -112,9 +116,15 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
     for note in dataset.notes:
         listen(Event("note", note))
     is_open = recipe.source is None
-    if is_open:
-        recipe = choose_start(recipe, dataset, listen)
-    backbone = load_backbone(recipe, dataset, listen)
+    try:
+        recipe, backbone = _start(recipe, dataset, listen)
+    except BadRows as error:  # that only the network knows to be so
+        if isinstance(data, Dataset) or not recipe.data.skip_bad:
+            raise
+        known = {problem.row: problem for problem in dataset.left_out} | error.rows
+        dataset = read(data, recipe.data, seed=recipe.seed, bad=known)
+        listen(Event("note", dataset.notes[0]))
+        recipe, backbone = _start(recipe, dataset, listen)
     card = backbone.card
     listen(
         Event(
@@ -131,6 +141,13 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
     if formed is not plan and formed.recipe.surgery:
         backbone, plan = load_backbone(formed.recipe, dataset, listen), formed
     return dataset, backbone, plan
+
+
+def _start(recipe: Recipe, dataset: Dataset, listen: Listener) -> tuple[Recipe, Backbone]:
+    """Choose where to start, where the recipe leaves it open, and load it."""
+    if recipe.source is None:
+        recipe = choose_start(recipe, dataset, listen)
+    return recipe, load_backbone(recipe, dataset, listen)
 
 
 def fit(
@@ -212,6 +229,9 @@ def _fit(
     folder, begun, state = claim
     precision = choose_precision(recipe.precision, device)
     listen(Event("run", f"run: {folder}", {"folder": str(folder), "recipe": recipe.to_plain()}))
+    if dataset.left_out and world.is_writer:
+        storage.write_text(folder / LEFT_OUT, written(dataset.left_out))
+        listen(Event("note", f"the rows that were left out: {folder / LEFT_OUT}"))
     model = build_model(recipe, dataset, backbone)
     before = None
     if world.is_writer and state.status != "finished":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from headstart.core.columns import Column, blank_cells
-from headstart.core.errors import DataError, Problem, UsageError, first_few
+from headstart.core.errors import BadRows, Problem, UsageError, first_few
 from headstart.core.task import kind_of
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class BaseTarget:
             for row in frame.index[self.unlabelled(frame[column])]
         ]
         if problems:
-            raise DataError(f"{len(problems)} labels are missing:", problems)
+            raise BadRows(f"{len(problems)} labels are missing:", problems)
 
     def unlabelled(self, column: Column) -> np.ndarray:
         """Return which cells of a label column say that the row has no label, [N] bool."""

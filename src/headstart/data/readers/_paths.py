@@ -15,7 +15,7 @@ import numpy as np
 
 from headstart.core.cells import blank
 from headstart.core.columns import as_text, blank_cells, cells_of, contents_of, matching_cells
-from headstart.core.errors import DataError, Problem, first_few
+from headstart.core.errors import BadRows, DataError, Problem, first_few
 from headstart.data.tables import split_words
 from headstart.data.walk import files_in, folders_in
 from headstart.inputs import modalities, of_file
@@ -29,12 +29,14 @@ class Resolved:
     """Columns in which names of files have become paths.
 
     absent: why a column cannot be used whose cells end like files but name none that is there; its cells stay text.
+    wrong: the rows whose cells name no file, in columns of which some do.
     notes: where files were found otherwise than under the very path.
     """
 
     columns: dict[str, Sequence[Any]]
     absent: dict[str, DataError] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    wrong: tuple[BadRows, ...] = ()
 
 
 def resolve_files(
@@ -55,8 +57,6 @@ def resolve_files(
     Returns:
         The columns, others as they were; a column counts as files if most of its texts end as one modality's files do.
 
-    Raises:
-        DataError: A cell is a URL, or there is no such file, in a column of which some are there; all are listed.
     """
     problems: list[Problem] = []
     modality_of = {column: found for column, cells in columns.items() if (found := _of_files(cells))}
@@ -77,13 +77,12 @@ def resolve_files(
         problems += look.problems
         resolved[column] = paths
         notes += look.notes(column, table)
-    if problems:
-        raise _refused(problems, set(modality_of.values()))
-    return Resolved(resolved, absent, tuple(notes))
+    wrong = (_refused(problems, set(modality_of.values())),) if problems else ()
+    return Resolved(resolved, absent, tuple(notes), wrong)
 
 
-def _refused(problems: list[Problem], found: set[str]) -> DataError:
-    return DataError(f"{' and '.join(sorted(found)).capitalize()} paths cannot be used:", problems)
+def _refused(problems: list[Problem], found: set[str]) -> BadRows:
+    return BadRows(f"{' and '.join(sorted(found)).capitalize()} paths cannot be used:", problems)
 
 
 def _of_files(cells: Sequence[Any]) -> str | None:

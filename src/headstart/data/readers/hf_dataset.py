@@ -46,7 +46,7 @@ class HfDataset:
         whole = loaded if isinstance(loaded, dict) else {"all": loaded}
         known = {name: SPLITS.get(name, name if name == "all" else None) for name in whole}
         notes = [f"ignored the split '{name}'" for name, split in known.items() if split is None]
-        frames, hints, absent = {}, (), {}
+        frames, hints, absent, wrong = {}, (), {}, []
         for name, split in known.items():
             if split is not None:
                 columns, hints, dropped = _columns(whole[name], trusted)
@@ -55,13 +55,14 @@ class HfDataset:
                 files = resolve_files(columns, ids, Path() if trusted else Path(str(data)))
                 frames[split] = make_frame(files.columns, ids)
                 absent |= files.absent
+                wrong += files.wrong
                 notes.extend(files.notes)
                 notes.extend(
                     f"ignored the column '{column}' of '{name}': not text, numbers or images" for column in dropped
                 )
         if not frames:
             raise DataError(f"The data set has no split train, validation or test. It has: {first_few(whole)}.")
-        return Tables(frames, hints, tuple(dict.fromkeys(notes)), absent=absent)
+        return Tables(frames, hints, tuple(dict.fromkeys(notes)), absent=absent, wrong=tuple(wrong))
 
     def _load(self, where: str) -> Any:
         try:

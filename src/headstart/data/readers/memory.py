@@ -53,6 +53,7 @@ class Memory:
             hints[0] if hints else (),
             tuple(dict.fromkeys(note for (files, _), _ in found.values() for note in files.notes)),
             absent={name: error for (files, _), _ in found.values() for name, error in files.absent.items()},
+            wrong=tuple(error for (files, _), _ in found.values() for error in files.wrong),
         )
 
 

@@ -108,7 +108,7 @@ class Table:
         ids = [f"{name}:{row}" for row in rows]
         files = resolve_files(columns, ids, path.parent, table=path)
         frame = make_frame(files.columns, ids)
-        return Tables({"all": frame}, notes=(*notes, *files.notes), absent=files.absent)
+        return Tables({"all": frame}, notes=(*notes, *files.notes), absent=files.absent, wrong=files.wrong)
 
     def _read_csv(self, path: Path, name: str) -> Sheet:
         if self.encoding is None:
@@ -136,6 +136,7 @@ def _together(parts: Sequence[tuple[str, pd.DataFrame, Tables]], notes: Sequence
         {split: join(found) for split, found in frames.items()},
         notes=tuple(dict.fromkeys([*notes, *said])),
         absent=absent,
+        wrong=tuple(dict.fromkeys(error for *_, tables in parts for error in tables.wrong)),
     )
 
 
