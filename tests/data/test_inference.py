@@ -161,29 +161,29 @@ def test_examples_to_predict_on_come_in_many_shapes(tmp_path: Path) -> None:
     from PIL import Image
 
     text = Task.of("text", "binary", ("text",), ("label",), ("a", "b"))
-    assert read_unlabelled(["one", "two"], PLAIN, text).inputs == ["one", "two"]
+    assert read_unlabelled(["one", "two"], PLAIN, text)[0].inputs == ["one", "two"]
     (tmp_path / "a.csv").write_text("id,text\n1,hello\n2,world\n")
-    rows = read_unlabelled(tmp_path / "a.csv", PLAIN, text)
+    rows, _ = read_unlabelled(tmp_path / "a.csv", PLAIN, text)
     assert (rows.inputs, list(rows.ids)) == (["hello", "world"], ["a.csv:2", "a.csv:3"])
     with pytest.raises(DataError, match="Did you mean 'txt'"):
         read_unlabelled(pd.DataFrame({"txt": ["x"]}), PLAIN, text)
     pair = Task.of("text", "regression", ("s1", "s2"), ("score",))
-    assert read_unlabelled([("a", "b")], PLAIN, pair).inputs == [("a", "b")]
+    assert read_unlabelled([("a", "b")], PLAIN, pair)[0].inputs == [("a", "b")]
     with pytest.raises(DataError, match="not a pair"):
         read_unlabelled(["a"], PLAIN, pair)
     vector = Task.of("vector", "binary", ("a", "b"), ("y",), ("0", "1"))
-    assert read_unlabelled(np.ones((3, 2)), PLAIN, vector).inputs.shape == (3, 2)
-    assert read_unlabelled(np.ones(2), PLAIN, vector).inputs.shape == (1, 2)
+    assert read_unlabelled(np.ones((3, 2)), PLAIN, vector)[0].inputs.shape == (3, 2)
+    assert read_unlabelled(np.ones(2), PLAIN, vector)[0].inputs.shape == (1, 2)
     with pytest.raises(DataError, match="2 columns"):
         read_unlabelled(np.ones((3, 5)), PLAIN, vector)
     image = Task.of("image", "binary", ("image",), ("label",), ("a", "b"))
     folder = tmp_path / "flat"
     folder.mkdir()
     Image.new("RGB", (4, 4)).save(folder / "x.png")
-    assert len(read_unlabelled(folder, PLAIN, image)) == 1
-    assert len(read_unlabelled(folder / "x.png", PLAIN, image)) == 1
+    assert len(read_unlabelled(folder, PLAIN, image)[0]) == 1
+    assert len(read_unlabelled(folder / "x.png", PLAIN, image)[0]) == 1
     items = [Image.new("RGB", (4, 4)), np.zeros((4, 4), dtype=np.uint8), str(folder / "x.png")]
-    assert len(read_unlabelled(items, PLAIN, image)) == 3
+    assert len(read_unlabelled(items, PLAIN, image)[0]) == 3
     (folder / "y.png").touch()
     with pytest.raises(DataError, match=r"y.png: is empty"):
         read_unlabelled(folder, PLAIN, image)

@@ -205,7 +205,7 @@ def test_a_folder_of_loose_files_is_pretrained_on_and_lacks_labels(tmp_path: Pat
     data = read(str(tmp_path / "loose"), DataPlan(task="none"))
     assert sorted(row for rows in data.splits.values() for row in rows.ids) == [f"{i}.png" for i in range(5)]
     assert "unlabelled" not in data.pools and not data.task.predicted
-    with pytest.raises(DataError, match=r"; the data has 5 rows without labels\. .* ask for the task none"):
+    with pytest.raises(DataError, match=r"; the data has 5 rows without labels\. .* ask for task='none'"):
         read(str(tmp_path / "loose"), DataPlan())
     cells = [f"{i}.png,{'ab'[i % 2]}" for i in range(4)]
     (tmp_path / "loose" / "labels.csv").write_text("\n".join(["file,label", *cells]) + "\n")
@@ -225,7 +225,7 @@ def test_files_beside_folders_are_all_taken(tmp_path: Path) -> None:
         "more/1.png",
         *(f"more/deep/er/{i}.png" for i in range(10, 13)),
     ]
-    assert len(read_unlabelled(tmp_path / "more", DataPlan(), data.task)) == 5
+    assert len(read_unlabelled(tmp_path / "more", DataPlan(), data.task)[0]) == 5
 
 
 def test_the_rows_of_a_table_are_named_once(tmp_path: Path) -> None:

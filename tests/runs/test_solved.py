@@ -119,5 +119,5 @@ def test_a_probe_is_as_good_as_logistic_regression(tmp_path: Path) -> None:
 def test_a_greedy_soup_refuses_runs_that_learnt_what_would_judge_them(tmp_path: Path) -> None:
     given = recipe(**{"data.validation": 0.3, "stages.0.steps": 3})
     runs = [hs.fit(wine(), recipe=given, out=tmp_path / name).folder for name in ("a", "b")]
-    with pytest.raises(UsageError, match="--refit no"):
+    with pytest.raises(UsageError, match="refit='no'"):
         hs.soup(runs, wine(), out=tmp_path / "soup")

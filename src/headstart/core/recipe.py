@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from headstart.core import options
 from headstart.core.choice import Choice
 from headstart.core.errors import UsageError, first_few
+from headstart.core.interface import option
 from headstart.core.ranges import check_fields
 from headstart.core.task import TARGET
 
@@ -205,7 +206,7 @@ class Recipe:
         for path in sorted(settings, key=_place):
             *above, last = path.split(".")
             if last == "epochs" and ".".join([*above, "steps"]) in settings:
-                raise UsageError("Name the steps or the epochs of a stage, not both.")
+                raise UsageError(f"Give {option('steps')} or {option('epochs')} for a stage, not both.")
             _assign(plain, [*above, last], settings[path], path)
         return self.from_plain(plain)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from headstart.core import plugins
 from headstart.core.errors import UsageError, first_few
+from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
 from headstart.data.tables import Tables
 
@@ -55,7 +57,9 @@ def read_tables(data: Any, plan: DataPlan) -> Tables:
     readers = {name: _build(name, plan, {}) for name in plugins.names("readers")}
     fitting = [name for name, reader in readers.items() if reader.matches(data)]
     if len(fitting) > 1:
-        raise UsageError(f"{_describe(data)} can be read in more than one way. Name the reader: {first_few(fitting)}.")
+        raise UsageError(
+            f"{_describe(data)} can be read in more than one way. Give {first_few((option('reader', name) for name in fitting), ' or ')}."
+        )
     if not fitting:
         accepted = "\n".join(f"  {name}: {plugins.describe('readers', name)}" for name in readers)
         raise UsageError(f"No reader takes this: {_describe(data)}. What each one takes:\n{accepted}")
@@ -85,7 +89,10 @@ def check_path(data: str | Path) -> None:
     parent = next(folder for folder in [*path.absolute().parents] if folder.is_dir())
     missing = path.absolute().relative_to(parent).parts[0]
     near = difflib.get_close_matches(missing, [entry.name for entry in parent.iterdir()], n=1, cutoff=0.5)
-    hint = f" Did you mean '{parent / near[0]}'?" if near else f" In {parent} there is no '{missing}'."
+    nearest = str(parent / near[0]) if near else ""
+    if not path.is_absolute():  # as the user writes it
+        nearest = os.path.relpath(nearest) if near else ""
+    hint = f" Did you mean '{nearest}'?" if near else f" In {parent} there is no '{missing}'."
     raise UsageError(f"There is no file or folder '{data}'.{hint}")
 
 

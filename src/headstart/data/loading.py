@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from headstart.core.errors import TrainingError
+from headstart.core.interface import option
 from headstart.core.types import Batch
 
 HUNG = 300.0  # seconds after which a worker that gives no batch counts as hung
@@ -140,10 +141,10 @@ def _died(worker: _Worker) -> LostWorker:
     code = worker.process.exitcode
     how = f"by {signal.Signals(-code).name}" if code is not None and code < 0 else f"with exit code {code}"
     if code is not None and code > 0:  # it was not killed: something that it called ended it
-        return LostWorker(f"process {worker.process.pid} ended {how}. To see why, load with --workers 0.")
+        return LostWorker(f"process {worker.process.pid} ended {how}. To see why, load with {option('workers', 0)}.")
     return LostWorker(
         f"process {worker.process.pid} ended {how}, likely for want of memory: give more RAM, or more shared memory in "
-        "/dev/shm (docker run --shm-size=2g), or load with --workers 0."
+        f"/dev/shm (docker run --shm-size=2g), or load with {option('workers', 0)}."
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from headstart.core.columns import blank_cells, cells_of
 from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few, unknown
+from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Input, Labels, Task
 from headstart.data.checks import check_repeats, check_rows, for_all
@@ -148,7 +149,7 @@ def _no_training_rows(frames: Mapping[str, pd.DataFrame], bare: pd.DataFrame | N
     found = [f"{len(frame):,} rows in '{name}'" for name, frame in frames.items()]
     found += [f"{len(bare):,} rows without labels"] if bare is not None else []
     mend = (
-        "Label some (images: in a folder named after their class), or ask for the task none (--task none), which "
+        f"Label some (images: in a folder named after their class), or ask for {option('task', 'none')}, which "
         "learns from inputs alone."
         if bare is not None
         else "Name the training rows' split 'train'."
@@ -272,7 +273,7 @@ def _by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame],
     if not plan.source_domain and not plan.target_domain:
         return dict(tables.splits), []
     if not plan.source_domain or not plan.target_domain or set(plan.source_domain) & set(plan.target_domain):
-        raise UsageError("Name both a source domain and a target domain, and no domain as both.")
+        raise UsageError(f"Name {option('source-domain')} and {option('target-domain')}, and no domain as both.")
     found: dict[str, list[pd.DataFrame]] = {}
     known: dict[str, None] = {}
     for split, frame in tables.splits.items():

@@ -19,6 +19,7 @@ import numpy as np
 
 from headstart.core import storage
 from headstart.core.errors import UsageError, first_few
+from headstart.core.interface import option
 from headstart.core.processes import count
 from headstart.core.ranges import check_numbers
 from headstart.core.recipe import Recipe
@@ -110,7 +111,7 @@ def cross_validate(
     check_numbers({"folds": k, "repeats": repeats})
     check_names(recipe)
     if count() > 1:
-        raise UsageError("Cross-validation runs in one process: leave --processes (or torchrun) away.")
+        raise UsageError(f"Cross-validation runs in one process: leave {option('processes')} (or torchrun) away.")
     if isinstance(data, str | Path):
         recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, path=str(data)))
     if data is None:
@@ -201,7 +202,9 @@ def _is_done(folder: Path, own: Dataset) -> bool:
     if state is None or state.status != "finished":
         return False
     if state.fingerprint != own.fingerprint:
-        raise UsageError(f"{folder} holds a fold of other rows. Name as many folds as before, or another --out.")
+        raise UsageError(
+            f"{folder} holds a fold of other rows. As many {option('folds')} as before, or another {option('out')}."
+        )
     return True
 
 

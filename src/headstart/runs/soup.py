@@ -21,6 +21,7 @@ from headstart.artifact.predictor import Predictor
 from headstart.artifact.save import save
 from headstart.core import storage
 from headstart.core.errors import UsageError, first_few
+from headstart.core.interface import option
 from headstart.core.types import Event, Listener, Score, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset
@@ -102,7 +103,7 @@ def soup(
         if kind == "greedy":
             raise UsageError(
                 f"{learnt[0]} learnt the validation rows too, which a greedy soup goes by. "
-                "Fit the runs with --refit no, or make the uniform soup."
+                f"Fit the runs with {option('refit', 'no')}, or make the uniform soup: {option('kind', 'uniform')}."
             )
         others = {split: rows for split, rows in dataset.splits.items() if split != "validation"}
         dataset = dataclasses.replace(dataset, splits=others)
