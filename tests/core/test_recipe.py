@@ -182,6 +182,7 @@ def test_what_a_recipe_says_that_says_nothing() -> None:
             "source_domain": [],
             "target_domain": [],
             "blank_labels": "refuse",
+            "skip_bad": False,
         },
         "surgery": [],
         "head": {"name": "linear"},

@@ -57,9 +57,8 @@ def read_tables(data: Any, plan: DataPlan) -> Tables:
     readers = {name: _build(name, plan, {}) for name in plugins.names("readers")}
     fitting = [name for name, reader in readers.items() if reader.matches(data)]
     if len(fitting) > 1:
-        raise UsageError(
-            f"{_describe(data)} can be read in more than one way. Give {first_few((option('reader', name) for name in fitting), ' or ')}."
-        )
+        ways = first_few((option("reader", name) for name in fitting), " or ")
+        raise UsageError(f"{_describe(data)} can be read in more than one way. Give {ways}.")
     if not fitting:
         accepted = "\n".join(f"  {name}: {plugins.describe('readers', name)}" for name in readers)
         raise UsageError(f"No reader takes this: {_describe(data)}. What each one takes:\n{accepted}")

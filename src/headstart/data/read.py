@@ -69,8 +69,8 @@ def read(
 
     def work(bad: Bad) -> Dataset:
         dataset = _read(usable(tables, bad), plan, seed, task, whole, bad)
-        if expects is not None:
-            for_all(dataset.splits, lambda rows: check_examples(rows, expects))
+        if (network := expects) is not None:
+            for_all(dataset.splits, lambda rows: check_examples(rows, network))
         return dataset
 
     dataset, found = without_bad(work, plan.skip_bad, bad, advice)
