@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from headstart.core.types import Task
@@ -17,7 +16,7 @@ DIGITS = 6  # of a probability
 NONE = "none"  # the answer where no class is given
 
 
-def pieces(task: Task, inputs: Sequence[Any]) -> list[str] | None:
+def pieces(task: Task, inputs: Any) -> list[str] | None:
     """Show a piece of each example; None where examples are files, which their names tell apart."""
     kind = by_name(task.modality)
     if kind.suffixes:
