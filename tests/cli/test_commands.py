@@ -275,7 +275,7 @@ def test_texts_from_a_table_in_another_encoding(tmp_path: Path, capsys: pytest.C
     code, stdout, stderr = run(capsys, "evaluate", out, str(table))
     assert code == 0 and "40 rows" in stdout, stderr
     code, stdout, stderr = run(capsys, "predict", out, "früh " * 100)  # too long for the name of a file
-    assert code == 0 and "1 predictions" in stdout, stderr
+    assert code == 0 and "1 prediction\n" in stdout, stderr
 
 
 def test_the_demo_runs_commands_of_its_own(
