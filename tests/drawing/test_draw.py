@@ -31,7 +31,7 @@ def test_signs_that_no_page_may_hold_are_replaced():
 
 
 def test_a_wide_table_says_that_it_scrolls():
-    tables = [Table(("a", "b"), [("x", "y" * signs)]) for signs in (20, 30, 99)]
+    tables = [Table(("a", "b"), [("x", "y" * signs)]) for signs in (20, 40, 120)]
     assert [table.hint for table in tables] == ["", "phones", "all"]
     assert 'class="hint phones"' in draw(tables[1]) and "hint" not in draw(tables[0])
     assert Table(("a", "b" * 40), [("x", "y")]).hint == "phones"

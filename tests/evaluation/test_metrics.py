@@ -174,3 +174,11 @@ def test_every_bad_row_is_listed():
 def test_wrong_shapes_are_refused(y, p, says):
     with pytest.raises(DataError, match=says):
         evaluate(BINARY, y, p)
+
+
+def test_the_confusion_of_many_classes_is_written_by_its_cells(make):
+    target, y, p = make("multiclass", 300, 101)
+    got = evaluate(target, y, p, resamples=0)
+    plain = got.to_plain()["confusion"]
+    assert got.confusion is not None and plain["classes"] == 101 and sum(count for *_, count in plain["cells"]) == 300
+    assert all(got.confusion[a][b] == count > 0 for a, b, count in plain["cells"])

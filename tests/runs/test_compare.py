@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
 import headstart as hs
+from headstart.cli.main import main
 from headstart.core.errors import DataError, StorageError, UsageError
 from headstart.evaluation.report.comparison import Side, said, short_names
 from headstart.evaluation.results import Comparison, Interval
@@ -109,3 +111,18 @@ def test_what_is_ahead_by_chance_is_said():
     assert said(side(0.1, 0.3)) == ["b against a: m +0.20 (0.10 to 0.30): ahead."]
     assert said(side(0.1, 0.3, better=False))[0].endswith("behind.")
     assert said(side(-0.1, 0.3))[0].endswith("no more than chance.")
+
+
+def test_the_command_writes_a_page(two_runs, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    folders = [str(run.folder) for run in two_runs]
+    for number in (1, 2):
+        main(["compare", *folders, "--resamples", "20"])
+        assert f"Page: runs/comparison-{number}.html" in capsys.readouterr().out
+        assert "What differs" in Path(f"runs/comparison-{number}.html").read_text(encoding="utf-8")
+    main(["compare", *folders, "--resamples", "20", "--out", "own.html", "--json"])
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["page"] == "own.html" and Path("own.html").exists()
+    for out, said in (("own.pdf", "the page is HTML"), ("none/own.html", "there is no folder none")):
+        with pytest.raises(SystemExit) as ended:
+            main(["compare", *folders, "--out", out])
+        assert ended.value.code == 2 and said in capsys.readouterr().err

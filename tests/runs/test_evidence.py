@@ -140,7 +140,7 @@ def test_an_overlay_covers_what_the_network_sees():
     with Pillow.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as image:
         assert image.size == (80, 40) and image.mode == "RGBA"
         alpha = np.asarray(image)[..., 3]
-    assert alpha[0, 20] < 40 and alpha[0, 15] == alpha[30, 50] == 190
+    assert alpha[0, 20] < 40 and alpha[0, 15] == alpha[30, 50] == 150
 
 
 def test_a_network_without_places_or_pieces_has_no_evidence():

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from headstart.drawing.charts import Chart, Forest
 
-PHONE, SCREEN = 46, 105  # signs of a table's longest row, beyond which it does not fit
-PADDING, FIRST, BAR = 2, 17, 11  # signs that a column needs besides, that the first column needs, that a bar needs
+PHONE, SCREEN = 50, 130  # signs of a table's longest row, beyond which it does not fit
+PADDING, FIRST, BAR, WORD = 2, 17, 11, 9  # signs that a column needs besides, the first column, a bar, broken words
 
 
 @dataclass(frozen=True)
@@ -241,4 +241,4 @@ def as_cell(cell: str | Cell) -> Cell:
 
 def _width(cell: str | Cell) -> int:
     found = as_cell(cell)
-    return BAR if found.bar is not None else len(found.text)
+    return BAR if found.bar is not None else min(len(found.text), WORD if found.css == "words" else len(found.text))

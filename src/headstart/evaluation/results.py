@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+MANY = 100  # classes from which most cells of a confusion matrix are 0
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -64,12 +66,20 @@ class Evaluation:
             "per_class": {
                 name: {key: finite(value) for key, value in row.items()} for name, row in self.per_class.items()
             },
-            "confusion": None if self.confusion is None else [list(row) for row in self.confusion],
+            "confusion": _cells(self.confusion),
             "rows": self.rows,
             "level": self.level,
             "notes": list(self.notes),
             "details": list(self.details),
         }
+
+
+def _cells(matrix: Sequence[Sequence[int]] | None) -> Any:
+    """Return the matrix as lists; of many classes only its cells that are not 0, as label, decision and rows."""
+    if matrix is None or len(matrix) <= MANY:
+        return None if matrix is None else [list(row) for row in matrix]
+    cells = [[a, b, count] for a, row in enumerate(matrix) for b, count in enumerate(row) if count]
+    return {"classes": len(matrix), "cells": cells}
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ MOST_LISTED = 6  # columns
 MOST_SIGNS = 400
 SAMPLE = 1000  # rows by which a usual value is found
 HEAT_SIDE = 80  # pixels of a heat map
-DARKEST = 190  # of 255: the shade where there is no heat
+DARKEST = 150  # of 255: the shade where there is no heat
 
 
 def text_pieces(item: Any) -> list[tuple[str, Any]]:
@@ -102,7 +102,7 @@ def overlay(heat: np.ndarray, size: tuple[int, int], box: tuple[float, float, fl
     width, height = (max(1, round(scale * side)) for side in size)
     shade = Pillow.new("L", (width, height), DARKEST)
     left, top, right, bottom = (round(scale * edge) for edge in box)
-    grid = Pillow.fromarray((DARKEST * (1 - np.clip(heat, 0, 1))).astype(np.uint8))
+    grid = Pillow.fromarray((DARKEST * (1 - np.sqrt(np.clip(heat, 0, 1)))).astype(np.uint8))
     shade.paste(grid.resize((max(right - left, 1), max(bottom - top, 1)), Pillow.Resampling.BILINEAR), (left, top))
     painted = Pillow.new("RGB", shade.size, 0)
     painted.putalpha(shade)
