@@ -116,13 +116,19 @@ def test_what_is_ahead_by_chance_is_said():
 def test_the_command_writes_a_page(two_runs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     folders = [str(run.folder) for run in two_runs]
-    for number in (1, 2):
-        main(["compare", *folders, "--resamples", "20"])
-        assert f"Page: runs/comparison-{number}.html" in capsys.readouterr().out
-        assert "What differs" in Path(f"runs/comparison-{number}.html").read_text(encoding="utf-8")
-    main(["compare", *folders, "--resamples", "20", "--out", "own.html", "--json"])
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["page"] == "own.html" and Path("own.html").exists()
-    for out, said in (("own.pdf", "the page is HTML"), ("none/own.html", "there is no folder none")):
+
+    def command(*more: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
-            main(["compare", *folders, "--out", out])
-        assert ended.value.code == 2 and said in capsys.readouterr().err
+            main(["compare", *folders, "--resamples", "20", *more])
+        output = capsys.readouterr()
+        return ended.value.code or 0, output.out, output.err  # pyright: ignore[reportReturnType]
+
+    for number in (1, 2):
+        code, said, _ = command()
+        assert code == 0 and f"Page: runs/comparison-{number}.html" in said and "full minus linear_probe" in said
+        assert "What differs" in Path(f"runs/comparison-{number}.html").read_text(encoding="utf-8")
+    code, said, _ = command("--out", "own.html", "--json")
+    assert code == 0 and json.loads(said.splitlines()[-1])["page"] == "own.html" and Path("own.html").exists()
+    for out, why in (("own.pdf", "the page is HTML"), ("none/own.html", "there is no folder none")):
+        code, _, wrong = command("--out", out)
+        assert code == 2 and why in wrong

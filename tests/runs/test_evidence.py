@@ -162,3 +162,17 @@ def test_examples_are_right_and_wrong_and_of_different_classes():
     assert all((one["label"] == one["prediction"]) == (one.get("verdict") == "right") for one in found)
     assert {one["label"] for one in found[:5]} == {"a", "b", "c"}
     assert found == some(task, "target", rows, outputs, {}, seed=0)
+
+
+def test_a_network_that_cannot_be_explained_ends_no_run(monkeypatch, tmp_path):
+    def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr("headstart.runs.observe.explained", broken)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(60, 3)), columns=list("abc"))
+    frame["label"] = rng.integers(0, 2, 60)
+    run = hs.fit(frame, source="vector:columns", settings={"data.labels": ["label"]}, out=tmp_path / "run")
+    seen = _observed(run)
+    assert seen["mistakes"] and not any("pieces" in mistake for mistake in seen["mistakes"])
+    assert "the mistakes are not explained: CUDA out of memory" in seen["told"]

@@ -64,11 +64,13 @@ def _free_page() -> Path:
 
 
 def _show_target(show: Show, title: str, compared: TargetCompared) -> None:
+    from headstart.evaluation.report.comparison import short_names
     from headstart.evaluation.results import Interval
     from headstart.evaluation.tables import interval_text, metric_rows
 
-    runs = list(compared.metrics)
-    names = dict.fromkeys(name for metrics in compared.metrics.values() for name in metrics)
+    runs = short_names(list(compared.metrics))
+    first = next(iter(runs.values()))
+    metrics = dict.fromkeys(name for found in compared.metrics.values() for name in found)
     rows = [
         (
             name,
@@ -78,16 +80,16 @@ def _show_target(show: Show, title: str, compared: TargetCompared) -> None:
                 for value, bounds in [interval_text(compared.metrics[run].get(name, Interval(None)))]
             ),
         )
-        for name in sorted(names, key=lambda name: name != compared.primary)
+        for name in sorted(metrics, key=lambda name: name != compared.primary)
     ]
-    show.table(f"{title}, 95 % intervals", ("metric", *runs), rows)
+    show.table(f"{title}, 95 % intervals", ("metric", *runs.values()), rows)
     for run, comparison in compared.comparisons.items():
-        title = f"{run} minus {runs[0]}, on the same resamples"
+        title = f"{runs[run]} minus {first}, on the same resamples"
         show.table(title, ("metric", "difference", "95 % interval"), metric_rows(comparison))
         test = comparison.mcnemar
         if test is not None:
             show.say(
-                f"McNemar, rows that are right only in {runs[0]}: {test.only_a}, only in {run}: {test.only_b}; "
+                f"McNemar, rows that are right only in {first}: {test.only_a}, only in {runs[run]}: {test.only_b}; "
                 f"p = {test.p:.3g} (two-sided, exact)\n"
             )
         for note in comparison.notes:

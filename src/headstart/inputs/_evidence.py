@@ -116,7 +116,7 @@ def _usual(cells: np.ndarray) -> Any:
         known = cells[~np.isnan(cells)]
         return np.median(known) if len(known) else np.nan
     values = [cell for cell in cells.tolist() if not missing(cell)]
-    if values and all(isinstance(value, int | float) for value in values):
-        return float(np.median(values))
+    if values and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return sorted(values)[(len(values) - 1) // 2]  # one that is there, as codes of classes may be numbers
     names = {value: values.count(value) for value in dict.fromkeys(values)}
     return max(names, key=lambda name: names[name]) if names else None

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from headstart.core.errors import HeadstartError
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import Calibration, Card, Colours, Labels, Target, Task
 from headstart.data.rows import Dataset, Rows
@@ -101,11 +102,12 @@ def observe_after(
     wrong: dict[str, int] = {}
     mistakes: dict[str, list[Example]] = {}
     examples: dict[str, list[Example]] = {}
+    notes = list(told)
     for name in data.task.predicted if split else ():
         rows, found = outputs[split]
         given = (data.task, name, rows, found[name], calibrations[name].thresholds)
         examples[name] = some(*given, seed)
-        wrong[name], mistakes[name] = worst(*given, partial(_explained, model, *given))
+        wrong[name], mistakes[name] = worst(*given, partial(_explained, notes, model, *given))
     observed: Observed = {
         "format": FORMAT,
         "source": card_to_plain(before.card),
@@ -118,7 +120,7 @@ def observe_after(
         "mistakes": _alone(data.task, mistakes, []),
         "wrong": _alone(data.task, wrong, 0),
         "examples": examples,
-        "told": list(told),
+        "told": notes,
         "cost": {**_machine(model, before.started, precision), **cost},
     }
     if before.features is not None and before.rows is not None:
@@ -129,6 +131,7 @@ def observe_after(
 
 
 def _explained(
+    notes: list[str],
     model: Model,
     task: Task,
     name: str,
@@ -137,7 +140,12 @@ def _explained(
     thresholds: Mapping[str, float],
     places: Sequence[int],
 ) -> list[dict[str, Any]]:
-    return explained(model, task, name, rows, places, outputs, thresholds)
+    """Explain mistakes where that is possible: gradients may need more memory than there is, and end no run."""
+    try:
+        return explained(model, task, name, rows, places, outputs, thresholds)
+    except (HeadstartError, RuntimeError, MemoryError) as error:
+        notes.append(f"the mistakes are not explained: {error}")
+        return [{} for _ in places]
 
 
 def project(features: np.ndarray) -> tuple[np.ndarray, float]:
