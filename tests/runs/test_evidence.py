@@ -162,6 +162,9 @@ def test_examples_are_right_and_wrong_and_of_different_classes():
     assert all((one["label"] == one["prediction"]) == (one.get("verdict") == "right") for one in found)
     assert {one["label"] for one in found[:5]} == {"a", "b", "c"}
     assert found == some(task, "target", rows, outputs, {}, seed=0)
+    lopsided = Rows(rows.ids, rows.inputs, {"target": np.array([1, 2] + [0] * 58)})
+    right = np.eye(3)[lopsided.y] * 0.7 + 0.1
+    assert {one["label"] for one in some(task, "target", lopsided, right, {}, seed=0)[:3]} == {"a", "b", "c"}
 
 
 def test_a_network_that_cannot_be_explained_ends_no_run(monkeypatch, tmp_path):

@@ -215,7 +215,17 @@ def test_of_many_classes_the_most_confused_are_shown(make_facts):
     section = render(facts).partition('<section id="confusion-matrix">')[2].partition("</section>")[0]
     assert "confused most, of " in section and "other classes" in section
     assert "The 10 classes with most mistakes, of 1,000" in section and section.count("<tr>") <= 24
-    facts.arrays["test"].outputs[:] = np.eye(1000)[facts.arrays["test"].labels]
+    labels, outputs = facts.arrays["test"]
+    outputs[:] = np.eye(1000)[labels]
+    outputs[labels == 7], outputs[labels == 11] = np.eye(1000)[500], np.eye(1000)[7]
+    section = render(facts).partition('<section id="confusion-matrix">')[2].partition("</section>")[0]
+    assert re.findall(r'<th scope="row">(class \d+)</th><td class="left">(class \d+)<', section) in (
+        [("class 7", "class 500"), ("class 11", "class 7")],
+        [("class 11", "class 7"), ("class 7", "class 500")],
+    )
+    rows = re.findall(r'<th scope="row" title="(class \d+)"', section)
+    assert {"class 7", "class 11", "class 500"} <= set(rows) and len(rows) == 10
+    outputs[:] = np.eye(1000)[labels]
     right = render(facts).partition('<section id="confusion-matrix">')[2].partition("</section>")[0]
     assert "Every one of the 3,000 rows was decided rightly." in right
 
