@@ -38,9 +38,10 @@ class Calibration:
 class Measurements:
     """What a target's sections of the report are made of.
 
-    split: the one that was measured. labels, outputs: those of its rows; the outputs are calibrated. metrics: the
-    evaluations by split, as in metrics.json. units: the unit of each metric. calibration: what was chosen on
-    validation rows. interval: gives both ends of the interval of a share, from how many rows are right and of how many.
+    split: the one that was measured, with its domain in brackets where there are domains. labels, outputs: those of
+    its rows; the outputs are calibrated. metrics: the evaluations by split, as in metrics.json. units: the unit of
+    each metric. calibration: what was chosen on validation rows. interval: gives both ends of the interval of a
+    share, from how many rows are right and of how many.
     """
 
     split: str

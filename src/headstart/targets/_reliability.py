@@ -103,7 +103,7 @@ def _before_and_after(measured: Measurements) -> Table:
 def _where(measured: Measurements) -> Words:
     seen = (
         " These rows also chose the temperature, so the figures are a little better here than on new rows."
-        if measured.split == "validation" and measured.calibration.temperature is not None
+        if measured.split.startswith("validation") and measured.calibration.temperature is not None
         else ""
     )
     text = f"Measured on {len(measured.outputs):,} {measured.split} rows. On the dashed line probabilities are right; "

@@ -254,6 +254,9 @@ def test_a_domain_heads_the_table_of_its_rows(make_facts):
     data = dataclasses.replace(facts.recipe.data, source_domain=("photo",), target_domain=("art", "sketch"))
     text = render(dataclasses.replace(facts, recipe=dataclasses.replace(facts.recipe, data=data)))
     assert "test (art, sketch) (60" in text and "Test (domain art, sketch): " in text
+    for part in ("Measured on 60 {} rows", "3 {} rows were decided wrongly", "40 {} rows; each map", "{}: log loss"):
+        assert part.format("test (art, sketch)") in text, part
+    assert "train (photo), rows" in text
 
 
 def test_both_losses_are_in_one_chart_and_a_solved_head_has_a_sentence(make_facts):

@@ -26,7 +26,8 @@ def mistakes(facts: Facts, found: TargetFacts) -> list[Any]:
     shown = seen["mistakes"] if isinstance(seen["mistakes"], list) else seen["mistakes"].get(found.name, [])
     if not shown:
         return [Words(f"No {split} row was decided wrongly." if split else "There were no rows to show.")]
-    said = found.target.introduce(wrong if isinstance(wrong, int) else wrong[found.name], len(shown), split)
+    count = wrong if isinstance(wrong, int) else wrong[found.name]
+    said = found.target.introduce(count, len(shown), found.named(split))
     parts: list[Any] = [Words(f"{said} Some may be labelled wrongly.")]
     if any(HEAT in example for example in shown):
         text = "Bright: where the picture spoke for the answer (gradient x activation). Point at it to see it whole."

@@ -114,7 +114,7 @@ class TargetFacts:
 
     def named(self, split: str) -> str:
         """Name a split, with the domain that its rows are of."""
-        return f"{split} ({self.domains[split]})" if split in self.domains else split
+        return f"{split} ({self.domains[split]})" if self.domains.get(split) else split
 
     def unit(self, metric: str) -> str:
         """Return the unit of a metric: as the run recorded it, else as the metric says now; "" where neither is known.
@@ -134,7 +134,8 @@ class TargetFacts:
             return []
         names = dict.fromkeys(name for entry in self.metrics.values() for name in entry["metrics"])
         units = {name: self.unit(name) for name in names}
-        seen = Measurements(split, *self.arrays[split], self.metrics, units, self.calibration, _ends)
+        metrics = {self.named(name): entry for name, entry in self.metrics.items()}
+        seen = Measurements(self.named(split), *self.arrays[split], metrics, units, self.calibration, _ends)
         return self.target.sections(seen)
 
     @property

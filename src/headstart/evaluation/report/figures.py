@@ -135,5 +135,6 @@ def _map_legend(seen: Map, facts: Facts) -> Legend:
 def _map_words(seen: Map, facts: Facts) -> Words:
     still = "" if "after" in seen else " The backbone did not move, so that the map after the transfer is the same."
     by = f" Coloured by {facts.targets[0].name}." if len(facts.targets) > 1 else ""
-    note = f"{seen['rows']:,} {seen['split']} rows; each map has its own components (PCA, no unit).{still}{by}"
+    split = facts.targets[0].named(seen["split"]) if facts.targets else seen["split"]
+    note = f"{seen['rows']:,} {split} rows; each map has its own components (PCA, no unit).{still}{by}"
     return Words(note, "soft")

@@ -57,7 +57,7 @@ def data(facts: Facts) -> list[Any]:
     parts: list[Any] = [Pairs(rows)]
     for found in facts.targets:
         keys = {split: facts.task.key(split, found.name) for split in seen["rows"]}
-        counts = {split: seen["classes"][key] for split, key in keys.items() if key in seen["classes"]}
+        counts = {found.named(split): seen["classes"][key] for split, key in keys.items() if key in seen["classes"]}
         if counts:
             parts += [Heading(f"Rows by class{found.suffix}"), *_class_counts(counts)]
         cells = [
