@@ -44,7 +44,7 @@ def main() -> None:
         started = time.process_time()
         with tempfile.TemporaryDirectory() as folder:
             run = hs.fit(data, source=source, strategy="full", recipe=recipe, out=Path(folder) / "run")
-        accuracy = run.metrics["test"].metrics["accuracy"].value
+        accuracy = run.evaluations["test"].metrics["accuracy"].value
         seconds = round(time.process_time() - started)
         print(
             json.dumps({"channels": channels, "size": size, "accuracy": accuracy, "cpu_seconds": seconds}), flush=True

@@ -47,7 +47,7 @@ def main() -> None:
                     seed=seed,
                     out=Path(folder) / "run",
                 )
-            line = {"objective": objective, "seed": seed, "accuracy": run.metrics["test"].metrics["accuracy"].value}
+            line = {"objective": objective, "seed": seed, "accuracy": run.evaluations["test"].metrics["accuracy"].value}
             print(json.dumps(line | {"cpu_seconds": round(time.process_time() - started)}), flush=True)
 
 

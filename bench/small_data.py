@@ -75,10 +75,10 @@ def measure(name: str, shots: int, draw: int, strategy: str | None) -> tuple[flo
         model = hs.load(run.folder)
         known, new = model.embed(xs), model.embed(xt)
         if name == "diabetes":
-            ours = run.metrics["test"].metrics["r2"].value or 0.0
+            ours = run.evaluations["test"].metrics["r2"].value or 0.0
             script: Any = RidgeCV(np.logspace(-3, 4, 30))
         else:
-            ours = run.metrics["test"].metrics["accuracy"].value or 0.0
+            ours = run.evaluations["test"].metrics["accuracy"].value or 0.0
             script = LogisticRegressionCV(max_iter=2000)
         if name in TABLES:
             script = make_pipeline(StandardScaler(), script)

@@ -128,7 +128,7 @@ print(json.dumps({
     "weights": weights, "right": np.mean([a == b for a, b in zip(model.predict(series), labels)]),
     "alike": [model.predict(data) == model.predict(series)
               for data in ("data.jsonl", "text.csv", [np.array(cells) for cells in series])],
-    "measured": [found.metrics["test"].metrics["accuracy"].value for found in (run, hs.evaluate("run"))],
+    "measured": [found.evaluations["test"].metrics["accuracy"].value for found in (run, hs.evaluate("run"))],
     "modality": memory.task.modality, "refused": refused,
 }))
 """

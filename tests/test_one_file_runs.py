@@ -63,24 +63,26 @@ def fit_twice(folder: Path, data: Any, settings: dict[str, Any], **options: Any)
     again = hs.fit(data, settings=settings, resume=folder / "cut", **options)
     weights = [sha256(each.folder / "model" / "model.safetensors") for each in (run, again)]
     assert weights[0] == weights[1]
-    if run.metrics:
+    if run.evaluations:
         learnt = run.recipe.refit == "yes"  # the validation rows
-        measured = {key: found for key, found in run.metrics.items() if not (learnt and key.startswith("validation"))}
-        assert hs.evaluate(run.folder).metrics == measured
+        measured = {
+            key: found for key, found in run.evaluations.items() if not (learnt and key.startswith("validation"))
+        }
+        assert hs.evaluate(run.folder).evaluations == measured
     return run
 
 
 def test_fixmatch(tmp_path: Path, pictures: Path) -> None:
     settings = {"stages.0.objective.threshold": 0.6, "stages.0.objective.ratio": 2.0, "stages.0.lr": 0.01}
     run = fit_twice(tmp_path, pictures, settings, source="digits:cnn", strategy="full", objective="fixmatch")
-    assert (run.metrics["test"].metrics["accuracy"].value or 0) > 0.8
+    assert (run.evaluations["test"].metrics["accuracy"].value or 0) > 0.8
     assert set(hs.load(run.folder).predict(str(pictures / "unlabelled" / "y"))) == {"bright"}
     assert "fixmatch (threshold 0.6" in (run.folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_simclr_without_labels_gives_features_to_start_from(tmp_path: Path, pictures: Path) -> None:
     run = fit_twice(tmp_path, pictures, {"data.task": "none"}, source="digits:cnn", strategy="full", objective="simclr")
-    assert run.metrics == {}
+    assert run.evaluations == {}
     model = hs.load(run.folder)
     assert model.embed(str(pictures / "dark")).shape == (20, 64)
     with pytest.raises(hs.UsageError, match="predicts nothing"):
@@ -90,7 +92,7 @@ def test_simclr_without_labels_gives_features_to_start_from(tmp_path: Path, pict
     page = (run.folder / "report.html").read_text(encoding="utf-8")
     assert "simclr" in page and "nothing was measured" in page
     later = hs.fit(pictures, source=f"run:{run.folder}", strategy="linear_probe", out=tmp_path / "later")
-    assert (later.metrics["test"].metrics["accuracy"].value or 0) > 0.8
+    assert (later.evaluations["test"].metrics["accuracy"].value or 0) > 0.8
 
 
 def test_two_tasks(tmp_path: Path) -> None:
@@ -107,8 +109,8 @@ def test_two_tasks(tmp_path: Path) -> None:
         "stages.0.lr": 0.02,
     }
     run = fit_twice(tmp_path, path, settings, source="vector:mlp", strategy="full", objective="two_tasks")
-    assert (run.metrics["test:first"].metrics["accuracy"].value or 0) > 0.7
-    assert (run.metrics["test:second"].metrics["rmse"].value or 9) < 1.5
+    assert (run.evaluations["test:first"].metrics["accuracy"].value or 0) > 0.7
+    assert (run.evaluations["test:second"].metrics["rmse"].value or 9) < 1.5
     found = hs.load(run.folder).predict(str(path))
     assert set(found) == {"first", "second"} and set(found["first"]) == {"up", "down"}
     assert all(isinstance(value, float) for value in found["second"])

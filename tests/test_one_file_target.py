@@ -128,12 +128,14 @@ def test_it_learns_is_saved_loaded_and_predicts(tmp_path: Path, data: Dataset) -
 def test_it_is_evaluated_and_in_the_report(tmp_path: Path, data: Dataset) -> None:
     settings = {"data.task": "ordinal", "stages.0.steps": 60, "stages.0.lr": 2e-2}
     run = hs.fit(tmp_path / "rows.csv", source="vector:mlp", settings=settings, out=tmp_path / "run")
-    figures = run.metrics["test"].metrics
-    assert run.metrics["test"].primary == "accuracy" and (figures["accuracy"].value or 0) > 0.4
+    figures = run.evaluations["test"].metrics
+    assert run.evaluations["test"].primary == "accuracy" and (figures["accuracy"].value or 0) > 0.4
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "Confusion matrix" in page and "Calibration" in page and "classification, vector input" in page
     assert set(hs.load(tmp_path / "run").predict(tmp_path / "rows.csv")) <= {"1", "2", "3", "4"}
-    assert hs.evaluate(tmp_path / "run").metrics == {"test": run.metrics["test"]}  # the validation rows were learnt
+    assert hs.evaluate(tmp_path / "run").evaluations == {
+        "test": run.evaluations["test"]
+    }  # the validation rows were learnt
 
 
 def test_it_goes_on_after_a_stop_as_if_there_was_none(tmp_path: Path, data: Dataset) -> None:

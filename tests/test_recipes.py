@@ -25,7 +25,7 @@ def test_a_recipe_runs(tmp_path: Path, file: Path) -> None:
     seen: list[Event] = []
     run = fit((rows, [f"class {y}" for y in labels]), recipe.with_settings(settings), out=tmp_path, listen=seen.append)
     assert len([event for event in seen if event.kind == "stage"]) == len(recipe.stages)
-    accuracy = run.metrics["test"].metrics["accuracy"].value
+    accuracy = run.evaluations["test"].metrics["accuracy"].value
     assert accuracy is not None and accuracy > 0.6
 
 

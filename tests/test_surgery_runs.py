@@ -78,7 +78,7 @@ def test_a_saved_model_is_built_again_with_its_surgery_and_predicts_the_same(run
     assert first.model.backbone.card.input == ImageInput(28, 28, 1, (0.5,), (0.5,), "bilinear", 0.95)
     assert np.array_equal(first.predict_proba(list(images)), second.predict_proba(list(images)))
     evaluated = hs.evaluate(run.folder, grey(12, 1))
-    assert evaluated.metrics["test"].metrics["accuracy"] == run.metrics["test"].metrics["accuracy"]
+    assert evaluated.evaluations["test"].metrics["accuracy"] == run.evaluations["test"].metrics["accuracy"]
 
 
 def test_a_run_is_a_source_for_more_surgery(run: hs.Run, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_digits_of_28_pixels_train_in_a_network_for_colour(shared, tmp_path: Pat
         "stages.0.augment": "none",
     }
     done = hs.fit({"train": train, "test": test}, source=f"local:{name}", settings=settings, out=tmp_path / "run")
-    accuracy = done.metrics["test"].metrics["accuracy"].value
+    accuracy = done.evaluations["test"].metrics["accuracy"].value
     assert accuracy is not None and accuracy > 0.3, "chance is 0.1"
 
 
@@ -208,7 +208,7 @@ def test_300_grey_digits_in_a_mobilenet_for_colour_photographs(shared, tmp_path:
     settings = {"data.validation": 0, "stages.0.steps": 60, "stages.0.lr": 1e-3, "stages.0.augment": "none"}
     settings["stages.0.batch_size"] = 32
     done = hs.fit(data, source=source, recipe=recipe, settings=settings, strategy="full", out=tmp_path / "run")
-    accuracy = done.metrics["test"].metrics["accuracy"].value
+    accuracy = done.evaluations["test"].metrics["accuracy"].value
     print("300 digits at 64 pixels, test accuracy", accuracy)
     assert accuracy is not None and accuracy > 0.75
 
@@ -227,6 +227,6 @@ def test_a_dense_classifier_on_a_frozen_vgg(tmp_path: Path) -> None:
     assert [tuple(p.shape) for p in model.head.trunk.parameters()] == [(1024, 512), (1024,), (10, 1024), (10,)]
     assert set(done.task.classes) == ten
     assert {name for name, stage in done.outcome.moved.items() if stage["moved"]} == {"heads.target"}
-    accuracy = done.metrics["test"].metrics["accuracy"].value
+    accuracy = done.evaluations["test"].metrics["accuracy"].value
     print("ten shades, a dense classifier on a random VGG16, test accuracy", accuracy)
     assert accuracy is not None and accuracy > 0.3, "chance is 0.1"

@@ -128,7 +128,7 @@ def test_a_new_run_starts_from_an_old_one(name: str, table: str, tmp_path: Path)
         settings={"data.labels": ",".join(recipe.data.labels), "stages.0.steps": 2},
         out=tmp_path / "run",
     )
-    assert done.metrics["test"].rows > 0
+    assert done.evaluations["test"].rows > 0
 
 
 @pytest.mark.parametrize("name", RUNS)

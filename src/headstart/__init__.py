@@ -1,8 +1,8 @@
 """Headstart: from a folder or a table to a tested model, by transfer learning.
 
 >>> import headstart as hs
->>> run = hs.fit("photos", source="timm:mobilenetv3_small_100")
->>> hs.load(run.folder).predict(["new.jpg"])
+>>> run = hs.fit("photos")
+>>> run.predict(["new.jpg"])
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from headstart.runs.api import fit as fit
     from headstart.runs.api import inspect as inspect
     from headstart.runs.api import read as read
+    from headstart.runs.api import report as report
     from headstart.runs.api import source as source
     from headstart.runs.compare import compare as compare
     from headstart.runs.fit import Run as Run
@@ -88,6 +89,7 @@ _HOMES = {
     "fit": "headstart.runs.api",
     "inspect": "headstart.runs.api",
     "read": "headstart.runs.api",
+    "report": "headstart.runs.api",
     "source": "headstart.runs.api",
     "Run": "headstart.runs.fit",
     "soup": "headstart.runs.soup",

@@ -120,8 +120,8 @@ def test_without_a_score_a_step_is_not_chosen(
     assert (outcome.best and outcome.best.value) == best
     told = [event.message for event in seen if event.kind == "evaluation"]
     assert told == [f"validation figure {value:.4f}" for value in scores if value is not None]
-    ended = next(event.message for event in seen if event.message.startswith("stage 0 ended"))
-    assert ("back to step 4" in ended) == (best == 2.0)
+    ended = next(event.message for event in seen if event.message.startswith("training ended"))
+    assert ("step 4 is taken" in ended) == (best == 2.0)
 
 
 def test_another_criterion_in_a_later_stage_begins_anew(tmp_path: Path) -> None:

@@ -56,16 +56,16 @@ def end(
     stage = dataclasses.replace(STAGE, **settings)
     model = toys.make_model(toys.tiny(), data)
     outcome = toys.train(folder, model, data, stage=stage, validate=True, listen=seen.append)
-    return outcome, next(event.message for event in seen if event.message.startswith("stage 0 ended"))
+    return outcome, next(event.message for event in seen if event.message.startswith("training ended"))
 
 
 def test_the_loss_breaks_ties_and_of_equal_steps_the_later_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = [figure(0.9, 0.5), figure(0.9, 0.2), figure(0.9, 0.3), figure(0.1, 0.1)]
-    assert "back to step 4: figure 0.9000 at step 4, 0.1000" in end(tmp_path / "loss", monkeypatch, *scores)[1]
+    assert "step 4 is taken: figure 0.9000 at step 4, 0.1000" in end(tmp_path / "loss", monkeypatch, *scores)[1]
     scores = [figure(0.9, 0.5), figure(0.9, 0.5), figure(0.9, 0.5), figure(0.1, 0.1)]
-    assert "back to step 6" in end(tmp_path / "equal", monkeypatch, *scores)[1]
+    assert "step 6 is taken" in end(tmp_path / "equal", monkeypatch, *scores)[1]
     scores = [figure(0.9), figure(0.9)]
     assert end(tmp_path / "all", monkeypatch, *scores)[1].endswith("all steps done; the last step is the best")
 
@@ -77,7 +77,7 @@ def test_a_step_is_taken_back_only_where_it_is_ahead_by_more_than_noise(
     noise = np.array([1, -1] * 10) * 0.0125  # the standard error of the jackknife: 0.0125 sqrt(19) = 0.0545
     best, end_of_all = figure(0.8, parts=(0.8,) * 20), figure(last, parts=tuple((last + noise).tolist()))
     outcome, said = end(tmp_path, monkeypatch, best, end_of_all)
-    assert ("back to step 2" in said) == back and ("which is within two standard errors (0.1090)" in said) != back
+    assert ("step 2 is taken" in said) == back and ("which is within two standard errors (0.1090)" in said) != back
     assert outcome.best == (best if back else end_of_all)
 
 

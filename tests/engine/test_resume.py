@@ -259,7 +259,7 @@ def test_a_damaged_checkpoint_is_passed_over_by_name(tmp_path: Path, name: str, 
     said = [event.message for event in seen if event.kind == "warning"]
     assert len(said) == 1 and newest.name in said[0]
     step = int(older.name.rpartition("-")[2])
-    assert f"going on from stage 0, step {step}" in [event.message for event in seen]
+    assert f"going on: training from step {step}" in [event.message for event in seen]
     assert all(torch.equal(whole[name], again[name]) for name in whole)
     assert log(tmp_path / "whole") == log(tmp_path / "cut")
 

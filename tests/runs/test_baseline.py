@@ -22,10 +22,10 @@ SETTINGS = {"data.validation": 0, "stages.0.steps": 2, "stages.0.optimiser": "ad
 
 
 def reviews(kind: str) -> dict[str, Any]:
-    """Make reviews in Chinese, whose first sign decides."""
+    """Make reviews of an English word and a Chinese word, whose first sign decides."""
     rng = np.random.default_rng(0)
     marks = rng.integers(0, 2, 120)
-    texts = ["好坏"[mark] + "".join(rng.choice(list("菜饭汤面快慢店人"), 3)) for mark in marks]
+    texts = ["the " + "好坏"[mark] + "".join(rng.choice(list("菜饭汤面快慢店人"), 5)) for mark in marks]
     labels = [["glad", "sad"][mark] for mark in marks] if kind == "binary" else (marks * 3.0).tolist()
     return {"train": (texts[:60], labels[:60]), "test": (texts[60:], labels[60:])}
 
@@ -42,7 +42,7 @@ def test_a_baseline_that_is_ahead_is_told_everywhere(tmp_path: Path, kind: str) 
     accuracy, error = (found.metrics[name].value if name in found.metrics else None for name in ("accuracy", "rmse"))
     assert accuracy == 1 if kind == "binary" else error is not None and error < 0.5
     (said,) = run.baseline.said()
-    assert "The baseline is ahead of the run" in said and said.endswith("take it with --source tfidf:chars.")
+    assert "The model without pretraining is ahead of the run" in said and said.endswith("take the source tfidf:chars.")
     assert said in (run.folder / "report.html").read_text(encoding="utf-8")
     assert json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["baseline"]["said"] == [said]
 
@@ -62,11 +62,11 @@ def test_the_baseline_itself_has_none_and_of_very_many_rows_it_is_said(
 @pytest.mark.parametrize(
     ("better", "low", "high", "expected"),
     [
-        (True, 0.1, 0.2, "The run is ahead of it"),
-        (True, -0.2, -0.1, "The baseline is ahead of the run"),
-        (False, 0.1, 0.2, "The baseline is ahead of the run"),
-        (False, -0.2, -0.1, "The run is ahead of it"),
-        (False, -0.1, 0.3, "neither ahead nor behind by more than chance"),
+        (True, 0.1, 0.2, "The run is ahead of the model without"),
+        (True, -0.2, -0.1, "The model without pretraining is ahead of the run"),
+        (False, 0.1, 0.2, "The model without pretraining is ahead of the run"),
+        (False, -0.2, -0.1, "The run is ahead of the model without"),
+        (False, -0.1, 0.3, "nor behind by more than chance"),
     ],
 )
 def test_who_is_ahead_depends_on_which_way_the_metric_is_better(

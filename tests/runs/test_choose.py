@@ -55,7 +55,7 @@ def test_a_table_needs_no_option(tmp_path: Path) -> None:
     assert run.recipe.source is not None and run.recipe.source.name == "vector:columns"
     (losses,) = [event.values["tried"] for event in heard if "tried" in event.values]
     assert set(losses) == {"vector:columns", "vector:columns with head boosting", "vector:mlp"}
-    assert (run.metrics["test"].metrics["accuracy"].value or 0) > 0.9
+    assert (run.evaluations["test"].metrics["accuracy"].value or 0) > 0.9
 
 
 def test_no_test_row_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

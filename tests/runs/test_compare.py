@@ -20,14 +20,14 @@ from headstart.evaluation.results import Comparison, Interval
 def test_differences_are_those_of_the_metrics(two_runs):
     a, b = two_runs
     compared = hs.compare([a.folder, b.folder], resamples=200)
-    assert compared.split == "test" and compared.rows == a.metrics["test"].rows
+    assert compared.split == "test" and compared.rows == a.evaluations["test"].rows
     for name, difference in compared.comparisons[str(b.folder)].differences.items():
-        values = [run.metrics["test"].metrics[name].value for run in two_runs]
+        values = [run.evaluations["test"].metrics[name].value for run in two_runs]
         assert difference.value == pytest.approx(values[1] - values[0], abs=1e-9)
         assert difference.low is not None and difference.high is not None and difference.low <= difference.high
     test = compared.comparisons[str(b.folder)].mcnemar
     assert test is not None
-    right = [run.metrics["test"].metrics["accuracy"].value * compared.rows for run in two_runs]
+    right = [run.evaluations["test"].metrics["accuracy"].value * compared.rows for run in two_runs]
     assert test.only_b - test.only_a == round(right[1] - right[0])
     json.dumps(compared.to_plain(), allow_nan=False)
 

@@ -131,5 +131,5 @@ def test_without_a_recipe_no_row_is_set_apart(cancer, tmp_path):
     got = hs.cross_validate(
         cancer, folds=2, source="vector:mlp", settings={**SETTINGS, "stages.0.steps": 1}, out=tmp_path / "run"
     )
-    assert "test" not in got.final.metrics
+    assert "test" not in got.final.evaluations
     assert got.out_of_fold.rows == len(pd.read_csv(cancer))

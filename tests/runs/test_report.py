@@ -69,7 +69,7 @@ def test_calibration_is_kept_with_the_model(two_runs):
 def test_the_saved_model_gives_the_reported_figures_again(two_runs):
     for run in two_runs:
         again = hs.evaluate(run.folder)
-        assert again.metrics == {"test": run.metrics["test"]}  # the validation rows were learnt
+        assert again.evaluations == {"test": run.evaluations["test"]}  # the validation rows were learnt
 
 
 def test_worst_mistakes_show_their_pictures(tmp_path):

@@ -71,7 +71,7 @@ def test_a_run_goes_on_of_itself_and_by_name(tmp_path: Path, data: Dataset) -> N
             runs.fit(data, RECIPE, out=folder, listen=cut_at(4))
         again = runs.fit(data, RECIPE, **options)
         assert sha(folder) == sha(tmp_path / "whole")
-        assert again.metrics == whole.metrics and again.outcome.steps == 6
+        assert again.evaluations == whole.evaluations and again.outcome.steps == 6
         assert state.read(folder).status == "finished"  # type: ignore[union-attr]
         assert not (folder / "checkpoints").exists() and not (folder / "lock.json").exists()
 
@@ -101,7 +101,7 @@ def test_a_finished_run_is_not_begun_again(tmp_path: Path, data: Dataset) -> Non
     with pytest.raises(UsageError, match="holds a finished run"):
         runs.fit(data, RECIPE, out=tmp_path / "run")
     again = runs.fit(data, RECIPE, resume=tmp_path / "run")
-    assert again.metrics == whole.metrics and again.outcome == whole.outcome
+    assert again.evaluations == whole.evaluations and again.outcome == whole.outcome
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*") if path.is_file()}
 
 

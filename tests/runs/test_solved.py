@@ -64,7 +64,7 @@ def test_every_labelled_row_is_fitted_in_the_end(tmp_path: Path) -> None:
         run = hs.fit((x, y), recipe=recipe(refit=refit), settings=given, out=tmp_path / refit)
         trunk: Any = hs.load(run.folder).model.head.trunk
         ends[refit] = trunk.weight.detach().numpy()
-        assert set(run.metrics) == {"validation", "test"}
+        assert set(run.evaluations) == {"validation", "test"}
         assert not (run.folder / "chosen").exists() and not (run.folder / "refit").exists()
     np.testing.assert_array_equal(ends["yes"], ends["auto"])
     assert np.abs(ends["yes"] - ends["no"]).max() > 1e-3
@@ -102,7 +102,7 @@ def test_a_run_cut_in_either_fit_ends_the_same(tmp_path: Path, after: int) -> No
     assert steps == after
     for name in ("model/model.safetensors", "predictions.parquet"):
         assert (whole.folder / name).read_bytes() == (again.folder / name).read_bytes()
-    assert again.metrics == whole.metrics
+    assert again.evaluations == whole.evaluations
 
 
 def test_a_probe_is_as_good_as_logistic_regression(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_uniform_soup_is_the_mean_of_all_weights(runs: list[hs.Run], tmp_path:
 def test_a_soup_is_compared_like_a_run_and_has_no_report(runs: list[hs.Run], tmp_path: Path) -> None:
     made = cook(runs, tmp_path, "uniform")
     compared = hs.compare([runs[0].folder, made.folder])
-    assert compared.metrics[str(made.folder)]["accuracy"].value == made.metrics["test"].metrics["accuracy"].value
+    assert compared.metrics[str(made.folder)]["accuracy"].value == made.evaluations["test"].metrics["accuracy"].value
     with pytest.raises(StorageError, match="no finished run"):
         write_report(made.folder)
 
@@ -67,7 +67,7 @@ def test_a_greedy_soup_is_never_worse_on_validation_than_its_best_run(runs: list
     alone = [member.validation for member in made.members]
     assert all(value is not None for value in alone)
     best = max(value for value in alone if value is not None)
-    together = made.metrics["validation"].metrics["accuracy"].value
+    together = made.evaluations["validation"].metrics["accuracy"].value
     assert together is not None and together >= best - 1e-9
     assert made.members[alone.index(best)].kept
 

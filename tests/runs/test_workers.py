@@ -28,4 +28,4 @@ def test_the_test_split_is_read_by_the_workers(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(predictor, "predict", counted)
     run = hs.fit(data, source="vector:mlp", out=tmp_path / "run", settings={"stages.0.steps": 2, "workers": 2})
-    assert asked == [2, 1] and run.metrics["test"].rows == 12
+    assert asked == [2, 1] and run.evaluations["test"].rows == 12

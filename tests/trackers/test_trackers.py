@@ -23,7 +23,7 @@ def fit(folder: Path, tracker: str) -> hs.Run:
     wine = load_wine()
     settings = {"stages.0.steps": 12, "stages.0.evaluate": 6, "data.test": 0.0}
     data = (wine.data.astype("float32"), [str(label) for label in wine.target])  # pyright: ignore[reportAttributeAccessIssue]
-    return hs.fit(data, source="vector:mlp", strategy="full", settings=settings, out=folder, trackers=[tracker])
+    return hs.fit(data, source="vector:mlp", strategy="full", settings=settings, out=folder, log=tracker)
 
 
 @pytest.mark.parametrize("name", plugins.names("trackers"))
@@ -44,7 +44,7 @@ def test_tensorboard_reads_what_was_written(tmp_path):
     events.Reload()
     assert [event.step for event in events.Scalars("train/loss")] == list(range(1, 13))
     assert [event.step for event in events.Scalars("validation/accuracy")] == [6, 12]
-    assert events.Scalars(ACCURACY)[0].value == pytest.approx(run.metrics["validation"].metrics["accuracy"].value)
+    assert events.Scalars(ACCURACY)[0].value == pytest.approx(run.evaluations["validation"].metrics["accuracy"].value)
 
 
 @pytest.mark.filterwarnings("ignore")  # of the package's own
@@ -56,7 +56,7 @@ def test_mlflow_reads_what_was_sent(tmp_path, monkeypatch):
     client = mlflow.MlflowClient(tracking_uri=uri)
     (found,) = client.search_runs([client.get_experiment_by_name("test").experiment_id])
     assert found.info.status == "FINISHED" and found.info.run_name == "run"
-    assert found.data.metrics[ACCURACY] == pytest.approx(run.metrics["validation"].metrics["accuracy"].value)
+    assert found.data.metrics[ACCURACY] == pytest.approx(run.evaluations["validation"].metrics["accuracy"].value)
     assert len(client.get_metric_history(found.info.run_id, "train/loss")) == 12
     assert found.data.params["stages.0.steps"] == "12"
     assert [file.path for file in client.list_artifacts(found.info.run_id)] == ["report.html"]

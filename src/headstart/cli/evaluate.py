@@ -13,18 +13,28 @@ def evaluate(
         str | None, typer.Argument(help="Labelled rows to evaluate on. By default the run's own splits.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = "auto",
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show every figure and each step of the way.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
     """Measure a saved model on its run's own validation and test rows, or on other labelled rows."""
     from headstart.cli.show import Show
 
-    show = Show(as_json)
+    show = Show(as_json, verbose=verbose)
     from headstart.artifact.find import find
 
     find(folder)  # before the slow imports
-    from headstart.cli.results import show_evaluations
+    from headstart.cli.results import show_evaluations, show_headlines
     from headstart.runs.evaluate import evaluate_saved
 
-    evaluated = evaluate_saved(folder, data, device=device, listen=show.listen)
-    show_evaluations(show, evaluated.metrics)
+    try:
+        evaluated = evaluate_saved(folder, data, device=device, listen=show.listen)
+    finally:
+        show.close()
+    if verbose:
+        show_evaluations(show, evaluated.evaluations)
+    show_headlines(show, evaluated.headlines)
+    if not verbose:
+        show.note("Every figure: --verbose")
     show.finish(evaluated.to_plain())

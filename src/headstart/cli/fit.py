@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -111,6 +110,9 @@ def fit(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, print the recipe with everything chosen, and stop.")
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show every figure and each step of the way.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
     """Train, test and save a model.
@@ -121,66 +123,26 @@ def fit(
     from headstart.cli.launch import launch
     from headstart.cli.show import Show
     from headstart.core.ranges import check_numbers
-    from headstart.core.recipe import Recipe, parse_setting
+    from headstart.core.recipe import parse_setting
+    from headstart.core.words import PATHS, begun_recipe, crossed, recipe_of
 
-    show = Show(as_json)
-    named: dict[str, Any] = {
-        "source": source,
-        "source.weights": weights,
-        "head": head,
-        "seed": seed,
-        "data.reader": reader,
-        "data.reader.encoding": encoding,
-        "data.labels": label,
-        "data.inputs": inputs,
-        "data.task": task,
-        "data.modality": modality,
-        "data.separator": separator,
-        "data.group": group,
-        "data.validation": validation,
-        "data.test": test,
-        "data.source_domain": source_domain,
-        "data.target_domain": target_domain,
-        "data.unlabelled": unlabelled,
-        "data.blank_labels": blank_labels,
-        "data.skip_bad": skip_bad or None,
-        "stages.0.strategy": strategy,
-        "stages.0.objective": objective,
-        "stages.0.criterion": criterion,
-        "stages.0.epochs": epochs,
-        "stages.0.steps": steps,
-        "stages.0.lr": lr,
-        "stages.0.batch_size": batch_size,
-        "stages.0.augment": augment,
-        "stages.0.imbalance": imbalance,
-        "refit": refit,
-        "budget": budget,
-        "device": device,
-        "precision": precision,
-        "workers": workers,
-    }
-    given = {path.rpartition(".")[2]: value for path, value in named.items()}
-    check_numbers({**given, "processes": processes, "folds": folds, "repeats": repeats})
+    show = Show(as_json, verbose=verbose)
+    words = {word: value for word, value in locals().items() if word in PATHS}
+    words |= {"input": inputs, "skip_bad": skip_bad or None}
+    check_numbers({**words, "processes": processes, "folds": folds, "repeats": repeats})
     if processes > 1:
         if folds is not None:
             raise UsageError("--folds makes its runs one after another in one process: leave --processes away.")
         if not dry_run:
             launch(processes)
             return
-    if encoding is not None and reader is None:
-        named["data.reader.name"] = "table"
-    settings = {path: value for path, value in named.items() if value is not None}
-    settings |= dict(parse_setting(text) for text in setting or [])
-    if folds is not None and recipe is None:
-        settings.setdefault("data.test", 0.0)  # small data: every row is tested in its fold
     if folds is None and repeats > 1:
         raise UsageError("--repeats is for cross-validation: name --folds too.")
-    if recipe is None and resume is not None:
-        recipe = resume / ("recipe.toml" if folds is None else "folds/recipe.toml")
-        if folds is not None and not recipe.is_file():
-            raise UsageError(f"{resume} holds no cross-validation to go on with: there is no {recipe}.")
-    operations = [*(surgery or []), *([f"load_layers layers={load_layers}"] if load_layers else [])]
-    plan = (Recipe.read(recipe) if recipe else Recipe()).with_surgery(operations).with_settings(settings)
+    settings = dict(parse_setting(text) for text in setting or [])
+    begun = begun_recipe(resume, folds=folds is not None) if recipe is None and resume is not None else None
+    plan = recipe_of(words, recipe=recipe or begun, surgery=surgery or (), load_layers=load_layers, settings=settings)
+    if folds is not None and recipe is None and begun is None:
+        plan = crossed(plan, words, settings)
     from headstart.data.find import named_data
 
     reading = named_data(data, plan.data)
@@ -201,7 +163,7 @@ def fit(
     stop.again = {name: value for name, value in again.items() if value is not None}
     from headstart.runs.track import parse_tracker, tracked
 
-    crossed = None
+    measured = None
     try:
         with tracked([parse_tracker(text) for text in log or [] if not rank()], show.listen) as listen:
             listen = telling_launcher(stop, listen)
@@ -210,25 +172,15 @@ def fit(
             else:
                 from headstart.runs.folds import cross_validate
 
-                crossed = cross_validate(
+                measured = cross_validate(
                     data, plan, k=folds, repeats=repeats, out=out, resume=resume, listen=listen, stop=stop
                 )
-                run = crossed.final
+                run = measured.final
     finally:
         show.close()
     if rank():  # the first process tells
         return
-    from headstart.cli.results import show_evaluations, show_folds
+    from headstart.cli.results import show_run
 
-    show_evaluations(show, run.metrics)
-    for line in run.baseline.said() if run.baseline else ():
-        show.say(line)
-    if crossed is not None:
-        show_folds(show, crossed)
-    folder = shlex.quote(str(run.folder))
-    use = f"Measure again: headstart evaluate {folder}. Use it: headstart predict {folder} DATA"
-    if not run.task.predicted:
-        use = f"Start from it: headstart fit DATA --source run:{folder}"
-    show.say(f"Run: {folder} ({run.seconds:.0f} s). {use}")
-    show.say(f"Report: {shlex.quote(str(run.folder / 'report.html'))}")
-    show.finish(run.to_plain() | ({} if crossed is None else {"folds": crossed.to_plain()}))
+    show_run(show, run, measured)
+    show.finish(run.to_plain() | ({} if measured is None else {"folds": measured.to_plain()}))

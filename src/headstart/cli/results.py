@@ -1,25 +1,59 @@
-"""Tables of an evaluation."""
+"""What a command says at the end: the result in a sentence for each target, and tables for one who asks for more."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 
 from headstart.cli.show import Show
+from headstart.evaluation.headline import Headline
 from headstart.evaluation.metrics import Evaluation
 from headstart.evaluation.tables import class_rows, interval_text, metric_rows
+from headstart.runs.fit import Run
 from headstart.runs.folds import CrossValidated
 
 MOST_CLASSES = 30
 
 
-def show_evaluations(show: Show, metrics: Mapping[str, Evaluation]) -> None:
+def show_run(show: Show, run: Run, measured: CrossValidated | None = None) -> None:
+    """Show what a run came to and how to go on.
+
+    Args:
+        show: Where to.
+        run: A finished run.
+        measured: The cross-validation that it is the final run of.
+    """
+    if show.verbose:
+        show_evaluations(show, run.evaluations)
+        if measured is not None:
+            show_folds(show, measured)
+    folder = shlex.quote(str(run.folder))
+    show_headlines(show, run.headlines if measured is None else [measured.headline])
+    for line in run.baseline.not_behind() if run.baseline else ():
+        show.say(line)
+    if run.task.predicted and not run.headlines and measured is None:
+        show.say("Nothing was measured, as there are no test rows. --folds 5 measures by cross-validation.")
+    show.say(f"Run: {folder} ({run.seconds:.0f} s). Report: {shlex.quote(str(run.folder / 'report.html'))}")
+    if run.task.predicted:
+        show.say(f"Use it: headstart predict {folder} DATA")
+    else:
+        show.say(f"Start from it: headstart fit DATA --source run:{folder}")
+
+
+def show_headlines(show: Show, headlines: Sequence[Headline]) -> None:
+    """Show the result in a sentence for each target."""
+    for made in headlines:
+        show.say(made.text, "bold")
+
+
+def show_evaluations(show: Show, evaluations: Mapping[str, Evaluation]) -> None:
     """Show the metrics of each split, and of each target where there are several; then the classes of the last split.
 
     Args:
         show: Where to.
-        metrics: By split, or "SPLIT:TARGET".
+        evaluations: By split, or "SPLIT:TARGET".
     """
-    for key, evaluation in metrics.items():
+    for key, evaluation in evaluations.items():
         rows = f"{evaluation.rows:,} rows"
         show.table(
             f"{key} ({rows})",
@@ -27,10 +61,8 @@ def show_evaluations(show: Show, metrics: Mapping[str, Evaluation]) -> None:
             [(name, *figures, evaluation.units[name]) for name, *figures in metric_rows(evaluation)],
             words="unit",
         )
-        for note in evaluation.notes:
-            show.note(f"note, {key}: {note}")
-    last = list(metrics)[-1].partition(":")[0] if metrics else ""
-    for key, evaluation in metrics.items():
+    last = list(evaluations)[-1].partition(":")[0] if evaluations else ""
+    for key, evaluation in evaluations.items():
         headings, *rows = class_rows(evaluation) or [()]
         if rows and key.partition(":")[0] == last:
             more = f", the first {MOST_CLASSES} of {len(rows)}" if len(rows) > MOST_CLASSES else ""

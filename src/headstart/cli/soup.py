@@ -39,7 +39,7 @@ def soup(
         (m.run, "" if m.validation is None else f"{m.validation:.4f}", "yes" if m.kept else "no") for m in made.members
     ]
     show.table(f"{made.kind} soup", ("run", "validation", "kept"), rows)
-    show_evaluations(show, made.metrics)
+    show_evaluations(show, made.evaluations)
     kept = [member.run for member in made.members if member.kept]
     if len(kept) == 1:
         show.say(f"No other run helped on validation: the model is that of {kept[0]}.")

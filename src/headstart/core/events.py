@@ -11,9 +11,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened in a run, for whoever shows it. `values` hold the figures that `message` speaks of."""
+    """Something that happened in a run, for whoever shows it. `values` hold the figures that `message` speaks of.
 
-    kind: Literal["run", "note", "warning", "stage", "step", "evaluation", "saved", "result"]
+    A "note" is for every user, a "detail" for one who asks for more. "progress" tells how far slow work is: `values`
+    has `done` and `total` (None where it is not known), and `message` says what is done.
+    """
+
+    kind: Literal["run", "note", "detail", "warning", "stage", "step", "evaluation", "progress", "saved", "result"]
     message: str
     values: Mapping[str, Any] = field(default_factory=dict)
 

@@ -48,7 +48,7 @@ def fit(model: Model, jobs: list[Job], context: RunContext) -> Outcome:
     before = fingerprints(model)
     with torch.random.fork_rng(devices=[]), context.stop.between_steps():
         log = Log(context.folder / "metrics.jsonl", silent=not context.world.is_writer)
-        saved = _find(context, log)
+        saved = _find(context, log, [job.name for job in jobs])
         saver = Saver(
             context.folder / "checkpoints",
             every=context.checkpoint,
@@ -85,13 +85,13 @@ def fit(model: Model, jobs: list[Job], context: RunContext) -> Outcome:
             state.stage += 1
     proof = what_moved(model, before)
     if context.world.is_writer:
-        context.listen(Event("note", in_words(proof), {"moved": proof}))
+        context.listen(Event("detail", in_words(proof), {"moved": proof}))
     seconds = earlier + time.monotonic() - started
     lists = {name: tuple(getattr(state, name)) for name in ("endings", "kept", "levelled")}
     return Outcome(state.best, state.taken, seconds, moved=proof, **lists)
 
 
-def _find(context: RunContext, log: Log) -> Checkpoint | None:
+def _find(context: RunContext, log: Log, names: Sequence[str]) -> Checkpoint | None:
     """Find the checkpoint to go on from, and clear away what does not belong to it."""
     folder = context.folder / "checkpoints"
     found = None
@@ -107,8 +107,8 @@ def _find(context: RunContext, log: Log) -> Checkpoint | None:
         return None
     found = found or checkpoint.load(folder / name)
     log.cut(found.state["log"])
-    place_text = f"stage {found.state['run']['stage']}, step {found.state.get('stage', {}).get('step', 0)}"
-    context.listen(Event("note", f"going on from {place_text}"))
+    name, step = names[found.state["run"]["stage"]], found.state.get("stage", {}).get("step", 0)
+    context.listen(Event("note", f"going on: {name} from step {step:,}"))
     return found
 
 

@@ -39,6 +39,7 @@ class Job:
         measured: The rows of each of the criterion's pools; none where one of them has no rows.
         until: The step to end after, where all the stage's steps are too many; the schedule is that of all steps.
         levelled: The step from which on the rest of the schedule is run through, and its fraction that is done then.
+        name: What messages call it: "training", or "stage 2 of 3".
     """
 
     strategy: Strategy
@@ -49,6 +50,7 @@ class Job:
     measured: Mapping[str, Examples]
     until: int | None = None
     levelled: tuple[int, float] | None = None
+    name: str = "training"
 
 
 def make_job(

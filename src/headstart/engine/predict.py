@@ -10,6 +10,7 @@ import torch
 
 from headstart.core.errors import TrainingError
 from headstart.core.learning import cut
+from headstart.core.progress import working
 from headstart.core.types import Measured
 from headstart.data.rows import Rows
 from headstart.data.streams import in_order
@@ -52,7 +53,7 @@ def predict(
     Returns:
         By target, one prediction a row, in their order.
     """
-    settings = _Settings(batch_size, workers, precision, check, world)
+    settings = _Settings("predicting", batch_size, workers, precision, check, world)
     return _run(model, rows, transform, settings, list(model.heads), lambda x: _outputs(model, model.features(x)))
 
 
@@ -68,7 +69,7 @@ def embed(
     world: World = ALONE,
 ) -> np.ndarray:
     """Compute the features that the heads see, [N, D] float32; arguments as of `predict`."""
-    settings = _Settings(batch_size, workers, precision, check, world)
+    settings = _Settings("computing features", batch_size, workers, precision, check, world)
 
     def features(x: Any) -> Tensors:
         return {FEATURES: _pooled(model, model.features(x))}
@@ -94,13 +95,14 @@ def measure(
         found = model.features(x)
         return {**_outputs(model, found), **({FEATURES: _pooled(model, found)} if features else {})}
 
-    settings = _Settings(batch_size, workers, precision, check, world)
+    settings = _Settings("measuring", batch_size, workers, precision, check, world)
     names = [*model.heads, *([FEATURES] if features else [])]
     found = _run(model, rows, transform, settings, names, compute)
     return Measured(rows, {name: found[name] for name in model.heads}, found.get(FEATURES))
 
 
 class _Settings(NamedTuple):
+    what: str
     batch_size: int
     workers: int
     precision: str
@@ -159,7 +161,8 @@ def _run(
     result: dict[str, np.ndarray] = {}
     pin = device.type == "cuda"
     try:
-        with torch.inference_mode(), autocast(settings.precision, device):
+        telling = working(settings.what, len(own))
+        with torch.inference_mode(), autocast(settings.precision, device), telling as advance:
             batches = in_order(own, transform, batch_size=most, workers=settings.workers, pin=pin)
             for places, batch in batches:
                 if settings.check is not None:
@@ -169,6 +172,7 @@ def _run(
                     if name not in result:
                         result[name] = np.empty((len(own), *values.shape[1:]), dtype=np.float32)
                     result[name][places] = values
+                advance(len(places))
     finally:
         for module in was_training:
             module.training = True

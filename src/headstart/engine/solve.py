@@ -7,6 +7,7 @@ from typing import cast
 import numpy as np
 
 from headstart.core.errors import UsageError
+from headstart.core.progress import working
 from headstart.core.seeding import mix
 from headstart.core.types import Solving
 from headstart.engine.build import BuiltStage
@@ -39,7 +40,8 @@ def solve_heads(built: BuiltStage) -> str:
     wanted = Solving(built.job.objective.loss_options, stage.imbalance, seed, groups)
     notes = {}
     for name, head in built.model.by_target().items():
-        found = head.solve(cast(np.ndarray, rows.inputs), rows.labels[name], wanted)
+        with working("solving the head"):
+            found = head.solve(cast(np.ndarray, rows.inputs), rows.labels[name], wanted)
         notes[name] = found.note
     context.world.copy_from_writer(built.model)
     return "; ".join(notes.values() if len(notes) == 1 else (f"{name}: {note}" for name, note in notes.items()))

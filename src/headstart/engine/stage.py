@@ -83,7 +83,8 @@ class StageRun:
         if built.tuning.merge is not None:
             built.tuning.merge()
             state.moved |= set(built.model.state_dict())  # a merge may write to any of them
-        self._tell("note", f"stage {built.number} ended at step {self.progress.step}: {ending}{chosen}", {})
+        if built.optimiser is not None:
+            self._tell("detail", f"{built.job.name} ended at step {self.progress.step:,}: {ending}{chosen}", {})
         state.best = self.best
         state.taken += self.progress.step
         state.endings.append(ending)
@@ -92,7 +93,7 @@ class StageRun:
         """Put back what was saved, or make the stage's own start the one to beat."""
         built = self.built
         if built.data.freeze_features():
-            self._tell("note", "the backbone is constant: its features are computed once", {})
+            self._tell("detail", "the backbone is constant: its features are computed once", {})
         if resumed is not None:
             self.progress, self.best = restore(built, resumed)
         else:
@@ -105,7 +106,7 @@ class StageRun:
         self.resumed_at = time.monotonic()
         learning = sum(p.numel() for p in built.model.parameters() if p.requires_grad)
         everything = sum(p.numel() for p in built.model.parameters())
-        told = f"stage {built.number}: {learning:,} of {everything:,} parameters learn"
+        told = f"{built.job.name}: {learning:,} of {everything:,} parameters learn"
         self._tell("stage", told, {"steps": built.job.stage.steps})
 
     def _steps(self, streams: Mapping[str, Feed]) -> str:
@@ -141,7 +142,7 @@ class StageRun:
         """Solve the heads: the one step of a stage that has no others."""
         self.progress.step += 1
         note = solve_heads(self.built)
-        self._tell("note", note, {})
+        self._tell("detail", note, {})
 
     def _step(self, streams: Mapping[str, Feed], fraction: float, optimiser: torch.optim.Optimizer) -> None:
         built, progress = self.built, self.progress
@@ -184,8 +185,8 @@ class StageRun:
     def _levelled(self) -> str:
         """Say where patience was used up; "" where it was not."""
         levelled = self.progress.levelled
-        looks = self.built.job.stage.patience
-        return "" if levelled is None else f"no gain in {looks} evaluations up to step {levelled[0]}"
+        patience = self.built.job.stage.patience
+        return "" if levelled is None else f"no gain in {patience} evaluations up to step {levelled[0]}"
 
     def _evaluate(self, fraction: float) -> None:
         """Score the model by the criterion, and keep it unless an earlier step is better: of equal ones the later."""
@@ -248,7 +249,7 @@ class StageRun:
         if built.context.world.is_writer:
             load_model(built.model, self.tools.saver.load_best(progress.best))
         built.context.world.copy_from_writer(built.model)
-        return step, f"; back to step {step}{beside}" if step < progress.step else "; the last step is the best"
+        return step, f"; step {step:,} is taken{beside}" if step < progress.step else "; the last step is the best"
 
     def _score(self) -> Score | None:
         """Score the model as it stands; None without a figure."""

@@ -145,7 +145,7 @@ def _gradients(
         losses |= penalties(tuning, learning, job.stage)
         total = torch.stack([loss.float() for loss in losses.values()]).sum() * fraction
         if context.device.type == "cpu" and not torch.isfinite(total):  # a GPU would have to be waited for
-            return sums, _not_finite(losses, batches, key, job.stage.lr)
+            return sums, _not_finite(losses, batches, job.name, key, job.stage.lr)
         total.backward(inputs=learning)
         for name, loss in losses.items():
             value = loss.detach().double() * fraction
@@ -201,12 +201,16 @@ def _split(batches: Mapping[str, Batch], count: int) -> list[dict[str, Batch]]:
 
 
 def _not_finite(
-    losses: Mapping[str, torch.Tensor], batches: Mapping[str, Batch], key: tuple[int, int, int], lr: float | None
+    losses: Mapping[str, torch.Tensor],
+    batches: Mapping[str, Batch],
+    name: str,
+    key: tuple[int, int, int],
+    lr: float | None,
 ) -> str:
     wrong = first_few(f"{name} = {loss.item()}" for name, loss in losses.items() if not torch.isfinite(loss))
     rows = first_few((f"{name}: {first_few(batch.ids)}" for name, batch in batches.items()), "; ")
     update = f", update {key[2]}" if key[2] else ""
     return (
-        f"The loss is not finite at stage {key[0]}, step {key[1]}{update} ({wrong}). Rows of the batch: {rows}. "
+        f"The loss is not finite in {name} at step {key[1]}{update} ({wrong}). Rows of the batch: {rows}. "
         f"No weight was changed by it. Look at these rows, or lower the learning rate (now {lr:g})."
     )

@@ -25,8 +25,8 @@ class Headline:
     """What a run came to on the rows of a split.
 
     text: the sentence. key: "SPLIT", or "SPLIT:TARGET" where there are several targets. metric, figure: the measure
-    that it speaks of, with its interval. constant: what the same guess for every row would give by this measure,
-    None where there is none. guess: that guess in words.
+    that it speaks of, with its interval. constant: the most that the same guess for every row could give by this
+    measure, None where it is undefined. guess: that guess in words.
     """
 
     text: str
@@ -53,7 +53,6 @@ def headline(
     target: Target,
     evaluation: Evaluation,
     labels: Labels,
-    learnt: Labels | None = None,
     *,
     domain: str = "",
     baseline: Evaluation | None = None,
@@ -65,7 +64,6 @@ def headline(
         target: What was predicted.
         evaluation: Of the rows of that split.
         labels: Their labels.
-        learnt: Labels of the training rows, by which the constant guess is made; None takes `labels`.
         domain: Name of the domain that the rows are of.
         baseline: Of a model without pretraining on the same rows.
 
@@ -75,7 +73,7 @@ def headline(
     """
     metric, rows = evaluation.primary, evaluation.rows
     figure = evaluation.metrics[metric]
-    row = _constant(target, labels if learnt is None else learnt)
+    row = _constant(target, labels)
     constant, guess = _value(metric, target, labels, row), _guess(target, row)
     share = metric == "accuracy" and figure.value is not None
     if share:

@@ -25,6 +25,29 @@ def metric_rows(evaluation: Evaluation | Comparison) -> list[tuple[str, str, str
     return [(name, *interval_text(values[name])) for name in names]
 
 
+def metrics_frame(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
+    """Make a table of all figures.
+
+    Args:
+        evaluations: By "SPLIT", or "SPLIT:TARGET" where there are several targets.
+
+    Returns:
+        A row for each split, target (where there are several) and metric, which are the index; the columns are
+        `value`, the bounds `low` and `high` of its interval, and `unit`.
+    """
+    import pandas as pd
+
+    several = any(":" in key for key in evaluations)
+    rows = [
+        (*key.split(":", 1), name, found.value, found.low, found.high, evaluation.units[name])
+        for key, evaluation in evaluations.items()
+        for name, found in evaluation.metrics.items()
+    ]
+    index = ["split", *(["target"] if several else []), "metric"]
+    frame = pd.DataFrame(rows, columns=pd.Index([*index, "value", "low", "high", "unit"]))
+    return frame.astype({"value": float, "low": float, "high": float}).set_index(index)
+
+
 def class_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
     """Return the table by class (or regression target): a row of headings, then a row for each class."""
     if not evaluation.per_class:

@@ -20,6 +20,7 @@ from headstart.core.cells import digest, missing
 from headstart.core.columns import cells_of
 from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
 from headstart.core.input import Input
+from headstart.core.progress import track
 from headstart.inputs import HEAT, PICTURE, TINY
 from headstart.inputs._evidence import overlay
 from headstart.inputs._open import SUFFIXES, check_image, is_image, open_image
@@ -109,7 +110,7 @@ class Image(Input):
             ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool,
         ):  # Pillow decodes outside the GIL
             warnings.simplefilter("error", Pillow.DecompressionBombWarning)
-            looked = list(pool.map(_look, ids, items))
+            looked = list(track(pool.map(_look, ids, items), "reading pictures", len(ids)))
         problems = [problem for _, _, found in looked for problem in found]
         if problems:
             raise BadRows(f"{len(problems)} images cannot be used:", problems)

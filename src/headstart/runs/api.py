@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from headstart.core.choice import Choice
 from headstart.core.processes import rank
 from headstart.core.recipe import DataPlan, Recipe
-from headstart.core.types import Listener, silent
+from headstart.core.types import Event, Listener, silent
+from headstart.core.words import PATHS, begun_recipe, crossed, recipe_of
 from headstart.data.read import read as read_data
 from headstart.data.rows import Dataset
+from headstart.evaluation.headline import Headline
 from headstart.models.load import load_source
 from headstart.models.model import Backbone, Model
 from headstart.models.operate import Operated
@@ -21,6 +24,7 @@ from headstart.runs.fit import Run
 from headstart.runs.fit import fit as fit_recipe
 from headstart.runs.folds import CrossValidated
 from headstart.runs.folds import cross_validate as run_folds
+from headstart.runs.report import write_report
 from headstart.runs.track import parse_tracker, tracked
 
 
@@ -80,38 +84,105 @@ def inspect(network: str | Backbone | Model | Operated) -> Inspection:
 
 
 def fit(
-    data: Any,
+    data: Any = None,
     *,
     source: str | None = None,
     strategy: str | None = None,
     objective: str | None = None,
+    criterion: str | None = None,
     head: str | None = None,
-    recipe: Recipe | None = None,
+    weights: str | Path | None = None,
+    surgery: str | Sequence[str] = (),
+    load_layers: str | None = None,
+    epochs: float | None = None,
+    steps: int | None = None,
+    lr: float | None = None,
+    batch_size: int | None = None,
+    augment: str | None = None,
+    imbalance: str | None = None,
+    refit: str | None = None,
+    budget: float | None = None,
+    reader: str | None = None,
+    label: str | Sequence[str] | None = None,
+    input: str | Sequence[str] | None = None,
+    task: str | None = None,
+    modality: str | None = None,
+    separator: str | None = None,
+    group: str | None = None,
+    validation: float | None = None,
+    test: float | None = None,
+    encoding: str | None = None,
+    source_domain: str | Sequence[str] | None = None,
+    target_domain: str | Sequence[str] | None = None,
+    unlabelled: str | Path | None = None,
+    blank_labels: str | None = None,
+    skip_bad: bool | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+    workers: int | None = None,
+    recipe: Recipe | str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
-    seed: int | None = None,
-    trackers: Sequence[str] = (),
-    listen: Listener = silent,
+    log: str | Sequence[str] = (),
+    progress: bool = True,
+    verbose: bool = False,
+    listen: Listener | None = None,
 ) -> Run:
-    """Train, test and save a model: what the command `headstart fit` does.
+    """Train, test and save a model: what the command `headstart fit` does, with the command's words as arguments.
+
+    What is not named is chosen; what was chosen is shown and is in `run.recipe`. Where a recipe has several stages, the
+    words about training are for the first one.
 
     Args:
-        data: As for `read`, or a `Dataset`.
-        source: The pretrained model to start from.
-        strategy: How weights may move, for the first stage: "full", or with options (as any plug-in) "partial k=2".
-        objective: What is minimised, for the first stage.
-        head: The new part.
-        recipe: A whole recipe, which the arguments here change.
-        settings: Any other setting by its path, such as {"stages.0.lr": 0.001}.
+        data: As for `read`, or a `Dataset`; None takes the recipe's path.
+        source: The pretrained model to start from: "timm:resnet18" (`headstart list sources`).
+        strategy: How weights may move: "full", or with options "partial k=2" (`headstart list strategies`).
+        objective: What is minimised (`headstart list objectives`).
+        criterion: By what the best step is chosen (`headstart list criteria`).
+        head: The new part (`headstart list heads`).
+        weights: A safetensors file with the source's weights.
+        surgery: Changes of the network: "adapt_input channels=1" (`headstart list surgery`), or a list of them.
+        load_layers: Take over only these layers' weights; names or patterns with commas between.
+        epochs: Passes over the training rows.
+        steps: Steps, in place of epochs.
+        lr: The learning rate.
+        batch_size: Examples in a step.
+        augment: The view of training rows (`headstart list views`).
+        imbalance: What is done about rare classes: none, weights, sampler, focal, logit_adjust or auto.
+        refit: Whether validation rows are learnt too once they have chosen: auto, yes or no.
+        budget: Seconds that training may take.
+        reader: How to read the data (`headstart list readers`).
+        label: Column with the label, or several.
+        input: Column with the text, image path or number, or several.
+        task: The kind of task, such as "multilabel" (`headstart list targets`); "none" is pretraining without labels.
+        modality: What examples are: image, text or vector.
+        separator: What stands between the labels in a cell of a multi-label task.
+        group: Column whose equal values stay in one split.
+        validation: Share of rows for validation where no split is given.
+        test: Share of rows for the test where no split is given.
+        encoding: Of the table's text, for example "latin-1".
+        source_domain: Labelled domain, or several.
+        target_domain: The domain that counts; its labels are only used for the test.
+        unlabelled: More rows, without labels: a folder of loose files, or a table.
+        blank_labels: What training rows without a label are: "refuse" or "unlabelled".
+        skip_bad: Whether rows that cannot be read are left out and listed in the run's `left_out.csv`, not refused.
+        seed: Decides everything random; by itself 0.
+        device: "auto", "cpu", "cuda" or "cuda:NUMBER".
+        precision: "auto", "float32" or "bfloat16".
+        workers: Processes that load data.
+        recipe: A whole recipe or its TOML file, which the arguments here change.
+        settings: Any other setting by its path, such as {"stages.0.l2": 0.01}.
         out: The run's folder; None makes one below `runs/`. An unfinished run of the same recipe and data goes on.
         resume: The folder of a run to go on with. Without a recipe its own is taken.
-        seed: Decides everything random.
-        trackers: Places that figures are sent to: "tensorboard", "mlflow experiment=NAME", "wandb".
-        listen: Is told what happens.
+        log: Trackers that figures are sent to: "tensorboard", "mlflow experiment=NAME", "wandb"; one or several.
+        progress: Whether to show what goes on: bars in a terminal and in a notebook, plain lines elsewhere.
+        verbose: Whether details are shown, too.
+        listen: Is told what happens, as `Event`s; nothing is shown then.
 
     Returns:
-        The run: `run.metrics["test"].metrics["accuracy"].value`, `run.folder`.
+        The run: `run.headlines`, `run.metrics`, `run.predict(data)`, `run.report()`.
 
     Raises:
         UsageError: A name, an option or a combination is wrong.
@@ -119,27 +190,32 @@ def fit(
         SourceError: The source cannot be loaded.
         TrainingError: A loss is not finite.
     """
-    if resume is not None and recipe is None:
-        recipe = Recipe.read(Path(resume) / "recipe.toml")
-    plan = _recipe(recipe, settings, source=source, strategy=strategy, objective=objective, head=head, seed=seed)
-    with tracked([parse_tracker(name) for name in trackers if not rank()], listen) as told:
-        return fit_recipe(data, plan, out=out, resume=resume, listen=told)
+    words = {name: value for name, value in locals().items() if name in PATHS}
+    if recipe is None and resume is not None:
+        recipe = begun_recipe(resume, folds=False)
+    plan = recipe_of(words, recipe=recipe, surgery=surgery, load_layers=load_layers, settings=settings)
+    with _shown(progress, verbose, listen) as shown, tracked(_trackers(log), shown) as told:
+        run = fit_recipe(data, plan, out=out, resume=resume, listen=told)
+        _tell_result(shown, run.headlines)
+    return run
 
 
 def cross_validate(
-    data: Any,
+    data: Any = None,
     *,
     folds: int = 5,
     repeats: int = 1,
-    source: str | None = None,
-    strategy: str | None = None,
-    objective: str | None = None,
-    head: str | None = None,
-    recipe: Recipe | None = None,
+    surgery: str | Sequence[str] = (),
+    load_layers: str | None = None,
+    recipe: Recipe | str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
-    seed: int | None = None,
-    listen: Listener = silent,
+    resume: str | Path | None = None,
+    log: str | Sequence[str] = (),
+    progress: bool = True,
+    verbose: bool = False,
+    listen: Listener | None = None,
+    **words: Any,
 ) -> CrossValidated:
     """Fit on all rows, and measure by cross-validation: what `headstart fit --folds` does.
 
@@ -149,18 +225,20 @@ def cross_validate(
         data: As for `read`, or a `Dataset`; its test rows are in no fold.
         folds: How many.
         repeats: How often the rows are divided anew.
-        source: The pretrained model to start from.
-        strategy: How weights may move, for the first stage.
-        objective: What is minimised, for the first stage.
-        head: The new part.
-        recipe: A whole recipe, which the arguments here change.
+        surgery: Changes of the network, as for `fit`.
+        load_layers: Take over only these layers' weights, as for `fit`.
+        recipe: A whole recipe or its TOML file.
         settings: Any other setting by its path.
         out: The run's folder; None makes one below `runs/`.
-        seed: Decides everything random.
-        listen: Is told what happens.
+        resume: The folder of a cross-validation to go on with.
+        log: Trackers, as for `fit`.
+        progress: Whether to show what goes on.
+        verbose: Whether details are shown, too.
+        listen: Is told what happens; nothing is shown then.
+        **words: All others that `fit` takes, such as source, strategy, lr, label and seed.
 
     Returns:
-        The model of all rows in `final`, the mean over folds in `mean`.
+        The model of all rows in `final`, the mean over folds in `mean` and in a sentence in `headline`.
 
     Raises:
         UsageError: A name, an option or a number is wrong.
@@ -168,44 +246,75 @@ def cross_validate(
         SourceError: The source cannot be loaded.
         TrainingError: A loss is not finite.
     """
-    given = {**({} if recipe else {"data.test": 0.0}), **(settings or {})}
-    plan = _recipe(recipe, given, source=source, strategy=strategy, objective=objective, head=head, seed=seed)
-    return run_folds(data, plan, k=folds, repeats=repeats, out=out, listen=listen)
+    begun = begun_recipe(resume, folds=True) if recipe is None and resume is not None else None
+    plan = recipe_of(words, recipe=recipe or begun, surgery=surgery, load_layers=load_layers, settings=settings)
+    if recipe is None and begun is None:
+        plan = crossed(plan, words, settings)
+    with _shown(progress, verbose, listen) as shown, tracked(_trackers(log), shown) as told:
+        measured = run_folds(data, plan, k=folds, repeats=repeats, out=out, resume=resume, listen=told)
+        _tell_result(shown, [measured.headline])
+    return measured
 
 
-def evaluate(folder: str | Path, data: Any = None) -> Evaluated:
+def evaluate(
+    folder: str | Path, data: Any = None, *, device: str = "auto", progress: bool = True, listen: Listener | None = None
+) -> Evaluated:
     """Evaluate a saved model: on its run's own splits, or on other labelled rows.
 
     Args:
         folder: A run or an artefact.
         data: Labelled rows; None takes the run's own.
+        device: Where to compute.
+        progress: Whether to show what goes on.
+        listen: Is told what happens; nothing is shown then.
 
     Returns:
-        The metrics of each split, with intervals.
+        The evaluation of each split, with intervals: `evaluated.headlines`, `evaluated.metrics`.
 
     Raises:
         StorageError: The artefact is damaged.
         DataError: Rows are wrong, or have classes that the model does not know.
     """
-    return evaluate_saved(folder, data)
+    with _shown(progress, False, listen) as shown:
+        evaluated = evaluate_saved(folder, data, device=device, listen=shown)
+        _tell_result(shown, evaluated.headlines)
+    return evaluated
 
 
-def _recipe(
-    recipe: Recipe | None,
-    settings: Mapping[str, Any] | None,
-    *,
-    source: str | None,
-    strategy: str | None,
-    objective: str | None,
-    head: str | None,
-    seed: int | None,
-) -> Recipe:
-    named = {
-        "source": source,
-        "stages.0.strategy": strategy,
-        "stages.0.objective": objective,
-        "head": head,
-        "seed": seed,
-        **(settings or {}),
-    }
-    return (recipe or Recipe()).with_settings({path: value for path, value in named.items() if value is not None})
+def report(folder: str | Path) -> Path:
+    """Draw the report of a finished run anew from what the run's folder holds.
+
+    Args:
+        folder: The run.
+
+    Returns:
+        The page.
+
+    Raises:
+        StorageError: The run is not finished, or a file is not there or is damaged.
+    """
+    return write_report(Path(folder))
+
+
+@contextmanager
+def _shown(progress: bool, verbose: bool, listen: Listener | None) -> Iterator[Listener]:
+    """Show what goes on, unless the caller listens or wants to see nothing; bars are taken away at the end."""
+    if listen is not None or not progress or rank():
+        yield listen or silent
+        return
+    from headstart.drawing.live import Live
+
+    live = Live(verbose=verbose)
+    try:
+        yield live
+    finally:
+        live.close()
+
+
+def _trackers(log: str | Sequence[str]) -> list[Choice]:
+    return [parse_tracker(name) for name in ([log] if isinstance(log, str) else log) if not rank()]
+
+
+def _tell_result(listen: Listener, headlines: Sequence[Headline]) -> None:
+    for made in headlines:
+        listen(Event("note", made.text, made.to_plain()))

@@ -13,6 +13,7 @@ import torch
 from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.errors import SourceError
+from headstart.core.interface import option
 from headstart.core.recipe import Recipe
 from headstart.core.types import Calibration, Event, Listener, Solving, silent
 from headstart.data.rows import Dataset
@@ -44,7 +45,11 @@ class Baseline:
 
     def said(self) -> list[str]:
         """Write for each target how good the baseline is and which one is ahead."""
-        return [self._said(key, self.differences[key]) for key in self.metrics]
+        return [self._said(key) for key in self.metrics]
+
+    def not_behind(self) -> list[str]:
+        """Write for each target in which the run is not ahead of the baseline that it is not."""
+        return [text for text, ahead in map(self._verdict, self.metrics) if text and not ahead]
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain data, safe for JSON."""
@@ -55,21 +60,28 @@ class Baseline:
             "said": self.said(),
         }
 
-    def _said(self, key: str, difference: Comparison) -> str:
-        name = difference.primary
+    def _said(self, key: str) -> str:
+        name = self.differences[key].primary
         value, interval = interval_text(self.metrics[key].metrics[name])
         start = f"Baseline without pretraining ({self.source}), {key} {words(name)}: {value} ({interval})."
+        return f"{start} {self._verdict(key)[0]}".rstrip()
+
+    def _verdict(self, key: str) -> tuple[str, bool]:
+        """Say which one is ahead ("" where it cannot be told), and whether it is the run."""
+        difference = self.differences[key]
+        name = difference.primary
         change = difference.differences[name]
         if change.value is None or change.low is None or change.high is None:
-            return start
+            return "", False
         gain = change.value if difference.higher_is_better[name] else -change.value
         size, bounds = interval_text(change)
-        known = f"run minus baseline {size}, {difference.level:.0%} interval {bounds}"
+        known = f"{words(name)} of the run minus that of the baseline {size}, {bounds}"
+        plain = "the model without pretraining"
         if change.low <= 0 <= change.high:
-            return f"{start} The run is neither ahead nor behind by more than chance ({known})."
+            return f"The run is neither ahead of {plain} nor behind by more than chance ({known}).", False
         if gain > 0:
-            return f"{start} The run is ahead of it ({known})."
-        return f"{start} The baseline is ahead of the run ({known}): take it with --source {self.source}."
+            return f"The run is ahead of {plain} ({known}).", True
+        return f"T{plain[1:]} is ahead of the run ({known}): take the source {self.source}.", False
 
 
 def compare(
@@ -145,4 +157,4 @@ def compare(
 
 
 def _leave_out(source: str, why: str, listen: Listener) -> None:
-    listen(Event("note", f"no baseline {source} beside this run: {why}. Try it by itself: --source {source}"))
+    listen(Event("note", f"no baseline {source} beside this run: {why}. Try it by itself: {option('source', source)}"))

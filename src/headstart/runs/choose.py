@@ -91,7 +91,7 @@ def take_best(recipe: Recipe, data: Dataset, offers: Sequence[Offer], listen: Li
         tried = [_try_forms(recipe, data, offer, rows, listen) for offer in offers]
         best, how = plainest_of_the_best(tried).offer, f"by cross-validation of {len(rows):,} rows"
         losses = first_few(f"{each.offer} {each.loss:.3f}" for each in sorted(tried, key=lambda each: each.loss))
-        listen(Event("note", f"cross-validated loss: {losses}", {"tried": {str(t.offer): t.loss for t in tried}}))
+        listen(Event("detail", f"cross-validated loss: {losses}", {"tried": {str(t.offer): t.loss for t in tried}}))
     listen(Event("note", f"start: {best}{f', {how}' if how else ''} (name another with --source)"))
     return with_offer(recipe, best)
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,17 +15,22 @@ from headstart.artifact.load import load
 from headstart.artifact.predictor import Predictor
 from headstart.core import plugins, storage
 from headstart.core.choice import Choice
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
+from headstart.core.progress import told_to
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Calibration, Event, Listener, Target, Task, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows
 from headstart.engine.feed import Workers
+from headstart.evaluation.headline import Headline, headline
 from headstart.evaluation.measure import measured
 from headstart.evaluation.metrics import Evaluation, evaluate
 from headstart.evaluation.results import finite
-from headstart.evaluation.tables import predictions_frame
+from headstart.evaluation.tables import metrics_frame, predictions_frame
 from headstart.metrics._find import suited, value
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OPTIMISTIC = "these rows chose the step, the penalty or the thresholds: their figures are optimistic"
 LEARNT = "the validation rows were learnt too, after they had chosen (refit)"
@@ -48,14 +53,21 @@ class Evaluated:
 
     folder: Path
     task: Task
-    metrics: Mapping[str, Evaluation]
+    evaluations: Mapping[str, Evaluation]
+    headlines: tuple[Headline, ...] = ()
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """All figures with their intervals: a row for each split and metric (and target, where there are several)."""
+        return metrics_frame(self.evaluations)
 
     def to_plain(self) -> dict[str, Any]:
         """Return the JSON object that `headstart evaluate --json` prints last."""
         return {
             "run": str(self.folder),
-            "metrics": metrics_plain(self.metrics),
-            "rows": {s: e.rows for s, e in self.metrics.items()},
+            "headlines": [made.to_plain() for made in self.headlines],
+            "metrics": metrics_plain(self.evaluations),
+            "rows": {s: e.rows for s, e in self.evaluations.items()},
         }
 
 
@@ -110,6 +122,48 @@ def evaluate_splits(
             )
             evaluations[task.key(split, name)] = dataclasses.replace(found, notes=(*chose, *found.notes))
     return evaluations
+
+
+def headlines(
+    task: Task,
+    plan: DataPlan,
+    results: Results,
+    evaluations: Mapping[str, Evaluation],
+    *,
+    baseline: Mapping[str, Evaluation] | None = None,
+) -> tuple[Headline, ...]:
+    """Write the result in a sentence for each target.
+
+    Args:
+        task: What was predicted.
+        plan: Names the domains, where there are some.
+        results: Rows that were measured, by split.
+        evaluations: By split, or "SPLIT:TARGET".
+        baseline: Evaluations without pretraining, by the same keys.
+
+    Returns:
+        The sentences, of the test rows or else of the validation rows; none where nothing was measured.
+    """
+    split = next((name for name in ("test", "validation") if name in results), None)
+    if split is None:
+        return ()
+    rows = results[split].rows
+    return tuple(
+        headline(
+            task.key(split, name),
+            target,
+            evaluations[task.key(split, name)],
+            rows.labels[name],
+            domain=domain_of(plan, split),
+            baseline=(baseline or {}).get(task.key(split, name)),
+        )
+        for name, target in task.predicted.items()
+    )
+
+
+def domain_of(plan: DataPlan, split: str) -> str:
+    """Name the domain that the rows of a split are of: tested is the target domain, validated the source's."""
+    return first_few(plan.target_domain if split == "test" else plan.source_domain)
 
 
 def _raw_outputs(predictor: Predictor, rows: Rows, workers: Workers | None) -> Mapping[str, np.ndarray]:
@@ -199,11 +253,12 @@ def evaluate_saved(
         listen(Event("note", f"{LEARNT}; their figures from before are in the run's metrics.json"))
         others = {name: rows for name, rows in dataset.splits.items() if name != "validation"}
         dataset = dataclasses.replace(dataset, splits=others)
-    metrics = evaluate_splits(predictor, dataset, seed=seed, results={})
+    with told_to(listen):
+        metrics = evaluate_splits(predictor, dataset, seed=seed, results=(results := {}))
     if not metrics:
         learnt = f" {LEARNT[0].upper()}{LEARNT[1:]}." if own and predictor.recipe.refit == "yes" else ""
         raise UsageError(f"{data} holds no validation or test rows to evaluate on.{learnt}")
-    return Evaluated(Path(folder), predictor.task, metrics)
+    return Evaluated(Path(folder), predictor.task, metrics, headlines(dataset.task, plan, results, metrics))
 
 
 def _reader_for(plan: DataPlan, data: Any) -> Choice | None:

@@ -7,15 +7,18 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from headstart.artifact.load import load
 from headstart.artifact.predictor import Predictor
 from headstart.core import storage
 from headstart.core.errors import BadRows
+from headstart.core.progress import told_to, working
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop
 from headstart.core.types import Event, Listener, Task, kind_of, silent
@@ -27,11 +30,21 @@ from headstart.engine.distributed import World, connect, disconnect
 from headstart.engine.feed import Workers
 from headstart.engine.job import Outcome
 from headstart.engine.machine import choose_device, choose_precision, choose_threads, threads
+from headstart.evaluation.headline import Headline
 from headstart.evaluation.metrics import Evaluation
+from headstart.evaluation.tables import metrics_frame
 from headstart.models.model import Backbone
 from headstart.runs.baseline import Baseline, compare
 from headstart.runs.choose import choose_start
-from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
+from headstart.runs.evaluate import (
+    Evaluated,
+    Results,
+    evaluate_saved,
+    evaluate_splits,
+    headlines,
+    metrics_plain,
+    write_results,
+)
 from headstart.runs.folder import MODEL, Claim, check_folder, claimed
 from headstart.runs.forms import choose_form
 from headstart.runs.known import check_known
@@ -44,6 +57,8 @@ from headstart.runs.state import read as read_state
 from headstart.runs.told import keeping, kept
 from headstart.runs.training import Raw, Setting, fit_first, fit_whole
 
+if TYPE_CHECKING:
+    import pandas as pd
 LEFT_OUT = "left_out.csv"  # the rows of the data that could not be read
 
 
@@ -51,19 +66,51 @@ LEFT_OUT = "left_out.csv"  # the rows of the data that could not be read
 class Run:
     """A finished run.
 
-    `metrics` holds an evaluation for each split that there is of validation and test; where there are several targets,
-    for each split and target: "test:mood". `baseline` is the model without pretraining on the same rows, where there is
+    `evaluations` holds one for each split that there is of validation and test; where there are several targets, for
+    each split and target: "test:mood". `headlines` are the result in a sentence for each target, of the test rows or
+    else of the validation rows. `baseline` is the model without pretraining on the same rows, where there is
     one for such data.
     """
 
     folder: Path
     task: Task
     recipe: Recipe
-    metrics: Mapping[str, Evaluation]
+    evaluations: Mapping[str, Evaluation]
     outcome: Outcome
     notes: Sequence[str]
     seconds: float
     baseline: Baseline | None = None
+    headlines: tuple[Headline, ...] = ()
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """All figures with their intervals: a row for each split and metric (and target, where there are several)."""
+        return metrics_frame(self.evaluations)
+
+    @cached_property
+    def model(self) -> Predictor:
+        """The saved model, loaded when it is first used."""
+        return load(self.folder / MODEL)
+
+    def predict(self, data: Any) -> Any:
+        """Predict for new examples: as `Predictor.predict`."""
+        return self.model.predict(data)
+
+    def predict_proba(self, data: Any) -> Any:
+        """Predict the probability of each class: as `Predictor.predict_proba`."""
+        return self.model.predict_proba(data)
+
+    def embed(self, data: Any) -> np.ndarray:
+        """Compute the features that the head sees, [N, D]: as `Predictor.embed`."""
+        return self.model.embed(data)
+
+    def evaluate(self, data: Any = None) -> Evaluated:
+        """Evaluate on other labelled rows, or again on the run's own: as `headstart.evaluate`."""
+        return evaluate_saved(self.folder, data)
+
+    def report(self) -> Path:
+        """Draw the report anew, and return the page's path."""
+        return write_report(self.folder)
 
     def to_plain(self) -> dict[str, Any]:
         """Return the JSON object that `headstart fit --json` prints last."""
@@ -75,8 +122,9 @@ class Run:
             "source": self.recipe.source.name if self.recipe.source else None,
             "strategy": "+".join(strategies),
             "objective": "+".join(objectives),
-            "metrics": metrics_plain(self.metrics),
-            "rows": {key: evaluation.rows for key, evaluation in self.metrics.items()},
+            "headlines": [made.to_plain() for made in self.headlines],
+            "metrics": metrics_plain(self.evaluations),
+            "rows": {key: evaluation.rows for key, evaluation in self.evaluations.items()},
             "steps": self.outcome.steps,
             "endings": list(self.outcome.endings),
             "moved": dict(self.outcome.moved),
@@ -190,13 +238,14 @@ def fit(
     listen = listen if world.is_writer else silent
     try:
         told: list[str] = []
-        prepared = prepare(data, recipe, keeping(listen, told))
-        dataset, backbone, plan = prepared
-        check_shards(plan, world.size)
-        count = threads(choose_threads(backbone.card.params))
-        claiming = claimed(resume or out, plan.recipe, dataset, world, device, listen)
-        with count, claiming as claim, stop.working_on(str(claim.folder)):
-            return _fit(claim, *prepared, world=world, device=device, listen=listen, stop=stop, told=told)
+        with told_to(listen):
+            prepared = prepare(data, recipe, keeping(listen, told))
+            dataset, backbone, plan = prepared
+            check_shards(plan, world.size)
+            count = threads(choose_threads(backbone.card.params))
+            claiming = claimed(resume or out, plan.recipe, dataset, world, device, listen)
+            with count, claiming as claim, stop.working_on(str(claim.folder)):
+                return _fit(claim, *prepared, world=world, device=device, listen=listen, stop=stop, told=told)
     finally:
         disconnect()
 
@@ -256,10 +305,14 @@ def _fit(
     metrics = evaluate_splits(predictor, dataset, seed=recipe.seed, results=results, raw=raw, workers=workers)
     baseline = compare(recipe, dataset, results, predictor.calibrations, listen)
     seconds = outcome.seconds + time.monotonic() - started - spent
-    run = Run(folder, dataset.task, recipe, metrics, outcome, dataset.notes, seconds, baseline)
+    heads = headlines(
+        dataset.task, recipe.data, results, metrics, baseline=None if baseline is None else baseline.metrics
+    )
+    run = Run(folder, dataset.task, recipe, metrics, outcome, dataset.notes, seconds, baseline, heads)
     if before is not None:
         write_results(folder, dataset.task, metrics, results, predictor.calibrations)
-        _write_run(run, before, predictor, dataset, results, told)
+        with working("drawing the report"):
+            _write_run(run, before, predictor, dataset, results, told)
         for name in ("checkpoints", REFIT, CHOSEN):  # the model has what is worth keeping
             if (folder / name).exists():
                 storage.remove_folder(folder / name)

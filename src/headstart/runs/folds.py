@@ -31,6 +31,7 @@ from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.splits import SplitRows, make_splits
 from headstart.evaluation.folds import folds, pool_folds
+from headstart.evaluation.headline import Headline, headline
 from headstart.evaluation.metrics import Evaluation, evaluate
 from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import frame_arrays
@@ -51,7 +52,7 @@ class CrossValidated:
 
     final: the run on all rows. mean: over the folds of all repeats, with corrected intervals. out_of_fold: all
     rows of the first repeat, each predicted by the model that had not seen it and decided without the thresholds that
-    each fold chose for itself. values: each metric by fold.
+    each fold chose for itself. values: each metric by fold. headline: the mean in a sentence.
     """
 
     final: Run
@@ -60,11 +61,13 @@ class CrossValidated:
     mean: Mapping[str, Interval]
     out_of_fold: Evaluation
     values: Mapping[str, Sequence[float | None]]
+    headline: Headline
 
     def to_plain(self) -> dict[str, Any]:
         """Return what `folds.json` holds."""
         return {
             "k": self.k,
+            "headline": self.headline.to_plain(),
             "repeats": self.repeats,
             "rows": self.out_of_fold.rows,
             "mean": {name: interval.to_plain() for name, interval in self.mean.items()},
@@ -159,7 +162,9 @@ def cross_validate(
     mean = _pooled(values, len(parts[0][0]), len(parts[0][1]))
     outputs = np.stack([out_of_fold[row] for row in range(len(rows))])
     together = evaluate(target, rows.y, outputs, seed=recipe.seed, groups=dataset.groups_of(rows))
-    result = CrossValidated(final, k, repeats, mean, together, values)
+    of_folds = dataclasses.replace(together, metrics={**together.metrics, **mean})
+    said = headline(f"cross-validation ({k} folds)", target, of_folds, rows.y)
+    result = CrossValidated(final, k, repeats, mean, together, values, said)
     storage.write_text(
         final.folder / RECORD, json.dumps(result.to_plain(), indent=1, ensure_ascii=False, allow_nan=False)
     )
@@ -232,14 +237,15 @@ def _fold_data(
     pools = {"train": made["train"]}
     if UNLABELLED in dataset.pools:
         pools[UNLABELLED] = dataset.pools[UNLABELLED]
-    return Dataset(dataset.task, made, pools, tuple(notes), f"{dataset.fingerprint}-{fold}", drawn=("validation",))
+    drawn = tuple(name for name in ("validation",) if name in made)
+    return Dataset(dataset.task, made, pools, tuple(notes), f"{dataset.fingerprint}-{fold}", drawn=drawn)
 
 
 def _of_a_fold(listen: Listener) -> Listener:
     """Leave out what every fold says alike, and that a model was saved, as it is removed again."""
 
     def tell(event: Event) -> None:
-        if event.kind not in ("note", "saved"):
+        if event.kind not in ("note", "detail", "saved"):
             listen(event)
 
     return tell

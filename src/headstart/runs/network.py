@@ -8,6 +8,7 @@ from typing import Any
 
 from headstart.core import plugins
 from headstart.core.errors import UsageError, first_few
+from headstart.core.progress import working
 from headstart.core.recipe import Recipe
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import TARGET, Event, Listener, silent
@@ -47,7 +48,7 @@ def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> B
     learnt = whole(data).splits["train"].inputs if "validation" in data.drawn else inputs
     measured = by_name(data.task.modality).measure(learnt, data.task.inputs)
     options = {**{name: value for name, value in measured.items() if name in known}, **options}
-    with torch_seeded(recipe.seed, "source"):
+    with torch_seeded(recipe.seed, "source"), working(f"loading {recipe.source.name}"):
         backbone = load_source(recipe.source.name, options)
     if recipe.surgery:
         operations = [_filled(build_operation(choice), measured) for choice in recipe.surgery]

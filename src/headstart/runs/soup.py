@@ -50,7 +50,7 @@ class Soup:
     folder: Path
     kind: str
     members: tuple[Member, ...]
-    metrics: Mapping[str, Evaluation]
+    evaluations: Mapping[str, Evaluation]
 
     def to_plain(self) -> dict[str, Any]:
         """Return the JSON object that `headstart soup --json` prints last."""
@@ -58,7 +58,7 @@ class Soup:
             "run": str(self.folder),
             "soup": self.kind,
             "members": [vars(member) for member in self.members],
-            "metrics": metrics_plain(self.metrics),
+            "metrics": metrics_plain(self.evaluations),
         }
 
 

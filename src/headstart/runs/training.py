@@ -75,7 +75,7 @@ class Setting:
         if self.world.is_writer:
             state.write(self.folder)
             if state.status == "trained":
-                self.listen(Event("saved", f"model saved in {self.folder / MODEL}"))
+                self.listen(Event("saved", f"the model is saved in {self.folder / MODEL}"))
         return state
 
 
@@ -131,7 +131,7 @@ def _of_a_refit(listen: Listener) -> Listener:
     """Leave out what was told of the first fit."""
 
     def tell(event: Event) -> None:
-        if event.kind not in ("note", "stage"):
+        if event.kind not in ("note", "detail", "stage"):
             listen(event)
 
     return tell
@@ -179,6 +179,8 @@ def make_jobs(
     recipe, expects = plan.recipe, backbone.card.input
     parts = zip(plan.strategies, plan.objectives, plan.criteria, recipe.stages, strict=True)
     jobs = [make_job(*chosen, dataset, expects) for chosen in parts]
+    if len(jobs) > 1:
+        jobs = [dataclasses.replace(job, name=f"stage {n} of {len(jobs)}") for n, job in enumerate(jobs, 1)]
     context = RunContext(
         folder=folder,
         device=choose_device(recipe.device),

@@ -99,7 +99,7 @@ def test_a_run_saves_trees_of_any_number_and_loads_them(tmp_path: Path) -> None:
     run = hs.fit(
         table, source="vector:columns", head="boosting", out=tmp_path / "run", settings={"data.task": "multiclass"}
     )
-    assert (run.metrics["test"].metrics["accuracy"].value or 0) > 0.75
+    assert (run.evaluations["test"].metrics["accuracy"].value or 0) > 0.75
     predictor = hs.load(run.folder)
     assert len(predictor.model.head.trunk.output) > 3  # pyright: ignore[reportArgumentType]
     again = predictor.predict_proba(table.drop(columns="target"))

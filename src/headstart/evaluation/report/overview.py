@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from headstart.drawing.blocks import Figure, Words
 from headstart.drawing.text import words
 from headstart.evaluation.headline import headline
@@ -51,7 +49,6 @@ def _headline(facts: Facts, found: TargetFacts, split: str) -> str:
         found.target,
         evaluation,
         found.arrays[split].labels,
-        _learnt(facts, found.name),
         domain=found.domains.get(split, ""),
         baseline=None if beside is None else _evaluation({**found.metrics[split], "metrics": beside}),
     ).text
@@ -68,17 +65,6 @@ def _evaluation(plain: Mapping[str, Any]) -> Evaluation:
         rows=plain["rows"],
         level=plain["level"],
     )
-
-
-def _learnt(facts: Facts, name: str) -> np.ndarray | None:
-    """Return labels of as many training rows of each class, or their mean, as `report.json` keeps them."""
-    key = facts.task.key("train", name)
-    counts, ranges = facts.observed["classes"].get(key), facts.observed["ranges"].get(key)
-    if counts and facts.task.targets[name].form == "classes":
-        return np.repeat(np.arange(len(counts)), list(counts.values()))
-    if counts:
-        return np.array([list(counts.values())]) / max(facts.observed["rows"].get("train", 0), 1)
-    return np.array([[mean for _, mean, _ in ranges.values()]]) if ranges else None
 
 
 def _figure(found: TargetFacts, split: str) -> Figure:
