@@ -14,10 +14,10 @@ NAME = "choices.json"
 
 
 def keeping(listen: Listener, told: list[str]) -> Listener:
-    """Return a listener that passes everything on, and puts the text of each note into the list."""
+    """Return a listener that passes everything on, and puts the text of each note and detail into the list."""
 
     def hear(event: Event) -> None:
-        if event.kind == "note":
+        if event.kind in ("note", "detail"):
             told.append(event.message)
         listen(event)
 
