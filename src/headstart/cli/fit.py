@@ -11,6 +11,7 @@ from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.processes import count, rank
 from headstart.core.stopping import Stop
+from headstart.core.types import silent
 
 
 def fit(
@@ -144,15 +145,20 @@ def fit(
     if folds is not None and recipe is None and begun is None:
         plan = crossed(plan, words, settings)
     from headstart.data.find import named_data
+    from headstart.runs.begin import begin
+    from headstart.runs.folder import check_folder
 
+    if folds is None:
+        check_folder(out, resume)
     reading = named_data(data, plan.data)
     if not rank():  # before the slow imports
         show.note(f"reading {reading} …")
+    begun = begin(data, plan, silent if rank() else show.listen)
     from headstart.runs.fit import fit as run_fit
     from headstart.runs.fit import prepare
 
     if dry_run:
-        _, _, planned = prepare(data, plan, show.listen)
+        _, _, planned = prepare(begun, plan, show.listen)
         if rank():
             return
         show.say(planned.recipe.to_toml())
@@ -168,12 +174,12 @@ def fit(
         with tracked([parse_tracker(text) for text in log or [] if not rank()], show.listen) as listen:
             listen = telling_launcher(stop, listen)
             if folds is None:
-                run = run_fit(data, plan, out=out, resume=resume, listen=listen, stop=stop)
+                run = run_fit(begun, plan, out=out, resume=resume, listen=listen, stop=stop)
             else:
                 from headstart.runs.folds import cross_validate
 
                 measured = cross_validate(
-                    data, plan, k=folds, repeats=repeats, out=out, resume=resume, listen=listen, stop=stop
+                    begun, plan, k=folds, repeats=repeats, out=out, resume=resume, listen=listen, stop=stop
                 )
                 run = measured.final
     finally:

@@ -91,6 +91,16 @@ def has(kind: str, name: str, method: str) -> bool:
     return any(isinstance(node, ast.FunctionDef) and node.name == method for node in ast.walk(tree))
 
 
+def is_plain(kind: str, name: str) -> bool:
+    """Read from a plug-in's text, without importing it, whether it is Headstart's own and needs no option."""
+    path = _found(kind).get(name)
+    if not isinstance(path, Path):
+        return False
+    bodies = [node.body for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)]
+    fields = [line for body in bodies for line in body if isinstance(line, ast.AnnAssign) and line.value is None]
+    return path.is_relative_to(Path(__file__).parents[1]) and not fields
+
+
 def load(kind: str, name: str) -> type:
     """Import a plug-in and return its dataclass.
 

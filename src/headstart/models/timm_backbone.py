@@ -12,6 +12,7 @@ from torch import nn
 from headstart.core.errors import SourceError, first_few, unknown
 from headstart.core.types import Card, Features, Prefix
 from headstart.models import stages
+from headstart.models.light_timm import import_timm
 from headstart.models.model import Backbone
 from headstart.models.prefix import prefix_of
 
@@ -60,8 +61,7 @@ def create(architecture: Mapping[str, Any]) -> nn.Module:
     Raises:
         SourceError: The options are none that timm takes for it, or would make timm read a file.
     """
-    import timm
-
+    timm = import_timm()
     name, options = architecture["name"], {**architecture.get("options", {}), "num_classes": 0}
     if not timm.is_model(name):
         raise unknown("timm model", name, timm.list_models())

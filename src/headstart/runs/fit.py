@@ -22,7 +22,6 @@ from headstart.core.progress import told_to, working
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop
 from headstart.core.types import Event, Listener, Task, kind_of, silent
-from headstart.data.find import named_data
 from headstart.data.left_out import written
 from headstart.data.read import read
 from headstart.data.rows import Dataset
@@ -35,6 +34,7 @@ from headstart.evaluation.metrics import Evaluation
 from headstart.evaluation.tables import metrics_frame
 from headstart.models.model import Backbone
 from headstart.runs.baseline import Baseline, compare
+from headstart.runs.begin import Begun, begin
 from headstart.runs.choose import choose_start
 from headstart.runs.evaluate import (
     Evaluated,
@@ -143,7 +143,7 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
     """Check everything that can be checked before training: names, data, source, and how they fit.
 
     Args:
-        data: What `headstart.read` takes; None takes the recipe's path.
+        data: What `begin` takes.
         recipe: The plan.
         listen: Is told what was inferred.
 
@@ -157,12 +157,8 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
     """
     check_names(recipe)
     choose_device(recipe.device)
-    if isinstance(data, str | Path):
-        recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, path=str(data)))
-    data = named_data(data, recipe.data)
-    dataset = data if isinstance(data, Dataset) else read(data, recipe.data, seed=recipe.seed)
-    for note in dataset.notes:
-        listen(Event("note", note))
+    begun = begin(data, recipe, listen)
+    dataset, recipe = begun.dataset, begun.named_in(recipe)
     is_open = recipe.source is None
     try:
         recipe, backbone = _start(recipe, dataset, listen)
@@ -170,7 +166,8 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
         if isinstance(data, Dataset) or not recipe.data.skip_bad:
             raise
         known = {problem.row: problem for problem in dataset.left_out} | error.rows
-        dataset = read(data, recipe.data, seed=recipe.seed, bad=known)
+        again = begun.path if data is None or isinstance(data, Begun) else data
+        dataset = read(again, recipe.data, seed=recipe.seed, bad=known)
         listen(Event("note", dataset.notes[0]))
         recipe, backbone = _start(recipe, dataset, listen)
     card = backbone.card
@@ -214,7 +211,7 @@ def fit(
     writes, tests and tells; the others return a run without metrics.
 
     Args:
-        data: What `headstart.read` takes, or a `Dataset`; None takes the recipe's path.
+        data: What `headstart.read` takes, or a `Dataset`, or what `begin` returned; None takes the recipe's path.
         recipe: The plan; what it leaves open is chosen.
         out: The run's folder, which must not hold a finished run; None makes one below `runs/`.
         resume: The folder of a run to go on with, in place of `out`; of a finished one the results are given again.

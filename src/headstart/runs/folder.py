@@ -11,8 +11,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
-
 from headstart.core import errors, storage
 from headstart.core.errors import HeadstartError, StorageError, UsageError
 from headstart.core.lock import NAME as LOCK
@@ -20,12 +18,14 @@ from headstart.core.lock import locked
 from headstart.core.recipe import Recipe
 from headstart.core.types import Event, Listener
 from headstart.data.rows import Dataset
-from headstart.engine.distributed import World
 from headstart.runs.state import NAME as STATE
 from headstart.runs.state import RunState, check_same, describe, read
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch is slow to import
     import pandas as pd
+    import torch
+
+    from headstart.engine.distributed import World
 
 MODEL = "model"
 

@@ -27,7 +27,6 @@ from headstart.core.seeding import mix
 from headstart.core.stopping import Stop
 from headstart.core.types import Event, Listener, Target, Task, silent
 from headstart.data.pools import UNLABELLED
-from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.splits import SplitRows, make_splits
 from headstart.evaluation.folds import folds, pool_folds
@@ -36,6 +35,7 @@ from headstart.evaluation.metrics import Evaluation, evaluate
 from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import frame_arrays
 from headstart.metrics._find import every
+from headstart.runs.begin import begin
 from headstart.runs.fit import Run, fit
 from headstart.runs.folder import read_json, read_predictions
 from headstart.runs.plan import check_names
@@ -115,13 +115,8 @@ def cross_validate(
     check_names(recipe)
     if count() > 1:
         raise UsageError(f"Cross-validation runs in one process: leave {option('processes')} (or torchrun) away.")
-    if isinstance(data, str | Path):
-        recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, path=str(data)))
-    if data is None:
-        data = recipe.data.path
-    if data is None:
-        raise UsageError("Name the data: a folder, a table, or `path` under [data] in the recipe.")
-    dataset = data if isinstance(data, Dataset) else read(data, recipe.data, seed=recipe.seed)
+    begun = begin(data, recipe, listen)
+    dataset, recipe = begun.dataset, begun.named_in(recipe)
     if "target" in dataset.pools:
         raise UsageError("Cross-validation is for data of one domain; this recipe names two.")
     target = _only_target(dataset.task)
@@ -133,7 +128,7 @@ def cross_validate(
     if out is not None and resume is None and _is_unfinished(Path(out)):
         out, resume = None, out
     stop = stop or Stop()
-    final = fit(dataset, recipe, out=out, resume=resume, listen=_keeping(recipe, listen), stop=stop)
+    final = fit(begun, recipe, out=out, resume=resume, listen=_keeping(recipe, listen), stop=stop)
     stop.run = str(final.folder)  # with its folds it can go on
     measured: list[Mapping[str, float | None]] = []
     frames = []

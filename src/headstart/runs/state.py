@@ -8,9 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import torch
+from typing import TYPE_CHECKING, Any, Literal
 
 from headstart.artifact.find import RUN_STATE as NAME
 from headstart.core import options, storage
@@ -18,7 +16,11 @@ from headstart.core.errors import StorageError, UsageError, first_few
 from headstart.core.recipe import Recipe
 from headstart.core.types import Score, Task
 from headstart.data.rows import Dataset
-from headstart.engine.job import Outcome
+
+if TYPE_CHECKING:  # torch is slow to import
+    import torch
+
+    from headstart.engine.job import Outcome
 
 FORMAT = 1
 FREE = {"workers", "checkpoint", "data.path"}  # settings that may change: the weights do not depend on them
@@ -60,6 +62,8 @@ class RunState:
     @property
     def ended(self) -> Outcome:
         """How training ended."""
+        from headstart.engine.job import Outcome
+
         assert self.outcome is not None
         best = Score.from_plain(self.outcome["best"])
         given = {name: value for name, value in self.outcome.items() if name != "best"}
@@ -69,6 +73,8 @@ class RunState:
 
 def describe(recipe: Recipe, dataset: Dataset, *, device: torch.device, processes: int) -> RunState:
     """Describe a run that is about to start."""
+    import torch
+
     made_with = {
         "headstart": importlib.metadata.version("headstart"),
         "torch": torch.__version__,

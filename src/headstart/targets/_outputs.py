@@ -12,10 +12,8 @@ from torch.nn import functional
 from headstart.core.errors import UsageError
 from headstart.core.types import Labels, LossOptions, Solving
 from headstart.solvers import boosting
-from headstart.solvers.ridge import ridge
 from headstart.solvers.solution import Solution
 from headstart.targets._balance import Balance, balance_classes, balance_labels
-from headstart.targets._solvers import class_weights, label_weights, solve_classes, solve_labels
 
 
 class Output(nn.Module):
@@ -111,10 +109,14 @@ class ClassOutput(Output):
 
     def solve(self, features: np.ndarray, labels: Labels, wanted: Solving) -> Solution:
         """Fit multinomial logistic regression; arguments as of `Output.solve`."""
+        from headstart.targets._solvers import solve_classes
+
         return solve_classes(features, labels, self.classes, self.balance, wanted)
 
     def for_trees(self, labels: Labels, wanted: Solving) -> tuple[boosting.Labels, float | np.ndarray]:
         """Return the classes with the weights of rows, and the shift; arguments as of `Output.for_trees`."""
+        from headstart.targets._solvers import class_weights
+
         weights = class_weights(labels, self.classes, self.balance, wanted)
         shift = np.asarray(self.balance.shift) if self.balance.shift else 0.0
         return boosting.Labels("one", labels, weights, self.classes), shift
@@ -152,10 +154,14 @@ class LabelsOutput(Output):
 
     def solve(self, features: np.ndarray, labels: Labels, wanted: Solving) -> Solution:
         """Fit a logistic regression for each class; arguments as of `Output.solve`."""
+        from headstart.targets._solvers import solve_labels
+
         return solve_labels(features, labels, self.balance, wanted)
 
     def for_trees(self, labels: Labels, wanted: Solving) -> tuple[boosting.Labels, float | np.ndarray]:
         """Return the labels with their weights; arguments as of `Output.for_trees`."""
+        from headstart.targets._solvers import label_weights
+
         return boosting.Labels("any", labels, label_weights(labels, wanted.options, self.balance), labels.shape[1]), 0.0
 
     def decode(self, out: torch.Tensor) -> torch.Tensor:
@@ -186,6 +192,8 @@ class ValuesOutput(Output):
 
     def solve(self, features: np.ndarray, labels: Labels, wanted: Solving) -> Solution:
         """Fit ridge regression to the labels in standard deviations; arguments as of `Output.solve`."""
+        from headstart.solvers.ridge import ridge
+
         z = (labels - self.mean.cpu().numpy()) / self.std.cpu().numpy()
         return ridge(features, z, seed=wanted.seed, groups=wanted.groups)
 

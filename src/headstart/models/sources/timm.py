@@ -14,6 +14,7 @@ from headstart.core.types import Card, Task
 from headstart.inputs import by_name
 from headstart.inputs.image import Image
 from headstart.models import hf_folder, hub, hub_cache
+from headstart.models.light_timm import import_timm
 
 if TYPE_CHECKING:  # torch comes with these: to list what is on this machine takes none
     import torch
@@ -40,9 +41,7 @@ class Timm:
 
     def names(self, query: str) -> list[str]:
         """List timm's pretrained networks whose name contains the query."""
-        import timm
-
-        return timm.list_models(f"*{query}*", pretrained=True)
+        return import_timm().list_models(f"*{query}*", pretrained=True)
 
     def load(self, name: str) -> TimmBackbone:
         """Load a network, for example "resnet18" or "resnet18.a1_in1k".
@@ -57,12 +56,11 @@ class Timm:
             UsageError: timm has no network of that name, or it is a folder.
             SourceError: There are no safetensors weights, or they do not fit.
         """
-        import timm
-
         from headstart.models import timm_backbone
         from headstart.models.timm_backbone import TimmBackbone
         from headstart.models.weights import classifier_in
 
+        timm = import_timm()
         if network := hf_folder.timm_network(Path(name)):
             weights = Path(name) / WEIGHTS
             raise UsageError(f"{name} is a folder. Write timm:{network} with the source's option weights={weights}.")

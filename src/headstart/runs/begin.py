@@ -1,0 +1,92 @@
+"""The beginning of a run: names are checked and data is read before torch and the networks are imported.
+
+Those take seconds and hundreds of megabytes, and a reader is to see at once how the data was understood.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headstart.core import plugins
+from headstart.core.choice import Choice
+from headstart.core.recipe import Recipe, Stage
+from headstart.core.types import Event, Listener, silent
+from headstart.data.find import named_data
+from headstart.data.read import read
+from headstart.data.rows import Dataset
+
+QUICK_DEVICES = ("auto", "cpu")  # of which torch need not be asked whether they are there
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Data that was read and told. path: where it is; None in memory."""
+
+    dataset: Dataset
+    path: str | None
+
+    def named_in(self, recipe: Recipe) -> Recipe:
+        """Return the recipe with the path of the data."""
+        return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, path=self.path))
+
+
+def begin(data: Any, recipe: Recipe, listen: Listener = silent) -> Begun:
+    """Check the names in a recipe and read its data.
+
+    Args:
+        data: What `headstart.read` takes, a `Dataset`, or what this returned; None takes the recipe's path.
+        recipe: The plan.
+        listen: Is told what was inferred.
+
+    Returns:
+        The data.
+
+    Raises:
+        UsageError: A name, an option or a path is wrong.
+        DataError: Rows are wrong; all of them are named.
+    """
+    if isinstance(data, Begun):
+        return data
+    if not _is_plain(recipe):
+        from headstart.engine.machine import choose_device
+        from headstart.runs.plan import check_names
+
+        check_names(recipe)
+        choose_device(recipe.device)
+    path = str(data) if isinstance(data, str | Path) else recipe.data.path
+    data = named_data(data, recipe.data)
+    dataset = data if isinstance(data, Dataset) else read(data, recipe.data, seed=recipe.seed)
+    for note in dataset.notes:
+        listen(Event("note", note))
+    return Begun(dataset, path)
+
+
+def _is_plain(recipe: Recipe) -> bool:
+    """Return whether nothing that a recipe names can be wrong, as far as it can be seen without importing it."""
+    if os.environ.get("HEADSTART_PLUGINS") or recipe.device not in QUICK_DEVICES or recipe.surgery or not recipe.stages:
+        return False
+    if any(stage.optimiser != Stage().optimiser for stage in recipe.stages):
+        return False
+    return all(not choice.options and plugins.is_plain(kind, choice.name) for kind, choice in _named(recipe))
+
+
+def _named(recipe: Recipe) -> Iterator[tuple[str, Choice]]:
+    """Yield every plug-in that a recipe names, with its kind."""
+    if recipe.source is not None:
+        yield "sources", Choice(recipe.source.name.partition(":")[0], recipe.source.options)
+    yield "heads", recipe.head
+    for stage in recipe.stages:
+        named = {
+            "strategies": stage.strategy,
+            "objectives": stage.objective,
+            "criteria": stage.criterion,
+            "views": stage.augment,
+        }
+        for kind, choice in named.items():
+            if choice is not None:
+                yield kind, choice if isinstance(choice, Choice) else Choice(choice)
