@@ -31,7 +31,8 @@ def test_each_row_is_tested_once_a_repeat_and_never_trained_on(cancer, tmp_path,
     monkeypatch.setattr(folds, "fit", watched)
     recipe = hs.Recipe().with_settings({**SETTINGS, "source.name": "vector:mlp", "data.test": 0.2})
     got = cross_validate(cancer, recipe, k=3, repeats=2, out=tmp_path / "run")
-    whole, *parts = seen
+    begun, *parts = seen
+    whole = begun.dataset
     kept = set(whole.splits["train"].ids) | set(whole.splits["validation"].ids)
     apart = set(whole.splits["test"].ids)
     assert len(parts) == 6

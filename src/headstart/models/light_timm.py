@@ -12,8 +12,6 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, TypeVar
 
-import torch
-
 COMPILER = "torch._dynamo.utils"
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,6 +38,8 @@ def import_timm() -> Any:
     """
     if "timm" in sys.modules or COMPILER in sys.modules:
         return importlib.import_module("timm")
+    import torch
+
     later, disable = _Later(COMPILER), torch.compiler.disable
     sys.modules[COMPILER], torch.compiler.disable = later, _unmarked
     try:

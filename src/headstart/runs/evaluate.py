@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OPTIMISTIC = "these rows chose the step, the penalty or the thresholds: their figures are optimistic"
+MOST_TO_INDENT = 100  # classes
 LEARNT = "the validation rows were learnt too, after they had chosen (refit)"
 
 
@@ -187,7 +188,9 @@ def write_results(
         for name, target in task.predicted.items():
             if calibrations[name].temperature is not None:
                 plain[task.key(split, name)]["uncalibrated"] = _uncalibrated(target, name, outputs)
-    storage.write_text(folder / "metrics.json", json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False))
+    storage.write_text(
+        folder / "metrics.json", json.dumps(plain, indent=_indent(task), ensure_ascii=False, allow_nan=False)
+    )
     frames = [
         predictions_frame(task, list(rows.ids), rows.labels, calibrated, calibrations=calibrations).assign(split=split)
         for split, (rows, _, calibrated) in results.items()
@@ -195,6 +198,11 @@ def write_results(
     if frames:
         with storage.new_file(folder / "predictions.parquet") as path:
             pd.concat(frames).to_parquet(path)
+
+
+def _indent(task: Task) -> int | None:
+    """Return how metrics.json is indented: not at all with many classes, where that takes seconds and megabytes."""
+    return 1 if all(target.outputs <= MOST_TO_INDENT for target in task.predicted.values()) else None
 
 
 def _uncalibrated(target: Target, name: str, outputs: Outputs) -> dict[str, float | None]:
