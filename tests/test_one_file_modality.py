@@ -124,12 +124,13 @@ try:
     model.predict([[1.0, 2.0], ["no"], [float("nan")]])
 except hs.HeadstartError as error:
     refused = str(error)
+shown = hs.show("data.jsonl", recipe=recipe, rows=2).to_plain()
 print(json.dumps({
     "weights": weights, "right": np.mean([a == b for a, b in zip(model.predict(series), labels)]),
     "alike": [model.predict(data) == model.predict(series)
               for data in ("data.jsonl", "text.csv", [np.array(cells) for cells in series])],
     "measured": [found.evaluations["test"].metrics["accuracy"].value for found in (run, hs.evaluate("run"))],
-    "modality": memory.task.modality, "refused": refused,
+    "modality": memory.task.modality, "refused": refused, "shown": shown,
 }))
 """
 
@@ -159,6 +160,9 @@ def test_a_series_is_one_file(tmp_path: Path) -> None:
     assert found["measured"][0] == found["measured"][1]
     assert found["modality"] == "series"
     assert "Inputs that are no series" in found["refused"] and "[1]" in found["refused"] and "[2]" in found["refused"]
+    steps = [step["step"] for step in found["shown"]["steps"]]
+    assert steps == ["read", "prepared", "opened", "example", "batch of one"]
+    assert found["shown"]["examples"][0]["views"]["plain"]["text"].startswith("[")
     report = (tmp_path / "run" / "report.html").read_text()
     assert "series (the last 12 numbers)" in report and "<blockquote>series " in report
     card = json.loads((tmp_path / "run" / "model" / "model.json").read_text())["card"]

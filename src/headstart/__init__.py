@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from headstart.runs.api import source as source
     from headstart.runs.compare import compare as compare
     from headstart.runs.fit import Run as Run
+    from headstart.runs.showing import Shown as Shown
+    from headstart.runs.showing import show as show
     from headstart.runs.soup import soup as soup
 
 __version__ = "0.1.0"
@@ -92,6 +94,8 @@ _HOMES = {
     "report": "headstart.runs.api",
     "source": "headstart.runs.api",
     "Run": "headstart.runs.fit",
+    "Shown": "headstart.runs.showing",
+    "show": "headstart.runs.showing",
     "soup": "headstart.runs.soup",
 }
 __all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -210,3 +211,22 @@ def test_what_a_recipe_says_that_says_nothing() -> None:
         "device": "auto",
         "checkpoint": 60.0,
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "written"),
+    [
+        ("source", "timm:resnet18 pretrained=false"),
+        ("stages.0.strategy", "partial k=1"),
+        ("stages.0.objective", "dann scale=2"),
+        ("stages.0.criterion", "validation least=3"),
+        ("head", "mlp hidden=7"),
+        ("data.reader", "table encoding=latin-1"),
+    ],
+)
+def test_every_setting_that_names_a_plugin_takes_its_options_behind_the_name(path: str, written: str) -> None:
+    node: Any = Recipe().with_settings({path: written})
+    for key in path.split("."):
+        node = node[int(key)] if key.isdecimal() else getattr(node, key)
+    name, _, rest = written.partition(" ")
+    assert node == Choice(name, dict([rest.split("=")]))

@@ -140,7 +140,7 @@ def test_a_folder_of_timm_is_read_as_it_says(timm_folder: Path) -> None:
     with pytest.raises(SourceError, match=r"config.json is of test_resnet, and timm:test_vit was asked for"):
         load_source("timm:test_vit", {"weights": weights})
     for name in (f"hf:{timm_folder}", f"timm:{timm_folder}"):
-        with pytest.raises((SourceError, UsageError), match=r"timm:test_resnet with the source's option weights="):
+        with pytest.raises((SourceError, UsageError), match=r"source='timm:test_resnet weights="):
             load_source(name)
 
 

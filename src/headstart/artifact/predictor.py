@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,10 +17,12 @@ from headstart.data.left_out import Bad, without_bad
 from headstart.data.left_out import advice as skip_advice
 from headstart.data.read import read_unlabelled
 from headstart.data.rows import Rows
-from headstart.data.transforms import Transform, check_examples, make_transform
+from headstart.data.transforms import Transform, check_examples, make_transform, told_cut
 from headstart.engine.machine import choose_threads, threads
 from headstart.engine.predict import embed, predict
 from headstart.models.model import Model
+
+LOG = logging.getLogger("headstart")
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Predictor:
         Raises:
             UsageError: The model was pretrained without labels.
         """
-        asked = self.ask(data, skip_bad=skip_bad)
+        asked = self._told(data, skip_bad=skip_bad)
         return self._by_target(
             {name: asked.in_place(found, None) for name, found in self.decide(self.outputs(asked.rows)).items()}
         )
@@ -86,7 +89,7 @@ class Predictor:
         """
         if self.task.predicted and not any(target.classes for target in self.task.targets.values()):
             raise ValueError("A regression has no probabilities; use predict.")
-        asked = self.ask(data, skip_bad=skip_bad)
+        asked = self._told(data, skip_bad=skip_bad)
         found = self.outputs(asked.rows)
         return self._by_target(
             {
@@ -98,7 +101,7 @@ class Predictor:
 
     def embed(self, data: Any) -> np.ndarray:
         """Compute the features that the head sees, [N, D]."""
-        return self.features(self.rows(data))
+        return self.features(self._told(data).rows)
 
     @property
     def classes(self) -> Any:
@@ -138,6 +141,17 @@ class Predictor:
 
         (rows, names), bad = without_bad(read, skip_bad, {}, skip_advice())
         return Asked(rows, names, bad)
+
+    def cut(self, rows: Rows) -> str:
+        """Tell of how many examples the network sees only a part; "" where it sees all of each."""
+        return told_cut([rows], self.model.backbone.card.input)
+
+    def _told(self, data: Any, *, skip_bad: bool = False) -> Asked:
+        """Read examples, and warn where the network sees only a part of them."""
+        asked = self.ask(data, skip_bad=skip_bad)
+        if told := self.cut(asked.rows):
+            LOG.warning(told)
+        return asked
 
     def outputs(self, rows: Rows) -> dict[str, np.ndarray]:
         """Compute calibrated probabilities [N, C] or values [N, T] of rows, by target.

@@ -19,7 +19,7 @@ from typing import Annotated
 import typer
 
 from headstart import __version__
-from headstart.cli import compare, demo, evaluate, fit, inspect, listing, predict, report, soup
+from headstart.cli import compare, demo, evaluate, fit, inspect, listing, predict, report, showing, soup
 from headstart.cli.going_on import RUN_FILE, how_to_go_on, what_is_saved
 from headstart.core.errors import HeadstartError, LostProcess, TrainingError
 from headstart.core.interface import command_line
@@ -44,6 +44,7 @@ app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("soup")(soup.soup)
+app.command("show")(showing.show)
 app.command("inspect")(inspect.inspect)
 app.command("list")(listing.listing)
 

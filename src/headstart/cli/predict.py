@@ -48,6 +48,8 @@ def predict(
 
     predictor = load(folder, device=device)
     asked = predictor.ask(_examples(data, predictor.task), skip_bad=skip_bad)
+    if told := predictor.cut(asked.rows):
+        show.note(told)
     frame = _table(predictor, asked, skip_bad)
     if asked.left_out:
         few = first_few((f"{row} ({problem.what})" for row, problem in asked.left_out.items()), "; ", 2)
@@ -137,6 +139,6 @@ def _names_path(text: str) -> bool:
 
 def _is_there(text: str) -> bool:
     try:
-        return Path(text).exists()
+        return bool(text) and Path(text).exists()  # an empty text would be this folder
     except OSError:  # a text that is too long for a name
         return False

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+from headstart.core.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -10,6 +13,20 @@ if TYPE_CHECKING:
 
     import numpy as np
     import pandas as pd
+
+EMPTY = "is empty: nothing of it is left for the network"  # of a row
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Examples of which the network sees only a part: their places, what happens to them, and what would show more.
+
+    what: in words that follow "12 of 80 texts". mend: a setting; "" where there is none.
+    """
+
+    places: Sequence[int]
+    what: str
+    mend: str = ""
 
 
 class Input(Protocol):
@@ -225,8 +242,16 @@ class Input(Protocol):
         return ""
 
     def wrong(self, inputs: Any) -> list[tuple[int, str]]:
-        """Find rows that the network cannot take although it takes such inputs: the place of each, and why."""
-        return []
+        """Find rows that the network cannot take although it takes such inputs: the place of each, and why.
+
+        Of examples that differ in length, those of which nothing is left.
+        """
+        lengths = self.lengths(self.prepare(inputs)) if self.ragged else None
+        return [] if lengths is None else [(place, EMPTY) for place, length in enumerate(lengths) if not length]
+
+    def cut(self, inputs: Any) -> Cut | None:
+        """Find examples of which the network sees only a part; None where it sees all of each."""
+        return None
 
     def unknown(self, inputs: Any) -> float:
         """Measure the share of the inputs' parts that the network does not know, such as words."""
@@ -266,6 +291,34 @@ class Input(Protocol):
     def trial(self) -> Any:
         """Make a batch's x of the one example that asks most of a network: the longest, with the last of the words."""
         return self.blank(1)
+
+    def seen(self, example: Any, inputs: Any) -> dict[str, Any]:
+        """Show an example as the network sees it, as plain data: as `preview` gives, and what is cut of it.
+
+        Args:
+            example: What a view or `example` made.
+            inputs: What `read` made of this one row.
+
+        Returns:
+            See `headstart.inputs`: `PICTURE`, `WORDS`, `CUT`; {} tells its shape and range.
+        """
+        return {}
+
+    def walk(self, inputs: Any) -> list[tuple[str, str]]:
+        """Tell the way of one row into the network: each step, and what it gave.
+
+        Args:
+            inputs: What `read` made of this one row.
+
+        Returns:
+            Steps in words.
+        """
+        item = self.prepare(inputs)[0]
+        raw = self.open(item)
+        example = self.example(raw)
+        steps = {"read": inputs[0], "prepared": item, "opened": raw, "example": example}
+        steps["batch of one"] = self.collate([example])
+        return [(name, told(value)) for name, value in steps.items()]
 
     def describe(self) -> str:
         """Describe what is expected, beyond the modality, in words; "" where there is no more to say."""

@@ -13,13 +13,14 @@ from headstart.core.errors import BadRows, Problem, UsageError, first_few
 from headstart.core.kept import Kept
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import Input, Task, View
-from headstart.data.rows import Rows
+from headstart.data.rows import Rows, concatenate
 from headstart.inputs import modality
 from headstart.views.plain import Plain
 
 if TYPE_CHECKING:
     import numpy as np
 
+LOOKED_AT = 2000  # rows, for what is cut of them
 KEPT_BYTES = 256 << 20  # of examples that are kept, for each input, in each process that makes them
 PLAIN = Plain()
 
@@ -153,6 +154,29 @@ def check_examples(rows: Rows, expects: Input) -> None:
     problems = [Problem(str(rows.ids[place]), what, "correct it") for place, what in expects.wrong(rows.inputs)]
     if problems:
         raise BadRows("Cells that the model cannot use:", problems)
+
+
+def told_cut(parts: Sequence[Rows], expects: Input) -> str:
+    """Tell how many examples the network sees only in part.
+
+    Args:
+        parts: Rows, of which a few thousand are looked at.
+        expects: What the network expects.
+
+    Returns:
+        The number, what is cut, some rows by name, and what would show more; "" where nothing is cut.
+    """
+    rows = sum(map(len, parts))
+    step = max(1, -(-rows // LOOKED_AT))
+    some = [part.unlabelled().take(range(0, len(part), step)) for part in parts]
+    ids = [row for part in some for row in part.ids]
+    found = expects.cut(concatenate(some).inputs) if ids else None
+    if found is None:
+        return ""
+    looked = f" looked at, of {rows:,}," if step > 1 else ""
+    named = first_few((ids[place] for place in found.places), most=2)
+    told = f"{len(found.places):,} of {len(ids):,} {expects.plural}{looked} {found.what}: {named}"
+    return f"{told}; {found.mend} shows more" if found.mend else told
 
 
 def check_fits(task: Task, expects: Input) -> None:

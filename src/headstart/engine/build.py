@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
 from headstart.core.seeding import seed_torch
-from headstart.core.types import ParamGroup, Tuning
+from headstart.core.types import Event, ParamGroup, Tuning
 from headstart.engine.averaging import Average
 from headstart.engine.feed import Workers
 from headstart.engine.freezing import apply_freezes, let_learn
@@ -38,6 +38,7 @@ class BuiltStage:
         frozen: Hashes of the tensors that must not move.
         job: What is to be done.
         context: Where and how to train.
+        told: What was said of the steps.
     """
 
     number: int
@@ -51,6 +52,13 @@ class BuiltStage:
     frozen: Mapping[str, str]
     job: Job
     context: RunContext
+    told: set[str] = field(default_factory=set)
+
+    def tell_once(self, message: str) -> None:
+        """Warn, unless this was said in the stage before."""
+        if message not in self.told:
+            self.told.add(message)
+            self.context.listen(Event("warning", message))
 
     def train_modes(self) -> None:
         """Set what learns to training mode and what is frozen to evaluation mode, a teacher in `extra` included."""

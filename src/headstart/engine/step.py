@@ -8,10 +8,12 @@ import torch
 from torch import nn
 
 from headstart.core.errors import TrainingError, UsageError, first_few, unknown
+from headstart.core.interface import option
 from headstart.core.seeding import seed_torch
 from headstart.core.tuning import couples_rows
 from headstart.core.types import MODEL_PARTS, Batch, Event, ForwardPass, Loss, Objective, Stepper, Update
 from headstart.engine.build import BuiltStage
+from headstart.engine.lone import lone_values
 from headstart.engine.machine import autocast, to_device
 from headstart.engine.memory import is_out_of_memory
 from headstart.engine.penalties import penalties
@@ -54,7 +56,10 @@ def train_step(
             optimiser.zero_grad(set_to_none=True)
             try:
                 cut = _split(batches, micro_batches)
-                found = _gradients(built, cut, update, learning, key=(built.number, step, number), progress=progress)
+                with lone_values(built, cut):
+                    found = _gradients(
+                        built, cut, update, learning, key=(built.number, step, number), progress=progress
+                    )
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -79,12 +84,13 @@ def _smaller(built: BuiltStage, micro_batches: int, batches: Mapping[str, Batch]
         raise TrainingError(
             f"Memory ran out over a batch of {rows} rows ({type(error).__name__}). The {whose} compares the rows of "
             "a batch with each other: to cut it into micro-batches would change what is minimised. Use a smaller "
-            "--batch-size, a smaller source, or --precision bfloat16."
+            f"{option('batch-size')}, a smaller source, or {option('precision', 'bfloat16')}."
         ) from error
     if micro_batches >= rows:
         raise TrainingError(
             f"Memory does not suffice for a single row on {context.device} ({type(error).__name__}). Try a "
-            "smaller source, a strategy that lets less learn (linear_probe, partial), or --precision bfloat16."
+            "smaller source, a strategy that lets less learn (linear_probe, partial), or "
+            f"{option('precision', 'bfloat16')}."
         ) from error
     more = min(2 * micro_batches, rows)
     if context.device.type == "cuda":

@@ -14,6 +14,7 @@ T = TypeVar("T")
 PICTURE = "image"  # of a preview: a picture, as a data URI, which `TINY` pixels ask to enlarge
 TINY = "tiny"
 WORDS = "text"  # of a preview: words
+CUT = "cut"  # of a shown example: what the network does not see of it, in words
 HEAT = "heat"  # of an explained example: a picture that lies over `PICTURE`, as a data URI
 PIECES = "pieces"  # of an explained example: its pieces, each with its weight from -1 to 1
 LISTED = "listed"  # the pieces stand below each other

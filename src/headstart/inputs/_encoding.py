@@ -111,6 +111,10 @@ class Encoding:
             for place in np.flatnonzero(there & ~(found & finite))
         ]
 
+    def strange(self, cells: np.ndarray) -> np.ndarray:  # [N] bool
+        """Find the cells of a category that hold none of its values."""
+        return ~_blank(cells) & ~np.isin([_key(cell) for cell in cells], self.values)
+
     def encode(self, cells: np.ndarray) -> np.ndarray:  # [N] to [N, width]
         """Turn cells into numbers, of which none is `wrong`."""
         empty = _blank(cells)

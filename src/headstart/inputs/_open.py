@@ -11,11 +11,12 @@ import importlib.util
 import io
 import struct
 import zlib
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from headstart.core.errors import DataError, Problem
 
@@ -58,6 +59,31 @@ def open_image(item: Any, *, near: int | None = None, where: str | None = None) 
     except OSError as error:
         raise _bad(where, f"cannot be read: {error.strerror or error}") from error
     return _opaque(_decode(content, where, near)[0], where)
+
+
+def image_size(item: Any) -> tuple[int, int] | None:
+    """Read width and height of an upright image, without decoding it.
+
+    Args:
+        item: As `open_image` takes it.
+
+    Returns:
+        The size; None where it cannot be told so.
+    """
+    if isinstance(item, np.ndarray):
+        return (item.shape[1], item.shape[0]) if item.ndim >= 2 else None
+    try:
+        with _lazily(item) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            return (image.height, image.width) if turned else (image.width, image.height)
+    except _DAMAGE:
+        return None
+
+
+def _lazily(item: Any) -> AbstractContextManager[Image.Image]:
+    if isinstance(item, Image.Image):
+        return nullcontext(item)
+    return Image.open(io.BytesIO(item) if isinstance(item, bytes) else item)
 
 
 def check_image(item: Any, where: str) -> int:

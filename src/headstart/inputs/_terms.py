@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from headstart.core.errors import SourceError, UsageError
+from headstart.core.interface import option
 
 FILE = "terms.json"
 FORMAT = 1
@@ -62,7 +63,7 @@ class Terms:
         except ValueError as error:  # an empty vocabulary
             raise SourceError(
                 f"The {len(texts):,} training texts have no {by} to learn from ({error}). Look at the input column, or "
-                "take another --source (headstart list sources)."
+                f"take another {option('source')} (headstart list sources)."
             ) from error
         terms = vectorizer.get_feature_names_out().tolist()
         return cls(by, tuple(terms), tuple(round(float(value), 6) for value in vectorizer.idf_))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import compress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.core.columns import Column, blank_cells, distinct, missing_cells
-from headstart.core.errors import UsageError, first_few
+from headstart.core.cells import missing
+from headstart.core.columns import Column, blank_cells, cells_of, distinct, missing_cells
+from headstart.core.errors import BadRows, Problem, UsageError, first_few
+from headstart.core.interface import option
 from headstart.inputs._kinds import LONG, TAKEN, is_dates, kind, mean_bytes
 
 if TYPE_CHECKING:
@@ -54,8 +57,41 @@ def columns_of_text(frame: pd.DataFrame, own: Sequence[str]) -> tuple[str, ...]:
             return (usual[name],)
     free = [name for name in own if _is_free_text(frame[name])]
     if len(free) > 2:
-        raise UsageError(f"{len(free)} columns hold text: {first_few(free)}. Name one, or two as a pair, with inputs.")
+        pair = f"Name one, or two as a pair, with {option('input')}."
+        raise UsageError(f"{len(free)} columns hold text: {first_few(free)}. {pair}")
     return tuple(free or (own if len(frame.columns) == 1 else []))
+
+
+def texts_of(frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
+    """Take the cells of one column as texts, or of two as pairs of texts.
+
+    Args:
+        frame: Cells by column, each row under its name.
+        columns: One, or two for pairs.
+
+    Returns:
+        Texts, or pairs of texts.
+
+    Raises:
+        UsageError: There are more than two columns.
+        DataError: Cells are missing or no text; all are listed.
+    """
+    if len(columns) not in {1, 2}:
+        raise UsageError(
+            f"A text task has one input column or two, a pair; {len(columns)} are named: {first_few(columns)}."
+        )
+    problems = []
+    texts: list[list[str]] = []
+    for column in columns:
+        texts.append([])
+        for row, cell in zip(frame.index, cells_of(frame[column]), strict=True):
+            if missing(cell) or not isinstance(cell, str | int | float | Path):
+                what = "has no text" if missing(cell) else f"holds {type(cell).__name__}, not text"
+                problems.append(Problem(f"{row}, column '{column}'", what, "give the text, or delete the row"))
+            texts[-1].append(str(cell))
+    if problems:
+        raise BadRows("Inputs that are not text:", problems)
+    return texts[0] if len(columns) == 1 else list(zip(*texts, strict=True))
 
 
 def _is_free_text(column: Column) -> bool:

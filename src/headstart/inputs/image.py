@@ -19,11 +19,13 @@ from PIL import Image as Pillow
 from headstart.core.cells import digest, missing
 from headstart.core.columns import cells_of
 from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
-from headstart.core.input import Input
+from headstart.core.input import Cut, Input
+from headstart.core.interface import option
 from headstart.core.progress import track
+from headstart.core.told import told
 from headstart.inputs import HEAT, PICTURE, TINY
 from headstart.inputs._evidence import overlay
-from headstart.inputs._open import SUFFIXES, check_image, is_image, open_image
+from headstart.inputs._open import SUFFIXES, check_image, image_size, is_image, open_image
 
 _FILTERS = threading.Lock()  # the filters of warnings belong to the whole process
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     import torch
 
 SIDE = 160  # pixels of a thumbnail
+LEAST_SHARE = 0.5  # of an image's area that evaluation sees; below it is told
 SMALL = 48  # pixels a side below which a picture is shown as it is
 
 
@@ -52,6 +55,7 @@ class Image(Input):
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     interpolation: str = "bicubic"
     crop: float = 1.0  # evaluation resizes to size / crop, then cuts the centre
+    whole: bool = False  # each image is squeezed to the network's shape first, so that nothing of it is cut
 
     @classmethod
     def holds(cls, cells: Sequence[Any]) -> bool:
@@ -121,21 +125,12 @@ class Image(Input):
     @classmethod
     def preview(cls, item: Any, columns: Sequence[str]) -> dict[str, Any]:
         """Make a data URI of a small picture of an image, and say whether the image itself is tiny."""
-        image = open_image(item, near=SIDE)
-        tiny = max(image.size) <= SMALL
-        buffer = io.BytesIO()
-        if tiny:
-            image.save(buffer, "PNG")
-        else:
-            image.thumbnail((SIDE, SIDE))
-            image.save(buffer, "JPEG", quality=75)
-        content = base64.b64encode(buffer.getvalue()).decode("ascii")
-        return {PICTURE: f"data:image/{'png' if tiny else 'jpeg'};base64,{content}", TINY: tiny}
+        return _thumbnail(open_image(item, near=SIDE))
 
     def heated(self, item: Any, heat: np.ndarray) -> dict[str, Any]:
         """Lay heat over the part of the picture that the network sees."""
         image = open_image(item, near=SIDE)
-        return {HEAT: overlay(heat, image.size, self._seen(image))}
+        return {HEAT: overlay(heat, image.size, self._seen(*image.size))}
 
     def refuses(self, inputs: Any) -> str:
         """Refuse a network whose pixels cannot be made."""
@@ -156,22 +151,71 @@ class Image(Input):
     def open(self, item: Any) -> Pillow.Image:
         """Open an image in the network's colours, at no less than twice its size where it has so much."""
         image = open_image(item, near=2 * max(self.height, self.width))
-        return image.convert("L" if self.channels == 1 else "RGB")
+        image = image.convert("L" if self.channels == 1 else "RGB")
+        return image.resize((2 * self.width, 2 * self.height), self._resample) if self.whole else image
+
+    def cut(self, inputs: Sequence[Any]) -> Cut | None:
+        """Find images that lose more than half of their area where evaluation cuts their centre."""
+        sizes = [image_size(item) for item in inputs]
+        places = [place for place, size in enumerate(sizes) if size and self._share(*size) < LEAST_SHARE]
+        what = f"lose more than half of their area, as their centre is cut ({self.width} x {self.height})"
+        return Cut(places, what, option("surgery", "adapt_input whole=true")) if places else None
+
+    def _share(self, width: int, height: int) -> float:
+        """Return the share of an image's area that evaluation sees."""
+        left, top, right, bottom = self._seen(width, height)
+        return (right - left) * (bottom - top) / (width * height)
+
+    def _seen(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """Find the part that evaluation sees of an opened image: left, top, right and bottom."""
+        if self.whole:
+            return 0, 0, width, height
+        scale = max(self.width / self.crop / width, self.height / self.crop / height)
+        cut_width, cut_height = min(width, self.width / scale), min(height, self.height / scale)
+        left, top = (width - cut_width) / 2, (height - cut_height) / 2
+        return left, top, left + cut_width, top + cut_height
+
+    @property
+    def _resample(self) -> Pillow.Resampling:
+        return Pillow.Resampling[self.interpolation.upper()]
 
     def example(self, raw: Pillow.Image) -> torch.Tensor:  # [H, W, C] uint8
         """Resize so that the centre fills size / crop, and cut the centre.
 
         Both in one step, so that a very long image is never enlarged as a whole.
         """
-        resample = Pillow.Resampling[self.interpolation.upper()]
-        return pixels(raw.resize((self.width, self.height), resample, box=self._seen(raw)))
+        return pixels(raw.resize((self.width, self.height), self._resample, box=self._seen(*raw.size)))
 
-    def _seen(self, raw: Pillow.Image) -> tuple[float, float, float, float]:
-        """Find the part of an image that evaluation sees: left, top, right and bottom."""
-        scale = max(self.width / self.crop / raw.width, self.height / self.crop / raw.height)
-        cut_width, cut_height = min(raw.width, self.width / scale), min(raw.height, self.height / scale)
-        left, top = (raw.width - cut_width) / 2, (raw.height - cut_height) / 2
-        return left, top, left + cut_width, top + cut_height
+    def seen(self, example: torch.Tensor, inputs: Any) -> dict[str, Any]:
+        """Show the pixels that are normalised for the network."""
+        array = example.numpy()
+        return _thumbnail(Pillow.fromarray(array[:, :, 0] if array.shape[2] == 1 else array))
+
+    def walk(self, inputs: Any) -> list[tuple[str, str]]:
+        """Tell what happens to an image on its way into the network.
+
+        Args:
+            inputs: The one image, in a list.
+
+        Returns:
+            Steps in words.
+        """
+        item = inputs[0]
+        decoded, raw = open_image(item), self.open(item)
+        left, top, right, bottom = self._seen(*raw.size)
+        part = f"{right - left:.0f} x {bottom - top:.0f} at ({left:.0f}, {top:.0f}) of {raw.width} x {raw.height}"
+        example = self.example(raw)
+        steps = [("file" if isinstance(item, Path) else "image", told(item)), ("decoded, upright", told(decoded))]
+        if self.whole:
+            steps.append(("squeezed to the network's shape", told(raw)))
+        elif raw.size != decoded.size or raw.mode != decoded.mode:
+            steps.append(("decoded smaller, in the network's colours", told(raw)))
+        return [
+            *steps,
+            ("the part that is seen", f"{part}, {self._share(*raw.size):.0%} of the area"),
+            (f"resized ({self.interpolation})", told(example)),
+            ("normalised, as a batch of one", told(self.collate([example]))),
+        ]
 
     def collate(self, examples: list[torch.Tensor]) -> torch.Tensor:  # [B, C, H, W]
         """Stack the images and normalise them, all at once."""
@@ -190,6 +234,19 @@ class Image(Input):
     def describe(self) -> str:
         """Describe the size."""
         return f"height {self.height}, width {self.width}, channels {self.channels}, in pixels and colours"
+
+
+def _thumbnail(image: Pillow.Image) -> dict[str, Any]:
+    """Make a data URI of a small picture, and say whether the image itself is tiny."""
+    tiny = max(image.size) <= SMALL
+    buffer = io.BytesIO()
+    if tiny:
+        image.save(buffer, "PNG")
+    else:
+        image.thumbnail((SIDE, SIDE))
+        image.save(buffer, "JPEG", quality=75)
+    content = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return {PICTURE: f"data:image/{'png' if tiny else 'jpeg'};base64,{content}", TINY: tiny}
 
 
 def pixels(image: Pillow.Image) -> torch.Tensor:  # [H, W, C] uint8

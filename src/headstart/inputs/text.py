@@ -3,45 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from headstart.core.cells import missing
-from headstart.core.columns import cells_of
-from headstart.core.errors import BadRows, Problem, SourceError, UsageError, first_few
-from headstart.core.input import Input
+from headstart.core.errors import BadRows, Problem, UsageError, first_few
+from headstart.core.input import EMPTY, Cut, Input
+from headstart.core.interface import option
 from headstart.core.kept import Kept
-from headstart.inputs import PIECES, WORDS
+from headstart.core.told import told
+from headstart.inputs import CUT, PIECES, WORDS
 from headstart.inputs._evidence import cut_pieces, text_pieces
 from headstart.inputs._language import languages
 from headstart.inputs._scripts import unspaced
 from headstart.inputs._terms import FILE, Terms
-from headstart.inputs._text_columns import columns_of_text
+from headstart.inputs._text_columns import columns_of_text, texts_of
+from headstart.inputs._tokens import TYPES, load_tokenizer, padded
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
 
-TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "*.model")
 FOLDER, TERMS = "tokenizer", "terms"  # in a saved model
 KEPT_BYTES = 256 << 20  # of texts' tokens
 MOST_SIGNS = 400  # of a text in a preview
 LONGEST_TRIAL = 1024  # tokens of a text by which a network is tried
+MOST_SPECIAL = 8  # tokens that a tokenizer adds to a text or a pair, at most
 SAMPLE = 1000  # texts whose language and tokens are looked at
-TYPES: dict[str, Any] = {  # of a text
-    **dict.fromkeys(("input_ids", "token_type_ids", "term_ids"), np.int32),
-    **dict.fromkeys(("weights", "term_weights"), np.float32),
-}
 
 
 @dataclass(frozen=True)
 class Text(Input):
     """What a backbone expects of a text: the folder of its tokenizer, the most tokens, words added to the tokenizer.
 
+    positions: the most tokens that the network could take; None where that is not known.
     A pair of texts is one sequence [B, T] with a mark between them; where it is `separate`, two of their own [B, 2, T].
     A tokenizer may give the tokens of a text weights.
     prefix: what the network was trained to find before each text. terms: the folder of terms that are told, with their
@@ -64,6 +62,7 @@ class Text(Input):
     separate: bool = False
     prefix: str = ""
     terms: str = ""
+    positions: int | None = field(default=None, compare=False)
 
     @classmethod
     def holds(cls, cells: Sequence[Any]) -> bool:
@@ -105,22 +104,7 @@ class Text(Input):
             UsageError: There are more than two columns.
             DataError: Cells are missing or no text; all are listed.
         """
-        if len(columns) not in {1, 2}:
-            raise UsageError(
-                f"A text task has one input column or two, a pair; {len(columns)} are named: {first_few(columns)}."
-            )
-        problems = []
-        texts: list[list[str]] = []
-        for column in columns:
-            texts.append([])
-            for row, cell in zip(frame.index, cells_of(frame[column]), strict=True):
-                if missing(cell) or not isinstance(cell, str | int | float | Path):
-                    what = "has no text" if missing(cell) else f"holds {type(cell).__name__}, not text"
-                    problems.append(Problem(f"{row}, column '{column}'", what, "give the text, or delete the row"))
-                texts[-1].append(str(cell))
-        if problems:
-            raise BadRows("Inputs that are not text:", problems)
-        return texts[0] if len(columns) == 1 else list(zip(*texts, strict=True))
+        return texts_of(frame, columns)
 
     @classmethod
     def loose(cls, items: Any, columns: Sequence[str]) -> dict[str, list[Any]]:
@@ -183,10 +167,51 @@ class Text(Input):
         return replace(self, terms=str(terms.in_a_folder())), len(terms.terms)
 
     def refuses(self, inputs: Sequence[Any]) -> str:
-        """Refuse lone texts where there must be pairs."""
+        """Refuse lone texts where there must be pairs, and lengths that leave nothing of a text."""
         if self.separate and not isinstance(inputs[0], tuple):
             return "takes pairs of texts, each for itself (surgery `siamese`), and these are single texts"
+        if self.max_length > MOST_SPECIAL or isinstance(self._tokenizer, Terms) or not len(inputs):
+            return ""
+        special = self._tokenizer.num_special_tokens_to_add(isinstance(inputs[0], tuple) and not self.separate)
+        if self.max_length <= special:
+            mend = option("surgery", f"adapt_input max_length={special + 1}")
+            return f"takes {self.max_length} tokens, and {special} are special ones: nothing of a text is left ({mend})"
         return ""
+
+    def wrong(self, inputs: Sequence[Any]) -> list[tuple[int, str]]:
+        """Find texts that give no token at all; only those without any letter or digit are looked at."""
+        if isinstance(self._tokenizer, Terms):  # a text of words that are all unknown has an answer too
+            return []
+        bare = [place for place, item in enumerate(inputs) if self._may_be_empty(item)]
+        items = self.prepare([inputs[place] for place in bare])
+        lengths = [min(map(_length, item)) if self.separate else _length(item) for item in items]
+        return [(place, EMPTY) for place, length in zip(bare, lengths, strict=True) if not length]
+
+    def _may_be_empty(self, item: Any) -> bool:
+        blank = [not any(map(str.isalnum, text)) for text in ([item] if isinstance(item, str) else item)]
+        return any(blank) if self.separate else all(blank)
+
+    def cut(self, inputs: Sequence[Any]) -> Cut | None:
+        """Find texts of more tokens than the network takes."""
+        if isinstance(self._tokenizer, Terms) or not len(inputs):
+            return None
+        lengths = self.lengths(self.prepare(inputs))
+        full = [place for place in range(len(inputs)) if lengths[place] >= self.max_length]
+        whole = [max(map(len, self._whole(inputs[place]))) for place in full]
+        places = [place for place, length in zip(full, whole, strict=True) if length > self.max_length]
+        most = min(max(whole, default=0), self.positions or max(whole, default=0))
+        mend = option("surgery", f"adapt_input max_length={most}") if most > self.max_length else ""
+        return (
+            Cut(places, f"are longer than {self.max_length:,} token{'s' * (self.max_length > 1)} and are cut", mend)
+            if places
+            else None
+        )
+
+    def _whole(self, item: Any) -> list[list[int]]:
+        """Tokenise a text or a pair without cutting it; both texts of a pair by themselves where it is `separate`."""
+        texts = [self.prefix + text for text in ([item] if isinstance(item, str) else item)]
+        calls = [[text] for text in texts] if self.separate else [texts]
+        return [self._tokenizer(*call, verbose=False)["input_ids"] for call in calls]
 
     def prepare(self, inputs: Sequence[Any]) -> list[Any]:
         """Tokenise: of each row its tokens by name; where a pair is `separate`, these of both texts."""
@@ -242,8 +267,47 @@ class Text(Input):
     def lengths(self, prepared: list[Any]) -> np.ndarray:
         """Count tokens, [N]; of two texts those of the longer one."""
         if self.separate:
-            return np.array([max(len(text["input_ids"]) for text in pair) for pair in prepared])
-        return np.array([len(item["input_ids"]) for item in prepared])
+            return np.array([max(map(_length, pair)) for pair in prepared])
+        return np.array([_length(item) for item in prepared])
+
+    def seen(self, example: Any, inputs: Sequence[Any]) -> dict[str, Any]:
+        """Show the tokens that are kept, and those that are cut."""
+        kept = " ⏎ ".join(self._words(part) for part in (example if self.separate else [example]))
+        lone = isinstance(inputs[0], str) and not isinstance(self._tokenizer, Terms)
+        cut = self._whole(inputs[0])[0][self.max_length :] if lone else []
+        tokenizer: Any = self._tokenizer
+        rest = " ".join(tokenizer.convert_ids_to_tokens(cut)) if cut else ""
+        return {WORDS: _beginning(kept), **({CUT: f"{len(cut):,} tokens, {_beginning(rest)}"} if cut else {})}
+
+    def _words(self, example: dict[str, np.ndarray]) -> str:
+        """Write tokens as the tokenizer spells them; terms with their weights, the strongest first."""
+        ids, known = example["input_ids"], self._tokenizer
+        if not isinstance(known, Terms):
+            return " ".join(known.convert_ids_to_tokens(ids.tolist())) or "no token"
+        order = np.argsort(-example["weights"], kind="stable")
+        return first_few(f"{known.terms[ids[i]]} {example['weights'][i]:.2f}" for i in order) or "no known term"
+
+    def walk(self, inputs: Sequence[Any]) -> list[tuple[str, str]]:
+        """Tell what happens to a text on its way into the network.
+
+        Args:
+            inputs: The one text, or pair, in a list.
+
+        Returns:
+            Steps in words.
+        """
+        item = self.prepare(inputs)[0]
+        length = int(self.lengths([item])[0])
+        steps = [("text", told(inputs[0]))]
+        if self.prefix:
+            steps.append(("prefix before it", repr(self.prefix)))
+        if not isinstance(self._tokenizer, Terms):
+            whole = max(map(len, self._whole(inputs[0])))
+            kept = "all are kept" if whole <= length else f"the first {length:,} are kept (max_length)"
+            steps.append(("tokens", f"{whole:,}; {kept}"))
+        words = [self._words(part) for part in (item if self.separate else [item])]
+        steps.append(("tokens as spelt", _beginning(" ⏎ ".join(words))))
+        return [*steps, ("numbers", told(item)), ("a batch of one", told(self.collate([item])))]
 
     def collate(self, examples: list[Any]) -> dict[str, torch.Tensor]:
         """Pad to the longest text; `attention_mask` is 1 where there is a token."""
@@ -253,20 +317,7 @@ class Text(Input):
         return self._collated(examples)
 
     def _collated(self, examples: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
-        import torch
-
-        padding = self._tokenizer.pad_token_id or 0  # without a padding token the mask hides what stands there
-        batch = {}
-        for name in examples[0]:
-            longest = max(len(example[name]) for example in examples)
-            kind = np.int64 if TYPES[name] is np.int32 else TYPES[name]
-            batch[name] = np.full((len(examples), longest), padding if name == "input_ids" else 0, dtype=kind)
-        batch["attention_mask"] = np.zeros_like(batch["input_ids"])
-        for row, example in enumerate(examples):
-            for name, ids in example.items():
-                batch[name][row, : len(ids)] = ids
-            batch["attention_mask"][row, : len(example["input_ids"])] = 1
-        return {name: torch.from_numpy(array) for name, array in batch.items()}
+        return padded(examples, self._tokenizer.pad_token_id or 0)
 
     def blank(self, rows: int) -> dict[str, torch.Tensor]:  # each [B, T], or [B, 2, T]
         """Make texts of a few first words of the vocabulary."""
@@ -334,42 +385,8 @@ class Text(Input):
         return Terms.read(Path(self.terms) / FILE) if self.terms else None
 
 
-def load_tokenizer(folder: str, added: Sequence[str]) -> Any:
-    """Load a tokenizer of transformers, or the terms that stand in its place.
-
-    Args:
-        folder: Where it is.
-        added: Words that it gets besides.
-
-    Returns:
-        The tokenizer.
-
-    Raises:
-        UsageError: There is no such folder.
-        SourceError: There is none in the folder, or a part of it alone.
-    """
-    if (Path(folder) / FILE).is_file():
-        return Terms.read(Path(folder) / FILE)
-    if not Path(folder).is_dir():
-        raise UsageError(f"There is no tokenizer: there is no folder '{folder}'.")
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # of a damaged file the tokenizers raise what they like
-        raise _no_tokenizer(folder, f": {str(error).partition(chr(10))[0]}") from error
-    if tokenizer.vocab_files_names and set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
-        raise _no_tokenizer(folder, ", and without them transformers would make one that knows no word")
-    tokenizer.add_tokens(list(added))
-    return tokenizer
-
-
-def _no_tokenizer(folder: str, why: str) -> SourceError:
-    there = [name for pattern in TOKENIZER_FILES for name in sorted(p.name for p in Path(folder).glob(pattern))]
-    return SourceError(
-        f"There is no whole tokenizer in the folder '{folder}' (of its files: {first_few(there) or 'none'}){why}. "
-        "Put those of the same model there: tokenizer.json, or vocab.txt, or vocab.json with merges.txt, or *.model."
-    )
+def _length(item: Any) -> int:
+    return len(item["input_ids"])
 
 
 def _is_pair(cell: Any) -> bool:

@@ -11,7 +11,9 @@ import numpy as np
 from headstart.core.cells import digest
 from headstart.core.columns import Column, cells_of, distinct, numbers
 from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
-from headstart.core.input import Input
+from headstart.core.input import Cut, Input
+from headstart.core.interface import option
+from headstart.core.told import told
 from headstart.inputs import LISTED, PIECES, WORDS
 from headstart.inputs._encoding import Encoding, describe
 from headstart.inputs._evidence import MOST_LISTED, column_pieces
@@ -180,7 +182,7 @@ class Vector(Input):
         if not any(each.width for each in table):
             raise UsageError(
                 f"No column tells the training rows apart ({first_few(columns)}): each is blank, constant or has "
-                "another value in every row. Name others with inputs."
+                f"another value in every row. Name others with {option('input')}."
             )
         return {"dim": int(inputs.shape[1]), "table": table}
 
@@ -191,13 +193,15 @@ class Vector(Input):
     def refuses(self, inputs: np.ndarray) -> str:
         """Refuse rows of another length, and cells that are no numbers where numbers are taken as they are."""
         found = np.shape(inputs)[1]
+        if not found:
+            return "takes rows of numbers; the rows of the data hold none"
         if self.table:
             wanted = len(self.table)
             return "" if wanted == found else f"takes {wanted} columns; the data has {found}"
         if inputs.dtype == object:
             return (
                 "takes numbers alone, and some columns of the data hold dates or categories: name those of numbers "
-                "with inputs, or take a source that encodes tables (vector:columns)"
+                f"with {option('input')}, or take a source that encodes tables: {option('source', 'vector:columns')}"
             )
         return "" if self.dim in {None, found} else f"takes {self.dim} numbers a row; the data has {found}"
 
@@ -214,11 +218,40 @@ class Vector(Input):
             for row, column in np.argwhere(np.isnan(inputs))
         ]
 
+    def cut(self, inputs: np.ndarray) -> Cut | None:
+        """Find rows with a category that has no number of its own."""
+        found = [each.strange(inputs[:, place]) for place, each in enumerate(self.table) if each.kind == "category"]
+        columns = [each.name for each in self.table if each.kind == "category"]
+        own = first_few(f"'{name}'" for name, strange in zip(columns, found, strict=True) if strange.any())
+        places = np.flatnonzero(np.any(found, axis=0)) if own else []
+        what = f"hold a value of {own} that has no number of its own, as training had it once or never"
+        return Cut([int(place) for place in places], what) if own else None
+
     def prepare(self, inputs: np.ndarray) -> np.ndarray:  # [N, D]
         """Make one array of float32."""
         if self.table:
             inputs = np.concatenate([e.encode(inputs[:, column]) for column, e in enumerate(self.table)], axis=1)
         return np.ascontiguousarray(inputs, dtype=np.float32)
+
+    def seen(self, example: np.ndarray, inputs: np.ndarray) -> dict[str, Any]:
+        """Show the first numbers after encoding, with their names."""
+        return self.preview(example, [name for each in self.table for name in each.names])
+
+    def walk(self, inputs: np.ndarray) -> list[tuple[str, str]]:
+        """Tell what happens to a row on its way into the network.
+
+        Args:
+            inputs: The one row, [1, D].
+
+        Returns:
+            Steps in words.
+        """
+        example = self.prepare(inputs)[0]
+        columns = [each.name for each in self.table]
+        steps = [("row", self.preview(inputs[0], columns)[WORDS])]
+        if self.table:
+            steps.append(("encoded by what the training rows say", self.seen(example, inputs)[WORDS]))
+        return [*steps, ("numbers", told(example)), ("a batch of one", told(self.collate([example])))]
 
     def collate(self, examples: list[np.ndarray]) -> torch.Tensor:  # [B, D]
         """Stack the rows."""

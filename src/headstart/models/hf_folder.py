@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from headstart.core.errors import SourceError, UsageError, first_few
+from headstart.core.interface import option
 from headstart.core.storage import PICKLE_SUFFIXES
 from headstart.inputs.image import Image
 
+WEIGHTS = "model.safetensors"
 LONGEST_BY_DEFAULT = 256  # tokens: attention's cost grows with the square, and few texts of a table are longer
 RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 WANTED = ("*.json", "1_Pooling/config.json", "model*.safetensors", "vocab.txt", "merges.txt", "*.model", "README.md")
@@ -45,8 +47,7 @@ def check_safe(folder: Path) -> list[Path]:
         raise SourceError(f"{folder} has no config.json: it is not a model in the Hugging Face layout.")
     if network := timm_network(folder):
         raise SourceError(
-            f"{folder} holds a network of timm. Write timm:{network} with the source's option "
-            f"weights={folder / 'model.safetensors'}."
+            f"{folder} holds a network of timm. Write {option('source', f'timm:{network} weights={folder / WEIGHTS}')}."
         )
     for name in ("config.json", "tokenizer_config.json", "preprocessor_config.json"):
         if "auto_map" in read_json(folder / name):
@@ -102,7 +103,8 @@ def pooling(folder: Path) -> Literal["cls", "mean"]:
     if modes in (["cls_token"], ["cls"]):
         return "cls"
     raise SourceError(
-        f"{folder}/1_Pooling/config.json asks for {' and '.join(modes)}; set the option pooling to cls or mean."
+        f"{folder}/1_Pooling/config.json asks for {' and '.join(modes)}; set the option pooling to cls or mean: "
+        f"{option('source', f'hf:{folder} pooling=mean')}."
     )
 
 

@@ -19,8 +19,10 @@ from headstart.core.errors import UsageError, first_few
 from headstart.core.progress import told_to
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Calibration, Event, Listener, Target, Task, silent
+from headstart.data.checks import for_all
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows
+from headstart.data.transforms import check_examples, told_cut
 from headstart.engine.feed import Workers
 from headstart.evaluation.headline import Headline, headline
 from headstart.evaluation.measure import measured
@@ -261,6 +263,10 @@ def evaluate_saved(
         listen(Event("note", f"{LEARNT}; their figures from before are in the run's metrics.json"))
         others = {name: rows for name, rows in dataset.splits.items() if name != "validation"}
         dataset = dataclasses.replace(dataset, splits=others)
+    expects = predictor.model.backbone.card.input
+    for_all(dataset.splits, lambda rows: check_examples(rows, expects))
+    if told := told_cut(list(dataset.splits.values()), expects):
+        listen(Event("note", told))
     with told_to(listen):
         metrics = evaluate_splits(predictor, dataset, seed=seed, results=(results := {}))
     if not metrics:

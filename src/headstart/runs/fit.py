@@ -47,7 +47,7 @@ from headstart.runs.evaluate import (
 )
 from headstart.runs.folder import MODEL, Claim, check_folder, claimed
 from headstart.runs.forms import choose_form
-from headstart.runs.known import check_known
+from headstart.runs.known import check_cut, check_known
 from headstart.runs.network import build_model, load_backbone
 from headstart.runs.observe import Before, observe_after, observe_before
 from headstart.runs.plan import Plan, check_names, check_shards, make_plan
@@ -177,8 +177,8 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
             f"source: {card.name}, {card.params:,} parameters" + (f", {card.source_task}" if card.source_task else ""),
         )
     )
-    if known := check_known(backbone, dataset, listen):
-        dataset = dataclasses.replace(dataset, notes=(*dataset.notes, known))
+    told = [check(backbone, dataset, listen) for check in (check_known, check_cut)]
+    dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *filter(None, told)))
     plan = make_plan(recipe, dataset, pretrained=bool(card.sha256), fixed=not card.params, backbone=backbone)
     for note in plan.notes:
         listen(Event("note", note))

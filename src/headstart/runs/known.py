@@ -6,10 +6,28 @@ from headstart.core.errors import UsageError
 from headstart.core.interface import option
 from headstart.core.types import Event, Listener, silent
 from headstart.data.rows import Dataset
+from headstart.data.transforms import told_cut
 from headstart.inputs import by_name
 from headstart.models.model import Backbone
 
 SHOWN, WARNED, REFUSED = 0.005, 0.05, 0.9  # shares from which on it is told, and refused
+
+
+def check_cut(backbone: Backbone, data: Dataset, listen: Listener = silent) -> str:
+    """Tell of how many examples the network sees only a part.
+
+    Args:
+        backbone: Its input finds them.
+        data: All splits are looked at.
+        listen: Is told.
+
+    Returns:
+        What was told; "" where it sees all of each.
+    """
+    told = told_cut(list(data.splits.values()), backbone.card.input)
+    if told:
+        listen(Event("note", told))
+    return told
 
 
 def check_known(backbone: Backbone, data: Dataset, listen: Listener = silent) -> str:

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from headstart.core.errors import UsageError
+from headstart.core.interface import option
 from headstart.core.types import Defaults, Features, ForwardPass, ParamGroup, Tuning
 from headstart.models.model import Head, Model, pool
 from headstart.strategies._groups import backbone_group, head_group
@@ -114,7 +115,9 @@ class Keys(nn.Module):
 def _keys(head: Head, projection: int, queue: int) -> Keys:
     trunk, classes = head.trunk, len(head.target.classes)
     if not isinstance(trunk, nn.Linear) or trunk.out_features != classes:
-        raise UsageError("bi_tuning needs the head 'linear', whose rows stand for the classes. Use --head linear.")
+        raise UsageError(
+            f"bi_tuning needs the head 'linear', whose rows stand for the classes. Use {option('head', 'linear')}."
+        )
     return Keys(trunk.in_features, projection, classes, queue).to(trunk.weight.device)
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
+from headstart.core.interface import option
 from headstart.core.types import Defaults, ParamGroup, Tuning
 from headstart.inputs import require
 from headstart.inputs.text import Text
@@ -139,7 +140,8 @@ def _text(backbone: Backbone, tokens: int) -> nn.Module:
     if limit is not None and expects.max_length + tokens > limit:
         raise UsageError(
             f"prompt, tokens={tokens}: {backbone.card.name} has positions for {limit} tokens and texts take up to "
-            f"{expects.max_length}. Set the source's option max_length to at most {limit - tokens}."
+            f"{expects.max_length}. Set max_length to at most {limit - tokens}: "
+            f"{option('surgery', f'adapt_input max_length={limit - tokens}')}."
         )
     words: Any = backbone.net.get_input_embeddings()  # pyright: ignore[reportCallIssue]
     prompt = WordPrompt(words, tokens)

@@ -13,8 +13,9 @@ from headstart.core.offer import Offer, Stored, covers
 from headstart.core.storage import refuse_pickle, sha256
 from headstart.core.types import Card, Task
 from headstart.inputs import by_name
+from headstart.inputs._tokens import load_tokenizer
 from headstart.inputs.image import Image
-from headstart.inputs.text import Text, load_tokenizer
+from headstart.inputs.text import Text
 from headstart.models import hf_folder, hub, hub_cache
 
 if TYPE_CHECKING:  # torch comes with these: to list what is on this machine takes none
@@ -76,7 +77,8 @@ class Hf:
             architecture["pooling"] = hf_folder.pooling(folder) if self.pooling == "auto" else self.pooling
             limit = hf_backbone.token_limit(net)
             hf_backbone.check_tokenizer(net, load_tokenizer(str(folder), ()), name)
-            expected = Text(str(folder), hf_folder.max_length(folder, limit, self.max_length), prefix=self.prefix)
+            longest = hf_folder.max_length(folder, limit, self.max_length)
+            expected = Text(str(folder), longest, prefix=self.prefix, positions=limit)
         else:
             expected = hf_folder.image_input(folder, getattr(config, "num_channels", 3))
         card = Card(

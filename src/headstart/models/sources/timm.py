@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from headstart.core.errors import SourceError, UsageError, unknown
+from headstart.core.interface import option
 from headstart.core.offer import Offer, Stored
 from headstart.core.storage import sha256
 from headstart.core.types import Card, Task
@@ -63,7 +64,7 @@ class Timm:
         timm = import_timm()
         if network := hf_folder.timm_network(Path(name)):
             weights = Path(name) / WEIGHTS
-            raise UsageError(f"{name} is a folder. Write timm:{network} with the source's option weights={weights}.")
+            raise UsageError(f"{name} is a folder. Write {option('source', f'timm:{network} weights={weights}')}.")
         if not timm.is_model(name):
             raise unknown("timm model", name, sorted({*timm.list_models(), *timm.list_models(pretrained=True)}))
         config = _config(name)

@@ -1,4 +1,4 @@
-"""Let an image network take another size: position embeddings are resampled on their grid, as timm does."""
+"""Let images have another size (position embeddings are resampled on their grid as by timm), texts another length."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from torch import nn
 from headstart.core.errors import UsageError
 from headstart.inputs import require
 from headstart.inputs.image import Image
+from headstart.inputs.text import Text
 from headstart.models.dryrun import root
 from headstart.models.operate import Body
+from headstart.models.parts import check_parts
 
 
 def adapt_size(body: Body, size: int) -> None:
@@ -41,6 +43,29 @@ def adapt_size(body: Body, size: int) -> None:
     body.expect(replace(expected, height=size, width=size))
     resampled = "; position embeddings resampled" if patches is not None and size != expected.height else ""
     body.note(f"image size {expected.height} x {expected.width} to {size} x {size}{resampled}")
+
+
+def show_more(body: Body, most: int) -> None:
+    """Let texts have more tokens, or fewer.
+
+    Args:
+        body: A backbone for texts.
+        most: Tokens.
+
+    Raises:
+        UsageError: The network takes no texts, or has no positions for so many tokens.
+    """
+    backbone = body.backbone
+    expected = require(backbone.card.input, Text, "adapt_input: max_length is for text")
+    if expected.positions is not None and most > expected.positions:
+        raise UsageError(
+            f"adapt_input: max_length={most} is more than the {expected.positions} tokens that {backbone.card.name} "
+            "has positions for."
+        )
+    body.expect(replace(expected, max_length=most))
+    if not body.replaying:
+        check_parts(backbone)
+    body.note(f"texts of up to {most} tokens, in place of {expected.max_length}")
 
 
 def _embeddings(net: nn.Module) -> Any:

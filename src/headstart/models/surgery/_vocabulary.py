@@ -15,7 +15,8 @@ from torch import nn
 
 from headstart.core.errors import UsageError, first_few
 from headstart.inputs import require
-from headstart.inputs.text import Text, load_tokenizer
+from headstart.inputs._tokens import load_tokenizer
+from headstart.inputs.text import Text
 from headstart.models.dryrun import root
 from headstart.models.operate import Body
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 from headstart.core.errors import UsageError
+from headstart.inputs import require
+from headstart.inputs.image import Image
 from headstart.models.operate import Body
 from headstart.models.surgery._channels import adapt_channels
-from headstart.models.surgery._positions import adapt_size
+from headstart.models.surgery._positions import adapt_size, show_more
 from headstart.models.surgery._vocabulary import add_words
 
 
@@ -21,7 +23,8 @@ class AdaptInput:
     channels by different means); "average" gives every channel their mean,
     scaled likewise; "copy" takes them as they are, in turn. size: height and width of images; position embeddings
     are resampled. tokens: new words for the tokenizer. start: what they begin as, the mean of their sub-words or of
-    all words. rows: the least number of rows of the embedding.
+    all words. rows: the least number of rows of the embedding. max_length: the most tokens of a text that are kept, as
+    far as the network has positions. whole: images are squeezed to the network's shape: nothing of them is cut.
     """
 
     structural: ClassVar[bool] = True
@@ -31,20 +34,32 @@ class AdaptInput:
     tokens: tuple[str, ...] = ()
     start: Literal["subword", "mean"] = "subword"
     rows: int | None = None
+    max_length: int | None = None
+    whole: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("channels", "size", "rows"):
+        for name in ("channels", "size", "rows", "max_length"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}.")
+
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether only more of each example is shown."""
+        return self.channels is self.size is self.rows is None and not self.tokens
 
     def apply(self, body: Body) -> Self:
         """Change the first layers and what the card says of the input. UsageError: the network takes another kind of
         input, or has no layer that could be adapted.
         """
         image, text = self.channels is not None or self.size is not None, bool(self.tokens or self.rows)
-        if not image and not text:
-            raise UsageError("adapt_input needs channels, size or tokens: what the new input is.")
+        if not image and not text and not self.max_length and not self.whole:
+            raise UsageError("adapt_input needs channels, size or tokens, whole or max_length: what the new input is.")
+        if self.max_length is not None:
+            show_more(body, self.max_length)
+        if self.whole:
+            expected = require(body.backbone.card.input, Image, "adapt_input: whole is for images")
+            body.expect(replace(expected, whole=True))
         if self.channels is not None:
             adapt_channels(body, self.channels, self.by)
         if self.size is not None:
