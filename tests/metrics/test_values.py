@@ -11,6 +11,7 @@ from sklearn import metrics
 
 import headstart.metrics
 from headstart.core.types import Form
+from headstart.metrics import _rare
 from headstart.metrics._find import suited, value
 from headstart.metrics._measured import Measured
 from metrics import oracle
@@ -126,3 +127,19 @@ def test_spearman_of_resamples_ranks_anew():
     counts = np.bincount(drawn, minlength=30).astype(float)[:, None]
     got = weighted(found, counts)
     assert got["spearman"] == pytest.approx(stats.spearmanr(y[drawn, 0], p[drawn, 0])[0])
+
+
+@pytest.mark.parametrize("form", ["classes", "labels"])
+@pytest.mark.parametrize("digits", [None, 0])
+def test_many_rare_classes_together_give_the_same(form: Form, digits: int | None, monkeypatch) -> None:
+    found = random(form, 60, 30, digits=digits)
+    compare(found)
+    drawn = np.random.default_rng(1)
+    for weights in (drawn.integers(0, 3, (60, 7)).astype(float), drawn.random((60, 7))):
+        together = random(form, 60, 30, digits=digits).ranked(weights)
+        with monkeypatch.context() as patch:
+            patch.setattr(_rare, "MANY", 100)
+            alone = random(form, 60, 30, digits=digits).ranked(weights)
+        assert together.auroc == pytest.approx(alone.auroc) and together.average_precision == pytest.approx(
+            alone.average_precision
+        )

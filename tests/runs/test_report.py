@@ -112,5 +112,12 @@ def test_an_unfinished_run_has_no_report_and_says_how_to_go_on(two_runs, tmp_pat
     shutil.copytree(two_runs[0].folder, copy)
     state = json.loads((copy / "state.json").read_text(encoding="utf-8"))
     (copy / "state.json").write_text(json.dumps({**state, "status": "training"}), encoding="utf-8")
-    with pytest.raises(StorageError, match=r"unfinished run\. Go on with it: headstart fit --resume"):
+    with pytest.raises(StorageError, match=r"unfinished run\. Go on with it: hs.fit\(resume="):
         write_report(copy)
+
+
+def test_rows_that_chose_are_called_optimistic_beside_test_rows_too(two_runs):
+    metrics = json.loads((two_runs[0].folder / "metrics.json").read_text(encoding="utf-8"))
+    notes = {split: [note for note in entry["notes"] if "optimistic" in note] for split, entry in metrics.items()}
+    assert notes.keys() == {"validation", "test"} and len(notes["validation"]) == 1 and not notes["test"]
+    assert notes["validation"][0] in (two_runs[0].folder / "report.html").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from headstart.artifact.find import DESCRIPTION, find
+from headstart.artifact.find import DESCRIPTION, find, made_again
 from headstart.artifact.predictor import Predictor
 from headstart.artifact.save import FORMAT, WEIGHTS, read_calibrations
 from headstart.core import plugins, storage
@@ -40,7 +40,10 @@ def load(folder: str | Path, *, device: str = "auto") -> Predictor:
         SourceError: The network cannot be built: its code is the user's own and is not there.
     """
     path = find(folder)
-    storage.verify(path)
+    try:
+        storage.verify(path)
+    except StorageError as error:
+        raise StorageError(f"{error}\n{made_again(path) or 'Copy it anew from where it was saved.'}") from error
     description = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
     if description.get("format") not in READABLE:
         raise StorageError(

@@ -47,10 +47,13 @@ def save(
         calibrations: What the probabilities of each target go through; a target without leaves them as they are.
 
     Raises:
-        StorageError: The folder exists, or the disk refuses.
+        StorageError: The folder exists.
+        DiskError: The disk refuses.
     """
     card = model.backbone.card
-    with storage.new_folder(folder) as temporary:
+    tensors = _tensors(model)
+    needed = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    with storage.new_folder(folder, needed) as temporary:
         description = {
             "format": FORMAT,
             "card": card_to_plain(dataclasses.replace(card, input=card.input.pack(temporary))),
@@ -66,7 +69,7 @@ def save(
             "python": platform.python_version(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        save_file(_tensors(model), temporary / WEIGHTS)
+        save_file(tensors, temporary / WEIGHTS)
         (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
 
 

@@ -125,7 +125,8 @@ def fit(
     from headstart.cli.show import Show
     from headstart.core.ranges import check_numbers
     from headstart.core.recipe import parse_setting
-    from headstart.core.words import PATHS, begun_recipe, crossed, recipe_of
+    from headstart.core.words import PATHS, crossed, folds_recipe, recipe_of
+    from headstart.runs.begun import begun_recipe
 
     show = Show(as_json, verbose=verbose)
     words = {word: value for word, value in locals().items() if word in PATHS}
@@ -140,7 +141,9 @@ def fit(
     if folds is None and repeats > 1:
         raise UsageError("--repeats is for cross-validation: name --folds too.")
     settings = dict(parse_setting(text) for text in setting or [])
-    begun = begun_recipe(resume, folds=folds is not None) if recipe is None and resume is not None else None
+    begun = None
+    if recipe is None and resume is not None:
+        begun = begun_recipe(resume, data) if folds is None else folds_recipe(resume)
     plan = recipe_of(words, recipe=recipe or begun, surgery=surgery or (), load_layers=load_layers, settings=settings)
     if folds is not None and recipe is None and begun is None:
         plan = crossed(plan, words, settings)

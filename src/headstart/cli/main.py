@@ -21,7 +21,7 @@ import typer
 from headstart import __version__
 from headstart.cli import compare, demo, evaluate, fit, inspect, listing, predict, report, showing, soup
 from headstart.cli.going_on import RUN_FILE, how_to_go_on, what_is_saved
-from headstart.core.errors import HeadstartError, LostProcess, TrainingError
+from headstart.core.errors import DiskError, HeadstartError, LostProcess, TrainingError
 from headstart.core.interface import command_line
 from headstart.core.processes import rank
 from headstart.core.stopping import Stop, Stopped
@@ -77,7 +77,7 @@ def _run(arguments: Sequence[str], stop: Stop) -> None:
             sys.exit(128 + stopped.signal)
         saved = f" The last step is saved in {stopped.saved}." if stopped.saved else ""
         _end(arguments, f"stopped by {_name(stopped.signal)}.{saved}{how_to_go_on(stop)}", 128 + stopped.signal)
-    except LostProcess as error:
+    except (LostProcess, DiskError) as error:
         _end(arguments, f"{error}{how_to_go_on(stop)}", error.exit_code)
     except HeadstartError as error:
         if rank() and not isinstance(error, TrainingError):  # all processes find the same; the first one tells

@@ -6,6 +6,7 @@ HeadstartError                exit code 1
 │   └── BadRows               each row by itself: the others could be used without them
 ├── SourceError               exit code 2: a pretrained model is missing, damaged or not safe to read
 ├── StorageError              a file of a run is missing, torn or was changed
+│   └── DiskError             the disk refuses a file: it is full, read-only, over a quota
 └── TrainingError             training cannot go on (a loss that is not finite, memory)
     └── LostProcess           a process beside this one ended or hung: the run can go on from its last checkpoint
 
@@ -41,6 +42,10 @@ class SourceError(HeadstartError):
 
 class StorageError(HeadstartError):
     """A file of a run is missing, torn or was changed."""
+
+
+class DiskError(StorageError):
+    """The disk refuses a file; once there is room, a run can go on."""
 
 
 class TrainingError(HeadstartError):
@@ -96,10 +101,18 @@ class BadRows(DataError):
         return {problem.row: problem for problem in self.problems}
 
 
-KINDS: dict[str, type[HeadstartError]] = {
-    kind.__name__: kind
-    for kind in (HeadstartError, UsageError, DataError, SourceError, StorageError, TrainingError, LostProcess, BadRows)
-}
+_ALL = (
+    HeadstartError,
+    UsageError,
+    DataError,
+    BadRows,
+    SourceError,
+    StorageError,
+    DiskError,
+    TrainingError,
+    LostProcess,
+)
+KINDS: dict[str, type[HeadstartError]] = {kind.__name__: kind for kind in _ALL}
 
 
 def to_plain(error: HeadstartError) -> dict[str, str]:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from headstart.core.disk import told
 from headstart.core.errors import SourceError, StorageError, first_few
 
 MANIFEST = "manifest.json"
@@ -51,15 +52,23 @@ def new_file(path: Path) -> Iterator[Path]:
 
     Yields:
         The temporary name to write to.
+
+    Raises:
+        DiskError: The disk refuses; what was there before is untouched.
     """
     temporary = path.with_name(_temporary_name())
-    try:
-        yield temporary
-        sync_file(temporary)
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with told(path):
+        try:
+            temporary.touch()
+            mode = temporary.stat().st_mode  # as the umask has it, whatever the library that writes thinks
+            yield temporary
+            temporary.chmod(mode)
+            sync_file(temporary)
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -69,38 +78,41 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path, needed: int = 0) -> Iterator[Path]:
     """Fill a folder aside and give it its final name when the block ends without an error.
 
     Args:
         path: The final name; it must not exist yet.
+        needed: Bytes of its content, where they are known.
 
     Yields:
         The temporary folder to write into.
 
     Raises:
-        StorageError: The final name is taken, or the disk refuses; what was there before is untouched.
+        StorageError: The final name is taken.
+        DiskError: The disk refuses; what was there before is untouched.
     """
     if path.exists():
         raise StorageError(f"{path} exists already. Name another folder or delete it.")
     temporary = path.parent / _temporary_name()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.mkdir()
-        yield temporary
-        write_manifest(temporary)
-        for file in [*temporary.rglob("*")]:
-            _sync_folder(file) if file.is_dir() else sync_file(file)
-        _sync_folder(temporary)
-        temporary.rename(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
-        raise StorageError(
-            f"{path} could not be written: {error.strerror or error}. {free:,} bytes are free there."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with told(path, needed):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.mkdir()
+            yield temporary
+            write_manifest(temporary)
+            mode = (temporary / MANIFEST).stat().st_mode  # as the umask has it, whatever library wrote the others
+            for file in [*temporary.rglob("*")]:
+                if file.is_dir():
+                    _sync_folder(file)
+                else:
+                    file.chmod(mode)
+                    sync_file(file)
+            _sync_folder(temporary)
+            temporary.rename(path)
+            _sync_folder(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def kept_folder(name: str, fill: Callable[[Path], None]) -> Path:

@@ -94,12 +94,11 @@ def crossed(plan: Recipe, words: Mapping[str, Any], settings: Mapping[str, Any] 
     return dataclasses.replace(plan, data=dataclasses.replace(plan.data, test=0.0))
 
 
-def begun_recipe(resume: str | Path, *, folds: bool) -> Path:
-    """Find the recipe of a run to go on with.
+def folds_recipe(resume: str | Path) -> Path:
+    """Find the recipe of a cross-validation to go on with.
 
     Args:
         resume: Its folder.
-        folds: Whether it is a cross-validation.
 
     Returns:
         The file.
@@ -107,8 +106,8 @@ def begun_recipe(resume: str | Path, *, folds: bool) -> Path:
     Raises:
         UsageError: The folder holds no cross-validation.
     """
-    path = Path(resume) / ("folds/recipe.toml" if folds else "recipe.toml")
-    if folds and not path.is_file():
+    path = Path(resume) / "folds/recipe.toml"
+    if not path.is_file():
         raise UsageError(
             f"{resume} holds no cross-validation to go on with: there is no {path}. Leave out {option('folds')}"
         )

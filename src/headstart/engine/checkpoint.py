@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from headstart.core import storage
 from headstart.core.errors import StorageError
+from headstart.core.interface import option
 
 FORMAT = 4
 STATE = "state.json"
@@ -49,20 +49,14 @@ def save(path: Path, parts: Mapping[str, Tensors], state: Mapping[str, Any]) -> 
         state: JSON data: where the run stood.
 
     Raises:
-        StorageError: The disk refuses; other checkpoints are untouched.
+        DiskError: The disk refuses; other checkpoints are untouched.
     """
     if path.exists():
         storage.remove_folder(path)
-    try:
-        with storage.new_folder(path) as folder:
-            for part, tensors in parts.items():
-                try:
-                    save_file(_own_memory(tensors), folder / f"{part}.safetensors")
-                except SafetensorError as error:  # it hides the OSError
-                    raise OSError(str(error)) from error
-            (folder / STATE).write_text(json.dumps({"format": FORMAT, **state}), encoding="utf-8")
-    except StorageError as error:
-        raise StorageError(f"{error} The checkpoint needs {size(parts):,} bytes.") from error
+    with storage.new_folder(path, size(parts)) as folder:
+        for part, tensors in parts.items():
+            save_file(_own_memory(tensors), folder / f"{part}.safetensors")
+        (folder / STATE).write_text(json.dumps({"format": FORMAT, **state}), encoding="utf-8")
 
 
 def load(path: Path) -> Checkpoint:
@@ -139,7 +133,7 @@ def check_space(folder: Path, needed: int) -> None:
     if free < needed:
         raise StorageError(
             f"Not enough room for checkpoints and the model in {folder.resolve()}: {needed:,} bytes are needed, "
-            f"{free:,} are free on that volume. Make room, or name a folder on another volume with --out."
+            f"{free:,} are free on that volume. Make room, or name a folder on another volume with {option('out')}."
         )
 
 

@@ -19,6 +19,7 @@ from scipy import sparse
 
 from headstart.core.types import Form
 from headstart.metrics._ranks import RankMeasure, ranking, ratio
+from headstart.metrics._rare import rare, rare_ranking
 
 T = TypeVar("T")
 
@@ -115,9 +116,9 @@ class Measured:
         known = np.zeros((2, weights.shape[1]))
         sums = np.zeros((2, weights.shape[1]))
         for compute in self._rankings:
-            values = np.stack(compute(weights))  # [2, R]
-            known += ~np.isnan(values)
-            sums += np.nan_to_num(values)
+            values = np.stack([np.atleast_2d(each) for each in compute(weights)])  # [2, C, R]
+            known += (~np.isnan(values)).sum(axis=1)
+            sums += np.nan_to_num(values).sum(axis=1)
         return Ranked(*ratio(sums, known))
 
     @_kept
@@ -131,9 +132,19 @@ class Measured:
 
     @cached_property
     def _rankings(self) -> list[RankMeasure]:
-        places = [1] if self.two_classes else range(len(self.names))
-        single = self.form == "classes"
-        return [ranking(self.labels == c if single else self.labels[:, c] == 1, self.predictions[:, c]) for c in places]
+        single, width = self.form == "classes", len(self.names)
+        counts = np.bincount(self.labels, minlength=width) if single else (self.labels == 1).sum(axis=0)
+        few = rare(counts)
+        known = set(few.tolist())
+        places = [1] if self.two_classes else [c for c in range(width) if c not in known]
+        one_by_one = [
+            ranking(self.labels == c if single else self.labels[:, c] == 1, self.predictions[:, c]) for c in places
+        ]
+        if not len(few):
+            return one_by_one
+        members = self.labels == few[:, None] if single else self.labels[:, few].T == 1  # [C', N]
+        classes, rows = np.nonzero(members)
+        return [*one_by_one, rare_ranking(rows, classes, np.ascontiguousarray(self.predictions.T[few]))]
 
     @cached_property
     def _members(self) -> list[sparse.csr_array]:

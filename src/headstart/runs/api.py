@@ -11,7 +11,7 @@ from headstart.core.choice import Choice
 from headstart.core.processes import rank
 from headstart.core.recipe import DataPlan, Recipe
 from headstart.core.types import Event, Listener, silent
-from headstart.core.words import PATHS, begun_recipe, crossed, recipe_of
+from headstart.core.words import PATHS, crossed, folds_recipe, recipe_of
 from headstart.data.read import read as read_data
 from headstart.data.rows import Dataset
 from headstart.evaluation.headline import Headline
@@ -19,6 +19,7 @@ from headstart.models.load import load_source
 from headstart.models.model import Backbone, Model
 from headstart.models.operate import Operated
 from headstart.models.tree import Inspection, inspect_network
+from headstart.runs.begun import begun_recipe
 from headstart.runs.evaluate import Evaluated, evaluate_saved
 from headstart.runs.fit import Run
 from headstart.runs.fit import fit as fit_recipe
@@ -136,7 +137,7 @@ def fit(
     words about training are for the first one.
 
     Args:
-        data: As for `read`, or a `Dataset`; None takes the recipe's path.
+        data: As for `read`, or a `Dataset`; None takes that of the run to go on with, or of the recipe.
         source: The pretrained model to start from: "timm:resnet18" (`headstart list sources`).
         strategy: How weights may move: "full", or with options "partial k=2" (`headstart list strategies`).
         objective: What is minimised (`headstart list objectives`).
@@ -192,7 +193,7 @@ def fit(
     """
     words = {name: value for name, value in locals().items() if name in PATHS}
     if recipe is None and resume is not None:
-        recipe = begun_recipe(resume, folds=False)
+        recipe = begun_recipe(resume, data)
     plan = recipe_of(words, recipe=recipe, surgery=surgery, load_layers=load_layers, settings=settings)
     with _shown(progress, verbose, listen) as shown, tracked(_trackers(log), shown) as told:
         run = fit_recipe(data, plan, out=out, resume=resume, listen=told)
@@ -246,7 +247,7 @@ def cross_validate(
         SourceError: The source cannot be loaded.
         TrainingError: A loss is not finite.
     """
-    begun = begun_recipe(resume, folds=True) if recipe is None and resume is not None else None
+    begun = folds_recipe(resume) if recipe is None and resume is not None else None
     plan = recipe_of(words, recipe=recipe or begun, surgery=surgery, load_layers=load_layers, settings=settings)
     if recipe is None and begun is None:
         plan = crossed(plan, words, settings)

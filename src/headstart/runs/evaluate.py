@@ -16,6 +16,7 @@ from headstart.artifact.predictor import Predictor
 from headstart.core import plugins, storage
 from headstart.core.choice import Choice
 from headstart.core.errors import UsageError, first_few
+from headstart.core.interface import on_command_line, option
 from headstart.core.progress import told_to
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Calibration, Event, Listener, Target, Task, silent
@@ -30,6 +31,7 @@ from headstart.evaluation.metrics import Evaluation, evaluate
 from headstart.evaluation.results import finite
 from headstart.evaluation.tables import metrics_frame, predictions_frame
 from headstart.metrics._find import suited, value
+from headstart.runs.begun import check_there, placed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -237,10 +239,13 @@ def evaluate_saved(
     if not predictor.task.predicted:
         raise UsageError(
             f"{folder} was pretrained without labels: there is nothing to measure. Start from it with "
-            f"--source run:{folder}, and measure that."
+            f"{option('source', f'run:{folder}')}, and measure that."
         )
-    plan, seed = predictor.recipe.data, predictor.recipe.seed
+    plan, seed = placed(predictor.recipe, folder).data, predictor.recipe.seed
     own = data is None
+    if own:
+        again = f"headstart evaluate {folder} DATA" if on_command_line() else f"hs.evaluate({str(folder)!r}, DATA)"
+        check_there(plan.path, again)
     data = plan.path if own else data
     if data is None:
         raise UsageError(f"{folder} was fitted on data in memory: name the data to evaluate on.")

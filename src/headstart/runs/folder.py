@@ -11,15 +11,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from headstart.artifact.find import made_again
 from headstart.core import errors, storage
-from headstart.core.errors import HeadstartError, StorageError, UsageError
+from headstart.core.disk import told
+from headstart.core.errors import DiskError, HeadstartError, StorageError, UsageError, first_few
+from headstart.core.interface import call, on_command_line, option
 from headstart.core.lock import NAME as LOCK
 from headstart.core.lock import locked
 from headstart.core.recipe import Recipe
 from headstart.core.types import Event, Listener
 from headstart.data.rows import Dataset
-from headstart.runs.state import NAME as STATE
-from headstart.runs.state import RunState, check_same, describe, read
+from headstart.runs.state import RunState, check_same, describe, lost, read
 
 if TYPE_CHECKING:  # torch is slow to import
     import pandas as pd
@@ -28,6 +30,9 @@ if TYPE_CHECKING:  # torch is slow to import
     from headstart.engine.distributed import World
 
 MODEL = "model"
+RECIPE = "recipe.toml"
+PREDICTIONS = "predictions.parquet"
+RESULTS = ("metrics.json", PREDICTIONS, "run.json", "report.json")  # what a finished run has beside its model
 
 
 class Claim(NamedTuple):
@@ -50,15 +55,17 @@ def check_folder(out: str | Path | None, resume: str | Path | None) -> None:
     """
     if resume is not None:
         if out is not None and Path(out) != Path(resume):
-            raise UsageError("Name the folder with --out or with --resume, not with both.")
+            raise UsageError(f"Name the folder with {option('out')} or with {option('resume')}, not with both.")
         if read(Path(resume)) is None:
-            raise UsageError(f"{resume} holds no run to go on with: there is no {STATE} in it.")
+            raise UsageError(lost(Path(resume)))
     elif out is not None and Path(out).is_dir():
         state = read(Path(out))
         others = [path for path in Path(out).iterdir() if path.name != LOCK and not path.name.startswith(".")]
         if (state is None and others) or (state is not None and state.status == "finished"):
             what = "is not empty" if state is None else "holds a finished run"
-            raise UsageError(f"{out} exists already and {what}. Name another folder with --out, or delete it.")
+            raise UsageError(
+                f"{out} exists already and {what}. Name another folder with {option('out')}, or delete it."
+            )
 
 
 def read_predictions(folder: Path) -> pd.DataFrame:
@@ -74,11 +81,15 @@ def read_predictions(folder: Path) -> pd.DataFrame:
         StorageError: They are not there.
     """
     import pandas as pd
+    import pyarrow as pa
 
-    path = folder / "predictions.parquet"
+    path = folder / PREDICTIONS
     if not path.exists():
-        raise StorageError(f"{path} is not there: {folder} is no finished run with measured rows.")
-    return pd.read_parquet(path)
+        raise StorageError(f"{path} is missing. {made_again(folder) or f'{folder} is no run with measured rows.'}")
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise StorageError(f"{path} is damaged. {made_again(folder)}".rstrip()) from error
 
 
 def read_json(path: Path) -> Any:
@@ -96,9 +107,10 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise StorageError(f"{path} is not there: {path.parent} is no finished run of this version.") from error
+        mend = made_again(path.parent) or f"{path.parent} is no finished run of this version."
+        raise StorageError(f"{path} is missing. {mend}") from error
     except ValueError as error:
-        raise StorageError(f"{path} is damaged: {error}.") from error
+        raise StorageError(f"{path} is damaged. {made_again(path.parent)}".rstrip()) from error
 
 
 @contextmanager
@@ -120,6 +132,7 @@ def claimed(
 
     Raises:
         StorageError: The folder cannot be written to, or another process uses it.
+        DiskError: The disk refuses a file while the run goes on.
         UsageError: The folder holds a run of another recipe or of other data.
     """
     with ExitStack() as held:
@@ -133,10 +146,17 @@ def claimed(
                 failed = error
         plain: Any = None if claim is None else [str(claim.folder), claim.begun, dataclasses.asdict(claim.state)]
         answer: list[Any] = world.from_writer([plain, failed and errors.to_plain(failed)])
-        told, problem = answer
+        given, problem = answer
         if problem:
             raise failed or errors.from_plain(problem)
-        yield claim or Claim(Path(told[0]), told[1], RunState(**told[2]))
+        claim = claim or Claim(Path(given[0]), given[1], RunState(**given[2]))
+        try:
+            with told(claim.folder, every=False):
+                yield claim
+        except DiskError as error:
+            if on_command_line():  # which knows how the run was begun, and says how to go on
+                raise
+            raise DiskError(f"{error} Then go on: {call('fit', None, resume=str(claim.folder))}.") from error
 
 
 def _enter(folder: Path, now: RunState, recipe: Recipe, listen: Listener) -> Claim:
@@ -144,14 +164,54 @@ def _enter(folder: Path, now: RunState, recipe: Recipe, listen: Listener) -> Cla
         storage.sweep(folder)
         before = read(folder)
         if before is None:
-            storage.write_text(folder / "recipe.toml", recipe.to_toml())
+            storage.write_text(folder / RECIPE, recipe.to_toml())
             now.write(folder)
             return Claim(folder, False, now)
     except OSError as error:
         raise StorageError(f"{folder} cannot be written to: {error.strerror or error}.") from error
     for warning in check_same(folder, before, now):
         listen(Event("warning", warning))
-    return Claim(folder, True, before)
+    try:
+        Recipe.read(folder / RECIPE)
+    except UsageError:  # lost or torn
+        storage.write_text(folder / RECIPE, recipe.to_toml())
+    return Claim(folder, True, _mended(folder, before, recipe, listen))
+
+
+def _mended(folder: Path, state: RunState, recipe: Recipe, listen: Listener) -> RunState:
+    """Go back to where what is lost or damaged in a folder is made."""
+    if state.status not in ("trained", "finished"):
+        return state
+    try:
+        storage.verify(folder / MODEL)
+    except StorageError as error:
+        listen(Event("warning", f"the run is made again, to the same weights: {' '.join(str(error).split())}"))
+        return _from_the_start(folder, state)
+    if state.status == "trained" or not (wrong := [name for name in RESULTS if not _is_whole(folder / name)]):
+        return state
+    listen(Event("warning", f"made again, as missing or damaged: {first_few(wrong)}"))
+    if recipe.refit == "yes":  # the model that had not learnt the validation rows is gone
+        return _from_the_start(folder, state)
+    again = dataclasses.replace(state, status="trained")
+    again.write(folder)
+    return again
+
+
+def _from_the_start(folder: Path, state: RunState) -> RunState:
+    again = dataclasses.replace(state, status="training", outcome=None)
+    again.write(folder)
+    if (folder / MODEL).exists():
+        storage.remove_folder(folder / MODEL)
+    return again
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        if path.name == PREDICTIONS:
+            return not read_json(path.with_name("metrics.json")) or len(read_predictions(path.parent)) > 0
+        return read_json(path) is not None
+    except StorageError:
+        return False
 
 
 def _make_folder(named: str | Path | None, recipe: Recipe) -> Path:
@@ -168,5 +228,7 @@ def _make_folder(named: str | Path | None, recipe: Recipe) -> Path:
                 folder.mkdir(parents=True)
                 return folder
     except OSError as error:
-        raise StorageError(f"The run's folder cannot be made: {error}. Name another one with --out.") from error
+        raise StorageError(
+            f"The run's folder cannot be made: {error}. Name another one with {option('out')}."
+        ) from error
     raise AssertionError("unreachable")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from headstart.artifact.find import DESCRIPTION, find
 from headstart.artifact.save import read_calibrations
 from headstart.core import storage
 from headstart.core.errors import StorageError
+from headstart.core.interface import call
 from headstart.core.recipe import Recipe
 from headstart.core.types import Task
 from headstart.evaluation.report.facts import Arrays, Facts, Observed
@@ -67,7 +70,7 @@ def read_facts(folder: Path) -> Facts:
     """
     state = read(folder)
     if state is not None and state.status == "training":
-        raise StorageError(f"{folder} holds an unfinished run. Go on with it: headstart fit --resume {folder}.")
+        raise StorageError(f"{folder} holds an unfinished run. Go on with it: {call('fit', None, resume=str(folder))}.")
     description = read_json(find(folder) / DESCRIPTION)
     task = Task.parse(description["task"], DESCRIPTION)
     metrics = read_json(folder / "metrics.json")
@@ -77,8 +80,6 @@ def read_facts(folder: Path) -> Facts:
         for split in frame["split"].unique():
             _, labels, outputs = frame_arrays(task, frame.loc[frame["split"] == split])
             arrays |= {task.key(split, name): Arrays(labels[name], outputs[name]) for name in labels}
-    history = folder / "metrics.jsonl"
-    lines = history.read_text(encoding="utf-8").splitlines() if history.exists() else []
     folds = folder / "folds.json"
     return Facts(
         folder=str(folder),
@@ -86,7 +87,7 @@ def read_facts(folder: Path) -> Facts:
         recipe=Recipe.from_plain(description["recipe"]),
         run=read_json(folder / "run.json"),
         metrics=metrics,
-        history=[json.loads(line) for line in lines],
+        history=_lines(folder / "metrics.jsonl"),
         arrays=arrays,
         observed=read_json(folder / OBSERVED),
         calibrations=read_calibrations(task, description.get("calibration", {}), DESCRIPTION),
@@ -94,3 +95,12 @@ def read_facts(folder: Path) -> Facts:
         created=description["created"],
         folds=read_json(folds) if folds.exists() else None,
     )
+
+
+def _lines(path: Path) -> list[Any]:
+    """Read the log; a line that was torn is left out of the curves."""
+    lines = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
+        with suppress(ValueError):
+            lines.append(json.loads(line))
+    return lines

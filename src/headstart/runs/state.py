@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from headstart.artifact.find import RUN_STATE as NAME
 from headstart.core import options, storage
 from headstart.core.errors import StorageError, UsageError, first_few
+from headstart.core.interface import call, option
 from headstart.core.recipe import Recipe
 from headstart.core.types import Score, Task
 from headstart.data.rows import Dataset
+from headstart.runs.begun import absolute
 
 if TYPE_CHECKING:  # torch is slow to import
     import torch
@@ -38,6 +40,7 @@ class RunState:
         status: "training" until steps and penalties are chosen, then perhaps "refitting" on all labelled rows,
             "trained" from when the model is saved until the results are, then "finished".
         outcome: How training ended, once it did.
+        place: The folder that the recipe's paths are relative to.
     """
 
     recipe: dict[str, Any]
@@ -46,6 +49,7 @@ class RunState:
     made_with: dict[str, Any]
     status: Literal["training", "refitting", "trained", "finished"] = "training"
     outcome: dict[str, Any] | None = None
+    place: str = ""
 
     def write(self, folder: Path) -> None:
         """Write the file."""
@@ -82,7 +86,8 @@ def describe(recipe: Recipe, dataset: Dataset, *, device: torch.device, processe
         "threads": torch.get_num_threads(),
         "processes": processes,
     }
-    return RunState(recipe.to_plain(), dataset.fingerprint, _classes(dataset.task), made_with)
+    classes = _classes(dataset.task)
+    return RunState(recipe.to_plain(), dataset.fingerprint, classes, made_with, place=str(Path.cwd()))
 
 
 def _classes(task: Task) -> list[str]:
@@ -111,11 +116,33 @@ def read(folder: Path) -> RunState | None:
         plain = json.loads(path.read_text(encoding="utf-8"))
         found = plain.pop("format")
     except (ValueError, KeyError, AttributeError) as error:
-        raise StorageError(f"{path} is damaged: the run cannot go on. Start it anew in another folder.") from error
+        raise StorageError(f"{path} is damaged. {_anew(folder)}") from error
     if found != FORMAT:
         raise StorageError(f"{path} has format {found}; this Headstart reads {FORMAT}. Use the version that wrote it.")
     plain["recipe"].setdefault("refit", "no")  # of version 0.1
     return options.build(RunState, plain, str(path))
+
+
+def lost(folder: Path) -> str:
+    """Say that a folder holds no run to go on with, and what can be done with it.
+
+    Args:
+        folder: A folder without the state of a run.
+
+    Returns:
+        The message.
+    """
+    return f"{folder} holds no run to go on with: there is no {NAME} in it. {_anew(folder)}".rstrip()
+
+
+def _anew(folder: Path) -> str:
+    """Say how to make a run again whose state is lost; "" where its recipe is lost too."""
+    recipe = folder / "recipe.toml"
+    if not recipe.is_file():
+        return ""
+    again = call("fit", "DATA", recipe=str(recipe), out="ANOTHER")
+    predicts = "A model that is saved in it still predicts. " if (folder / "model").is_dir() else ""
+    return f"{predicts}Make the run again, to the same weights: {again}."
 
 
 def check_same(folder: Path, before: RunState, now: RunState) -> list[str]:
@@ -132,8 +159,8 @@ def check_same(folder: Path, before: RunState, now: RunState) -> list[str]:
     Raises:
         UsageError: The recipe, the data or the classes are others; every difference is named.
     """
-    began = Recipe.from_plain(before.recipe).to_plain()  # as it reads today
-    differences = [*_differences(began, now.recipe)]
+    began, goes_on = (absolute(Recipe.from_plain(each.recipe), each.place).to_plain() for each in (before, now))
+    differences = [*_differences(began, goes_on)]
     if before.classes != now.classes:
         gone, new = set(before.classes) - set(now.classes), set(now.classes) - set(before.classes)
         named = [*(f"-{name}" for name in sorted(gone)), *(f"+{name}" for name in sorted(new))]
@@ -144,7 +171,7 @@ def check_same(folder: Path, before: RunState, now: RunState) -> list[str]:
         listing = first_few(differences, "\n  ")
         raise UsageError(
             f"{folder} holds a run of another recipe or of other data; it cannot go on with this one. Different are "
-            f"(run -> now):\n  {listing}\nName another folder with --out, or put these back as they were."
+            f"(run -> now):\n  {listing}\nName another folder with {option('out')}, or put these back as they were."
         )
     return [
         f"this run began with {name} {before.made_with.get(name)}, and goes on with {value}: "

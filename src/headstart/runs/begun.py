@@ -1,0 +1,93 @@
+"""What a run was begun with, found again from any folder; this imports nothing slow."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from headstart.artifact.find import RUN_STATE
+from headstart.core.choice import Choice
+from headstart.core.errors import UsageError
+from headstart.core.interface import call
+from headstart.core.recipe import Recipe
+
+OF_PATHS = ("local", "run")  # sources that are named by a path
+
+
+def begun_recipe(folder: str | Path, data: object = None) -> Recipe:
+    """Read the recipe that the run in a folder goes on with.
+
+    Args:
+        folder: The folder of the run.
+        data: The data that is named anew; None takes that of the run.
+
+    Returns:
+        That of the run's state; its paths lead to where they led.
+
+    Raises:
+        UsageError: There is none, or the data is no longer where it was.
+    """
+    plain = _state(folder).get("recipe")
+    recipe = placed(Recipe.from_plain(plain) if plain else Recipe.read(Path(folder) / "recipe.toml"), folder)
+    if data is None:
+        check_there(recipe.data.path, call("fit", "DATA", resume=str(folder)))
+    return recipe
+
+
+def placed(recipe: Recipe, folder: str | Path) -> Recipe:
+    """Make the paths of a run's recipe lead to where they led when it was begun in another folder than this one."""
+    place = _state(folder).get("place")
+    return absolute(recipe, place) if place and Path(place) != Path.cwd() else recipe
+
+
+def absolute(recipe: Recipe, place: str | Path) -> Recipe:
+    """Make the paths of a recipe absolute that are found from a folder: of the data, of more rows, of the source.
+
+    Args:
+        recipe: The recipe.
+        place: The folder that they are relative to.
+
+    Returns:
+        The recipe; what is no path of something that is there stays as it is.
+    """
+    data = dataclasses.replace(
+        recipe.data, path=_from(place, recipe.data.path), unlabelled=_from(place, recipe.data.unlabelled)
+    )
+    source = recipe.source
+    if source is not None:
+        kind, colon, name = source.name.partition(":")
+        named = f"{kind}:{_from(place, name)}" if colon and kind in OF_PATHS else source.name
+        source = Choice(named, {key: _from(place, value) for key, value in source.options.items()})
+    return dataclasses.replace(recipe, data=data, source=source)
+
+
+def check_there(path: object, again: str) -> None:
+    """Check that the data of a run is where it was.
+
+    Args:
+        path: Where it was; no text is data in memory.
+        again: The command that names it anew.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if isinstance(path, str) and not Path(path).exists():
+        raise UsageError(f"The data of the run is no longer at {path}. Name where it is now: {again}.")
+
+
+def _state(folder: str | Path) -> Mapping[str, Any]:
+    try:
+        plain = json.loads((Path(folder) / RUN_STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # told where the state itself is needed
+        return {}
+    return plain if isinstance(plain, dict) else {}
+
+
+def _from(place: str | Path, value: Any) -> Any:
+    if not isinstance(value, str) or not value:
+        return value
+    path = Path(place, value)
+    return str(path) if path.exists() else value
