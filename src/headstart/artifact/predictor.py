@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from headstart.data.transforms import Transform, check_examples, make_transform,
 from headstart.engine.machine import choose_threads, threads
 from headstart.engine.predict import embed, predict
 from headstart.models.model import Model
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOG = logging.getLogger("headstart")
 
@@ -39,7 +42,7 @@ class Asked:
         return [blank if name in self.left_out else next(left) for name in self.names]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Predictor:
     """A model with its task.
 
@@ -55,6 +58,10 @@ class Predictor:
     fingerprint: str
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """Describe in a sentence what is predicted by what."""
+        return f"Predictor: {self.task.sentence()}. {self.model}"
+
     def predict(self, data: Any, *, skip_bad: bool = False) -> Any:
         """Predict for each example a class name, a tuple of class names (multi-label), or a number (or several).
 
@@ -63,15 +70,16 @@ class Predictor:
             skip_bad: Give None for examples that cannot be read; else they are refused.
 
         Returns:
-            A list; where there are several targets, a list for each by name.
+            A list; where there are several targets, a list for each by name. For a pandas frame a series or a frame
+            with its index.
 
         Raises:
             UsageError: The model was pretrained without labels.
         """
         asked = self._told(data, skip_bad=skip_bad)
-        return self._by_target(
-            {name: asked.in_place(found, None) for name, found in self.decide(self.outputs(asked.rows)).items()}
-        )
+        decided = {name: asked.in_place(found, None) for name, found in self.decide(self.outputs(asked.rows)).items()}
+        index = getattr(data, "index", None)
+        return self._by_target(decided) if index is None or callable(index) else self._framed(decided, index)
 
     def predict_proba(self, data: Any, *, skip_bad: bool = False) -> Any:
         """Predict the calibrated probability of each class.
@@ -81,7 +89,8 @@ class Predictor:
             skip_bad: Give NaN for examples that cannot be read; else they are refused.
 
         Returns:
-            Probabilities [N, C] in the order of `classes`; where there are several targets, those of each by name.
+            Probabilities [N, C] in the order of `classes`; where there are several targets, those of each by name. For
+            a pandas frame, frames with its index and a column for each class.
 
         Raises:
             ValueError: There are no classes.
@@ -91,13 +100,20 @@ class Predictor:
             raise ValueError("A regression has no probabilities; use predict.")
         asked = self._told(data, skip_bad=skip_bad)
         found = self.outputs(asked.rows)
-        return self._by_target(
-            {
-                name: np.stack(asked.in_place(found[name], np.full(target.outputs, np.nan)))
-                for name, target in self.task.targets.items()
-                if target.classes
+        shares: dict[str, Any] = {
+            name: np.stack(asked.in_place(found[name], np.full(target.outputs, np.nan)))
+            for name, target in self.task.targets.items()
+            if target.classes
+        }
+        index = getattr(data, "index", None)
+        if index is not None and not callable(index):
+            import pandas as pd
+
+            shares = {
+                name: pd.DataFrame(values, index=index, columns=list(self.task.targets[name].classes))
+                for name, values in shares.items()
             }
-        )
+        return self._by_target(shares)
 
     def embed(self, data: Any) -> np.ndarray:
         """Compute the features that the head sees, [N, D]."""
@@ -194,6 +210,19 @@ class Predictor:
             name: target.predictions(outputs[name], self.calibrations.get(name, Calibration()).thresholds)
             for name, target in self.task.predicted.items()
         }
+
+    def _framed(self, decided: Mapping[str, Sequence[Any]], index: Any) -> pd.Series | pd.DataFrame:
+        """Put predictions beside the rows of a frame: a column for each label column."""
+        import pandas as pd
+
+        columns: dict[str, Any] = {}
+        for name, values in decided.items():
+            labels = self.task.targets[name].columns
+            columns |= (
+                {labels[0]: values} if len(labels) == 1 else dict(zip(labels, zip(*values, strict=True), strict=True))
+            )
+        frame = pd.DataFrame(columns, index=index)
+        return frame if len(columns) > 1 else frame[next(iter(columns))]
 
     def _by_target(self, values: dict[str, Any]) -> Any:
         """Return the value of the only target, or where there are several, all of them."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from headstart.cli.show import Show
 from headstart.evaluation.headline import Headline
 from headstart.evaluation.metrics import Evaluation
-from headstart.evaluation.tables import class_rows, interval_text, metric_rows
+from headstart.evaluation.tables import class_rows, interval_text, metric_lines
 from headstart.runs.fit import Run
 from headstart.runs.folds import CrossValidated
 
@@ -58,7 +58,7 @@ def show_evaluations(show: Show, evaluations: Mapping[str, Evaluation]) -> None:
         show.table(
             f"{key} ({rows})",
             ("metric", "value", "95 % interval", "unit"),
-            [(name, *figures, evaluation.units[name]) for name, *figures in metric_rows(evaluation)],
+            metric_lines(evaluation),
             words="unit",
         )
     last = list(evaluations)[-1].partition(":")[0] if evaluations else ""

@@ -27,6 +27,10 @@ class HeadstartError(Exception):
 
     exit_code = 1
 
+    def _render_traceback_(self) -> list[str]:
+        """Show the message alone in a notebook: where in the library it was raised helps no user."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UsageError(HeadstartError):
     """An option, a name or a recipe is wrong."""

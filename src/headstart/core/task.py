@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from headstart.core import plugins
+from headstart.core.errors import first_few
 from headstart.core.options import to_plain
 from headstart.core.outcome import Outcomes
 
@@ -126,6 +127,14 @@ class Task:
     modality: str
     inputs: tuple[str, ...]
     targets: Mapping[str, Target]
+
+    def sentence(self) -> str:
+        """Say what is predicted from what: "image to 2 classes (ants, bees), read as binary"."""
+        named = len(self.targets) > 1
+        found = (
+            f"{name}: {target.describe()}" if named else target.describe() for name, target in self.targets.items()
+        )
+        return f"{self.modality} to {first_few(found, '; ')}"
 
     @property
     def target(self) -> Target:

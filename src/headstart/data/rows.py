@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from headstart.core.errors import Problem
+from headstart.core.errors import Problem, first_few
 from headstart.core.types import Labels, Task
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rows:
     """Examples in order. `ids` name each row in messages and predictions ("train/ants/1.jpg", "train.csv:17").
 
@@ -26,6 +26,11 @@ class Rows:
     inputs: Any
     labels: Mapping[str, Labels] = field(default_factory=dict)
     digests: Sequence[bytes] = ()
+
+    def __repr__(self) -> str:
+        """Count the rows and name the first few."""
+        labelled = f", labelled for {first_few(self.labels)}" if self.labels else ", without labels"
+        return f"{len(self):,} rows ({first_few(self.ids, most=3)}){labelled}"
 
     @property
     def y(self) -> Any:
@@ -47,7 +52,7 @@ class Rows:
         return replace(self, labels={})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """A task with its rows.
 
@@ -67,6 +72,12 @@ class Dataset:
     groups: Mapping[str, str] = field(default_factory=dict)
     drawn: Sequence[str] = ()
     left_out: Sequence[Problem] = ()
+
+    def __repr__(self) -> str:
+        """Say what is predicted from what, and how many rows there are."""
+        counts = {**self.splits, **self.pools}
+        rows = first_few(f"{name} {len(part):,}" for name, part in counts.items())
+        return f"Dataset: {self.task.sentence()}; rows: {rows}"
 
     def groups_of(self, rows: Rows) -> list[str] | None:
         """Name the group of each row, the row itself where it is alone; None where there are no groups."""

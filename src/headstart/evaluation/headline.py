@@ -136,7 +136,8 @@ def _constant(target: Target, labels: Labels) -> np.ndarray:
 
 def _guess(target: Target, row: np.ndarray) -> str:
     if target.form == "classes":
-        return f"always guessing {target.names[int(row.argmax())]}"
+        name = target.names[int(row.argmax())]
+        return f"always guessing {name!r}" if name[-1:].isdigit() or " " in name else f"always guessing {name}"
     if target.form == "values":
         return (
             f"always guessing the mean, {number_text(float(row[0]))}," if len(row) == 1 else "always guessing the means"

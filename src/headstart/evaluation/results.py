@@ -34,7 +34,7 @@ class Interval:
         return {"value": finite(self.value), "low": finite(self.low), "high": finite(self.high)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """How good predictions are.
 
@@ -55,6 +55,11 @@ class Evaluation:
     level: float
     notes: Sequence[str] = ()
     details: Sequence[str] = ()
+
+    def __repr__(self) -> str:
+        """Name the primary figure."""
+        found = self.metrics[self.primary]
+        return f"Evaluation of {self.rows:,} rows: {self.primary} {found.value} ({found.low} to {found.high})"
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain data, safe for JSON: no NaN, no infinity."""

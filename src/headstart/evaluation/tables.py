@@ -48,6 +48,31 @@ def metrics_frame(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
     return frame.astype({"value": float, "low": float, "high": float}).set_index(index)
 
 
+def shown_as_html(lines: Sequence[str], evaluations: Mapping[str, Evaluation]) -> str:
+    """Write a result for a notebook: some lines, and a table of all figures of each split.
+
+    Args:
+        lines: The first is the title.
+        evaluations: By "SPLIT", or "SPLIT:TARGET" where there are several targets.
+
+    Returns:
+        A piece of HTML.
+    """
+    from headstart.drawing.blocks import Table, Words
+    from headstart.drawing.draw import draw
+
+    tables = [
+        Table((key, "value", f"{evaluation.level:.0%} interval", "unit"), metric_lines(evaluation))
+        for key, evaluation in evaluations.items()
+    ]
+    return draw([*map(Words, lines), *tables])
+
+
+def metric_lines(evaluation: Evaluation) -> list[tuple[str, str, str, str]]:
+    """Return name, value, interval and unit of each metric, the primary one first."""
+    return [(*row, evaluation.units[row[0]]) for row in metric_rows(evaluation)]
+
+
 def class_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
     """Return the table by class (or regression target): a row of headings, then a row for each class."""
     if not evaluation.per_class:

@@ -42,6 +42,13 @@ class Backbone(nn.Module):
     prefix: Prefix | None = None
     kept_rows: tuple[str, ...] | None = None
 
+    def __repr__(self) -> str:
+        """Describe it in a sentence; `headstart.inspect` shows its layers."""
+        count = sum(parameter.numel() for parameter in self.parameters())
+        return (
+            f"Backbone {self.card.name}: {count:,} parameters, features of width {self.dim} (hs.inspect shows layers)"
+        )
+
     @abstractmethod
     def stages(self) -> dict[str, tuple[str, ...]]:
         """Return the names of the parameters by stage, input to output; every parameter is in exactly one stage."""
@@ -136,6 +143,12 @@ class Model(nn.Module):
         except KeyError as error:  # "type", "float" … are attributes of every torch module
             raise UsageError(f"A target cannot be called so ({error.args[0]}). Name it otherwise.") from error
         self._passes: list[ForwardPass] | None = None
+
+    def __repr__(self) -> str:
+        """Describe it in a sentence; `headstart.inspect` shows its layers."""
+        count = sum(parameter.numel() for parameter in self.parameters())
+        heads = f"heads for {first_few(self.heads)}" if self.heads else "no head"
+        return f"Model of {self.backbone.card.name}: {count:,} parameters, {heads} (hs.inspect shows its layers)"
 
     @property
     def head(self) -> Head:

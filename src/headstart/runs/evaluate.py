@@ -29,7 +29,7 @@ from headstart.evaluation.headline import Headline, headline
 from headstart.evaluation.measure import measured
 from headstart.evaluation.metrics import Evaluation, evaluate
 from headstart.evaluation.results import finite
-from headstart.evaluation.tables import metrics_frame, predictions_frame
+from headstart.evaluation.tables import metrics_frame, predictions_frame, shown_as_html
 from headstart.metrics._find import suited, value
 from headstart.runs.begun import check_there, placed
 
@@ -52,7 +52,7 @@ class Outputs(NamedTuple):
 Results = dict[str, Outputs]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluated:
     """A saved model's evaluations by split, or by "SPLIT:TARGET" where there are several targets."""
 
@@ -60,6 +60,14 @@ class Evaluated:
     task: Task
     evaluations: Mapping[str, Evaluation]
     headlines: tuple[Headline, ...] = ()
+
+    def __repr__(self) -> str:
+        """Say what the model came to."""
+        return "\n".join([f"Evaluated {self.folder}", *(made.text for made in self.headlines)])
+
+    def _repr_html_(self) -> str:
+        """Show the result and all figures in a notebook."""
+        return shown_as_html(str(self).splitlines(), self.evaluations)
 
     @property
     def metrics(self) -> pd.DataFrame:

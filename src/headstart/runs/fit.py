@@ -31,7 +31,7 @@ from headstart.engine.job import Outcome
 from headstart.engine.machine import choose_device, choose_precision, choose_threads, threads
 from headstart.evaluation.headline import Headline
 from headstart.evaluation.metrics import Evaluation
-from headstart.evaluation.tables import metrics_frame
+from headstart.evaluation.tables import metrics_frame, shown_as_html
 from headstart.models.model import Backbone
 from headstart.runs.baseline import Baseline, compare
 from headstart.runs.begin import Begun, begin
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 LEFT_OUT = "left_out.csv"  # the rows of the data that could not be read
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A finished run.
 
@@ -81,6 +81,16 @@ class Run:
     seconds: float
     baseline: Baseline | None = None
     headlines: tuple[Headline, ...] = ()
+
+    def __repr__(self) -> str:
+        """Say what was fitted, and what it came to."""
+        plain = self.to_plain()
+        what = " of ".join(filter(None, (plain["strategy"], plain["source"])))
+        return "\n".join([f"Run {self.folder}: {what}, {self.seconds:.0f} s", *(made.text for made in self.headlines)])
+
+    def _repr_html_(self) -> str:
+        """Show the result and all figures in a notebook."""
+        return shown_as_html(str(self).splitlines(), self.evaluations)
 
     @property
     def metrics(self) -> pd.DataFrame:

@@ -46,7 +46,7 @@ RECORD = "folds.json"
 FOLDS = "folds"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CrossValidated:
     """A cross-validated recipe.
 
@@ -62,6 +62,10 @@ class CrossValidated:
     out_of_fold: Evaluation
     values: Mapping[str, Sequence[float | None]]
     headline: Headline
+
+    def __repr__(self) -> str:
+        """Say what the folds came to, and what was fitted."""
+        return f"{self.headline.text}\nFinal: {self.final}"
 
     def to_plain(self) -> dict[str, Any]:
         """Return what `folds.json` holds."""

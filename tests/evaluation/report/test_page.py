@@ -166,7 +166,7 @@ def test_several_stages_are_drawn_one_after_another(make_facts):
 def test_the_headline_names_split_value_interval_and_rows(make_facts):
     page = Structure(render(make_facts("binary", 80, 2)))
     assert re.search(r"test accuracy 0\.\d+ \(share of rows; 95% interval 0\.\d+ to 0\.\d+, 80 rows", page.text)
-    assert re.search(r"Test: \d+ of 80 right \(\d+ %, \d+ to \d+ %\); always guessing class \d \d+ %", page.text)
+    assert re.search(r"Test: \d+ of 80 right \(\d+ %, \d+ to \d+ %\); always guessing 'class \d' \d+ %", page.text)
 
 
 def test_surgery_every_stage_and_what_stayed_frozen_are_said(make_facts):
