@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from headstart.core.errors import DataError
+from headstart.core.choice import Choice
+from headstart.core.errors import DataError, UsageError
+from headstart.core.interface import command_line
 from headstart.core.recipe import DataPlan
-from headstart.data.read import read
+from headstart.data.read import read, read_unlabelled
 from headstart.data.readers.image_folder import ImageFolder
 
 DOMAINS = DataPlan(source_domain=("photo",), target_domain=("sketch",))
@@ -63,14 +65,25 @@ def test_56_copies_stay_together_where_the_rows_are_split_here(tmp_path: Path) -
     assert not train & {path.read_bytes() for path in dataset.splits["test"].inputs}
 
 
-def test_66_links_out_of_the_folder_are_refused(tmp_path: Path) -> None:
-    fill(tmp_path / "set")
-    fill(tmp_path / "other")
-    (tmp_path / "set" / "a" / "link.png").symlink_to(tmp_path / "other" / "a" / "1.png")
-    (tmp_path / "set" / "c").symlink_to(tmp_path / "other" / "a")
-    with pytest.raises(DataError) as caught:
-        read(tmp_path / "set", DataPlan())
-    assert {p.where for p in caught.value.problems} == {"a/link.png", "c"}
+def test_66_links_to_pictures_and_class_folders_are_read_and_circles_are_not_followed(tmp_path: Path) -> None:
+    fill(tmp_path / "store", "abc", count=2)
+    folder = tmp_path / "set"
+    (folder / "b").mkdir(parents=True)
+    (folder / "a").symlink_to(tmp_path / "store" / "a")
+    (folder / "b" / "0.png").symlink_to(tmp_path / "store" / "b" / "0.png")
+    (folder / "b" / "more").symlink_to(tmp_path / "store" / "c")
+    whole = ["a/0.png", "a/1.png", "b/0.png", "b/more/0.png", "b/more/1.png"]
+    assert list(ImageFolder().read(folder).splits["all"].index) == whole
+    (folder / "b" / "self").symlink_to(folder / "b")
+    (folder / "b" / "top").symlink_to(folder)
+    (tmp_path / "store" / "c" / "up").symlink_to("..")
+    (tmp_path / "store" / "a" / "b").symlink_to("../b")
+    (tmp_path / "store" / "b" / "a").symlink_to("../a")
+    tables = ImageFolder().read(folder)
+    assert list(tables.splits["all"].index) == ["a/0.png", "a/1.png", "a/b/0.png", "a/b/1.png", *whole[2:]]
+    assert tables.notes[0].endswith("images: a/b/a, b/more/up, b/self, b/top")
+    (tmp_path / "entry").symlink_to(folder)
+    assert len(ImageFolder().read(tmp_path / "entry").splits["all"]) == len(tables.splits["all"])
 
 
 def test_domains_with_and_without_splits(tmp_path: Path) -> None:
@@ -203,30 +216,17 @@ def test_images_come_from_subfolders_in_order_without_what_is_hidden(tmp_path: P
     assert tables.notes == ("ignored 1 entry other than images: a/note.txt",)
 
 
-def test_a_link_must_lead_to_a_file_inside(tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     fill(tmp_path / "set", "a", count=1)
-    fill(tmp_path / "other", "a", count=1)
-    folder = tmp_path / "set" / "a"
-    (folder / "same.png").symlink_to(folder / "0.png")
-    assert list(ImageFolder().read(tmp_path / "set").splits["all"].index) == ["a/0.png", "a/same.png"]
-    (folder / "inner").mkdir()
-    wrong = {"out.png": tmp_path / "other" / "a" / "0.png", "gone.png": folder / "none.png", "dir": folder / "inner"}
-    for name, to in wrong.items():
-        (folder / name).symlink_to(to)
-    with pytest.raises(DataError) as caught:
-        ImageFolder().read(tmp_path / "set")
-    assert {problem.where for problem in caught.value.problems} == {f"a/{name}" for name in wrong}
-
-
-def test_a_link_to_a_folder_is_told_where_classes_are_and_a_hidden_file_is_not(tmp_path: Path) -> None:
-    fill(tmp_path / "set", "a", count=1)
-    fill(tmp_path / "other", "a", count=1)
+    (tmp_path / "set" / "a" / "gone.png").symlink_to("none.png")
+    (tmp_path / "set" / "gone.png").symlink_to("none.png")
     (tmp_path / "set" / ".hidden.png").touch()
-    (tmp_path / "set" / "b").symlink_to(tmp_path / "other" / "a")
     with pytest.raises(DataError) as caught:
         ImageFolder().read(tmp_path / "set")
-    assert [problem.where for problem in caught.value.problems] == ["b"]
-    assert "link to a folder" in caught.value.problems[0].what
+    assert {str(problem).partition(" (")[0] for problem in caught.value.problems} == {
+        "a/gone.png: is a link to none.png, which is not there",
+        "gone.png: lies outside the class folders",
+    }
 
 
 def test_rows_are_kept_together_only_where_there_are_copies(tmp_path: Path) -> None:
@@ -244,3 +244,119 @@ def test_ten_names_of_what_was_ignored_are_told(tmp_path: Path, count: int, endi
         (tmp_path / "a" / f"{i}.txt").touch()
     (note,) = ImageFolder().read(tmp_path).notes
     assert note.startswith(f"ignored {count} entries other than images: a/0.txt") and note.endswith(ending)
+
+
+@pytest.mark.parametrize("split", ["test", "val"])
+@pytest.mark.parametrize("inside", ["", "images"])
+@pytest.mark.parametrize("beside", [True, False])
+def test_pictures_of_a_split_without_class_folders_are_set_aside(
+    split: str, inside: str, beside: bool, tmp_path: Path
+) -> None:
+    fill(tmp_path if beside else tmp_path / "train", count=4)
+    fill(tmp_path / split, (inside,), count=3, start=1)  # pyright: ignore[reportArgumentType]
+    if beside and split == "val" and inside:
+        return  # a class called val
+    if beside and split == "val":
+        assert read(tmp_path, DataPlan()).task.classes == ("a", "b", "val")
+        return
+    with command_line():
+        dataset = read(tmp_path, DataPlan())
+    assert sum(map(len, dataset.splits.values())) == 8 and "unlabelled" not in dataset.pools
+    name = "test" if split == "test" else "validation"
+    told = f"3 rows without labels are set aside (headstart predict RUN {tmp_path / split} answers them)"
+    assert f"{name}: {told}" in dataset.notes
+    assert len(read_unlabelled(tmp_path / split, DataPlan(), dataset.task)[0]) == 3
+    if not beside:
+        fill(tmp_path / split, count=2, start=1)  # pictures of classes, beside those of none
+        with pytest.raises(DataError, match=r"lies outside the class folders|Classes that were not in training"):
+            read(tmp_path, DataPlan())
+
+
+@pytest.mark.parametrize("folders", [("images",), ("train", "test")])
+def test_a_table_beside_folders_without_classes_says_what_they_are(folders: tuple[str, ...], tmp_path: Path) -> None:
+    for k, folder in enumerate(folders):
+        fill(tmp_path, (folder,), count=4, start=k)  # pyright: ignore[reportArgumentType]
+    rows = [f"{folder}/{i}.png,{'ab'[i % 2]}\n" for folder in folders for i in range(4)]
+    (tmp_path / "labels.csv").write_text("".join(["file,label\n", *rows]))
+    assert not ImageFolder().matches(tmp_path)
+    assert read(tmp_path, DataPlan(test=0.0)).task.classes == ("a", "b")
+    fill(tmp_path / folders[0], count=1)
+    with pytest.raises(UsageError, match="Give reader='image_folder' or reader='table'"):
+        read(tmp_path, DataPlan())
+
+
+def test_a_test_of_other_classes_is_refused(tmp_path: Path) -> None:
+    fill(tmp_path / "train", count=4)
+    fill(tmp_path / "test", "xy", count=3, start=1)
+    with pytest.raises(DataError, match="Classes that were not in training: x, y"):
+        read(tmp_path, DataPlan())
+
+
+def test_classes_with_their_own_splits(tmp_path: Path) -> None:
+    for name in "ab":
+        for part, start in (("train", 0), ("test", 1)):
+            fill(tmp_path / name, (part,), start=start, count=4)  # pyright: ignore[reportArgumentType]
+            Image.new("RGB", (4, 4), (ord(name), start, 9)).save(tmp_path / name / part / "own.png")
+            for i in range(4):
+                Image.new("RGB", (4, 4), (ord(name), i, start)).save(tmp_path / name / part / f"{i}.png")
+    dataset = read(tmp_path, DataPlan())
+    assert dataset.task.classes == ("a", "b") and len(dataset.splits["test"]) == 10
+
+
+@pytest.mark.parametrize("splits", [("",), ("train", "test")])
+def test_folders_that_hold_the_same_folders_are_domains_and_the_other_reading_is_told(
+    splits: tuple[str, ...], tmp_path: Path
+) -> None:
+    for k, domain in enumerate(["art", "photo"]):
+        for j, split in enumerate(splits):
+            fill(tmp_path / domain / split, "abc", count=4, start=10 * k + j)
+    with command_line():
+        dataset = read(tmp_path, DataPlan(test=0.2))
+    assert dataset.task.classes == ("a", "b", "c") and dataset.task.inputs == ("image",)
+    assert dataset.notes[0] == (
+        "2 folders hold the same 3 (a, b, c), taken for the classes; else: --reader 'image_folder domains=false', "
+        "or --source-domain and --target-domain"
+    )
+    assert not any("domain" in note for note in dataset.notes[1:])
+    other = read(tmp_path, DataPlan(reader=Choice("image_folder", {"domains": False})))
+    assert other.task.classes == ("art", "photo")
+    fill(tmp_path / "sketch" / splits[0], "abd", count=1, start=5)  # other names: no domains
+    assert set(read(tmp_path, DataPlan()).task.classes) == {"art", "photo", "sketch"}
+
+
+def test_few_equal_folders_in_more_folders_are_no_classes_and_that_is_told(tmp_path: Path) -> None:
+    for k, name in enumerate("abc"):
+        fill(tmp_path / name, ("left", "right"), count=3, start=k)  # pyright: ignore[reportArgumentType]
+    dataset = read(tmp_path, DataPlan())
+    assert dataset.task.classes == ("a", "b", "c")
+    told = "3 folders hold the same 2 (left, right), taken for no classes; else: reader='image_folder domains=true'"
+    assert told in dataset.notes
+    other = read(tmp_path, DataPlan(reader=Choice("image_folder", {"domains": True})))
+    assert other.task.classes == ("left", "right")
+
+
+@pytest.mark.parametrize("wrap", ["photos", "a/b", "photos/train"])
+def test_the_only_folder_with_data_is_entered(wrap: str, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    fill(root / wrap, count=6)
+    (root / "docs").mkdir()
+    (root / "docs" / "README.md").touch()
+    dataset = read(root, DataPlan())
+    assert dataset.task.classes == ("a", "b")
+    entered = root / wrap.removesuffix("/train")
+    assert dataset.notes[0] == f"read {entered}, the only folder with data in {root}"
+    assert dataset.splits["train"].ids[0].startswith("train/" if "train" in wrap else ("a/", "b/"))
+
+
+def test_a_split_without_classes_is_named_in_the_folder_that_was_entered(tmp_path: Path) -> None:
+    fill(tmp_path / "photos" / "train", count=4)
+    fill(tmp_path / "photos" / "test", ("",), count=3, start=1)  # pyright: ignore[reportArgumentType]
+    place = tmp_path / "photos" / "test"
+    told = f"test: 3 rows without labels are set aside (hs.load(RUN).predict('{place}') answers them)"
+    assert told in read(tmp_path, DataPlan()).notes
+
+
+def test_a_folder_of_one_class_is_not_entered(tmp_path: Path) -> None:
+    fill(tmp_path, "a")
+    with pytest.raises(DataError, match="only one class, 'a'"):
+        read(tmp_path, DataPlan())

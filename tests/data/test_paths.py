@@ -11,7 +11,7 @@ from PIL import Image
 
 from headstart.core.errors import DataError
 from headstart.core.recipe import DataPlan
-from headstart.data.read import read
+from headstart.data.read import read, read_unlabelled
 
 ROWS = 12
 
@@ -107,12 +107,16 @@ def test_ids_are_found_in_the_folder_of_the_tables_split(tmp_path: Path) -> None
 
 
 def test_numbers_and_classes_that_are_also_names_of_files_stay(tmp_path: Path) -> None:
-    pictures(tmp_path, "{}.png")
-    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
-    Image.new("RGB", (4, 4)).save(tmp_path / "b.png")
+    for folder in (tmp_path, tmp_path / "a", tmp_path / "b"):
+        pictures(folder, "{}.png")
+    for name in "ab":
+        Image.new("RGB", (4, 4)).save(tmp_path / f"{name}.png")
     path = tmp_path / "t.csv"
     path.write_text("one,two,label\n" + "".join(f"{i % 5},{i * 1.5},{'ab'[i % 2]}\n" for i in range(ROWS)))
     assert read(path, DataPlan()).task.modality == "vector"
+    for name in ("", "number", "row"):
+        path.write_text(f"{name},text,label\n" + "".join(f"{i},the number {i},{'ab'[i % 2]}\n" for i in range(ROWS)))
+        assert read(path, DataPlan()).task.inputs == ("text",)
 
 
 def test_of_files_that_are_not_there_text_beside_is_read_and_a_lone_column_is_refused(tmp_path: Path) -> None:
@@ -133,3 +137,35 @@ def test_of_files_that_are_not_there_text_beside_is_read_and_a_lone_column_is_re
     assert [str(p) for p in caught.value.problems] == [
         "some.csv:5, column 'file': there is no file '3.png' ('3.PNG' is there)"
     ]
+
+
+def test_a_saved_task_names_the_files_that_are_not_there_and_takes_their_names_for_text(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    task = read(table(tmp_path, [f"{i}.png" for i in range(ROWS)]), DataPlan()).task
+    gone = table(tmp_path / "far" / "other", [f"{i}.png" for i in range(ROWS)])
+    with pytest.raises(DataError, match=r"some.csv:2, column 'file': there is no file '0.png'"):
+        read_unlabelled(gone, DataPlan(), task)
+    with pytest.raises(DataError, match=r"there is no file '0.png'"):
+        read(gone, DataPlan(), task=task)
+    words = read(gone, DataPlan(modality="text")).task
+    assert words.modality == "text" and read_unlabelled(gone, DataPlan(), words)[0].inputs[0] == "0.png"
+
+
+def test_paths_from_the_folder_above_the_table_or_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures(tmp_path / "set" / "images")
+    cells = [f"images/{i}.png" for i in range(ROWS)]
+    names, notes = read_files(table(tmp_path / "set" / "labels", cells))
+    assert len(names) == ROWS
+    assert f"some.csv, column 'file': 12 images lie elsewhere, as in {tmp_path / 'set' / 'images'}" in notes
+    monkeypatch.chdir(tmp_path / "set")
+    assert len(read_files(table(tmp_path / "far" / "labels", cells))[0]) == ROWS
+
+
+@pytest.mark.parametrize("write", ["{}.png", "{}"])
+def test_names_are_found_two_folders_below_and_once_by_two_ways(write: str, tmp_path: Path) -> None:
+    pictures(tmp_path / "images" / "all")
+    (tmp_path / "again").symlink_to("images")
+    names, notes = read_files(table(tmp_path, [write.format(i) for i in range(ROWS)]))
+    assert len(names) == ROWS and any("that lie in" in note and "(12)" in note for note in notes)

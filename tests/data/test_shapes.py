@@ -53,6 +53,9 @@ def test_an_index_is_no_number_of_a_table_and_no_label(tmp_path: Path) -> None:
         "".join(f"{line},\n" for line in ["text,label", *["some words,a", "other words,b"] * 5])
     )
     assert read(tmp_path / "b.csv", DataPlan()).task.targets["target"].columns == ("label",)
+    text = (tmp_path / "b.csv").read_text()
+    (tmp_path / "b.csv").write_text(text.replace("label", "kind"))
+    assert read(tmp_path / "b.csv", DataPlan()).task.targets["target"].columns == ("kind",)
     (tmp_path / "c.csv").write_text("text,,label\nsome words,1,a\n")
     with pytest.raises(DataError, match="column 2 has no name"):
         read(tmp_path / "c.csv", DataPlan())
@@ -95,3 +98,81 @@ def test_a_table_that_shows_how_to_hand_in_answers_is_no_data(tmp_path: Path) ->
     frame().to_csv(tmp_path / "labels.csv", index=False)
     (tmp_path / "sample_submission.csv").write_text("id,label\n1,a\n")
     assert read(tmp_path, DataPlan()).task.inputs == ("text",)
+
+
+def without_labels(kind: str) -> Any:
+    test = frame(text=[f"other words {i}" for i in range(ROWS)])
+    if kind in {"column", "more"}:
+        test = test.drop(columns="label")
+        return test.assign(id=range(ROWS)) if kind == "more" else test
+    return test.assign(label={"blank": "", "missing": None, "-1": "-1", "?": "?"}[kind])
+
+
+@pytest.mark.parametrize("kind", ["column", "more", "blank", "missing", "-1", "?"])
+@pytest.mark.parametrize("route", ["csv", "jsonl", "parquet", "frames", "hf"])
+def test_a_test_without_labels_is_set_aside_by_every_route(kind: str, route: str, tmp_path: Path) -> None:
+    parts = {"train": frame(), "test": without_labels(kind)}
+    data: Any = tmp_path
+    if route == "frames":
+        data = parts
+    elif route == "hf":
+        datasets = pytest.importorskip("datasets")
+        data = datasets.DatasetDict({name: datasets.Dataset.from_pandas(part) for name, part in parts.items()})
+    for name, part in parts.items() if data is tmp_path else ():
+        path = tmp_path / f"{name}.{route}"
+        if route == "jsonl":
+            part.to_json(path, orient="records", lines=True)
+        else:
+            part.to_csv(path, index=False) if route == "csv" else part.to_parquet(path)
+    dataset = read(data, DataPlan())
+    assert {name: len(rows) for name, rows in dataset.splits.items()} == {"train": ROWS}
+    place = repr(str(tmp_path / f"test.{route}")) if data is tmp_path else "DATA"
+    told = f"12 rows without labels are set aside (hs.load(RUN).predict({place}) answers them)"
+    assert f"test: {told}" in dataset.notes
+    with pytest.raises(DataError, match=r"No row has a label \(column label\)"):
+        read({"test": parts["test"]}, DataPlan(), task=dataset.task)
+
+
+def test_a_label_column_of_another_name_and_missing_labels_are_errors() -> None:
+    test = without_labels("blank")
+    for name in ("lable", "class"):
+        with pytest.raises(DataError, match="There is no column 'label'"):
+            read({"train": frame(), "test": test.rename(columns={"label": name})}, DataPlan())
+    test.loc[3, "label"] = "a"
+    with pytest.raises(DataError, match="11 labels are missing"):
+        read({"train": frame(), "test": test}, DataPlan())
+    train = frame(label=["-1", "1"] * 6)
+    assert len(read({"train": train, "test": without_labels("-1")}, DataPlan()).splits["test"]) == ROWS
+
+
+@pytest.mark.parametrize("table", ["metadata.csv", "labels.jsonl"])
+def test_tables_beside_the_pictures_of_their_split(table: str, tmp_path: Path) -> None:
+    from PIL import Image
+
+    for k, split in enumerate(["train", "test"]):
+        (tmp_path / split).mkdir()
+        rows = [{"file_name": f"{i}.png", "label": "ab"[i % 2]} for i in range(4)]
+        for i in range(4):
+            Image.new("RGB", (4, 4), (i, k, 0)).save(tmp_path / split / f"{i}.png")
+        import pandas as pd
+
+        whole = pd.DataFrame(rows)
+        path = tmp_path / split / table
+        whole.to_json(path, orient="records", lines=True) if "json" in table else whole.to_csv(path, index=False)
+    dataset = read(tmp_path, DataPlan())
+    assert dataset.task.modality == "image" and {n: len(r) for n, r in dataset.splits.items()} == {
+        "train": 4,
+        "test": 4,
+    }
+    assert dataset.splits["train"].ids[0].startswith(f"train/{table}:")
+
+
+def test_tables_in_several_folders_ask_for_one_or_for_domains(tmp_path: Path) -> None:
+    for name in ("books", "films"):
+        (tmp_path / name).mkdir()
+        frame().to_csv(tmp_path / name / "train.csv", index=False)
+    with pytest.raises(
+        UsageError, match=r"tables in books/, films/. Name one .* domains with source_domain= and target_"
+    ):
+        read(tmp_path, DataPlan())
+    assert len(read(tmp_path, DataPlan(source_domain=("books",), target_domain=("films",))).splits["train"]) == ROWS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from headstart.core.errors import UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
 from headstart.data.tables import Tables
+from headstart.data.wrapped import inner_folder
 
 
 def named_data(data: Any, plan: DataPlan) -> Any:
@@ -52,8 +54,13 @@ def read_tables(data: Any, plan: DataPlan) -> Tables:
     """
     if isinstance(data, str | Path):
         check_path(data)
+    given = data
+    if isinstance(data, str | Path) and Path(data).is_dir():
+        data = inner_folder(Path(data))
+    notes = (f"read {data}, the only folder with data in {given}",) if data is not given and data != Path(given) else ()
     if plan.reader:
-        return _build(plan.reader.name, plan, plan.reader.options).read(data)
+        found = _build(plan.reader.name, plan, plan.reader.options).read(data)
+        return replace(found, notes=(*notes, *found.notes))
     readers = {name: _build(name, plan, {}) for name in plugins.names("readers")}
     fitting = [name for name, reader in readers.items() if reader.matches(data)]
     if len(fitting) > 1:
@@ -62,7 +69,8 @@ def read_tables(data: Any, plan: DataPlan) -> Tables:
     if not fitting:
         accepted = "\n".join(f"  {name}: {plugins.describe('readers', name)}" for name in readers)
         raise UsageError(f"No reader takes this: {_describe(data)}. What each one takes:\n{accepted}")
-    return readers[fitting[0]].read(data)
+    found = readers[fitting[0]].read(data)
+    return replace(found, notes=(*notes, *found.notes))
 
 
 def _build(name: str, plan: DataPlan, options: Mapping[str, Any]) -> Any:

@@ -5,7 +5,6 @@ Every guess can be overridden by the plan, and is written down in words.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -13,19 +12,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headstart.core import plugins
-from headstart.core.columns import numbers_of
+from headstart.core.columns import Column, cells_of, numbers_of
 from headstart.core.errors import DataError, UsageError, first_few, unknown
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan, TargetPlan
 from headstart.core.types import Input, Task
 from headstart.data.inputs import contents, guess_inputs
-from headstart.data.tables import Tables
+from headstart.data.tables import UNNAMED, Tables
 from headstart.inputs import by_name, modalities
-from headstart.targets._infer import infer_target
+from headstart.targets._doubts import amount, written_list
+from headstart.targets._infer import doubts, infer_target
 
 if TYPE_CHECKING:
     import pandas as pd
 
+LOOKED_AT = 200  # cells
 LABEL_NAMES = (
     "label",
     "labels",
@@ -40,7 +41,6 @@ LABEL_NAMES = (
     "rating",
     "stars",
 )
-UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*|__index_level_\d+__")  # the index of a frame, in a file
 MOST_TOLD = 10  # columns whose reasons are looked for
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -76,15 +76,45 @@ def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, li
     targets = {name: infer_target(frame, columns_of[name], named) for name, named in plan.by_target.items()}
     pairs = " pairs" if len(inputs) == 2 and not by_name(modality).tabular else ""
     notes = [_say("input", inputs, f"read as {modality}{pairs}")]
-    for name in inputs:
-        if name in tables.absent:
-            raise tables.absent[name]
+    check_files(tables, modality, inputs, named=bool(plan.modality))
+    for name, target in targets.items():
+        notes += doubts(frame, target, plan.by_target[name])
+    written = {c: said for c in inputs if c not in plan.inputs and (said := _written_numbers(frame[c]))}
+    notes += [f"input: column '{c}': {said}" for c, said in list(written.items())[:MOST_TOLD]]
     ignored = [c for c in columns if c in unnamed or c not in {*inputs, *reserved}]
     if ignored:
         reasons = _reasons(frame, ignored, modality) | dict.fromkeys(unnamed, "an index, without a name")
+        reasons |= {c: said for c in ignored[:MOST_TOLD] if c not in unnamed and (said := _written_numbers(frame[c]))}
         reasons |= dict.fromkeys(tables.absent, "names of files that are not there")
         notes.append(_say("ignored", ignored, f"which {option('input')} takes all the same", reasons))
     return Task(modality, tuple(inputs), targets), notes
+
+
+def check_files(tables: Tables, modality: str, inputs: Sequence[str], *, named: bool) -> None:
+    """Check that the files are there that the inputs name.
+
+    Args:
+        tables: What was read.
+        modality: The inputs'.
+        inputs: The columns.
+        named: Whether the modality is known, so that names of files may be text.
+
+    Raises:
+        DataError: Not one of them is there; all are listed.
+    """
+    for name in inputs:
+        if name in tables.absent and (by_name(modality).suffixes or not named):
+            raise tables.absent[name]
+
+
+def _written_numbers(column: Column) -> str:
+    """Say how the numbers of a column are written that it does not hold as numbers; "" where there are none."""
+    few = [cell for cell in cells_of(column[:LOOKED_AT]) if isinstance(cell, str) and cell.strip()]
+    values = written_list(few[0]) if few else None
+    if values and numbers_of(values)[1].all():
+        return f"cells such as '{few[0][:20]}…' are text, no lists of numbers, as Parquet and JSON lines keep them"
+    example = amount(few) if few else ""
+    return f"cells such as '{example}' are words, no numbers, which are written as 1200.5" if example else ""
 
 
 def describe_labels(task: Task) -> list[str]:

@@ -17,9 +17,10 @@ from headstart.core.errors import BadRows, DataError, Problem, UsageError, first
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Input, Labels, Task
+from headstart.data.aside import leave_out, no_training_rows, with_labels
 from headstart.data.checks import check_repeats, check_rows, for_all
 from headstart.data.find import read_tables
-from headstart.data.inference import check_columns, describe_labels, infer, needs_labels
+from headstart.data.inference import check_columns, check_files, describe_labels, infer, needs_labels
 from headstart.data.inputs import loose_frame, loose_items, make_inputs, make_rows
 from headstart.data.left_out import Bad, keep, told, usable, without_bad
 from headstart.data.left_out import advice as skip_advice
@@ -64,11 +65,12 @@ def read(
         DataError: Rows are wrong; all of them are listed.
         UsageError: The path, a column or an option is wrong, or no reader takes the data.
     """
-    tables = read_tables(plan.path if data is None else data, plan)
+    where = plan.path if data is None else data
+    tables = read_tables(where, plan)
     advice = skip_advice() if task is None else ""
 
     def work(bad: Bad) -> Dataset:
-        dataset = _read(usable(tables, bad), plan, seed, task, whole, bad)
+        dataset = _read(usable(tables, bad), plan, seed, task, whole, bad, where)
         if (network := expects) is not None:
             for_all(dataset.splits, lambda rows: check_examples(rows, network))
         return dataset
@@ -78,22 +80,22 @@ def read(
     return replace(dataset, notes=(*notes, *dataset.notes), left_out=tuple(found.values())) if found else dataset
 
 
-def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: bool, bad: Bad) -> Dataset:
+def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: bool, bad: Bad, where: Any) -> Dataset:
     """Read tables to a data set."""
     frames, notes = _by_domain(tables, plan)
     bare = frames.pop(UNLABELLED, None)
     if whole and "all" in frames:
         frames["test"] = frames.pop("all")
-    labelled = {name: frame for name, frame in frames.items() if name != "target" or "test" not in frames}
     given = "train" if "train" in frames else "all"
     partly = None
     if task is None:
         if given not in frames and bare is not None and not any(map(needs_labels, plan.by_target.values())):
             frames[given], bare = bare, None
-            labelled[given] = frames[given]
         if given not in frames:
-            raise DataError(_no_training_rows(frames, bare))
+            raise DataError(no_training_rows(frames, bare))
         open_task, inferred = infer(tables, frames[given], plan)
+        notes += leave_out(frames, given, open_task, where)
+        labelled = with_labels(frames)
         _check_frames(labelled, frames, open_task, plan)
         bare, partly = _without_labels(frames, labelled, given, open_task, plan, bare)
         train = labelled[given]
@@ -101,6 +103,9 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
         notes += [*inferred, *describe_labels(task)]
         fresh = True
     else:
+        check_files(tables, task.modality, task.inputs, named=True)
+        notes += leave_out(frames, given, task, where)
+        labelled = with_labels(frames)
         _check_frames(labelled, frames, task, plan)
         bare, partly = _without_labels(frames, labelled, given, task, plan, bare)
         for_all(task.predicted, lambda target: target.check_present(labelled))
@@ -142,19 +147,6 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
         notes += unlabelled_notes(unlabelled, {name: part.rows for name, part in splits.items()})
     drawn = [name for name in splits if name not in parts]
     return make_dataset(task, splits, [*tables.notes, *notes], pools, drawn)
-
-
-def _no_training_rows(frames: Mapping[str, pd.DataFrame], bare: pd.DataFrame | None) -> str:
-    """Write why there is nothing to train on: other splits alone, or rows without labels alone."""
-    found = [f"{len(frame):,} rows in '{name}'" for name, frame in frames.items()]
-    found += [f"{len(bare):,} rows without labels"] if bare is not None else []
-    mend = (
-        f"Label some (images: in a folder named after their class), or ask for {option('task', 'none')}, which "
-        "learns from inputs alone."
-        if bare is not None
-        else "Name the training rows' split 'train'."
-    )
-    return f"There are no labelled training rows; the data has {first_few(found) or 'no rows'}. {mend}"
 
 
 def _without_labels(
@@ -260,6 +252,7 @@ def _loose_rows(data: Any, plan: DataPlan, task: Task, where: str, bad: Bad) -> 
         frame, task = loose_frame(items, task)
     else:
         tables = read_tables(data, plan)
+        check_files(tables, task.modality, task.inputs, named=True)
         usable(tables, bad)
         frame = join(list(tables.splits.values()))
         if list(frame.columns) == ["x"] or ("x" in frame.columns and not set(task.inputs) & set(frame.columns)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,8 @@ SPLITS = {
     "unlabeled": "unlabelled",
     "unsupervised": "unlabelled",
 }
+
+UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*|__index_level_\d+__")  # the index of a frame, in a file
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,14 @@ def join(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(columns, index=index)
 
 
+def _plain(cell: Any) -> Any:
+    """Make of a decimal number or a span of time what a CSV file of the same cells would hold."""
+    if not isinstance(cell, Decimal):
+        return str(cell)
+    exponent = cell.as_tuple().exponent
+    return int(cell) if isinstance(exponent, int) and exponent >= 0 else float(cell)
+
+
 def _series(cells: Iterable[Any], index: pd.Index) -> pd.Series:
     import pandas as pd
     import pyarrow as pa
@@ -150,4 +161,6 @@ def _series(cells: Iterable[Any], index: pd.Index) -> pd.Series:
         return pd.Series(text.__from_arrow__(cells), index=index)
     # One by one, as NumPy would stack arrays of equal shape.
     objects = [cell.item() if isinstance(cell, np.generic) else cell for cell in cells]
+    for kind in {type(cell) for cell in objects} & {Decimal, pd.Period}:
+        objects = [_plain(cell) if isinstance(cell, kind) else cell for cell in objects]
     return pd.Series(np.fromiter(objects, dtype=object, count=len(objects)), index=index, dtype=object)

@@ -12,10 +12,14 @@ SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db"}
 
 @dataclass(frozen=True)
 class Found:
-    """A file below a folder, or a link that leads to none. wrong: why it is none, "" for a file."""
+    """A file below a folder, or a link that leads to none.
+
+    wrong: why it is none, "" for a file. circle: it is a link to a folder that it lies in, and is not followed.
+    """
 
     path: Path
     wrong: str = ""
+    circle: bool = False
 
 
 def hidden(name: str) -> bool:
@@ -42,24 +46,23 @@ def files_below(folder: Path) -> Iterator[Found]:
     Yields:
         Files and files behind links; a link that leads nowhere, or to a folder that it lies in, with what is wrong.
     """
-    yield from _below(folder, ())
-
-
-def _below(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Found]:
-    state = folder.stat()
-    above = (*above, (state.st_dev, state.st_ino))
     for entry in _entries(folder):
         path = folder / entry.name
         if entry.is_dir():
-            state = entry.stat() if entry.is_symlink() else None
-            if state is not None and (state.st_dev, state.st_ino) in above:
-                yield Found(path, f"is a link to {path.readlink()}, a folder that it lies in")
+            if entry.is_symlink() and _leads_up(path):
+                yield Found(path, f"is a link to {path.readlink()}, a folder that it lies in", circle=True)
             else:
-                yield from _below(path, above)
+                yield from files_below(path)
         elif entry.is_symlink() and not path.exists():
             yield Found(path, f"is a link to {path.readlink()}, which is not there")
         else:
             yield Found(path)
+
+
+def _leads_up(link: Path) -> bool:
+    """Return whether a link leads to a folder that holds one of those through which the link was reached."""
+    target = link.resolve()
+    return any(folder.resolve().is_relative_to(target) for folder in link.absolute().parents)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.core.cells import missing
+from headstart.core.cells import blank
 from headstart.core.columns import Column, blank_cells, cells_of, distinct, missing_cells
 from headstart.core.errors import BadRows, Problem, UsageError, first_few
 from headstart.core.interface import option
@@ -74,7 +74,7 @@ def texts_of(frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
 
     Raises:
         UsageError: There are more than two columns.
-        DataError: Cells are missing or no text; all are listed.
+        DataError: Cells are missing, blank or no text; all are listed.
     """
     if len(columns) not in {1, 2}:
         raise UsageError(
@@ -85,8 +85,8 @@ def texts_of(frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
     for column in columns:
         texts.append([])
         for row, cell in zip(frame.index, cells_of(frame[column]), strict=True):
-            if missing(cell) or not isinstance(cell, str | int | float | Path):
-                what = "has no text" if missing(cell) else f"holds {type(cell).__name__}, not text"
+            if blank(cell) or not isinstance(cell, str | int | float | Path):
+                what = "has no text" if blank(cell) else f"holds {type(cell).__name__}, not text"
                 problems.append(Problem(f"{row}, column '{column}'", what, "give the text, or delete the row"))
             texts[-1].append(str(cell))
     if problems:

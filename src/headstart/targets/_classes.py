@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from headstart.core.cells import class_name
+from headstart.core.columns import cells_of
 from headstart.core.errors import DataError, UsageError, first_few
+from headstart.core.interface import option
 from headstart.core.task import kind_of
 from headstart.targets._class_list import encode_names, find_classes
 from headstart.targets._class_outcomes import ClassOutcomes
+from headstart.targets._doubts import hint
 from headstart.targets._target import BaseTarget
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
     from headstart.core.types import Labels, LossOptions
     from headstart.targets._outputs import Output
+
+MOST_SINGLE = 4  # classes that may have one row each
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,14 @@ class OneClass(ClassOutcomes, BaseTarget):
             raise DataError(
                 f"A {kind_of(self)} task has two classes; the column '{self.columns[0]}' has {len(classes)}: "
                 f"{first_few(classes)}."
+            )
+        rows = sum(len(frame) for frame in frames.values())
+        if rows == len(classes) > MOST_SINGLE:
+            said = hint(cells_of(train[self.columns[0]]))
+            raise DataError(
+                f"Each of the {rows:,} classes in column '{self.columns[0]}' has one row only, so that nothing can be "
+                f"learnt of it{f': {said}' if said else ''}. If they are numbers, say {option('task', 'regression')}; "
+                f"if they name the rows, name another column ({option('label')})."
             )
         return replace(self, classes=classes)
 

@@ -12,6 +12,8 @@ import numpy as np
 from headstart.core import plugins
 from headstart.core.columns import Column, as_text, blank_cells, cells_of, numbers_of
 from headstart.core.errors import UsageError, first_few
+from headstart.core.interface import option
+from headstart.targets._doubts import amount, hint, written_list
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,16 +26,18 @@ MOST_INTEGER_CLASSES = 20
 
 @dataclass(frozen=True)
 class LabelCells:
-    """The label columns of the training rows. filled: the cells of each that are not blank."""
+    """The label columns of the training rows. filled: the cells of each that are not blank. gaps: others are there."""
 
     columns: tuple[str, ...]
     filled: tuple[Column, ...]
     separator: str | None = None
+    gaps: bool = False
 
     @classmethod
     def of(cls, frame: pd.DataFrame, columns: Sequence[str], separator: str | None) -> LabelCells:
         """Take the cells of label columns."""
-        return cls(tuple(columns), tuple(frame[name][~blank_cells(frame[name])] for name in columns), separator)
+        filled = tuple(frame[name][~blank_cells(frame[name])] for name in columns)
+        return cls(tuple(columns), filled, separator, sum(map(len, filled)) < len(frame) * len(columns))
 
     @cached_property
     def cells(self) -> list[Any]:
@@ -52,9 +56,13 @@ class LabelCells:
 
     @cached_property
     def lists(self) -> bool:
-        """Whether there are cells with several values."""
+        """Whether there are cells with several values, or all are text in which a list is written."""
         kinds = list | tuple | set | frozenset | np.ndarray
-        return any(isinstance(cell, kinds) for column in self._objects for cell in column)
+        if any(isinstance(cell, kinds) for column in self._objects for cell in column):
+            return True
+        return written_list(next(iter(self.cells), None)) is not None and all(
+            written_list(cell) is not None for cell in dict.fromkeys(self.cells)
+        )
 
     @cached_property
     def words(self) -> bool:
@@ -76,8 +84,8 @@ class LabelCells:
         values = np.unique(self.numbers)
         if not (np.isfinite(values) & (values == np.floor(values))).all():
             return True
-        if not np.isin(values, (0.0, 1.0)).all() and not any(map(_is_whole, self.cells)):
-            return True
+        if not self.gaps and not np.isin(values, (0.0, 1.0)).all() and not any(map(_is_whole, self.cells)):
+            return True  # beside gaps, pandas writes every whole number so
         few = len(values) <= MOST_INTEGER_CLASSES and (len(values) <= 2 or len(self.numbers) >= 2 * len(values))
         numbered = values[0] in {0, 1} and np.array_equal(values, values[0] + np.arange(len(values)))
         return not few and not (numbered and 5 * len(values) <= len(self.numbers))
@@ -123,10 +131,47 @@ def infer_target(frame: pd.DataFrame, columns: Sequence[str], plan: TargetPlan) 
         raise UsageError(
             f"Several label columns must hold numbers: {first_few(columns)}. For classes, name one column."
         )
-    doubted = labels.words and not (labels.lists or labels.separator or plan.labels)
-    if doubted and labels.distinct * 2 > len(labels) >= 20:
+    doubted = labels.words and not (labels.lists or labels.separator)
+    if doubted and labels.distinct * 2 > len(labels) >= 20 and (not plan.labels or amount(labels.cells)):
+        said = hint(labels.cells)
+        mend = (
+            f"For classes all the same: {option('task', 'multiclass')}."
+            if plan.labels
+            else f"If it is the label, name it ({option('label', columns[0])}); else name another. "
+            f"Columns: {first_few(frame.columns)}."
+        )
         raise UsageError(
-            f"The column '{columns[0]}' has {labels.distinct} different values in {len(labels)} rows. If it is "
-            f"the label, name it with labels; else name another. Columns: {first_few(frame.columns)}."
+            f"The column '{columns[0]}' has {labels.distinct} different values in {len(labels)} rows"
+            f"{f'; {said}' if said else ''}. {mend}"
         )
     return kind.of(columns, plan.separator)
+
+
+def doubts(frame: pd.DataFrame, target: Target, plan: TargetPlan) -> list[str]:
+    """Tell the other readings of a label column that are close, with their options.
+
+    Args:
+        frame: The labelled training rows.
+        target: As it was inferred.
+        plan: What the user named is not doubted.
+
+    Returns:
+        Notes.
+    """
+    if plan.task or plan.separator or len(target.columns) != 1:
+        return []
+    labels = LabelCells.of(frame, target.columns, None)
+    where = f"label: column '{target.columns[0]}'"
+    if labels.lists or not len(labels):
+        return []
+    if labels.words:
+        said = hint(labels.cells)
+        return [f"{where}: {said}"] if said else []
+    whole = np.isfinite(labels.numbers).all() and (labels.numbers == np.floor(labels.numbers)).all()
+    if not whole or not 2 < labels.distinct <= MOST_INTEGER_CLASSES:
+        return []
+    if np.array_equal(np.unique(labels.numbers), np.arange(labels.distinct)) and not labels.measures:
+        return []  # as classes are numbered
+    if labels.measures:
+        return [f"{where}: whole numbers, taken for amounts ({option('task', 'multiclass')}: for classes)"]
+    return [f"{where}: whole numbers, taken for classes ({option('task', 'regression')}: for amounts)"]

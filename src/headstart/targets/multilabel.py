@@ -11,6 +11,7 @@ import numpy as np
 from headstart.core.columns import Column, missing_cells, numbers
 from headstart.core.errors import UsageError
 from headstart.targets._class_list import encode_names, find_classes
+from headstart.targets._doubts import written_list
 from headstart.targets._infer import LabelCells
 from headstart.targets._label_outcomes import LabelOutcomes
 from headstart.targets._target import BaseTarget
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class Multilabel(LabelOutcomes, BaseTarget):
     """Any number of classes a row.
 
-    columns: one whose cells hold names, or one of 0 and 1 for each class. classes: the class list, by name.
+    columns: one whose cells hold names or lists of them, or one of 0 and 1 for each class. classes: by name.
     separator: what stands between the names in a cell that is text.
     """
 
@@ -135,6 +136,9 @@ class Multilabel(LabelOutcomes, BaseTarget):
         return len(self.columns) > 1
 
     def _split(self, cell: Any) -> list[Any]:
+        written = None if self.separator else written_list(cell)
+        if written is not None:
+            return written
         if isinstance(cell, str):
             parts = cell.split(self.separator) if self.separator else [cell]
             return [part.strip() for part in parts if part.strip()]

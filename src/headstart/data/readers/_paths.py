@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from headstart.core.cells import blank
+from headstart.core.cells import blank, number
 from headstart.core.columns import as_text, blank_cells, cells_of, contents_of, matching_cells
 from headstart.core.errors import BadRows, DataError, Problem, first_few
-from headstart.data.tables import split_words
+from headstart.data.tables import UNNAMED, split_words
 from headstart.data.walk import files_in, folders_in
 from headstart.inputs import modalities, of_file
 
 LONGEST_ID = 200  # characters of a cell that may be a file's name without its ending
+OF_FILES = re.compile(r"image|img|photo|pic|file|scan|frame|sample|(^|[^a-z])id$|(?-i:[a-z]I[dD]$)", re.IGNORECASE)
+MOST_FOLDERS = 300  # in which files are looked for by name
 FIRST = 10  # cells of a column in which one is looked for that may be
 
 
@@ -44,8 +46,8 @@ def resolve_files(
 ) -> Resolved:
     """Turn the columns that name files of a modality into columns of paths.
 
-    A cell is a path, absolute or from the folder, with slashes of any kind, or the name of a file in the folder or in
-    one of those in it, with its ending or, where all cells differ, without.
+    A cell is a path, absolute or from the folder, with slashes of any kind, or the name of a file in the folder or at
+    most two folders below, with its ending or, where all cells differ, without.
 
     Args:
         columns: Cells by column, lists or Arrow text.
@@ -59,11 +61,12 @@ def resolve_files(
 
     """
     problems: list[Problem] = []
-    modality_of = {column: found for column, cells in columns.items() if (found := _of_files(cells))}
-    near = _Near(folder, split_words(table.stem) if table else ())
+    found: set[str] = set()
+    modality_of = {column: kind for column, cells in columns.items() if (kind := _of_files(cells))}
+    near = _Near(folder, table)
     resolved, absent, notes = dict(columns), {}, []
     for column, cells in columns.items():
-        modality = modality_of.get(column) or ("" if modality_of else near.modality_of_ids(cells))
+        modality = modality_of.get(column) or ("" if modality_of else near.modality_of_ids(column, cells))
         if not modality:
             continue
         look = _Look(near, modality, bare=column not in modality_of)
@@ -75,9 +78,10 @@ def resolve_files(
             absent[column] = _refused(look.problems, {modality})
             continue
         problems += look.problems
+        found.add(modality)
         resolved[column] = paths
-        notes += look.notes(column, table)
-    wrong = (_refused(problems, set(modality_of.values())),) if problems else ()
+        notes += look.notes(column)
+    wrong = (_refused(problems, found),) if problems else ()
     return Resolved(resolved, absent, tuple(notes), wrong)
 
 
@@ -119,10 +123,15 @@ def _upper(signs: np.ndarray) -> np.ndarray:
 
 @dataclass
 class _Near:
-    """The files of modalities in a folder and in the folders in it. words: of splits, in the table's name."""
+    """The files of modalities in a folder, in those in it and in those in them, for a table there; None: in memory."""
 
     folder: Path
-    words: tuple[str, ...]
+    table: Path | None
+
+    @cached_property
+    def bases(self) -> list[Path]:
+        """The folders that a path may start from: that of the table, the one above it, the working folder."""
+        return [self.folder, self.folder.absolute().parent, Path()] if self.table else [self.folder]
 
     @cached_property
     def by_name(self) -> dict[str, list[Path]]:
@@ -143,12 +152,16 @@ class _Near:
                 found[path.stem].append(path)
         return dict(found)
 
-    def modality_of_ids(self, cells: Sequence[Any]) -> str:
-        """Name the modality of which most cells name a file without its ending, and all differ; "" where none is."""
+    def modality_of_ids(self, column: str, cells: Sequence[Any]) -> str:
+        """Name the modality of which most cells name a file without its ending, and all differ; "" where none is.
+
+        Numbers that count the rows may be names of files by chance: such a column is called like one of files or ids.
+        """
         text = as_text(cells)
         few = cells[:FIRST] if text is None else text.slice(0, FIRST).to_pylist()
         first = next((str(cell) for cell in few if isinstance(cell, str | int) and not blank(cell)), "")
-        if not self._has(first):
+        by_chance = UNNAMED.fullmatch(column) or (number(first) is not None and not OF_FILES.search(column))
+        if by_chance or not self._has(first):
             return ""
         known = [str(cell) for cell in cells_of(cells) if not blank(cell)]
         found = Counter(of_file(self.by_stem[cell][0].name) for cell in known if cell in self.by_stem)
@@ -159,16 +172,24 @@ class _Near:
 
     def choose(self, paths: Sequence[Path]) -> list[Path]:
         """Choose among files of one name those in a folder of the table's split, if there are any."""
-        own = [path for path in paths if self.words and set(self.words) & set(split_words(path.parent.name))]
-        return own or list(paths)
+        words = set(split_words(self.table.stem)) if self.table else set()
+        own = [path for path in paths if words & set(split_words(path.parent.name))]
+        return list({path.resolve(): path for path in own or paths}.values())
 
     @cached_property
     def _inner(self) -> list[Path]:
-        return folders_in(self.folder) if self.folder.is_dir() else []
+        first = folders_in(self.folder) if self.folder.is_dir() else []
+        return [*first, *(inner for folder in first for inner in folders_in(folder))][:MOST_FOLDERS]
 
     def _has(self, stem: str) -> bool:
         """Look for one file, without reading the folders."""
-        if not stem or len(stem) > LONGEST_ID or set(stem) & set("/\\\0\n"):
+        value = number(stem)
+        if (
+            not stem
+            or len(stem) > LONGEST_ID
+            or set(stem) & set("/\\\0\n")
+            or (value is not None and not value.is_integer())
+        ):
             return False
         suffixes = {suffix for kind in modalities().values() for suffix in kind.suffixes}
         every = [*suffixes, *map(str.upper, suffixes)]
@@ -201,21 +222,20 @@ class _Look:
             an = "an" if self.modality[0] in "aeiou" else "a"
             return self._wrong(where, f"'{text}' is not the name of {an} {self.modality} file")
         for form in dict.fromkeys((Path(text), path)):  # a name may hold a backslash
-            if (self.near.folder / form).is_file():
-                if form.is_absolute() or ".." in form.parts:
-                    self._note_outside(self.near.folder / form)
-                return self.near.folder / form
+            for base in self.near.bases:
+                if (base / form).is_file():
+                    if form.is_absolute() or ".." in form.parts or base != self.near.folder:
+                        self._note_outside(base / form)
+                    return base / form
         return self._named(text, self.near.by_name.get(path.name, ()) if len(path.parts) == 1 else (), where)
 
-    def notes(self, column: str, table: Path | None) -> list[str]:
+    def notes(self, column: str) -> list[str]:
         """Say which files were found elsewhere than a reader of the table would look."""
         plural = modalities()[self.modality].plural
         found = []
-        if self.outside and table is not None:
-            place = self.outside[0].parent
-            found.append(
-                f"{table.name}, column '{column}': {len(self.outside):,} {plural} lie elsewhere, as in {place}"
-            )
+        if self.outside and self.near.table:
+            where = f"{self.near.table.name}, column '{column}'"
+            found.append(f"{where}: {len(self.outside):,} {plural} lie elsewhere, as in {self.outside[0].parent}")
         if self.inside:
             how = "names without an ending" if self.bare else "names"
             places = first_few(f"{name}/ ({count:,})" for name, count in sorted(self.inside.items()))
@@ -244,8 +264,8 @@ class _Look:
         return f"'{near.relative_to(self.near.folder).as_posix()}' is there" if near else ""
 
     def _note_outside(self, path: Path) -> None:
-        place = Path(os.path.normpath(path))
-        if not place.is_relative_to(os.path.normpath(self.near.folder)):
+        place = Path(os.path.abspath(path))  # noqa: PTH100 - links stay
+        if not place.is_relative_to(os.path.abspath(self.near.folder)):  # noqa: PTH100
             self.outside.append(place)
 
     def _wrong(self, where: str, what: str, mend: str = "") -> None:

@@ -93,4 +93,7 @@ def _cells(column: Any) -> list[Any]:
 
 
 def _cell(cell: Any) -> Any:
-    return cell["bytes"] if isinstance(cell, dict) and isinstance(cell.get("bytes"), bytes) else cell
+    """Take the bytes of a file, or its path, out of the pair of both in which `datasets` writes them."""
+    if not isinstance(cell, dict) or not {"bytes", "path"} >= set(cell):
+        return cell
+    return cell.get("bytes") or cell.get("path")

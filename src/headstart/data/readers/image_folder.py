@@ -1,7 +1,8 @@
 """Images in folders named after their class: CLASS/*.jpg, or train/CLASS/*.jpg with val/ and test/ beside it.
 
 Files below `unlabelled/` have no label, whatever folders they are in, and neither have loose files where no folder
-holds any. So it is with the files of any modality whose examples are files.
+holds any, nor those of a test split without class folders. So it is with the files of any modality whose examples
+are files.
 """
 
 from __future__ import annotations
@@ -13,34 +14,47 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.errors import DataError, Problem, first_few
-from headstart.data.tables import SPLITS, Tables, make_frame, split_name
+from headstart.core.interface import option
+from headstart.data.tables import SPLITS, Tables, make_frame, splits_of
+from headstart.data.walk import files_below, files_in, folders_in
 from headstart.inputs import by_name, of_file
 
 UNLABELLED = "unlabelled"  # the folder beside the classes, or beside train/ and test/, whose files have no label
-SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db"}
+TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Read a folder of images. With `domains` the top folders are domains: DOMAIN/CLASS or DOMAIN/train/CLASS."""
+    """Read a folder of images.
 
-    domains: bool = False
+    With `domains` the top folders are domains: DOMAIN/CLASS or DOMAIN/train/CLASS. None finds it out: they are where
+    all hold folders of the same names, no fewer than they are. False takes the top folders for classes.
+    """
+
+    domains: bool | None = None
 
     def matches(self, data: Any) -> bool:
         """Return whether `data` is a folder of images, or of folders of them, and not a table or a saved data set."""
         if not isinstance(data, str | Path) or not Path(data).is_dir():
             return False
         root = Path(data)
-        files = [entry.name.lower() for entry in root.iterdir() if entry.is_file()]
-        if {"dataset_info.json", "dataset_dict.json"} & set(files):
+        files = files_in(root)
+        if {"dataset_info.json", "dataset_dict.json"} & {file.name.lower() for file in files}:
             return False
-        tables = [name for name in files if name.endswith((".csv", ".tsv", ".jsonl", ".parquet"))]
-        if any(split_name(Path(name).stem) for name in tables):
+        tables = [file.stem for file in files if file.suffix.lower() in TABLES]
+        if splits_of(tables)[0]:
             return False
-        return _modality(_folders(root)) is not None or (not tables and _modality([root]) is not None)
+        folders = folders_in(root)
+        if any(_split(sub) and any(file.suffix.lower() in TABLES for file in files_in(sub)) for sub in folders):
+            return False
+        if not tables:
+            return _modality(folders) is not None or _modality([root]) is not None
+        holding = [sub for sub in folders if _modality([sub])]
+        bare = not any(map(folders_in, holding)) and (len(holding) == 1 or all(map(_split, holding)))
+        return bool(holding) and not bare  # of bare ones the table says what they are
 
     def read(self, data: Any) -> Tables:
-        """Read to columns label, the modality's (image) and, with `domains`, domain.
+        """Read to columns label, the modality's (image) and, with domains, domain.
 
         Args:
             data: The folder.
@@ -49,22 +63,27 @@ class ImageFolder:
             The tables.
 
         Raises:
-            DataError: A class folder is empty, an image lies outside them, or a link leads out.
+            DataError: A class folder is empty, an image lies outside them, or a link leads nowhere.
         """
         root = Path(data)
-        sorted_in = _modality(_folders(root))
+        sorted_in = _modality(folders_in(root))
         modality = sorted_in or _modality([root])
         assert modality is not None, "matches was not asked"
         walk = _Walk(root, modality)
+        common = sorted(_common_classes(root)) if self.domains is None else []
+        inner = len(common) >= len([sub for sub in folders_in(root) if not _split(sub)])
         if sorted_in is None:
             walk.read_unlabelled(walk.root, None)
-        elif self.domains:
+        elif self.domains or (common and inner):
             walk.refuse_loose(walk.root)
-            for folder in _folders(walk.root):
-                walk.read_splits(folder, folder.name)
+            for folder in folders_in(walk.root):
+                if folder.name.lower() == UNLABELLED:
+                    walk.read_unlabelled(folder, None)
+                else:
+                    walk.read_splits(folder, folder.name)
         else:
             walk.read_splits(walk.root, None)
-        return walk.tables()
+        return walk.tables(_say_other(root, common, inner=inner) if common else "")
 
 
 @dataclass
@@ -78,21 +97,47 @@ class _Walk:
     ignored: list[str] = field(default_factory=list)
 
     def read_splits(self, folder: Path, domain: str | None) -> None:
-        splits = {sub: SPLITS.get(sub.name.lower()) for sub in _folders(folder)}
+        """Read train/CLASS, val/CLASS and test/CLASS, or CLASS, beside which there may be test/, or CLASS/train."""
+        splits = {sub: _split(sub) for sub in folders_in(folder)}
+        others = [sub for sub, split in splits.items() if not split]
         bare = [sub for sub, split in splits.items() if split == UNLABELLED]
         for sub in bare:
             self.read_unlabelled(sub, domain)
-        if not set(splits.values()) & {"train", "test"}:
-            self.read_classes(folder, "all", domain, apart=bare)
-            return
-        for sub, split in splits.items():
-            if sub in bare:
-                continue
-            if split:
-                self.read_classes(sub, split, domain)
+        known = {other.name for other in others}
+        beside = any(split == "validation" and known & _names(sub) for sub, split in splits.items())
+        if not set(splits.values()) & {"train", "test"} and not beside:
+            if others and all(_inner_splits(sub) for sub in others):
+                for sub in others:
+                    self.read_class_splits(sub, domain)
+                self.refuse_loose(folder)
             else:
-                self.ignored.append(f"{self.name(sub)}/")
-        self.refuse_loose(folder)
+                self.read_classes(folder, "all", domain, apart=bare)
+            return
+        if "train" not in splits.values() and any(_modality([sub]) for sub in others):
+            self.read_classes(folder, "train", domain, apart=[sub for sub, split in splits.items() if split])
+            classes = known
+        else:
+            self.ignored += [f"{self.name(sub)}/" for sub in others]
+            self.refuse_loose(folder)
+            classes = {name for sub, split in splits.items() if split == "train" for name in _names(sub)}
+        for sub, split in splits.items():
+            if split and split not in {"train", UNLABELLED} and self.lacks_classes(sub, classes):
+                found = [(self.name(file), file, None, domain) for file in self.images(sub)]
+                self.rows.setdefault(split, []).extend(found)
+            elif split and sub not in bare:
+                self.read_classes(sub, split, domain)
+
+    def lacks_classes(self, folder: Path, classes: set[str]) -> bool:
+        """Return whether the files of a split lie in no class folder: right in it, or in one folder of another name."""
+        names = _names(folder)
+        loose = any(of_file(file.name) == self.modality for file in files_in(folder))
+        return bool(classes) and not names & classes and (loose or len(names) == 1)
+
+    def read_class_splits(self, folder: Path, domain: str | None) -> None:
+        """Read CLASS/train, CLASS/val, CLASS/test."""
+        for sub in folders_in(folder):
+            found = [(self.name(file), file, folder.name, domain) for file in self.images(sub)]
+            self.rows.setdefault(str(_split(sub)), []).extend(found)
 
     def read_unlabelled(self, folder: Path, domain: str | None) -> None:
         found = [(self.name(file), file, None, domain) for file in self.images(folder)]
@@ -100,7 +145,7 @@ class _Walk:
 
     def read_classes(self, folder: Path, split: str, domain: str | None, apart: Sequence[Path] = ()) -> None:
         self.refuse_loose(folder)
-        for sub in _folders(folder):
+        for sub in folders_in(folder):
             if sub in apart:
                 continue
             found = [(self.name(file), file, sub.name, domain) for file in self.images(sub)]
@@ -111,28 +156,22 @@ class _Walk:
             self.rows.setdefault(split, []).extend(found)
 
     def refuse_loose(self, folder: Path) -> None:
-        for file in sorted(folder.iterdir()):
-            if file.is_symlink() and file.is_dir():
-                self.problems.append(Problem(self.name(file), "is a link to a folder", "copy the folder itself"))
-            elif not file.is_dir() and not _hidden(file):
-                if of_file(file.name) == self.modality:
-                    self.problems.append(Problem(self.name(file), "lies outside the class folders", "move it into one"))
-                else:
-                    self.ignored.append(self.name(file))
+        for file in files_in(folder):
+            if of_file(file.name) == self.modality:
+                self.problems.append(Problem(self.name(file), "lies outside the class folders", "move it into one"))
+            else:
+                self.ignored.append(self.name(file))
 
     def images(self, folder: Path) -> Iterator[Path]:
-        for entry in sorted(folder.iterdir()):
-            if _hidden(entry):
-                continue
-            if entry.is_symlink() and not (entry.is_file() and entry.resolve().is_relative_to(self.root.resolve())):
-                what = f"is a link to {entry.readlink()}, which is not a file inside the folder"
-                self.problems.append(Problem(self.name(entry), what, "copy the file itself"))
-            elif entry.is_dir():
-                yield from self.images(entry)
-            elif of_file(entry.name) == self.modality:
-                yield entry
+        for found in files_below(folder):
+            if found.circle:
+                self.ignored.append(self.name(found.path))
+            elif found.wrong:
+                self.problems.append(Problem(self.name(found.path), found.wrong, "mend the link, or delete it"))
+            elif of_file(found.path.name) == self.modality:
+                yield found.path
             else:
-                self.ignored.append(self.name(entry))
+                self.ignored.append(self.name(found.path))
 
     def name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
@@ -142,7 +181,7 @@ class _Walk:
         """What the files are, in words."""
         return by_name(self.modality).plural
 
-    def tables(self) -> Tables:
+    def tables(self, note: str) -> Tables:
         if self.problems:
             raise DataError(f"{self.root} cannot be read as a folder of {self.plural}:", self.problems)
         frames = {}
@@ -151,27 +190,59 @@ class _Walk:
                 raise DataError(f"{self.root} has no {self.plural} in its '{split}' part.")
             ids, files, labels, domains = zip(*rows, strict=True)
             columns = {self.modality: files} | ({} if split == UNLABELLED else {"label": labels})
-            columns |= {"domain": domains} if domains[0] is not None else {}
+            columns |= {"domain": domains} if any(domains) else {}
             frames[split] = make_frame(columns, ids)
-        notes = ()
+        notes = [note] if note else []
         if self.ignored:
             kinds = Counter(Path(name).suffix or name for name in self.ignored)
             listing = first_few(self.ignored)
             entries = "entry" if kinds.total() == 1 else "entries"
-            notes = (f"ignored {kinds.total():,} {entries} other than {self.plural}: {listing}",)
-        return Tables(frames, ("label",), notes)
+            notes.append(f"ignored {kinds.total():,} {entries} other than {self.plural}: {listing}")
+        return Tables(frames, ("label",), tuple(notes), asides=("domain",))
+
+
+def _split(folder: Path) -> str | None:
+    return SPLITS.get(folder.name.lower())
+
+
+def _names(folder: Path) -> set[str]:
+    return {sub.name for sub in folders_in(folder)}
 
 
 def _modality(folders: Sequence[Path]) -> str | None:
     """Name the modality of the files in folders: that of the first file which has one; None where none has."""
-    files = (file for folder in folders for file in sorted(folder.rglob("*")))
-    names = (of_file(file.name) for file in files if not _hidden(file))
+    names = (of_file(found.path.name) for folder in folders for found in files_below(folder))
     return next((name for name in names if name is not None), None)
 
 
-def _folders(folder: Path) -> list[Path]:
-    return [sub for sub in sorted(folder.iterdir()) if sub.is_dir() and not _hidden(sub) and not sub.is_symlink()]
+def _inner_splits(folder: Path) -> bool:
+    """Return whether a folder holds nothing but train/ and other splits, which are not divided into classes again."""
+    subs = folders_in(folder)
+    found = set(map(_split, subs))
+    loose = any(of_file(file.name) for file in files_in(folder))
+    return "train" in found and None not in found and not loose and not any(map(folders_in, subs))
 
 
-def _hidden(path: Path) -> bool:
-    return path.name.startswith(".") or path.name.lower() in SYSTEM_FILES
+def _common_classes(root: Path) -> set[str]:
+    """Return the names of the folders that all top folders hold alike, in their splits if they have some; or none."""
+    tops = [sub for sub in folders_in(root) if sub.name.lower() != UNLABELLED]
+    if len(tops) < 2 or any(map(_split, tops)):
+        return set()
+    common: set[str] = set()
+    for top in tops:
+        names = _names(top)
+        if names and all(name.lower() in SPLITS for name in names):
+            names = {name for sub in folders_in(top) for name in _names(sub)}
+        if len(names) < 2 or (common and names != common) or any(of_file(file.name) for file in files_in(top)):
+            return set()
+        common = names
+    return common
+
+
+def _say_other(root: Path, common: Sequence[str], *, inner: bool) -> str:
+    """Tell which of two levels of folders was taken for the classes, and the options for the other readings."""
+    tops = sum(not _split(sub) for sub in folders_in(root))
+    other = option("reader", f"image_folder domains={'false' if inner else 'true'}")
+    adapt = f", or {option('source-domain')} and {option('target-domain')}" if inner else ""
+    same = f"{tops} folders hold the same {len(common)} ({first_few(common, most=3)})"
+    return f"{same}, taken for {'the classes' if inner else 'no classes'}; else: {other}{adapt}"

@@ -29,7 +29,13 @@ class Memory:
         """Return whether `data` is a pair, a dict, a pandas frame, or the path of an .npz or .npy file."""
         if isinstance(data, str | Path):
             return Path(data).is_file() and Path(data).suffix.lower() in {".npz", ".npy"}
-        return _is_frame(data) or _is_pair(data) or (type(data) is dict and bool(data)) or isinstance(data, np.ndarray)
+        return (
+            _is_frame(data)
+            or _is_other_frame(data)
+            or _is_pair(data)
+            or (type(data) is dict and bool(data))
+            or isinstance(data, np.ndarray)
+        )
 
     def read(self, data: Any) -> Tables:
         """Read to one frame a split.
@@ -45,8 +51,7 @@ class Memory:
         """
         if isinstance(data, str | Path):
             data = _load(Path(data))
-        parts = _parts(data)
-        found = {split: _columns(part, split) for split, part in parts.items()}
+        found = {split: _columns(_as_pandas(part), split) for split, part in _parts(data).items()}
         hints = [labels for _, labels in found.values() if labels]
         return Tables(
             {split: make_frame(files.columns, ids) for split, ((files, ids), _) in found.items()},
@@ -70,7 +75,7 @@ def input_columns(x: Any) -> dict[str, Sequence[Any]]:
         DataError: The examples are of no known kind.
     """
     if _is_frame(x):
-        return {str(name): list(x[name]) for name in x.columns}
+        return _frame_columns(x)
     if isinstance(x, dict):
         return {str(name): _cells(cells) for name, cells in x.items()}
     cells = _cells(x)
@@ -83,6 +88,14 @@ def input_columns(x: Any) -> dict[str, Sequence[Any]]:
     if all(isinstance(cell, list | tuple) for cell in cells):
         return {"x": [np.asarray(cell, dtype=np.float64) for cell in cells]}
     return {"x": cells}
+
+
+def _frame_columns(frame: Any) -> dict[str, Sequence[Any]]:
+    names = [str(name) for name in frame.columns]
+    twice = list(dict.fromkeys(name for name in names if names.count(name) > 1))
+    if twice:
+        raise DataError(f"The frame has several columns of one name: {first_few(map(repr, twice))}. Rename them.")
+    return {name: list(frame[column]) for name, column in zip(names, frame.columns, strict=True)}
 
 
 def _parts(data: Any) -> dict[str, Any]:
@@ -125,7 +138,7 @@ def _columns(part: Any, split: str) -> tuple[tuple[Resolved, list[str]], tuple[s
 
 def _label_columns(y: Any, name: str) -> dict[str, Sequence[Any]]:
     if _is_frame(y):
-        return {str(column): list(y[column]) for column in y.columns}
+        return _frame_columns(y)
     if isinstance(y, dict):
         return {str(column): _cells(cells) for column, cells in y.items()}
     cells = _cells(y)
@@ -155,6 +168,15 @@ def _cells(values: Any) -> list[Any]:
 
 def _is_pair(data: Any) -> bool:
     return isinstance(data, tuple) and len(data) == 2 and not any(isinstance(part, str) for part in data)
+
+
+def _is_other_frame(data: Any) -> bool:
+    """Return whether this is a table of Arrow or polars."""
+    return type(data).__module__.partition(".")[0] in {"pyarrow", "polars"} and hasattr(data, "to_pandas")
+
+
+def _as_pandas(part: Any) -> Any:
+    return part.to_pandas() if _is_other_frame(part) else part
 
 
 def _is_frame(data: Any) -> bool:

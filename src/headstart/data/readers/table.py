@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headstart.core.cells import number
 from headstart.core.errors import DataError, UsageError, first_few
+from headstart.core.interface import option
 from headstart.data.readers._csv import Sheet, decode, parse
 from headstart.data.readers._paths import resolve_files
 from headstart.data.readers._plain_csv import read_plain
 from headstart.data.readers._records import read_jsonl, read_parquet
-from headstart.data.tables import Tables, join, make_frame, splits_of
+from headstart.data.tables import SPLITS, Tables, join, make_frame, splits_of
 from headstart.data.walk import files_in, folders_in
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 SUFFIXES = (*TEXT_SUFFIXES, ".parquet")
+LOOKED_AT, MOST_NAMED = 1000, 50  # cells; a name is one of them where more than one in so many is like it
 SUBMISSION = re.compile(r"(^|[-_ ])(sample|gender)?[-_ ]?submission$", re.IGNORECASE)  # how to hand in answers
 
 
@@ -28,7 +31,7 @@ SUBMISSION = re.compile(r"(^|[-_ ])(sample|gender)?[-_ ]?submission$", re.IGNORE
 class Table:
     """Read tables; image paths in them are relative to the table's folder.
 
-    encoding None is UTF-8. delimiter None is a comma, a tab in .tsv, a semicolon or tab where the header has no comma.
+    encoding None is UTF-8. delimiter None is a comma, a tab in .tsv, or, in a header without comma, a tab, ";" or "|".
     With `domains` the top folders are domains: DOMAIN/train.csv; a single table needs a column `domain`.
     """
 
@@ -47,8 +50,10 @@ class Table:
             return False
         if self.domains and any(_split_files(sub)[0] for sub in folders_in(path)):
             return True
-        files = _files(path)
-        return bool(_split_files(path)[0]) or len(files) == 1 or (len(files) > 1 and not folders_in(path))
+        files, folders = _files(path), folders_in(path)
+        if not files and any(_split_files(sub)[0] for sub in folders):
+            return True
+        return bool(_split_files(path)[0]) or len(files) == 1 or (len(files) > 1 and not folders)
 
     def read(self, data: Any) -> Tables:
         """Read every cell of the tables; text stays text.
@@ -75,7 +80,10 @@ class Table:
         files, notes = _split_files(folder)
         if not files:
             return self._read_single(_only_file(folder))
-        parts = [(split, self._read_file(path, prefix + path.name)) for path, split in files.items()]
+        parts = [
+            (split, self._read_file(path, prefix + path.relative_to(folder).as_posix()))
+            for path, split in files.items()
+        ]
         others = [path.name for path in _files(folder) if path not in files]
         if others:
             notes.append(f"ignored tables that name no split: {first_few(others)}")
@@ -105,6 +113,11 @@ class Table:
             columns, rows = sheet.columns, sheet.lines
             if sheet.blank_lines:
                 notes = (f"{name}: {sheet.blank_lines} blank lines are no rows",)
+            if row := _row_for_names(sheet):
+                notes = (
+                    *notes,
+                    f"{name}: its first line names the columns, but may be a row ({row}): add a line of names",
+                )
         ids = [f"{name}:{row}" for row in rows]
         files = resolve_files(columns, ids, path.parent, table=path)
         frame = make_frame(files.columns, ids)
@@ -119,10 +132,22 @@ class Table:
         return parse(text, name, self.delimiter or _guess_delimiter(text[: text.find("\n") + 1] or text, path))
 
 
+def _row_for_names(sheet: Sheet) -> str:
+    """Say which column seems to be named by a cell of the first row: by a fraction, or by what is also a cell of it."""
+    for name, cells in sheet.columns.items():
+        value = number(name)
+        few = cells.slice(0, LOOKED_AT).to_pylist()
+        if value is not None and (not value.is_integer() or "." in name):
+            return f"'{name}' is a number"
+        if value is None and few.count(name) * MOST_NAMED > len(few):
+            return f"'{name}' is also a cell of that column"
+    return ""
+
+
 def _guess_delimiter(header: str, path: Path) -> str:
     if path.suffix.lower() == ".tsv":
         return "\t"
-    return next((sign for sign in (",", "\t", ";") if sign in header), ",")
+    return next((sign for sign in (",", "\t", ";", "|") if sign in header), ",")
 
 
 def _together(parts: Sequence[tuple[str, pd.DataFrame, Tables]], notes: Sequence[str]) -> Tables:
@@ -149,6 +174,9 @@ def _files(folder: Path) -> list[Path]:
 def _split_files(folder: Path) -> tuple[dict[Path, str], list[str]]:
     """Return the tables that are splits, and notes on those whose names leave a doubt."""
     files = _files(folder)
+    if not files:  # train/metadata.csv, test/metadata.csv, beside the pictures that they name
+        inner = {sub: _files(sub) for sub in folders_in(folder) if sub.name.lower() in SPLITS}
+        return {found[0]: SPLITS[sub.name.lower()] for sub, found in inner.items() if len(found) == 1}, []
     splits, doubtful = splits_of([file.stem for file in files])
     notes = [
         f"{file.name} is read as the split '{splits[file.stem]}' by its name; rename it if it is none"
@@ -160,6 +188,10 @@ def _split_files(folder: Path) -> tuple[dict[Path, str], list[str]]:
 
 def _only_file(folder: Path) -> Path:
     files = _files(folder)
+    if not files:
+        inner = first_few(f"{sub.name}/" for sub in folders_in(folder) if _split_files(sub)[0])
+        domains = f"{option('source-domain')} and {option('target-domain')}"
+        raise UsageError(f"{folder} holds tables in {inner}. Name one of these folders, or domains with {domains}.")
     if len(files) != 1:
         raise UsageError(f"{folder} has {len(files)} tables; name one of them, or call them train, dev and test.")
     return files[0]
