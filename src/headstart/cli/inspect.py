@@ -8,19 +8,17 @@ import typer
 
 
 def inspect(
-    source: Annotated[str, typer.Argument(help="timm:NAME, hf:FOLDER_OR_ID, local:FOLDER/NAME, run:FOLDER …")],
+    source: Annotated[str, typer.Argument(help="Such as timm:resnet18, hf:FOLDER, run:FOLDER.")],
     surgery: Annotated[
         list[str] | None,
-        typer.Option(help="An operation, as 'cut after=blocks.4' (headstart list surgery). May be repeated."),
+        typer.Option(help="Change it first: 'cut after=X'. May be repeated."),
     ] = None,
     strategy: Annotated[str | None, typer.Option(help="Show what it would let learn, as 'partial k=2'.")] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", help="Any setting of the source: --set source.pretrained=false")
-    ] = None,
-    depth: Annotated[int, typer.Option(min=1, help="Levels to show: 1 is the stages, 2 their layers …")] = 2,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="A setting: --set source.pretrained=false")] = None,
+    depth: Annotated[int, typer.Option(min=1, help="Levels: 1 is the stages.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
-    """Show stages and layers with names, output shapes, parameters and what learns.
+    """Show a network's layers, their shapes and what learns.
 
     Example: headstart inspect timm:resnet18 --strategy 'partial k=2'
     """

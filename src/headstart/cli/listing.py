@@ -16,15 +16,11 @@ if TYPE_CHECKING:
 
 
 def listing(
-    kind: Annotated[
-        str, typer.Argument(help="sources, surgery, heads, strategies, objectives, readers, trackers or metrics.")
-    ],
-    query: Annotated[
-        str | None, typer.Argument(help="With sources: PREFIX:PART lists the models of a source, as timm:resnet.")
-    ] = None,
+    kind: Annotated[str, typer.Argument(help="sources, strategies, surgery, heads, metrics …")],
+    query: Annotated[str | None, typer.Argument(help="With sources: its models by a part of the name.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
-    """List the plug-ins of a kind, or the models of one source."""
+    """List the plug-ins of a kind, or the models of a source."""
     from headstart.cli.show import Show
     from headstart.core import plugins
 

@@ -26,7 +26,7 @@ def predict(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = "auto",
     skip_bad: Annotated[
         bool,
-        typer.Option("--skip-bad", help="Give no answer for what cannot be read; the column left_out says why."),
+        typer.Option("--skip-bad", help="No answer for what cannot be read; left_out says why."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:

@@ -12,7 +12,7 @@ def report(
     folder: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
-    """Write report.html from the files of a run; needs neither its data nor its source."""
+    """Draw a run's report.html anew, from its files alone."""
     from headstart.cli.show import Show
 
     show = Show(as_json)

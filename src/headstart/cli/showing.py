@@ -22,7 +22,7 @@ def show(
     out: Annotated[Path, typer.Option(help="The page with the pictures.")] = Path("show.html"),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
-    """Show some rows as a network sees them, and one step by step, before any training.
+    """Show some rows as the network sees them, before training.
 
     Example: headstart show photos/ --source timm:resnet18
     """

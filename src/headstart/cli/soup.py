@@ -9,18 +9,14 @@ import typer
 
 
 def soup(
-    runs: Annotated[
-        list[str], typer.Argument(help="Folders of runs from one source, with one head, on the same data.")
-    ],
+    runs: Annotated[list[str], typer.Argument(help="Runs from one source, on the same data.")],
     out: Annotated[Path, typer.Option(help="The folder to make.")],
-    kind: Annotated[
-        str, typer.Option(help="greedy keeps the runs that help on validation, uniform takes all.")
-    ] = "greedy",
+    kind: Annotated[str, typer.Option(help="greedy or uniform (takes all).")] = "greedy",
     data: Annotated[str | None, typer.Option(help="What they were fitted on, if it is elsewhere now.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
-    """Average the weights of several runs from one start into one model.
+    """Average the weights of several runs from one start.
 
     Example: headstart soup runs/a runs/b runs/c --out runs/soup
     """

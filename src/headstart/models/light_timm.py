@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
 COMPILER = "torch._dynamo.utils"
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Later(ModuleType):
@@ -50,6 +48,6 @@ def import_timm() -> Any:
             del sys.modules[COMPILER]
 
 
-def _unmarked(function: F | None = None, *_: Any, **__: Any) -> Any:
+def _unmarked(function: Any = None, *_: Any, **__: Any) -> Any:
     """Take the place of `torch.compiler.disable`, as a decorator with arguments or without."""
     return function if function is not None else lambda function: function
