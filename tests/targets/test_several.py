@@ -148,7 +148,7 @@ def test_pretraining_needs_no_labels_and_has_no_head(tmp_path: Path) -> None:
     data = read(table().drop(columns=["mood", "size"]), recipe.data)
     assert data.task.predicted == {} and data.task.kind == "none"
     assert all(rows.labels == {} and rows.y is None for rows in data.splits.values())
-    assert any("too few to choose a step by: all rows learn" in note for note in data.notes)
+    assert any("too few to choose a step by; all rows learn" in note for note in data.notes)
     assert read((np.ones((20, 3)) * np.arange(20)[:, None], [0, 1] * 10), recipe.data).task.inputs == ("x",)
     backbone: Any = load_source("vector:mlp", {"dim": 6, "width": 16})
     model = build_model(recipe, data, backbone)

@@ -8,7 +8,7 @@ import typer
 
 
 def inspect(
-    source: Annotated[str, typer.Argument(help="Such as timm:resnet18, hf:FOLDER, run:FOLDER.")],
+    source: Annotated[str, typer.Argument(help="timm:NAME, hf:FOLDER, run:FOLDER …")],
     surgery: Annotated[
         list[str] | None,
         typer.Option(help="Change it first: 'cut after=X'. May be repeated."),

@@ -92,9 +92,8 @@ def _validation_share(rows: Rows, task: Task, notes: list[str]) -> float | None:
         return VALIDATION_SHARE
     few = f"fewer than {LEAST_TO_CHOOSE}" if made < LEAST_TO_CHOOSE else f"under {LEAST_OF_A_CLASS} a class"
     notes.append(
-        f"validation: none, as {VALIDATION_SHARE:.0%} of {len(rows)} rows are {made}, {few}, too few to choose a step "
-        f"by: all rows learn, and the last step counts ({option('validation', 0.2)} takes a share all the same, "
-        f"{option('folds', 5)} measures by cross-validation)"
+        f"validation: none, as {made} rows ({few}) are too few to choose a step by; all rows learn "
+        f"({option('validation', 0.2)} takes some, {option('folds', 5)} measures by cross-validation)"
     )
     return None
 
