@@ -193,7 +193,7 @@ def test_a_contrast_is_never_cut(tmp_path: Path) -> None:
             raise MemoryError
 
     model, data = made("simclr")
-    with pytest.raises(TrainingError, match=r"6 rows .*compares the rows .* smaller --batch-size"):
+    with pytest.raises(TrainingError, match=r"6 rows .*compares the rows .* smaller batch_size="):
         toys.train(tmp_path, model, data, "full", Hungry(), stage=STAGE)
 
 

@@ -168,6 +168,7 @@ def test_options_of_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         "stem,layer1",
         "--steps",
         "3",
+        "--verbose",
         "--json",
     ]
     with pytest.raises(SystemExit) as ended:

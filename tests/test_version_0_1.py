@@ -146,7 +146,7 @@ def test_the_report_of_a_run_is_written_again(name: str, tmp_path: Path) -> None
 def test_a_finished_run_gives_its_results_again(tmp_path: Path) -> None:
     run = shutil.copytree("binary_full", tmp_path / "run")
     again = hs.fit("data/binary.csv", resume=run)
-    assert {split: e.metrics["accuracy"].value for split, e in again.metrics.items()} == {
+    assert {split: e.metrics["accuracy"].value for split, e in again.evaluations.items()} == {
         split: metrics["accuracy"] for split, metrics in expected("binary_full")["evaluate"].items()
     }
 

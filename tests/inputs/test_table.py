@@ -157,7 +157,7 @@ def test_a_saved_model_predicts_from_the_raw_table(source: str, tmp_path: Path) 
     assert any("blank cells" in text and "age" in text for text in told)
     predictor = hs.load(run.folder)
     few = frame[["joined", "age", "city", "vip"]].head(3)
-    assert predictor.predict(few) == ["yes", "no", "no"]
+    assert list(predictor.predict(few)) == ["yes", "no", "no"]
     few.to_csv(tmp_path / "few.csv", index=False)
     assert predictor.predict(tmp_path / "few.csv") == ["yes", "no", "no"]
     assert predictor.predict([["Bonn", None, "01.02.2022", True], ["Paris", 30, "01.02.2022", False]])[0] == "yes"

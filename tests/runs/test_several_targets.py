@@ -56,7 +56,11 @@ def write(folder: Path, noise: float, task: Task = TASK, test: Rows | None = Non
     metrics = evaluate_splits(predictor(task), dataset, seed=0, results=results, raw=raw)
     (folder / "model").mkdir(parents=True)
     write_results(folder, task, metrics, results, CALIBRATIONS)
-    description = {"task": task.plain(), "calibration": calibrations_to_plain(task, CALIBRATIONS)}
+    description = {
+        "task": task.plain(),
+        "calibration": calibrations_to_plain(task, CALIBRATIONS),
+        "recipe": Recipe().to_plain(),
+    }
     (folder / "model" / "model.json").write_text(json.dumps(description))
     return metrics
 

@@ -86,7 +86,7 @@ class Live:
         loss = event.values["loss"]
         told = [f"loss {loss:.4f}"] if math.isfinite(loss) else []  # with several processes it comes with the log
         told += [self._measured] if self._measured else []
-        self._bar(self._stage, event.values["step"], event.values["steps"], ", ".join(told))
+        self._bar(f"{self._stage}: step", event.values["step"], event.values["steps"], ", ".join(told))
 
     def _bar(self, what: str, done: int, total: int | None, told: str = "") -> None:
         if total is not None and done >= total:
