@@ -28,10 +28,8 @@ def evaluate(
     from headstart.cli.results import show_evaluations, show_headlines
     from headstart.runs.evaluate import evaluate_saved
 
-    try:
+    with show.work():
         evaluated = evaluate_saved(folder, data, device=device, listen=show.listen)
-    finally:
-        show.close()
     if verbose:
         show_evaluations(show, evaluated.evaluations)
     show_headlines(show, evaluated.headlines)

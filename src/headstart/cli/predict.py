@@ -46,11 +46,12 @@ def predict(
     find(folder)  # before the slow imports
     from headstart.artifact.load import load
 
-    predictor = load(folder, device=device)
-    asked = predictor.ask(_examples(data, predictor.task), skip_bad=skip_bad)
-    if told := predictor.cut(asked.rows):
-        show.note(told)
-    frame = _table(predictor, asked, skip_bad)
+    with show.work():
+        predictor = load(folder, device=device)
+        asked = predictor.ask(_examples(data, predictor.task), skip_bad=skip_bad)
+        if told := predictor.cut(asked.rows):
+            show.note(told)
+        frame = _table(predictor, asked, skip_bad)
     if asked.left_out:
         few = first_few((f"{row} ({problem.what})" for row, problem in asked.left_out.items()), "; ", 2)
         show.note(f"left out: {len(asked.left_out):,} of {len(frame):,} examples that cannot be read: {few}")

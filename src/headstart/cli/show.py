@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headstart.core.events import Event
+from headstart.core.progress import told_to
 from headstart.drawing.live import Live
 
 
@@ -71,6 +72,15 @@ class Show:
         """Show an event of a run."""
         with self._may_be_lost():
             self.live(event)
+
+    @contextmanager
+    def work(self) -> Iterator[None]:
+        """Show how far slow work inside the block is."""
+        try:
+            with told_to(self.listen):
+                yield
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Take away progress bars that are left."""

@@ -30,7 +30,8 @@ def soup(
 
     show = Show(as_json)
     chosen: Any = kind
-    made = cook(runs, data, out=out, kind=chosen, device=device, listen=show.listen)
+    with show.work():
+        made = cook(runs, data, out=out, kind=chosen, device=device, listen=show.listen)
     rows = [
         (m.run, "" if m.validation is None else f"{m.validation:.4f}", "yes" if m.kept else "no") for m in made.members
     ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from headstart.core.choice import Choice
 from headstart.core.processes import rank
+from headstart.core.progress import told_to
 from headstart.core.recipe import DataPlan, Recipe
 from headstart.core.types import Event, Listener, silent
 from headstart.core.words import PATHS, crossed, folds_recipe, recipe_of
@@ -301,13 +302,15 @@ def report(folder: str | Path) -> Path:
 def _shown(progress: bool, verbose: bool, listen: Listener | None) -> Iterator[Listener]:
     """Show what goes on, unless the caller listens or wants to see nothing; bars are taken away at the end."""
     if listen is not None or not progress or rank():
-        yield listen or silent
+        with told_to(listen or silent):
+            yield listen or silent
         return
     from headstart.drawing.live import Live
 
     live = Live(verbose=verbose)
     try:
-        yield live
+        with told_to(live):
+            yield live
     finally:
         live.close()
 

@@ -17,7 +17,6 @@ from headstart.core import plugins, storage
 from headstart.core.choice import Choice
 from headstart.core.errors import UsageError, first_few
 from headstart.core.interface import on_command_line, option
-from headstart.core.progress import told_to
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Calibration, Event, Listener, Target, Task, silent
 from headstart.data.checks import for_all
@@ -280,8 +279,7 @@ def evaluate_saved(
     for_all(dataset.splits, lambda rows: check_examples(rows, expects))
     if told := told_cut(list(dataset.splits.values()), expects):
         listen(Event("note", told))
-    with told_to(listen):
-        metrics = evaluate_splits(predictor, dataset, seed=seed, results=(results := {}))
+    metrics = evaluate_splits(predictor, dataset, seed=seed, results=(results := {}))
     if not metrics:
         learnt = f" {LEARNT[0].upper()}{LEARNT[1:]}." if own and predictor.recipe.refit == "yes" else ""
         raise UsageError(f"{data} holds no validation or test rows to evaluate on.{learnt}")
