@@ -125,8 +125,14 @@ def test_the_command_writes_a_page(two_runs, tmp_path, monkeypatch, capsys):
 
     for number in (1, 2):
         code, said, _ = command()
-        assert code == 0 and f"Page: runs/comparison-{number}.html" in said and "full minus linear_probe" in said
+        assert (
+            code == 0
+            and f"Page: runs/comparison-{number}.html" in said
+            and "full against linear_probe: accuracy" in said
+        )
+        assert "full minus linear_probe" not in said
         assert "What differs" in Path(f"runs/comparison-{number}.html").read_text(encoding="utf-8")
+    assert "full minus linear_probe" in command("--verbose")[1]
     code, said, _ = command("--out", "own.html", "--json")
     assert code == 0 and json.loads(said.splitlines()[-1])["page"] == "own.html" and Path("own.html").exists()
     for out, why in (("own.pdf", "the page is HTML"), ("none/own.html", "there is no folder none")):

@@ -17,6 +17,7 @@ def compare(
     folders: Annotated[list[Path], typer.Argument(help="Two runs or more, the baseline first.")],
     resamples: Annotated[int, typer.Option(help="Resamples of intervals; 0: none.")] = 1000,
     out: Annotated[Path | None, typer.Option(help="Page with charts, else runs/comparison-NUMBER.html.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every figure and difference.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
     """Compare runs that were measured on the same rows.
@@ -25,7 +26,7 @@ def compare(
     """
     from headstart.cli.show import Show
 
-    show = Show(as_json)
+    show = Show(as_json, verbose=verbose)
     from headstart.artifact.find import find
 
     for folder in folders:
@@ -38,8 +39,9 @@ def compare(
         raise UsageError(f"{option('out', out)}: the page is HTML; give it the ending .html.")
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"{option('out', out)}: there is no folder {out.parent}.")
-    compared = compare_runs(folders, resamples=resamples)
-    for name, target in compared.targets.items():
+    with show.work():
+        compared = compare_runs(folders, resamples=resamples)
+    for name, target in compared.targets.items() if verbose else ():
         whose = f" of {name}" if len(compared.targets) > 1 else ""
         _show_target(show, f"{compared.split}{whose} ({compared.rows:,} rows)", target)
     others = len(folders) - 1
@@ -47,6 +49,8 @@ def compare(
         show.note(f"note: {others} comparisons with one baseline; intervals and p values are not adjusted for that.")
     for name, values in compared.settings.items():
         show.note(f"differs: {name}: {' | '.join(values.values())}")
+    for line in str(compared).splitlines():
+        show.say(line, "bold")
     page = compared.save(out or _free_page())
     show.say(f"Page: {page}")
     show.finish({**compared.to_plain(), "page": str(page)})
