@@ -24,5 +24,5 @@ def test_fit_folder(tmp_path: Path) -> None:
     command = [sys.executable, str(EXAMPLES / "fit_folder.py"), str(tmp_path / "data"), "digits:cnn"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "test 200 rows Interval(value=" in done.stdout
+    assert "of 200 right" in done.stdout
     assert "with the classes ('0', '1', '2'," in done.stdout

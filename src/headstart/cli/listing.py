@@ -60,7 +60,7 @@ def _table(show: Show, here: list[Stored]) -> None:
             model.modality or "?",
             f"{model.size / 1e6:,.0f} MB",
             first_few(model.languages) or "-",
-            model.licence or "not stated",
+            model.licence or "unknown",
         )
         for model in here
     ]

@@ -46,7 +46,7 @@ class Stored:
         source: As `--source` takes it.
         modality: The file of `inputs/`; "" where it is not known without loading.
         size: Of the weights, in bytes.
-        licence: Of the weights; "" where it is not stated.
+        licence: Of the weights; "" where it is unknown.
         languages: Codes such as "en", or `EVERY`; () where they are not known, or where the examples have none.
     """
 

@@ -88,7 +88,7 @@ class Hf:
             input=expected,
             builder="hf",
             architecture=architecture,
-            source_task=f"not stated; saved as {', '.join(config.architectures)}" if config.architectures else "",
+            source_task=f"saved as {', '.join(config.architectures)}" if config.architectures else "",
             labels=_labels(config),
             licence=hf_folder.licence(folder),
             sha256=_hash(weights),
