@@ -91,19 +91,7 @@ class Text(Input):
 
     @classmethod
     def read(cls, frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
-        """Take the cells as text.
-
-        Args:
-            frame: Cells by column, each row under its name.
-            columns: One, or two for pairs.
-
-        Returns:
-            Texts, or pairs of texts.
-
-        Raises:
-            UsageError: There are more than two columns.
-            DataError: Cells are missing or no text; all are listed.
-        """
+        """Take the cells of one column as texts, or of two as pairs: see `texts_of`."""
         return texts_of(frame, columns)
 
     @classmethod

@@ -30,7 +30,7 @@ from headstart.evaluation.metrics import Evaluation, evaluate
 from headstart.evaluation.results import finite
 from headstart.evaluation.tables import metrics_frame, predictions_frame, shown_as_html
 from headstart.metrics._find import suited, value
-from headstart.runs.begun import check_there, placed
+from headstart.runs.resuming import check_there, placed
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -35,6 +35,7 @@ from headstart.evaluation.tables import metrics_frame, shown_as_html
 from headstart.models.model import Backbone
 from headstart.runs.baseline import Baseline, compare
 from headstart.runs.begin import Begun, begin
+from headstart.runs.choices import keeping, kept
 from headstart.runs.choose import choose_start
 from headstart.runs.evaluate import (
     Evaluated,
@@ -54,7 +55,6 @@ from headstart.runs.plan import Plan, check_names, check_shards, make_plan
 from headstart.runs.refit import CHOSEN, REFIT
 from headstart.runs.report import write_observed, write_report
 from headstart.runs.state import read as read_state
-from headstart.runs.told import keeping, kept
 from headstart.runs.training import Raw, Setting, fit_first, fit_whole
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from headstart.core.interface import call, option
 from headstart.core.recipe import Recipe
 from headstart.core.types import Score, Task
 from headstart.data.rows import Dataset
-from headstart.runs.begun import absolute
+from headstart.runs.resuming import absolute
 
 if TYPE_CHECKING:  # torch is slow to import
     import torch
