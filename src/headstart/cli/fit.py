@@ -117,13 +117,9 @@ def fit(
     show = Show(as_json, verbose=verbose)
     words = {word: value for word, value in locals().items() if word in PATHS}
     words |= {"input": inputs, "skip_bad": skip_bad or None}
-    check_numbers({**words, "processes": processes, "folds": folds, "repeats": repeats})
-    if processes > 1:
-        if folds is not None:
-            raise UsageError("--folds makes its runs one after another in one process: leave --processes away.")
-        if not dry_run:
-            launch(processes)
-            return
+    check_numbers({"processes": processes, "folds": folds, "repeats": repeats})
+    if processes > 1 and folds is not None:
+        raise UsageError("--folds makes its runs one after another in one process: leave --processes away.")
     if folds is None and repeats > 1:
         raise UsageError("--repeats is for cross-validation: name --folds too.")
     settings = dict(parse_setting(text) for text in setting or [])
@@ -133,6 +129,9 @@ def fit(
     plan = recipe_of(words, recipe=recipe or begun, surgery=surgery or (), load_layers=load_layers, settings=settings)
     if folds is not None and recipe is None and begun is None:
         plan = crossed(plan, words, settings)
+    if processes > 1 and not dry_run:
+        launch(processes)
+        return
     from headstart.data.find import named_data
     from headstart.runs.begin import begin
     from headstart.runs.folder import check_folder
