@@ -131,11 +131,14 @@ def _examples(data: list[str], task: Task) -> str | list[str]:
 
 def _names_path(text: str) -> bool:
     """Return whether a text can hardly be meant as words: it ends as a table does, or its folder is there."""
+    from headstart.data.formats import ending
+
     if any(sign.isspace() for sign in text):
         return False
     path = Path(text)
-    known = path.suffix.lower() in (".csv", ".tsv", ".jsonl", ".parquet", ".txt")
-    return known or (("/" in text or os.sep in text) and (text.endswith(("/", os.sep)) or _is_there(str(path.parent))))
+    return bool(ending(path)) or (
+        ("/" in text or os.sep in text) and (text.endswith(("/", os.sep)) or _is_there(str(path.parent)))
+    )
 
 
 def _is_there(text: str) -> bool:

@@ -154,7 +154,8 @@ def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[
         return tuple(flags)
     held = _held(frame, columns[-1]) if columns else None
     if len(columns) < (1 if plan.inputs else 2) or (held is not None and not held.label_like):
-        raise UsageError(f"There is no label column. Columns: {first_few(frame.columns)}. Name one: {option('label')}.")
+        mend = f"Name one: {option('label')}." if len(columns) > 1 else "Add one, or predict on these rows."
+        raise UsageError(f"There is no label column. Columns: {first_few(frame.columns)}. {mend}")
     return (columns[-1],)
 
 

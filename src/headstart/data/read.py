@@ -256,7 +256,9 @@ def _loose_rows(data: Any, plan: DataPlan, task: Task, where: str, bad: Bad) -> 
         usable(tables, bad)
         frame = join(list(tables.splits.values()))
         if list(frame.columns) == ["x"] or ("x" in frame.columns and not set(task.inputs) & set(frame.columns)):
+            names = frame.index
             frame, task = loose_frame(cells_of(frame["x"]), task)
+            frame.index = names
         check_columns(frame, task.inputs, where)
     return make_rows(keep(frame, bad), task), [str(row) for row in frame.index], task.modality
 

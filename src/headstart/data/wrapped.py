@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
+from headstart.data.formats import is_table
 from headstart.data.tables import SPLITS
 from headstart.data.walk import files_below, files_in, folders_in
 from headstart.inputs import of_file
 
-SUFFIXES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".npz", ".npy", ".arrow"}
+OTHERS = {".npz", ".npy", ".arrow"}
 
 
 def inner_folder(folder: Path) -> Path:
@@ -33,4 +34,4 @@ def inner_folder(folder: Path) -> Path:
 
 
 def _is_data(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES or of_file(file.name) is not None
+    return is_table(file) or file.suffix.lower() in OTHERS or of_file(file.name) is not None

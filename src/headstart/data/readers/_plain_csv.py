@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -14,11 +13,11 @@ MARK = b"\xef\xbb\xbf"  # of UTF-8
 BLOCK = 2 << 20  # bytes that are read at once
 
 
-def read_plain(path: Path, choose_delimiter: Callable[[str], str]) -> Sheet | None:
+def read_plain(file: IO[bytes], choose_delimiter: Callable[[str], str]) -> Sheet | None:
     """Read UTF-8 CSV with a header line, where that is plain work.
 
     Args:
-        path: The file.
+        file: The file, open.
         choose_delimiter: Returns what stands between cells, for the header line.
 
     Returns:
@@ -30,7 +29,7 @@ def read_plain(path: Path, choose_delimiter: Callable[[str], str]) -> Sheet | No
     tables: list[Any] = []
     lines: list[int] = []
     before = 0
-    for block in _blocks(path):
+    for block in _blocks(file):
         if block is None or b'"' in block or b"\0" in block or block.count(b"\r") != block.count(b"\r\n"):
             return None
         starts, ends = _lines(block)
@@ -57,19 +56,18 @@ def read_plain(path: Path, choose_delimiter: Callable[[str], str]) -> Sheet | No
     return Sheet(_columns(tables, header), lines, before - len(lines) - 1)
 
 
-def _blocks(path: Path) -> Iterator[bytes | None]:
+def _blocks(file: IO[bytes]) -> Iterator[bytes | None]:
     """Yield whole lines, without the mark at the start of the file; None in place of a very long one."""
-    with path.open("rb") as file:
-        rest = file.read(len(MARK)).removeprefix(MARK)
-        while block := file.read(BLOCK):
-            end = block.rfind(b"\n") + 1
-            if end:
-                yield rest + block[:end]
-            rest = block[end:] if end else rest + block
-            if len(rest) > LONGEST_CELL:
-                yield None
-        if rest:
-            yield rest
+    rest = file.read(len(MARK)).removeprefix(MARK)
+    while block := file.read(BLOCK):
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield rest + block[:end]
+        rest = block[end:] if end else rest + block
+        if len(rest) > LONGEST_CELL:
+            yield None
+    if rest:
+        yield rest
 
 
 def _lines(block: bytes) -> tuple[np.ndarray, np.ndarray]:

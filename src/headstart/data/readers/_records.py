@@ -1,12 +1,17 @@
-"""Read JSON lines and Parquet to columns, and name the record that is damaged."""
+"""Read JSON lines, JSON, lines of text and Parquet to columns, and name the record that is damaged."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from headstart.core.errors import DataError, Problem
+from headstart.core.errors import DataError, Problem, first_few
+
+READ = "a list of objects, or columns of equal length by name"
 
 
 def read_jsonl(text: str, name: str) -> tuple[dict[str, list[Any]], list[int]]:
@@ -42,8 +47,90 @@ def read_jsonl(text: str, name: str) -> tuple[dict[str, list[Any]], list[int]]:
         raise DataError(f"{name} has damaged records:", problems)
     if not records:
         raise DataError(f"{name} has no records.")
-    keys = list(dict.fromkeys(key for record in records for key in record))
-    return {key: [record.get(key) for record in records] for key in keys}, lines
+    return _columns(records), lines
+
+
+def read_json(text: str, name: str) -> tuple[dict[str, list[Any]], Sequence[int]]:
+    """Read a file of JSON: a list of objects, columns by name as lists or as pandas writes them, or JSON lines.
+
+    Args:
+        text: The whole file.
+        name: The file, for messages.
+
+    Returns:
+        The columns (None where an object lacks the key), and the number of each row, from 1, or its line.
+
+    Raises:
+        DataError: It is no JSON, or holds something else.
+    """
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        if text.lstrip().startswith("{") and error.msg == "Extra data":  # an object a line, called so all the same
+            return read_jsonl(text, name)
+        raise DataError(
+            f"{name} is not JSON.", [Problem(f"{name}:{error.lineno}", error.msg, "is the file cut off?")]
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{name} cannot be read as JSON: {error}.") from error
+    if isinstance(content, dict):  # {"data": [{…}, …]}: the rest is about the rows
+        inside = [cells for cells in content.values() if isinstance(cells, list)]
+        content = inside[0] if len(inside) == 1 and _are_records(inside[0]) else content
+    if isinstance(content, dict):
+        columns = {
+            str(key): list(cells.values()) if isinstance(cells, dict) else cells for key, cells in content.items()
+        }
+        keys = [list(cells) for cells in content.values() if isinstance(cells, dict)]
+        lists = all(isinstance(cells, list) and not _are_records(cells) for cells in columns.values())
+        if not content or not lists or len({*map(len, columns.values())}) > 1 or any(k != keys[0] for k in keys):
+            raise DataError(f"{name} holds an object with {_named(content)}. What is read: {READ}.")
+    elif _are_records(content):
+        columns = _columns(content)
+    else:
+        raise DataError(f"{name} holds {_described(content)}. What is read: {READ}.")
+    rows = len(next(iter(columns.values())))
+    if not rows:
+        raise DataError(f"{name} has no records.")
+    return columns, range(1, rows + 1)
+
+
+def read_lines(text: str, name: str) -> tuple[dict[str, list[Any]], list[int]] | None:
+    """Read a text a line, to the column "x" of examples that come without a name.
+
+    Args:
+        text: The whole file.
+        name: The file, for messages.
+
+    Returns:
+        The column and the line of each text, without blank lines; None where most lines have tabs: cells are between.
+
+    Raises:
+        DataError: There is no text.
+    """
+    lines = [(line, content) for line, content in enumerate(re.split(r"\r\n?|\n", text), 1) if content.strip()]
+    if not lines:
+        raise DataError(f"{name} has no text.")
+    usual, _ = Counter(content.count("\t") for _, content in lines).most_common(1)[0]
+    return None if usual else ({"x": [content for _, content in lines]}, [line for line, _ in lines])
+
+
+def _are_records(content: Any) -> bool:
+    return isinstance(content, list) and bool(content) and all(isinstance(record, dict) for record in content)
+
+
+def _columns(records: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    keys = dict.fromkeys(key for record in records for key in record)
+    return {key: [record.get(key) for record in records] for key in keys}
+
+
+def _named(content: dict[str, Any]) -> str:
+    return first_few((f"'{key}' ({_described(value)})" for key, value in content.items()), most=4) or "nothing in it"
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, list):
+        return f"a list of {len(value):,}"
+    return "an object" if isinstance(value, dict) else "text" if isinstance(value, str) else "no list"
 
 
 def read_parquet(path: Path, name: str) -> dict[str, list[Any]]:

@@ -15,12 +15,12 @@ from typing import Any
 
 from headstart.core.errors import DataError, Problem, first_few
 from headstart.core.interface import option
+from headstart.data.formats import is_table, stem
 from headstart.data.tables import SPLITS, Tables, make_frame, splits_of
 from headstart.data.walk import files_below, files_in, folders_in
 from headstart.inputs import by_name, of_file
 
 UNLABELLED = "unlabelled"  # the folder beside the classes, or beside train/ and test/, whose files have no label
-TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class ImageFolder:
         files = files_in(root)
         if {"dataset_info.json", "dataset_dict.json"} & {file.name.lower() for file in files}:
             return False
-        tables = [file.stem for file in files if file.suffix.lower() in TABLES]
+        tables = [stem(file) for file in files if is_table(file)]
         if splits_of(tables)[0]:
             return False
         folders = folders_in(root)
-        if any(_split(sub) and any(file.suffix.lower() in TABLES for file in files_in(sub)) for sub in folders):
+        if any(_split(sub) and any(map(is_table, files_in(sub))) for sub in folders):
             return False
         if not tables:
             return _modality(folders) is not None or _modality([root]) is not None

@@ -1,4 +1,7 @@
-"""CSV, TSV, JSON lines or Parquet: one file, or a folder with train, dev and test files."""
+"""Tables: .csv, .tsv, .jsonl, .json, .parquet or .txt, also packed as .csv.gz; one file, or a folder of train and test.
+
+A .txt has a text a line, or cells between tabs with their names in the first line. Packed are .gz, .bz2, .xz and .zip.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 from headstart.core.cells import number
 from headstart.core.errors import DataError, UsageError, first_few
 from headstart.core.interface import option
+from headstart.data.formats import ending, is_table, may_be_table, opened, stem
 from headstart.data.readers._csv import Sheet, decode, parse
 from headstart.data.readers._paths import resolve_files
 from headstart.data.readers._plain_csv import read_plain
-from headstart.data.readers._records import read_jsonl, read_parquet
+from headstart.data.readers._records import read_json, read_jsonl, read_lines, read_parquet
 from headstart.data.tables import SPLITS, Tables, join, make_frame, splits_of
 from headstart.data.walk import files_in, folders_in
+from headstart.inputs import of_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
-SUFFIXES = (*TEXT_SUFFIXES, ".parquet")
 LOOKED_AT, MOST_NAMED = 1000, 50  # cells; a name is one of them where more than one in so many is like it
 SUBMISSION = re.compile(r"(^|[-_ ])(sample|gender)?[-_ ]?submission$", re.IGNORECASE)  # how to hand in answers
 
@@ -45,7 +48,7 @@ class Table:
             return False
         path = Path(data)
         if path.is_file():
-            return path.suffix.lower() in SUFFIXES
+            return bool(ending(path))
         if not path.is_dir() or (path / "dataset_info.json").exists():
             return False
         if self.domains and any(_split_files(sub)[0] for sub in folders_in(path)):
@@ -100,14 +103,18 @@ class Table:
     def _read_file(self, path: Path, name: str) -> Tables:
         """Read one file, to the split "all"."""
         notes = ()
-        suffix = path.suffix.lower()
+        kind = ending(path)
         if path.stat().st_size == 0:
             raise DataError(f"{name} is empty (0 bytes).")
-        if suffix == ".parquet":
+        if kind == ".parquet":
             columns = read_parquet(path, name)
             rows = range(1, len(next(iter(columns.values()))) + 1)
-        elif suffix in {".jsonl", ".ndjson"}:
-            columns, rows = read_jsonl(decode(path.read_bytes(), name, self.encoding), name)
+        elif kind in {".jsonl", ".ndjson"}:
+            columns, rows = read_jsonl(self._text(path, name), name)
+        elif kind == ".json":
+            columns, rows = read_json(self._text(path, name), name)
+        elif kind == ".txt" and (lines := read_lines(self._text(path, name), name)) is not None:
+            columns, rows = lines
         else:
             sheet = self._read_csv(path, name)
             columns, rows = sheet.columns, sheet.lines
@@ -125,11 +132,16 @@ class Table:
 
     def _read_csv(self, path: Path, name: str) -> Sheet:
         if self.encoding is None:
-            sheet = read_plain(path, lambda header: self.delimiter or _guess_delimiter(header, path))
+            with opened(path, name) as file:
+                sheet = read_plain(file, lambda header: self.delimiter or _guess_delimiter(header, path))
             if sheet is not None:
                 return sheet
-        text = decode(path.read_bytes(), name, self.encoding)
+        text = self._text(path, name)
         return parse(text, name, self.delimiter or _guess_delimiter(text[: text.find("\n") + 1] or text, path))
+
+    def _text(self, path: Path, name: str) -> str:
+        with opened(path, name) as file:
+            return decode(file.read(), name, self.encoding)
 
 
 def _row_for_names(sheet: Sheet) -> str:
@@ -145,7 +157,7 @@ def _row_for_names(sheet: Sheet) -> str:
 
 
 def _guess_delimiter(header: str, path: Path) -> str:
-    if path.suffix.lower() == ".tsv":
+    if ending(path) in {".tsv", ".txt"}:
         return "\t"
     return next((sign for sign in (",", "\t", ";", "|") if sign in header), ",")
 
@@ -166,8 +178,11 @@ def _together(parts: Sequence[tuple[str, pd.DataFrame, Tables]], notes: Sequence
 
 
 def _files(folder: Path) -> list[Path]:
-    found = [file for file in files_in(folder) if file.suffix.lower() in SUFFIXES and file.is_file()]
-    rows = [file for file in found if not SUBMISSION.search(file.stem)]
+    files = [file for file in files_in(folder) if file.is_file()]
+    found = [file for file in files if is_table(file)]
+    if not found and not folders_in(folder) and not any(of_file(file.name) for file in files):
+        found = [file for file in files if may_be_table(file)]
+    rows = [file for file in found if not SUBMISSION.search(stem(file))]
     return rows or found
 
 
@@ -177,13 +192,13 @@ def _split_files(folder: Path) -> tuple[dict[Path, str], list[str]]:
     if not files:  # train/metadata.csv, test/metadata.csv, beside the pictures that they name
         inner = {sub: _files(sub) for sub in folders_in(folder) if sub.name.lower() in SPLITS}
         return {found[0]: SPLITS[sub.name.lower()] for sub, found in inner.items() if len(found) == 1}, []
-    splits, doubtful = splits_of([file.stem for file in files])
+    splits, doubtful = splits_of([stem(file) for file in files])
     notes = [
-        f"{file.name} is read as the split '{splits[file.stem]}' by its name; rename it if it is none"
+        f"{file.name} is read as the split '{splits[stem(file)]}' by its name; rename it if it is none"
         for file in files
-        if file.stem in doubtful
+        if stem(file) in doubtful
     ]
-    return {file: splits[file.stem] for file in files if file.stem in splits}, notes
+    return {file: splits[stem(file)] for file in files if stem(file) in splits}, notes
 
 
 def _only_file(folder: Path) -> Path:
