@@ -122,7 +122,7 @@ def test_text_with_tabs_is_a_table_and_a_line_with_others_is_named(tmp_path: Pat
     table = FRAME.to_csv(index=False, sep="\t")
     assert cells(write(tmp_path / "a.txt", table)) == FRAME.to_dict("list")
     assert "b.txt:22: has 1 cells" in refused(write(tmp_path / "b.txt", table + "no tab\n"))
-    with pytest.raises(HeadstartError, match="no label column. Columns: x. Add one, or predict on these rows"):
+    with pytest.raises(HeadstartError, match=r"no label column\. Columns: x\. Add one, or predict on these rows"):
         read(write(tmp_path / "c.txt", "\n".join(FRAME["text"])), DataPlan())
     assert "has no text" in refused(write(tmp_path / "d.txt", "\n \n"))
 
