@@ -156,6 +156,7 @@ def test_a_file_that_is_not_read_is_told_with_what_is(tmp_path: Path) -> None:
         assert ending in str(caught.value)
 
 
-def write(path: Path, content: str) -> Path:
+def write(path: Path, content: str | None) -> Path:
+    assert content is not None
     path.write_bytes(content.encode())
     return path

@@ -119,6 +119,41 @@ def test_loose_files_without_labels(photos: Path, tmp_path: Path) -> None:
     assert len(dataset.pools["unlabelled"]) == 9 and len(dataset.splits["train"]) == 18
 
 
+def test_broken_links_and_loose_pictures_in_a_folder(photos: Path) -> None:
+    (photos / "bees/gone.png").symlink_to("none.png")
+    (photos / "bees/3.png").rename(photos / "loose.png")
+    with pytest.raises(BadRows, match=r"(?s)loose.png: lies outside.*bees/gone.png: is a link to none.png.*Leave such"):
+        read(photos, DataPlan())
+    dataset = read(photos, SKIP)
+    assert dataset.notes[0].startswith("left out: 5 of 21 rows that cannot be read: ")
+    assert {problem.row for problem in dataset.left_out} == {
+        *("ants/0.png", "ants/1.png", "bees/2.png", "bees/gone.png", "loose.png")
+    }
+    assert len(dataset.splits["train"]) == 16
+    (photos / "wasps").mkdir()
+    with pytest.raises(DataError, match=r"(?s)wasps/: has no images.*loose.png") as caught:
+        read(photos, SKIP)
+    assert not isinstance(caught.value, BadRows)
+
+
+@pytest.mark.parametrize("loose", [False, True])
+def test_a_broken_link_keeps_its_place_in_predictions(photos: Path, loose: bool) -> None:
+    task = Task.of("image", "binary", ("image",), ("label",), ("ants", "bees"))
+    place = photos / "bees" if loose else photos
+    (photos / "bees/gone.png").symlink_to("none.png")
+    known: dict[str, Problem] = {}
+    for _ in range(3):
+        try:
+            rows, names = read_unlabelled(place, DataPlan(), task, known)
+            break
+        except BadRows as error:
+            known |= error.rows
+    else:
+        pytest.fail("rows that are known to be bad are not left out")
+    assert len(rows) == (9 if loose else 17) and len(names) == (11 if loose else 21)
+    assert any(name.endswith("bees/gone.png") for name in {*names} & {*known})
+
+
 def test_files_that_a_table_names_and_that_are_not_there(photos: Path) -> None:
     names = [f"ants/{i}.png" for i in range(3, 9)] + [f"bees/{i}.png" for i in range(3, 9)]
     frame = pd.DataFrame({"image": names, "label": [name[:4] for name in names]})

@@ -133,7 +133,7 @@ def loose_items(data: Any, task: Task) -> Any:
         if not path.is_dir() or not kind.suffixes:
             return None
         loose = any(file.suffix.lower() in kind.suffixes for file in files_in(path))  # else a reader knows the folders
-        found = (file.path for file in files_below(path) if not file.wrong)
+        found = (file.path for file in files_below(path) if not file.circle)
         return [file for file in found if file.suffix.lower() in kind.suffixes] if loose else None
     if isinstance(data, list | np.ndarray) or type(data).__name__ == "Series":
         return data

@@ -76,7 +76,7 @@ def read(
         return dataset
 
     dataset, found = without_bad(work, plan.skip_bad, bad, advice)
-    notes = told(found, sum(map(len, tables.splits.values())))
+    notes = told(found, len({*tables.names(), *found})) if found else []
     return replace(dataset, notes=(*notes, *dataset.notes), left_out=tuple(found.values())) if found else dataset
 
 
@@ -250,17 +250,19 @@ def _loose_rows(data: Any, plan: DataPlan, task: Task, where: str, bad: Bad) -> 
     items = loose_items(data, task)
     if items is not None:
         frame, task = loose_frame(items, task)
+        names = [str(row) for row in frame.index]
     else:
         tables = read_tables(data, plan)
         check_files(tables, task.modality, task.inputs, named=True)
         usable(tables, bad)
         frame = join(list(tables.splits.values()))
         if list(frame.columns) == ["x"] or ("x" in frame.columns and not set(task.inputs) & set(frame.columns)):
-            names = frame.index
+            ids = frame.index
             frame, task = loose_frame(cells_of(frame["x"]), task)
-            frame.index = names
+            frame.index = ids
         check_columns(frame, task.inputs, where)
-    return make_rows(keep(frame, bad), task), [str(row) for row in frame.index], task.modality
+        names = tables.names()
+    return make_rows(keep(frame, bad), task), names, task.modality
 
 
 def _by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], list[str]]:

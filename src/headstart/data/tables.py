@@ -41,7 +41,8 @@ class Tables:
     Python objects, but for those of text from CSV files, which hold Arrow text (pandas' `str`) and no missing cell.
     labels_hint: label columns that the reader is sure of. notes: what was left out, in words.
     asides: columns that are neither label nor input unless they are named. absent: why a column cannot be an input
-    whose cells name files, none of which is there. wrong: rows that name files which are not there.
+    whose cells name files, none of which is there. wrong: rows that name files which are not there, and files that
+    can be no rows but ought to be.
     """
 
     splits: Mapping[str, pd.DataFrame]
@@ -50,6 +51,11 @@ class Tables:
     asides: tuple[str, ...] = ()
     absent: Mapping[str, DataError] = field(default_factory=dict)
     wrong: tuple[BadRows, ...] = ()
+
+    def names(self) -> list[str]:
+        """Return the names of all rows, the wrong ones that are in no frame too."""
+        there = (str(row) for frame in self.splits.values() for row in frame.index)
+        return list(dict.fromkeys([*there, *(row for error in self.wrong for row in error.rows)]))
 
     def by_split_column(self) -> Tables:
         """Divide the rows of "all" by a column named `split`, if it holds nothing but names of splits."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from headstart.core.errors import DataError, Problem, first_few
+from headstart.core.errors import BadRows, DataError, Problem, first_few
 from headstart.core.interface import option
 from headstart.data.formats import is_table, stem
 from headstart.data.tables import SPLITS, Tables, make_frame, splits_of
@@ -63,7 +63,7 @@ class ImageFolder:
             The tables.
 
         Raises:
-            DataError: A class folder is empty, an image lies outside them, or a link leads nowhere.
+            DataError: A class folder is empty. Images outside them and links that lead nowhere are told in the tables.
         """
         root = Path(data)
         sorted_in = _modality(folders_in(root))
@@ -75,7 +75,7 @@ class ImageFolder:
         if sorted_in is None:
             walk.read_unlabelled(walk.root, None)
         elif self.domains or (common and inner):
-            walk.refuse_loose(walk.root)
+            walk.name_loose(walk.root)
             for folder in folders_in(walk.root):
                 if folder.name.lower() == UNLABELLED:
                     walk.read_unlabelled(folder, None)
@@ -93,7 +93,8 @@ class _Walk:
     rows: dict[str, list[tuple[str, Path, str | None, str | None]]] = field(
         default_factory=dict
     )  # id, file, label, domain
-    problems: list[Problem] = field(default_factory=list)
+    empty: list[Problem] = field(default_factory=list)  # folders of classes
+    wrong: list[Problem] = field(default_factory=list)  # links and loose files, each by itself
     ignored: list[str] = field(default_factory=list)
 
     def read_splits(self, folder: Path, domain: str | None) -> None:
@@ -109,7 +110,7 @@ class _Walk:
             if others and all(_inner_splits(sub) for sub in others):
                 for sub in others:
                     self.read_class_splits(sub, domain)
-                self.refuse_loose(folder)
+                self.name_loose(folder)
             else:
                 self.read_classes(folder, "all", domain, apart=bare)
             return
@@ -118,7 +119,7 @@ class _Walk:
             classes = known
         else:
             self.ignored += [f"{self.name(sub)}/" for sub in others]
-            self.refuse_loose(folder)
+            self.name_loose(folder)
             classes = {name for sub, split in splits.items() if split == "train" for name in _names(sub)}
         for sub, split in splits.items():
             if split and split not in {"train", UNLABELLED} and self.lacks_classes(sub, classes):
@@ -144,21 +145,21 @@ class _Walk:
         self.rows.setdefault(UNLABELLED, []).extend(found)
 
     def read_classes(self, folder: Path, split: str, domain: str | None, apart: Sequence[Path] = ()) -> None:
-        self.refuse_loose(folder)
+        self.name_loose(folder)
         for sub in folders_in(folder):
             if sub in apart:
                 continue
             found = [(self.name(file), file, sub.name, domain) for file in self.images(sub)]
             if not found:
-                self.problems.append(
+                self.empty.append(
                     Problem(f"{self.name(sub)}/", f"has no {self.plural}", "add some, or delete the folder")
                 )
             self.rows.setdefault(split, []).extend(found)
 
-    def refuse_loose(self, folder: Path) -> None:
+    def name_loose(self, folder: Path) -> None:
         for file in files_in(folder):
             if of_file(file.name) == self.modality:
-                self.problems.append(Problem(self.name(file), "lies outside the class folders", "move it into one"))
+                self.wrong.append(Problem(self.name(file), "lies outside the class folders", "move it into one"))
             else:
                 self.ignored.append(self.name(file))
 
@@ -167,7 +168,7 @@ class _Walk:
             if found.circle:
                 self.ignored.append(self.name(found.path))
             elif found.wrong:
-                self.problems.append(Problem(self.name(found.path), found.wrong, "mend the link, or delete it"))
+                self.wrong.append(Problem(self.name(found.path), found.wrong, "mend the link, or delete it"))
             elif of_file(found.path.name) == self.modality:
                 yield found.path
             else:
@@ -182,8 +183,9 @@ class _Walk:
         return by_name(self.modality).plural
 
     def tables(self, note: str) -> Tables:
-        if self.problems:
-            raise DataError(f"{self.root} cannot be read as a folder of {self.plural}:", self.problems)
+        summary = f"{self.root} cannot be read as a folder of {self.plural}:"
+        if self.empty:
+            raise DataError(summary, [*self.empty, *self.wrong])
         frames = {}
         for split, rows in self.rows.items():
             if not rows:
@@ -198,7 +200,8 @@ class _Walk:
             listing = first_few(self.ignored)
             entries = "entry" if kinds.total() == 1 else "entries"
             notes.append(f"ignored {kinds.total():,} {entries} other than {self.plural}: {listing}")
-        return Tables(frames, ("label",), tuple(notes), asides=("domain",))
+        wrong = (BadRows(summary, self.wrong),) if self.wrong else ()
+        return Tables(frames, ("label",), tuple(notes), asides=("domain",), wrong=wrong)
 
 
 def _split(folder: Path) -> str | None:
