@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from headstart.runs.api import source as source
     from headstart.runs.compare import compare as compare
     from headstart.runs.fit import Run as Run
-    from headstart.runs.showing import Shown as Shown
+    from headstart.runs.look import Shown as Shown
     from headstart.runs.showing import show as show
     from headstart.runs.soup import soup as soup
 
@@ -94,7 +94,7 @@ _HOMES = {
     "report": "headstart.runs.api",
     "source": "headstart.runs.api",
     "Run": "headstart.runs.fit",
-    "Shown": "headstart.runs.showing",
+    "Shown": "headstart.runs.look",
     "show": "headstart.runs.showing",
     "soup": "headstart.runs.soup",
 }

@@ -21,6 +21,8 @@ def test_a_run_leaves_a_report_and_a_model_card(two_runs):
     for run, moved in zip(two_runs, (0, 1), strict=True):
         page = (run.folder / "report.html").read_text(encoding="utf-8")
         assert "What moved, what stayed frozen" in page and "Embedding map" in page
+        sees = page.index("<h2>What the network sees")
+        assert page.index("<h2>Worst mistakes") < sees < page.index("<h2>The data") and "a batch of one" in page[sees:]
         seen = json.loads((run.folder / "report.json").read_text(encoding="utf-8"))
         backbone = [stage for stage in seen["moves"] if not stage.get("new")]
         assert all(stage["moved"] == moved * stage["parameters"] for stage in backbone)

@@ -77,6 +77,43 @@ def test_pictures_are_shown_as_the_network_sees_them(photos: Path, tmp_path: Pat
     assert shown._repr_html_().startswith("<iframe srcdoc=")
 
 
+def test_each_view_shows_what_it_makes_of_a_row(photos: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (16, 64, 48, 3), dtype=np.uint8)
+    for path, pixels in zip(sorted(photos.glob("*/*.png")), noise, strict=True):
+        Pillow.fromarray(pixels).save(path)
+    views = ["plain", "weak", "strong"]
+    shown = hs.show(photos, source="digits:cnn", views=views, rows=4, seed=3)
+    for example in shown.examples:
+        pictures = [example["views"][view]["image"] for view in ("as it is", *views)]
+        assert len(set(pictures)) == 4
+    again = hs.show(photos, source="digits:cnn", views=views, rows=4, seed=3)
+    assert again.examples == shown.examples
+
+
+def test_the_report_of_a_run_shows_what_its_training_saw(photos: Path, bert: str, tmp_path: Path) -> None:
+    quick = {"validation": 0.25, "test": 0.25, "progress": False}
+    looks = {
+        "source": "timm:test_resnet pretrained=false",
+        "strategy": "full",
+        "steps": 1,
+        "surgery": "adapt_input size=32",
+    }
+    for augment, views in (("weak", ["as it is", "plain", "weak"]), ("plain", ["as it is", "plain"])):
+        run = hs.fit(photos, out=tmp_path / augment, augment=augment, **looks, **quick)
+        told = json.loads((run.folder / "report.json").read_text(encoding="utf-8"))
+        shown = told["shown"]
+        assert shown["of"] == told["rows"]["train"]
+        assert [list(example["views"]) for example in shown["examples"]] == [views] * 3
+        pictures = [one["image"] for example in shown["examples"] for one in example["views"].values()]
+        page = (run.folder / "report.html").read_text(encoding="utf-8")
+        part = page[page.index('<section id="what-the-network-sees">') : page.index('<section id="the-data">')]
+        assert Images(part).sources == pictures and len(set(pictures)) > 4
+        assert "the part that is seen" in part and ("training shows them by weak" in part) == (augment == "weak")
+    data = (["good film", "bad film good"] * 10, ["yes", "no"] * 10)
+    page = hs.fit(data, source=bert, out=tmp_path / "texts", strategy="full", steps=1, **quick).report()
+    assert "[CLS] bad film good [SEP]" in page.read_text(encoding="utf-8")
+
+
 def test_whole_pictures_are_seen_whole(photos: Path) -> None:
     shown = hs.show(photos, source="timm:test_resnet pretrained=false", surgery=["adapt_input whole=true"], rows=1)
     steps = dict(shown.steps)

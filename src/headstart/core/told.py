@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-MOST_SIGNS = 60  # of a text
+MOST_CHARACTERS = 60  # of a text
 MOST_PARTS = 6  # of a table or a pair
 
 
@@ -22,8 +22,8 @@ def told(value: Any) -> str:
     if isinstance(value, Path):
         return f"{value}, {value.stat().st_size:,} bytes" if value.is_file() else str(value)
     if isinstance(value, str):
-        shown = value if len(value) <= MOST_SIGNS else value[:MOST_SIGNS] + "…"
-        return f"'{shown}', {len(value):,} signs"
+        shown = value if len(value) <= MOST_CHARACTERS else value[:MOST_CHARACTERS] + "…"
+        return f"'{shown}', {len(value):,} characters"
     if isinstance(value, bytes):
         return f"{len(value):,} bytes"
     if isinstance(value, Mapping):

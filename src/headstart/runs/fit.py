@@ -292,7 +292,7 @@ def _fit(
     before = None
     if world.is_writer and state.status != "finished":
         told = kept(folder, told, begun=begun)
-        before = observe_before(model, dataset, device=device, precision=precision, seed=recipe.seed)
+        before = observe_before(model, dataset, views=plan.views, device=device, precision=precision, seed=recipe.seed)
     began = time.monotonic()
     setting = Setting(folder, dataset, plan, world, device, precision, listen, stop)
     raw: Raw = {}

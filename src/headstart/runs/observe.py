@@ -22,36 +22,43 @@ from headstart.data.transforms import Transform, make_transform
 from headstart.engine.machine import place
 from headstart.engine.predict import embed
 from headstart.engine.proof import Moved
-from headstart.evaluation.report.facts import Example, Map, Observed, StageMoves
+from headstart.evaluation.report.facts import Example, Map, Observed, Seen, StageMoves
 from headstart.models.cards import card_to_plain
 from headstart.models.model import Model, device_of
 from headstart.runs.evidence import explained
+from headstart.runs.look import look
 from headstart.runs.mistakes import some, worst
+from headstart.views import PLAIN
 
 T = TypeVar("T")
 
 FORMAT = 1
 MAP_ROWS = 150  # two passes of them through the backbone: a small part of what evaluation takes
+SHOWN = 3  # rows, as the network sees them
 MAP_CLASSES = 8  # as many as can be told apart by colour
 
 
 @dataclass(frozen=True)
 class Before:
-    """A model before it is trained: its card, and the features [M, D] of some rows."""
+    """A model before it is trained: its card, the features [M, D] of some rows, and a few rows as it sees them."""
 
     card: Card
     split: str
     rows: Rows | None
     features: np.ndarray | None
+    shown: Seen
     started: float  # processor seconds of this process
 
 
-def observe_before(model: Model, data: Dataset, *, device: torch.device, precision: str, seed: int) -> Before:
-    """Take down what the model is before training.
+def observe_before(
+    model: Model, data: Dataset, *, views: Sequence[str], device: torch.device, precision: str, seed: int
+) -> Before:
+    """Take down what the model is before training, and what it is shown.
 
     Args:
         model: With the source's backbone; is moved to the device.
         data: Test rows, else validation rows, else training rows are drawn on the map.
+        views: In which training shows rows.
         device: Where to compute.
         precision: The number format.
         seed: Decides which rows are drawn.
@@ -62,9 +69,10 @@ def observe_before(model: Model, data: Dataset, *, device: torch.device, precisi
     started = time.process_time()
     split = next(name for name in ("test", "validation", "train") if name in data.splits)
     rows = _map_rows(data.task, data.splits[split], seed)
+    shown = look(data, model.backbone.card, list(dict.fromkeys([PLAIN, *views])), rows=SHOWN, seed=seed).whole()
     place(model, device)
     features = embed(model, rows, _transform(model), precision=precision) if len(rows) > 2 else None
-    return Before(model.backbone.card, split, rows, features, started)
+    return Before(model.backbone.card, split, rows, features, shown, started)
 
 
 def observe_after(
@@ -120,6 +128,7 @@ def observe_after(
         "mistakes": _alone(data.task, mistakes, []),
         "wrong": _alone(data.task, wrong, 0),
         "examples": examples,
+        "shown": before.shown,
         "told": notes,
         "cost": {**_machine(model, before.started, precision), **cost},
     }

@@ -37,6 +37,17 @@ class Plan:
     criteria: tuple[Criterion, ...]
     notes: tuple[str, ...] = ()  # what was chosen and why
 
+    @property
+    def views(self) -> list[str]:
+        """The views in which training shows rows."""
+        shown = [
+            view
+            for stage, objective in zip(self.recipe.stages, self.objectives, strict=True)
+            for stream in objective.streams
+            for view in stream.shown(stage.augment or views.PLAIN).values()
+        ]
+        return list(dict.fromkeys(shown))
+
 
 def check_names(recipe: Recipe) -> None:
     """Build every plug-in that the recipe names, and every metric, so that a wrong one is refused before data is read.

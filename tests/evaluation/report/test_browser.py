@@ -98,14 +98,23 @@ def with_pictures(facts: Any) -> Any:
     mistakes = [{**one, "image": picture, "heat": heat, "id": "a/long/path/to/a/picture_with_a_long_name.jpg"}
                 for one in facts.observed["mistakes"]]  # fmt: skip
     examples = {"target": [{**one, "verdict": "right"} for one in mistakes]}
-    return dataclasses.replace(facts, observed={**facts.observed, "mistakes": mistakes, "examples": examples})
+    shown = seen({view: {"image": picture} for view in ("as it is", "plain", "weak", "strong")})
+    more = {"mistakes": mistakes, "examples": examples, "shown": shown}
+    return dataclasses.replace(facts, observed={**facts.observed, **more})
+
+
+def seen(views: dict[str, Any]) -> dict[str, Any]:
+    """Make what a network sees of two rows."""
+    row = {"id": "a/long/path/to/a/file_with_a_long_name.jpg", "label": LONG, "views": views}
+    return {"of": 90, "examples": [row, row], "walked": row["id"], "steps": [("file", "a/path" * 20), (LONG, "x" * 90)]}
 
 
 def with_pieces(facts: Any) -> Any:
     """Give the mistakes words that mattered."""
     pieces = [("these", 0.2), (" words", -1.0), (f" {'and-a-very-long-one' * 9}", 1.0)]
     mistakes = [{**one, "pieces": pieces} for one in facts.observed["mistakes"]]
-    return dataclasses.replace(facts, observed={**facts.observed, "mistakes": mistakes})
+    shown = seen({"as it is": {"text": "a b " * 60}, "plain": {"text": f"[CLS] {'a b ' * 60}", "cut": "9 tokens, b a"}})
+    return dataclasses.replace(facts, observed={**facts.observed, "mistakes": mistakes, "shown": shown})
 
 
 def compared(runs: int) -> str:

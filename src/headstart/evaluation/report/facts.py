@@ -16,6 +16,7 @@ from headstart.evaluation.intervals import share_interval
 from headstart.metrics._find import find
 
 SPLITS = ("test", "validation")  # the one that counts first
+ITSELF = "as it is"  # beside the views of an example: as the data has it
 
 
 class StageMoves(TypedDict):
@@ -56,6 +57,20 @@ class Example(TypedDict):
     about: NotRequired[str]  # the output that heat or pieces are of, where a row has several
 
 
+class Seen(TypedDict):
+    """Training rows as the network sees them.
+
+    of: how many training rows there are. examples: of each row its "id", its "label" in words, and its "views": by
+    name what is shown, `ITSELF` first. walked: the row whose way into the network is told. steps: of its way, each
+    with what it gave.
+    """
+
+    of: int
+    examples: list[Mapping[str, Any]]
+    walked: str
+    steps: list[tuple[str, str]]
+
+
 class Observed(TypedDict):
     """What is seen while a run goes on and is in no other file of it (`report.json`).
 
@@ -73,6 +88,7 @@ class Observed(TypedDict):
     mistakes_of: str  # the split
     mistakes: list[Example] | dict[str, list[Example]]
     examples: NotRequired[dict[str, list[Example]]]  # by target: some rows, right and wrong
+    shown: NotRequired[Seen]  # a few rows, taken down before training
     told: NotRequired[list[str]]  # how the source, the surgery and the method were chosen
     wrong: int | dict[str, int]  # rows, of which `mistakes` are the worst
     cost: dict[str, Any]

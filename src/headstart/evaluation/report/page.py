@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from headstart.drawing.blocks import Page, Section
 from headstart.drawing.draw import draw
-from headstart.evaluation.report import examples, figures, overview, protocol, results
+from headstart.evaluation.report import examples, figures, overview, protocol, results, seen
 from headstart.evaluation.report.facts import Facts, TargetFacts
 
 
@@ -24,6 +24,7 @@ def render(facts: Facts) -> str:
         Section("Learning curves", figures.learning_curves(facts)),
         *(section for found in facts.targets for section in _named(found, early=False)),
         Section("Embedding map", figures.embedding_map(facts)),
+        Section("What the network sees", seen.seen(facts)),
         Section("The data", protocol.data(facts)),
         Section("What was learnt from what", protocol.learnt(facts)),
         Section("How it was chosen", protocol.choices(facts)),
