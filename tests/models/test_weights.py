@@ -118,7 +118,7 @@ def test_numbers_that_are_not_finite_are_named_all(tmp_path):
     )
     with pytest.raises(SourceError, match=r"NaN or infinity: a, b\."):
         read_safetensors(tmp_path / "w.safetensors")
-    check_finite({"whole": torch.ones(2, dtype=torch.int64)}, "here")
+    check_finite({"whole": torch.ones(2, dtype=torch.int64), "large": torch.full((9,), 3e38)}, "here")
 
 
 def test_load_exactly_lists_every_difference():

@@ -17,7 +17,8 @@ from headstart.core.errors import StorageError
 from headstart.core.recipe import Recipe
 from headstart.core.types import Task
 from headstart.engine.machine import choose_device, place
-from headstart.models.load import load_source
+from headstart.models.cards import read_card
+from headstart.models.load import rebuild
 from headstart.models.model import Model
 from headstart.models.weights import load_exactly, read_safetensors
 
@@ -68,7 +69,7 @@ def load(folder: str | Path, *, device: str = "auto") -> Predictor:
 
 def _model(path: Path, description: dict[str, Any], task: Task) -> Model:
     with torch.random.fork_rng(devices=[]):
-        backbone = load_source(f"run:{path}", {})
+        backbone = rebuild(read_card(path))
         head_choice = Choice.parse(description["head"], "head")
         choice = plugins.build("heads", head_choice.name, head_choice.options)
         heads = {name: choice.build(backbone.dim, target) for name, target in task.predicted.items()}

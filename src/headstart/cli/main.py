@@ -6,6 +6,8 @@ Exit codes: 0 the action succeeded, 1 it failed, 2 the command, the data or the 
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import signal
@@ -27,6 +29,7 @@ from headstart.core.processes import rank
 from headstart.core.stopping import Stop, Stopped
 
 PASSED_ON = 1.0  # seconds in which the same signal may come twice
+COLLECT_AFTER = 50_000, 20, 20  # objects, then collections, before Python looks for garbage
 
 app = typer.Typer(
     name="headstart",
@@ -58,8 +61,24 @@ def options(version: Annotated[bool, typer.Option("--version", help="Print the v
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command and end the process with its exit code."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    """Run the command and end the process with its exit code.
+
+    Args:
+        arguments: Of a command inside this process; None means that the process is the command.
+    """
+    if arguments is not None:
+        return _main(list(arguments))
+    gc.set_threshold(*COLLECT_AFTER)
+    ended = SystemExit(1)
+    atexit.register(lambda: _leave(ended))  # the first that is registered is the last that runs
+    try:
+        _main(sys.argv[1:])
+    except SystemExit as end:
+        ended = end
+        raise
+
+
+def _main(arguments: list[str]) -> None:
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _handler(stop))
@@ -67,6 +86,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that is closed ends no run
     with command_line():
         _run(arguments, stop)
+
+
+def _leave(ended: SystemExit) -> None:
+    """End the process now that all is done: Python would take half a second to clear away what libraries made."""
+    code = ended.code if isinstance(ended.code, int) else 0
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:  # nobody reads on
+            pass
+        except OSError as error:
+            code = code or 1
+            with suppress(OSError):
+                os.write(2, f"headstart: the output could not be written: {error.strerror}\n".encode())
+    os._exit(code)
 
 
 def _run(arguments: Sequence[str], stop: Stop) -> None:

@@ -83,6 +83,28 @@ def card_from_plain(plain: Mapping[str, Any]) -> Card:
     return Card(**values)
 
 
+def read_card(folder: Path) -> Card:
+    """Read the card of a saved model.
+
+    Args:
+        folder: With `model.json`.
+
+    Returns:
+        The card, which names the files in the folder.
+
+    Raises:
+        SourceError: The file is damaged, or Headstart did not write it.
+    """
+    path = folder / "model.json"
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SourceError(f"{path} is not JSON: {error}.") from error
+    if not isinstance(plain, dict) or "card" not in plain:
+        raise SourceError(f"{path} has no card: it was not written by Headstart.")
+    return located(card_from_plain(plain["card"]), folder)
+
+
 def located(card: Card, folder: Path) -> Card:
     """Point a card at the files in the folder of the saved model; a path that is absolute stays."""
     paths = {name: str(folder / path) for name in card.input.files if (path := getattr(card.input, name))}

@@ -51,13 +51,16 @@ def check_finite(tensors: Mapping[str, torch.Tensor], where: str) -> None:
     Raises:
         SourceError: Some do; every one of them is named.
     """
-    wrong = [
-        name for name, tensor in tensors.items() if tensor.is_floating_point() and not torch.isfinite(tensor).all()
-    ]
+    wrong = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not _is_finite(tensor)]
     if wrong:
         raise SourceError(
             f"{where}: these tensors hold NaN or infinity: {first_few(wrong)}. Take weights from before they broke."
         )
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    """Look at the sum, which takes a twentieth of the time: NaN and infinity are in it too."""
+    return bool(torch.isfinite(tensor.sum(dtype=torch.float32)) or torch.isfinite(tensor).all())
 
 
 def check_sha256(path: Path, expected: str, stated_by: str) -> None:

@@ -10,7 +10,7 @@ from headstart.core.errors import SourceError
 from headstart.core.storage import sha256, verify
 from headstart.core.types import TARGET, Card
 from headstart.models import load
-from headstart.models.cards import card_from_plain, located
+from headstart.models.cards import read_card
 from headstart.models.model import Backbone
 from headstart.models.weights import classifier_in, load_exactly, read_safetensors
 
@@ -42,7 +42,7 @@ class Run:
         if folder is None:
             raise SourceError(f"{name} holds no saved model: neither model.json nor model/model.json is there.")
         verify(folder)
-        card = _card(folder)
+        card = read_card(folder)
         backbone = load.rebuild(card)
         weights = folder / "model.safetensors"
         tensors = read_safetensors(weights)
@@ -79,14 +79,3 @@ def _class_lists(folder: Path) -> dict[str, tuple[str, ...]]:
     task = json.loads((folder / "model.json").read_text(encoding="utf-8")).get("task", {})
     targets = task.get("targets", {TARGET: task})  # version 0.1 had one target without a name
     return {name: tuple(plain.get("classes", ())) for name, plain in targets.items()}
-
-
-def _card(folder: Path) -> Card:
-    path = folder / "model.json"
-    try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SourceError(f"{path} is not JSON: {error}.") from error
-    if not isinstance(plain, dict) or "card" not in plain:
-        raise SourceError(f"{path} has no card: it was not written by Headstart.")
-    return located(card_from_plain(plain["card"]), folder)

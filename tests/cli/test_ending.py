@@ -1,0 +1,33 @@
+"""The process of the command ends at once, with its own exit code and with all that it printed."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "headstart"]
+FULL = "/dev/full"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "out", "error"),
+    [(["--version"], 0, "\n", ""), (["list", "metrics"], 0, "accuracy", ""), (["fit", "nix"], 2, "", "nix")],
+)
+def test_what_was_printed_arrives_and_the_code_is_kept(arguments: list[str], code: int, out: str, error: str) -> None:
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert out in done.stdout and error in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists(FULL), reason=f"no {FULL} here")
+def test_output_that_could_not_be_written_is_an_error() -> None:
+    with open(FULL, "w", encoding="utf-8") as full:
+        done = subprocess.run([*COMMAND, "--version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1 and "No space left on device" in done.stderr
+
+
+def test_a_traceback_ends_with_code_1() -> None:
+    script = "import headstart.cli.main as m; m.app = lambda *a, **k: 1 / 0; m.main()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "ZeroDivisionError" in done.stderr
