@@ -1,13 +1,13 @@
 """The process of the command ends at once, with its own exit code and with all that it printed."""
 
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 COMMAND = [sys.executable, "-m", "headstart"]
-FULL = "/dev/full"
+FULL = Path("/dev/full")
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,9 @@ def test_what_was_printed_arrives_and_the_code_is_kept(arguments: list[str], cod
     assert out in done.stdout and error in done.stderr
 
 
-@pytest.mark.skipif(not os.path.exists(FULL), reason=f"no {FULL} here")
+@pytest.mark.skipif(not FULL.exists(), reason=f"no {FULL} here")
 def test_output_that_could_not_be_written_is_an_error() -> None:
-    with open(FULL, "w", encoding="utf-8") as full:
+    with FULL.open("w", encoding="utf-8") as full:
         done = subprocess.run([*COMMAND, "--version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1 and "No space left on device" in done.stderr
 
