@@ -136,11 +136,45 @@ def test_the_report_of_a_run_is_written_again(name: str, tmp_path: Path) -> None
     run = shutil.copytree(name, tmp_path / name)
     (run / "model" / "README.md").unlink()
     page = write_report(run).read_text(encoding="utf-8")
-    for shown in (*expected(name)["classes"], hs.Recipe.read(run / "recipe.toml").head.name):
+    recipe = hs.Recipe.read(run / "recipe.toml")
+    for shown in (*expected(name)["classes"], recipe.head.name):
         assert shown in page
     assert (run / "model" / "README.md").read_text(encoding="utf-8")
     assert ("folds" in page) == (name == "multilabel_cells_folds")
+    whole = recipe.data.path is not None  # data in memory is gone
+    assert ("<h2>What the network sees" in page) == ("<h2>Examples" in page) == whole
     hs.load(run)
+
+
+def test_what_an_old_run_did_not_take_down_is_found_in_its_data_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, notes = shutil.copytree("text", tmp_path / "run"), list[Any]()
+    before = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    page = write_report(run, listen=notes.append).read_text(encoding="utf-8")
+    after = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    assert "<mark" in page and not notes
+    assert [mistake["id"] for mistake in after.pop("mistakes")] == [one["id"] for one in before.pop("mistakes")]
+    assert {name: after[name] for name in before} == before
+    monkeypatch.chdir(tmp_path)
+    assert write_report(run).read_text(encoding="utf-8") == page  # the data is not needed again
+
+
+@pytest.mark.parametrize("why", ["no longer at data/text.csv", "has changed"])
+def test_an_old_run_whose_data_is_gone_or_changed_has_the_report_that_it_had(
+    why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, notes = shutil.copytree("text", tmp_path / "run"), list[Any]()
+    kept = (run / "report.json").read_bytes()
+    if why == "has changed":
+        (tmp_path / "data").mkdir()
+        table = Path("data/text.csv").read_text(encoding="utf-8").replace("fine", "good")
+        (tmp_path / "data" / "text.csv").write_text(table, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    page = write_report(run, listen=notes.append).read_text(encoding="utf-8")
+    assert "<h2>Worst mistakes" in page and "<h2>Examples" not in page
+    assert (run / "report.json").read_bytes() == kept
+    assert len(notes) == 1 and why in notes[0].message
 
 
 def test_a_finished_run_gives_its_results_again(tmp_path: Path) -> None:

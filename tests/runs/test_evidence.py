@@ -171,7 +171,7 @@ def test_a_network_that_cannot_be_explained_ends_no_run(monkeypatch, tmp_path):
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("CUDA out of memory")
 
-    monkeypatch.setattr("headstart.runs.observe.explained", broken)
+    monkeypatch.setattr("headstart.runs.mistakes.explained", broken)
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(60, 3)), columns=list("abc"))
     frame["label"] = rng.integers(0, 2, 60)

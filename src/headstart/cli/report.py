@@ -21,6 +21,7 @@ def report(
     find(folder)  # before the slow imports
     from headstart.runs.report import write_report
 
-    path = write_report(folder)
+    with show.work():
+        path = write_report(folder, listen=show.listen)
     show.say(f"Written: {path}")
     show.finish({"run": str(folder), "report": str(path)})

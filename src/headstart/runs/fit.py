@@ -51,7 +51,7 @@ from headstart.runs.forms import choose_form
 from headstart.runs.known import check_cut, check_known
 from headstart.runs.network import build_model, load_backbone
 from headstart.runs.observe import Before, observe_after, observe_before
-from headstart.runs.plan import Plan, check_names, check_shards, make_plan
+from headstart.runs.plan import Plan, check_names, check_shards, make_plan, views_of
 from headstart.runs.refit import CHOSEN, REFIT
 from headstart.runs.report import write_observed, write_report
 from headstart.runs.state import read as read_state
@@ -292,7 +292,9 @@ def _fit(
     before = None
     if world.is_writer and state.status != "finished":
         told = kept(folder, told, begun=begun)
-        before = observe_before(model, dataset, views=plan.views, device=device, precision=precision, seed=recipe.seed)
+        before = observe_before(
+            model, dataset, views=views_of(recipe), device=device, precision=precision, seed=recipe.seed
+        )
     began = time.monotonic()
     setting = Setting(folder, dataset, plan, world, device, precision, listen, stop)
     raw: Raw = {}

@@ -22,6 +22,7 @@ from headstart.evaluation.report import seen
 from headstart.evaluation.report.facts import ITSELF, Seen
 from headstart.inputs import CUT, PICTURE, WORDS, by_name
 
+ROWS = 3
 HEIGHT = 700  # pixels of the page in a notebook
 
 
@@ -106,7 +107,7 @@ class Shown:
 
 
 def look(
-    dataset: Dataset, card: Card, views: Sequence[str], *, rows: int, seed: int, notes: Sequence[str] = ()
+    dataset: Dataset, card: Card, views: Sequence[str], *, seed: int, rows: int = ROWS, notes: Sequence[str] = ()
 ) -> Shown:
     """Look at some training rows as a network sees them.
 
@@ -114,8 +115,8 @@ def look(
         dataset: All rows, of which a few are opened.
         card: Of the network.
         views: In which they are shown.
-        rows: How many.
         seed: Decides which rows, and what is random in the views.
+        rows: How many.
         notes: On the data.
 
     Returns:

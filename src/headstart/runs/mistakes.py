@@ -3,20 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypedDict
 
 import numpy as np
 
+from headstart.core.errors import HeadstartError
 from headstart.core.seeding import numpy_generator
-from headstart.core.types import Task
+from headstart.core.types import Calibration, Task
 from headstart.data.rows import Rows
 from headstart.evaluation.report.facts import Example
 from headstart.inputs import by_name
+from headstart.models.model import Model
+from headstart.runs.evidence import explained
 
 MOST = 12
 MOST_RIGHT, MOST_WRONG = 5, 3  # of the rows that are drawn at random
 
 Explain = Callable[[Sequence[int]], Sequence[Mapping[str, Any]]]
+
+
+class Answers(TypedDict):
+    """Those of `Observed`."""
+
+    mistakes: list[Example] | dict[str, list[Example]]
+    wrong: int | dict[str, int]
+    examples: dict[str, list[Example]]
+
+
+NO_ANSWERS: Answers = {"mistakes": [], "wrong": 0, "examples": {}}
+
+
+def answers(
+    model: Model,
+    task: Task,
+    rows: Rows,
+    outputs: Mapping[str, np.ndarray],
+    calibrations: Mapping[str, Calibration],
+    seed: int,
+    notes: list[str],
+) -> Answers:
+    """Show what the model answered, for all targets.
+
+    Args:
+        model: Explains its mistakes.
+        task: What was predicted.
+        rows: Labelled rows of one split.
+        outputs: Calibrated outputs [N, outputs], by target.
+        calibrations: By target; classes are decided by their thresholds.
+        seed: Decides which rows are shown as examples.
+        notes: Takes what could not be explained.
+
+    Returns:
+        Plain data for `report.json`.
+    """
+    wrong: dict[str, int] = {}
+    mistakes: dict[str, list[Example]] = {}
+    examples: dict[str, list[Example]] = {}
+    for name in task.predicted:
+        given = (task, name, rows, outputs[name], calibrations[name].thresholds)
+        examples[name] = some(*given, seed)
+        wrong[name], mistakes[name] = worst(*given, partial(_explained, notes, model, *given))
+    if len(task.targets) > 1:
+        return {"mistakes": mistakes, "wrong": wrong, "examples": examples}
+    (name,) = examples
+    return {"mistakes": mistakes[name], "wrong": wrong[name], "examples": examples}
+
+
+def _explained(
+    notes: list[str],
+    model: Model,
+    task: Task,
+    name: str,
+    rows: Rows,
+    outputs: np.ndarray,
+    thresholds: Mapping[str, float],
+    places: Sequence[int],
+) -> list[dict[str, Any]]:
+    """Explain mistakes where that is possible: gradients may need more memory than there is, and end no run."""
+    try:
+        return explained(model, task, name, rows, places, outputs, thresholds)
+    except (HeadstartError, RuntimeError, MemoryError) as error:
+        notes.append(f"the mistakes are not explained: {error}")
+        return [{} for _ in places]
 
 
 def worst(

@@ -7,14 +7,12 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-from headstart.core.errors import HeadstartError
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import Calibration, Card, Colours, Labels, Target, Task
 from headstart.data.rows import Dataset, Rows
@@ -22,19 +20,16 @@ from headstart.data.transforms import Transform, make_transform
 from headstart.engine.machine import place
 from headstart.engine.predict import embed
 from headstart.engine.proof import Moved
-from headstart.evaluation.report.facts import Example, Map, Observed, Seen, StageMoves
+from headstart.evaluation.report.facts import Map, Observed, Seen, StageMoves
 from headstart.models.cards import card_to_plain
 from headstart.models.model import Model, device_of
-from headstart.runs.evidence import explained
 from headstart.runs.look import look
-from headstart.runs.mistakes import some, worst
-from headstart.views import PLAIN
+from headstart.runs.mistakes import NO_ANSWERS, answers
 
 T = TypeVar("T")
 
 FORMAT = 1
 MAP_ROWS = 150  # two passes of them through the backbone: a small part of what evaluation takes
-SHOWN = 3  # rows, as the network sees them
 MAP_CLASSES = 8  # as many as can be told apart by colour
 
 
@@ -58,7 +53,7 @@ def observe_before(
     Args:
         model: With the source's backbone; is moved to the device.
         data: Test rows, else validation rows, else training rows are drawn on the map.
-        views: In which training shows rows.
+        views: In which a few rows are shown.
         device: Where to compute.
         precision: The number format.
         seed: Decides which rows are drawn.
@@ -69,7 +64,7 @@ def observe_before(
     started = time.process_time()
     split = next(name for name in ("test", "validation", "train") if name in data.splits)
     rows = _map_rows(data.task, data.splits[split], seed)
-    shown = look(data, model.backbone.card, list(dict.fromkeys([PLAIN, *views])), rows=SHOWN, seed=seed).whole()
+    shown = look(data, model.backbone.card, views, seed=seed).whole()
     place(model, device)
     features = embed(model, rows, _transform(model), precision=precision) if len(rows) > 2 else None
     return Before(model.backbone.card, split, rows, features, shown, started)
@@ -107,15 +102,8 @@ def observe_after(
     """
     moves = _moves(moved)
     split = next((name for name in ("test", "validation") if name in outputs), "")
-    wrong: dict[str, int] = {}
-    mistakes: dict[str, list[Example]] = {}
-    examples: dict[str, list[Example]] = {}
     notes = list(told)
-    for name in data.task.predicted if split else ():
-        rows, found = outputs[split]
-        given = (data.task, name, rows, found[name], calibrations[name].thresholds)
-        examples[name] = some(*given, seed)
-        wrong[name], mistakes[name] = worst(*given, partial(_explained, notes, model, *given))
+    found = answers(model, data.task, *outputs[split], calibrations, seed, notes) if split else NO_ANSWERS
     observed: Observed = {
         "format": FORMAT,
         "source": card_to_plain(before.card),
@@ -125,9 +113,7 @@ def observe_after(
         "ranges": _by_split(data, lambda target, labels: target.ranges(labels)),
         "moves": moves,
         "mistakes_of": split,
-        "mistakes": _alone(data.task, mistakes, []),
-        "wrong": _alone(data.task, wrong, 0),
-        "examples": examples,
+        **found,
         "shown": before.shown,
         "told": notes,
         "cost": {**_machine(model, before.started, precision), **cost},
@@ -137,24 +123,6 @@ def observe_after(
         after = None if still else embed(model, before.rows, _transform(model), precision=precision)
         observed["map"] = _map(data.task, before, after)
     return observed
-
-
-def _explained(
-    notes: list[str],
-    model: Model,
-    task: Task,
-    name: str,
-    rows: Rows,
-    outputs: np.ndarray,
-    thresholds: Mapping[str, float],
-    places: Sequence[int],
-) -> list[dict[str, Any]]:
-    """Explain mistakes where that is possible: gradients may need more memory than there is, and end no run."""
-    try:
-        return explained(model, task, name, rows, places, outputs, thresholds)
-    except (HeadstartError, RuntimeError, MemoryError) as error:
-        notes.append(f"the mistakes are not explained: {error}")
-        return [{} for _ in places]
 
 
 def project(features: np.ndarray) -> tuple[np.ndarray, float]:
@@ -263,11 +231,6 @@ def _by_split(data: Dataset, describe: Callable[[Target, Labels], dict[str, T]])
         if name in rows.labels
     }
     return {key: described for key, described in found.items() if described}
-
-
-def _alone(task: Task, values: dict[str, T], none: T) -> T | dict[str, T]:
-    """Return the value of the only target, or where there are several, all of them."""
-    return next(iter(values.values()), none) if len(task.targets) == 1 else values
 
 
 def _machine(model: Model, started: float, precision: str) -> dict[str, Any]:

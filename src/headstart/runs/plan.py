@@ -37,16 +37,16 @@ class Plan:
     criteria: tuple[Criterion, ...]
     notes: tuple[str, ...] = ()  # what was chosen and why
 
-    @property
-    def views(self) -> list[str]:
-        """The views in which training shows rows."""
-        shown = [
-            view
-            for stage, objective in zip(self.recipe.stages, self.objectives, strict=True)
-            for stream in objective.streams
-            for view in stream.shown(stage.augment or views.PLAIN).values()
-        ]
-        return list(dict.fromkeys(shown))
+
+def views_of(recipe: Recipe) -> list[str]:
+    """List the views in which a recipe's training shows rows."""
+    shown = [
+        view
+        for stage in recipe.stages
+        for stream in _objective(stage).streams
+        for view in stream.shown(stage.augment or views.PLAIN).values()
+    ]
+    return list(dict.fromkeys([views.PLAIN, *shown]))
 
 
 def check_names(recipe: Recipe) -> None:

@@ -1,7 +1,8 @@
-"""Write report.html and the model card from the files of a run: neither the data nor the model is needed."""
+"""Write report.html and the model card from the files of a run: neither the data nor the source is needed."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import Any
 from headstart.artifact.find import DESCRIPTION, find
 from headstart.artifact.save import read_calibrations
 from headstart.core import storage
-from headstart.core.errors import StorageError
+from headstart.core.errors import HeadstartError, StorageError
 from headstart.core.interface import call
 from headstart.core.recipe import Recipe
-from headstart.core.types import Task
+from headstart.core.types import Event, Listener, Task, silent
 from headstart.evaluation.report.facts import Arrays, Facts, Observed
 from headstart.evaluation.report.model_card import model_card
 from headstart.evaluation.report.page import render
@@ -26,14 +27,17 @@ OBSERVED = "report.json"
 CARD = "README.md"
 
 
-def write_report(folder: str | Path, *, new_card: bool = False) -> Path:
+def write_report(folder: str | Path, *, new_card: bool = False, listen: Listener = silent) -> Path:
     """Write the report of a run, and the model card beside the saved model.
+
+    What a run of an earlier version did not take down is found in its data, where that is still as it was, and kept.
 
     The card is left out of the model's manifest: it is there to be edited, and one that is there is left as it is.
 
     Args:
         folder: A finished run.
         new_card: Write the card also where there is one.
+        listen: Is told what the report of an older run lacks, and why.
 
     Returns:
         The file `report.html`.
@@ -44,11 +48,26 @@ def write_report(folder: str | Path, *, new_card: bool = False) -> Path:
     """
     folder = Path(folder)
     facts = read_facts(folder)
+    if not {"shown", "examples"} <= facts.observed.keys():
+        facts = _completed(folder, facts, listen)
     storage.write_text(folder / REPORT, render(facts))
     card = find(folder) / CARD
     if new_card or not card.exists():
         storage.write_text(card, model_card(facts))
     return folder / REPORT
+
+
+def _completed(folder: Path, facts: Facts, listen: Listener) -> Facts:
+    """Take down what a run of an earlier version did not, once for all, where that can be."""
+    from headstart.runs.again import seen_again  # takes a second, which most reports need not wait for
+
+    try:
+        seen = seen_again(folder, facts)
+    except HeadstartError as error:
+        listen(Event("note", f"the report of this older run has fewer examples and no pictures of its rows: {error}"))
+        return facts
+    write_observed(folder, seen)
+    return dataclasses.replace(facts, observed=seen)
 
 
 def write_observed(folder: Path, observed: Observed) -> None:
