@@ -20,6 +20,8 @@ from headstart.core.types import Input, Task
 from headstart.data.inputs import contents, guess_inputs
 from headstart.data.tables import UNNAMED, Tables
 from headstart.inputs import by_name, modalities
+from headstart.inputs._kinds import written_form
+from headstart.inputs._written import describe_form, readings
 from headstart.targets._doubts import amount, written_list
 from headstart.targets._infer import doubts, infer_target
 
@@ -84,7 +86,8 @@ def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, li
     ignored = [c for c in columns if c in unnamed or c not in {*inputs, *reserved}]
     if ignored:
         reasons = _reasons(frame, ignored, modality) | dict.fromkeys(unnamed, "an index, without a name")
-        reasons |= {c: said for c in ignored[:MOST_TOLD] if c not in unnamed and (said := _written_numbers(frame[c]))}
+        doubtful = [c for c in ignored[:MOST_TOLD] if c not in unnamed and not written_form(frame[c])]
+        reasons |= {c: said for c in doubtful if (said := _written_numbers(frame[c]))}
         reasons |= dict.fromkeys(tables.absent, "names of files that are not there")
         notes.append(_say("ignored", ignored, f"which {option('input')} takes all the same", reasons))
     return Task(modality, tuple(inputs), targets), notes
@@ -113,8 +116,12 @@ def _written_numbers(column: Column) -> str:
     values = written_list(few[0]) if few else None
     if values and numbers_of(values)[1].all():
         return f"cells such as '{few[0][:20]}…' are text, no lists of numbers, as Parquet and JSON lines keep them"
+    if form := written_form(column) if few else "":
+        return f"cells such as '{few[0].strip()}' are read as numbers ({describe_form(few[0], form)})"
     example = amount(few) if few else ""
-    return f"cells such as '{example}' are words, no numbers, which are written as 1200.5" if example else ""
+    doubt = " or ".join(f"{value:.10g}" for value in readings(few)) if example else ""
+    how = f"may be {doubt}, and stay words" if doubt else "are words, no numbers"
+    return f"cells such as '{example}' {how}: write numbers as 1200.5" if example else ""
 
 
 def describe_labels(task: Task) -> list[str]:

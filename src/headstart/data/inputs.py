@@ -19,6 +19,7 @@ from headstart.data.rows import Rows
 from headstart.data.tables import make_frame
 from headstart.data.walk import files_below, files_in
 from headstart.inputs import by_name, modalities, of_file, tabular
+from headstart.inputs._kinds import written_form
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,13 +30,16 @@ NUMBER = "number"  # what a column holds that has one number in a cell
 def contents(column: Column) -> str:
     """Find what a column holds: the name of a modality, or "number", "list", "empty", "other".
 
-    Numbers may be written as text. One cell in ten may be wrong, and is reported later.
+    Numbers may be written as text, also with a decimal comma, as money, per cent or spans of time. One cell in ten may
+    be wrong, and is reported later.
     """
     filled = ~blank_cells(column)
     if not filled.any():
         return "empty"
     _, are_numbers = numbers_of(column)
     if (are_numbers & filled).sum() >= 0.9 * filled.sum():
+        return NUMBER
+    if written_form(column):
         return NUMBER
     known = list(compress(cells_of(column), filled))
     for name, kind in modalities().items():

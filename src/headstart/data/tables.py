@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -151,7 +152,11 @@ def join(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _plain(cell: Any) -> Any:
-    """Make of a decimal number or a span of time what a CSV file of the same cells would hold."""
+    """Make of a decimal number, a period or a span of time what a CSV file of the same cells would hold."""
+    import pandas as pd
+
+    if isinstance(cell, datetime.timedelta):
+        return str(pd.Timedelta(cell))
     if not isinstance(cell, Decimal):
         return str(cell)
     exponent = cell.as_tuple().exponent
@@ -167,6 +172,6 @@ def _series(cells: Iterable[Any], index: pd.Index) -> pd.Series:
         return pd.Series(text.__from_arrow__(cells), index=index)
     # One by one, as NumPy would stack arrays of equal shape.
     objects = [cell.item() if isinstance(cell, np.generic) else cell for cell in cells]
-    for kind in {type(cell) for cell in objects} & {Decimal, pd.Period}:
+    for kind in {type(cell) for cell in objects} & {Decimal, pd.Period, pd.Timedelta, datetime.timedelta}:
         objects = [_plain(cell) if isinstance(cell, kind) else cell for cell in objects]
     return pd.Series(np.fromiter(objects, dtype=object, count=len(objects)), index=index, dtype=object)

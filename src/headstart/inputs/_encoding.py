@@ -12,7 +12,7 @@ import numpy as np
 from headstart.core.cells import class_name, number
 from headstart.core.columns import distinct
 from headstart.core.errors import first_few
-from headstart.inputs._kinds import MOST, blanks, date_form, read_dates, read_numbers
+from headstart.inputs._kinds import MOST, blanks, date_form, read_dates, read_numbers, read_written, written_form
 
 MOST_VALUES = 50  # of a category that have a number of their own
 YEAR, WEEK = 365.25, 7.0  # days
@@ -25,7 +25,8 @@ class Encoding:
     name: of the column. kind: what it holds; "nothing" makes no number. blanks: whether blank cells are told by a
     number of their own. fill: what a blank cell counts as, the median of training; of dates in days since 1970.
     mean and deviation: by which numbers and days are standardised. values: of a category, one number each; another one
-    is 0 in all. form: how dates are written. clock: whether they have a time of day. rare: values without a number.
+    is 0 in all. form: how dates are written, or numbers that are not written plainly (`inputs/_written.py`).
+    clock: whether dates have a time of day. rare: values without a number.
     """
 
     name: str
@@ -47,12 +48,13 @@ class Encoding:
             return cls(name, "nothing")
         there, has_blanks = ~empty, bool(empty.any())
         values, are_numbers = _numbers(cells)
-        form = ""
+        form = written = ""
         if (are_numbers & there).sum() < MOST * there.sum():
             form = date_form(list(cells[there]))
-            if not form:
+            written = "" if form else written_form(list(cells[there]))
+            if not form and not written:
                 return cls._learn_category(name, cells[there], has_blanks=has_blanks)
-            values = read_dates(list(cells), form)
+            values = read_dates(list(cells), form) if form else _numbers(cells, written)[0]
             are_numbers = np.isfinite(values)
         known = values[are_numbers & there & np.isfinite(values)]
         fill = float(np.median(known)) if len(known) else 0.0
@@ -63,7 +65,9 @@ class Encoding:
         clock = bool(form) and bool((np.abs(known - np.floor(known)) > 1e-9).any())
         what = "date" if form else "number"
         scale = deviation if deviation > 0 else 1.0
-        return cls(name, what, has_blanks, fill, mean=float(filled.mean()), deviation=scale, form=form, clock=clock)
+        return cls(
+            name, what, has_blanks, fill, mean=float(filled.mean()), deviation=scale, form=form or written, clock=clock
+        )
 
     @classmethod
     def _learn_category(cls, name: str, cells: np.ndarray, *, has_blanks: bool) -> Encoding:
@@ -103,11 +107,12 @@ class Encoding:
         if self.kind == "date":
             bad = there & ~np.isfinite(read_dates(list(cells), self.form))
             return [(int(place), "is not a date as in training") for place in np.flatnonzero(bad)]
-        values, found = _numbers(cells)
+        values, found = _numbers(cells, self.form)
         with np.errstate(over="ignore"):
             finite = np.isfinite(values.astype(np.float32))
+        what = "is not a number as in training" if self.form else "is not a number"
         return [
-            (int(place), "is not a finite number of 32 bits" if found[place] else "is not a number")
+            (int(place), "is not a finite number of 32 bits" if found[place] else what)
             for place in np.flatnonzero(there & ~(found & finite))
         ]
 
@@ -125,7 +130,7 @@ class Encoding:
             found = np.array([known.get(_key(cell), -1) for cell in different])[places]
             made = [(found == place) & ~empty for place in range(len(self.values))]
         elif self.kind == "number":
-            made = [self._standardise(np.where(empty, self.fill, _numbers(cells)[0]))]
+            made = [self._standardise(np.where(empty, self.fill, _numbers(cells, self.form)[0]))]
         elif self.kind == "date":
             days = np.where(empty, self.fill, read_dates(list(cells), self.form))
             turns = [days / YEAR, days / WEEK, *([days] if self.clock else [])]
@@ -160,10 +165,11 @@ def _blank(cells: np.ndarray) -> np.ndarray:
     return np.isnan(cells) if cells.dtype.kind == "f" else blanks(list(cells))
 
 
-def _numbers(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _numbers(cells: np.ndarray, form: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """Read cells as numbers; where they are written in a form, those written plainly are none ("1.234")."""
     if cells.dtype.kind == "f":
         return cells.astype(np.float64), np.ones(len(cells), dtype=bool)
-    return read_numbers(list(cells))
+    return read_written(list(cells), form) if form else read_numbers(list(cells))
 
 
 def _key(cell: Any) -> str:

@@ -21,6 +21,7 @@ from headstart.core.columns import (
     numbers_of,
     plain_numbers,
 )
+from headstart.inputs._written import number_form, read_number
 
 Kind = Literal["number", "date", "category", "counter", "constant", "blank", "text", "other"]
 TAKEN: tuple[Kind, ...] = ("number", "date", "category")  # what numbers are made of
@@ -67,6 +68,9 @@ def kind(name: str, column: Column) -> Kind:
     several = len(set(texts))
     if _form(different, places[filled]):
         return "constant" if filled.all() and several == 1 else "date"
+    if form := number_form(cells):
+        values = np.array([read_number(cell, form) for cell in different], dtype=np.float64)[places[filled]]
+        return _kind_of_numbers(name, values, whole=bool(filled.all()))
     if not all(isinstance(cell, str | int | float) for cell in cells):
         return "other"
     if several == 1 and filled.all():
@@ -110,6 +114,22 @@ def blanks(column: Column) -> np.ndarray:
         cells, places = distinct(text.filter(pa.array(others)))
         found[others] = np.array([_is_blank(cell) for cell in cells], dtype=bool)[places]
     return found
+
+
+def written_form(column: Column) -> str:
+    """Return the form in which a column writes numbers, none of them plainly; "" where it holds none."""
+    filled = ~blanks(column)
+    if (read_numbers(column)[1] & filled).sum() >= MOST * filled.sum():
+        return ""
+    return number_form([cell for cell in distinct(column)[0] if not _is_blank(cell)])
+
+
+def read_written(column: Column, form: str) -> tuple[np.ndarray, np.ndarray]:
+    """Read a column whose numbers are written in a form: the numbers [N], and which cells are some, [N] bool."""
+    cells, places = distinct(column)
+    values = [read_number(cell, form) for cell in cells]
+    found = np.array([value is not None for value in values], dtype=bool)
+    return np.array([value or 0.0 for value in values], dtype=np.float64)[places], found[places]
 
 
 def read_numbers(column: Column) -> tuple[np.ndarray, np.ndarray]:
