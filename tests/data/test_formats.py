@@ -59,7 +59,7 @@ def test_a_key_that_some_records_lack_is_missing_there(tmp_path: Path) -> None:
         ("[]", "holds a list of 0"),
         ("{}", "an object with nothing in it"),
         ('{"text": [], "label": []}', "has no records"),
-        ('"words"', "holds text"),
+        ('"words"', "holds a single value"),
         ('[{"text": "a"}, {"te', "a.json:1: Unterminated string"),
         ("[" * 100_000, "cannot be read as JSON"),
     ],

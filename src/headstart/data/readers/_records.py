@@ -130,7 +130,7 @@ def _named(content: dict[str, Any]) -> str:
 def _described(value: Any) -> str:
     if isinstance(value, list):
         return f"a list of {len(value):,}"
-    return "an object" if isinstance(value, dict) else "text" if isinstance(value, str) else "no list"
+    return "an object" if isinstance(value, dict) else "a single value"
 
 
 def read_parquet(path: Path, name: str) -> dict[str, list[Any]]:
