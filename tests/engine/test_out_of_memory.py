@@ -14,6 +14,7 @@ from headstart.core.errors import TrainingError
 from headstart.core.recipe import Stage
 from headstart.core.types import Event, Loss
 from headstart.data.transforms import make_transform
+from headstart.engine import predict as predicting
 from headstart.engine.memory import is_out_of_memory
 from headstart.engine.predict import predict
 from headstart.inputs.vector import Vector
@@ -108,3 +109,19 @@ def test_predictions_are_made_in_smaller_pieces_too(most: int) -> None:
     else:
         with pytest.raises(TrainingError, match="a single row"):
             predict(model, rows, transform)
+
+
+def test_a_cpu_computes_few_large_examples_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = toys.dataset(Vector(6))
+    model = toys.make_model(toys.tiny(), data)
+    rows, transform = data.splits["train"], make_transform(Vector(6))
+    whole, forward, seen = predict(model, rows, transform)["target"], model.backbone.forward, []
+
+    def counted(x: torch.Tensor) -> Any:
+        seen.append(len(x))
+        return forward(x)
+
+    model.backbone.forward = counted  # type: ignore[method-assign]
+    monkeypatch.setattr(predicting, "PIECE", 5 * 6 * 4)  # five rows of six numbers of four bytes
+    assert predict(model, rows, transform)["target"] == pytest.approx(whole, abs=1e-6)
+    assert max(seen) == 5 and sum(seen) == len(rows)
