@@ -77,6 +77,13 @@ def test_python_and_recipe_files_are_held_to_the_same(path: str, value: float) -
         hs.cross_validate("no such data", repeats=0)
 
 
+def test_resamples_of_a_comparison_are_held_to_it_before_a_run_is_read() -> None:
+    with pytest.raises(UsageError, match=r"^resamples=-1: the number of resamples must be at least 0\.$"):
+        hs.compare(["no such run", "nor this one"], resamples=-1)
+    with pytest.raises(UsageError, match=r"^seed=-1: the seed must be"):
+        hs.compare(["no such run", "nor this one"], seed=-1)
+
+
 def test_shares_that_leave_nothing_to_learn_from() -> None:
     with command_line(), pytest.raises(UsageError, match=r"^--validation 0.6 and --test 0.6 leave no rows to learn fr"):
         check_numbers({"validation": 0.6, "test": 0.6})

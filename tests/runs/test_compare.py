@@ -13,7 +13,9 @@ import pytest
 import headstart as hs
 from headstart.cli.main import main
 from headstart.core.errors import DataError, StorageError, UsageError
-from headstart.evaluation.report.comparison import Side, said, short_names
+from headstart.core.interface import command_line
+from headstart.core.words import option_of
+from headstart.evaluation.report.sides import Side, apart, group_names, short_names
 from headstart.evaluation.results import Comparison, Interval
 
 
@@ -106,11 +108,102 @@ def test_what_is_ahead_by_chance_is_said():
     def side(low: float, high: float, better: bool = True) -> Side:
         change = Comparison("m", {"m": Interval((low + high) / 2, low, high)}, None, {"m": better}, 9, 0.95)
         value = {"m": Interval(0.5)}
-        return Side("target", "m", {"a": value, "b": value}, {"b": change}, {"m": "share"})
+        return Side("target", "m", {"a": value, "b": value}, {"b": change}, {"m": "share"}, [["a"], ["b"]])
 
-    assert said(side(0.1, 0.3)) == ["b against a: m +0.20 (0.10 to 0.30): ahead."]
-    assert said(side(0.1, 0.3, better=False))[0].endswith("behind.")
-    assert said(side(-0.1, 0.3))[0].endswith("no more than chance.")
+    assert side(0.1, 0.3).said() == ["b against a: m +0.20 (0.10 to 0.30): ahead."]
+    assert side(0.1, 0.3, better=False).said()[0].endswith("behind.")
+    assert side(-0.1, 0.3).said()[0].endswith("no more than chance.")
+
+
+@pytest.fixture
+def seeded(two_runs, tmp_path):
+    """Copy both runs as if they had been fitted with three and two seeds, to known accuracies."""
+    figures = {"probe": (0.80, 0.84, 0.85), "full": (0.90, 0.92)}
+    folders = []
+    for run, (name, values) in zip(two_runs, figures.items(), strict=True):
+        for seed, value in enumerate(values):
+            folder = shutil.copytree(run.folder, tmp_path / f"{name}-{seed}")
+            for path, *keys, new in (
+                ("model/model.json", "recipe", "seed", seed),
+                ("metrics.json", "test", "metrics", "accuracy", "value", value),
+            ):
+                plain = inner = json.loads((folder / path).read_text())
+                for key in keys[:-1]:
+                    inner = inner[key]
+                inner[keys[-1]] = new
+                (folder / path).write_text(json.dumps(plain))
+            folders.append(str(folder))
+    return folders
+
+
+def test_runs_that_differ_in_the_seed_alone_are_one_group(seeded, tmp_path):
+    compared = hs.compare(seeded, resamples=20)
+    assert compared.groups == [seeded[:3], seeded[3:]]
+    first, second = repr(compared).splitlines()
+    assert first.endswith("test rows: probe (3 runs) 0.830 ± 0.026, full (2 runs) 0.910 ± 0.014")
+    assert second == "full (2 runs) against probe (3 runs): accuracy +0.08 (0.02 to 0.14): ahead."
+    probe, full = compared.to_plain()["groups"]
+    assert probe["runs"] == seeded[:3] and probe["differences"] == {}
+    assert probe["metrics"]["accuracy"] == pytest.approx(
+        {"mean": 0.83, "spread": 0.0264575, "least": 0.8, "greatest": 0.85}, abs=1e-6
+    )
+    assert full["differences"]["accuracy"]["value"] == pytest.approx(0.08)
+    page = compared.save(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("<circle") == 2 * len(compared.sides.targets[0].listed) and "5 runs on the same" in page
+    assert "McNemar" not in page and '<td class="words">0, 1, 2</td>' in page and "0.830 ± 0.026" in page
+    same = hs.compare([*seeded[:2], *seeded[3:]], resamples=20).sides
+    assert "seed" in same.settings and "seed" not in dict(same.differing)  # both groups have the same seeds
+    assert "comparisons with one baseline" not in page
+    # a group beside a single run has no interval; runs of one group alone have no differences
+    compared = hs.compare([seeded[3], *seeded[:3]], resamples=20)
+    assert repr(compared).splitlines()[1].endswith("against full-0: accuracy -0.07000, without an interval.")
+    page = hs.compare(seeded[:3], resamples=20).save(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "probe (3 runs): accuracy 0.830 ± 0.026" in page and "Differences" not in page
+    assert "groups" not in hs.compare([seeded[0], seeded[3]], resamples=20).to_plain()
+
+
+def test_the_command_shows_groups_and_names_options(seeded, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["compare", *seeded, "--resamples", "20", "--verbose"])
+    output = capsys.readouterr()
+    assert "full (2 runs) minus probe (3 runs)" in output.out and "0.830 ± 0.026" in output.out
+    assert "Welch" in output.out and "differs: --strategy: linear_probe | full" in output.err
+    assert "differs: --seed: 0, 1, 2 | 0, 1" in output.err and "baseline" not in output.err
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", "no such run", "--resamples", "-1"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "headstart: --resamples -1: the number of resamples must be at least 0.\n"
+
+
+def test_means_are_held_apart_by_welch():
+    found = apart([1.0, 2.0, 3.0], [4.0, 6.0, 8.0, 10.0])  # variances 1/3 and 5/3 of the means, 4.08 degrees of freedom
+    assert found.value == 5 and found.low is not None and found.high is not None
+    assert (found.low, found.high) == pytest.approx((5 - 2.7577 * 2**0.5, 5 + 2.7577 * 2**0.5), abs=2e-2)
+    assert apart([1.0], [2.0, 3.0]) == Interval(1.5) and apart([1.0, 1.0], [2.0, 2.0]) == Interval(1.0)
+    assert apart([], [1.0]) == Interval(None)
+
+
+@pytest.mark.parametrize(
+    ("groups", "names"),
+    [
+        ([["r/full-1", "r/full-2"], ["r/probe-1"]], ["full (2 runs)", "probe-1"]),
+        ([["r/1", "r/2"], ["r/3", "r/4"]], ["1 (2 runs)", "3 (2 runs)"]),
+        ([["r/a1", "r/a2"], ["r/a3", "r/a4"]], ["a1 (2 runs)", "a3 (2 runs)"]),
+        ([["full/1", "full/2"], ["probe/1", "probe/2"]], ["full (2 runs)", "probe (2 runs)"]),
+    ],
+)
+def test_groups_are_named_by_what_their_runs_share(groups, names):
+    assert group_names(groups) == names
+
+
+def test_settings_have_the_name_of_their_option():
+    paths = ("stages.0.strategy.name", "stages.0.strategy.k", "stages.0.batch_size", "source.weights", "source.name")
+    with command_line():
+        told = [option_of(path) for path in (*paths, "stages.1.lr", "stages.0.l2")]
+    assert told[:5] == ["--strategy", "k of --strategy", "--batch-size", "--weights", "--source"]
+    assert told[5:] == ["stages.1.lr", "stages.0.l2"]
+    assert [option_of(path) for path in paths[:3]] == ["strategy=", "k of strategy=", "batch_size="]
 
 
 def test_the_command_writes_a_page(two_runs, tmp_path, monkeypatch, capsys):

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from headstart.cli.show import Show
-    from headstart.runs.compare import TargetCompared
+    from headstart.evaluation.report.sides import Side
 
 
 def compare(
@@ -28,11 +28,14 @@ def compare(
 
     show = Show(as_json, verbose=verbose)
     from headstart.artifact.find import find
+    from headstart.core.ranges import check_numbers
 
+    check_numbers({"resamples": resamples})
     for folder in folders:
         find(folder)  # before the slow imports
     from headstart.core.errors import UsageError
     from headstart.core.interface import option
+    from headstart.core.words import option_of
     from headstart.runs.compare import compare as compare_runs
 
     if out is not None and out.suffix not in (".html", ".htm"):
@@ -41,14 +44,15 @@ def compare(
         raise UsageError(f"{option('out', out)}: there is no folder {out.parent}.")
     with show.work():
         compared = compare_runs(folders, resamples=resamples)
-    for name, target in compared.targets.items() if verbose else ():
-        whose = f" of {name}" if len(compared.targets) > 1 else ""
-        _show_target(show, f"{compared.split}{whose} ({compared.rows:,} rows)", target)
-    others = len(folders) - 1
+    sides = compared.sides
+    for side in sides.targets if verbose else ():
+        whose = f" of {side.name}" if len(sides.targets) > 1 else ""
+        _show_target(show, f"{sides.split}{whose} ({sides.rows:,} rows)", side)
+    others = len(sides.groups) - 1
     if others > 1:
         show.note(f"note: {others} comparisons with one baseline; intervals and p values are not adjusted for that.")
-    for name, values in compared.settings.items():
-        show.note(f"differs: {name}: {' | '.join(values.values())}")
+    for path, values in sides.differing:
+        show.note(f"differs: {option_of(path)}: {' | '.join(values)}")
     for line in str(compared).splitlines():
         show.say(line, "bold")
     page = compared.save(out or _free_page())
@@ -63,34 +67,13 @@ def _free_page() -> Path:
     return next(name for name in names if not name.exists())
 
 
-def _show_target(show: Show, title: str, compared: TargetCompared) -> None:
-    from headstart.evaluation.report.comparison import short_names
-    from headstart.evaluation.results import Interval
-    from headstart.evaluation.tables import interval_text, metric_rows
-
-    runs = short_names(list(compared.metrics))
-    first = next(iter(runs.values()))
-    metrics = dict.fromkeys(name for found in compared.metrics.values() for name in found)
-    rows = [
-        (
-            name,
-            *(
-                " ".join((value, f"({bounds})"))
-                for run in runs
-                for value, bounds in [interval_text(compared.metrics[run].get(name, Interval(None)))]
-            ),
-        )
-        for name in sorted(metrics, key=lambda name: name != compared.primary)
-    ]
-    show.table(f"{title}, 95 % intervals", ("metric", *runs.values()), rows)
-    for run, comparison in compared.comparisons.items():
-        title = f"{runs[run]} minus {first}, on the same resamples"
-        show.table(title, ("metric", "difference", "95 % interval"), metric_rows(comparison))
-        test = comparison.mcnemar
-        if test is not None:
-            show.say(
-                f"McNemar, rows that are right only in {first}: {test.only_a}, only in {runs[run]}: {test.only_b}; "
-                f"p = {test.p:.3g} (two-sided, exact)\n"
-            )
-        for note in comparison.notes:
+def _show_target(show: Show, title: str, side: Side) -> None:
+    rows = [(metric, *(side.figure(group, metric).text for group in side.groups)) for metric in side.listed]
+    spread = ", mean ± standard deviation" if any(len(group) > 1 for group in side.groups) else ""
+    show.table(f"{title}, 95 % intervals{spread}", ("metric", *side.names), rows)
+    for difference in side.differences():
+        show.table(difference.title, ("metric", "difference", "95 % interval"), difference.rows)
+        for remark in difference.remarks:
+            show.say(f"{remark}\n")
+        for note in difference.notes:
             show.note(f"note: {note}")

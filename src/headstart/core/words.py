@@ -49,6 +49,26 @@ PATHS = {
 }
 
 
+def option_of(path: str) -> str:
+    """Name a setting as the user does.
+
+    Args:
+        path: Its path in the recipe, such as "stages.0.strategy.name".
+
+    Returns:
+        The option or argument that stands for it, `--strategy` or `strategy=`; of an option of a plug-in both, such as
+        `k of --strategy`; where there is none, the path.
+    """
+    parts = path.split(".")
+    for count in range(len(parts), 0, -1):
+        words = [word for word, own in PATHS.items() if own == ".".join(parts[:count])]
+        if words:
+            rest = [part for part in parts[count:] if part != "name"]
+            known = option(words[0].replace("_", "-"))
+            return f"{'.'.join(rest)} of {known}" if rest else known
+    return path
+
+
 def recipe_of(
     words: Mapping[str, Any],
     *,

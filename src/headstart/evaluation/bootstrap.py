@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from headstart.core.errors import UsageError
+from headstart.core.ranges import check_numbers
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import Labels, Target
 from headstart.evaluation.intervals import difference_interval, spread_interval
@@ -117,8 +118,7 @@ def planned(rows: int, outputs: int, resamples: int, level: float) -> tuple[int,
     Raises:
         UsageError: A number is out of range.
     """
-    if resamples < 0:
-        raise UsageError(f"resamples must be 0 (no intervals) or more; got {resamples}.")
+    check_numbers({"resamples": resamples})
     if not 0 < level < 1:
         raise UsageError(f"level is a share between 0 and 1, such as 0.95; got {level}.")
     if rows < 2:

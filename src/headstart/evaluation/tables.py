@@ -12,15 +12,15 @@ from headstart.core.cells import missing
 from headstart.core.errors import DataError, first_few
 from headstart.core.types import Calibration, Labels, Task
 from headstart.drawing.text import UNKNOWN, fixed_text, number_text
-from headstart.evaluation.results import Comparison, Evaluation, Interval
+from headstart.evaluation.results import Evaluation, Interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def metric_rows(evaluation: Evaluation | Comparison) -> list[tuple[str, str, str]]:
-    """Return name, value and interval of each metric (or difference), the primary one first."""
-    values = evaluation.metrics if isinstance(evaluation, Evaluation) else evaluation.differences
+def metric_rows(evaluation: Evaluation) -> list[tuple[str, str, str]]:
+    """Return name, value and interval of each metric, the primary one first."""
+    values = evaluation.metrics
     names = sorted(values, key=lambda name: name != evaluation.primary)  # stable: the others keep their order
     return [(name, *interval_text(values[name])) for name in names]
 

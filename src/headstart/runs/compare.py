@@ -13,17 +13,20 @@ from headstart.artifact.find import DESCRIPTION, find
 from headstart.artifact.save import read_calibrations
 from headstart.core import storage
 from headstart.core.errors import DataError, Problem, UsageError, first_few
+from headstart.core.ranges import check_numbers
 from headstart.core.recipe import Recipe
 from headstart.core.types import Calibration, Labels, Task
 from headstart.drawing.blocks import Words
 from headstart.drawing.draw import draw
 from headstart.drawing.text import UNKNOWN
 from headstart.evaluation.bootstrap import paired
-from headstart.evaluation.report.comparison import Side, Sides, metrics_table, render, said, short_names
+from headstart.evaluation.report.comparison import metrics_table, render
+from headstart.evaluation.report.sides import Side, Sides
 from headstart.evaluation.results import Comparison, Interval
-from headstart.evaluation.tables import frame_arrays, interval_text
+from headstart.evaluation.tables import frame_arrays
 from headstart.runs.folder import read_json, read_predictions
 
+SEED = "seed"  # its path in the recipe
 SHOWN = 5  # rows that are named where runs differ
 
 
@@ -53,27 +56,31 @@ class TargetCompared:
 class Compared:
     """Runs side by side, by target; `primary`, `metrics` and `comparisons` are short forms where there is one.
 
-    settings: each setting of the recipes that differs, with its value by run.
+    settings: each setting of the recipes that differs, with its value by run. groups: the runs, those that differ in
+    the seed alone together.
     """
 
     split: str
     rows: int
     targets: Mapping[str, TargetCompared]
     settings: Mapping[str, Mapping[str, str]]
+    groups: Sequence[Sequence[str]]
 
     def __repr__(self) -> str:
         """Name the runs with their primary figure, and say which is ahead."""
         lines = []
-        for side in self._sides.targets:
-            names = short_names(list(side.metrics))
-            figures = (f"{names[run]} {interval_text(found[side.primary])[0]}" for run, found in side.metrics.items())
+        for side in self.sides.targets:
+            figures = (
+                f"{name} {side.figure(group, side.primary).text}"
+                for name, group in zip(side.names, side.groups, strict=True)
+            )
             of = f" of {side.name}" if len(self.targets) > 1 else ""
-            lines += [f"{side.primary}{of} on {self.rows:,} {self.split} rows: {first_few(figures)}", *said(side)]
+            lines += [f"{side.primary}{of} on {self.rows:,} {self.split} rows: {first_few(figures)}", *side.said()]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """Show the metrics of all runs in a notebook."""
-        return draw([[*map(Words, said(side)), metrics_table(side)] for side in self._sides.targets])
+        return draw([[*map(Words, side.said()), metrics_table(side)] for side in self.sides.targets])
 
     def save(self, path: str | Path) -> Path:
         """Write the page with charts of all runs.
@@ -84,13 +91,14 @@ class Compared:
         Returns:
             The same path.
         """
-        storage.write_text(Path(path), render(self._sides))
+        storage.write_text(Path(path), render(self.sides))
         return Path(path)
 
     @property
-    def _sides(self) -> Sides:
+    def sides(self) -> Sides:
+        """What the page and the terminal show."""
         sides = [
-            Side(name, found.primary, found.metrics, found.comparisons, found.units)
+            Side(name, found.primary, found.metrics, found.comparisons, found.units, self.groups)
             for name, found in self.targets.items()
         ]
         return Sides(self.split, self.rows, sides, self.settings)
@@ -118,9 +126,11 @@ class Compared:
     def to_plain(self) -> dict[str, Any]:
         """Return the JSON object that `headstart compare --json` prints last."""
         plain = {name: compared.to_plain() for name, compared in self.targets.items()}
+        for side in self.sides.targets:
+            plain[side.name] |= {"groups": side.grouped()} if side.grouped() else {}
         several = len(plain) > 1
         start = {"split": self.split, "rows": self.rows, "settings": {k: dict(v) for k, v in self.settings.items()}}
-        return start | ({"targets": plain} if several else self._only.to_plain())
+        return start | ({"targets": plain} if several else next(iter(plain.values())))
 
 
 @dataclass(frozen=True)
@@ -147,10 +157,11 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0, resamples: int = 10
         The metrics of each run, and the differences to the first with intervals.
 
     Raises:
-        UsageError: There are fewer than two runs, or one is named twice.
+        UsageError: There are fewer than two runs, one is named twice, or a number is out of its range.
         StorageError: A folder holds no finished run.
         DataError: The runs are of different tasks, or were measured on different rows.
     """
+    check_numbers({"seed": seed, "resamples": resamples})
     names = [str(folder) for folder in folders]
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise UsageError(f"Name two different runs or more to compare; got {first_few(names) or 'none'}.")
@@ -183,7 +194,16 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0, resamples: int = 10
         }
         units = first.metrics[name].get("units", {})  # runs of version 0.1 recorded none
         targets[name] = TargetCompared(first.metrics[name]["primary"], metrics, comparisons, units)
-    return Compared(split, len(first.ids), targets, _differing({run.name: run.settings for run in runs}))
+    settings = {run.name: run.settings for run in runs}
+    return Compared(split, len(first.ids), targets, _differing(settings), _groups(settings))
+
+
+def _groups(settings: Mapping[str, Mapping[str, str]]) -> list[list[str]]:
+    """Put runs together whose settings differ in the seed alone."""
+    groups: dict[frozenset[tuple[str, str]], list[str]] = {}
+    for run, own in settings.items():
+        groups.setdefault(frozenset((path, value) for path, value in own.items() if path != SEED), []).append(run)
+    return list(groups.values())
 
 
 def _differing(settings: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:

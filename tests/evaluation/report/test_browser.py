@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from headstart.evaluation.report.comparison import Side, Sides
 from headstart.evaluation.report.comparison import render as render_comparison
 from headstart.evaluation.report.page import render
+from headstart.evaluation.report.sides import Side, Sides
 from headstart.evaluation.results import Comparison, Interval
 from headstart.inputs._evidence import overlay
 
@@ -117,12 +117,13 @@ def with_pieces(facts: Any) -> Any:
     return dataclasses.replace(facts, observed={**facts.observed, "mistakes": mistakes, "shown": shown})
 
 
-def compared(runs: int) -> str:
-    """Compare runs that never were."""
+def compared(runs: int, seeds: int = 1) -> str:
+    """Compare runs that never were, of which so many differ in the seed alone."""
     names = [f"runs/a-run-of-a-long-name-{number}" for number in range(runs)]
     metrics = {name: {m: Interval(0.5, 0.41, 0.63) for m in ("accuracy", "macro_f1")} for name in names}
     change = Comparison("accuracy", {"accuracy": Interval(0.1, 0.01, 0.2)}, None, {"accuracy": True}, 90, 0.95)
-    side = Side("target", "accuracy", metrics, dict.fromkeys(names[1:], change), {"accuracy": "share of rows"})
+    groups = [names[start : start + seeds] for start in range(0, runs, seeds)]
+    side = Side("target", "accuracy", metrics, dict.fromkeys(names[1:], change), {"accuracy": "share of rows"}, groups)
     settings = {"stages.0.strategy.name": dict.fromkeys(names, "linear_probe"), "source.name": {names[0]: "x" * 90}}
     return render_comparison(Sides("test", 90, [side], settings))
 
@@ -135,6 +136,7 @@ def test_pages_fit_the_screen_and_every_section_has_its_picture(make_facts, tmp_
         "multilabel": render(make_facts("multilabel", 80, 5, name=LONG)),
         "many": render(make_facts("multiclass", 900, 300, name=LONG)),
         "comparison": compared(5),
+        "comparison of groups": compared(5, 2),
     }
     found = browse(tmp_path, pages)
     check(found)
