@@ -6,7 +6,7 @@ import jinja2
 import pytest
 from markupsafe import Markup
 
-from headstart.drawing.blocks import Cell, Notes, Page, Pairs, Section, Table, Words, left
+from headstart.drawing.blocks import Card, Cell, Heading, Notes, Page, Pairs, Section, Table, Words, left
 from headstart.drawing.draw import TEMPLATES, draw, fill
 
 WILD = "<b>&\"'"
@@ -36,6 +36,16 @@ def test_a_wide_table_says_that_it_scrolls():
     assert 'class="hint phones"' in draw(tables[1]) and "hint" not in draw(tables[0])
     assert Table(("a", "b" * 40), [("x", "y")]).hint == "phones"
     assert Table(("a", "b"), []).hint == ""
+    matrix = ("label", *["a_long_name_of_a_class"] * 8), [("a", *"12345678")]
+    assert Table(*matrix).hint == "all" and Table(*matrix, "confusion").hint == "phones"  # names stand upright there
+
+
+def test_long_names_are_broken_after_their_parts():
+    parts = "a_<wbr/>b/<wbr/>c.jpg"
+    assert draw(Table(("x", "y"), [("a_b/c.jpg", "a_b")])).count(parts) == 1
+    card = draw(Card("a_b/c.jpg", [("label", "a_b/c.jpg")], picture="data:,"))
+    assert card.count(parts) == 2 and 'alt="a_b/c.jpg"' in card
+    assert draw(Heading(WILD + "_a_")) == f"<h3>{SAFE}_<wbr/>a_</h3>"
 
 
 def test_a_section_is_linked_to_by_a_name_of_its_own():

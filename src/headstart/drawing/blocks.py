@@ -10,6 +10,7 @@ from headstart.drawing.charts import Chart, Forest
 
 PHONE, SCREEN = 50, 130  # signs of a table's longest row, beyond which it does not fit
 PADDING, FIRST, BAR, WORD = 2, 17, 11, 9  # signs that a column needs besides, the first column, a bar, broken words
+TURNED = 3  # signs of a heading that stands upright, over a confusion matrix of long names
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,14 @@ class Table:
         if not self.rows:
             return ""
         columns = list(zip(*([_width(cell) for cell in row] for row in self.rows), strict=True))
-        heads = [max(map(len, cell.text.split()), default=0) for cell in self.heads]
+        heads = [self._head(cell.text) for cell in self.heads]
         signs = (
             sum(max(head, *column, 0) + PADDING for head, column in zip(heads[1:], columns[1:], strict=True)) + FIRST
         )
         return "all" if signs > SCREEN else "phones" if signs > PHONE else ""
+
+    def _head(self, text: str) -> int:
+        return TURNED if self.css == "confusion" else max(map(len, text.split()), default=0)
 
 
 @dataclass(frozen=True)
@@ -188,10 +192,11 @@ class Card:
 
 @dataclass(frozen=True)
 class Cards:
-    """Examples beside each other."""
+    """Examples beside each other; `small` ones stand three in a row on a phone."""
 
     template: ClassVar[str] = "cards"
     cards: Sequence[Card]
+    small: bool = False
 
     @property
     def texts(self) -> bool:

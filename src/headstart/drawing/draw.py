@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 TEMPLATES = Path(__file__).parent / "templates"
 _NEVER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # what HTML, or UTF-8, has no place for
+
+_BETWEEN = re.compile(r"([_/])(?=\w)")  # in escaped text these stand for themselves
 
 
 def draw(block: Any) -> Markup:
@@ -55,8 +57,14 @@ def _environment() -> jinja2.Environment:
         auto_reload=False,
     )
     environment.filters["draw"] = draw
+    environment.filters["breaking"] = breaking
     environment.filters["place"] = lambda value: f"{value:.1f}"
     return environment
+
+
+def breaking(text: str) -> Markup:
+    """Let a name such as "a_long/path.jpg" be broken into lines after its parts, and not within them."""
+    return Markup(_BETWEEN.sub(r"\1<wbr/>", str(escape(_writable(text)))))
 
 
 def _writable(value: Any) -> Any:

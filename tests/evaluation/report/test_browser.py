@@ -47,6 +47,8 @@ for (const frame of document.querySelectorAll("iframe")) {
     empty: [...page.querySelectorAll("section")].filter(e => e.children.length < 2).map(e => e.id),
     drawn: Object.fromEntries([...page.querySelectorAll("section")].map(e => [e.id,
       e.querySelectorAll("svg, img, .card, table").length])),
+    columns: new Set([...page.querySelectorAll("#what-the-network-sees .cards .card")]
+      .map(e => e.getBoundingClientRect().left)).size,
     paper: view.getComputedStyle(page.body).backgroundColor,
   });
 }
@@ -140,6 +142,8 @@ def test_pages_fit_the_screen_and_every_section_has_its_picture(make_facts, tmp_
     }
     found = browse(tmp_path, pages)
     check(found)
+    columns = [one["columns"] for one in found if one["page"] == "image"]
+    assert columns == [4, 3]  # the views of a row stand beside each other
     assert [one["page"] for one in found] == [name for name in pages for _ in SCREENS]
     assert {one["paper"] for one in found} == {"rgb(255, 255, 255)"}
 

@@ -285,4 +285,4 @@ def test_a_path_is_short_in_the_title_and_whole_below(make_facts):
     name = "hf:/a/long/way/to/minilm/model"
     source = {**facts.observed["source"], "name": name}
     page = render(dataclasses.replace(facts, observed={**facts.observed, "source": source}))
-    assert "learnt from hf:…/minilm/model</h1>" in page and f"<dd>{name} (" in page
+    assert "learnt from hf:…/<wbr/>minilm/<wbr/>model</h1>" in page and f"<dd>{name} (" in page

@@ -28,7 +28,7 @@ def examples(shown: Sequence[Mapping[str, Any]]) -> list[Any]:
     parts: list[Any] = []
     for example in shown:
         parts.append(Heading(f"{example['id']} ({example['label']})" if example["label"] else example["id"]))
-        parts.append(Cards([_card(view, one) for view, one in example["views"].items()]))
+        parts.append(Cards([_card(view, one) for view, one in example["views"].items()], small=True))
     return parts
 
 
