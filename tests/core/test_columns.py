@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,15 @@ import pytest
 
 from headstart.core import columns
 from headstart.core.cells import digest
-from headstart.core.columns import blank_cells, cells_of, missing_cells, numbers, numbers_of, plain_numbers
+from headstart.core.columns import (
+    blank_cells,
+    cells_of,
+    exact_numbers,
+    missing_cells,
+    numbers,
+    numbers_of,
+    plain_numbers,
+)
 from headstart.core.errors import DataError
 from headstart.core.recipe import DataPlan
 from headstart.data.inputs import contents
@@ -215,3 +224,37 @@ def test_rows_of_an_array_are_hashed_like_arrays_alone() -> None:
     expected = [hashlib.sha256(f"{a.dtype}{a.shape}".encode() + a.tobytes()).digest() for a in arrays]
     assert [digest(array) for array in arrays] == expected
     assert len(set(expected)) == len(arrays)
+
+
+def test_exact_numbers_are_those_that_python_writes_in_the_same_signs() -> None:
+    random = Random(1)
+    told = ["1.2345", "-0.5", "0.0001", "999999999.5"]
+    others = [
+        "1.234",
+        "-12.000",
+        "0.00001",
+        "1e5",
+        "5",
+        "5.00",
+        "007.5",
+        "-.5",
+        "a.b",
+        "",
+        " 1.5",
+        "nan",
+        "1.",
+        "١.٥",
+        "+1.5",
+    ]
+    others += ["0.1234567890123456789", "1.5\n", "1.2.3"]
+    made = [repr(random.uniform(-1, 1) * 10 ** random.randint(-7, 18)) for _ in range(5000)]
+    for cells in (told + made, told + others + made):
+        values, exact = exact_numbers(cells)
+        assert [str(value) for value in values.tolist()] == [cell for cell, e in zip(cells, exact, strict=True) if e]
+        assert exact[: len(told)].all() and not set(others) & {cells[row] for row in np.flatnonzero(exact)}
+        assert exact.sum() > 2000
+
+
+def test_exact_numbers_of_a_column_that_is_not_all_text() -> None:
+    values, exact = exact_numbers([1.5, "2.5"])
+    assert not len(values) and exact.tolist() == [False, False]

@@ -14,6 +14,8 @@ import headstart as hs
 from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import DataPlan
 from headstart.data.read import read
+from headstart.data.tables import make_frame
+from headstart.inputs import vector
 from headstart.inputs._encoding import MOST_VALUES, Encoding, describe
 from headstart.inputs._kinds import kind
 from headstart.inputs.vector import Vector
@@ -196,3 +198,18 @@ def test_networks_made_for_plain_numbers_say_what_they_cannot_take() -> None:
     ]
     with pytest.raises(UsageError, match="No column tells"):
         Vector.measure(np.ones((3, 2), dtype=np.float32), ("a", "b"))
+
+
+def test_numbers_of_a_large_table_are_kept_as_numbers_and_read_as_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = {"size": ["1.25", "1.234", "", "2.5"] * 3, "kind": ["1.5", "red", "blue", "red"] * 3}
+    frame = make_frame(cells, [str(row) for row in range(12)])
+    columns = list(cells)
+    small = Vector.read(frame, columns)
+    monkeypatch.setattr(vector, "MANY", 12)
+    large = Vector.read(frame, columns)
+    assert small[:4, 0].tolist() == ["1.25", "1.234", "", "2.5"] and large[:4, 0].tolist() == [1.25, "1.234", "", 2.5]
+    assert large[:, 1].tolist() == small[:, 1].tolist() == cells["kind"]
+    for place, name in enumerate(columns):
+        learnt = [Encoding.learn(name, each[:, place]) for each in (small, large)]
+        assert learnt[0] == learnt[1]
+        np.testing.assert_array_equal(learnt[0].encode(small[:, place]), learnt[0].encode(large[:, place]))

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 Column: TypeAlias = "pd.Series | Sequence[Any] | Any"  # Any: Arrow's arrays have no types
 
+NUMERIC = frozenset({"boolean", "integer", "floating", "mixed-integer-float"})  # as pandas calls them
+DECIMAL = r"^-?[0-9]+\.[0-9]+$"
+THOUSANDS = 3  # digits that a point may stand between
+LEAST_PLAIN, MOST_PLAIN = 1e-4, 1e15  # numbers beyond are written with an exponent
+FIRST = 64  # cells that are looked at before all
 PLAIN = r"^-?[0-9]{1,99}(\.[0-9]{1,99})?([eE][-+]?[0-9]{1,2})?$"  # the size keeps it finite
 
 
@@ -68,15 +73,23 @@ def distinct(column: Column) -> tuple[list[Any], np.ndarray]:
     if text is not None:
         coded = text.combine_chunks().dictionary_encode()
         return coded.dictionary.to_pylist(), coded.indices.to_numpy()
+    cells = cells_of(column)
+    if not has_text(column):
+        return cells, np.arange(len(cells))
     values: list[Any] = []
     known: dict[str, int] = {}
     places = np.zeros(len(column), dtype=np.int64)
-    for row, cell in enumerate(column):
+    for row, cell in enumerate(cells):
         place = known.setdefault(cell, len(values)) if type(cell) is str else len(values)
         if place == len(values):
             values.append(cell)
         places[row] = place
     return values, places
+
+
+def has_text(column: Column) -> bool:
+    """Return whether any cell is text."""
+    return not _are_numbers(column) and any(issubclass(kind, str) for kind in set(map(type, column)))
 
 
 def missing_cells(column: Column) -> np.ndarray:
@@ -91,9 +104,8 @@ def blank_cells(column: Column) -> np.ndarray:
     """Return which cells are missing or text without a visible sign, [N] bool."""
     text = as_text(column)
     if text is None:
-        cells = cells_of(column)
-        values = _plain_cells(cells)
-        return np.array([blank(cell) for cell in cells], dtype=bool) if values is None else np.isnan(values)
+        values = _plain_cells(column)
+        return np.array([blank(cell) for cell in column], dtype=bool) if values is None else np.isnan(values)
     return np.concatenate([np.zeros(0, dtype=bool), *map(_blank_text, text.chunks)])
 
 
@@ -110,12 +122,46 @@ def numbers_of(column: Column, read: Callable[[Any], float | None] = number) -> 
     text = as_text(column)
     if text is not None:
         return _numbers_of_text(text, read)
-    cells = cells_of(column)
-    values = _plain_cells(cells)
+    values = _plain_cells(column)
     if values is None:
-        return _numbers_of_cells(cells, read)
-    found = np.array([cell is not None for cell in cells], dtype=bool)
+        return _numbers_of_cells(cells_of(column), read)
+    found = ~np.isnan(values)
+    if not found.all():  # a number may be NaN
+        found = np.array([cell is not None for cell in column], dtype=bool)
     return np.where(found, values, 0.0), found
+
+
+def exact_numbers(column: Column) -> tuple[np.ndarray, np.ndarray]:
+    """Find the texts that a number stands for exactly: Python writes it in the same signs, and it has one reading.
+
+    Args:
+        column: The cells.
+
+    Returns:
+        The numbers [M] float64; of which cells they are, [N] bool with M true. Both are decided cell by cell, and a
+        text such as "1.234", which may have a point between thousands, is none.
+    """
+    import pyarrow as pa
+    import pyarrow.compute
+
+    compute: Any = pyarrow.compute
+    text = as_text(column)
+    exact = np.zeros(len(column), dtype=bool)
+    if text is None:
+        return np.zeros(0), exact
+    point = compute.find_substring(text, ".").to_numpy()
+    decimals = compute.utf8_length(text).to_numpy() - point - 1
+    likely = (point > 0) & (decimals > 0) & (decimals != THOUSANDS)
+    try:
+        values = text.filter(pa.array(likely)).cast(pa.float64())
+    except pa.ArrowInvalid:
+        likely &= matching_cells(text, DECIMAL)
+        values = text.filter(pa.array(likely)).cast(pa.float64())
+    same = compute.equal(values.cast(pa.large_string()), text.filter(pa.array(likely))).to_numpy()
+    found = values.to_numpy()
+    same &= (np.abs(found) >= LEAST_PLAIN) & (np.abs(found) < MOST_PLAIN)
+    exact[likely] = same
+    return found[same], exact
 
 
 def numbers(frame: pd.DataFrame, columns: Sequence[str], *, flags: bool = False) -> np.ndarray:
@@ -165,6 +211,7 @@ def plain_numbers(text: Any) -> np.ndarray | None:
     import pyarrow as pa
 
     try:
+        text.slice(0, FIRST).cast(pa.float64())  # of words the whole would take long to refuse
         values = text.cast(pa.float64()).to_numpy()
     except pa.ArrowInvalid:
         return None
@@ -207,14 +254,22 @@ def _numbers_of_cells(cells: Sequence[Any], read: Callable[[Any], float | None])
     return np.array([0.0 if value is None else value for value in told], dtype=np.float64), found
 
 
-def _plain_cells(cells: Sequence[Any]) -> np.ndarray | None:
+def _plain_cells(column: Column) -> np.ndarray | None:
     """Return Python's numbers as an array, NaN for None; None unless each cell is one of these."""
-    if not set(map(type, cells)) <= {int, float, bool, type(None)}:
+    if not _are_numbers(column):
         return None
     try:
-        return np.array(cells, dtype=np.float64)
-    except OverflowError:  # of a whole number; `number` makes it infinite
+        return np.array(column, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):  # of a missing time; of a whole number that `number` makes infinite
         return None
+
+
+def _are_numbers(column: Column) -> bool:
+    """Return whether each cell is a number or missing, at a glance."""
+    import pandas as pd
+
+    cells = column.to_numpy() if isinstance(column, pd.Series) else column
+    return pd.api.types.infer_dtype(cells, skipna=True) in NUMERIC
 
 
 def _blank_text(chunk: Any) -> np.ndarray:

@@ -17,6 +17,7 @@ from headstart.core.columns import (
     as_text,
     blank_cells,
     distinct,
+    has_text,
     matching_cells,
     numbers_of,
     plain_numbers,
@@ -102,7 +103,7 @@ def blanks(column: Column) -> np.ndarray:
     """Return which cells are blank or hold a word for it, [N] bool."""
     text = as_text(column)
     if text is None:
-        if not any(issubclass(kind, str) for kind in set(map(type, column))):
+        if not has_text(column):
             return blank_cells(column)
         cells, places = distinct(column)
         return np.array([_is_blank(cell) for cell in cells], dtype=bool)[places]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from headstart.core.cells import digest
-from headstart.core.columns import Column, cells_of, distinct, numbers
+from headstart.core.columns import Column, cells_of, distinct, exact_numbers, numbers
 from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
 from headstart.core.input import Cut, Input
 from headstart.core.interface import option
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import torch
 
 MOST_NUMBERS = 8  # of a row in a preview
+MANY = 50_000  # rows of a table whose memory counts
 
 
 @dataclass(frozen=True)
@@ -290,13 +291,13 @@ def encoded_width(table: Sequence[Encoding]) -> int:
 def _read_table(frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
     """Read columns of one cell each: [N, C] float32 with NaN for blank cells, or object where not all are numbers."""
     values = np.zeros((len(frame), len(columns)), dtype=np.float32)
-    plain, mixed = [], False
+    plain, mixed = [], set[str]()
     for place, name in enumerate(columns):
         found, right = read_numbers(frame[name])
         empty = blanks(frame[name])
         there = ~empty
         if there.any() and (right & there).sum() < MOST * there.sum():
-            mixed = True
+            mixed.add(name)
             continue
         with np.errstate(over="ignore"):
             values[:, place] = np.where(there, found, np.nan)
@@ -314,6 +315,10 @@ def _read_table(frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
         return values
     cells = np.empty((len(frame), len(columns)), dtype=object)
     for place, name in enumerate(columns):
-        different, places = distinct(frame[name])  # equal texts are one object, to save memory
-        cells[:, place] = np.fromiter(different, dtype=object, count=len(different))[places]
+        texts = np.ones(len(frame), dtype=bool)
+        if len(frame) >= MANY and name not in mixed:  # to save memory: a number takes a third of its text
+            values, exact = exact_numbers(frame[name])
+            cells[exact, place], texts = values, ~exact
+        different, places = distinct(frame[name][texts])  # for the same reason equal texts are one object
+        cells[texts, place] = np.fromiter(different, dtype=object, count=len(different))[places]
     return cells

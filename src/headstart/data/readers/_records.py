@@ -133,7 +133,7 @@ def _described(value: Any) -> str:
     return "an object" if isinstance(value, dict) else "a single value"
 
 
-def read_parquet(path: Path, name: str) -> dict[str, list[Any]]:
+def read_parquet(path: Path, name: str) -> dict[str, Any]:
     """Read a Parquet file; a picture stored as {bytes, path} becomes its bytes.
 
     Args:
@@ -141,7 +141,7 @@ def read_parquet(path: Path, name: str) -> dict[str, list[Any]]:
         name: The file, for messages.
 
     Returns:
-        The columns.
+        The columns; text of which no cell is missing stays Arrow's, as that of a CSV file.
 
     Raises:
         DataError: The file is damaged or has no rows.
@@ -150,13 +150,13 @@ def read_parquet(path: Path, name: str) -> dict[str, list[Any]]:
     import pyarrow.parquet as pq
 
     first = 1
-    columns: dict[str, list[Any]] = {}
+    parts: dict[str, list[Any]] = {}
     try:
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group)
                 for column in table.column_names:
-                    columns.setdefault(column, []).extend(_cells(table.column(column)))
+                    parts.setdefault(column, []).append(_kept(table.column(column)))
                 first += table.num_rows
     except (pa.ArrowException, OSError) as error:
         where = f"{name}, from record {first}"
@@ -165,7 +165,26 @@ def read_parquet(path: Path, name: str) -> dict[str, list[Any]]:
         ) from error
     if first == 1:
         raise DataError(f"{name} has no records.")
-    return columns
+    return {column: _joined(found) for column, found in parts.items()}
+
+
+def _kept(column: Any) -> Any:
+    """Take a part of a column: text as Arrow has it, anything else as Python's objects."""
+    import pyarrow as pa
+
+    kind = column.type
+    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_string(inner) or pa.types.is_large_string(inner):
+        return column.cast(pa.large_string())
+    return _cells(column)
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    import pyarrow as pa
+
+    if all(isinstance(part, pa.ChunkedArray) and part.null_count == 0 for part in parts):
+        return pa.chunked_array([chunk for part in parts for chunk in part.chunks], pa.large_string())
+    return [cell for part in parts for cell in (part.to_pylist() if isinstance(part, pa.ChunkedArray) else part)]
 
 
 def _cells(column: Any) -> list[Any]:
