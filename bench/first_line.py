@@ -2,8 +2,8 @@
 
     python bench/first_line.py [RUN EXAMPLE]
 
-A table of 200,000 rows and 21 columns is made, as CSV and as Parquet; `fit` is stopped at the line that says what the columns
-were taken for.
+A table of 200,000 rows and 21 columns is made, as CSV and as Parquet; `fit` is stopped at the line that says what the
+columns were taken for.
 With a run and an example, `predict` is measured too. The floor is a process that imports pandas, or torch, alone.
 """
 
