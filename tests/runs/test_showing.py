@@ -77,6 +77,21 @@ def test_pictures_are_shown_as_the_network_sees_them(photos: Path, tmp_path: Pat
     assert shown._repr_html_().startswith("<iframe srcdoc=")
 
 
+def test_rows_without_labels_are_named_as_set_aside(photos: Path) -> None:
+    (photos / "train").mkdir()
+    for label in ("red", "blue"):
+        (photos / label).rename(photos / "train" / label)
+    (photos / "test").mkdir()
+    Pillow.new("RGB", (64, 32)).save(photos / "test" / "0.png")
+    told = f"test: 1 row without labels is set aside (hs.load(RUN).predict('{photos / 'test'}') answers it)"
+    heard: list[str] = []
+    found = hs.show(
+        photos, source="timm:test_resnet pretrained=false", listen=lambda event: heard.append(event.message)
+    )
+    assert list(found.notes)[:1] == [told] and told in str(found) and told not in heard
+    assert "1 row without labels is set aside" in found.page()
+
+
 def test_each_view_shows_what_it_makes_of_a_row(photos: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (16, 64, 48, 3), dtype=np.uint8)
     for path, pixels in zip(sorted(photos.glob("*/*.png")), noise, strict=True):

@@ -40,7 +40,9 @@ def leave_out(frames: dict[str, pd.DataFrame], given: str, task: Task, data: Any
     for name in [name for name in frames if name not in {given, "target", "source"}]:
         frame = frames[name]
         if any(_lacks(frame, target, frames.get(given)) for target in task.predicted.values()):
-            notes.append(f"{name}: {len(frame):,} rows without labels are set aside ({_how(frame, data)} answers them)")
+            one = len(frame) == 1
+            rows = "1 row without labels is" if one else f"{len(frame):,} rows without labels are"
+            notes.append(f"{name}: {rows} set aside ({_how(frame, data)} answers {'it' if one else 'them'})")
             del frames[name]
     if not frames and notes:
         columns = first_few(c for target in task.predicted.values() for c in target.columns)

@@ -94,7 +94,7 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
         if given not in frames:
             raise DataError(no_training_rows(frames, bare))
         open_task, inferred = infer(tables, frames[given], plan)
-        notes += leave_out(frames, given, open_task, where)
+        notes += (aside := leave_out(frames, given, open_task, where))
         labelled = with_labels(frames)
         _check_frames(labelled, frames, open_task, plan)
         bare, partly = _without_labels(frames, labelled, given, open_task, plan, bare)
@@ -104,7 +104,7 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
         fresh = True
     else:
         check_files(tables, task.modality, task.inputs, named=True)
-        notes += leave_out(frames, given, task, where)
+        notes += (aside := leave_out(frames, given, task, where))
         labelled = with_labels(frames)
         _check_frames(labelled, frames, task, plan)
         bare, partly = _without_labels(frames, labelled, given, task, plan, bare)
@@ -146,7 +146,7 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
         pools[UNLABELLED] = unlabelled
         notes += unlabelled_notes(unlabelled, {name: part.rows for name, part in splits.items()})
     drawn = [name for name in splits if name not in parts]
-    return make_dataset(task, splits, [*tables.notes, *notes], pools, drawn)
+    return replace(make_dataset(task, splits, [*tables.notes, *notes], pools, drawn), aside=tuple(aside))
 
 
 def _without_labels(

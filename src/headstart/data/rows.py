@@ -62,6 +62,7 @@ class Dataset:
     notes: what was inferred, in words, to be printed. fingerprint: a hash of all rows and labels.
     groups: by row, what must stay on one side of any split: the group that was asked for, or copies of an image.
     drawn: the splits that were cut from given ones. left_out: what is wrong with the rows that were left out.
+    aside: those of the notes that tell of splits without labels, which are in no split here.
     """
 
     task: Task
@@ -72,6 +73,7 @@ class Dataset:
     groups: Mapping[str, str] = field(default_factory=dict)
     drawn: Sequence[str] = ()
     left_out: Sequence[Problem] = ()
+    aside: Sequence[str] = ()
 
     def __repr__(self) -> str:
         """Say what is predicted from what, and how many rows there are."""

@@ -61,7 +61,7 @@ def show(
     plan = (recipe or Recipe()).with_settings({path: value for path, value in named.items() if value is not None})
     plan = plan.with_surgery(surgery)
     dataset = data if isinstance(data, Dataset) else read(data, plan.data, seed=plan.seed)
-    for note in dataset.notes:
+    for note in (note for note in dataset.notes if note not in dataset.aside):  # those are on the page
         listen(Event("note", note))
     train = dataset.splits["train"]
     if plan.source is None:
@@ -76,4 +76,6 @@ def show(
     expects = backbone.card.input
     cut = told_cut(list(dataset.splits.values()), expects)
     shown = list(views) or [name for name in plugins.names("views") if known_views.shows(name, type(expects))]
-    return look(dataset, backbone.card, shown, rows=rows, seed=plan.seed, notes=[cut] if cut else [])
+    return look(
+        dataset, backbone.card, shown, rows=rows, seed=plan.seed, notes=[*dataset.aside, *([cut] if cut else [])]
+    )
