@@ -142,8 +142,8 @@ def test_long_tables_keep_their_lines_in_both_ways(tmp_path: Path, monkeypatch: 
     (tmp_path / "a.csv").write_text("n,text,label\n" + "".join(rows))
     (tmp_path / "b.csv").write_text('n,text,"label"\n' + "".join(rows))
     quick, slow = (Table().read(tmp_path / name) for name in ("a.csv", "b.csv"))
-    assert quick.notes == ("a.csv: 72 blank lines are no rows",)
-    assert slow.notes == ("b.csv: 72 blank lines are no rows",)
+    assert quick.notes == ("a.csv: 72 blank lines are left out",)
+    assert slow.notes == ("b.csv: 72 blank lines are left out",)
     frames = quick.splits["all"], slow.splits["all"]
     for frame in frames:
         assert [str(dtype) for dtype in frame.dtypes] == ["str"] * 3

@@ -46,7 +46,7 @@ def test_rows_without_a_label_are_refused_unless_the_user_says_so(tmp_path: Path
 def test_a_blank_label_in_the_test_rows_stays_an_error(tmp_path: Path) -> None:
     table(tmp_path, ["x", "y", ""] * 6, "train.csv")
     table(tmp_path, ["x", ""], "test.csv")
-    with pytest.raises(DataError, match="1 labels are missing"):
+    with pytest.raises(DataError, match="1 label is missing"):
         read(str(tmp_path), DataPlan(blank_labels="unlabelled"))
 
 
@@ -116,7 +116,7 @@ def test_test_rows_among_them_are_told(tmp_path: Path) -> None:
     table(tmp_path, ["x", "y"], "test.csv")
     (tmp_path / "unlabelled.csv").write_text("a,b\n0.000,0.5\n9,9\n")
     notes = read(str(tmp_path), DataPlan()).notes
-    assert any("1 rows without labels are test rows too" in note and "unlabelled.csv:2" in note for note in notes)
+    assert any("1 row without labels is in test too" in note and "unlabelled.csv:2" in note for note in notes)
 
 
 def test_each_of_several_targets_has_a_pool_with_the_rows_that_have_its_label(tmp_path: Path) -> None:
@@ -258,4 +258,4 @@ def test_test_rows_among_the_validation_rows_are_told(tmp_path: Path) -> None:
     (tmp_path / "val.csv").write_text("a,b,label\n7,7,x\n8,8,y\n")
     (tmp_path / "test.csv").write_text("a,b,label\n8,8,y\n9,9,x\n")
     notes = read(str(tmp_path), DataPlan()).notes
-    assert "1 of 2 test rows are validation rows too, on which the best step is chosen: test.csv:2" in notes
+    assert "1 of 2 test rows is in validation too, on which the best step is chosen: test.csv:2" in notes

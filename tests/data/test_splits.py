@@ -218,7 +218,7 @@ def test_copies_that_make_a_split_small_are_told() -> None:
     notes = read((pictures, ["a", "b"] * 30), DataPlan(test=0, validation=0.2)).notes
     (told,) = [note for note in notes if "copies stay together" in note]
     assert told.startswith(
-        "validation: keeps 1 of 12 rows, as 11 have copies in train and copies stay together (50 of "
+        "validation: keeps 1 of 12 rows, as 11 have copies in train and copies stay together (in all 50 of "
     )
     all_alike = read(([np.zeros((4, 4, 3), dtype=np.uint8)] * 20, ["a", "b"] * 10), DataPlan(validation=0.2))
     assert "validation: no rows were taken, all have copies" in all_alike.notes

@@ -117,7 +117,7 @@ def test_long_texts_are_counted_and_named(words: Path) -> None:
     with command_line():
         assert "--surgery 'adapt_input max_length=6' shows more" in told_cut([rows(texts)], expects)
     assert "max_length=9" in told_cut([rows(texts)], Text(str(words), 4))
-    assert told_cut([rows(texts)], Text(str(words), 6, positions=6)).endswith("are cut: row 3")
+    assert told_cut([rows(texts)], Text(str(words), 6, positions=6)).endswith("is cut: row 3")
     assert told_cut([rows(texts)], Text(str(words), 9)) == ""
     pairs = [("good", "bad film"), ("good bad film", "good bad"), ("good", "good bad film good bad")]
     assert told_cut([rows(pairs)], Text(str(words), 4)).startswith("2 of 3 texts are longer than 4 tokens")
@@ -152,7 +152,7 @@ def test_the_sizes_of_files_are_read_upright(tmp_path: Path) -> None:
     exif[0x0112] = 6  # lies on its side
     Pillow.new("RGB", (40, 16)).save(tmp_path / "turned.jpg", exif=exif)
     assert told_cut([rows([tmp_path / "turned.jpg"])], Image(40, 16)) == ""
-    assert told_cut([rows([tmp_path / "turned.jpg"])], Image(16, 40)).startswith("1 of 1 images lose")
+    assert told_cut([rows([tmp_path / "turned.jpg"])], Image(16, 40)).startswith("1 of 1 image loses")
 
 
 def test_categories_without_a_number_are_named() -> None:
@@ -194,7 +194,7 @@ def test_what_is_cut_is_told_by_fit_evaluate_and_predict(
     model.predict(["bad", "bad"])
     assert not caplog.records
     model.predict(["good film " * 9, "bad"])
-    assert "1 of 2 texts are longer than 8 tokens and are cut: [0]; surgery=" in caplog.text
+    assert "1 of 2 texts is longer than 8 tokens and is cut: [0]; surgery=" in caplog.text
     events = []
     evaluate_saved(run.folder, listen=events.append)
     assert any(told in event.message for event in events)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from headstart.core.counting import counted
 from headstart.core.errors import UsageError, first_few
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def predict(
         frame = _table(predictor, asked, skip_bad)
     if asked.left_out:
         few = first_few((f"{row} ({problem.what})" for row, problem in asked.left_out.items()), "; ", 2)
-        show.note(f"left out: {len(asked.left_out):,} of {len(frame):,} examples that cannot be read: {few}")
+        show.note(f"left out: {counted(len(asked.left_out), 'examples', len(frame))} that cannot be read: {few}")
     if out is not None:
         from headstart.core.storage import new_file
         from headstart.evaluation.tables import flat_frame
@@ -66,12 +67,11 @@ def predict(
                 frame.to_json(path, orient="records", lines=True, force_ascii=False)
             else:
                 frame.to_parquet(path)
-        show.note(f"{len(frame):,} predictions written to {out}")
+        show.note(f"{counted(len(frame), 'predictions')} written to {out}")
     else:
         from headstart.evaluation.answers import readable
 
-        count = f"{len(frame):,} prediction{'s' * (len(frame) > 1)}"
-        show.table(count, *readable(predictor.task, frame.head(SHOWN)), words="input")
+        show.table(counted(len(frame), "predictions"), *readable(predictor.task, frame.head(SHOWN)), words="input")
         if len(frame) > SHOWN:
             show.note(f"The first {SHOWN}; all of them with --out FILE.csv")
     if as_json:

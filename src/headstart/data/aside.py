@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.core.cells import class_name
 from headstart.core.columns import cells_of
+from headstart.core.counting import agree, counted
 from headstart.core.errors import DataError, first_few
 from headstart.core.interface import on_command_line, option
 from headstart.core.types import Target, Task
@@ -40,9 +41,8 @@ def leave_out(frames: dict[str, pd.DataFrame], given: str, task: Task, data: Any
     for name in [name for name in frames if name not in {given, "target", "source"}]:
         frame = frames[name]
         if any(_lacks(frame, target, frames.get(given)) for target in task.predicted.values()):
-            one = len(frame) == 1
-            rows = "1 row without labels is" if one else f"{len(frame):,} rows without labels are"
-            notes.append(f"{name}: {rows} set aside ({_how(frame, data)} answers {'it' if one else 'them'})")
+            rows = f"{counted(len(frame), 'rows')} without labels {agree(len(frame), 'are')}"
+            notes.append(f"{name}: {rows} set aside ({_how(frame, data)} answers {agree(len(frame), 'them')})")
             del frames[name]
     if not frames and notes:
         columns = first_few(c for target in task.predicted.values() for c in target.columns)

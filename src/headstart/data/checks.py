@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from headstart.core.counting import agree, counted
 from headstart.core.errors import BadRows, DataError, Problem
 from headstart.data.rows import Rows
 from headstart.inputs import by_name
@@ -89,4 +90,8 @@ def check_repeats(train: Sequence[Rows], test: Rows, modality: str) -> list[str]
     if files:
         raise DataError(f"Test {by_name(modality).plural} must not occur in training:", files)
     shared = by_name(modality).shared
-    return [f"{len(same)} of {len(test)} test rows have the same {shared} as a training row"] if same else []
+    return (
+        [f"{counted(len(same), 'test rows', len(test))} {agree(len(same), 'have')} the same {shared} as a training row"]
+        if same
+        else []
+    )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from headstart.core.counting import counted
 from headstart.core.errors import BadRows, DataError, Problem, first_few
 from headstart.core.interface import option
 from headstart.data.tables import Tables
@@ -95,10 +96,10 @@ def told(bad: Bad, rows: int) -> list[str]:
     if not bad:
         return []
     if len(bad) > MOST * rows:
-        summary = f"{len(bad):,} of {rows:,} rows cannot be read: more than half are not left out. What is wrong:"
+        summary = f"{counted(len(bad), 'rows', rows)} cannot be read: more than half are not left out. What is wrong:"
         raise DataError(summary, bad.values())
     few = first_few((f"{row} ({problem.what})" for row, problem in bad.items()), "; ", SHOWN)
-    return [f"left out: {len(bad):,} of {rows:,} rows that cannot be read: {few}"]
+    return [f"left out: {counted(len(bad), 'rows', rows)} that cannot be read: {few}"]
 
 
 def written(problems: Iterable[Problem]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headstart.core.counting import agree, counted
 from headstart.core.errors import first_few
 from headstart.core.types import Target, Task
 from headstart.data.inputs import make_inputs
@@ -89,8 +90,9 @@ def unlabelled_notes(unlabelled: Rows, splits: Mapping[str, Rows]) -> list[str]:
     notes = [f"rows without labels: {len(unlabelled):,}, the pool 'unlabelled'"]
     for name in ("validation", "test"):
         if name in splits and (same := repeated(unlabelled, splits[name])):
+            many = f"{counted(len(same), 'rows')} without labels {agree(len(same), 'are')}"
             notes.append(
-                f"{len(same)} rows without labels are {name} rows too; an objective that reads them learns from inputs "
+                f"{many} in {name} too; an objective that reads them learns from inputs "
                 f"that the {name} figures are measured on: {first_few(same)}"
             )
     return notes

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.core.columns import blank_cells, cells_of
+from headstart.core.counting import agree, counted
 from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few, unknown
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
@@ -136,7 +137,9 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
     if "validation" in parts and "train" in splits:
         notes += _repeated(splits["train"].rows, splits["validation"].rows)
     if "validation" in parts and "test" in parts and (same := repeated(parts["test"].rows, parts["validation"].rows)):
-        found = f"{len(same)} of {len(parts['test'].rows)} test rows are validation rows too"
+        found = (
+            f"{counted(len(same), 'test rows', len(parts['test'].rows))} {agree(len(same), 'are')} in validation too"
+        )
         notes.append(f"{found}, on which the best step is chosen: {first_few(same)}")
     pools = task_pools(splits["train"].rows, partly, task) if "train" in splits else {}
     if partial is not None:
@@ -205,8 +208,8 @@ def _repeated(train: Rows, validation: Rows) -> list[str]:
     if not same:
         return []
     return [
-        f"{len(same)} of {len(validation)} validation rows are in training too, which makes "
-        f"their figures look better: {first_few(same)}"
+        f"{counted(len(same), 'validation rows', len(validation))} {agree(len(same), 'are')} in training too, which "
+        f"makes the figures look better: {first_few(same)}"
     ]
 
 
@@ -296,7 +299,7 @@ def _by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame],
     ]
     unused = found.pop("unused", None)
     if unused:
-        notes.append(f"{sum(map(len, unused))} test rows of the source domain are not used")
+        notes.append(f"test rows of the source domain that are not used: {sum(map(len, unused)):,}")
     others = sorted(set(known) - {*plan.source_domain, *plan.target_domain})
     if others:
         notes.append(f"domains left out: {first_few(others)}")

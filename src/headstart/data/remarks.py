@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from headstart.core.counting import agree, counted
 from headstart.core.errors import first_few
 from headstart.core.types import Labels, Task
 from headstart.data.rows import Rows
@@ -42,7 +43,7 @@ def conflicts(parts: Iterable[Rows], task: Task) -> list[str]:
     concerned = sum(digest in against for digest in digests)
     pairs = first_few((f"{one} = {other}" for one, other in against.values()), most=SHOWN)
     return [
-        f"{concerned:,} of {len(digests):,} {by_name(task.modality).plural} are copies with different labels: {pairs}"
+        f"{counted(concerned, by_name(task.modality).plural, len(digests))} are copies with different labels: {pairs}"
     ]
 
 
@@ -57,7 +58,11 @@ def little_left(given: Mapping[str, int], left: int) -> list[str]:
         A note, or none.
     """
     rows = given.get("all", given.get("train", 0))
-    return [f"training: only {left:,} of {rows:,} rows are left to learn from"] if left < FEW * rows else []
+    return (
+        [f"training: only {counted(left, 'rows', rows)} {agree(left, 'are')} left to learn from"]
+        if left < FEW * rows
+        else []
+    )
 
 
 def uncovered(splits: Mapping[str, Rows], task: Task) -> list[str]:
@@ -77,8 +82,8 @@ def uncovered(splits: Mapping[str, Rows], task: Task) -> list[str]:
             absent = [label for label, rows in counts.items() if not rows]
             if absent:
                 notes.append(
-                    f"{task.key(name, target)}: no row of {len(absent):,} of {len(counts):,} classes "
-                    f"({first_few(absent, most=SHOWN)}): its figures say nothing of them"
+                    f"{task.key(name, target)}: no row of {counted(len(absent), 'classes', len(counts))} "
+                    f"({first_few(absent, most=SHOWN)}): its figures say nothing of {agree(len(absent), 'them')}"
                 )
     return notes
 

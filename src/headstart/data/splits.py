@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from headstart.core.counting import agree, counted
 from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
@@ -91,8 +92,9 @@ def _validation_share(rows: Rows, task: Task, notes: list[str]) -> float | None:
     if made >= max(LEAST_TO_CHOOSE, LEAST_OF_A_CLASS * classes):
         return VALIDATION_SHARE
     few = f"fewer than {LEAST_TO_CHOOSE}" if made < LEAST_TO_CHOOSE else f"under {LEAST_OF_A_CLASS} a class"
+    rows = counted(made, "rows")
     notes.append(
-        f"validation: none, as {made} rows ({few}) are too few to choose a step by; all rows learn "
+        f"validation: none, as {rows} ({few}) {agree(made, 'are')} too few to choose a step by; all rows learn "
         f"({option('validation', 0.2)} takes some, {option('folds', 5)} measures by cross-validation)"
     )
     return None
@@ -207,9 +209,10 @@ def _keep_copies_together(
     copies = np.array([digest in staying for digest in digests]) & chosen
     if copies.any():
         moved, left = int(chosen.sum()), int((chosen & ~copies).sum())
+        have = agree(moved - left, "have")
         notes.append(
-            f"{name}: keeps {left:,} of {moved:,} rows, as {moved - left:,} have copies in {origin} and copies stay "
-            f"together ({len(digests) - len(set(digests)):,} of {len(digests):,} rows repeat others)"
+            f"{name}: keeps {counted(left, 'rows', moved)}, as {moved - left:,} {have} copies in {origin} and copies stay "
+            f"together (in all {len(digests) - len(set(digests)):,} of {len(digests):,} repeat others)"
         )
     return chosen & ~copies
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from headstart import views as known_views
+from headstart.core.counting import counted
 from headstart.core.errors import BadRows, Problem, UsageError, first_few
 from headstart.core.kept import Kept
 from headstart.core.seeding import torch_seeded
@@ -175,7 +176,7 @@ def told_cut(parts: Sequence[Rows], expects: Input) -> str:
         return ""
     looked = f" looked at, of {rows:,}," if step > 1 else ""
     named = first_few((ids[place] for place in found.places), most=2)
-    told = f"{len(found.places):,} of {len(ids):,} {expects.plural}{looked} {found.what}: {named}"
+    told = f"{counted(len(found.places), expects.plural, len(ids))}{looked} {found.what}: {named}"
     return f"{told}; {found.mend} shows more" if found.mend else told
 
 

@@ -18,6 +18,7 @@ from PIL import Image as Pillow
 
 from headstart.core.cells import digest, missing
 from headstart.core.columns import cells_of
+from headstart.core.counting import agree, counted
 from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
 from headstart.core.input import Cut, Input
 from headstart.core.interface import option
@@ -117,7 +118,7 @@ class Image(Input):
             looked = list(track(pool.map(_look, ids, items), "reading pictures", len(ids)))
         problems = [problem for _, _, found in looked for problem in found]
         if problems:
-            raise BadRows(f"{len(problems)} images cannot be used:", problems)
+            raise BadRows(f"{counted(len(problems), 'images')} cannot be used:", problems)
         animated = sum(frames > 1 for _, frames, _ in looked)
         notes = [f"{animated} animated or many-page images: the first frame of each is used"] if animated else []
         return [found for found, _, _ in looked], notes
@@ -158,7 +159,9 @@ class Image(Input):
         """Find images that lose more than half of their area where evaluation cuts their centre."""
         sizes = [image_size(item) for item in inputs]
         places = [place for place, size in enumerate(sizes) if size and self._share(*size) < LEAST_SHARE]
-        what = f"lose more than half of their area, as their centre is cut ({self.width} x {self.height})"
+        lose, their = (agree(len(places), word) for word in ("lose", "their"))
+        size = f"{self.width} x {self.height}"
+        what = f"{lose} more than half of {their} area, as {their} centre is cut ({size})"
         return Cut(places, what, option("surgery", "adapt_input whole=true")) if places else None
 
     def _share(self, width: int, height: int) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from headstart.core.counting import agree, counted
 from headstart.core.errors import BadRows, Problem, UsageError, first_few
 from headstart.core.input import EMPTY, Cut, Input
 from headstart.core.interface import option
@@ -189,11 +190,9 @@ class Text(Input):
         places = [place for place, length in zip(full, whole, strict=True) if length > self.max_length]
         most = min(max(whole, default=0), self.positions or max(whole, default=0))
         mend = option("surgery", f"adapt_input max_length={most}") if most > self.max_length else ""
-        return (
-            Cut(places, f"are longer than {self.max_length:,} token{'s' * (self.max_length > 1)} and are cut", mend)
-            if places
-            else None
-        )
+        be = agree(len(places), "are")
+        what = f"{be} longer than {counted(self.max_length, 'tokens')} and {be} cut"
+        return Cut(places, what, mend) if places else None
 
     def _whole(self, item: Any) -> list[list[int]]:
         """Tokenise a text or a pair without cutting it; both texts of a pair by themselves where it is `separate`."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from headstart.core.cells import digest
 from headstart.core.columns import Column, cells_of, distinct, exact_numbers, numbers
+from headstart.core.counting import agree
 from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
 from headstart.core.input import Cut, Input
 from headstart.core.interface import option
@@ -225,7 +226,8 @@ class Vector(Input):
         columns = [each.name for each in self.table if each.kind == "category"]
         own = first_few(f"'{name}'" for name, strange in zip(columns, found, strict=True) if strange.any())
         places = np.flatnonzero(np.any(found, axis=0)) if own else []
-        what = f"hold a value of {own} that has no number of its own, as training had it once or never"
+        hold = agree(len(places), "hold")
+        what = f"{hold} a value of {own} that has no number of its own, as training had it once or never"
         return Cut([int(place) for place in places], what) if own else None
 
     def prepare(self, inputs: np.ndarray) -> np.ndarray:  # [N, D]

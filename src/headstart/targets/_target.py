@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from headstart.core.columns import Column, blank_cells
+from headstart.core.counting import agree, counted
 from headstart.core.errors import BadRows, Problem, UsageError, first_few
 from headstart.core.task import kind_of
 
@@ -102,7 +103,7 @@ class BaseTarget:
             for row in frame.index[self.unlabelled(frame[column])]
         ]
         if problems:
-            raise BadRows(f"{len(problems)} labels are missing:", problems)
+            raise BadRows(f"{counted(len(problems), 'labels')} {agree(len(problems), 'are')} missing:", problems)
 
     def unlabelled(self, column: Column) -> np.ndarray:
         """Return which cells of a label column say that the row has no label, [N] bool."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from headstart.core.cells import blank, number
 from headstart.core.columns import as_text, blank_cells, cells_of, contents_of, matching_cells
+from headstart.core.counting import agree, counted
 from headstart.core.errors import BadRows, DataError, Problem, first_few
 from headstart.data.tables import UNNAMED, split_words
 from headstart.data.walk import files_in, folders_in
@@ -235,7 +236,8 @@ class _Look:
         found = []
         if self.outside and self.near.table:
             where = f"{self.near.table.name}, column '{column}'"
-            found.append(f"{where}: {len(self.outside):,} {plural} lie elsewhere, as in {self.outside[0].parent}")
+            lie = f"{counted(len(self.outside), plural)} {agree(len(self.outside), 'lie')}"
+            found.append(f"{where}: {lie} elsewhere, as in {self.outside[0].parent}")
         if self.inside:
             how = "names without an ending" if self.bare else "names"
             places = first_few(f"{name}/ ({count:,})" for name, count in sorted(self.inside.items()))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from headstart.core.counting import counted
 from headstart.core.errors import BadRows, DataError, Problem, first_few
 from headstart.core.interface import option
 from headstart.data.formats import is_table, stem
@@ -198,8 +199,7 @@ class _Walk:
         if self.ignored:
             kinds = Counter(Path(name).suffix or name for name in self.ignored)
             listing = first_few(self.ignored)
-            entries = "entry" if kinds.total() == 1 else "entries"
-            notes.append(f"ignored {kinds.total():,} {entries} other than {self.plural}: {listing}")
+            notes.append(f"ignored {counted(kinds.total(), 'entries')} other than {self.plural}: {listing}")
         wrong = (BadRows(summary, self.wrong),) if self.wrong else ()
         return Tables(frames, ("label",), tuple(notes), asides=("domain",), wrong=wrong)
 

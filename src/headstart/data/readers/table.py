@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.core.cells import number
+from headstart.core.counting import agree, counted
 from headstart.core.errors import DataError, UsageError, first_few
 from headstart.core.interface import option
 from headstart.data.formats import ending, is_table, may_be_table, opened, stem
@@ -119,7 +120,8 @@ class Table:
             sheet = self._read_csv(path, name)
             columns, rows = sheet.columns, sheet.lines
             if sheet.blank_lines:
-                notes = (f"{name}: {sheet.blank_lines} blank lines are no rows",)
+                lines = counted(sheet.blank_lines, "blank lines")
+                notes = (f"{name}: {lines} {agree(sheet.blank_lines, 'are')} left out",)
             if row := _row_for_names(sheet):
                 notes = (
                     *notes,
