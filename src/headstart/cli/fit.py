@@ -129,16 +129,22 @@ def fit(
     plan = recipe_of(words, recipe=recipe or begun, surgery=surgery or (), load_layers=load_layers, settings=settings)
     if folds is not None and recipe is None and begun is None:
         plan = crossed(plan, words, settings)
-    if processes > 1 and not dry_run:
-        launch(processes)
-        return
+    from headstart.core import plugins
     from headstart.data.find import named_data
-    from headstart.runs.begin import begin
+    from headstart.runs.begin import begin, check
     from headstart.runs.folder import check_folder
+    from headstart.runs.track import parse_tracker, tracked
 
+    trackers = [parse_tracker(text) for text in log or []]
+    for tracker in trackers:
+        plugins.build("trackers", tracker.name, tracker.options)
     if folds is None:
         check_folder(out, resume)
     reading = named_data(data, plan.data)
+    if processes > 1 and not dry_run:
+        check(plan)
+        launch(processes)
+        return
     if not rank():  # before the slow imports
         show.note(f"reading {reading} …")
     begun = begin(data, plan, silent if rank() else show.listen)
@@ -155,11 +161,9 @@ def fit(
     stop = context.obj if isinstance(context.obj, Stop) else Stop()
     again = {"folds": folds, "repeats": repeats if repeats > 1 else None, "processes": count() if count() > 1 else None}
     stop.again = {name: value for name, value in again.items() if value is not None}
-    from headstart.runs.track import parse_tracker, tracked
-
     measured = None
     try:
-        with tracked([parse_tracker(text) for text in log or [] if not rank()], show.listen) as listen:
+        with tracked([] if rank() else trackers, show.listen) as listen:
             listen = telling_launcher(stop, listen)
             if folds is None:
                 run = run_fit(begun, plan, out=out, resume=resume, listen=listen, stop=stop)

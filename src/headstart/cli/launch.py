@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -37,9 +38,11 @@ def _launch(processes: int, told: Path) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import parse_args, run
 
-    arguments = ["--standalone", f"--nproc-per-node={processes}", "-m", "headstart", *without(sys.argv[1:])]
+    arguments = parse_args(["--standalone", f"--nproc-per-node={processes}", "-m", "headstart"])
+    arguments.training_script_args = without(sys.argv[1:])  # parsed, "--log" would be taken for an option of torchrun
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # each process tells why it ended
     try:
-        run(parse_args(arguments))
+        run(arguments)
     except ChildFailedError as error:
         number, failure = error.get_first_failure()
         if failure.exitcode < 0:  # else the process has told why

@@ -209,10 +209,10 @@ def _keep_copies_together(
     copies = np.array([digest in staying for digest in digests]) & chosen
     if copies.any():
         moved, left = int(chosen.sum()), int((chosen & ~copies).sum())
-        have = agree(moved - left, "have")
+        have, alike = agree(moved - left, "have"), len(digests) - len(set(digests))
         notes.append(
-            f"{name}: keeps {counted(left, 'rows', moved)}, as {moved - left:,} {have} copies in {origin} and copies stay "
-            f"together (in all {len(digests) - len(set(digests)):,} of {len(digests):,} repeat others)"
+            f"{name}: keeps {counted(left, 'rows', moved)}, as {moved - left:,} {have} copies in {origin} and copies "
+            f"stay together (in all {alike:,} of {len(digests):,} repeat others)"
         )
     return chosen & ~copies
 

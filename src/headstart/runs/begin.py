@@ -52,18 +52,40 @@ def begin(data: Any, recipe: Recipe, listen: Listener = silent) -> Begun:
     """
     if isinstance(data, Begun):
         return data
-    if not _is_plain(recipe):
-        from headstart.engine.machine import choose_device
-        from headstart.runs.plan import check_names
-
-        check_names(recipe)
-        choose_device(recipe.device)
+    check(recipe)
     path = str(data) if isinstance(data, str | Path) else recipe.data.path
     data = named_data(data, recipe.data)
     dataset = data if isinstance(data, Dataset) else read(data, recipe.data, seed=recipe.seed)
     for note in dataset.notes:
         listen(Event("note", note))
     return Begun(dataset, path)
+
+
+def check(recipe: Recipe) -> None:
+    """Check the names and options in a recipe, and the device.
+
+    Args:
+        recipe: The plan.
+
+    Raises:
+        UsageError: One is wrong.
+    """
+    for kind, name in _of_data(recipe):
+        plugins.load(kind, name)
+    if not _is_plain(recipe):
+        from headstart.engine.machine import choose_device
+        from headstart.runs.plan import check_names
+
+        check_names(recipe)
+        choose_device(recipe.device)
+
+
+def _of_data(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Yield the plug-ins that say how the data is read, with their kinds."""
+    plan = recipe.data
+    yield from (("targets", named.task) for named in plan.by_target.values() if named.task)
+    yield from (("inputs", name) for name in [plan.modality] if name)
+    yield from (("readers", choice.name) for choice in [plan.reader] if choice)
 
 
 def _is_plain(recipe: Recipe) -> bool:
