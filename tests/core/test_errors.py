@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headstart.core import errors
-from headstart.core.errors import DataError, HeadstartError, Problem, UsageError
+from headstart.core.errors import DataError, HeadstartError, Problem, UsageError, reason_of
 from headstart.models.dryrun import DryRunError
 
 
@@ -48,3 +48,8 @@ def test_of_many_like_names_five_are_suggested() -> None:
     assert message.count("Did you mean 'resnet18") == 1 and message.count(" or 'resnet18") == 4
     assert "and 15,990 more" in message and len(message) < 400
     assert "Did you mean 'labels'? " in str(errors.unknown("option", "lables", ["labels", "unlabelled"]))
+
+
+def test_a_reason_goes_into_a_sentence() -> None:
+    assert reason_of(OSError("Can't load it.\nTry again.")) == "Can't load it"
+    assert reason_of(KeyError()) == "KeyError" and reason_of(ValueError(" ")) == "ValueError"

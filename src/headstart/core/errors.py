@@ -130,6 +130,11 @@ def from_plain(plain: Mapping[str, str]) -> HeadstartError:
     return KINDS[plain["kind"]](plain["message"])
 
 
+def reason_of(error: BaseException) -> str:
+    """Return why a library refused something, to be put into a sentence: its first line, without a full stop."""
+    return (str(error).strip() or type(error).__name__).partition("\n")[0].rstrip(". ")
+
+
 def first_few(names: Iterable[object], between: str = ", ", most: int = 10) -> str:
     """Write a list of names for a message: the first few, and how many more there are.
 

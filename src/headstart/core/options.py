@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from headstart.core.errors import UsageError, first_few, unknown
 
 T = TypeVar("T")
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
@@ -72,15 +73,31 @@ def convert(hint: Any, value: Any, where: str) -> Any:
     item = _item_type(hint)
     if item is not None and isinstance(value, list | tuple):
         return tuple(convert(item, v, f"{where}.{i}") for i, v in enumerate(value))
-    if item is str and isinstance(value, str):
-        return tuple(part for part in value.split(",") if part)
+    if item in _WORDS and isinstance(value, str):
+        parts = value.split(",") if item is str else value.strip("[]() ").split(",")
+        return tuple(convert(item, part, where) for part in parts if part)
     import pydantic
 
     try:
         checker: Any = pydantic.TypeAdapter(typing.cast(Any, hint))
         return checker.validate_python(value)
     except pydantic.ValidationError as error:
-        raise UsageError(f"{where}: {value!r} is not right: {error.errors()[0]['msg'].lower()}.") from error
+        raise UsageError(f"{where}: {value!r} is not right: it takes {_takes(hint)}.") from error
+
+
+def _takes(hint: Any) -> str:
+    """Say what a declared type takes, in words: "a whole number", "'mean' or 'max'"."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return first_few(map(repr, args[:-1])) + " or " * (len(args) > 1) + repr(args[-1])
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(_takes(arg) for arg in args if arg is not type(None))
+    if origin is tuple:
+        size = "a list" if args[-1] is Ellipsis else f"a list of {len(args)}"
+        return f"{size}, each of them {' or '.join(dict.fromkeys(_takes(arg) for arg in args if arg is not Ellipsis))}"
+    if origin is not None and len(args) == 2:
+        return f"a table of names, each with {_takes(args[1])}"
+    return _WORDS.get(hint) or f"a table of {getattr(hint, '__name__', hint)}"
 
 
 def _item_type(hint: Any) -> Any:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from headstart.core.errors import DataError
+from headstart.core.errors import DataError, reason_of
 from headstart.data.tables import split_name
 
 SURE = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
@@ -31,7 +31,7 @@ def _only_member(path: Path) -> Iterator[IO[bytes]]:
             with archive.open(members[0]) as file:
                 yield file
         except RuntimeError as error:  # a password
-            raise DataError(f"{path.name} cannot be unpacked: {error}.") from error
+            raise DataError(f"{path.name} cannot be unpacked: {reason_of(error)}.") from error
 
 
 PACKED: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open, ".zip": _only_member}
@@ -79,4 +79,6 @@ def opened(path: Path, name: str) -> Iterator[IO[bytes]]:
         with PACKED.get(path.suffix.lower(), lambda plain: plain.open("rb"))(path) as file:
             yield file
     except DAMAGED as error:
-        raise DataError(f"{name} cannot be unpacked: {error}. Is the file cut off? Copy it again.") from error
+        raise DataError(
+            f"{name} cannot be unpacked: {reason_of(error)}. Is the file cut off? Copy it again."
+        ) from error

@@ -92,9 +92,9 @@ def _validation_share(rows: Rows, task: Task, notes: list[str]) -> float | None:
     if made >= max(LEAST_TO_CHOOSE, LEAST_OF_A_CLASS * classes):
         return VALIDATION_SHARE
     few = f"fewer than {LEAST_TO_CHOOSE}" if made < LEAST_TO_CHOOSE else f"under {LEAST_OF_A_CLASS} a class"
-    rows = counted(made, "rows")
+    few = f"{counted(made, 'rows')} ({few}) {agree(made, 'are')}"
     notes.append(
-        f"validation: none, as {rows} ({few}) {agree(made, 'are')} too few to choose a step by; all rows learn "
+        f"validation: none, as {few} too few to choose a step by; all rows learn "
         f"({option('validation', 0.2)} takes some, {option('folds', 5)} measures by cross-validation)"
     )
     return None

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from headstart.core.errors import SourceError, UsageError
+from headstart.core.errors import SourceError, UsageError, reason_of
 from headstart.core.interface import option
 
 FILE = "terms.json"
@@ -92,7 +92,9 @@ class Terms:
             right = form == FORMAT and by in GRAMS and len(terms) == len(idf) == len(set(terms)) > 0
             made = cls(by, tuple(map(str, terms)), tuple(map(float, idf)))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{path} holds no terms: {type(error).__name__}: {error}. Fetch it again.") from error
+            raise UsageError(
+                f"{path} holds no terms: {type(error).__name__}: {reason_of(error)}. Fetch it again."
+            ) from error
         if not right:
             raise UsageError(f"{path} holds no terms of format {FORMAT}. Fetch it again.")
         return made

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, reason_of
 from headstart.core.types import Features
 from headstart.models.model import Backbone, device_of
 
@@ -78,7 +78,7 @@ class DryRunError(UsageError):
 
     def __init__(self, layer: str, got: Shape, error: Exception) -> None:
         self.layer, self.got = layer, got
-        self.reason = (str(error) or type(error).__name__).partition("\n")[0]
+        self.reason = reason_of(error)
         super().__init__(f"layer '{layer}' gets {show(got)} and fails: {self.reason}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from headstart.core.errors import SourceError
+from headstart.core.errors import SourceError, reason_of
 from headstart.models.dryrun import FAILURES, to_device
 from headstart.models.model import Backbone, device_of
 
@@ -43,7 +43,7 @@ def misfit_of(name: str, expected: str, error: Exception) -> SourceError:
     Returns:
         The error, to be raised by the caller.
     """
-    reason = (str(error) or type(error).__name__).partition("\n")[0]
+    reason = reason_of(error)
     beside = f" ({expected})" if expected else ""
     return SourceError(
         f"{name}: its parts do not fit each other. The network fails on what its card says that it takes"

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from headstart.core.errors import SourceError, first_few
+from headstart.core.errors import SourceError, first_few, reason_of
 from headstart.core.storage import refuse_pickle, sha256
 
 MAX_HEADER_BYTES = 32 * 2**20  # a network with 100,000 tensors needs about 12 MiB
@@ -35,7 +35,7 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
         tensors = load_file(path)
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
         raise SourceError(
-            f"{path} is damaged: {error}. Fetch it again, or write it with safetensors.torch.save_file."
+            f"{path} is damaged: {reason_of(error)}. Fetch it again, or write it with safetensors.torch.save_file."
         ) from error
     check_finite(tensors, str(path))
     return tensors

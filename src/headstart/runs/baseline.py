@@ -12,7 +12,7 @@ import torch
 
 from headstart.core import plugins
 from headstart.core.choice import Choice
-from headstart.core.errors import SourceError
+from headstart.core.errors import SourceError, reason_of
 from headstart.core.interface import option
 from headstart.core.recipe import Recipe
 from headstart.core.types import Calibration, Event, Listener, Solving, silent
@@ -119,7 +119,7 @@ def compare(
         plain = dataclasses.replace(Recipe(seed=recipe.seed), source=Choice(source))
         model = build_model(plain, dataset, load_backbone(plain, dataset))
     except SourceError as error:
-        _leave_out(source, str(error), listen)
+        _leave_out(source, reason_of(error), listen)
         return None
     transform = make_transform(model.backbone.card.input)
     features = embed(model, train, transform)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from headstart.artifact.find import made_again
 from headstart.core import errors, storage
 from headstart.core.disk import told
-from headstart.core.errors import DiskError, HeadstartError, StorageError, UsageError, first_few
+from headstart.core.errors import DiskError, HeadstartError, StorageError, UsageError, first_few, reason_of
 from headstart.core.interface import call, on_command_line, option
 from headstart.core.lock import NAME as LOCK
 from headstart.core.lock import locked
@@ -229,6 +229,6 @@ def _make_folder(named: str | Path | None, recipe: Recipe) -> Path:
                 return folder
     except OSError as error:
         raise StorageError(
-            f"The run's folder cannot be made: {error}. Name another one with {option('out')}."
+            f"The run's folder cannot be made: {reason_of(error)}. Name another one with {option('out')}."
         ) from error
     raise AssertionError("unreachable")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.core.errors import DataError, UsageError, first_few
+from headstart.core.errors import DataError, UsageError, first_few, reason_of
 from headstart.data.readers._paths import Resolved, resolve_files
 from headstart.data.tables import SPLITS, Tables, make_frame
 
@@ -196,4 +196,4 @@ def _load(path: Path) -> Mapping[str, np.ndarray] | np.ndarray:
             f"anyone's code ({error}). Save plain arrays of numbers or text."
         ) from error
     except (OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is damaged: {error}. Is the file cut off?") from error
+        raise DataError(f"{path} is damaged: {reason_of(error)}. Is the file cut off?") from error

@@ -15,7 +15,7 @@ from torch import nn
 
 from headstart.core import options
 from headstart.core.choice import Choice
-from headstart.core.errors import HeadstartError, SourceError, UsageError, first_few
+from headstart.core.errors import HeadstartError, SourceError, UsageError, first_few, reason_of
 from headstart.core.storage import sha256
 from headstart.core.types import Card, Features, Input
 from headstart.inputs import by_name
@@ -186,7 +186,8 @@ def _call(name: str) -> nn.Module:
             module = importlib.import_module(module_name)
         except ImportError as error:
             raise UsageError(
-                f"python:{name}: the module '{module_name}' cannot be imported: {error}. Looked in {Path.cwd()} too."
+                f"python:{name}: the module '{module_name}' cannot be imported: {reason_of(error)}. "
+                f"Looked in {Path.cwd()} too."
             ) from error
     function = getattr(module, function_name, None)
     if not callable(function):
