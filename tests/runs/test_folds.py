@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -103,6 +105,41 @@ def test_a_stopped_one_goes_on_and_measures_the_same(cancer, tmp_path, monkeypat
     assert Recipe.read(tmp_path / "run" / "folds" / "recipe.toml") == recipe.with_settings({"data.path": str(cancer)})
     with pytest.raises(UsageError, match="holds a finished run"):
         cross_validate(cancer, recipe, k=3, out=tmp_path / "run")
+
+
+def test_a_lost_recipe_is_told_with_a_way_that_goes_on(cancer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cancer = shutil.copy(cancer, "cancer.csv")
+    plain, made = folds.fit, []
+
+    def stopped(data, recipe, **given):
+        if len(made) == 2:  # the final run, and one fold
+            raise Stopped(2)
+        made.append(data)
+        return plain(data, recipe, **given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folds, "fit", stopped)
+        with pytest.raises(Stopped):
+            hs.cross_validate(cancer, source="vector:mlp", settings=SETTINGS, folds=3, out="run", progress=False)
+    kept = Path("run/folds/recipe.toml").read_text()
+    Path("run/folds/recipe.toml").unlink()
+    with pytest.raises(UsageError) as caught:
+        hs.cross_validate(folds=3, resume="run", progress=False)
+    way = "hs.cross_validate(DATA, resume='run', folds='K', recipe='FILE')"
+    assert way in str(caught.value) and "run/recipe.toml will do for FILE too" in str(caught.value)
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir("other")
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(UsageError, match="holds no cross-validation to go on with"):
+        hs.cross_validate(folds=3, resume=tmp_path / "copy", progress=False)
+    shutil.copytree(tmp_path / "run", tmp_path / "second")
+    chosen = hs.cross_validate(
+        tmp_path / cancer, recipe=Recipe.read("../run/recipe.toml"), folds=3, resume="../run", progress=False
+    )
+    assert len(chosen.values["accuracy"]) == 3
+    (tmp_path / "second/folds/recipe.toml").write_text(kept)
+    assert len(hs.cross_validate(folds=3, resume="../second", progress=False).values["accuracy"]) == 3
 
 
 def test_groups_stay_in_one_fold(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import headstart as hs
-from headstart.core.errors import StorageError
+from headstart.core.errors import DiskError, StorageError, UsageError
 from headstart.runs.report import write_report
 from headstart.runs.soup import Soup, mean, soup
 
@@ -102,3 +102,42 @@ def test_runs_that_were_split_differently_are_refused(tmp_path: Path) -> None:
     ]
     with pytest.raises(hs.UsageError, match="may have learnt from rows that would judge it"):
         soup(folders, out=tmp_path / "s")
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two runs of a table that is named by a relative path."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    rows = [f"{a},{b},{'b' if a + b > 0 else 'a'}" for a, b in rng.normal(size=(80, 2))]
+    (tmp_path / "a.csv").write_text("\n".join(["a,b,label", *rows]))
+    source = hs.fit("a.csv", source="vector:mlp", out="source", settings={"stages.0.steps": 5}, progress=False)
+    for place, rate in enumerate((1e-3, 1e-2)):
+        settings = {"stages.0.steps": 5, "stages.0.lr": rate, "refit": "no"}
+        hs.fit("a.csv", source=f"run:{source.folder}", out=str(place), settings=settings, progress=False)
+    return tmp_path
+
+
+def test_runs_are_averaged_from_any_folder(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (files / "other").mkdir()
+    monkeypatch.chdir(files / "other")
+    assert soup(["../0", "../1"], out="soup", kind="uniform").evaluations["test"].rows
+    (files / "a.csv").rename(files / "other/a.csv")
+    with pytest.raises(UsageError, match=r"no longer at .*a\.csv. Name where it is now: hs.soup\(RUNS, data='DATA'"):
+        soup(["../0", "../1"], out="again", kind="uniform")
+    assert not (files / "other/again").exists()
+    assert soup(["../0", "../1"], "a.csv", out="again", kind="uniform").folder.is_dir()
+
+
+def test_a_soup_that_the_disk_refuses_leaves_nothing_behind(
+    runs: list[hs.Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise DiskError("the disk is full")
+
+    monkeypatch.setattr("headstart.runs.soup.write_results", refuse)
+    with pytest.raises(DiskError):
+        cook(runs, tmp_path, "uniform")
+    assert not (tmp_path / "uniform").exists()
+    monkeypatch.undo()
+    assert cook(runs, tmp_path, "uniform").folder.is_dir()

@@ -111,8 +111,8 @@ def fit(
     from headstart.cli.show import Show
     from headstart.core.ranges import check_numbers
     from headstart.core.recipe import parse_setting
-    from headstart.core.words import PATHS, crossed, folds_recipe, recipe_of
-    from headstart.runs.resuming import begun_recipe
+    from headstart.core.words import PATHS, crossed, recipe_of
+    from headstart.runs.resuming import begun_recipe, folds_recipe
 
     show = Show(as_json, verbose=verbose)
     words = {word: value for word, value in locals().items() if word in PATHS}

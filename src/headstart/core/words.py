@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from headstart.core.errors import UsageError, unknown
+from headstart.core.errors import unknown
 from headstart.core.interface import option
 from headstart.core.ranges import check_numbers
 from headstart.core.recipe import Recipe
@@ -112,23 +112,3 @@ def crossed(plan: Recipe, words: Mapping[str, Any], settings: Mapping[str, Any] 
     if words.get("test") is not None or "data.test" in (settings or {}):
         return plan
     return dataclasses.replace(plan, data=dataclasses.replace(plan.data, test=0.0))
-
-
-def folds_recipe(resume: str | Path) -> Path:
-    """Find the recipe of a cross-validation to go on with.
-
-    Args:
-        resume: Its folder.
-
-    Returns:
-        The file.
-
-    Raises:
-        UsageError: The folder holds no cross-validation.
-    """
-    path = Path(resume) / "folds/recipe.toml"
-    if not path.is_file():
-        raise UsageError(
-            f"{resume} holds no cross-validation to go on with: there is no {path}. Leave out {option('folds')}"
-        )
-    return path

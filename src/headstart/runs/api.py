@@ -12,7 +12,7 @@ from headstart.core.processes import rank
 from headstart.core.progress import told_to
 from headstart.core.recipe import DataPlan, Recipe
 from headstart.core.types import Event, Listener, silent
-from headstart.core.words import PATHS, crossed, folds_recipe, recipe_of
+from headstart.core.words import PATHS, crossed, recipe_of
 from headstart.data.read import read as read_data
 from headstart.data.rows import Dataset
 from headstart.evaluation.headline import Headline
@@ -26,7 +26,7 @@ from headstart.runs.fit import fit as fit_recipe
 from headstart.runs.folds import CrossValidated
 from headstart.runs.folds import cross_validate as run_folds
 from headstart.runs.report import write_report
-from headstart.runs.resuming import begun_recipe
+from headstart.runs.resuming import begun_recipe, folds_recipe
 from headstart.runs.track import parse_tracker, tracked
 
 

@@ -40,10 +40,10 @@ from headstart.runs.fit import Run, fit
 from headstart.runs.folder import read_json, read_predictions
 from headstart.runs.plan import check_names
 from headstart.runs.report import write_report
+from headstart.runs.resuming import FOLDS
 from headstart.runs.state import read as read_state
 
 RECORD = "folds.json"
-FOLDS = "folds"
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,9 +11,10 @@ from typing import Any
 from headstart.artifact.find import RUN_STATE
 from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
-from headstart.core.interface import call
+from headstart.core.interface import call, on_command_line, option
 from headstart.core.recipe import Recipe
 
+FOLDS = "folds"  # of the runs of a cross-validation, in its folder
 OF_PATHS = ("local", "run")  # sources that are named by a path
 
 
@@ -35,6 +36,34 @@ def begun_recipe(folder: str | Path, data: object = None) -> Recipe:
     if data is None:
         check_there(recipe.data.path, call("fit", "DATA", resume=str(folder)))
     return recipe
+
+
+def folds_recipe(resume: str | Path) -> Recipe:
+    """Read the recipe of a cross-validation to go on with.
+
+    Args:
+        resume: Its folder.
+
+    Returns:
+        The recipe as it was given; its paths lead to where they led.
+
+    Raises:
+        UsageError: The folder holds no cross-validation, or the recipe is lost.
+    """
+    path = Path(resume) / FOLDS / "recipe.toml"
+    if path.is_file():
+        return placed(Recipe.read(path), resume)
+    if path.parent.is_dir():
+        chosen = Path(resume) / "recipe.toml"
+        action = "fit" if on_command_line() else "cross_validate"
+        again = call(action, "DATA", resume=str(resume), folds="K", recipe="FILE")
+        raise UsageError(
+            f"{path} is lost, the recipe that the folds are made by. Go on with the recipe that it was begun with: "
+            f"{again}. {chosen} will do for FILE too: the folds then take what the final run chose."
+        )
+    raise UsageError(
+        f"{resume} holds no cross-validation to go on with: there is no {path}. Leave out {option('folds')}."
+    )
 
 
 def placed(recipe: Recipe, folder: str | Path) -> Recipe:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from headstart.artifact.predictor import Predictor
 from headstart.artifact.save import save
 from headstart.core import storage
 from headstart.core.errors import UsageError, first_few
-from headstart.core.interface import option
+from headstart.core.interface import call, option
 from headstart.core.types import Event, Listener, Score, silent
 from headstart.data.read import read
 from headstart.data.rows import Dataset
@@ -30,6 +31,7 @@ from headstart.engine.predict import predict
 from headstart.evaluation.metrics import Evaluation
 from headstart.evaluation.quick import score_all
 from headstart.runs.evaluate import Results, evaluate_splits, metrics_plain, write_results
+from headstart.runs.resuming import check_there, placed
 
 Tensors = dict[str, torch.Tensor]
 
@@ -98,7 +100,7 @@ def soup(
     predictors = [load(run, device=device) for run in runs]
     _check(names, predictors)
     first = predictors[0]
-    dataset = _dataset(names[0], first, data)
+    dataset = _dataset(names[0], str(out), first, data)
     if learnt := [name for name, one in zip(names, predictors, strict=True) if one.recipe.refit == "yes"]:
         if kind == "greedy":
             raise UsageError(
@@ -118,17 +120,28 @@ def soup(
             listen(Event("note", f"{name}: validation {found.name} {found.value:.4f}"))
     kept = set(range(len(runs))) if kind == "uniform" else _greedy(scorer, states, scores)
     first.model.load_state_dict(mean([states[place] for place in sorted(kept)]))
+    members = tuple(
+        Member(name, None if found is None else found.value, place in kept)
+        for place, (name, found) in enumerate(zip(names, scores, strict=True))
+    )
     folder = Path(out)
     folder.mkdir(parents=True)
+    try:
+        return _write(folder, first, dataset, kind, members, device)
+    except BaseException:  # a half is of no use, and would be in the way of the next try
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _write(
+    folder: Path, first: Predictor, dataset: Dataset, kind: str, members: tuple[Member, ...], device: str
+) -> Soup:
+    """Save the first run's model, which holds the mean now, measure it and write what was found."""
     fingerprint, precision = first.fingerprint, first.precision
     save(folder / "model", first.model, first.task, first.recipe, fingerprint=fingerprint, precision=precision)
     results: Results = {}
     predictor = load(folder / "model", device=device)
     metrics = evaluate_splits(predictor, dataset, seed=first.recipe.seed, results=results)
-    members = tuple(
-        Member(name, None if found is None else found.value, place in kept)
-        for place, (name, found) in enumerate(zip(names, scores, strict=True))
-    )
     made = Soup(folder, kind, members, metrics)
     write_results(folder, first.task, metrics, results, predictor.calibrations)
     storage.write_text(folder / "soup.json", json.dumps(made.to_plain(), indent=1, ensure_ascii=False))
@@ -198,7 +211,8 @@ def _check(names: Sequence[str], predictors: Sequence[Predictor]) -> None:
                 f"{name} has another network than {names[0]}: {first_few(sorted(differing))} differ. "
                 "A soup is of runs from one source with one head."
             )
-        ours, theirs = first.recipe.source, predictor.recipe.source
+        ours = placed(first.recipe, names[0]).source
+        theirs = placed(predictor.recipe, name).source
         if ours != theirs:
             raise UsageError(
                 f"{name} started from {theirs.name if theirs else 'nothing'}, {names[0]} from "
@@ -216,13 +230,14 @@ def _shapes(predictor: Predictor) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in predictor.model.state_dict().items()}
 
 
-def _dataset(name: str, first: Predictor, data: Any) -> Dataset:
-    data = first.recipe.data.path if data is None else data
+def _dataset(name: str, out: str, first: Predictor, data: Any) -> Dataset:
+    plan = placed(first.recipe, name).data
+    if data is None:
+        check_there(plan.path, call("soup", "RUNS", data="DATA", out=out))
+        data = plan.path
     if data is None:
         raise UsageError(f"{name} was fitted on data in memory: give the data.")
-    dataset = (
-        data if isinstance(data, Dataset) else read(data, first.recipe.data, seed=first.recipe.seed, task=first.task)
-    )
+    dataset = data if isinstance(data, Dataset) else read(data, plan, seed=first.recipe.seed, task=first.task)
     if dataset.fingerprint != first.fingerprint:
         raise UsageError(f"The data is not what {name} was fitted on: rows, labels or splits have changed.")
     return dataset
