@@ -78,7 +78,7 @@ def test_the_command_goes_to_the_processes_as_it_is(
     table: str, started: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = ["fit", table, "--source", "vector:mlp", "--log", "tensorboard", "--processes", "2"]
-    monkeypatch.delenv(launching.RUN_FILE, raising=False)
+    monkeypatch.setenv(launching.RUN_FILE, "put back after the test")
     monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
     assert run(arguments, monkeypatch) == 0
     (given,) = started

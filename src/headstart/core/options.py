@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from headstart.core.errors import UsageError, first_few, unknown
 
 T = TypeVar("T")
-_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "words"}
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
