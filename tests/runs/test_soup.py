@@ -122,11 +122,12 @@ def test_runs_are_averaged_from_any_folder(files: Path, monkeypatch: pytest.Monk
     (files / "other").mkdir()
     monkeypatch.chdir(files / "other")
     assert soup(["../0", "../1"], out="soup", kind="uniform").evaluations["test"].rows
-    (files / "a.csv").rename(files / "other/a.csv")
+    (files / "moved").mkdir()
+    (files / "a.csv").rename(files / "moved/a.csv")
     with pytest.raises(UsageError, match=r"no longer at .*a\.csv. Name where it is now: hs.soup\(RUNS, data='DATA'"):
         soup(["../0", "../1"], out="again", kind="uniform")
     assert not (files / "other/again").exists()
-    assert soup(["../0", "../1"], "a.csv", out="again", kind="uniform").folder.is_dir()
+    assert soup(["../0", "../1"], "../moved/a.csv", out="again", kind="uniform").folder.is_dir()
 
 
 def test_a_soup_that_the_disk_refuses_leaves_nothing_behind(
