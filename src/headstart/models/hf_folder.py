@@ -15,6 +15,7 @@ from headstart.inputs.image import Image
 WEIGHTS = "model.safetensors"
 LONGEST_BY_DEFAULT = 256  # tokens: attention's cost grows with the square, and few texts of a table are longer
 RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+TAKEN = {"Transformer", "Pooling", "Normalize"}  # modules of sentence-transformers whose work is done or is a scale
 WANTED = ("*.json", "1_Pooling/config.json", "model*.safetensors", "vocab.txt", "merges.txt", "*.model", "README.md")
 
 
@@ -106,6 +107,26 @@ def pooling(folder: Path) -> Literal["cls", "mean"]:
         f"{folder}/1_Pooling/config.json asks for {' and '.join(modes)}; set the option pooling to cls or mean: "
         f"{option('source', f'hf:{folder} pooling=mean')}."
     )
+
+
+def left_out(folder: Path) -> str:
+    """Say which modules of a sentence-transformers folder stand behind the encoder and its pooling, in words.
+
+    Args:
+        folder: A folder in the Hugging Face layout.
+
+    Returns:
+        "" where there is none that changes what a linear head could learn.
+    """
+    path = folder / "modules.json"
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    except ValueError as error:
+        raise SourceError(f"{path} is not JSON: {error}. Fetch it again.") from error
+    modules = [module for module in listed if isinstance(module, dict)] if isinstance(listed, list) else []
+    kinds = [(str(module.get("path") or "?"), str(module.get("type")).rpartition(".")[2]) for module in modules]
+    others = [f"{place} ({kind})" for place, kind in kinds if kind not in TAKEN]
+    return f"without its {first_few(others, ' and ')}: features are what comes before" if others else ""
 
 
 def max_length(folder: Path, limit: int | None, asked: int | None) -> int:

@@ -160,6 +160,20 @@ def test_pooling_is_the_folders(bert, stated, pooling):
     assert torch.equal(features["pooled"], features["tokens"][:, 0]) == (pooling == "cls")
 
 
+def test_a_module_behind_the_pooling_is_told(bert):
+    kinds = {"": "Transformer", "1_Pooling": "Pooling", "2_Dense": "Dense", "3_Normalize": "Normalize"}
+    modules = [{"path": path, "type": f"sentence_transformers.models.{kind}"} for path, kind in kinds.items()]
+    place = Path(bert) / "modules.json"
+    place.write_text(json.dumps(modules))
+    told = load_source(f"hf:{bert}").card.source_task
+    assert told.endswith("without its 2_Dense (Dense): features are what comes before")
+    place.write_text(json.dumps([module for module in modules if module["path"] != "2_Dense"]))
+    assert "without" not in load_source(f"hf:{bert}").card.source_task
+    place.write_text("{")
+    with pytest.raises(SourceError, match=r"modules\.json is not JSON"):
+        load_source(f"hf:{bert}")
+
+
 def test_a_pooling_that_is_not_known_must_be_chosen(bert):
     _change(bert, "1_Pooling/config.json", pooling_mode_max_tokens=True)
     with pytest.raises(SourceError, match="asks for max_tokens; set the option pooling"):

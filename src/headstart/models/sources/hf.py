@@ -88,7 +88,9 @@ class Hf:
             input=expected,
             builder="hf",
             architecture=architecture,
-            source_task=f"saved as {', '.join(config.architectures)}" if config.architectures else "",
+            source_task=", ".join(
+                filter(None, [_saved_as(config), hf_folder.left_out(folder) if kind is Text else ""])
+            ),
             labels=_labels(config),
             licence=hf_folder.licence(folder),
             sha256=_hash(weights),
@@ -166,6 +168,10 @@ def _labels(config: Any) -> tuple[str, ...]:
     """Return the source task's class names, where they are more than transformers' own LABEL_0, LABEL_1 …"""
     names = [str(config.id2label[place]) for place in sorted(config.id2label or {})]
     return () if all(name == f"LABEL_{place}" for place, name in enumerate(names)) else tuple(names)
+
+
+def _saved_as(config: Any) -> str:
+    return f"saved as {', '.join(config.architectures)}" if config.architectures else ""
 
 
 def _hash(weights: list[Path]) -> str:
