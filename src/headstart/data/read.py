@@ -14,12 +14,12 @@ import numpy as np
 
 from headstart.core.columns import blank_cells, cells_of
 from headstart.core.counting import agree, counted
-from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few, unknown
-from headstart.core.interface import option
+from headstart.core.errors import BadRows, DataError, Problem, first_few
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Input, Labels, Task
 from headstart.data.aside import leave_out, no_training_rows, with_labels
 from headstart.data.checks import check_repeats, check_rows, for_all
+from headstart.data.domains import by_domain
 from headstart.data.find import read_tables
 from headstart.data.inference import check_columns, check_files, describe_labels, infer, needs_labels
 from headstart.data.inputs import loose_frame, loose_items, make_inputs, make_rows
@@ -83,7 +83,7 @@ def read(
 
 def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: bool, bad: Bad, where: Any) -> Dataset:
     """Read tables to a data set."""
-    frames, notes = _by_domain(tables, plan)
+    frames, notes = by_domain(tables, plan)
     bare = frames.pop(UNLABELLED, None)
     if whole and "all" in frames:
         frames["test"] = frames.pop("all")
@@ -266,44 +266,6 @@ def _loose_rows(data: Any, plan: DataPlan, task: Task, where: str, bad: Bad) -> 
         check_columns(frame, task.inputs, where)
         names = tables.names()
     return make_rows(keep(frame, bad), task), names, task.modality
-
-
-def _by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Sort rows by the part they play: with domains the source trains, the target tests."""
-    if not plan.source_domain and not plan.target_domain:
-        return dict(tables.splits), []
-    if not plan.source_domain or not plan.target_domain or set(plan.source_domain) & set(plan.target_domain):
-        raise UsageError(f"Name {option('source-domain')} and {option('target-domain')}, and no domain as both.")
-    found: dict[str, list[pd.DataFrame]] = {}
-    known: dict[str, None] = {}
-    for split, frame in tables.splits.items():
-        check_columns(frame, ["domain"], f"split '{split}'")
-        names = [str(cell) for cell in cells_of(frame["domain"])]
-        known |= dict.fromkeys(names)
-        for role, domains in (("source", plan.source_domain), ("target", plan.target_domain)):
-            chosen: pd.DataFrame = frame.iloc[[i for i, name in enumerate(names) if name in domains]]
-            if split == UNLABELLED:
-                part = UNLABELLED
-            elif role == "target":
-                part = "test" if split == "test" else "target"
-            else:
-                part = {"all": "train", "test": "unused"}.get(split, split)
-            if len(chosen):
-                found.setdefault(part, []).append(chosen)
-    for name in (*plan.source_domain, *plan.target_domain):
-        if name not in known:
-            raise unknown("domain", name, sorted(known))
-    notes = [
-        f"domains: {first_few(plan.source_domain)} (labelled) to "
-        f"{first_few(plan.target_domain)} (labels only in the test split)"
-    ]
-    unused = found.pop("unused", None)
-    if unused:
-        notes.append(f"test rows of the source domain that are not used: {sum(map(len, unused)):,}")
-    others = sorted(set(known) - {*plan.source_domain, *plan.target_domain})
-    if others:
-        notes.append(f"domains left out: {first_few(others)}")
-    return {part: join(frames) for part, frames in found.items()}, notes
 
 
 def _check_frames(

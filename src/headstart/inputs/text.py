@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from headstart.core.counting import agree, counted
-from headstart.core.errors import BadRows, Problem, UsageError, first_few
+from headstart.core.errors import BadRows, Problem, UsageError
 from headstart.core.input import EMPTY, Cut, Input
 from headstart.core.interface import option
 from headstart.core.kept import Kept
 from headstart.core.told import told
-from headstart.inputs import CUT, PIECES, WORDS
+from headstart.inputs import PIECES
 from headstart.inputs._evidence import cut_pieces, text_pieces
 from headstart.inputs._language import languages
 from headstart.inputs._scripts import unspaced
 from headstart.inputs._terms import FILE, Terms
 from headstart.inputs._text_columns import columns_of_text, texts_of
+from headstart.inputs._text_shown import kept_and_cut, previewed, way
 from headstart.inputs._tokens import TYPES, load_tokenizer, padded
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 FOLDER, TERMS = "tokenizer", "terms"  # in a saved model
 KEPT_BYTES = 256 << 20  # of texts' tokens
-MOST_SIGNS = 400  # of a text in a preview
 LONGEST_TRIAL = 1024  # tokens of a text by which a network is tried
 MOST_SPECIAL = 8  # tokens that a tokenizer adds to a text or a pair, at most
 SAMPLE = 1000  # texts whose language and tokens are looked at
@@ -120,8 +120,7 @@ class Text(Input):
     @classmethod
     def preview(cls, item: Any, columns: Sequence[str]) -> dict[str, Any]:
         """Show the beginning of the text, or of both."""
-        texts = [item] if isinstance(item, str) else list(item)
-        return {WORDS: " ⏎ ".join(_beginning(text) for text in texts)}
+        return previewed(item)
 
     @classmethod
     def pieces(cls, item: Any, columns: Sequence[str], rows: Any) -> list[tuple[str, Any]]:
@@ -259,20 +258,9 @@ class Text(Input):
 
     def seen(self, example: Any, inputs: Sequence[Any]) -> dict[str, Any]:
         """Show the tokens that are kept, and those that are cut."""
-        kept = " ⏎ ".join(self._words(part) for part in (example if self.separate else [example]))
         lone = isinstance(inputs[0], str) and not isinstance(self._tokenizer, Terms)
         cut = self._whole(inputs[0])[0][self.max_length :] if lone else []
-        tokenizer: Any = self._tokenizer
-        rest = " ".join(tokenizer.convert_ids_to_tokens(cut)) if cut else ""
-        return {WORDS: _beginning(kept), **({CUT: f"{len(cut):,} tokens, {_beginning(rest)}"} if cut else {})}
-
-    def _words(self, example: dict[str, np.ndarray]) -> str:
-        """Write tokens as the tokenizer spells them; terms with their weights, the strongest first."""
-        ids, known = example["input_ids"], self._tokenizer
-        if not isinstance(known, Terms):
-            return " ".join(known.convert_ids_to_tokens(ids.tolist())) or "no token"
-        order = np.argsort(-example["weights"], kind="stable")
-        return first_few(f"{known.terms[ids[i]]} {example['weights'][i]:.2f}" for i in order) or "no known term"
+        return kept_and_cut(example if self.separate else [example], cut, self._tokenizer)
 
     def walk(self, inputs: Sequence[Any]) -> list[tuple[str, str]]:
         """Tell what happens to a text on its way into the network.
@@ -285,15 +273,8 @@ class Text(Input):
         """
         item = self.prepare(inputs)[0]
         length = int(self.lengths([item])[0])
-        steps = [("text", told(inputs[0]))]
-        if self.prefix:
-            steps.append(("prefix before it", repr(self.prefix)))
-        if not isinstance(self._tokenizer, Terms):
-            whole = max(map(len, self._whole(inputs[0])))
-            kept = "all are kept" if whole <= length else f"the first {length:,} are kept (max_length)"
-            steps.append(("tokens", f"{whole:,}; {kept}"))
-        words = [self._words(part) for part in (item if self.separate else [item])]
-        steps.append(("tokens as spelt", _beginning(" ⏎ ".join(words))))
+        whole = None if isinstance(self._tokenizer, Terms) else max(map(len, self._whole(inputs[0])))
+        steps = way(inputs[0], self.prefix, item if self.separate else [item], self._tokenizer, length, whole)
         return [*steps, ("numbers", told(item)), ("a batch of one", told(self.collate([item])))]
 
     def collate(self, examples: list[Any]) -> dict[str, torch.Tensor]:
@@ -378,7 +359,3 @@ def _length(item: Any) -> int:
 
 def _is_pair(cell: Any) -> bool:
     return isinstance(cell, list | tuple) and len(cell) == 2 and all(isinstance(text, str) for text in cell)
-
-
-def _beginning(text: str) -> str:
-    return text if len(text) <= MOST_SIGNS else text[: MOST_SIGNS - 1] + "…"
