@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headstart.core import plugins
+from headstart.core.cells import number
 from headstart.core.columns import Column, cells_of, numbers_of
 from headstart.core.errors import DataError, UsageError, first_few, unknown
 from headstart.core.interface import option
@@ -116,7 +117,8 @@ def _written_numbers(column: Column) -> str:
     values = written_list(few[0]) if few else None
     if values and numbers_of(values)[1].all():
         return f"cells such as '{few[0][:20]}…' are text, no lists of numbers, as Parquet and JSON lines keep them"
-    if form := written_form(column) if few else "":
+    doubtful = any(number(cell) is None for cell in few)
+    if form := written_form(column) if doubtful else "":
         return f"cells such as '{few[0].strip()}' are read as numbers ({describe_form(few[0], form)})"
     example = amount(few) if few else ""
     doubt = " or ".join(f"{value:.10g}" for value in readings(few)) if example else ""
