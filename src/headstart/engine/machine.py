@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
+from headstart.core.interface import option
 from headstart.core.types import Batch
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -43,7 +44,8 @@ def choose_device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise UsageError(f"Headstart computes on cpu and cuda, not on '{name}'.")
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"device '{name}': this machine has no CUDA device that torch can use. Use --device cpu.")
+        mend = option("device", "cpu")
+        raise UsageError(f"device '{name}': this machine has no CUDA device that torch can use. Use {mend}.")
     return device
 
 
@@ -142,9 +144,9 @@ def keep_memory() -> None:
         libc = ctypes.CDLL("libc.so.6")
     except OSError:
         return
-    for option, value in (
+    for setting, value in (
         (-3, 1 << 30),
         (-1, (1 << 31) - 1),
         (-2, 64 << 20),
     ):  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
-        libc.mallopt(option, value)
+        libc.mallopt(setting, value)

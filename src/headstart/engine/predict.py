@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from headstart.core.errors import TrainingError
+from headstart.core.interface import option
 from headstart.core.learning import cut, map_tensors
 from headstart.core.progress import working
 from headstart.core.types import Measured
@@ -205,6 +206,7 @@ def _in_pieces(compute: Callable[[Any], Tensors], x: Any, rows: int, most: int) 
                 raise
             if most == 1:
                 raise TrainingError(
-                    "Memory does not suffice to compute a single row. Try a smaller source or --precision bfloat16."
+                    "Memory does not suffice to compute a single row. Try a smaller source, or compute on another "
+                    f"device ({option('device')})."
                 ) from error
             most = -(-most // 2)

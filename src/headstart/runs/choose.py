@@ -18,6 +18,7 @@ import torch
 from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.errors import SourceError, StorageError, UsageError, first_few
+from headstart.core.interface import option
 from headstart.core.offer import Offer
 from headstart.core.recipe import LINEAR, Recipe
 from headstart.core.seeding import mix, numpy_generator
@@ -66,7 +67,7 @@ def choose_start(recipe: Recipe, data: Dataset, listen: Listener = silent) -> Re
         offers = list(dict.fromkeys(dataclasses.replace(offer, head="linear") for offer in offers))
     if not offers:
         raise UsageError(
-            f"No source offers a start for {data.task.modality} data. Name one: --source timm:resnet18, "
+            f"No source offers a start for {data.task.modality} data. Name one: {option('source', 'timm:resnet18')}, "
             "hf:FOLDER_OR_ID, local:FOLDER/NAME, run:FOLDER or python:MODULE:FUNCTION (headstart list sources)."
         )
     return take_best(recipe, data, offers, listen)
@@ -92,7 +93,7 @@ def take_best(recipe: Recipe, data: Dataset, offers: Sequence[Offer], listen: Li
         best, how = plainest_of_the_best(tried).offer, f"by cross-validation of {len(rows):,} rows"
         losses = first_few(f"{each.offer} {each.loss:.3f}" for each in sorted(tried, key=lambda each: each.loss))
         listen(Event("detail", f"cross-validated loss: {losses}", {"tried": {str(t.offer): t.loss for t in tried}}))
-    listen(Event("note", f"start: {best}{f', {how}' if how else ''} (name another with --source)"))
+    listen(Event("note", f"start: {best}{f', {how}' if how else ''} (name another: {option('source')})"))
     return with_offer(recipe, best)
 
 

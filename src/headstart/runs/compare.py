@@ -13,6 +13,7 @@ from headstart.artifact.find import DESCRIPTION, find
 from headstart.artifact.save import read_calibrations
 from headstart.core import storage
 from headstart.core.errors import DataError, Problem, UsageError, first_few
+from headstart.core.interface import option
 from headstart.core.ranges import check_numbers
 from headstart.core.recipe import Recipe
 from headstart.core.types import Calibration, Labels, Task
@@ -249,7 +250,7 @@ def _aligned(first: _Measured, other: _Measured, split: str) -> dict[str, np.nda
         raise DataError(
             f"The runs were not measured on the same {split} rows: {first.name} on {len(first.ids):,}, {other.name} on "
             f"{len(other.ids):,}, of which {len(common):,} are common. Fit both with the same splits: the same data "
-            "and --seed, or splits that are given."
+            f"and seed ({option('seed')}), or splits that are given."
         )
     order = [places[row] for row in first.ids]
     aligned = {}

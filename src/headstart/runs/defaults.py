@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from headstart import views
 from headstart.core import plugins
 from headstart.core.choice import Choice
+from headstart.core.interface import option
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.tuning import Defaults
 from headstart.core.types import Objective, Strategy
@@ -74,7 +75,7 @@ def choose_strategy(
             seconds = _seconds(stage, recipe, data, objective, backbone)
             if seconds > (recipe.budget or LONGEST):
                 name, why = FEW_ROWS, f"{MANY_ROWS} would take about {seconds / 60:.0f} minutes on this device"
-    told = f"strategy: {name}, as {why} (name another with --strategy)"
+    told = f"strategy: {name}, as {why} (name another: {option('strategy')})"
     return dataclasses.replace(stage, strategy=Choice(name)), told
 
 
@@ -138,8 +139,11 @@ def view(usual: str, data: Dataset, backbone: Backbone | None, seed: int) -> tup
     target = data.task.targets[next(iter(rows.labels))]
     why = blurred(usual, backbone, rows, target, seed)
     if not why:
-        return usual, f"training rows are shown by '{usual}' (plainly with --augment plain)"
-    return views.PLAIN, f"training rows are shown plainly: {why} (--augment {usual} shows them so all the same)"
+        return usual, f"training rows are shown by '{usual}' (plainly: {option('augment', 'plain')})"
+    return (
+        views.PLAIN,
+        f"training rows are shown plainly: {why} ({option('augment', usual)} shows them so all the same)",
+    )
 
 
 def imbalance(stage: Stage, objective: Objective, data: Dataset) -> tuple[Stage, str]:

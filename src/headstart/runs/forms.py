@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
+from headstart.core.interface import option
 from headstart.core.offer import Offer
 from headstart.core.recipe import LINEAR
 from headstart.core.types import Event, Listener
@@ -62,7 +63,7 @@ def choose_form(plan: Plan, data: Dataset, listen: Listener, *, additions: bool 
         Event(
             "note",
             f"surgery: {', '.join(best) or 'none'}, by the cross-validated loss of {len(rows):,} rows: {told} "
-            "(name another with --surgery)",
+            f"(name another: {option('surgery')})",
             {"losses": {", ".join(form): loss for form, loss in losses.items()}},
         )
     )

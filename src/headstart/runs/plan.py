@@ -11,6 +11,7 @@ from headstart import views
 from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.errors import UsageError, first_few
+from headstart.core.interface import option
 from headstart.core.options import to_plain
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.tuning import couples_rows
@@ -158,7 +159,7 @@ def check_shards(plan: Plan, processes: int) -> None:
         if rows < processes:
             raise UsageError(
                 f"Stage {number} has {rows} rows in a batch, fewer than the {processes} processes. "
-                "Use fewer processes or a larger --batch-size."
+                f"Use fewer processes or a larger batch ({option('batch-size')})."
             )
 
 
@@ -175,10 +176,13 @@ def _check_whole(stage: Stage, strategy: Strategy, objective: Objective, process
     cut, mend = (
         (
             f"accumulate = {stage.accumulate} would cut it into micro-batches",
-            "accumulate = 1 and a smaller --batch-size",
+            f"accumulate = 1 and a smaller batch ({option('batch-size')})",
         )
         if stage.accumulate > 1
-        else (f"{processes} processes would divide it", "one process, with a --batch-size that fits its memory")
+        else (
+            f"{processes} processes would divide it",
+            f"one process, with a batch that fits its memory ({option('batch-size')})",
+        )
     )
     raise UsageError(
         f"The {whose} compares the rows of a batch with each other: {cut}, which changes what is minimised. Use {mend}."
@@ -262,14 +266,16 @@ def _check_streams(name: str, objective: Objective, data: Dataset) -> None:
     if missing:
         raise UsageError(
             f"The objective '{name}' needs rows for {first_few(missing)}; the data has {first_few(data.pools)}. "
-            "For two domains give --source-domain NAME --target-domain NAME (DOMAIN/CLASS folders, or a column "
-            "`domain`); for rows without labels --unlabelled PATH, a folder `unlabelled`, or --blank-labels unlabelled."
+            f"For two domains give {option('source-domain')} and {option('target-domain')} (DOMAIN/CLASS folders, or a "
+            f"column `domain`); for rows without labels {option('unlabelled')}, a folder `unlabelled`, or "
+            f"{option('blank-labels', 'unlabelled')}."
         )
     bare = [stream.pool for stream in objective.streams if stream.labelled and not data.pools[stream.pool].labels]
     if bare:
         raise UsageError(
             f"The objective '{name}' needs labels, and the rows of {first_few(bare)} have none. "
-            "Without labels name another --objective, one that learns from examples alone (docs/extending.md)."
+            f"Without labels name another objective ({option('objective')}), one that learns from examples alone "
+            "(docs/extending.md)."
         )
 
 
@@ -280,5 +286,5 @@ def _check_pools(name: str, criterion: Criterion, data: Dataset) -> None:
     if missing:
         raise UsageError(
             f"The criterion '{name}' needs rows for {first_few(missing)}; the data has {first_few(known)}. "
-            "Choose another --criterion (headstart list criteria)."
+            f"Choose another: {option('criterion')} (headstart list criteria)."
         )

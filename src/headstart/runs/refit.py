@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from headstart.core.interface import option
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.types import Event, Objective
 from headstart.criteria.last import Last
@@ -40,8 +41,10 @@ def choose_refit(
             return "no", ""
         by_steps = any(stage.optimiser != SOLVE for stage in stages)
         if by_steps and len(data.pools["train"]) > MOST:
-            return "no", f"refit: no, as there are more than {MOST:,} training rows (--refit yes does it all the same)"
-    return "yes", f"refit: yes, the {rows:,} validation rows are learnt too once they have chosen (--refit no: not)"
+            told = f"as there are more than {MOST:,} training rows"
+            return "no", f"refit: no, {told} ({option('refit', 'yes')} does it all the same)"
+    other = option("refit", "no")
+    return "yes", f"refit: yes, the {rows:,} validation rows are learnt too once they have chosen ({other}: not)"
 
 
 def _impossible(stages: Sequence[Stage], objectives: Sequence[Objective]) -> str:

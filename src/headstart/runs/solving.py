@@ -8,6 +8,7 @@ from headstart import views
 from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
+from headstart.core.interface import option
 from headstart.core.recipe import Stage
 from headstart.core.seeding import torch_seeded
 from headstart.core.types import Objective, Solving, Strategy, Target
@@ -51,7 +52,8 @@ def choose_optimiser(
     if not by_steps:
         raise UsageError(
             f"The head '{head.name}' is solved and cannot be trained by steps, but "
-            f"{reason or f'the optimiser is {stage.optimiser!r}'}. Use the strategy linear_probe, or another --head."
+            f"{reason or f'the optimiser is {stage.optimiser!r}'}. Use the strategy linear_probe, or another head "
+            f"({option('head')})."
         )
     if stage.optimiser == SOLVE:
         raise UsageError(f"optimiser = '{SOLVE}' cannot be used: {reason}. Leave it away, or set it to '{USUAL}'.")

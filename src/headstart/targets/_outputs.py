@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from headstart.core.errors import UsageError
+from headstart.core.interface import option
 from headstart.core.types import Labels, LossOptions, Solving
 from headstart.solvers import boosting
 from headstart.solvers.solution import Solution
@@ -71,7 +72,7 @@ class Output(nn.Module):
         Raises:
             UsageError: Trees have no loss for it.
         """
-        raise UsageError("This kind of target is not for boosted trees: take another --head.")
+        raise UsageError(f"This kind of target is not for boosted trees: take another head ({option('head')}).")
 
     def comparable(self, out: torch.Tensor) -> torch.Tensor:
         """Return what two answers are compared by: what outputs [B, outputs] decode to, unless that has a unit."""
