@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -33,6 +34,7 @@ from headstart.data.tables import join, make_frame
 
 PLAIN = ["1", "-2.5", "0", "1e5", "2E-3", ".5", "7.", "00012", "123456789012345678901234567890", "0.1", "-0.0"]
 ODD = ["+1", " 1", "1 ", "\t2\n", "1_0", "nan", "NaN", "-nan", "nan(1)", "inf", "-Infinity", "1e400", "1e-400", "0x10"]
+ODD += ["\ufeff", "\x01\x02", "\x7f", "\u202e \u200d", "\u200bx", "\x01x"]
 ODD += ["", " ", "\x1c", "\u00a0", "\u3000x", "\u200b", "١٢", "１．５", "1,5", "-", ".", "e", "1e"]
 ODD += [
     "1-2",
@@ -57,7 +59,11 @@ def missing_cell(cell: Any) -> bool:
 
 
 def blank_cell(cell: Any) -> bool:
-    return missing_cell(cell) or (isinstance(cell, str) and cell.strip() == "")
+    seen = "LMNPSC"  # the first letters of Unicode's categories; of C, control and format characters are not seen
+    return missing_cell(cell) or (
+        isinstance(cell, str)
+        and not any(unicodedata.category(s)[0] in seen and unicodedata.category(s) not in {"Cc", "Cf"} for s in cell)
+    )
 
 
 def number_of_cell(cell: Any) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from headstart.core.errors import BadRows, DataError
+from headstart.core.errors import BadRows, DataError, UsageError
 from headstart.core.recipe import DataPlan
 from headstart.data.read import read
 from headstart.inputs import by_name
@@ -30,6 +31,7 @@ def routes(frame: Any, folder: Path) -> Iterator[tuple[str, Any]]:
     yield from ((dtype, frame.astype(dtype)) for dtype in ("string", "string[pyarrow]", "object", "category"))
     yield "arrow", frame.convert_dtypes(dtype_backend="pyarrow")
     yield "dict", {name: list(frame[name]) for name in frame}
+    yield "records", frame.to_dict("records")
     yield "arrays", {name: frame[name].to_numpy() for name in frame}
     yield "pair", (frame.drop(columns="label"), frame["label"])
     datasets = pytest.importorskip("datasets")
@@ -74,7 +76,7 @@ def test_numbers_flags_categories_and_dates_are_read_alike(with_gaps: bool, tmp_
         np.testing.assert_array_equal(y, labels, err_msg=name)
 
 
-@pytest.mark.parametrize("blank", ["", "  ", None, float("nan"), "NA"])
+@pytest.mark.parametrize("blank", ["", "  ", None, float("nan"), "NA", "\u200b \ufeff"])
 @pytest.mark.parametrize("pair", [False, True])
 def test_blank_texts_are_bad_rows_by_every_route(blank: Any, pair: bool, tmp_path: Path) -> None:
     import pandas as pd
@@ -157,6 +159,31 @@ def test_pictures_by_path_in_the_form_of_hugging_face(tmp_path: Path) -> None:
     assert read(tmp_path / "a.parquet", WHOLE).task.modality == "image"
 
 
+def test_pictures_in_memory_in_the_form_of_hugging_face_and_as_pairs(tmp_path: Path) -> None:
+    import pandas as pd
+    from PIL import Image
+
+    for i in range(4):
+        Image.new("RGB", (4, 4), (i, 0, 0)).save(tmp_path / f"{i}.png")
+    files = [str(tmp_path / f"{i}.png") for i in range(4)]
+    whole = [{"bytes": Path(file).read_bytes(), "path": None} for file in files]
+    labels = ["a", "b"] * 2
+    for cells in (whole, [{"bytes": None, "path": file} for file in files]):
+        found = read(pd.DataFrame({"image": cells, "label": labels}), WHOLE)
+        assert found.task.modality == "image" and found.task.inputs == ("image",)
+    pairs = read(list(zip(files, labels, strict=True)), WHOLE)
+    assert pairs.fingerprint == read((files, labels), WHOLE).fingerprint
+    assert pairs.task.modality == "image" and pairs.task.classes == ("a", "b")
+
+
+def test_a_list_that_is_no_rows_is_refused_with_what_a_list_may_hold() -> None:
+    for data in (["a", "b"], [("a", "b", "c")], [{"text": "a"}, 1], []):
+        with pytest.raises(UsageError, match=r"No reader takes this: list"):
+            read(data, WHOLE)
+    with pytest.raises(DataError, match=r"\[1\]: has no label"):
+        read([{"text": "some words", "label": "a"}, {"text": "more words"}] * 3, WHOLE)
+
+
 @pytest.mark.parametrize("rows", ["some words,neg\nother words,pos\n", "5.1,a\n4.9,b\n"])
 def test_a_first_line_that_may_be_a_row_is_told(rows: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(rows * 8)
@@ -169,3 +196,16 @@ def test_a_first_line_that_may_be_a_row_is_told(rows: str, tmp_path: Path) -> No
 def test_a_bar_between_columns(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text|label\n" + "some words|a\nother, words|b\n" * 8)
     assert read(tmp_path / "a.csv", WHOLE).task.inputs == ("text",)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "frame"])
+def test_half_a_surrogate_pair_in_a_text_is_a_bad_row(kind: str, tmp_path: Path) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"text": [f"some words {i}" for i in range(8)], "label": ["a", "b"] * 4}, dtype=object)
+    frame.loc[2, "text"] = "some \ud83d words"
+    rows = [json.dumps(record) for record in frame.to_dict("records")]
+    (tmp_path / "a.jsonl").write_text("\n".join(rows))
+    with pytest.raises(BadRows, match=r"column 'text': holds half of a surrogate pair") as caught:
+        read(frame if kind == "frame" else tmp_path / "a.jsonl", WHOLE)
+    assert len(caught.value.problems) == 1

@@ -106,6 +106,6 @@ def test_a_view_that_hides_the_label_is_not_taken(sided: bool, expected: str) ->
     data = Dataset(Task.of("image", "binary", ("x",), ("y",), ("a", "b")), {"train": train}, {"train": train})
     full = Recipe().with_settings({"stages.0.strategy.name": "full"})
     plan = make_plan(full, data, backbone=Brightness())
-    assert plan.recipe.stages[0].augment == expected and "--augment" in plan.notes[0]
+    assert plan.recipe.stages[0].augment == expected and "augment=" in plan.notes[0]
     named = make_plan(full.with_settings({"stages.0.augment": "weak"}), data, backbone=Brightness())
     assert named.recipe.stages[0].augment == "weak" and named.notes == ()

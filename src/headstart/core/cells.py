@@ -6,8 +6,11 @@ import hashlib
 import math
 from functools import lru_cache
 from typing import Any
+from unicodedata import category
 
 import numpy as np
+
+INVISIBLE = {"Cc", "Cf", "Zs", "Zl", "Zp"}  # categories of Unicode: control, format, separators
 
 
 def missing(cell: Any) -> bool:
@@ -18,8 +21,10 @@ def missing(cell: Any) -> bool:
 
 
 def blank(cell: Any) -> bool:
-    """Return whether a cell is missing or text without a visible sign."""
-    return missing(cell) or (isinstance(cell, str) and not cell.strip())
+    """Return whether a cell is missing or text without a visible sign: spaces, zero-width and control characters."""
+    if not isinstance(cell, str):
+        return missing(cell)
+    return not cell.strip() or all(sign.isspace() or category(sign) in INVISIBLE for sign in cell)
 
 
 def number(cell: Any) -> float | None:

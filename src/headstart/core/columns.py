@@ -277,8 +277,8 @@ def _blank_text(chunk: Any) -> np.ndarray:
     starts, found = offsets[:-1], offsets[1:] == offsets[:-1]
     filled = np.flatnonzero(~found)
     first = content[starts[filled]]
-    # Only text that begins with a space can be blank; beyond ASCII, Python knows which signs are spaces.
-    doubtful = filled[(first <= ord(" ")) | (first > 127)]
+    # Only text that begins with a space or a control character can be blank; beyond ASCII, Python knows the signs.
+    doubtful = filled[(first <= ord(" ")) | (first >= 127)]
     if len(doubtful):
         found[doubtful] = [blank(cell) for cell in chunk.take(doubtful).to_pylist()]
     return found

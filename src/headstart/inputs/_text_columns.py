@@ -85,13 +85,25 @@ def texts_of(frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
     for column in columns:
         texts.append([])
         for row, cell in zip(frame.index, cells_of(frame[column]), strict=True):
-            if blank(cell) or not isinstance(cell, str | int | float | Path):
-                what = "has no text" if blank(cell) else f"holds {type(cell).__name__}, not text"
+            if what := _wrong(cell):
                 problems.append(Problem(f"{row}, column '{column}'", what, "give the text, or delete the row"))
             texts[-1].append(str(cell))
     if problems:
         raise BadRows("Inputs that are not text:", problems)
     return texts[0] if len(columns) == 1 else list(zip(*texts, strict=True))
+
+
+def _wrong(cell: Any) -> str:
+    """Say why a cell is no text; "" where it is one."""
+    if blank(cell):
+        return "has no text"
+    if not isinstance(cell, str | int | float | Path):
+        return f"holds {type(cell).__name__}, not text"
+    try:
+        str(cell).encode()
+    except UnicodeEncodeError:
+        return "holds half of a surrogate pair, which is no character"
+    return ""
 
 
 def _is_free_text(column: Column) -> bool:

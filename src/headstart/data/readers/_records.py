@@ -47,7 +47,7 @@ def read_jsonl(text: str, name: str) -> tuple[dict[str, list[Any]], list[int]]:
         raise DataError(f"{name} has damaged records:", problems)
     if not records:
         raise DataError(f"{name} has no records.")
-    return _columns(records), lines
+    return columns_of(records), lines
 
 
 def read_json(text: str, name: str) -> tuple[dict[str, list[Any]], Sequence[int]]:
@@ -75,17 +75,17 @@ def read_json(text: str, name: str) -> tuple[dict[str, list[Any]], Sequence[int]
         raise DataError(f"{name} cannot be read as JSON: {error}.") from error
     if isinstance(content, dict):  # {"data": [{…}, …]}: the rest is about the rows
         inside = [cells for cells in content.values() if isinstance(cells, list)]
-        content = inside[0] if len(inside) == 1 and _are_records(inside[0]) else content
+        content = inside[0] if len(inside) == 1 and are_records(inside[0]) else content
     if isinstance(content, dict):
         columns = {
             str(key): list(cells.values()) if isinstance(cells, dict) else cells for key, cells in content.items()
         }
         keys = [list(cells) for cells in content.values() if isinstance(cells, dict)]
-        lists = all(isinstance(cells, list) and not _are_records(cells) for cells in columns.values())
+        lists = all(isinstance(cells, list) and not are_records(cells) for cells in columns.values())
         if not content or not lists or len({*map(len, columns.values())}) > 1 or any(k != keys[0] for k in keys):
             raise DataError(f"{name} holds an object with {_named(content)}. What is read: {READ}.")
-    elif _are_records(content):
-        columns = _columns(content)
+    elif are_records(content):
+        columns = columns_of(content)
     else:
         raise DataError(f"{name} holds {_described(content)}. What is read: {READ}.")
     rows = len(next(iter(columns.values())))
@@ -114,11 +114,13 @@ def read_lines(text: str, name: str) -> tuple[dict[str, list[Any]], list[int]] |
     return None if usual else ({"x": [content for _, content in lines]}, [line for line, _ in lines])
 
 
-def _are_records(content: Any) -> bool:
+def are_records(content: Any) -> bool:
+    """Return whether this is a list of dicts, one a row."""
     return isinstance(content, list) and bool(content) and all(isinstance(record, dict) for record in content)
 
 
-def _columns(records: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+def columns_of(records: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Turn rows into columns; a key that some of them lack is missing there."""
     keys = dict.fromkeys(key for record in records for key in record)
     return {key: [record.get(key) for record in records] for key in keys}
 
@@ -195,10 +197,10 @@ def _cells(column: Any) -> list[Any]:
     if column.null_count == 0 and (pa.types.is_integer(kind) or pa.types.is_float32(kind) or pa.types.is_float64(kind)):
         return column.to_numpy().tolist()
     cells = column.to_pylist()
-    return [_cell(cell) for cell in cells] if pa.types.is_nested(kind) else cells
+    return [file_cell(cell) for cell in cells] if pa.types.is_nested(kind) else cells
 
 
-def _cell(cell: Any) -> Any:
+def file_cell(cell: Any) -> Any:
     """Take the bytes of a file, or its path, out of the pair of both in which `datasets` writes them."""
     if not isinstance(cell, dict) or not {"bytes", "path"} >= set(cell):
         return cell

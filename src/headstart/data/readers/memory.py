@@ -1,4 +1,4 @@
-"""Data in memory: (X, y), arrays by name, pandas frames, or {"train": (X, y), …}; also .npz and .npy files."""
+"""Data in memory: (X, y), arrays by name, frames, lists of dicts, or {"train": (X, y), …}; also .npz and .npy files."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from headstart.core.errors import DataError, UsageError, first_few, reason_of
 from headstart.data.readers._paths import Resolved, resolve_files
+from headstart.data.readers._records import are_records, columns_of, file_cell
 from headstart.data.tables import SPLITS, Tables, make_frame
 
 LABEL_NAMES = ("y", "label", "labels", "target", "targets")
@@ -20,13 +21,14 @@ LABEL_NAMES = ("y", "label", "labels", "target", "targets")
 
 @dataclass(frozen=True)
 class Memory:
-    """Read arrays, lists and frames. Inputs are called x, labels label (label_0, label_1 … where there are several).
+    """Read arrays, lists and frames; a list may hold a dict for each row, or a pair of an example and its label.
 
-    Names of files are paths from the working folder.
+    Inputs are called x, labels label (label_0, label_1 … where there are several). Names of files are
+    paths from the working folder.
     """
 
     def matches(self, data: Any) -> bool:
-        """Return whether `data` is a pair, a dict, a pandas frame, or the path of an .npz or .npy file."""
+        """Return whether `data` is a pair, a dict, a frame, a list of dicts or pairs, or the path of an .npz file."""
         if isinstance(data, str | Path):
             return Path(data).is_file() and Path(data).suffix.lower() in {".npz", ".npy"}
         return (
@@ -34,6 +36,7 @@ class Memory:
             or _is_other_frame(data)
             or _is_pair(data)
             or (type(data) is dict and bool(data))
+            or _are_rows(data)
             or isinstance(data, np.ndarray)
         )
 
@@ -51,7 +54,7 @@ class Memory:
         """
         if isinstance(data, str | Path):
             data = _load(Path(data))
-        found = {split: _columns(_as_pandas(part), split) for split, part in _parts(data).items()}
+        found = {split: _columns(_as_columns(part), split) for split, part in _parts(data).items()}
         hints = [labels for _, labels in found.values() if labels]
         return Tables(
             {split: make_frame(files.columns, ids) for split, ((files, ids), _) in found.items()},
@@ -133,6 +136,7 @@ def _columns(part: Any, split: str) -> tuple[tuple[Resolved, list[str]], tuple[s
     index: Any = getattr(source, "index", None) if _is_frame(source) else None
     names = list(index) if index is not None and index.is_unique else range(next(iter(lengths.values())))
     ids = [f"{split}[{name}]" for name in names]
+    columns = {name: [file_cell(cell) for cell in cells] for name, cells in columns.items()}
     return (resolve_files(columns, ids, Path()), ids), tuple(labels)
 
 
@@ -175,8 +179,22 @@ def _is_other_frame(data: Any) -> bool:
     return type(data).__module__.partition(".")[0] in {"pyarrow", "polars"} and hasattr(data, "to_pandas")
 
 
-def _as_pandas(part: Any) -> Any:
-    return part.to_pandas() if _is_other_frame(part) else part
+def _are_rows(data: Any) -> bool:
+    """Return whether this is a list of rows: of dicts, or of pairs of an example and its label."""
+    return isinstance(data, list) and bool(data) and (are_records(data) or all(map(_is_row, data)))
+
+
+def _is_row(row: Any) -> bool:
+    return isinstance(row, tuple) and len(row) == 2
+
+
+def _as_columns(part: Any) -> Any:
+    """Turn a table of another library, and a list of rows, into what is read by columns."""
+    if _is_other_frame(part):
+        return part.to_pandas()
+    if not _are_rows(part):
+        return part
+    return columns_of(part) if are_records(part) else tuple(map(list, zip(*part, strict=True)))
 
 
 def _is_frame(data: Any) -> bool:
