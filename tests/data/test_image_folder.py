@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from headstart.data.readers.image_folder import ImageFolder
 DOMAINS = DataPlan(source_domain=("photo",), target_domain=("sketch",))
 
 
-def fill(folder: Path, classes: str = "ab", count: int = 10, start: int = 0) -> None:
+def fill(folder: Path, classes: Sequence[str] = "ab", count: int = 10, start: int = 0) -> None:
     for k, name in enumerate(classes):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for i in range(count):
@@ -359,3 +362,46 @@ def test_a_folder_of_one_class_is_not_entered(tmp_path: Path) -> None:
     fill(tmp_path, "a")
     with pytest.raises(DataError, match="only one class, 'a'"):
         read(tmp_path, DataPlan())
+
+
+@pytest.mark.parametrize(
+    ("train", "test"), [("training_set", "test_set"), ("seg_train", "seg_test"), ("Train", "test-data")]
+)
+@pytest.mark.parametrize("twice", [False, True])
+def test_folders_called_after_splits_are_splits_and_told(train: str, test: str, twice: bool, tmp_path: Path) -> None:
+    for start, split in enumerate((train, test)):
+        fill(tmp_path / split / (split if twice else ""), ("cats", "dogs"), 4 - start, start)
+    found = read(tmp_path, DataPlan(validation=0.0))
+    assert found.task.classes == ("cats", "dogs")
+    assert {name: len(rows) for name, rows in found.splits.items()} == {"train": 8, "test": 6}
+    told = [note.partition("/")[0] for note in found.notes if "by its name" in note]
+    assert told == ([test] if train == "Train" else [test, train])
+
+
+def test_classes_called_like_splits_are_classes(tmp_path: Path) -> None:
+    fill(tmp_path, ("train_engine", "test_tube"))
+    assert read(tmp_path, DataPlan()).task.classes == ("test_tube", "train_engine")
+
+
+def test_folders_of_the_system_are_no_classes(tmp_path: Path) -> None:
+    fill(tmp_path, ("cats", "dogs", "@eaDir", "lost+found", "$RECYCLE.BIN", "__MACOSX"))
+    assert read(tmp_path, DataPlan()).task.classes == ("cats", "dogs")
+
+
+def test_a_name_is_one_class_in_both_forms_of_unicode(tmp_path: Path) -> None:
+    names = ("B\u00e4r", "\u00d6l")
+    for start, (split, form) in enumerate({"train": "NFC", "test": "NFD"}.items()):
+        fill(tmp_path / split, tuple(unicodedata.normalize(form, name) for name in names), 3, start)
+    found = read(tmp_path, DataPlan(validation=0.0))
+    assert found.task.classes == names and sorted(found.splits["test"].y.tolist()) == [0] * 3 + [1] * 3
+
+
+@pytest.mark.parametrize(
+    "name, said",
+    [("a.zip", "Unpack a.zip"), ("a.tar.gz", "Unpack a.tar.gz"), ("a.xlsx", "Save a.xlsx as .csv")],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_an_archive_and_a_sheet_are_told_what_to_do_with(name: str, said: str, inside: bool, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(UsageError, match=re.escape(said)):
+        read(tmp_path if inside else tmp_path / name, DataPlan())

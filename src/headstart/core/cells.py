@@ -6,7 +6,7 @@ import hashlib
 import math
 from functools import lru_cache
 from typing import Any
-from unicodedata import category
+from unicodedata import category, normalize
 
 import numpy as np
 
@@ -43,10 +43,10 @@ def number(cell: Any) -> float | None:
 
 
 def class_name(value: Any) -> str:
-    """Return the name of a class: text as it is, whole numbers without a point."""
+    """Return the name of a class: text in Unicode's composed form, whole numbers without a point."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
+    return normalize("NFC", str(value))
 
 
 def digest(item: Any) -> bytes:

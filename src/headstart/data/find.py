@@ -14,7 +14,11 @@ from headstart.core.errors import UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
 from headstart.data.tables import Tables
+from headstart.data.walk import files_in
 from headstart.data.wrapped import inner_folder
+
+ARCHIVES = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"}
+SHEETS = {".xlsx", ".xls", ".xlsm", ".ods", ".numbers"}
 
 
 def named_data(data: Any, plan: DataPlan) -> Any:
@@ -68,7 +72,7 @@ def read_tables(data: Any, plan: DataPlan) -> Tables:
         raise UsageError(f"{_describe(data)} can be read in more than one way. Give {ways}.")
     if not fitting:
         accepted = "\n".join(f"  {name}: {plugins.describe('readers', name)}" for name in readers)
-        raise UsageError(f"No reader takes this: {_describe(data)}. What each one takes:\n{accepted}")
+        raise UsageError(f"No reader takes this: {_describe(data)}.{_mend(data)} What each one takes:\n{accepted}")
     found = readers[fitting[0]].read(data)
     return replace(found, notes=(*notes, *found.notes))
 
@@ -101,6 +105,18 @@ def check_path(data: str | Path) -> None:
         nearest = os.path.relpath(nearest) if near else ""
     hint = f" Did you mean '{nearest}'?" if near else f" In {parent} there is no '{missing}'."
     raise UsageError(f"There is no file or folder '{data}'.{hint}")
+
+
+def _mend(data: Any) -> str:
+    """Say what to do with a file of a kind that is read once it is unpacked or saved otherwise; "" for others."""
+    if not isinstance(data, str | Path):
+        return ""
+    path = Path(data)
+    files = [path] if path.is_file() else files_in(path)
+    packed, sheets = ([file for file in files if file.suffix.lower() in endings] for endings in (ARCHIVES, SHEETS))
+    if packed:
+        return f" Unpack {packed[0].name}, and name the folder."
+    return f" Save {sheets[0].name} as .csv, and name that file." if sheets else ""
 
 
 def _describe(data: Any) -> str:

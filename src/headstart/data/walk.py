@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db"}
+SYSTEM_FILES = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "@eadir", "lost+found", "$recycle.bin"}
+SYSTEM_FILES |= {"system volume information", "__pycache__"}
 
 
 @dataclass(frozen=True)

@@ -46,12 +46,13 @@ class ImageFolder:
         if splits_of(tables)[0]:
             return False
         folders = folders_in(root)
-        if any(_split(sub) and any(map(is_table, files_in(sub))) for sub in folders):
+        splits = _splits(root)
+        if any(any(map(is_table, files_in(sub))) for sub in splits):
             return False
         if not tables:
             return _modality(folders) is not None or _modality([root]) is not None
         holding = [sub for sub in folders if _modality([sub])]
-        bare = not any(map(folders_in, holding)) and (len(holding) == 1 or all(map(_split, holding)))
+        bare = not any(map(folders_in, holding)) and (len(holding) == 1 or set(holding) <= set(splits))
         return bool(holding) and not bare  # of bare ones the table says what they are
 
     def read(self, data: Any) -> Tables:
@@ -72,7 +73,7 @@ class ImageFolder:
         assert modality is not None, "matches was not asked"
         walk = _Walk(root, modality)
         common = sorted(_common_classes(root)) if self.domains is None else []
-        inner = len(common) >= len([sub for sub in folders_in(root) if not _split(sub)])
+        inner = len(common) >= len(set(folders_in(root)) - set(_splits(root)))
         if sorted_in is None:
             walk.read_unlabelled(walk.root, None)
         elif self.domains or (common and inner):
@@ -97,16 +98,22 @@ class _Walk:
     empty: list[Problem] = field(default_factory=list)  # folders of classes
     wrong: list[Problem] = field(default_factory=list)  # links and loose files, each by itself
     ignored: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)  # of names that leave a doubt
 
     def read_splits(self, folder: Path, domain: str | None) -> None:
         """Read train/CLASS, val/CLASS and test/CLASS, or CLASS, beside which there may be test/, or CLASS/train."""
-        splits = {sub: _split(sub) for sub in folders_in(folder)}
-        others = [sub for sub, split in splits.items() if not split]
+        splits = _splits(folder)
+        self.said += [
+            f"{self.name(sub)}/ is read as the split '{split}' by its name; rename it if it is none"
+            for sub, split in splits.items()
+            if sub.name.lower() not in SPLITS
+        ]
+        others = [sub for sub in folders_in(folder) if sub not in splits]
         bare = [sub for sub, split in splits.items() if split == UNLABELLED]
         for sub in bare:
             self.read_unlabelled(sub, domain)
         known = {other.name for other in others}
-        beside = any(split == "validation" and known & _names(sub) for sub, split in splits.items())
+        beside = any(split == "validation" and known & _names(_within(sub)) for sub, split in splits.items())
         if not set(splits.values()) & {"train", "test"} and not beside:
             if others and all(_inner_splits(sub) for sub in others):
                 for sub in others:
@@ -116,18 +123,18 @@ class _Walk:
                 self.read_classes(folder, "all", domain, apart=bare)
             return
         if "train" not in splits.values() and any(_modality([sub]) for sub in others):
-            self.read_classes(folder, "train", domain, apart=[sub for sub, split in splits.items() if split])
+            self.read_classes(folder, "train", domain, apart=list(splits))
             classes = known
         else:
             self.ignored += [f"{self.name(sub)}/" for sub in others]
             self.name_loose(folder)
-            classes = {name for sub, split in splits.items() if split == "train" for name in _names(sub)}
+            classes = {name for sub, split in splits.items() if split == "train" for name in _names(_within(sub))}
         for sub, split in splits.items():
-            if split and split not in {"train", UNLABELLED} and self.lacks_classes(sub, classes):
+            if split and split not in {"train", UNLABELLED} and self.lacks_classes(_within(sub), classes):
                 found = [(self.name(file), file, None, domain) for file in self.images(sub)]
                 self.rows.setdefault(split, []).extend(found)
             elif split and sub not in bare:
-                self.read_classes(sub, split, domain)
+                self.read_classes(_within(sub), split, domain)
 
     def lacks_classes(self, folder: Path, classes: set[str]) -> bool:
         """Return whether the files of a split lie in no class folder: right in it, or in one folder of another name."""
@@ -137,9 +144,9 @@ class _Walk:
 
     def read_class_splits(self, folder: Path, domain: str | None) -> None:
         """Read CLASS/train, CLASS/val, CLASS/test."""
-        for sub in folders_in(folder):
+        for sub, split in _splits(folder).items():
             found = [(self.name(file), file, folder.name, domain) for file in self.images(sub)]
-            self.rows.setdefault(str(_split(sub)), []).extend(found)
+            self.rows.setdefault(split, []).extend(found)
 
     def read_unlabelled(self, folder: Path, domain: str | None) -> None:
         found = [(self.name(file), file, None, domain) for file in self.images(folder)]
@@ -195,7 +202,7 @@ class _Walk:
             columns = {self.modality: files} | ({} if split == UNLABELLED else {"label": labels})
             columns |= {"domain": domains} if any(domains) else {}
             frames[split] = make_frame(columns, ids)
-        notes = [note] if note else []
+        notes = [*([note] if note else []), *self.said]
         if self.ignored:
             kinds = Counter(Path(name).suffix or name for name in self.ignored)
             listing = first_few(self.ignored)
@@ -204,8 +211,22 @@ class _Walk:
         return Tables(frames, ("label",), tuple(notes), asides=("domain",), wrong=wrong)
 
 
-def _split(folder: Path) -> str | None:
-    return SPLITS.get(folder.name.lower())
+def _splits(folder: Path) -> dict[Path, str]:
+    """Return which folders in a folder are splits: those of their names and, beside each other, training_set, test_set.
+
+    A name of more than the word counts only where the folder of the training rows is divided again, into classes.
+    """
+    folders = folders_in(folder)
+    exact = {sub: SPLITS[sub.name.lower()] for sub in folders if sub.name.lower() in SPLITS}
+    named, _ = splits_of([sub.name for sub in folders])
+    likely = {sub: named[sub.name] for sub in folders if sub.name in named}
+    return likely | exact if all(folders_in(sub) for sub, split in likely.items() if split == "train") else exact
+
+
+def _within(folder: Path) -> Path:
+    """Enter the one folder in a folder that is called like it, as archives unpack: training_set/training_set."""
+    inner = folders_in(folder)
+    return inner[0] if len(inner) == 1 and not files_in(folder) and inner[0].name == folder.name else folder
 
 
 def _names(folder: Path) -> set[str]:
@@ -221,21 +242,21 @@ def _modality(folders: Sequence[Path]) -> str | None:
 def _inner_splits(folder: Path) -> bool:
     """Return whether a folder holds nothing but train/ and other splits, which are not divided into classes again."""
     subs = folders_in(folder)
-    found = set(map(_split, subs))
+    splits = _splits(folder)
     loose = any(of_file(file.name) for file in files_in(folder))
-    return "train" in found and None not in found and not loose and not any(map(folders_in, subs))
+    return "train" in splits.values() and set(subs) <= set(splits) and not loose and not any(map(folders_in, subs))
 
 
 def _common_classes(root: Path) -> set[str]:
     """Return the names of the folders that all top folders hold alike, in their splits if they have some; or none."""
     tops = [sub for sub in folders_in(root) if sub.name.lower() != UNLABELLED]
-    if len(tops) < 2 or any(map(_split, tops)):
+    if len(tops) < 2 or set(tops) & set(_splits(root)):
         return set()
     common: set[str] = set()
     for top in tops:
-        names = _names(top)
-        if names and all(name.lower() in SPLITS for name in names):
-            names = {name for sub in folders_in(top) for name in _names(sub)}
+        names, splits = _names(top), _splits(top)
+        if names and len(splits) == len(names):
+            names = {name for sub in splits for name in _names(_within(sub))}
         if len(names) < 2 or (common and names != common) or any(of_file(file.name) for file in files_in(top)):
             return set()
         common = names
@@ -244,7 +265,7 @@ def _common_classes(root: Path) -> set[str]:
 
 def _say_other(root: Path, common: Sequence[str], *, inner: bool) -> str:
     """Tell which of two levels of folders was taken for the classes, and the options for the other readings."""
-    tops = sum(not _split(sub) for sub in folders_in(root))
+    tops = len(folders_in(root)) - len(_splits(root))
     other = option("reader", f"image_folder domains={'false' if inner else 'true'}")
     adapt = f", or {option('source-domain')} and {option('target-domain')}" if inner else ""
     same = f"{tops} folders hold the same {len(common)} ({first_few(common, most=3)})"
