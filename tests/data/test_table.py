@@ -6,6 +6,7 @@ import json
 from os.path import splitext
 from pathlib import Path
 from types import SimpleNamespace
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -228,3 +229,72 @@ def test_semicolons_and_options_of_a_named_reader(tmp_path: Path) -> None:
 )
 def test_a_file_name_tells_its_split(name: str, split: str | None) -> None:
     assert split_name(name) == split
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("sign", [";", "|", "\t"])
+def test_the_delimiter_may_be_told_in_the_first_line(mark: str, sign: str, tmp_path: Path) -> None:
+    rows = sentences(["x", "y"] * 10).replace(",", sign)
+    found = read(write(tmp_path / "a.csv", f"{mark}sep={sign}\r\n{rows}"), DataPlan())
+    assert found.task.classes == ("x", "y") and "a.csv:3" in {row for rows in found.splits.values() for row in rows.ids}
+    assert not any("blank" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("quotes", [False, True])
+def test_spaces_after_commas_are_no_part_of_cells(quotes: bool, tmp_path: Path) -> None:
+    text = sentences(["x", "y"] * 10).replace(",", ", ")
+    text = text.replace("this is", '"this, is').replace(", x", '", "x"').replace(", y", '", "y"') if quotes else text
+    found = read(write(tmp_path / "a.csv", text), DataPlan(labels=("label",)))
+    assert found.task.inputs == ("text",) and found.task.classes == ("x", "y")
+    assert found.splits["train"].inputs[0].startswith("this, is" if quotes else "this is")
+    kept = read(write(tmp_path / "b.csv", sentences([" x", "y"] * 10)), DataPlan())
+    assert kept.task.classes == (" x", "y")  # the header says that spaces belong to cells
+
+
+@pytest.mark.parametrize("quotes", [False, True])
+def test_lines_that_repeat_the_names_are_no_rows_and_told(quotes: bool, tmp_path: Path) -> None:
+    rows = sentences(["x", "y"] * 10)
+    rows = rows.replace("this is sentence 0", '"a ""sentence"""') if quotes else rows
+    found = read(write(tmp_path / "a.csv", rows + rows), DataPlan())
+    assert found.task.classes == ("x", "y") and sum(map(len, found.splits.values())) == 40
+    assert "a.csv: 1 line repeats the names of the columns and is left out: 22" in found.notes
+
+
+def test_a_last_column_that_names_the_rows_is_no_label(tmp_path: Path) -> None:
+    rows = "text,mood,id\n" + "".join(f"this is sentence {i},{'xy'[i % 2]},{i}\n" for i in range(20))
+    assert read(write(tmp_path / "a.csv", rows), DataPlan()).task.targets["target"].columns == ("mood",)
+    doubled = rows.replace(",1\n", ",2\n")  # a number that comes twice counts no rows
+    assert read(write(tmp_path / "b.csv", doubled), DataPlan()).task.targets["target"].columns == ("id",)
+    assert read(write(tmp_path / "a.csv", rows), DataPlan(labels=("id",))).task.kind == "regression"
+
+
+def test_a_blank_column_without_a_name_is_no_index(tmp_path: Path) -> None:
+    rows = sentences(["x", "y"] * 10).replace("\n", ",\n")
+    notes = read(write(tmp_path / "a.csv", rows), DataPlan()).notes
+    assert any("'Unnamed: 2' (blank, without a name)" in note for note in notes)
+
+
+def test_names_of_files_with_spaces_and_in_both_forms_of_unicode(tmp_path: Path) -> None:
+    names = [f"B\u00e4r {i}.png" for i in range(8)]
+    (tmp_path / "images").mkdir()
+    for i, name in enumerate(names):
+        Image.new("RGB", (4, 4), (i, 0, 0)).save(tmp_path / "images" / normalize("NFD", name))
+    for written in (
+        names,
+        [f"{name} " for name in names],
+        [f"images/{name}" for name in names],
+        [n[:-4] for n in names],
+    ):
+        rows = "".join(f"{name},{'xy'[i % 2]}\n" for i, name in enumerate(written))
+        assert read(write(tmp_path / "a.csv", f"file,label\n{rows}"), DataPlan()).task.modality == "image"
+    rows = "".join(f"{name[:-4]}.jpg,{'xy'[i % 2]}\n" for i, name in enumerate(names))
+    assert "'images/" in failure(write(tmp_path / "a.csv", f"file,label\n{rows}"))
+
+
+def test_a_number_is_the_class_of_its_number(tmp_path: Path) -> None:
+    rows = sentences(["00", "01"] * 10)
+    task = read(write(tmp_path / "a.csv", rows), DataPlan(task="binary")).task
+    again = read(write(tmp_path / "b.csv", sentences(["1.0", "0"] * 3)), DataPlan(), task=task, whole=True)
+    assert task.classes == ("00", "01") and again.splits["test"].y.tolist() == [1, 0] * 3
+    with pytest.raises(DataError, match="class '2' is not among"):
+        read(write(tmp_path / "b.csv", sentences(["2", "0"] * 3)), DataPlan(), task=task, whole=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from headstart.core import plugins
 from headstart.core.cells import number
-from headstart.core.columns import Column, cells_of, numbers_of
+from headstart.core.columns import Column, cells_of, distinct, numbers_of
 from headstart.core.errors import DataError, UsageError, first_few, unknown
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan, TargetPlan
@@ -21,7 +21,7 @@ from headstart.core.types import Input, Task
 from headstart.data.inputs import contents, guess_inputs
 from headstart.data.tables import UNNAMED, Tables
 from headstart.inputs import by_name, modalities
-from headstart.inputs._kinds import written_form
+from headstart.inputs._kinds import names_rows, written_form
 from headstart.inputs._written import describe_form, readings
 from headstart.targets._doubts import amount, written_list
 from headstart.targets._infer import doubts, infer_target
@@ -86,7 +86,7 @@ def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, li
     notes += [f"input: column '{c}': {said}" for c, said in list(written.items())[:MOST_TOLD]]
     ignored = [c for c in columns if c in unnamed or c not in {*inputs, *reserved}]
     if ignored:
-        reasons = _reasons(frame, ignored, modality) | dict.fromkeys(unnamed, "an index, without a name")
+        reasons = _reasons(frame, ignored, modality) | {c: _nameless(frame[c]) for c in unnamed}
         doubtful = [c for c in ignored[:MOST_TOLD] if c not in unnamed and not written_form(frame[c])]
         reasons |= {c: said for c in doubtful if (said := _written_numbers(frame[c]))}
         reasons |= dict.fromkeys(tables.absent, "names of files that are not there")
@@ -161,11 +161,17 @@ def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[
         flags.insert(0, name)
     if len(flags) > 1 and not _is_tabular(frame, [c for c in columns if c not in flags], plan):
         return tuple(flags)
+    columns = [c for c in columns if not _counts(frame, c)] or columns
     held = _held(frame, columns[-1]) if columns else None
     if len(columns) < (1 if plan.inputs else 2) or (held is not None and not held.label_like):
         mend = f"Name one: {option('label')}." if len(columns) > 1 else "Add one, or predict on these rows."
         raise UsageError(f"There is no label column. Columns: {first_few(frame.columns)}. {mend}")
     return (columns[-1],)
+
+
+def _counts(frame: pd.DataFrame, column: str) -> bool:
+    """Return whether a column is called like one that names the rows, and each cell differs."""
+    return names_rows(column) and len(distinct(frame[column])[0]) == len(frame)
 
 
 def _held(frame: pd.DataFrame, column: str) -> type[Input] | None:
@@ -186,6 +192,10 @@ def _reasons(frame: pd.DataFrame, columns: Sequence[str], modality: str) -> dict
     kind = by_name(modality)
     found = {name: kind.unfit(name, frame[name]) for name in columns[:MOST_TOLD]}
     return {name: why for name, why in found.items() if why}
+
+
+def _nameless(column: Column) -> str:
+    return "blank, without a name" if contents(column) == "empty" else "an index, without a name"
 
 
 def _say(what: str, columns: Sequence[str], how: str, more: Mapping[str, str] = NOTHING) -> str:

@@ -57,15 +57,17 @@ def encode_names(frame: pd.DataFrame, column: str, split: Split, classes: tuple[
     Raises:
         DataError: A class is not in the class list; all rows are listed.
     """
-    places = {name: place for place, name in enumerate(classes)}
+    places: dict[Any, int] = {class_name(name): place for place, name in enumerate(classes)}
+    places = {**places, **_by_number(places)}
     unseen: dict[str, list[str]] = defaultdict(list)
     found = []
     for row, cell in zip(frame.index, cells_of(frame[column]), strict=True):
         names = [class_name(value) for value in split(cell)]
-        for name in names:
-            if name not in places:
+        keys = [name if name in places else number(name) for name in names]
+        for name, key in zip(names, keys, strict=True):
+            if key not in places:
                 unseen[name].append(str(row))
-        found.append([places.get(name, 0) for name in names])
+        found.append([places.get(key, 0) for key in keys])
     if unseen:
         mend = "add training rows of it, or correct the label"
         problems = [
@@ -77,6 +79,13 @@ def encode_names(frame: pd.DataFrame, column: str, split: Split, classes: tuple[
             f"Classes that were not in training: {first_few(unseen)}. Known: {first_few(classes)}.", problems
         )
     return found
+
+
+def _by_number(places: Mapping[Any, int]) -> dict[float, int]:
+    """Return the places of classes that are numbers, by number: a frame has 1 or 1.0 where a file has "01" or "1.0"."""
+    values = {name: number(name) for name in places}
+    counts = Counter(values.values())
+    return {value: places[name] for name, value in values.items() if value is not None and counts[value] == 1}
 
 
 def _order(names: set[str]) -> Any:

@@ -90,7 +90,8 @@ def parse(text: str, name: str, delimiter: str) -> Sheet:
     Raises:
         DataError: No header or rows, a column name that is blank or double, rows of another length, open quotes.
     """
-    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
+    spaced = after_spaces(text[: text.find("\n")], delimiter)
+    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True, skipinitialspace=spaced)
     header: list[str] = []
     columns: list[list[Any]] = []
     rows: list[list[str]] = []
@@ -125,7 +126,7 @@ def parse(text: str, name: str, delimiter: str) -> Sheet:
     if not lines and not ragged:
         what = "no rows" if header else "no rows and no header line"
         raise DataError(f"{name} has {what}. The first line names the columns.")
-    header = name_index(header)
+    header = name_index([name.strip() for name in header] if spaced else header)
     for place in (
         [] if ragged or len(header) == 1 else [place for place, column in enumerate(header) if not column.strip()]
     ):
@@ -145,6 +146,12 @@ def parse(text: str, name: str, delimiter: str) -> Sheet:
     import pyarrow as pa
 
     return Sheet({n: pa.chunked_array(c) for n, c in zip(header, columns, strict=True)}, lines, blank_lines)
+
+
+def after_spaces(line: str, delimiter: str) -> bool:
+    """Return whether a header line has a space after each delimiter: "text, label". It is then no part of the cells."""
+    later = line.split(delimiter)[1:]
+    return delimiter != "\t" and bool(later) and all(name.startswith(" ") and name.strip() for name in later)
 
 
 def name_index(header: list[str]) -> list[str]:

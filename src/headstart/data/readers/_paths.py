@@ -8,8 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 
@@ -72,7 +74,7 @@ def resolve_files(
             continue
         look = _Look(near, modality, bare=column not in modality_of)
         paths = [
-            None if blank(cell) else look.find(str(cell), f"{row}, column '{column}'")
+            None if blank(cell) else look.find(str(cell).strip(), f"{row}, column '{column}'")
             for cell, row in zip(cells_of(cells), ids, strict=True)
         ]
         if not look.bare and not any(paths):
@@ -98,7 +100,7 @@ def _of_files(cells: Sequence[Any]) -> str | None:
         near, count = texts, len(texts)
     else:
         near, count = _near_files(text), len(text) - int(blank_cells(text).sum())
-    found = Counter(modality for modality in map(of_file, near) if modality)
+    found = Counter(modality for modality in (of_file(cell.strip()) for cell in near) if modality)
     return next((modality for modality, own in found.items() if own * 2 > count), None)
 
 
@@ -113,7 +115,7 @@ def _near_files(text: Any) -> list[str]:
     lettered = all((_upper(np.frombuffer(suffix.encode(), dtype=np.uint8)) > ord("F")).any() for suffix in suffixes)
     if not suffixes or (lettered and not any((_upper(signs) > ord("F")).any() for signs in contents_of(text))):
         return []
-    endings = f"({'|'.join(map(re.escape, suffixes))})$"
+    endings = f"({'|'.join(map(re.escape, suffixes))})\\s*$"
     return text.filter(pa.array(matching_cells(text, endings, ignore_case=True))).to_pylist()
 
 
@@ -136,21 +138,21 @@ class _Near:
 
     @cached_property
     def by_name(self) -> dict[str, list[Path]]:
-        """The files by name."""
+        """The files by name, in Unicode's composed form."""
         found: dict[str, list[Path]] = defaultdict(list)
         for folder in (self.folder, *self._inner):
             for path in files_in(folder):
                 if of_file(path.name):
-                    found[path.name].append(path)
+                    found[normalize("NFC", path.name)].append(path)
         return dict(found)
 
     @cached_property
     def by_stem(self) -> dict[str, list[Path]]:
-        """The files by name without its ending."""
+        """The files by name without its ending, likewise."""
         found: dict[str, list[Path]] = defaultdict(list)
         for paths in self.by_name.values():
             for path in paths:
-                found[path.stem].append(path)
+                found[normalize("NFC", path.stem)].append(path)
         return dict(found)
 
     def modality_of_ids(self, column: str, cells: Sequence[Any]) -> str:
@@ -160,11 +162,11 @@ class _Near:
         """
         text = as_text(cells)
         few = cells[:FIRST] if text is None else text.slice(0, FIRST).to_pylist()
-        first = next((str(cell) for cell in few if isinstance(cell, str | int) and not blank(cell)), "")
+        first = next((str(cell).strip() for cell in few if isinstance(cell, str | int) and not blank(cell)), "")
         by_chance = UNNAMED.fullmatch(column) or (number(first) is not None and not OF_FILES.search(column))
         if by_chance or not self._has(first):
             return ""
-        known = [str(cell) for cell in cells_of(cells) if not blank(cell)]
+        known = [normalize("NFC", str(cell).strip()) for cell in cells_of(cells) if not blank(cell)]
         found = Counter(of_file(self.by_stem[cell][0].name) for cell in known if cell in self.by_stem)
         most = found.most_common(1)
         if not most or most[0][1] * 2 <= len(known) or len(set(known)) < len(known):
@@ -194,7 +196,8 @@ class _Near:
             return False
         suffixes = {suffix for kind in modalities().values() for suffix in kind.suffixes}
         every = [*suffixes, *map(str.upper, suffixes)]
-        return any(os.path.exists(f"{place}/{stem}{end}") for place in (self.folder, *self._inner) for end in every)  # noqa: PTH110
+        names = [f"{normalize(form, stem)}{end}" for form in ("NFC", "NFD") for end in every]
+        return any(os.path.exists(f"{place}/{name}") for place in (self.folder, *self._inner) for name in names)  # noqa: PTH110
 
 
 @dataclass
@@ -218,17 +221,19 @@ class _Look:
         if PureWindowsPath(text).drive and not PurePosixPath(text).is_absolute():
             return self._wrong(where, f"'{text}' names a drive or another computer", "write it from the table's folder")
         if self.bare:
-            return self._named(text, self.near.by_stem.get(text, ()), where)
+            return self._named(text, self.near.by_stem.get(normalize("NFC", text), ()), where)
         if of_file(text) != self.modality:
             an = "an" if self.modality[0] in "aeiou" else "a"
             return self._wrong(where, f"'{text}' is not the name of {an} {self.modality} file")
-        for form in dict.fromkeys((Path(text), path)):  # a name may hold a backslash
+        forms = (Path(text), path, *(Path(normalize(form, str(path))) for form in ("NFC", "NFD")))
+        for form in dict.fromkeys(forms):  # a name may hold a backslash; an accent may be a sign of its own
             for base in self.near.bases:
                 if (base / form).is_file():
                     if form.is_absolute() or ".." in form.parts or base != self.near.folder:
                         self._note_outside(base / form)
                     return base / form
-        return self._named(text, self.near.by_name.get(path.name, ()) if len(path.parts) == 1 else (), where)
+        known = self.near.by_name.get(normalize("NFC", path.name), ()) if len(path.parts) == 1 else ()
+        return self._named(text, known, where)
 
     def notes(self, column: str) -> list[str]:
         """Say which files were found elsewhere than a reader of the table would look."""
@@ -258,11 +263,10 @@ class _Look:
         return self._wrong(where, what, self._spelling(text))
 
     def _spelling(self, text: str) -> str:
-        """Say where a file is there that differs in capitals alone."""
+        """Say where a file is there that differs in capitals or in the ending alone."""
         name = PureWindowsPath(text).name.casefold()
-        near = next(
-            (path for known, paths in self.near.by_name.items() if known.casefold() == name for path in paths), None
-        )
+        same = (path for known, paths in self.near.by_name.items() if known.casefold() == name for path in paths)
+        near = next(chain(same, self.near.by_stem.get(PureWindowsPath(text).stem, ())), None)
         return f"'{near.relative_to(self.near.folder).as_posix()}' is there" if near else ""
 
     def _note_outside(self, path: Path) -> None:

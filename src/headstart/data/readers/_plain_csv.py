@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from headstart.data.readers._csv import LONGEST_CELL, Sheet, name_index
+from headstart.data.readers._csv import LONGEST_CELL, Sheet, after_spaces, name_index
 
 MARK = b"\xef\xbb\xbf"  # of UTF-8
 BLOCK = 2 << 20  # bytes that are read at once
@@ -22,7 +22,7 @@ def read_plain(file: IO[bytes], choose_delimiter: Callable[[str], str]) -> Sheet
 
     Returns:
         What `parse` returns for it; None where `parse` has to look at the file, since there are quotes, an unusual
-        delimiter or line end, or something wrong, which it names.
+        delimiter or line end, spaces after delimiters, or something wrong, which it names.
     """
     header: list[str] = []
     delimiter = ""
@@ -38,8 +38,11 @@ def read_plain(file: IO[bytes], choose_delimiter: Callable[[str], str]) -> Sheet
         filled = np.flatnonzero(ends > starts)
         numbers = filled + before + 1
         if not delimiter:
-            delimiter = choose_delimiter(block[: block.find(b"\n") + 1].decode(errors="replace"))
+            first = block[: block.find(b"\n") + 1].decode(errors="replace")
+            delimiter = choose_delimiter(first)
             if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
+                return None
+            if after_spaces(first, delimiter):
                 return None
         if not header and len(filled):
             header = name_index(block[starts[filled[0]] : ends[filled[0]]].decode(errors="replace").split(delimiter))

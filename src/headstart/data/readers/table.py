@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from headstart.core.cells import number
 from headstart.core.counting import agree, counted
 from headstart.core.errors import DataError, UsageError, first_few
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LOOKED_AT, MOST_NAMED = 1000, 50  # cells; a name is one of them where more than one in so many is like it
+DELIMITER = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([^\r\n"])"?\r?\n', re.IGNORECASE)
 SUBMISSION = re.compile(r"(^|[-_ ])(sample|gender)?[-_ ]?submission$", re.IGNORECASE)  # how to hand in answers
 
 
@@ -117,11 +120,14 @@ class Table:
         elif kind == ".txt" and (lines := read_lines(self._text(path, name), name)) is not None:
             columns, rows = lines
         else:
-            sheet = self._read_csv(path, name)
+            sheet, again = _without_names(self._read_csv(path, name))
             columns, rows = sheet.columns, sheet.lines
             if sheet.blank_lines:
                 lines = counted(sheet.blank_lines, "blank lines")
                 notes = (f"{name}: {lines} {agree(sheet.blank_lines, 'are')} left out",)
+            if again:
+                lines = f"{counted(len(again), 'lines')} {agree(len(again), 'repeat')} the names of the columns"
+                notes = (*notes, f"{name}: {lines} and {agree(len(again), 'are')} left out: {first_few(again)}")
             if row := _row_for_names(sheet):
                 notes = (
                     *notes,
@@ -135,6 +141,11 @@ class Table:
     def _read_csv(self, path: Path, name: str) -> Sheet:
         if self.encoding is None:
             with opened(path, name) as file:
+                said = DELIMITER.match(file.readline(20))  # as Excel writes and reads it
+                if said is not None:
+                    sheet = parse("\n" + decode(file.read(), name, None), name, said[1].decode())
+                    return replace(sheet, blank_lines=sheet.blank_lines - 1)
+                file.seek(0)
                 sheet = read_plain(file, lambda header: self.delimiter or _guess_delimiter(header, path))
             if sheet is not None:
                 return sheet
@@ -144,6 +155,25 @@ class Table:
     def _text(self, path: Path, name: str) -> str:
         with opened(path, name) as file:
             return decode(file.read(), name, self.encoding)
+
+
+def _without_names(sheet: Sheet) -> tuple[Sheet, list[int]]:
+    """Leave out rows that hold the names of the columns again, as files have that were joined; and give their lines."""
+    import pyarrow as pa
+    import pyarrow.compute
+
+    compute: Any = pyarrow.compute
+    found = np.ones(len(sheet.lines), dtype=bool)
+    for name, cells in sheet.columns.items():
+        if not found.any() or len(sheet.columns) == 1:
+            return sheet, []
+        found &= compute.equal(cells, pa.scalar(name, pa.large_string())).to_numpy()
+    if not found.any() or found.all():
+        return sheet, []
+    kept = pa.array(~found)
+    columns = {name: cells.filter(kept) for name, cells in sheet.columns.items()}
+    lines = np.array(sheet.lines)
+    return Sheet(columns, lines[~found].tolist(), sheet.blank_lines), lines[found].tolist()
 
 
 def _row_for_names(sheet: Sheet) -> str:
