@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 LOOKED_AT, MOST_NAMED = 1000, 50  # cells; a name is one of them where more than one in so many is like it
 DELIMITER = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([^\r\n"])"?\r?\n', re.IGNORECASE)
+FEWEST_ROWS = 10  # for each line that repeats the names; where there are fewer, the names themselves may be a row
 SUBMISSION = re.compile(r"(^|[-_ ])(sample|gender)?[-_ ]?submission$", re.IGNORECASE)  # how to hand in answers
 
 
@@ -168,7 +169,7 @@ def _without_names(sheet: Sheet) -> tuple[Sheet, list[int]]:
         if not found.any() or len(sheet.columns) == 1:
             return sheet, []
         found &= compute.equal(cells, pa.scalar(name, pa.large_string())).to_numpy()
-    if not found.any() or found.all():
+    if not found.any() or found.sum() * FEWEST_ROWS > len(found):
         return sheet, []
     kept = pa.array(~found)
     columns = {name: cells.filter(kept) for name, cells in sheet.columns.items()}
