@@ -184,9 +184,30 @@ def test_examples_to_predict_on_come_in_many_shapes(tmp_path: Path) -> None:
     assert len(read_unlabelled(folder / "x.png", PLAIN, image)[0]) == 1
     items = [Image.new("RGB", (4, 4)), np.zeros((4, 4), dtype=np.uint8), str(folder / "x.png")]
     assert len(read_unlabelled(items, PLAIN, image)[0]) == 3
+    for shape in ((6, 5, 3), (6, 5, 4), (6, 5)):  # one picture, not six rows of pixels
+        assert len(read_unlabelled(np.zeros(shape, dtype=np.uint8), PLAIN, image)[0]) == 1
+    assert len(read_unlabelled(np.zeros((2, 6, 5, 3), dtype=np.uint8), PLAIN, image)[0]) == 2
+    (folder / "y.png").write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(DataError, match=r"y.png: is a pointer of Git LFS"):
+        read_unlabelled(folder, PLAIN, image)
+    (folder / "y.png").unlink()
     (folder / "y.png").touch()
     with pytest.raises(DataError, match=r"y.png: is empty"):
         read_unlabelled(folder, PLAIN, image)
+
+
+def test_rows_by_name_are_read_one_by_one_and_together(tmp_path: Path) -> None:
+    text = Task.of("text", "binary", ("text",), ("label",), ("a", "b"))
+    frame = pd.DataFrame({"label": ["a"], "text": ["hello"]})
+    for data in ([{"text": "hello"}], {"text": "hello"}, {"text": ["hello"]}, frame.iloc[0], frame.to_dict("records")):
+        assert read_unlabelled(data, PLAIN, text)[0].inputs == ["hello"], data
+    vector = Task.of("vector", "binary", ("a", "b"), ("y",), ("0", "1"))
+    for data in ([{"b": 2, "a": 1}], {"b": 2, "a": 1}, pd.Series({"b": 2, "a": 1, "c": 3})):
+        assert read_unlabelled(data, PLAIN, vector)[0].inputs.tolist() == [[1, 2]], data
+    assert read_unlabelled(pd.Series(["x", "y"]), PLAIN, text)[0].inputs == ["x", "y"]
+    (tmp_path / "a.csv").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    with pytest.raises(DataError, match=r"a.csv is a pointer of Git LFS.*git lfs pull"):
+        read_unlabelled(tmp_path / "a.csv", PLAIN, text)
 
 
 def test_a_number_among_lists_is_told_and_no_crash() -> None:

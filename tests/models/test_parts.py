@@ -14,6 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from headstart.core.errors import SourceError, UsageError
 from headstart.core.storage import sha256
+from headstart.data.rows import Rows
+from headstart.data.transforms import told_unknown
 from headstart.models.load import load_source
 from toys import save_tokenizer
 
@@ -92,6 +94,9 @@ def test_a_config_with_fewer_layers_than_the_weights_is_refused(tmp_path: Path) 
     [
         ({"size": {"height": 32, "width": 32}}, r"fails on .*\(height 32, width 32.*Input image size"),
         ({"image_mean": [0.5]}, r"gives 1 means and 3 stds, and config.json says num_channels = 3"),
+        ({"image_mean": None}, r"preprocessor_config.json: image_mean is absent, .*do_normalize = false"),
+        ({"image_std": [0.5, 0, 0.5]}, r"image_std = \[0.5, 0, 0.5\] is none"),
+        ({"image_std": "0.5"}, r"image_std = 0.5 is none"),
     ],
 )
 def test_a_preprocessor_of_another_model_is_refused(tmp_path: Path, changes: Any, message: str) -> None:
@@ -100,6 +105,48 @@ def test_a_preprocessor_of_another_model_is_refused(tmp_path: Path, changes: Any
     load_source(f"hf:{folder}")
     write(folder / "preprocessor_config.json", **changes)
     with pytest.raises(SourceError, match=message):
+        load_source(f"hf:{folder}")
+
+
+def test_a_mean_for_all_channels_and_none_at_all(tmp_path: Path) -> None:
+    folder = saved(tmp_path, VIT)
+    write(folder / "preprocessor_config.json", **PREPARED)
+    write(folder / "preprocessor_config.json", image_mean=0.25, image_std=0.5)
+    assert getattr(load_source(f"hf:{folder}").card.input, "mean", ()) == (0.25,) * 3
+    write(folder / "preprocessor_config.json", image_mean=None, do_normalize=False)
+    assert getattr(load_source(f"hf:{folder}").card.input, "mean", ()) == (0.0,) * 3
+
+
+def test_texts_that_the_network_hardly_knows_are_told(tmp_path: Path) -> None:
+    expects = load_source(f"hf:{save_tokenizer(saved(tmp_path, BERT))}").card.input
+    assert told_unknown(Rows(["0", "1"], ["good film", "bad film"]), expects) == ""
+    told = told_unknown(Rows(["0", "1"], ["\u8fd9\u90e8\u7535\u5f71", "good"]), expects)
+    assert told.endswith("of the tokens of these texts are unknown to the network: answers mean little")
+
+
+def test_files_that_were_not_fetched_or_lack_a_part_are_named(tmp_path: Path) -> None:
+    folder = save_tokenizer(saved(tmp_path, BERT))
+    weights, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    shard = weights.rename(folder / "model-00001-of-00001.safetensors")
+    names = dict.fromkeys(load_file(shard), shard.name)
+    index.write_text(json.dumps({"weight_map": names}))
+    with pytest.raises(SourceError, match=r"its files lack 'metadata', fetch them again"):
+        load_source(f"hf:{folder}")
+    index.unlink()
+    weights.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(SourceError, match=r"model.safetensors is a pointer of Git LFS.*git lfs pull"):
+        load_source(f"hf:{folder}")
+    shard.rename(weights)
+    write(folder / "config.json", model_type="nonsense")
+    with pytest.raises(SourceError, match="nonsense") as caught:
+        load_source(f"hf:{folder}")
+    assert len(str(caught.value)) < 400
+
+
+def test_a_tokenizer_that_fails_on_unknown_words_is_refused(tmp_path: Path) -> None:
+    folder = saved(tmp_path, BERT)
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[CLS]", "[SEP]", "[MASK]", *(f"w{i}" for i in range(46))]))
+    with pytest.raises(SourceError, match=r"no whole tokenizer .*vocab.txt.*UNK"):
         load_source(f"hf:{folder}")
 
 

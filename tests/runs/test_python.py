@@ -92,6 +92,15 @@ def test_pandas_in_pandas_out(run: hs.Run, table: Path) -> None:
     assert isinstance(shares, pd.DataFrame) and list(shares.columns) == ["down", "up"]
     assert shares.index.equals(frame.index) and np.allclose(shares.sum(axis=1), 1)
     assert isinstance(run.predict(frame.to_numpy().tolist()), list)
+    assert run.predict(frame.iloc[3]) == [found.iloc[3]] == run.predict(frame.iloc[3].to_dict())
+    assert np.allclose(run.predict_proba(frame.iloc[3]), shares.iloc[[3]])
+    for nothing in (frame.iloc[:0], []):
+        with pytest.raises(hs.DataError, match="There are no examples"):
+            run.predict(nothing)
+    with pytest.raises(hs.DataError, match="column 'a': 'x' is not a number"):
+        run.predict(frame.astype(object).assign(a="x"))
+    assert run.predict(frame.iloc[:1], skip_bad=True).tolist() == [found.iloc[0]]
+    assert run.predict_proba(frame.iloc[:1], skip_bad=True).shape == (1, 2)
 
 
 def test_progress_is_shown_and_can_be_left_away(table: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,11 +13,12 @@ import numpy as np
 from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.types import Calibration, Task
+from headstart.data.inputs import one_row
 from headstart.data.left_out import Bad, without_bad
 from headstart.data.left_out import advice as skip_advice
 from headstart.data.read import read_unlabelled
 from headstart.data.rows import Rows
-from headstart.data.transforms import Transform, check_examples, make_transform, told_cut
+from headstart.data.transforms import Transform, check_examples, make_transform, told_cut, told_unknown
 from headstart.engine.machine import choose_threads, threads
 from headstart.engine.predict import embed, predict
 from headstart.models.model import Model
@@ -76,6 +77,7 @@ class Predictor:
         Raises:
             UsageError: The model was pretrained without labels.
         """
+        data = one_row(data, self.task)
         asked = self._told(data, skip_bad=skip_bad)
         decided = {name: asked.in_place(found, None) for name, found in self.decide(self.outputs(asked.rows)).items()}
         index = getattr(data, "index", None)
@@ -98,6 +100,7 @@ class Predictor:
         """
         if self.task.predicted and not any(target.classes for target in self.task.targets.values()):
             raise ValueError("A regression has no probabilities; use predict.")
+        data = one_row(data, self.task)
         asked = self._told(data, skip_bad=skip_bad)
         found = self.outputs(asked.rows)
         shares: dict[str, Any] = {
@@ -152,6 +155,8 @@ class Predictor:
             rows, names = read_unlabelled(data, self.recipe.data, self.task, bad)
             if bad and not len(rows):
                 raise DataError("No example can be read:", bad.values())
+            if not len(rows):
+                raise DataError("There are no examples: the data has no rows.")
             check_examples(rows, self.model.backbone.card.input)
             return rows, names
 
@@ -159,8 +164,9 @@ class Predictor:
         return Asked(rows, names, bad)
 
     def cut(self, rows: Rows) -> str:
-        """Tell of how many examples the network sees only a part; "" where it sees all of each."""
-        return told_cut([rows], self.model.backbone.card.input)
+        """Tell of how many examples the network sees only a part, and what it does not know; "" where all is well."""
+        expects = self.model.backbone.card.input
+        return "; ".join(told for told in (told_cut([rows], expects), told_unknown(rows, expects)) if told)
 
     def _told(self, data: Any, *, skip_bad: bool = False) -> Asked:
         """Read examples, and warn where the network sees only a part of them."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from headstart.core import pointers
 from headstart.core.errors import DataError, reason_of
 from headstart.data.tables import split_name
 
@@ -76,6 +77,9 @@ def opened(path: Path, name: str) -> Iterator[IO[bytes]]:
         DataError: The file is no clean archive, or holds more than one file; also while it is read.
     """
     try:
+        with path.open("rb") as plain:
+            if pointers.is_pointer(plain.read(len(pointers.START))):
+                raise DataError(f"{name} {pointers.WHAT}; {pointers.MEND}.")
         with PACKED.get(path.suffix.lower(), lambda plain: plain.open("rb"))(path) as file:
             yield file
     except DAMAGED as error:

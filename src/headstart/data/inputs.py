@@ -15,6 +15,7 @@ from headstart.core.errors import DataError, UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Task
+from headstart.data.readers._records import are_records
 from headstart.data.rows import Rows
 from headstart.data.tables import make_frame
 from headstart.data.walk import files_below, files_in
@@ -119,6 +120,16 @@ def make_inputs(frame: pd.DataFrame, task: Task) -> Any:
     return by_name(task.modality).read(frame, task.inputs)
 
 
+def one_row(data: Any, task: Task) -> Any:
+    """Take a row that is given alone, as a dict or as a row of a frame, for a list of one; other data as it is."""
+    row = data.to_dict() if type(data).__name__ == "Series" and set(task.inputs) <= set(data.index) else data
+    if type(row) is not dict or not set(task.inputs) <= set(row):
+        return data
+    cells = [row[name] for name in task.inputs]
+    columns = any(isinstance(cell, list | tuple | set | np.ndarray) or hasattr(cell, "iloc") for cell in cells)
+    return data if columns else [row]
+
+
 def loose_items(data: Any, task: Task) -> Any:
     """Find examples that come without columns.
 
@@ -139,6 +150,8 @@ def loose_items(data: Any, task: Task) -> Any:
         loose = any(file.suffix.lower() in kind.suffixes for file in files_in(path))  # else a reader knows the folders
         found = (file.path for file in files_below(path) if not file.circle)
         return [file for file in found if file.suffix.lower() in kind.suffixes] if loose else None
+    if isinstance(data, list) and are_records(data):
+        return None
     if isinstance(data, list | np.ndarray) or type(data).__name__ == "Series":
         return data
     return [data] if kind.holds([data]) else None

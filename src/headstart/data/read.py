@@ -22,7 +22,7 @@ from headstart.data.checks import check_repeats, check_rows, for_all
 from headstart.data.domains import by_domain
 from headstart.data.find import read_tables
 from headstart.data.inference import check_columns, check_files, describe_labels, infer, needs_labels
-from headstart.data.inputs import loose_frame, loose_items, make_inputs, make_rows
+from headstart.data.inputs import loose_frame, loose_items, make_inputs, make_rows, one_row
 from headstart.data.left_out import Bad, keep, told, usable, without_bad
 from headstart.data.left_out import advice as skip_advice
 from headstart.data.pools import PARTIAL, UNLABELLED, repeated, set_apart, task_pools, unlabelled_notes
@@ -250,6 +250,7 @@ def _loose_rows(data: Any, plan: DataPlan, task: Task, where: str, bad: Bad) -> 
     Returns:
         The rows, the names of all, and their modality.
     """
+    data = one_row(data, task)
     items = loose_items(data, task)
     if items is not None:
         frame, task = loose_frame(items, task)

@@ -21,6 +21,7 @@ from headstart.views.plain import Plain
 if TYPE_CHECKING:
     import numpy as np
 
+MOSTLY = 0.5  # share of what is unknown from which on it is told
 LOOKED_AT = 2000  # rows, for what is cut of them
 KEPT_BYTES = 256 << 20  # of examples that are kept, for each input, in each process that makes them
 PLAIN = Plain()
@@ -178,6 +179,16 @@ def told_cut(parts: Sequence[Rows], expects: Input) -> str:
     named = first_few((ids[place] for place in found.places), most=2)
     told = f"{counted(len(found.places), expects.plural, len(ids))}{looked} {found.what}: {named}"
     return f"{told}; {found.mend} shows more" if found.mend else told
+
+
+def told_unknown(rows: Rows, expects: Input) -> str:
+    """Tell that a network does not know most of what rows hold, such as texts of another language; "" where it does."""
+    share = expects.unknown(rows.inputs)
+    if share < MOSTLY:
+        return ""
+    return (
+        f"{share:.0%} of the {expects.parts} of these {expects.plural} are unknown to the network: answers mean little"
+    )
 
 
 def check_fits(task: Task, expects: Input) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from headstart.core import pointers
 from headstart.core.errors import DataError, Problem
 
 SUFFIXES = frozenset(
@@ -138,6 +139,8 @@ def _check_content(content: bytes, where: str) -> None:
     head = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not content:
         raise _bad(where, "is empty (0 bytes)", "copy or download it again")
+    if pointers.is_pointer(content):
+        raise _bad(where, pointers.WHAT, pointers.MEND)
     if b"<svg" in head:
         raise _bad(where, "is an SVG drawing, for which there is no decoder", "convert it to PNG")
     if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):

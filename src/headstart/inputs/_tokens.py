@@ -19,6 +19,7 @@ TYPES: dict[str, Any] = {  # of a text
     **dict.fromkeys(("input_ids", "token_type_ids", "term_ids"), np.int32),
     **dict.fromkeys(("weights", "term_weights"), np.float32),
 }
+PROBE = "A word, 1 \u00e9 \u4e2d"  # which every whole tokenizer takes
 
 
 def load_tokenizer(folder: str, added: Sequence[str]) -> Any:
@@ -43,6 +44,7 @@ def load_tokenizer(folder: str, added: Sequence[str]) -> Any:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer(PROBE)
     except Exception as error:  # of a damaged file the tokenizers raise what they like
         raise _no_tokenizer(folder, f": {str(error).partition(chr(10))[0]}") from error
     if tokenizer.vocab_files_names and set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):

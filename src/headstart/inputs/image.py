@@ -92,7 +92,9 @@ class Image(Input):
 
     @classmethod
     def loose(cls, items: Any, columns: Sequence[str]) -> dict[str, list[Any]]:
-        """Take texts as paths."""
+        """Take texts as paths, and an array [H, W] or [H, W, 3 or 4] as one picture."""
+        if isinstance(items, np.ndarray) and (items.ndim == 2 or (items.ndim == 3 and items.shape[2] in {3, 4})):
+            items = [items]
         return {columns[0]: [Path(item) if isinstance(item, str) else item for item in items]}
 
     @classmethod

@@ -22,6 +22,7 @@ class Rmse(Distance):
         """Prepare the metric for weights [N, R]."""
 
         def compute(weights: np.ndarray) -> np.ndarray:
-            return np.sqrt(measured.squared_error(weights) / measured.total(weights)).mean(axis=0)
+            with np.errstate(invalid="ignore"):  # of a resample without any row
+                return np.sqrt(measured.squared_error(weights) / measured.total(weights)).mean(axis=0)
 
         return compute

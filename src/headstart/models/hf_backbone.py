@@ -108,7 +108,8 @@ def config_of(architecture: Mapping[str, Any], where: str) -> Any:
     try:
         config = AutoConfig.for_model(kind, **plain)
     except (ValueError, TypeError, AttributeError, KeyError, StrictDataclassError) as error:
-        raise SourceError(f"{where}: transformers cannot use its config (model_type {kind!r}): {error}") from error
+        why = str(error).partition(" Should contain one of")[0]  # a list of hundreds
+        raise SourceError(f"{where}: transformers cannot use its config (model_type {kind!r}): {why}") from error
     if hasattr(config, "use_cache"):
         config.use_cache = False  # generation's memory of past tokens, of no use here
     return config
@@ -175,7 +176,8 @@ def read_net(folder: Path, config: Any) -> nn.Module:
                 **_pooler(config, str(folder)),
             )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise SourceError(f"transformers cannot load {folder}: {error}") from error
+        why = f"its files lack {error}, fetch them again" if isinstance(error, KeyError) else error
+        raise SourceError(f"transformers cannot load {folder}: {why}") from error
     missing = [f"{name}: missing" for name in sorted(report["missing_keys"])]
     shapes = [f"{m[0]}: shape {list(m[1])} instead of {list(m[2])}" for m in sorted(report["mismatched_keys"])]
     more = [f"{name}: unexpected" for name in _more_layers(net, report["unexpected_keys"])]

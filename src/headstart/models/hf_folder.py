@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -175,8 +176,7 @@ def image_input(folder: Path, channels: int) -> Image:
     crop = float(plain.get("crop_pct") or 1.0) if crop_size is None else min(1.0, height / resized)
     scale = 255 * plain.get("rescale_factor", 1 / 255) if plain.get("do_rescale", True) else 255.0
     normalise = plain.get("do_normalize", True)
-    mean = plain.get("image_mean", [0.0] * channels) if normalise else [0.0] * channels
-    std = plain.get("image_std", [1.0] * channels) if normalise else [1.0] * channels
+    mean, std = ([0.0] * channels, [1.0] * channels) if not normalise else _norms(path, plain, channels)
     if not len(mean) == len(std) == channels:
         raise SourceError(
             f"{path} gives {len(mean)} means and {len(std)} stds, and config.json says num_channels = {channels}: "
@@ -191,6 +191,23 @@ def image_input(folder: Path, channels: int) -> Image:
         RESAMPLE.get(plain.get("resample", 2), "bilinear"),
         crop,
     )
+
+
+def _norms(path: Path, plain: dict[str, Any], channels: int) -> tuple[list[float], list[float]]:
+    """Read mean and std, one for each channel or one for all; what is absent or none is refused."""
+    found = []
+    for name in ("image_mean", "image_std"):
+        value = plain.get(name)
+        values = value if isinstance(value, list) else [value] * channels
+        least = -math.inf if name == "image_mean" else 0.0
+        if not all(isinstance(each, int | float) and least < each < math.inf for each in values):
+            what = "is absent" if value is None else f"= {value} is none"
+            raise SourceError(
+                f"{path}: {name} {what}, so that images cannot be prepared as they were for this model. Put the "
+                "preprocessor's file of the same model there, or write do_normalize = false into it."
+            )
+        found.append(values)
+    return found[0], found[1]
 
 
 def licence(folder: Path) -> str:

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from headstart.core import pointers
 from headstart.core.errors import SourceError, first_few, reason_of
 from headstart.core.storage import refuse_pickle, sha256
 
@@ -163,9 +164,11 @@ def _check_header(path: Path) -> None:
         raise SourceError(f"{path} is not there.")
     size = path.stat().st_size
     with path.open("rb") as file:
-        start = file.read(9)
+        start = file.read(len(pointers.START))
+    if pointers.is_pointer(start):
+        raise SourceError(f"{path} {pointers.WHAT}; {pointers.MEND}.")
     length = int.from_bytes(start[:8], "little")
-    if len(start) < 9 or start[8:] != b"{":
+    if start[8:9] != b"{":
         raise SourceError(
             f"{path} ({size:,} bytes) is not a safetensors file; nothing of it was run. Convert it where you trust it."
         )

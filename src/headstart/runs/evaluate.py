@@ -22,7 +22,7 @@ from headstart.core.types import Calibration, Event, Listener, Target, Task, sil
 from headstart.data.checks import for_all
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows
-from headstart.data.transforms import check_examples, told_cut
+from headstart.data.transforms import check_examples, told_cut, told_unknown
 from headstart.engine.feed import Workers
 from headstart.evaluation.headline import Headline, headline
 from headstart.evaluation.measure import measured
@@ -279,6 +279,8 @@ def evaluate_saved(
     for_all(dataset.splits, lambda rows: check_examples(rows, expects))
     if told := told_cut(list(dataset.splits.values()), expects):
         listen(Event("note", told))
+    if told := next((told for rows in dataset.splits.values() if (told := told_unknown(rows, expects))), ""):
+        listen(Event("warning", told))
     metrics = evaluate_splits(predictor, dataset, seed=seed, results=(results := {}))
     if not metrics:
         learnt = f" {LEARNT[0].upper()}{LEARNT[1:]}." if own and predictor.recipe.refit == "yes" else ""

@@ -102,13 +102,13 @@ class Run:
         """The saved model, loaded when it is first used."""
         return load(self.folder / MODEL)
 
-    def predict(self, data: Any) -> Any:
+    def predict(self, data: Any, *, skip_bad: bool = False) -> Any:
         """Predict for new examples: as `Predictor.predict`."""
-        return self.model.predict(data)
+        return self.model.predict(data, skip_bad=skip_bad)
 
-    def predict_proba(self, data: Any) -> Any:
+    def predict_proba(self, data: Any, *, skip_bad: bool = False) -> Any:
         """Predict the probability of each class: as `Predictor.predict_proba`."""
-        return self.model.predict_proba(data)
+        return self.model.predict_proba(data, skip_bad=skip_bad)
 
     def embed(self, data: Any) -> np.ndarray:
         """Compute the features that the head sees, [N, D]: as `Predictor.embed`."""

@@ -185,7 +185,7 @@ class ValuesOutput(Output):
         """Take mean and deviation from the training labels [N, T]."""
         values = torch.from_numpy(labels)
         self.mean.copy_(values.mean(dim=0))
-        self.std.copy_(values.std(dim=0, correction=0).clamp(min=1e-8))
+        self.std.copy_(values.double().std(dim=0, correction=0).clamp(min=1e-8))
 
     def solves(self, wanted: Solving) -> bool:
         """Return True for squared errors."""

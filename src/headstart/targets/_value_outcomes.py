@@ -83,7 +83,7 @@ class ValueOutcomes:
         self, labels: np.ndarray, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None
     ) -> np.ndarray:
         """Find all rows; those that are off by most standard deviations of the label come first."""
-        off = np.abs(outputs.astype(np.float64) - labels) / np.maximum(labels.std(axis=0), 1e-12)
+        off = np.abs(outputs.astype(np.float64) - labels) / np.maximum(labels.std(axis=0, dtype=np.float64), 1e-12)
         return np.argsort(-off.mean(axis=1), kind="stable")
 
     def explain(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Wrong:
