@@ -153,7 +153,7 @@ def test_an_objective_without_its_rows_says_where_they_come_from(
     )
     monkeypatch.setenv("HEADSTART_PLUGINS", str(tmp_path / "own"))
     data = read(table(tmp_path, ["x", "y"] * 8), DataPlan())
-    with pytest.raises(UsageError, match=r"needs rows for unlabelled.*--unlabelled PATH"):
+    with pytest.raises(UsageError, match=r"needs rows for unlabelled.*unlabelled="):
         make_plan(Recipe().with_settings({"stages.0.objective": "wanting"}), data)
 
 

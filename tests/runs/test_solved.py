@@ -63,7 +63,7 @@ def test_every_labelled_row_is_fitted_in_the_end(tmp_path: Path) -> None:
     for refit in ("no", "yes", "auto"):
         run = hs.fit((x, y), recipe=recipe(refit=refit), settings=given, out=tmp_path / refit)
         trunk: Any = hs.load(run.folder).model.head.trunk
-        ends[refit] = trunk.weight.detach().numpy()
+        ends[refit] = trunk.weight.detach().cpu().numpy()
         assert set(run.evaluations) == {"validation", "test"}
         assert not (run.folder / "chosen").exists() and not (run.folder / "refit").exists()
     np.testing.assert_array_equal(ends["yes"], ends["auto"])
