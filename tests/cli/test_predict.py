@@ -42,8 +42,8 @@ def test_words_and_a_table_show_a_piece_of_the_text_and_the_probability(texts: P
     code, out, _ = run(capsys, texts / "run", "a good film")
     lines = [[cell.strip() for cell in line.replace("┃", "│").split("│")] for line in out.splitlines()]
     assert code == 0 and lines[0] == ["1 prediction"]
-    assert lines[1] == ["example", "input", "prediction", "probability"]
-    assert lines[3][:2] == ["[0]", "a good film"] and lines[3][2] in ("pos", "neg") and 0.5 <= float(lines[3][3]) <= 1
+    assert lines[1] == ["input", "prediction", "probability"]
+    assert lines[3][0] == "a good film" and lines[3][1] in ("pos", "neg") and 0.5 <= float(lines[3][2]) <= 1
     code, out, err = run(capsys, texts / "run", texts / "films.csv")  # the label column is not read
     assert code == 0 and "films.csv:21" in out and "films.csv:22" not in out and "The first 20; all of them" in err
 

@@ -11,7 +11,7 @@ from headstart.core import progress
 from headstart.core.events import Event
 from headstart.core.progress import told_to, track, working
 from headstart.drawing import live
-from headstart.drawing.live import Live
+from headstart.drawing.live import Live, fitted
 
 EVENTS = [
     Event("note", "label: column 'label'"),
@@ -55,6 +55,31 @@ def test_a_terminal_gets_a_bar_with_the_time_that_is_left() -> None:
     told = shown(terminal=True)
     assert "training: step" in told and "━" in told and "-:--:--" in told
     assert told.endswith("\x1b[1A\x1b[2K") or told.count("\x1b[2K") > 1  # and it is taken away at the end
+
+
+def test_a_terminal_moves_while_nobody_tells_how_far_work_is() -> None:
+    told = io.StringIO()
+    show = Live(Console(file=told, force_terminal=True, width=100))
+    show.open()
+    assert "working" in told.getvalue()
+    show(Event("progress", "reading", {"done": 1, "total": 4}))
+    show(Event("note", "a line"))
+    before = len(told.getvalue())
+    show(Event("progress", "reading", {"done": 4, "total": 4}))
+    show(Event("stage", "training: 2 of 4 parameters learn", {"steps": 4}))
+    assert "working" in told.getvalue()[before:]
+    show.close()
+    assert told.getvalue().endswith("\x1b[2K") and told.getvalue().count("\x1b[?25l") == 1  # taken away, cursor back
+    assert told.getvalue().rindex("\x1b[?25h") > told.getvalue().rindex("\x1b[?25l")
+
+
+def test_a_line_is_broken_at_words_in_a_terminal_alone() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=20)
+    line = "  at: a few words, then runs/a-very-long-name-of-a-run and 数据数据数据数据数据 数据"
+    parts = fitted(f"{line}\nnext", console).splitlines()
+    assert parts[:4] == ["  at: a few words,", "  then", "  runs/a-very-long-name-of-a-run", "  and"]
+    assert parts[4:] == ["  数据数据数据数据数据", "  数据", "next"]
+    assert fitted(line, Console(file=io.StringIO(), width=20)) == line
 
 
 def test_slow_work_is_told_from_where_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:

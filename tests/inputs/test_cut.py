@@ -114,6 +114,7 @@ def test_long_texts_are_counted_and_named(words: Path) -> None:
     assert told == (
         "2 of 4 texts are longer than 4 tokens and are cut: row 2, row 3; surgery='adapt_input max_length=6' shows more"
     )
+    assert told_cut([rows(texts)], expects, advise=False).endswith("are cut: row 2, row 3")
     with command_line():
         assert "--surgery 'adapt_input max_length=6' shows more" in told_cut([rows(texts)], expects)
     assert "max_length=9" in told_cut([rows(texts)], Text(str(words), 4))
@@ -194,7 +195,7 @@ def test_what_is_cut_is_told_by_fit_evaluate_and_predict(
     model.predict(["bad", "bad"])
     assert not caplog.records
     model.predict(["good film " * 9, "bad"])
-    assert "1 of 2 texts is longer than 8 tokens and is cut: [0]; surgery=" in caplog.text
+    assert "1 of 2 texts is longer than 8 tokens and is cut: [0]\n" in caplog.text
     events = []
     evaluate_saved(run.folder, listen=events.append)
     assert any(told in event.message for event in events)

@@ -202,7 +202,7 @@ def test_settings_have_the_name_of_their_option():
     with command_line():
         told = [option_of(path) for path in (*paths, "stages.1.lr", "stages.0.l2")]
     assert told[:5] == ["--strategy", "k of --strategy", "--batch-size", "--weights", "--source"]
-    assert told[5:] == ["stages.1.lr", "stages.0.l2"]
+    assert told[5:] == ["lr of stage 2", "l2"]
     assert [option_of(path) for path in paths[:3]] == ["strategy=", "k of strategy=", "batch_size="]
 
 

@@ -16,7 +16,9 @@ from nbclient import NotebookClient
 
 import headstart as hs
 from headstart.cli.main import app
+from headstart.core.types import Event
 from headstart.core.words import PATHS
+from headstart.runs.evaluate import evaluate_saved
 
 NOT_IN_PYTHON = {"set": "settings", "processes": None, "folds": None, "repeats": None, "dry_run": None, "json": None}
 
@@ -65,8 +67,27 @@ def test_words_go_where_they_belong_and_are_checked_as_arguments(table: Path) ->
     assert (stage.lr, stage.steps, stage.batch_size, run.recipe.data.test) == (0.01, 2, 8, 0.5)
     with pytest.raises(hs.UsageError, match=re.escape("lr=-1: the learning rate must be at least 0")):
         hs.fit(table, lr=-1)
+    with pytest.raises(hs.UsageError, match=r"^refit='maybe' is not right: it takes 'auto'"):
+        hs.fit(table, refit="maybe")
+    with pytest.raises(hs.UsageError, match=r"^the recipe, stages\.0, schedule: 'cosin' is not right"):
+        hs.fit(table, settings={"stages.0.schedule": "cosin"})
     with pytest.raises(hs.UsageError, match="Did you mean 'epochs'"):
         hs.cross_validate(table, epoch=2)
+
+
+def test_a_run_measured_again_says_only_what_is_new(run: hs.Run, table: Path) -> None:
+    told: list[Event] = []
+    evaluate_saved(run.folder, listen=told.append)
+    assert not [event.message for event in told if event.kind != "detail"]
+    evaluate_saved(run.folder, table, listen=told.append)
+    assert [event.message for event in told if event.kind == "note"][-1] == "rows: test 80"
+
+
+def test_advice_for_folds_stands_where_there_are_none(table: Path, tmp_path: Path, capsys) -> None:
+    hs.fit(table, source="vector:columns", out=tmp_path / "one")
+    assert "(validation=0.2 takes some, folds=5 measures by cross-validation)" in capsys.readouterr().err
+    hs.cross_validate(table, folds=2, source="vector:columns", out=tmp_path / "two")
+    assert "(validation=0.2 takes some)" in capsys.readouterr().err
 
 
 def test_the_run_is_used_and_described_in_short(run: hs.Run, table: Path) -> None:

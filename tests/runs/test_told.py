@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 import headstart as hs
-from headstart.core.types import Event
+from headstart.core.types import Card, Event
+from headstart.inputs.vector import Vector
+from headstart.runs.fit import start_of
 
 
 class Cut(BaseException):
@@ -35,3 +37,16 @@ def test_a_resumed_run_tells_what_was_chosen_when_it_began(tmp_path):
     assert seen["told"][-1] == "start: <by hand>" and not set(seen["told"]) & set(seen["notes"])
     page = (run.folder / "report.html").read_text(encoding="utf-8")
     assert "How it was chosen" in page and "start: &lt;by hand&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("params", "trained", "said"),
+    [
+        (0, "none: the data's own columns", "source: x:y, the data's own columns, no pretraining"),
+        (1200, "imagenet-1k", "source: x:y, 1,200 parameters, pretrained: imagenet-1k"),
+        (1200, "", "source: x:y, 1,200 parameters"),
+    ],
+)
+def test_a_source_is_told_in_words(params: int, trained: str, said: str) -> None:
+    card = Card("x:y", "y", params, Vector(2), "x", {}, source_task=trained)
+    assert start_of(card) == said

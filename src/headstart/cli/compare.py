@@ -36,13 +36,14 @@ def compare(
     from headstart.core.errors import UsageError
     from headstart.core.interface import option
     from headstart.core.words import option_of
-    from headstart.runs.compare import compare as compare_runs
 
     if out is not None and out.suffix not in (".html", ".htm"):
         raise UsageError(f"{option('out', out)}: the page is HTML; give it the ending .html.")
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"{option('out', out)}: there is no folder {out.parent}.")
     with show.work():
+        from headstart.runs.compare import compare as compare_runs
+
         compared = compare_runs(folders, resamples=resamples)
     sides = compared.sides
     for side in sides.targets if verbose else ():
@@ -51,8 +52,9 @@ def compare(
     others = len(sides.groups) - 1
     if others > 1:
         show.note(f"note: {others} comparisons with one baseline; intervals and p values are not adjusted for that.")
-    for path, values in sides.differing:
-        show.note(f"differs: {option_of(path)}: {' | '.join(values)}")
+    if sides.differing:
+        rows = [(option_of(path), *values) for path, values in sides.differing]
+        show.table("settings that differ", ("setting", *sides.names), rows)
     for line in str(compared).splitlines():
         show.say(line, "bold")
     page = compared.save(out or _free_page())

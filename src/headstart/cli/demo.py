@@ -99,7 +99,7 @@ def demo(
 
 def _run(show: Show, headstart: Any, arguments: list[str]) -> dict[str, Any]:
     """Run the command `headstart` in this process, and take its JSON."""
-    show.say("$ headstart " + shlex.join(arguments))
+    show.say("$ headstart " + shlex.join(arguments), as_is=True)
     output = io.StringIO()
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(io.StringIO()):
         headstart.main([*arguments, "--json"], prog_name="headstart", standalone_mode=False)

@@ -25,10 +25,10 @@ def evaluate(
     from headstart.artifact.find import find
 
     find(folder)  # before the slow imports
-    from headstart.cli.results import show_evaluations, show_headlines
-    from headstart.runs.evaluate import evaluate_saved
-
     with show.work():
+        from headstart.cli.results import show_evaluations, show_headlines
+        from headstart.runs.evaluate import evaluate_saved
+
         evaluated = evaluate_saved(folder, data, device=device, listen=show.listen)
     if verbose:
         show_evaluations(show, evaluated.evaluations)

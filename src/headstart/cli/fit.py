@@ -147,6 +147,8 @@ def fit(
         return
     if not rank():  # before the slow imports
         show.note(f"reading {reading} …")
+        context.call_on_close(show.close)
+        show.open()
     begun = begin(data, plan, silent if rank() else show.listen)
     from headstart.runs.fit import fit as run_fit
     from headstart.runs.fit import prepare
@@ -155,7 +157,7 @@ def fit(
         _, _, planned = prepare(begun, plan, show.listen)
         if rank():
             return
-        show.say(planned.recipe.to_toml())
+        show.say(planned.recipe.to_toml(), as_is=True)
         show.finish({"recipe": planned.recipe.to_plain()})
         return
     stop = context.obj if isinstance(context.obj, Stop) else Stop()

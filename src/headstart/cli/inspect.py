@@ -25,11 +25,13 @@ def inspect(
     from headstart.cli.show import Show
     from headstart.core.choice import Choice
     from headstart.core.recipe import Recipe, parse_setting
-    from headstart.runs.inspect import inspect_recipe
 
     show = Show(as_json)
     settings = {"source": source, **dict(parse_setting(text) for text in setting or [])}
     recipe = Recipe().with_surgery(surgery or []).with_settings(settings)
-    found = inspect_recipe(recipe, Choice.parse(strategy, "strategy") if strategy else None, show.listen)
-    show.say(found.text(depth))
+    with show.work():
+        from headstart.runs.inspect import inspect_recipe
+
+        found = inspect_recipe(recipe, Choice.parse(strategy, "strategy") if strategy else None, show.listen)
+    show.say(found.text(depth), as_is=True)
     show.finish(found.to_plain(depth))

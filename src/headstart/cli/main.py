@@ -29,6 +29,7 @@ from headstart.core.processes import rank
 from headstart.core.stopping import Stop, Stopped
 
 PASSED_ON = 1.0  # seconds in which the same signal may come twice
+SHOW_CURSOR = "\x1b[?25h"  # to a terminal
 COLLECT_AFTER = 50_000, 20, 20  # objects, then collections, before Python looks for garbage
 
 app = typer.Typer(
@@ -135,7 +136,10 @@ def _handler(stop: Stop):
             with suppress(Exception):  # whatever is wrong with the run's folder or with stderr
                 if not rank():
                     message = f"stopped at once by {_name(number)}.{what_is_saved(stop.run)}{how_to_go_on(stop)}"
-                    os.write(2, f"\nheadstart: {message}\n".encode())  # stderr itself may be in the middle of a line
+                    shown = SHOW_CURSOR if os.isatty(2) else ""  # a bar hides it
+                    os.write(
+                        2, f"{shown}\nheadstart: {message}\n".encode()
+                    )  # stderr itself may be in the middle of a line
             os._exit(128 + number)
         stop.request(number)
 

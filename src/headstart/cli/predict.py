@@ -45,9 +45,9 @@ def predict(
     from headstart.artifact.find import find
 
     find(folder)  # before the slow imports
-    from headstart.artifact.load import load
-
     with show.work():
+        from headstart.artifact.load import load
+
         predictor = load(folder, device=device)
         asked = predictor.ask(_examples(data, predictor.task), skip_bad=skip_bad)
         if told := predictor.cut(asked.rows):

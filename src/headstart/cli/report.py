@@ -19,9 +19,9 @@ def report(
     from headstart.artifact.find import find
 
     find(folder)  # before the slow imports
-    from headstart.runs.report import write_report
-
     with show.work():
+        from headstart.runs.report import write_report
+
         path = write_report(folder, listen=show.listen)
     show.say(f"Written: {path}")
     show.finish({"run": str(folder), "report": str(path)})

@@ -35,9 +35,9 @@ def show_run(show: Show, run: Run, measured: CrossValidated | None = None) -> No
         show.say("Nothing was measured, as there are no test rows. --folds 5 measures by cross-validation.")
     show.say(f"Run: {folder} ({run.seconds:.0f} s). Report: {shlex.quote(str(run.folder / 'report.html'))}")
     if run.task.predicted:
-        show.say(f"Use it: headstart predict {folder} DATA")
+        show.say(f"Use it: headstart predict {folder} DATA", as_is=True)
     else:
-        show.say(f"Start from it: headstart fit DATA --source run:{folder}")
+        show.say(f"Start from it: headstart fit DATA --source run:{folder}", as_is=True)
 
 
 def show_headlines(show: Show, headlines: Sequence[Headline]) -> None:

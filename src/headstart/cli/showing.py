@@ -32,23 +32,24 @@ def show(
 
     if not out.parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder {out.parent}.")
-    from headstart.runs.showing import show as show_rows
-
     told = Show(as_json)
     named = {"data.labels": label, "data.inputs": inputs, "data.task": task}
     settings = {path: value for path, value in named.items() if value is not None}
     settings |= dict(parse_setting(text) for text in setting or [])
-    found = show_rows(
-        data,
-        source=source,
-        surgery=surgery or [],
-        views=view or [],
-        rows=rows,
-        settings=settings,
-        seed=seed,
-        listen=told.listen,
-    )
-    found.save(out)
-    told.say(str(found))
+    with told.work():
+        from headstart.runs.showing import show as show_rows
+
+        found = show_rows(
+            data,
+            source=source,
+            surgery=surgery or [],
+            views=view or [],
+            rows=rows,
+            settings=settings,
+            seed=seed,
+            listen=told.listen,
+        )
+        found.save(out)
+    told.say(str(found), as_is=True)
     told.note(f"The page, with pictures: {out}")
     told.finish({**found.to_plain(), "page": str(out)})

@@ -24,13 +24,14 @@ def soup(
 
     for run in runs:
         find(run)  # before the slow imports
-    from headstart.cli.results import show_evaluations
     from headstart.cli.show import Show
-    from headstart.runs.soup import soup as cook
 
     show = Show(as_json)
     chosen: Any = kind
     with show.work():
+        from headstart.cli.results import show_evaluations
+        from headstart.runs.soup import soup as cook
+
         made = cook(runs, data, out=out, kind=chosen, device=device, listen=show.listen)
     rows = [
         (m.run, "" if m.validation is None else f"{m.validation:.4f}", "yes" if m.kept else "no") for m in made.members

@@ -2,6 +2,7 @@
 
 HeadstartError                exit code 1
 ├── UsageError                exit code 2: an option, a name or a recipe is wrong
+│   └── WrongValue            a setting has a value that it cannot have
 ├── DataError                 exit code 2: rows of the data are wrong; lists all of them
 │   └── BadRows               each row by itself: the others could be used without them
 ├── SourceError               exit code 2: a pretrained model is missing, damaged or not safe to read
@@ -75,6 +76,14 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f" ({self.mend})" if self.mend else "")
+
+
+class WrongValue(UsageError):
+    """A setting has a value that it cannot have. `where`, `value` and `why` are what the message is made of."""
+
+    def __init__(self, where: str, value: object, why: str) -> None:
+        super().__init__(f"{where}: {value!r} is not right: {why}.")
+        self.where, self.value, self.why = where, value, why
 
 
 class DataError(HeadstartError):

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from headstart.core.errors import UsageError, first_few, unknown
+from headstart.core.errors import UsageError, WrongValue, first_few, unknown
 
 T = TypeVar("T")
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "words"}
@@ -82,7 +82,7 @@ def convert(hint: Any, value: Any, where: str) -> Any:
         checker: Any = pydantic.TypeAdapter(typing.cast(Any, hint))
         return checker.validate_python(value)
     except pydantic.ValidationError as error:
-        raise UsageError(f"{where}: {value!r} is not right: it takes {_takes(hint)}.") from error
+        raise WrongValue(where, value, f"it takes {_takes(hint)}") from error
 
 
 def _takes(hint: Any) -> str:

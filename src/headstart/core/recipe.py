@@ -135,6 +135,13 @@ class Recipe:
     budget: float | None = None  # seconds for training, all stages together
     checkpoint: float = 60.0  # seconds between saved steps; 0 saves each
 
+    def __repr__(self) -> str:
+        """Say in a line what is trained; `to_toml` writes the whole recipe."""
+        strategies = " then ".join(stage.strategy.name if stage.strategy else "a strategy" for stage in self.stages)
+        source = self.source.name if self.source else "a source"
+        data = f" on {self.data.path}" if self.data.path else ""
+        return f"Recipe: {strategies} of {source}{data}, seed {self.seed} (to_toml() writes all of it)"
+
     def __post_init__(self) -> None:
         check_fields(self, self.__dataclass_fields__)
 

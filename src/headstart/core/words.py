@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from headstart.core.errors import unknown
+from headstart.core.errors import UsageError, WrongValue, unknown
 from headstart.core.interface import option
 from headstart.core.ranges import check_numbers
 from headstart.core.recipe import Recipe
@@ -57,7 +57,7 @@ def option_of(path: str) -> str:
 
     Returns:
         The option or argument that stands for it, `--strategy` or `strategy=`; of an option of a plug-in both, such as
-        `k of --strategy`; where there is none, the path.
+        `k of --strategy`; where there is none, the path, and of a stage its words: `weight decay of stage 2`.
     """
     parts = path.split(".")
     for count in range(len(parts), 0, -1):
@@ -66,6 +66,9 @@ def option_of(path: str) -> str:
             rest = [part for part in parts[count:] if part != "name"]
             known = option(words[0].replace("_", "-"))
             return f"{'.'.join(rest)} of {known}" if rest else known
+    if parts[0] == "stages" and len(parts) > 2:
+        told = " ".join(part for part in parts[2:] if part != "name").replace("_", " ")
+        return told if parts[1] == "0" else f"{told} of stage {int(parts[1]) + 1}"
     return path
 
 
@@ -104,7 +107,14 @@ def recipe_of(
     operations = [surgery] if isinstance(surgery, str) else list(surgery)
     if load_layers:
         operations.append(f"load_layers layers={load_layers}")
-    return plan.with_surgery(operations).with_settings({**found, **(settings or {})})
+    try:
+        return plan.with_surgery(operations).with_settings({**found, **(settings or {})})
+    except WrongValue as error:  # named as the user wrote it, where it is one of the words
+        places = error.where.removeprefix("the recipe, ").replace(", ", ".")
+        word = next((word for word in named if PATHS[word] == places), None)
+        if word is None:
+            raise
+        raise UsageError(f"{option(word.replace('_', '-'), error.value)} is not right: {error.why}.") from error
 
 
 def crossed(plan: Recipe, words: Mapping[str, Any], settings: Mapping[str, Any] | None) -> Recipe:

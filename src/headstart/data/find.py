@@ -103,7 +103,8 @@ def check_path(data: str | Path) -> None:
     nearest = str(parent / near[0]) if near else ""
     if not path.is_absolute():  # as the user writes it
         nearest = os.path.relpath(nearest) if near else ""
-    hint = f" Did you mean '{nearest}'?" if near else f" In {parent} there is no '{missing}'."
+    deeper = "" if str(data) == missing else f" In {parent} there is no '{missing}'."
+    hint = f" Did you mean '{nearest}'?" if near else deeper
     raise UsageError(f"There is no file or folder '{data}'.{hint}")
 
 

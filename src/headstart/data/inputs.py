@@ -141,6 +141,8 @@ def loose_items(data: Any, task: Task) -> Any:
         The examples, or None where a reader has to read them.
     """
     kind = by_name(task.modality)
+    if isinstance(data, str) and kind.holds([data]) and any(map(str.isspace, data)) and not _is_there(data):
+        raise UsageError("There is no such file or folder; a text itself stands in a list, as in predict([TEXT]).")
     if isinstance(data, str | Path):
         path = Path(data)
         if path.is_file():
@@ -178,3 +180,10 @@ def loose_frame(items: Any, task: Task) -> tuple[pd.DataFrame, Task]:
     names = [str(cell) if isinstance(cell, Path) else place for cell, place in zip(cells, places, strict=True)]
     ids = names if len(set(names)) == len(names) else places
     return make_frame(columns, ids), replace(task, inputs=tuple(columns))
+
+
+def _is_there(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):  # a text that no name can be
+        return False

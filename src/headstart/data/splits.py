@@ -71,7 +71,11 @@ def make_splits(
     if "target" in splits and "test" not in splits:
         _cut(splits, "target", "test", TARGET_TEST_SHARE, task, seed, notes)
     if "train" in splits and "validation" not in splits:
-        share = _validation_share(splits["train"].rows, task, notes) if plan.validation is None else plan.validation
+        share = (
+            _validation_share(splits["train"].rows, task, notes, plan.test)
+            if plan.validation is None
+            else plan.validation
+        )
         if share is not None:
             _cut(splits, "train", "validation", share, task, seed, notes)
     if "test" not in splits and "validation" in splits:
@@ -84,7 +88,7 @@ def make_splits(
     return {name: splits[name] for name in order}, notes
 
 
-def _validation_share(rows: Rows, task: Task, notes: list[str]) -> float | None:
+def _validation_share(rows: Rows, task: Task, notes: list[str], test: float) -> float | None:
     """Decide whether a validation split is worth its rows; None, and a note, where it could not tell steps apart."""
     made = round(VALIDATION_SHARE * len(rows))
     balanced, strata = _strata(task, rows)
@@ -93,9 +97,10 @@ def _validation_share(rows: Rows, task: Task, notes: list[str]) -> float | None:
         return VALIDATION_SHARE
     few = f"fewer than {LEAST_TO_CHOOSE}" if made < LEAST_TO_CHOOSE else f"under {LEAST_OF_A_CLASS} a class"
     few = f"{counted(made, 'rows')} ({few}) {agree(made, 'are')}"
+    crossed = f", {option('folds', 5)} measures by cross-validation" if test else ""  # which takes no test rows
     notes.append(
         f"validation: none, as {few} too few to choose a step by; all rows learn "
-        f"({option('validation', 0.2)} takes some, {option('folds', 5)} measures by cross-validation)"
+        f"({option('validation', 0.2)} takes some{crossed})"
     )
     return None
 

@@ -158,12 +158,13 @@ def check_examples(rows: Rows, expects: Input) -> None:
         raise BadRows("Cells that the model cannot use:", problems)
 
 
-def told_cut(parts: Sequence[Rows], expects: Input) -> str:
+def told_cut(parts: Sequence[Rows], expects: Input, *, advise: bool = True) -> str:
     """Tell how many examples the network sees only in part.
 
     Args:
         parts: Rows, of which a few thousand are looked at.
         expects: What the network expects.
+        advise: Whether to name what would show more: it is a setting of `fit`, which a saved model cannot take.
 
     Returns:
         The number, what is cut, some rows by name, and what would show more; "" where nothing is cut.
@@ -178,7 +179,7 @@ def told_cut(parts: Sequence[Rows], expects: Input) -> str:
     looked = f" looked at, of {rows:,}," if step > 1 else ""
     named = first_few((ids[place] for place in found.places), most=2)
     told = f"{counted(len(found.places), expects.plural, len(ids))}{looked} {found.what}: {named}"
-    return f"{told}; {found.mend} shows more" if found.mend else told
+    return f"{told}; {found.mend} shows more" if advise and found.mend else told
 
 
 def told_unknown(rows: Rows, expects: Input) -> str:

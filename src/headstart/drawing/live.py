@@ -4,22 +4,61 @@ from __future__ import annotations
 
 import html
 import math
+import re
+import sys
 import time
 from typing import Any, Protocol
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
 from headstart.core.events import Event
 
 PLAIN_EVERY = 10.0  # seconds between lines of progress where there is neither a terminal nor a notebook
 NOTEBOOK_EVERY = 0.2  # seconds between two drawings of a notebook's area
+WAITING = "working"  # what a terminal says while nobody tells how far work is
+INDENT = "  "  # of the rest of a line that is broken
 QUIET = ("detail", "evaluation", "saved")  # told only to one who asks for more
+
+
+def fitted(text: str, console: Console) -> str:
+    """Break lines at words where they are wider than a terminal; a path is left whole, so that it can be copied.
+
+    Args:
+        text: One or more lines.
+        console: A file takes lines as they are.
+
+    Returns:
+        The text; the rest of a broken line is indented.
+    """
+    if not console.is_terminal:
+        return text
+    return "\n".join(_broken(line, console.width) for line in text.split("\n"))
+
+
+def _broken(line: str, width: int) -> str:
+    """Break one line at words: "a b" at width 1 becomes "a", then "  b"."""
+    lines = [""]
+    for word in re.findall(r"\s*\S+", line):
+        if lines[-1] and cell_len(lines[-1] + word) > width:
+            lines.append(INDENT)
+            word = word.lstrip()
+        lines[-1] += word
+    return "\n".join(lines)
 
 
 class Surface(Protocol):
     """Where lines and bars are drawn."""
+
+    def open(self) -> None:
+        """Show that work goes on, until `close`."""
+        ...
+
+    def close(self) -> None:
+        """Take everything away but the lines."""
+        ...
 
     def line(self, text: str, style: str = "") -> None:
         """Show a line that stays."""
@@ -64,14 +103,22 @@ class Live:
         else:
             self._line(event)
 
+    def open(self) -> None:
+        """Show in a terminal that work goes on, also where nothing is told of it."""
+        self.surface.open()
+
     def close(self) -> None:
         """Take away the bars that are left, as after an error."""
+        self._end_all()
+        self.surface.close()
+
+    def _end_all(self) -> None:
         for what in list(self._open):
             self._end(what)
 
     def _line(self, event: Event) -> None:
         if event.kind == "stage":
-            self.close()
+            self._end_all()
             self._stage, self._measured = event.message.partition(":")[0], ""
         if event.kind == "warning":
             self.surface.line(f"warning: {event.message}", "yellow")
@@ -107,36 +154,64 @@ def _surface(console: Console) -> Surface:
     return Terminal(console) if console.is_terminal else Plain(console)
 
 
+class Remaining(TimeRemainingColumn):
+    """The time that is left, or the time since the last word where the end is not known."""
+
+    def render(self, task: Task) -> Text:
+        """Write the time of a bar."""
+        return TimeElapsedColumn().render(task) if task.total is None else super().render(task)
+
+
 class Terminal:
-    """Bars with the time that is left, below the lines."""
+    """Bars with the time that is left, below the lines; where there are none, one that moves to and fro."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.progress: Progress | None = None
+        self.waiting = TaskID(0)
         self.tasks: dict[str, TaskID] = {}
+
+    def open(self) -> None:
+        """Show that work goes on."""
+        self._drawn()
+
+    def close(self) -> None:
+        """Take the area away."""
+        if self.progress is not None:
+            self.progress.stop()
+            self.progress = None
+            self.tasks.clear()
 
     def line(self, text: str, style: str = "") -> None:
         """Show a line that stays."""
-        self.console.print(Text(text, style))
+        progress = self._drawn()
+        self.console.print(Text(fitted(text, self.console), style))
+        progress.reset(self.waiting)
 
     def bar(self, what: str, done: int, total: int | None, told: str) -> None:
         """Draw a bar; one whose total is not known moves to and fro."""
-        if self.progress is None:
-            columns = (TextColumn("  {task.description}"), BarColumn(), TextColumn("{task.fields[of]}"))
-            more = (TextColumn("{task.fields[told]}"), TimeRemainingColumn())
-            self.progress = Progress(*columns, *more, console=self.console, transient=True)
-            self.progress.start()
+        progress = self._drawn()
         if what not in self.tasks:
-            self.tasks[what] = self.progress.add_task(what, total=total, told="", of="")
-        self.progress.update(self.tasks[what], completed=done, total=total, told=told, of=_of(done, total))
+            progress.update(self.waiting, visible=False)
+            self.tasks[what] = progress.add_task(what, total=total, told="", of="")
+        progress.update(self.tasks[what], completed=done, total=total, told=told, of=_of(done, total))
 
     def end(self, what: str) -> None:
-        """Take a bar away, and the whole area with the last one."""
+        """Take a bar away."""
         if self.progress is not None:
             self.progress.remove_task(self.tasks.pop(what))
             if not self.tasks:
-                self.progress.stop()
-                self.progress = None
+                self.progress.reset(self.waiting, visible=True)
+
+    def _drawn(self) -> Progress:
+        if self.progress is None:
+            columns = (TextColumn("  {task.description}"), BarColumn(), TextColumn("{task.fields[of]}"))
+            more = (TextColumn("{task.fields[told]}"), Remaining())
+            both = sys.stdout.isatty()  # else what others print belongs to a file
+            self.progress = Progress(*columns, *more, console=self.console, transient=True, redirect_stdout=both)
+            self.waiting = self.progress.add_task(WAITING, total=None, told="", of="")
+            self.progress.start()
+        return self.progress
 
 
 class Plain:
@@ -145,6 +220,12 @@ class Plain:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.last = time.monotonic()
+
+    def open(self) -> None:
+        """Show nothing: a file needs no sign of life."""
+
+    def close(self) -> None:
+        """Show nothing."""
 
     def line(self, text: str, style: str = "") -> None:
         """Show a line."""
@@ -169,6 +250,12 @@ class Notebook:
         self.bars: dict[str, tuple[int, int | None, str]] = {}
         self.handle: Any = None
         self.last = 0.0
+
+    def open(self) -> None:
+        """Show nothing: the notebook itself shows that a cell runs."""
+
+    def close(self) -> None:
+        """Leave the lines."""
 
     def line(self, text: str, style: str = "") -> None:
         """Add a line to the area."""

@@ -60,6 +60,8 @@ def readable(task: Task, frame: pd.DataFrame) -> tuple[list[str], list[list[str]
         number under the name of its column.
     """
     columns: dict[str, list[str]] = {"example": [str(row) for row in frame["id"]]}
+    if "input" in frame and columns["example"] == [f"[{place}]" for place in range(len(frame))]:
+        columns.clear()  # of texts in a list, which are shown themselves
     if "input" in frame:
         columns["input"] = [str(piece) for piece in frame["input"]]
     for name, target in task.predicted.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -146,11 +147,11 @@ class _Measured:
     outputs: Mapping[str, np.ndarray]
 
 
-def compare(folders: Sequence[str | Path], *, seed: int = 0, resamples: int = 1000) -> Compared:
+def compare(folders: Sequence[str | PathLike[str]], *, seed: int = 0, resamples: int = 1000) -> Compared:
     """Compare runs with the first of them, on the test rows, or on the validation rows where one has no test rows.
 
     Args:
-        folders: Two finished runs or more.
+        folders: Two finished runs or more, or their folders.
         seed: Seed of the resamples, which are the same rows for all runs.
         resamples: How many.
 
@@ -163,16 +164,18 @@ def compare(folders: Sequence[str | Path], *, seed: int = 0, resamples: int = 10
         DataError: The runs are of different tasks, or were measured on different rows.
     """
     check_numbers({"seed": seed, "resamples": resamples})
-    names = [str(folder) for folder in folders]
+    if isinstance(folders, str | PathLike):
+        raise UsageError(f"Name the runs to compare in a list: [{os.fspath(folders)!r}, ANOTHER].")
+    names = [os.fspath(folder) for folder in folders]
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise UsageError(f"Name two different runs or more to compare; got {first_few(names) or 'none'}.")
-    for folder in folders:
+    for folder in names:
         find(folder)
-    recorded = [read_json(Path(folder) / "metrics.json") for folder in folders]
+    recorded = [read_json(Path(folder) / "metrics.json") for folder in names]
     split = next((s for s in ("test", "validation") if all(s in _splits(metrics) for metrics in recorded)), None)
     if split is None:
         raise DataError("The runs have no split in common on which all of them were measured.")
-    runs = [_measured(Path(f), metrics, split) for f, metrics in zip(folders, recorded, strict=True)]
+    runs = [_measured(Path(f), metrics, split) for f, metrics in zip(names, recorded, strict=True)]
     first, *others = runs
     aligned = {other.name: _aligned(first, other, split) for other in others}
     targets = {}

@@ -263,7 +263,7 @@ def evaluate_saved(
         data, plan, seed=seed, task=predictor.task, whole=not own, expects=predictor.model.backbone.card.input
     )
     for note in dataset.notes:
-        listen(Event("note", note))
+        listen(Event("detail" if own else "note", note))  # of its own rows the run has said it
     if own and dataset.fingerprint != predictor.fingerprint:
         listen(
             Event(
@@ -277,8 +277,8 @@ def evaluate_saved(
         dataset = dataclasses.replace(dataset, splits=others)
     expects = predictor.model.backbone.card.input
     for_all(dataset.splits, lambda rows: check_examples(rows, expects))
-    if told := told_cut(list(dataset.splits.values()), expects):
-        listen(Event("note", told))
+    if told := told_cut(list(dataset.splits.values()), expects, advise=False):
+        listen(Event("detail" if own else "note", told))
     if told := next((told for rows in dataset.splits.values() if (told := told_unknown(rows, expects))), ""):
         listen(Event("warning", told))
     metrics = evaluate_splits(predictor, dataset, seed=seed, results=(results := {}))

@@ -21,7 +21,7 @@ from headstart.core.errors import BadRows
 from headstart.core.progress import told_to, working
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop
-from headstart.core.types import Event, Listener, Task, kind_of, silent
+from headstart.core.types import Card, Event, Listener, Task, kind_of, silent
 from headstart.data.left_out import written
 from headstart.data.read import read
 from headstart.data.rows import Dataset
@@ -88,6 +88,10 @@ class Run:
         what = " of ".join(filter(None, (plain["strategy"], plain["source"])))
         return "\n".join([f"Run {self.folder}: {what}, {self.seconds:.0f} s", *(made.text for made in self.headlines)])
 
+    def __fspath__(self) -> str:
+        """Return the folder, so that a run stands where the path of one does: `hs.compare([run, other])`."""
+        return str(self.folder)
+
     def _repr_html_(self) -> str:
         """Show the result and all figures in a notebook."""
         return shown_as_html(str(self).splitlines(), self.evaluations)
@@ -128,7 +132,7 @@ class Run:
         objectives = [stage.objective.name for stage in self.recipe.stages]
         return {
             "run": str(self.folder),
-            "task": {"modality": self.task.modality, **_described(self.task)},
+            "task": {"modality": self.task.modality, **described(self.task)},
             "source": self.recipe.source.name if self.recipe.source else None,
             "strategy": "+".join(strategies),
             "objective": "+".join(objectives),
@@ -143,7 +147,7 @@ class Run:
         }
 
 
-def _described(task: Task) -> dict[str, Any]:
+def described(task: Task) -> dict[str, Any]:
     """Describe the only target by kind and classes, or several by name."""
     plain = {name: {"kind": kind_of(t), "classes": list(t.classes)} for name, t in task.targets.items()}
     return next(iter(plain.values())) if len(plain) == 1 else {"targets": plain}
@@ -181,12 +185,7 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
         listen(Event("note", dataset.notes[0]))
         recipe, backbone = _start(recipe, dataset, listen)
     card = backbone.card
-    listen(
-        Event(
-            "note",
-            f"source: {card.name}, {card.params:,} parameters" + (f", {card.source_task}" if card.source_task else ""),
-        )
-    )
+    listen(Event("note", start_of(card)))
     told = [check(backbone, dataset, listen) for check in (check_known, check_cut)]
     dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *filter(None, told)))
     plan = make_plan(recipe, dataset, pretrained=bool(card.sha256), fixed=not card.params, backbone=backbone)
@@ -349,3 +348,21 @@ def _write_run(
     write_observed(run.folder, seen)
     storage.write_text(run.folder / "run.json", json.dumps(run.to_plain(), indent=1, ensure_ascii=False))
     write_report(run.folder)
+
+
+def start_of(card: Card) -> str:
+    """Write what a run starts from, for a person.
+
+    Args:
+        card: Of the source.
+
+    Returns:
+        Its name, its size, and what it was trained on before.
+    """
+    parts = [f"{card.params:,} parameters"] if card.params else []
+    kind, _, own = card.source_task.partition(": ")
+    if kind == "none":
+        parts += [own, "no pretraining"]
+    elif card.source_task:
+        parts.append(f"pretrained: {card.source_task}")
+    return f"source: {', '.join([card.name, *parts])}"

@@ -171,7 +171,7 @@ def _labels(config: Any) -> tuple[str, ...]:
 
 
 def _saved_as(config: Any) -> str:
-    return f"saved as {', '.join(config.architectures)}" if config.architectures else ""
+    return ", ".join(config.architectures or ())
 
 
 def _hash(weights: list[Path]) -> str:
