@@ -57,7 +57,7 @@ def test_numbers_stand_beside_the_mean_of_the_training_rows() -> None:
     found = evaluate(target, labels, labels + np.tile([[0.5], [1.5]], (25, 1)))
     made = headline("test", target, found, labels)
     assert made.text.startswith("Test: rmse 1.1")
-    assert made.text.endswith(", 50 rows; always guessing the mean, 5.000, gives 2.945")
+    assert made.text.endswith(", 50 rows; always guessing the mean, 5.000, gives 2.95")
     assert made.constant == pytest.approx(np.sqrt(((labels - 5) ** 2).mean()))
 
 

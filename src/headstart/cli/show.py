@@ -42,7 +42,7 @@ class Show:
         self.verbose = verbose
         self.aside = Aside(stderr=True, highlight=False, soft_wrap=True)
         self.main = self.aside if as_json else Console(highlight=False, soft_wrap=True)
-        if not self.main.is_terminal:
+        if not self.main.is_terminal and "COLUMNS" not in os.environ:
             self.main.width = FILE_WIDTH
         self.live = Live(self.aside, verbose=verbose)
 

@@ -79,11 +79,16 @@ class Problem:
 
 
 class WrongValue(UsageError):
-    """A setting has a value that it cannot have. `where`, `value` and `why` are what the message is made of."""
+    """A setting has a value that it cannot have: `where` is the setting, `value` what it was given."""
 
-    def __init__(self, where: str, value: object, why: str) -> None:
-        super().__init__(f"{where}: {value!r} is not right: {why}.")
-        self.where, self.value, self.why = where, value, why
+    where, value, why = "", None, ""
+
+    @classmethod
+    def of(cls, where: str, value: object, why: str) -> WrongValue:
+        """Write the message of its parts."""
+        error = cls(f"{where}: {value!r} is not right: {why}.")
+        error.where, error.value, error.why = where, value, why
+        return error
 
 
 class DataError(HeadstartError):
@@ -117,6 +122,7 @@ class BadRows(DataError):
 _ALL = (
     HeadstartError,
     UsageError,
+    WrongValue,
     DataError,
     BadRows,
     SourceError,

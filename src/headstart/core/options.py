@@ -82,7 +82,7 @@ def convert(hint: Any, value: Any, where: str) -> Any:
         checker: Any = pydantic.TypeAdapter(typing.cast(Any, hint))
         return checker.validate_python(value)
     except pydantic.ValidationError as error:
-        raise WrongValue(where, value, f"it takes {_takes(hint)}") from error
+        raise WrongValue.of(where, value, f"it takes {_takes(hint)}") from error
 
 
 def _takes(hint: Any) -> str:

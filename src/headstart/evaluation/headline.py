@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from headstart.core.types import Labels, Target
-from headstart.drawing.text import number_text, words
+from headstart.drawing.text import fixed_text, number_text, words
 from headstart.evaluation.intervals import at_least
 from headstart.evaluation.measure import measured
 from headstart.evaluation.results import Evaluation, Interval
@@ -77,9 +77,10 @@ def headline(
     constant, guess = _value(metric, target, labels, row), _guess(target, row)
     share = metric == "accuracy" and figure.value is not None
     if share:
-        said = _right(figure, rows, evaluation.level)
+        said, places = _right(figure, rows, evaluation.level), 0
     else:
         value, interval = interval_text(figure)
+        places = len(value.partition(".")[2])  # of the other figures, too
         said = f"{words(metric)} {value} ({interval}), {rows:,} {_rows(rows)}"
     parts = [said]
     if share and constant is not None and constant >= LOPSIDED:
@@ -87,10 +88,10 @@ def headline(
         if mean is not None and mean.value is not None:
             parts.append(f"mean over classes {percent(mean.value, rows)}")
     if constant is not None:
-        parts.append(f"{guess} {percent(constant, rows)}" if share else f"{guess} gives {number_text(constant)}")
+        parts.append(f"{guess} {percent(constant, rows)}" if share else f"{guess} gives {fixed_text(constant, places)}")
     plain = None if baseline is None else baseline.metrics[metric].value
     if plain is not None:
-        parts.append(f"without pretraining {percent(plain, rows) if share else number_text(plain)}")
+        parts.append(f"without pretraining {percent(plain, rows) if share else fixed_text(plain, places)}")
     return Headline(f"{_title(key, domain)}: {'; '.join(parts)}", key, metric, figure, constant, guess)
 
 

@@ -166,7 +166,9 @@ def _greedy(
     scorer: Callable[[Tensors], Score] | None, states: Sequence[Tensors], scores: Sequence[Score | None]
 ) -> set[int]:
     if scorer is None:
-        raise UsageError("A greedy soup needs validation rows, and the data has none. Use the uniform soup.")
+        raise UsageError(
+            f"A greedy soup needs validation rows, and the data has none: {option('kind', 'uniform')} takes all runs."
+        )
     alone = [found.value if found.higher_is_better else -found.value for found in scores if found is not None]
     order = sorted(range(len(states)), key=lambda place: -alone[place])
     kept = [order[0]]
