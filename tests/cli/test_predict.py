@@ -48,6 +48,12 @@ def test_words_and_a_table_show_a_piece_of_the_text_and_the_probability(texts: P
     assert code == 0 and "films.csv:21" in out and "films.csv:22" not in out and "The first 20; all of them" in err
 
 
+def test_a_lone_text_in_python_stands_in_a_list(texts: Path) -> None:
+    for text in ("a good film", "a good film " * 500):
+        with pytest.raises(hs.UsageError, match="a text itself stands in a list"):
+            hs.load(texts / "run").predict(text)
+
+
 def test_what_is_saved_has_the_same(texts: Path, tmp_path: Path, capsys) -> None:
     shown = ["id", "input", "prediction", "probability", "p:neg", "p:pos"]
     for suffix in ("csv", "jsonl", "parquet"):

@@ -75,6 +75,17 @@ def test_words_go_where_they_belong_and_are_checked_as_arguments(table: Path) ->
         hs.cross_validate(table, epoch=2)
 
 
+def test_a_recipe_is_a_line_and_runs_stand_for_their_folders(run: hs.Run, table: Path) -> None:
+    assert repr(run.recipe) == (
+        f"Recipe: linear_probe of vector:columns on {table}, seed 0 (to_toml() writes all of it)"
+    )
+    assert repr(hs.Recipe()).startswith("Recipe: a strategy of a source, seed 0")
+    other = hs.fit(table, source="vector:mlp", steps=2, out=table.parent / "other", progress=False)
+    assert len(hs.compare([run, other], resamples=0).to_plain()["metrics"]) == 2
+    with pytest.raises(hs.UsageError, match="Name the runs to compare in a list"):
+        hs.compare(run)  # pyright: ignore[reportArgumentType]
+
+
 def test_a_run_measured_again_says_only_what_is_new(run: hs.Run, table: Path) -> None:
     told: list[Event] = []
     evaluate_saved(run.folder, listen=told.append)

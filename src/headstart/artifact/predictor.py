@@ -166,7 +166,8 @@ class Predictor:
     def cut(self, rows: Rows) -> str:
         """Tell of how many examples the network sees only a part, and what it does not know; "" where all is well."""
         expects = self.model.backbone.card.input
-        return "; ".join(told for told in (told_cut([rows], expects, advise=False), told_unknown(rows, expects)) if told)
+        told = told_cut([rows], expects, advise=False), told_unknown(rows, expects)
+        return "; ".join(filter(None, told))
 
     def _told(self, data: Any, *, skip_bad: bool = False) -> Asked:
         """Read examples, and warn where the network sees only a part of them."""

@@ -54,7 +54,7 @@ def compare(
         show.note(f"note: {others} comparisons with one baseline; intervals and p values are not adjusted for that.")
     if sides.differing:
         rows = [(option_of(path), *values) for path, values in sides.differing]
-        show.table("settings that differ", ("setting", *sides.names), rows)
+        show.table("settings that differ", ("setting", *sides.targets[0].names), rows)
     for line in str(compared).splitlines():
         show.say(line, "bold")
     page = compared.save(out or _free_page())
