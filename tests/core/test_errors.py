@@ -47,6 +47,7 @@ def test_of_many_like_names_five_are_suggested() -> None:
     message = str(errors.unknown("network", "resnt18", [f"resnet18{end}" for end in "abcdefgh"] * 2000))
     assert message.count("Did you mean 'resnet18") == 1 and message.count(" or 'resnet18") == 4
     assert "and 15,990 more" in message and len(message) < 400
+    assert "Did you mean 'lora'? " in str(errors.unknown("strategy", "LoRA", ["full", "lora", "dora"]))
     assert "Did you mean 'labels'? " in str(errors.unknown("option", "lables", ["labels", "unlabelled"]))
 
 

@@ -96,7 +96,9 @@ def test_blank_texts_are_bad_rows_by_every_route(blank: Any, pair: bool, tmp_pat
         assert dataset.task.inputs == tuple(columns) and len(dataset.splits["train"]) == ROWS - 1, name
 
 
-@pytest.mark.parametrize("labels", [[0, 1, 2], ["0", "1", "2"], [True, False, True], ["a", "b", "c"], [1.5, 2.5, 3.5]])
+@pytest.mark.parametrize(
+    "labels", [[0, 1, 2], ["0", "1", "2"], [True, False, True], ["a", "b", "c"], [1.5, 2.5, 3.5], [0.0, 1.0, 0.0]]
+)
 def test_labels_are_read_alike(labels: list[Any], tmp_path: Path) -> None:
     import pandas as pd
 

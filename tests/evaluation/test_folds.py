@@ -43,6 +43,8 @@ def test_folds_are_a_function_of_the_seed():
 def test_too_few_rows_are_refused():
     with pytest.raises(DataError, match="class 2 has 10"):
         folds(100, k=11, repeats=1, seed=0, strata=Y)
+    with pytest.raises(DataError, match="class moth has 10"):
+        folds(100, k=11, repeats=1, seed=0, strata=Y, names=("ant", "bee", "moth", "wasp", "fly"))
     with pytest.raises(DataError, match="3 groups"):
         folds(100, k=5, repeats=1, seed=0, groups=np.arange(100) % 3)
     with pytest.raises(DataError, match="4 rows"):

@@ -101,6 +101,14 @@ def test_advice_for_folds_stands_where_there_are_none(table: Path, tmp_path: Pat
     assert "(validation=0.2 takes some)" in capsys.readouterr().err
 
 
+def test_a_source_without_its_place_and_one_of_other_data_are_refused_with_what_to_write(table: Path) -> None:
+    with pytest.raises(hs.UsageError, match="'resnet18' does not say where it comes from"):
+        hs.fit(table, source="resnet18", progress=False)
+    texts = [f"a text of the number {n}" for n in range(20)], ["a", "b"] * 10
+    with pytest.raises(hs.UsageError, match=r"takes rows of numbers.*for other data take another source"):
+        hs.fit(texts, source="vector:mlp", steps=1, progress=False)
+
+
 def test_the_run_is_used_and_described_in_short(run: hs.Run, table: Path) -> None:
     text = repr(run)
     assert len(text) < 400 and "Test: " in text and str(run.folder) in text

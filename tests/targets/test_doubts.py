@@ -142,6 +142,10 @@ def test_whole_numbers_name_the_other_reading_and_gaps_change_none(tmp_path: Pat
     assert told(frame(stars)) == [classes]
     assert told(frame([i % 5 for i in range(ROWS)])) == told(frame([i % 2 for i in range(ROWS)])) == []
     assert told(frame([float(star) for star in stars])) == [amounts]
+    assert told(frame([1.0 + i % 2 for i in range(ROWS)])) == [amounts]
+    halves = [note.partition(": ")[2] for note in told(frame([0.5 * star for star in stars]))]
+    assert halves == ["column 'label': 5 different numbers, taken for amounts (--task multiclass: for classes)"]
+    assert told(frame([0.37 * i for i in range(ROWS)])) == []
     gaps = frame([*stars[:-1], None])  # pandas makes them floats
     gaps.to_csv(tmp_path / "floats.csv", index=False)
     gaps.astype({"label": "Int64"}).to_csv(tmp_path / "whole.csv", index=False)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from functools import lru_cache
 from typing import Any
 from unicodedata import category, normalize
 
 import numpy as np
 
+WHOLE = re.compile(r"-?(0|[1-9]\d{0,15})\.0")  # as a file has a whole number of a frame
 INVISIBLE = {"Cc", "Cf", "Zs", "Zl", "Zp"}  # categories of Unicode: control, format, separators
 
 
@@ -43,10 +45,11 @@ def number(cell: Any) -> float | None:
 
 
 def class_name(value: Any) -> str:
-    """Return the name of a class: text in Unicode's composed form, whole numbers without a point."""
+    """Return the name of a class: text in Unicode's composed form, whole numbers without a point, as text too."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return normalize("NFC", str(value))
+    name = normalize("NFC", str(value))
+    return name[:-2] if WHOLE.fullmatch(name) else name
 
 
 def digest(item: Any) -> bytes:

@@ -177,6 +177,8 @@ def unknown(what: str, name: str, known: Sequence[str]) -> UsageError:
     Returns:
         The error, to be raised by the caller.
     """
+    same = [each for each in known if each.casefold() == name.casefold()]
     like, near = (difflib.get_close_matches(name, known, n=n, cutoff=cut) for n, cut in ((MOST_NEAR, 0.75), (1, 0.5)))
-    hint = f" Did you mean {first_few(map(repr, like or near), ' or ')}?" if near else ""
+    meant = same or like or near
+    hint = f" Did you mean {first_few(map(repr, meant), ' or ')}?" if meant else ""
     return UsageError(f"There is no {what} '{name}'.{hint} Known: {first_few(known) or 'none'}.")

@@ -21,6 +21,7 @@ def folds(
     seed: int,
     strata: np.ndarray | None = None,
     groups: np.ndarray | None = None,
+    names: Sequence[str] = (),
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Split rows into k folds, `repeats` times over; each fold is the test part once a repeat.
 
@@ -31,6 +32,7 @@ def folds(
         seed: Seed of the shuffling; a repeat is a function of the seed and its number.
         strata: [N]; each fold has about the same share of each of them, such as of each class. None: of nothing.
         groups: [N]; rows of the same group are always in the same fold. None lets every row be alone.
+        names: What messages call each of the strata; () says their numbers.
 
     Returns:
         Places of the training rows and of the test rows, k * repeats times.
@@ -48,7 +50,9 @@ def folds(
     if strata is not None:
         classes, sizes = np.unique(strata, return_counts=True)
         if sizes.min() < k:
-            few = first_few(f"class {c} has {n}" for c, n in zip(classes, sizes, strict=True) if n < k)
+            few = first_few(
+                f"class {names[c] if len(names) else c} has {n}" for c, n in zip(classes, sizes, strict=True) if n < k
+            )
             raise DataError(
                 f"{k} folds need {k} rows of each class; {few}. Give fewer {option('folds')}, or leave the class out."
             )

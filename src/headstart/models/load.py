@@ -32,15 +32,21 @@ def load_source(name: str, options: Mapping[str, Any] = NO_OPTIONS) -> Backbone:
         UsageError: The name has no prefix or an unknown one, or an option is wrong.
         SourceError: It is missing or damaged, or its parts do not fit each other.
     """
+    prefix, rest = parts_of(name)
+    backbone: Backbone = plugins.build("sources", prefix, options).load(rest)
+    check_parts(backbone)
+    return backbone
+
+
+def parts_of(name: str) -> tuple[str, str]:
+    """Return the source and the model's name there. UsageError: one of them is absent."""
     prefix, _, rest = name.partition(":")
     if not rest:
         forms = "\n".join(f"  {source}: {plugins.describe('sources', source)}" for source in plugins.names("sources"))
         raise UsageError(
             f"The model '{name}' does not say where it comes from. Write SOURCE:NAME, with one of\n{forms}"
         )
-    backbone: Backbone = plugins.build("sources", prefix, options).load(rest)
-    check_parts(backbone)
-    return backbone
+    return prefix, rest
 
 
 def rebuild(card: Card) -> Backbone:

@@ -127,7 +127,9 @@ def cross_validate(
     rows = _all_rows(dataset)
     groups = np.array([dataset.groups[row] for row in rows.ids]) if dataset.groups else None
     strata = target.fold_strata(rows.y)
-    parts = list(folds(len(rows), k=k, repeats=repeats, seed=recipe.seed, strata=strata, groups=groups))
+    parts = list(
+        folds(len(rows), k=k, repeats=repeats, seed=recipe.seed, strata=strata, groups=groups, names=target.classes)
+    )
     listen(Event("note", f"the model of all rows; then {len(parts)} folds"))
     if out is not None and resume is None and _is_unfinished(Path(out)):
         out, resume = None, out

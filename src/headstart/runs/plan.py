@@ -20,6 +20,7 @@ from headstart.data.rows import Dataset
 from headstart.engine.optimisers import SOLVE, check_optimiser
 from headstart.inputs import by_name
 from headstart.metrics._find import every
+from headstart.models.load import parts_of
 from headstart.models.model import Backbone
 from headstart.models.operate import build as build_operation
 from headstart.models.operate import keeps_weights, written
@@ -60,7 +61,7 @@ def check_names(recipe: Recipe) -> None:
         UsageError: A name or an option is wrong, or an own metric lacks something.
     """
     if recipe.source is not None:
-        prefix = recipe.source.name.partition(":")[0]
+        prefix, _ = parts_of(recipe.source.name)
         plugins.build("sources", prefix, recipe.source.options)
     plugins.build("heads", recipe.head.name, recipe.head.options)
     for choice in recipe.surgery:

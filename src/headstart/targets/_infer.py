@@ -168,10 +168,12 @@ def doubts(frame: pd.DataFrame, target: Target, plan: TargetPlan) -> list[str]:
         said = hint(labels.cells)
         return [f"{where}: {said}"] if said else []
     whole = np.isfinite(labels.numbers).all() and (labels.numbers == np.floor(labels.numbers)).all()
-    if not whole or not 2 < labels.distinct <= MOST_INTEGER_CLASSES:
+    few = labels.distinct <= MOST_INTEGER_CLASSES and (whole or 2 * labels.distinct <= len(labels))
+    if not few or (labels.distinct <= 2 and not labels.measures):
         return []
+    what = "whole numbers" if whole else f"{labels.distinct} different numbers"
     if np.array_equal(np.unique(labels.numbers), np.arange(labels.distinct)) and not labels.measures:
         return []  # as classes are numbered
     if labels.measures:
-        return [f"{where}: whole numbers, taken for amounts ({option('task', 'multiclass')}: for classes)"]
+        return [f"{where}: {what}, taken for amounts ({option('task', 'multiclass')}: for classes)"]
     return [f"{where}: whole numbers, taken for classes ({option('task', 'regression')}: for amounts)"]

@@ -77,8 +77,8 @@ class Vector:
         dim = inputs.encoded_width(self.table) or self.dim
         if dim is None:
             raise UsageError(
-                f"vector:{name} needs the option dim, the numbers in a row. It is filled from the data when there is "
-                "some."
+                f"vector:{name} takes rows of numbers, and the option dim says how many are in one. Data of numbers "
+                "fills it; for other data take another source (headstart list sources)."
             )
         architecture: dict[str, Any] = {"dim": dim}
         if name == "mlp":
