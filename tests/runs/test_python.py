@@ -86,6 +86,25 @@ def test_a_recipe_is_a_line_and_runs_stand_for_their_folders(run: hs.Run, table:
         hs.compare(run)  # pyright: ignore[reportArgumentType]
 
 
+def test_ctrl_c_says_how_to_go_on(table: Path, tmp_path: Path) -> None:
+    def interrupt(event: Event) -> None:
+        if event.kind == "stage":
+            raise KeyboardInterrupt
+
+    for data, named in ((str(table), ""), (pd.read_csv(table), "DATA, ")):
+        out = tmp_path / f"run{len(named)}"
+        with pytest.raises(KeyboardInterrupt) as caught:
+            hs.fit(data, source="vector:columns", out=out, listen=interrupt)
+        assert caught.value.__notes__ == [f"The run can go on: hs.fit({named}resume='{out}')"]
+        again = data if named else None
+        assert hs.fit(again, resume=out, progress=False).headlines
+
+
+def test_networks_are_described_in_short(run: hs.Run) -> None:
+    assert "parameters, 1 head (hs.inspect" in repr(run.model)
+    assert repr(hs.inspect("vector:mlp dim=4")).startswith("layer ")
+
+
 def test_a_run_measured_again_says_only_what_is_new(run: hs.Run, table: Path) -> None:
     told: list[Event] = []
     evaluate_saved(run.folder, listen=told.append)

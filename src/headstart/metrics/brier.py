@@ -25,7 +25,7 @@ class Brier(Usual):
 
     def unit(self, form: Form, names: Sequence[str]) -> str:
         """Return the unit."""
-        return f"squared probability, 0 to {1 if len(names) == 2 else 2}"
+        return f"0 to {1 if len(names) == 2 else 2}, squared error"
 
     def weighted(self, measured: Measured) -> Callable[[np.ndarray], np.ndarray]:
         """Prepare the metric for weights [N, R]."""

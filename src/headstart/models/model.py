@@ -147,7 +147,8 @@ class Model(nn.Module):
     def __repr__(self) -> str:
         """Describe it in a sentence; `headstart.inspect` shows its layers."""
         count = sum(parameter.numel() for parameter in self.parameters())
-        heads = f"heads for {first_few(self.heads)}" if self.heads else "no head"
+        names = f" ({first_few(self.heads)})" if len(self.heads) > 1 else ""
+        heads = f"{len(self.heads) or 'no'} head{'s' * (len(self.heads) > 1)}{names}"
         return f"Model of {self.backbone.card.name}: {count:,} parameters, {heads} (hs.inspect shows its layers)"
 
     @property

@@ -50,7 +50,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A network's tree. `str` shows it to a depth of 2: stages, and the layers in them."""
+    """A network's tree. It is shown to a depth of 2: stages, and the layers in them."""
 
     card: dict[str, Any]
     dim: int
@@ -65,7 +65,8 @@ class Inspection:
         for stage in self.stages:
             yield from _rows(stage, 0, depth)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
+        """Show it to a depth of 2."""
         return self.text()
 
     def text(self, depth: int | None = 2) -> str:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.choice import Choice
+from headstart.core.interface import call
 from headstart.core.processes import rank
 from headstart.core.progress import told_to
 from headstart.core.recipe import DataPlan, Recipe
+from headstart.core.stopping import Stop
 from headstart.core.types import Event, Listener, silent
 from headstart.core.words import PATHS, crossed, recipe_of
 from headstart.data.read import read as read_data
@@ -197,7 +199,8 @@ def fit(
         recipe = begun_recipe(resume, data)
     plan = recipe_of(words, recipe=recipe, surgery=surgery, load_layers=load_layers, settings=settings)
     with _shown(progress, verbose, listen) as shown, tracked(_trackers(log), shown) as told:
-        run = fit_recipe(data, plan, out=out, resume=resume, listen=told)
+        with _going_on("fit", data) as stop:
+            run = fit_recipe(data, plan, out=out, resume=resume, listen=told, stop=stop)
         _tell_result(shown, run.headlines)
     return run
 
@@ -253,7 +256,8 @@ def cross_validate(
     if recipe is None and begun is None:
         plan = crossed(plan, words, settings)
     with _shown(progress, verbose, listen) as shown, tracked(_trackers(log), shown) as told:
-        measured = run_folds(data, plan, k=folds, repeats=repeats, out=out, resume=resume, listen=told)
+        with _going_on("cross_validate", data, folds=folds, repeats=repeats) as stop:
+            measured = run_folds(data, plan, k=folds, repeats=repeats, out=out, resume=resume, listen=told, stop=stop)
         _tell_result(shown, [measured.headline])
     return measured
 
@@ -313,6 +317,19 @@ def _shown(progress: bool, verbose: bool, listen: Listener | None) -> Iterator[L
             yield live
     finally:
         live.close()
+
+
+@contextmanager
+def _going_on(action: str, data: Any, **again: Any) -> Iterator[Stop]:
+    """Say after Ctrl-C which call goes on with the run: below the traceback, as a note of the KeyboardInterrupt."""
+    stop = Stop()
+    try:
+        yield stop
+    except KeyboardInterrupt as error:
+        if stop.run:
+            named = None if data is None or isinstance(data, str | Path) else "DATA"  # in memory it is not kept
+            error.add_note(f"The run can go on: {call(action, named, resume=stop.run, **again)}")
+        raise
 
 
 def _trackers(log: str | Sequence[str]) -> list[Choice]:
