@@ -200,14 +200,31 @@ def test_a_bar_between_columns(tmp_path: Path) -> None:
     assert read(tmp_path / "a.csv", WHOLE).task.inputs == ("text",)
 
 
+@pytest.mark.parametrize("column", ["text", "label"])
 @pytest.mark.parametrize("kind", ["jsonl", "frame"])
-def test_half_a_surrogate_pair_in_a_text_is_a_bad_row(kind: str, tmp_path: Path) -> None:
+def test_half_a_surrogate_pair_in_a_text_is_a_bad_row(kind: str, column: str, tmp_path: Path) -> None:
     import pandas as pd
 
     frame = pd.DataFrame({"text": [f"some words {i}" for i in range(8)], "label": ["a", "b"] * 4}, dtype=object)
-    frame.loc[2, "text"] = "some \ud83d words"
+    frame.loc[2, column] = "some \ud83d words"
     rows = [json.dumps(record) for record in frame.to_dict("records")]
     (tmp_path / "a.jsonl").write_text("\n".join(rows))
-    with pytest.raises(BadRows, match=r"column 'text': holds half of a surrogate pair") as caught:
+    with pytest.raises(BadRows, match=rf"column '{column}': holds half of a surrogate pair") as caught:
         read(frame if kind == "frame" else tmp_path / "a.jsonl", WHOLE)
     assert len(caught.value.problems) == 1
+
+
+def test_days_as_labels_are_read_as_their_file_is(tmp_path: Path) -> None:
+    import pandas as pd
+
+    days = pd.to_datetime(["2020-01-01", "2021-01-01"] * 10)
+    frame = pd.DataFrame({"text": [f"the number {i}" for i in range(20)], "label": days})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    for data in (frame, tmp_path / "a.csv"):
+        assert read(data, WHOLE).task.classes == ("2020-01-01", "2021-01-01")
+
+
+def test_a_split_of_another_name_is_refused_by_name() -> None:
+    pair = ["some words", "more words"] * 5, ["a", "b"] * 5
+    with pytest.raises(UsageError, match="'holdout' beside 'train': splits are called train, validation and test"):
+        read({"train": pair, "holdout": pair}, WHOLE)

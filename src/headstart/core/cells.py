@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from datetime import datetime, time
 from functools import lru_cache
 from typing import Any
 from unicodedata import category, normalize
@@ -29,6 +30,17 @@ def blank(cell: Any) -> bool:
     return not cell.strip() or all(sign.isspace() or category(sign) in INVISIBLE for sign in cell)
 
 
+def half(cell: Any) -> bool:
+    """Return whether a cell is text with half of a surrogate pair, which no file can hold."""
+    if not isinstance(cell, str) or cell.isascii():
+        return False
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def number(cell: Any) -> float | None:
     """Read a cell as a number, NaN and infinity included; None if it is not one."""
     if isinstance(cell, bool | np.bool_ | int | float | np.integer | np.floating):
@@ -48,6 +60,8 @@ def class_name(value: Any) -> str:
     """Return the name of a class: text in Unicode's composed form, whole numbers without a point, as text too."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, datetime) and value.tzinfo is None and value.time() == time():
+        return value.date().isoformat()  # as a file has it
     name = normalize("NFC", str(value))
     return name[:-2] if WHOLE.fullmatch(name) else name
 

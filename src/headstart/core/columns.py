@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from headstart.core.cells import blank, missing, number
+from headstart.core.cells import blank, half, missing, number
 from headstart.core.errors import BadRows, Problem
 
 if TYPE_CHECKING:
@@ -198,6 +198,20 @@ def numbers(frame: pd.DataFrame, columns: Sequence[str], *, flags: bool = False)
     if problems:
         raise BadRows("Numbers that cannot be used:", problems)
     return values
+
+
+def check_text(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Check that text is whole. BadRows: cells hold half of a surrogate pair; all are listed."""
+    doubtful = [name for name in columns if as_text(frame[name]) is None and has_text(frame[name])]
+    wrong = {name: [half(cell) for cell in frame[name]] for name in doubtful}
+    problems = [
+        Problem(f"{row}, column '{name}'", "holds half of a surrogate pair, which is no character", "correct the text")
+        for name, cells in wrong.items()
+        for row, is_wrong in zip(frame.index, cells, strict=True)
+        if is_wrong
+    ]
+    if problems:
+        raise BadRows("Text that is not whole:", problems)
 
 
 def contents_of(text: Any) -> Iterator[np.ndarray]:

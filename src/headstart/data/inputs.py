@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from headstart.core.columns import Column, blank_cells, cells_of, numbers_of
+from headstart.core.columns import Column, blank_cells, cells_of, check_text, numbers_of
 from headstart.core.errors import DataError, UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
@@ -117,6 +117,7 @@ def make_rows(frame: pd.DataFrame, task: Task) -> Rows:
 
 def make_inputs(frame: pd.DataFrame, task: Task) -> Any:
     """Make the inputs of a split, as the task's modality holds them."""
+    check_text(frame, task.inputs)
     return by_name(task.modality).read(frame, task.inputs)
 
 

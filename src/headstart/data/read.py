@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.core.columns import blank_cells, cells_of
+from headstart.core.columns import blank_cells, cells_of, check_text
 from headstart.core.counting import agree, counted
 from headstart.core.errors import BadRows, DataError, Problem, first_few
 from headstart.core.recipe import DataPlan
@@ -280,6 +280,7 @@ def _check_frames(
 
 def _labelled_rows(frame: pd.DataFrame, task: Task) -> Rows:
     """Make rows with labels; what is wrong with inputs and with labels comes in one error."""
+    check_text(frame, list(dict.fromkeys(name for target in task.predicted.values() for name in target.columns)))
     jobs: dict[str, Callable[[], Any]] = {"": lambda: make_inputs(frame, task)}  # no target has an empty name
     jobs |= {name: partial(target.encode, frame) for name, target in task.predicted.items()}
     done = for_all(jobs, lambda job: job())

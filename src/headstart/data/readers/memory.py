@@ -106,6 +106,13 @@ def _parts(data: Any) -> dict[str, Any]:
         return {"all": data}
     if all(str(key).lower() in SPLITS for key in data):
         return {SPLITS[str(key).lower()]: part for key, part in data.items()}
+    splits = [str(key) for key in data if str(key).lower() in SPLITS]
+    tables = [str(key) for key, part in data.items() if _is_frame(part) or _is_other_frame(part) or _is_pair(part)]
+    if splits and len(tables) == len(data):
+        others = first_few(map(repr, (name for name in tables if name not in splits)))
+        raise UsageError(
+            f"{others} beside {first_few(map(repr, splits))}: splits are called train, validation and test."
+        )
     parts: dict[str, dict[str, Any]] = {}
     for key, cells in data.items():  # Keras names its arrays x_train, y_train, x_test, y_test
         found = re.fullmatch(r"(.+)_(train|val|valid|validation|test)", str(key))
