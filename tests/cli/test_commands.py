@@ -247,6 +247,7 @@ def test_what_cannot_work_is_said_in_a_line(
     for arguments, words in (
         (["fit", str(photos), *source, "--recipe", str(photos)], "cannot be read as a recipe file"),
         (["fit", "--resume", str(photos)], "There is no recipe file"),
+        (["fit", "--resume", "nowhere"], "There is no folder nowhere of a run to go on with"),
         (["fit", "--resume", str(photos), "--folds", "3"], "holds no cross-validation to go on with"),
         (
             ["fit", str(photos), *source, "--workers", "-1"],

@@ -49,6 +49,8 @@ def test_several_labels_in_a_cell_are_told_with_the_separator(sign: str, tmp_pat
     ]
     assert told(data) == told(path) == expected
     assert told(data, DataPlan(separator=sign.strip() or sign)) == []
+    assert told(data, DataPlan(task="multilabel")) == expected  # the separator was left out
+    assert told(data, DataPlan(task="multiclass")) == []
 
 
 def test_36_classes_of_two_words_each_are_told() -> None:

@@ -31,6 +31,8 @@ def begun_recipe(folder: str | Path, data: object = None) -> Recipe:
     Raises:
         UsageError: There is none, or the data is no longer where it was.
     """
+    if not Path(folder).is_dir():
+        raise UsageError(f"There is no folder {folder} of a run to go on with.")
     plain = _state(folder).get("recipe")
     recipe = placed(Recipe.from_plain(plain) if plain else Recipe.read(Path(folder) / "recipe.toml"), folder)
     if data is None:

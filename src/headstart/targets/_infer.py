@@ -153,12 +153,13 @@ def doubts(frame: pd.DataFrame, target: Target, plan: TargetPlan) -> list[str]:
     Args:
         frame: The labelled training rows.
         target: As it was inferred.
-        plan: What the user named is not doubted.
+        plan: What the user named is not doubted; but of a kind that takes several labels a cell, a separator may be
+            left out by mistake.
 
     Returns:
         Notes.
     """
-    if plan.task or plan.separator or len(target.columns) != 1:
+    if (plan.task and not hasattr(target, "separator")) or plan.separator or len(target.columns) != 1:
         return []
     labels = LabelCells.of(frame, target.columns, None)
     where = f"label: column '{target.columns[0]}'"
@@ -167,6 +168,8 @@ def doubts(frame: pd.DataFrame, target: Target, plan: TargetPlan) -> list[str]:
     if labels.words:
         said = hint(labels.cells)
         return [f"{where}: {said}"] if said else []
+    if plan.task:
+        return []
     whole = np.isfinite(labels.numbers).all() and (labels.numbers == np.floor(labels.numbers)).all()
     few = labels.distinct <= MOST_INTEGER_CLASSES and (whole or 2 * labels.distinct <= len(labels))
     if not few or (labels.distinct <= 2 and not labels.measures):
