@@ -77,7 +77,9 @@ def guess_inputs(frame: pd.DataFrame, columns: Sequence[str], plan: DataPlan) ->
             if found:
                 return modality, found
     wanted = f"{plan.modality} input" if plan.modality else "input"
-    listing = first_few(f"{n} ({content})" for n, content in held.items()) or "none"
+    reasons = {name: by_name(plan.modality or tabular()).unfit(name, frame[name]) for name in held}
+    told = (f"{name} ({reasons[name] or content})" for name, content in held.items())
+    listing = first_few(told) or "none"
     raise UsageError(
         f"No column is fit as {wanted}. Columns beside the labels: {listing}. Name some: {option('input')}."
     )
