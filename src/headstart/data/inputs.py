@@ -78,7 +78,7 @@ def guess_inputs(frame: pd.DataFrame, columns: Sequence[str], plan: DataPlan) ->
                 return modality, found
     wanted = f"{plan.modality} input" if plan.modality else "input"
     reasons = {name: by_name(plan.modality or tabular()).unfit(name, frame[name]) for name in held}
-    told = (f"{name} ({reasons[name] or content})" for name, content in held.items())
+    told = (f"{name} ({content}{f': {reasons[name]}' if reasons[name] else ''})" for name, content in held.items())
     listing = first_few(told) or "none"
     raise UsageError(
         f"No column is fit as {wanted}. Columns beside the labels: {listing}. Name some: {option('input')}."
