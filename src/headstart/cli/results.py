@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Mapping, Sequence
 
 from headstart.cli.show import Show
@@ -33,7 +34,8 @@ def show_run(show: Show, run: Run, measured: CrossValidated | None = None) -> No
         show.say(line)
     if run.task.predicted and not run.headlines and measured is None:
         show.say("Nothing was measured, as there are no test rows. --folds 5 measures by cross-validation.")
-    show.say(f"Run: {folder} ({run.seconds:.0f} s). Report: {shlex.quote(str(run.folder / 'report.html'))}")
+    took = time.monotonic() - show.began
+    show.say(f"Run: {folder} ({took:.0f} s). Report: {shlex.quote(str(run.folder / 'report.html'))}")
     if run.task.predicted:
         show.say(f"Use it: headstart predict {folder} DATA", as_is=True)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -38,6 +39,7 @@ class Show:
     """
 
     def __init__(self, as_json: bool = False, *, verbose: bool = False) -> None:
+        self.began = time.monotonic()
         self.as_json = as_json
         self.verbose = verbose
         self.aside = Aside(stderr=True, highlight=False, soft_wrap=True)
