@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from headstart.core.cells import class_name, number
-from headstart.core.columns import cells_of
+from headstart.core.columns import distinct
 from headstart.core.errors import DataError, Problem, first_few
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def find_classes(train: pd.DataFrame, frames: Mapping[str, pd.DataFrame], column
         DataError: A label seems to be written in two ways, or there are fewer than two classes.
     """
     _check_spelling(frames, column, split)
-    names = {class_name(value) for cell in cells_of(train[column]) for value in split(cell)}
+    names = {class_name(value) for cell in distinct(train[column])[0] for value in split(cell)}
     classes = sorted(names, key=_order(names))
     if len(classes) < 2:
         only = f"only one class, '{classes[0]}'" if classes else "no class"
@@ -59,26 +59,31 @@ def encode_names(frame: pd.DataFrame, column: str, split: Split, classes: tuple[
     """
     places: dict[Any, int] = {class_name(name): place for place, name in enumerate(classes)}
     places = {**places, **_by_number(places)}
-    unseen: dict[str, list[str]] = defaultdict(list)
+    unseen: dict[str, list[int]] = defaultdict(list)  # by name, the places of its cells
     found = []
-    for row, cell in zip(frame.index, cells_of(frame[column]), strict=True):
+    cells, where = distinct(frame[column])  # classes are few, rows are many
+    for place, cell in enumerate(cells):
         names = [class_name(value) for value in split(cell)]
         keys = [name if name in places else number(name) for name in names]
         for name, key in zip(names, keys, strict=True):
             if key not in places:
-                unseen[name].append(str(row))
+                unseen[name].append(place)
         found.append([places.get(key, 0) for key in keys])
     if unseen:
         mend = "add training rows of it, or correct the label"
+        rows: dict[int, list[str]] = defaultdict(list)
+        for row, place in zip(frame.index, where.tolist(), strict=True):
+            rows[place].append(str(row))
         problems = [
             Problem(row, f"class '{name}' is not among the training rows", mend)
-            for name, rows in unseen.items()
-            for row in rows
+            for name, found_in in unseen.items()
+            for place in found_in
+            for row in rows[place]
         ]
         raise DataError(
             f"Classes that were not in training: {first_few(unseen)}. Known: {first_few(classes)}.", problems
         )
-    return found
+    return [found[place] for place in where.tolist()]
 
 
 def _by_number(places: Mapping[Any, int]) -> dict[float, int]:
@@ -95,16 +100,25 @@ def _order(names: set[str]) -> Any:
     return (lambda name: (values[name], name)) if numbered else (lambda name: name)
 
 
+def _values(frames: Mapping[str, pd.DataFrame], column: str, split: Split) -> Iterator[tuple[Any, Any, int]]:
+    """Yield the labels of each different cell, with the first row that has it, and how many have."""
+    for frame in frames.values():
+        cells, where = distinct(frame[column])
+        first, counts = np.unique(where, return_index=True, return_counts=True)[1:]
+        for cell, place, count in zip(cells, first, counts, strict=True):
+            for value in split(cell):
+                yield frame.index[place], value, int(count)
+
+
 def _check_spelling(frames: Mapping[str, pd.DataFrame], column: str, split: Split) -> None:
     """Refuse labels that look like one class written in two ways: "cat" and " Cat", 1 and "1" and "1.0"."""
     spellings: dict[Any, list[str]] = defaultdict(list)
     counts: Counter[str] = Counter()
     first: dict[str, str] = {}
-    cells = (pair for frame in frames.values() for pair in zip(frame.index, cells_of(frame[column]), strict=True))
-    for row, value in ((row, value) for row, cell in cells for value in split(cell)):
+    for row, value, count in _values(frames, column, split):
         plain = value.item() if isinstance(value, np.generic) else value
         spelling = repr(plain)
-        counts[spelling] += 1
+        counts[spelling] += count
         if spelling not in first:
             first[spelling] = str(row)
             as_number = number(plain) if not isinstance(plain, bool) else None
