@@ -42,6 +42,7 @@ def test_a_terminal_keeps_answers_whole_and_the_ends_of_long_names(monkeypatch, 
 
 
 def test_a_file_gets_a_table_at_its_full_width(monkeypatch, capsys) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     name = f"/a/{'long/' * 40}picture.jpg"
     a_table(Show(), ("example", "prediction", "probability"), (name, "a bee", "0.907"))
     assert any(name in line and "a bee" in line and "0.907" in line for line in capsys.readouterr().out.splitlines())

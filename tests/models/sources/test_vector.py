@@ -31,7 +31,7 @@ def test_vector_contract():
 
 
 def test_vector_needs_the_width_of_the_data():
-    with pytest.raises(UsageError, match="filled from the data"):
+    with pytest.raises(UsageError, match="Data of numbers fills it"):
         load_source("vector:mlp")
     with pytest.raises(UsageError, match="at least 1"):
         load_source("vector:mlp", {"dim": 3, "depth": 0})
