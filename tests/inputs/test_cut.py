@@ -99,9 +99,9 @@ def test_a_row_of_nothing_gives_one_answer_alone_and_in_a_batch(gpt2: Path) -> N
     assert torch.allclose(alone, beside, atol=1e-6)
 
 
-def test_terms_that_are_all_unknown_have_an_answer() -> None:
+def test_terms_that_are_all_unknown_have_an_answer(tmp_path: Path) -> None:
     data = (["good film", "bad film"] * 20, ["yes", "no"] * 20)
-    run = hs.fit(data, source="tfidf:words", settings={"data.validation": 0.0})
+    run = hs.fit(data, source="tfidf:words", settings={"data.validation": 0.0}, out=tmp_path / "run")
     model = hs.load(run.folder)
     alone, beside = model.predict_proba(["zebra"]), model.predict_proba(["good film", "zebra", "!"])
     assert np.allclose(alone[0], beside[1], atol=1e-6) and np.allclose(alone[0], beside[2], atol=1e-6)

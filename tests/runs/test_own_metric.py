@@ -66,7 +66,18 @@ def test_it_is_wherever_metrics_are(own, two_runs, fit_rows, tmp_path, monkeypat
     before = two_runs[0].folder  # of before the file was there
     assert "worst_recall" in hs.compare([before, run.folder], resamples=20).comparisons[str(run.folder)].differences
     with pytest.raises(SystemExit):
-        main(["compare", str(before), str(run.folder), "--resamples", "20", "--verbose"])
+        main(
+            [
+                "compare",
+                str(before),
+                str(run.folder),
+                "--resamples",
+                "20",
+                "--verbose",
+                "--out",
+                str(tmp_path / "c.html"),
+            ]
+        )
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("worst_recall"))
     assert row.split("│")[1].strip() == "–"
 

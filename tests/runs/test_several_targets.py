@@ -118,7 +118,7 @@ def test_runs_are_compared_by_target(tmp_path, capsys):
     rmse = age.differences["rmse"].value
     assert rmse is not None and rmse < 0
     json.dumps(found.to_plain(), allow_nan=False)
-    compare_command([tmp_path / "a", tmp_path / "b"], resamples=20, verbose=True)
+    compare_command([tmp_path / "a", tmp_path / "b"], resamples=20, verbose=True, out=tmp_path / "page.html")
     shown = capsys.readouterr().out
     assert "test of mood (40 rows)" in shown and "test of age (40 rows)" in shown
 

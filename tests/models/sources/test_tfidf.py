@@ -116,7 +116,7 @@ def test_terms_are_of_the_rows_that_are_learnt_in_the_end_and_never_of_test_rows
     assert set(Terms.read(Path(tokenizer(backbone)) / "terms.json").terms) == expected
 
 
-def test_what_it_cannot_learn_from_is_said() -> None:
+def test_what_it_cannot_learn_from_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there are none here: name the data"):
         load_source("tfidf:words")
     with pytest.raises(UsageError, match="Did you mean"):
@@ -124,7 +124,7 @@ def test_what_it_cannot_learn_from_is_said() -> None:
     with pytest.raises(SourceError, match="2 training texts have no words to learn from"):
         load_source("tfidf:words", {"texts": ["!", "?"]})
     with pytest.raises(UsageError, match=r"l2_sp needs weights of the source; tfidf:words has none"):
-        hs.fit((TEXTS * 4, [1, 0, 1, 0, 0] * 4), source="tfidf:words", strategy="l2_sp")
+        hs.fit((TEXTS * 4, [1, 0, 1, 0, 0] * 4), source="tfidf:words", strategy="l2_sp", out=tmp_path / "run")
 
 
 def test_damaged_terms_are_refused(tmp_path: Path) -> None:
