@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,22 @@ from headstart.runs import folds
 from headstart.runs.folds import cross_validate
 
 SETTINGS = {"stages.0.steps": 4, "stages.0.lr": 1e-2, "data.validation": 0.2}
+
+
+@contextmanager
+def stopping(monkeypatch, after: int) -> Iterator[None]:
+    """Stop the cross-validation in the block once so many runs are made."""
+    plain, made = folds.fit, []
+
+    def stopped(data, recipe, **given):
+        if len(made) == after:
+            raise Stopped(2)
+        made.append(data)
+        return plain(data, recipe, **given)
+
+    with monkeypatch.context() as patched, pytest.raises(Stopped):
+        patched.setattr(folds, "fit", stopped)
+        yield
 
 
 def test_each_row_is_tested_once_a_repeat_and_never_trained_on(cancer, tmp_path, monkeypatch):
@@ -83,18 +101,9 @@ def test_intervals_stay_where_a_metric_can_be_and_no_fold_speaks_of_the_others(c
 def test_a_stopped_one_goes_on_and_measures_the_same(cancer, tmp_path, monkeypatch):
     recipe = hs.Recipe().with_settings({**SETTINGS, "source.name": "vector:mlp", "data.test": 0.0})
     whole = cross_validate(cancer, recipe, k=3, out=tmp_path / "whole")
-    plain, made = folds.fit, []
-
-    def stopped(data, recipe, **given):
-        if len(made) == 3:  # the final run, and two folds
-            raise Stopped(2)
-        made.append(data)
-        return plain(data, recipe, **given)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(folds, "fit", stopped)
-        with pytest.raises(Stopped):
-            cross_validate(cancer, recipe, k=3, out=tmp_path / "run")
+    plain = folds.fit
+    with stopping(monkeypatch, after=3):  # the final run, and two folds
+        cross_validate(cancer, recipe, k=3, out=tmp_path / "run")
     with pytest.raises(UsageError, match="holds a fold of other rows"):
         cross_validate(cancer, recipe, k=4, out=tmp_path / "run")
     again = []
@@ -110,18 +119,8 @@ def test_a_stopped_one_goes_on_and_measures_the_same(cancer, tmp_path, monkeypat
 def test_a_lost_recipe_is_told_with_a_way_that_goes_on(cancer, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cancer = shutil.copy(cancer, "cancer.csv")
-    plain, made = folds.fit, []
-
-    def stopped(data, recipe, **given):
-        if len(made) == 2:  # the final run, and one fold
-            raise Stopped(2)
-        made.append(data)
-        return plain(data, recipe, **given)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(folds, "fit", stopped)
-        with pytest.raises(Stopped):
-            hs.cross_validate(cancer, source="vector:mlp", settings=SETTINGS, folds=3, out="run", progress=False)
+    with stopping(monkeypatch, after=2):  # the final run, and one fold
+        hs.cross_validate(cancer, source="vector:mlp", settings=SETTINGS, folds=3, out="run", progress=False)
     kept = Path("run/folds/recipe.toml").read_text()
     Path("run/folds/recipe.toml").unlink()
     with pytest.raises(UsageError) as caught:

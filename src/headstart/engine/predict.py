@@ -189,9 +189,15 @@ def _run(
 
 def _bytes(x: Any) -> int:
     """Count the bytes of all tensors."""
-    sizes = [0]
-    map_tensors(x, lambda tensor: (sizes.append(tensor.nbytes), tensor)[1])
-    return sum(sizes)
+    total = 0
+
+    def add(tensor: torch.Tensor) -> torch.Tensor:
+        nonlocal total
+        total += tensor.nbytes
+        return tensor
+
+    map_tensors(x, add)
+    return total
 
 
 def _in_pieces(compute: Callable[[Any], Tensors], x: Any, rows: int, most: int) -> tuple[dict[str, np.ndarray], int]:
