@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,6 +35,25 @@ def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     return int(caught.value.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("ends", "cause"),
+    [
+        ([(1, 5), (-9, 5)], 1),  # killed, and found together with the one that lost it
+        ([(1, 5), (-9, 6)], 1),
+        ([(-9, 5), (1, 5)], 0),
+        ([(1, 5), (-15, 5)], 0),  # stopped by torchrun
+        ([(-15, 5), (1, 5)], 1),
+        ([(1, 5), (-9, 36)], 0),  # stopped by torchrun when it did not end
+        ([(1, 7), (1, 5), (2, 6)], 1),
+    ],
+)
+def test_the_process_that_made_the_others_fail(ends: list[tuple[int, int]], cause: int) -> None:
+    failures: dict[int, Any] = {
+        number: SimpleNamespace(exitcode=code, timestamp=when) for number, (code, when) in enumerate(ends)
+    }
+    assert launching._cause(failures)[0] == cause
 
 
 @pytest.mark.parametrize(

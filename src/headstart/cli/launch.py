@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import typer
 
 from headstart.cli.going_on import RUN_FILE
 from headstart.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 
 def launch(processes: int) -> None:
@@ -44,7 +49,7 @@ def _launch(processes: int, told: Path) -> None:
     try:
         run(arguments)
     except ChildFailedError as error:
-        number, failure = error.get_first_failure()
+        number, failure = _cause(error.failures)
         if failure.exitcode < 0:  # else the process has told why
             go_on = told.read_text(encoding="utf-8") if told.exists() else ""
             typer.echo(
@@ -53,6 +58,22 @@ def _launch(processes: int, told: Path) -> None:
         raise typer.Exit(failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode) from error
     except SignalException as stopped:
         raise typer.Exit(128 + stopped.sigval) from stopped
+
+
+def _cause(failures: dict[int, ProcessFailure]) -> tuple[int, ProcessFailure]:
+    """The process that made the others fail: that one of the first to end that a signal ended, else the very first.
+
+    torchrun looks now and then, so it may find together a process that was killed and one that failed for want of it.
+    It stops the rest, by SIGTERM and half a minute later by SIGKILL: they made nothing fail.
+    """
+    first = min(failure.timestamp for failure in failures.values())
+    together = [item for item in failures.items() if item[1].timestamp <= first + 1]  # they are whole seconds
+
+    def order(item: tuple[int, ProcessFailure]) -> tuple[bool, bool, int]:
+        failure = item[1]
+        return failure.exitcode == -signal.SIGTERM, failure.exitcode > 0, failure.timestamp
+
+    return min(together, key=order)
 
 
 def without(arguments: Sequence[str]) -> list[str]:
