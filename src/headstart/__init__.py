@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from headstart.runs.api import report as report
     from headstart.runs.api import source as source
     from headstart.runs.compare import compare as compare
-    from headstart.runs.fit import Run as Run
     from headstart.runs.look import Shown as Shown
+    from headstart.runs.run import Run as Run
     from headstart.runs.showing import show as show
     from headstart.runs.soup import soup as soup
 
@@ -93,7 +93,7 @@ _HOMES = {
     "read": "headstart.runs.api",
     "report": "headstart.runs.api",
     "source": "headstart.runs.api",
-    "Run": "headstart.runs.fit",
+    "Run": "headstart.runs.run",
     "Shown": "headstart.runs.look",
     "show": "headstart.runs.showing",
     "soup": "headstart.runs.soup",

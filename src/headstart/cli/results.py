@@ -10,8 +10,8 @@ from headstart.cli.show import Show
 from headstart.evaluation.headline import Headline
 from headstart.evaluation.metrics import Evaluation
 from headstart.evaluation.tables import class_rows, interval_text, metric_lines
-from headstart.runs.fit import Run
 from headstart.runs.folds import CrossValidated
+from headstart.runs.run import Run
 
 MOST_CLASSES = 30
 

@@ -23,12 +23,12 @@ from headstart.models.model import Backbone, Model
 from headstart.models.operate import Operated
 from headstart.models.tree import Inspection, inspect_network
 from headstart.runs.evaluate import Evaluated, evaluate_saved
-from headstart.runs.fit import Run
 from headstart.runs.fit import fit as fit_recipe
 from headstart.runs.folds import CrossValidated
 from headstart.runs.folds import cross_validate as run_folds
 from headstart.runs.report import write_report
 from headstart.runs.resuming import begun_recipe, folds_recipe
+from headstart.runs.run import Run
 from headstart.runs.track import parse_tracker, tracked
 
 

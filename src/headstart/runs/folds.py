@@ -36,11 +36,12 @@ from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import frame_arrays
 from headstart.metrics._find import every
 from headstart.runs.begin import begin
-from headstart.runs.fit import Run, fit
+from headstart.runs.fit import fit
 from headstart.runs.folder import read_json, read_predictions
 from headstart.runs.plan import check_names
 from headstart.runs.report import write_report
 from headstart.runs.resuming import FOLDS
+from headstart.runs.run import Run
 from headstart.runs.state import read as read_state
 
 RECORD = "folds.json"
