@@ -14,8 +14,9 @@ from PIL import Image
 from headstart.core.errors import DataError, HeadstartError
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Task
-from headstart.data.read import read, read_unlabelled
+from headstart.data.read import read
 from headstart.data.readers.table import Table
+from headstart.data.unlabelled import read_unlabelled
 
 FRAME = pd.DataFrame(
     {"text": [f"this is sentence {i}" for i in range(20)], "label": [("good", "bad")[i % 2] for i in range(20)]}

@@ -15,8 +15,9 @@ from headstart.core.choice import Choice
 from headstart.core.errors import DataError, UsageError
 from headstart.core.interface import command_line
 from headstart.core.recipe import DataPlan
-from headstart.data.read import read, read_unlabelled
+from headstart.data.read import read
 from headstart.data.readers.image_folder import ImageFolder
+from headstart.data.unlabelled import read_unlabelled
 
 DOMAINS = DataPlan(source_domain=("photo",), target_domain=("sketch",))
 

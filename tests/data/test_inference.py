@@ -13,7 +13,8 @@ import pytest
 from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Task
-from headstart.data.read import read, read_unlabelled
+from headstart.data.read import read
+from headstart.data.unlabelled import read_unlabelled
 from headstart.targets.multilabel import Multilabel
 
 TEXTS = [f"this is sentence number {i}" for i in range(60)]

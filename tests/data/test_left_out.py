@@ -18,7 +18,8 @@ from headstart.core.recipe import DataPlan, Recipe
 from headstart.core.types import Task
 from headstart.data.checks import for_all
 from headstart.data.left_out import written
-from headstart.data.read import read, read_unlabelled
+from headstart.data.read import read
+from headstart.data.unlabelled import read_unlabelled
 from headstart.runs.fit import LEFT_OUT, prepare
 
 SKIP = DataPlan(skip_bad=True, test=0, validation=0)

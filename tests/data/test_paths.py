@@ -11,7 +11,8 @@ from PIL import Image
 
 from headstart.core.errors import DataError
 from headstart.core.recipe import DataPlan
-from headstart.data.read import read, read_unlabelled
+from headstart.data.read import read
+from headstart.data.unlabelled import read_unlabelled
 
 ROWS = 12
 

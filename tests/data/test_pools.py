@@ -12,7 +12,8 @@ from PIL import Image
 
 from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import DataPlan, Recipe, TargetPlan
-from headstart.data.read import read, read_unlabelled
+from headstart.data.read import read
+from headstart.data.unlabelled import read_unlabelled
 from headstart.runs.plan import make_plan
 
 

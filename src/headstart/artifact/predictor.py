@@ -13,12 +13,11 @@ import numpy as np
 from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.types import Calibration, Task
-from headstart.data.inputs import one_row
 from headstart.data.left_out import Bad, without_bad
 from headstart.data.left_out import advice as skip_advice
-from headstart.data.read import read_unlabelled
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform, check_examples, make_transform, told_cut, told_unknown
+from headstart.data.unlabelled import one_row, read_unlabelled
 from headstart.engine.machine import choose_threads, threads
 from headstart.engine.predict import embed, predict
 from headstart.models.model import Model

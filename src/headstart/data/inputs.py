@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from headstart.core.columns import Column, blank_cells, cells_of, check_text, numbers_of
-from headstart.core.errors import DataError, UsageError, first_few
+from headstart.core.errors import UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Task
-from headstart.data.readers._records import are_records
 from headstart.data.rows import Rows
-from headstart.data.tables import make_frame
-from headstart.data.walk import files_below, files_in
 from headstart.inputs import by_name, modalities, of_file, tabular
 from headstart.inputs._kinds import written_form
 
@@ -121,72 +115,3 @@ def make_inputs(frame: pd.DataFrame, task: Task) -> Any:
     """Make the inputs of a split, as the task's modality holds them."""
     check_text(frame, task.inputs)
     return by_name(task.modality).read(frame, task.inputs)
-
-
-def one_row(data: Any, task: Task) -> Any:
-    """Take a row that is given alone, as a dict or as a row of a frame, for a list of one; other data as it is."""
-    row = data.to_dict() if type(data).__name__ == "Series" and set(task.inputs) <= set(data.index) else data
-    if type(row) is not dict or not set(task.inputs) <= set(row):
-        return data
-    cells = [row[name] for name in task.inputs]
-    columns = any(isinstance(cell, list | tuple | set | np.ndarray) or hasattr(cell, "iloc") for cell in cells)
-    return data if columns else [row]
-
-
-def loose_items(data: Any, task: Task) -> Any:
-    """Find examples that come without columns.
-
-    Args:
-        data: A file, a folder in which files lie beside the folders, if any; a list or an array of examples, or one.
-        task: What the model predicts from.
-
-    Returns:
-        The examples, or None where a reader has to read them.
-    """
-    kind = by_name(task.modality)
-    if isinstance(data, str) and kind.holds([data]) and any(map(str.isspace, data)) and not _is_there(data):
-        raise UsageError("There is no such file or folder; a text itself stands in a list, as in predict([TEXT]).")
-    if isinstance(data, str | Path):
-        path = Path(data)
-        if path.is_file():
-            return [path] if path.suffix.lower() in kind.suffixes else None
-        if not path.is_dir() or not kind.suffixes:
-            return None
-        loose = any(file.suffix.lower() in kind.suffixes for file in files_in(path))  # else a reader knows the folders
-        found = (file.path for file in files_below(path) if not file.circle)
-        return [file for file in found if file.suffix.lower() in kind.suffixes] if loose else None
-    if isinstance(data, list) and are_records(data):
-        return None
-    if isinstance(data, list | np.ndarray) or type(data).__name__ == "Series":
-        return data
-    return [data] if kind.holds([data]) else None
-
-
-def loose_frame(items: Any, task: Task) -> tuple[pd.DataFrame, Task]:
-    """Make a frame of examples that come without columns: texts, pairs, paths, PIL images, arrays, lists of numbers.
-
-    Args:
-        items: A list, a tuple or an array of examples.
-        task: What the model predicts from.
-
-    Returns:
-        The frame, and the task with its inputs named as in the frame.
-
-    Raises:
-        DataError: There are no examples, or the modality does not take them.
-    """
-    if not len(items):
-        raise DataError("There are no examples: the list is empty.")
-    columns = by_name(task.modality).loose(items, task.inputs)
-    cells = next(iter(columns.values()))
-    places = [f"[{place}]" for place in range(len(cells))]
-    names = [str(cell) if isinstance(cell, Path) else place for cell, place in zip(cells, places, strict=True)]
-    ids = names if len(set(names)) == len(names) else places
-    return make_frame(columns, ids), replace(task, inputs=tuple(columns))
-
-
-def _is_there(text: str) -> bool:
-    try:
-        return Path(text).exists()
-    except (OSError, ValueError):  # a text that no name can be
-        return False

@@ -22,8 +22,8 @@ from headstart.data.checks import check_repeats, check_rows, for_all
 from headstart.data.domains import by_domain
 from headstart.data.find import read_tables
 from headstart.data.inference import check_columns, check_files, describe_labels, infer, needs_labels
-from headstart.data.inputs import loose_frame, loose_items, make_inputs, make_rows, one_row
-from headstart.data.left_out import Bad, keep, told, usable, without_bad
+from headstart.data.inputs import make_inputs, make_rows
+from headstart.data.left_out import Bad, told, usable, without_bad
 from headstart.data.left_out import advice as skip_advice
 from headstart.data.pools import PARTIAL, UNLABELLED, repeated, set_apart, task_pools, unlabelled_notes
 from headstart.data.remarks import conflicts
@@ -31,6 +31,7 @@ from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.splits import SplitRows, make_splits
 from headstart.data.tables import Tables, join
 from headstart.data.transforms import check_examples
+from headstart.data.unlabelled import loose_rows
 from headstart.inputs import by_name
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def _unlabelled_rows(bare: pd.DataFrame | None, plan: DataPlan, task: Task, bad:
         check_columns(bare, task.inputs, "the rows without labels")
         found.append(make_rows(bare, task))
     if plan.unlabelled is not None:
-        more, *_ = _loose_rows(plan.unlabelled, replace(plan, reader=None, unlabelled=None), task, plan.unlabelled, bad)
+        more, *_ = loose_rows(plan.unlabelled, replace(plan, reader=None, unlabelled=None), task, plan.unlabelled, bad)
         more = replace(more, ids=[_below(row, Path(plan.unlabelled)) for row in more.ids])
         found.append(more.take([place for place, row in enumerate(more.ids) if row not in bad]))
     return concatenate(found) if found else None
@@ -211,62 +212,6 @@ def _repeated(train: Rows, validation: Rows) -> list[str]:
         f"{counted(len(same), 'validation rows', len(validation))} {agree(len(same), 'are')} in training too, which "
         f"makes the figures look better: {first_few(same)}"
     ]
-
-
-def read_unlabelled(
-    data: Any, plan: DataPlan, task: Task, bad: Bad = MappingProxyType({})
-) -> tuple[Rows, Sequence[str]]:
-    """Read examples to predict on; labels are not needed and not read.
-
-    Args:
-        data: What `read` takes; also a flat folder of images, one image file, or a list of texts, paths,
-            PIL images or arrays.
-        plan: How to read it.
-        task: What the model predicts from.
-        bad: What is known to be wrong with rows, by name; they are left out.
-
-    Returns:
-        The rows, and the names of all, with those that were left out.
-
-    Raises:
-        DataError: Rows are wrong, or an input column is missing.
-        UsageError: The path is wrong, or no reader takes the data.
-    """
-    rows, names, modality = _loose_rows(data, plan, task, "the data", bad)
-    rows, _ = check_rows({"all": rows}, modality)
-    return rows["all"], names
-
-
-def _loose_rows(data: Any, plan: DataPlan, task: Task, where: str, bad: Bad) -> tuple[Rows, Sequence[str], str]:
-    """Read examples without labels and without looking at each; `where` names them in messages.
-
-    Args:
-        data: The examples.
-        plan: How to read them.
-        task: What they are for.
-        where: Names them in messages.
-        bad: What is wrong with rows that are left out, by name.
-
-    Returns:
-        The rows, the names of all, and their modality.
-    """
-    data = one_row(data, task)
-    items = loose_items(data, task)
-    if items is not None:
-        frame, task = loose_frame(items, task)
-        names = [str(row) for row in frame.index]
-    else:
-        tables = read_tables(data, plan)
-        check_files(tables, task.modality, task.inputs, named=True)
-        usable(tables, bad)
-        frame = join(list(tables.splits.values()))
-        if list(frame.columns) == ["x"] or ("x" in frame.columns and not set(task.inputs) & set(frame.columns)):
-            ids = frame.index
-            frame, task = loose_frame(cells_of(frame["x"]), task)
-            frame.index = ids
-        check_columns(frame, task.inputs, where)
-        names = tables.names()
-    return make_rows(keep(frame, bad), task), names, task.modality
 
 
 def _check_frames(
