@@ -214,6 +214,13 @@ def check_text(frame: pd.DataFrame, columns: Sequence[str]) -> None:
         raise BadRows("Text that is not whole:", problems)
 
 
+def release_memory() -> None:
+    """Give the system back what Arrow has freed, which it keeps for later: of a large table a good part of its size."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+
+
 def contents_of(text: Any) -> Iterator[np.ndarray]:
     """Yield the bytes of an Arrow array of text, all cells in one, as uint8."""
     for chunk in text.chunks:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from headstart.core.cells import digest
-from headstart.core.columns import Column, cells_of, distinct, exact_numbers, numbers
+from headstart.core.columns import Column, cells_of, distinct, exact_numbers, numbers, release_memory
 from headstart.core.counting import agree
 from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
 from headstart.core.input import Cut, Input
@@ -93,7 +93,9 @@ class Vector(Input):
         """
         arrays = [np.asarray(cell) for cell in cells_of(frame[columns[0]])] if len(columns) == 1 else []
         if not any(array.ndim for array in arrays):
-            return _read_table(frame, columns)
+            table = _read_table(frame, columns)
+            release_memory()
+            return table
         if all(array.ndim and array.dtype.kind in "biuf" and array.size == arrays[0].size for array in arrays):
             with np.errstate(over="ignore"):
                 vectors = np.stack([array.reshape(-1) for array in arrays]).astype(np.float32)
