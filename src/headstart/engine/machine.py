@@ -50,10 +50,20 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: Precision, device: torch.device) -> Literal["float32", "bfloat16"]:
-    """Choose the number format: "auto" is bfloat16 on a GPU, and float32 on a CPU, where some networks gain nothing."""
+    """Choose the number format by the device alone: "auto" is bfloat16 on a GPU, and float32 on a CPU.
+
+    On a CPU some networks gain by bfloat16: `headstart.engine.precision` tries.
+    """
     if name == "auto":
         return "bfloat16" if device.type == "cuda" else "float32"
     return name
+
+
+def cpu_has_bfloat16() -> bool:
+    """Return whether this processor computes with bfloat16 itself, as with AVX-512 BF16 or AMX, and torch uses it."""
+    able = torch.cpu.get_capabilities()
+    native = any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # the last one is Arm's
+    return native and torch.backends.mkldnn.is_available()
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:

@@ -48,7 +48,7 @@ def train_step(
     assert optimiser is not None, "a stage that is solved has no steps"
     micro_batches = min(micro_batches, *map(len, batches.values()))  # of several processes each has fewer rows
     for number, update in enumerate(updates_of(built.job.objective)):
-        learning = _learning(built.model, built.extra, update)
+        learning = learning_of(built.model, built.extra, update)
         if not learning:
             continue
         found = None
@@ -57,9 +57,7 @@ def train_step(
             try:
                 cut = _split(batches, micro_batches)
                 with lone_values(built, cut):
-                    found = _gradients(
-                        built, cut, update, learning, key=(built.number, step, number), progress=progress
-                    )
+                    found = gradients(built, cut, update, learning, key=(built.number, step, number), progress=progress)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -108,7 +106,7 @@ def updates_of(objective: Objective) -> tuple[Update, ...]:
     return objective.updates if isinstance(objective, Stepper) else (Update(MODEL_PARTS, objective.losses),)
 
 
-def _gradients(
+def gradients(
     built: BuiltStage,
     micro_batches: Sequence[Mapping[str, Batch]],
     update: Update,
@@ -179,7 +177,7 @@ def _check_losses(losses: Mapping[str, Loss], model: Model) -> None:
             raise unknown("target", loss.target, list(model.heads))
 
 
-def _learning(model: Model, extra: nn.Module, update: Update) -> list[nn.Parameter]:
+def learning_of(model: Model, extra: nn.Module, update: Update) -> list[nn.Parameter]:
     """List the parameters that an update moves. What a strategy added beside the backbone goes with the heads."""
     in_backbone = {id(p) for p in model.backbone.parameters()}
     found: list[nn.Parameter] = []

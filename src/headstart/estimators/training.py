@@ -13,11 +13,13 @@ from headstart.data.checks import check_rows
 from headstart.data.read import make_dataset
 from headstart.data.rows import Rows
 from headstart.data.splits import SplitRows, make_splits
+from headstart.engine.distributed import World
 from headstart.engine.fit import fit
-from headstart.engine.machine import choose_device, choose_precision
+from headstart.engine.machine import choose_device
 from headstart.estimators.fitted import Fitted
 from headstart.runs.fit import prepare
 from headstart.runs.network import build_model, load_backbone
+from headstart.runs.precision import with_precision
 from headstart.runs.refit import bounded, can_be_bounded, whole
 from headstart.runs.training import make_jobs
 
@@ -44,8 +46,9 @@ def train(rows: Rows, task: Task, recipe: Recipe) -> Fitted:
     parts, notes = make_splits({"train": SplitRows(checked["train"])}, task, plan, recipe.seed)
     drawn = [name for name in parts if name == "validation"]
     dataset, backbone, chosen = prepare(make_dataset(task, parts, notes, drawn=drawn), recipe)
+    chosen = with_precision(chosen, dataset, backbone, choose_device(recipe.device), World(), silent)
+    precision = chosen.recipe.precision
     model = build_model(chosen.recipe, dataset, backbone)
-    precision = choose_precision(recipe.precision, choose_device(recipe.device))
     with TemporaryDirectory(prefix="headstart-") as scratch:
         ended = fit(model, *make_jobs(chosen, dataset, backbone, Path(scratch), silent, Stop(), precision))
     if chosen.recipe.refit == "yes" and can_be_bounded(ended.kept):

@@ -24,7 +24,7 @@ from headstart.data.read import read
 from headstart.data.rows import Dataset
 from headstart.engine.distributed import World, connect, disconnect
 from headstart.engine.feed import Workers
-from headstart.engine.machine import choose_device, choose_precision, choose_threads, threads
+from headstart.engine.machine import choose_device, choose_threads, threads
 from headstart.models.model import Backbone
 from headstart.runs.baseline import compare
 from headstart.runs.begin import Begun, begin
@@ -43,6 +43,7 @@ from headstart.runs.known import check_cut, check_known
 from headstart.runs.network import build_model, load_backbone
 from headstart.runs.observe import Before, observe_after, observe_before
 from headstart.runs.plan import Plan, check_names, check_shards, make_plan, views_of
+from headstart.runs.precision import with_precision
 from headstart.runs.refit import CHOSEN, REFIT
 from headstart.runs.report import write_observed, write_report
 from headstart.runs.run import Run
@@ -144,26 +145,29 @@ def fit(
     try:
         told: list[str] = []
         with told_to(listen):
-            prepared = prepare(data, recipe, keeping(listen, told))
-            dataset, backbone, plan = prepared
+            keep = keeping(listen, told)
+            dataset, backbone, plan = prepare(data, recipe, keep)
             check_shards(plan, world.size)
-            count = threads(choose_threads(backbone.card.params))
-            claiming = claimed(resume or out, plan.recipe, dataset, world, device, listen)
-            with count, claiming as claim, stop.working_on(str(claim.folder)):
-                return _fit(claim, *prepared, world=world, device=device, listen=listen, stop=stop, told=told)
+            with threads(choose_threads(backbone.card.params)):
+                plan = with_precision(plan, dataset, backbone, device, world, keep)
+                claiming = claimed(resume or out, plan.recipe, dataset, world, device, listen)
+                with claiming as claim, stop.working_on(str(claim.folder)):
+                    setting = {"world": world, "device": device, "listen": listen, "stop": stop}
+                    return _fit(claim, dataset, backbone, plan, told=told, **setting)
     finally:
         disconnect()
 
 
 def _as_begun(recipe: Recipe, folder: str | Path | None) -> Recipe:
-    """Take what the run in the folder chose, where the recipe leaves it open: the start, and whether it is refitted."""
+    """Take what the run in the folder chose, where the recipe leaves it open: start, number format, refitting."""
     begun = None if folder is None else read_state(Path(folder))
     if begun is None:
         return recipe
     before = Recipe.from_plain(begun.recipe)
     if recipe.source is None:
         recipe = dataclasses.replace(recipe, source=before.source, head=before.head, surgery=before.surgery)
-    return dataclasses.replace(recipe, refit=before.refit) if recipe.refit == "auto" else recipe
+    chosen = {name: getattr(before, name) for name in ("refit", "precision") if getattr(recipe, name) == "auto"}
+    return dataclasses.replace(recipe, **chosen)
 
 
 def _fit(
@@ -181,7 +185,6 @@ def _fit(
     started = time.monotonic()
     recipe = plan.recipe
     folder, begun, state = claim
-    precision = choose_precision(recipe.precision, device)
     listen(Event("run", f"run: {folder}", {"folder": str(folder), "recipe": recipe.to_plain()}))
     if dataset.left_out and world.is_writer:
         storage.write_text(folder / LEFT_OUT, written(dataset.left_out))
@@ -191,10 +194,10 @@ def _fit(
     if world.is_writer and state.status != "finished":
         told = kept(folder, told, begun=begun)
         before = observe_before(
-            model, dataset, views=views_of(recipe), device=device, precision=precision, seed=recipe.seed
+            model, dataset, views=views_of(recipe), device=device, precision=recipe.precision, seed=recipe.seed
         )
     began = time.monotonic()
-    setting = Setting(folder, dataset, plan, world, device, precision, listen, stop)
+    setting = Setting(folder, dataset, plan, world, device, recipe.precision, listen, stop)
     raw: Raw = {}
     if state.status == "training":
         state, raw = fit_first(setting, model, state, resume=begun)

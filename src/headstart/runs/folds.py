@@ -137,6 +137,7 @@ def cross_validate(
     stop = stop or Stop()
     final = fit(begun, recipe, out=out, resume=resume, listen=_keeping(recipe, listen), stop=stop)
     stop.run = str(final.folder)  # with its folds it can go on
+    recipe = dataclasses.replace(recipe, precision=final.recipe.precision)  # tried once, and the same in all
     measured: list[Mapping[str, float | None]] = []
     frames = []
     out_of_fold: dict[int, np.ndarray] = {}  # by row
