@@ -18,8 +18,10 @@ from headstart.data.left_out import advice as skip_advice
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform, check_examples, make_transform, told_cut, told_unknown
 from headstart.data.unlabelled import one_row, read_unlabelled
+from headstart.engine.fast import Fast
 from headstart.engine.machine import choose_threads, threads
 from headstart.engine.predict import embed, predict
+from headstart.features.frozen import KnownFeatures
 from headstart.models.model import Model
 
 if TYPE_CHECKING:
@@ -198,17 +200,27 @@ class Predictor:
             for name, outputs in raw.items()
         }
 
-    def raw_outputs(self, rows: Rows, *, workers: int = 0) -> dict[str, np.ndarray]:
-        """Compute probabilities [N, C] as the network gives them, or values [N, T], by target."""
+    def raw_outputs(self, rows: Rows, *, workers: int = 0, known: KnownFeatures | None = None) -> dict[str, np.ndarray]:
+        """Compute probabilities [N, C] as the network gives them, or values [N, T], by target.
+
+        Args:
+            rows: The examples.
+            workers: Processes that open images.
+            known: Features of rows that need not be computed again; takes those that are computed now.
+
+        Returns:
+            Outputs by target.
+        """
         if not self.task.predicted:
             return {}
         with threads(choose_threads(self.model.backbone.card.params)):
-            return predict(self.model, rows, self._transform, workers=workers, precision=self.precision)
+            how: Any = {"workers": workers, "precision": self.precision, "known": known, "fast": self._fast}
+            return predict(self.model, rows, self._transform, **how)
 
     def features(self, rows: Rows) -> np.ndarray:
         """Compute the features [N, D] of rows that the head sees."""
         with threads(choose_threads(self.model.backbone.card.params)):
-            return embed(self.model, rows, self._transform, precision=self.precision)
+            return embed(self.model, rows, self._transform, precision=self.precision, fast=self._fast)
 
     def decide(self, outputs: Mapping[str, np.ndarray]) -> dict[str, list[Any]]:
         """Turn calibrated outputs by target into predictions, by the model's own thresholds where it has some."""
@@ -233,6 +245,10 @@ class Predictor:
     def _by_target(self, values: dict[str, Any]) -> Any:
         """Return the value of the only target, or where there are several, all of them."""
         return next(iter(values.values()), ()) if len(self.task.targets) < 2 else values
+
+    @cached_property
+    def _fast(self) -> Fast:
+        return Fast(self.model)
 
     @cached_property
     def _transform(self) -> Transform:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from headstart.core import storage
 from headstart.core.seeding import seed_torch
-from headstart.core.types import Event
+from headstart.core.types import Event, Measured
 from headstart.engine import checkpoint
 from headstart.engine.build import build
 from headstart.engine.checkpoint import Checkpoint
@@ -62,6 +62,7 @@ def fit(model: Model, jobs: list[Job], context: RunContext) -> Outcome:
         if saved is not None:
             _go_back(model, jobs, context, state, saved)
         earlier = state.seconds
+        looked: Mapping[str, Measured] = {}
         while state.stage < len(jobs):
             number = state.stage
             state.seconds = earlier + time.monotonic() - started
@@ -80,7 +81,7 @@ def fit(model: Model, jobs: list[Job], context: RunContext) -> Outcome:
             built = build(model, jobs[number], context, tools.workers, number, state.moved)
             allowed = _allowed(left, jobs[number:])
             progress = Progress(jobs[number].stage.accumulate, allowed, levelled=jobs[number].levelled)
-            StageRun(built, tools, state, progress).run(resumed)
+            looked = StageRun(built, tools, state, progress).run(resumed)
             saved = None
             state.stage += 1
     proof = what_moved(model, before)
@@ -88,7 +89,14 @@ def fit(model: Model, jobs: list[Job], context: RunContext) -> Outcome:
         context.listen(Event("detail", in_words(proof), {"moved": proof}))
     seconds = earlier + time.monotonic() - started
     lists = {name: tuple(getattr(state, name)) for name in ("endings", "kept", "levelled")}
-    return Outcome(state.best, state.taken, seconds, moved=proof, **lists)
+    return Outcome(
+        state.best,
+        state.taken,
+        seconds,
+        moved=proof,
+        **lists,
+        looked={name: each.outputs for name, each in looked.items()},
+    )
 
 
 def _find(context: RunContext, log: Log, names: Sequence[str]) -> Checkpoint | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from headstart.core.recipe import Stage
@@ -123,6 +124,7 @@ class Outcome:
     """How training ended: the `best` score, the steps taken, why each stage ended, and what moved, by part.
 
     `kept` holds for each stage the step whose weights it ended with; None where validation rows chose more than it;
+    `looked` holds by pool and target what the last evaluation of these very weights gave, where there was one;
     `levelled` where patience was used up, and the fraction of the schedule that was done then; None where it was not.
     """
 
@@ -133,3 +135,4 @@ class Outcome:
     moved: Mapping[str, Moved]
     kept: tuple[int | None, ...] = ()
     levelled: tuple[tuple[int, float] | None, ...] = ()
+    looked: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,13 +18,13 @@ from headstart.data.rows import Rows
 from headstart.data.streams import in_order
 from headstart.data.transforms import Transform
 from headstart.engine.distributed import World
+from headstart.engine.fast import Fast
 from headstart.engine.machine import autocast, keep_memory, to_device
 from headstart.engine.memory import is_out_of_memory
-from headstart.features.folding import folded, has_norms
+from headstart.features.frozen import FeatureTransform, KnownFeatures, frozen_rows
 from headstart.models.model import Head, Model, Pooling, device_of, pool
 
 ALONE = World()
-FEW = 32  # rows
 PIECE = 12 * 2**20  # bytes of input at a time on a CPU: 20 pictures are as fast as 64, in a quarter of the memory
 FEATURES = ""  # the name beside those of the targets, which are never empty
 Tensors = Mapping[str, torch.Tensor]
@@ -39,6 +40,8 @@ def predict(
     precision: str = "float32",
     check: Callable[[], None] | None = None,
     world: World = ALONE,
+    known: KnownFeatures | None = None,
+    fast: Fast | None = None,
 ) -> dict[str, np.ndarray]:
     """Predict for every target at once: probabilities [N, C] or values [N, T], float32.
 
@@ -51,12 +54,15 @@ def predict(
         precision: Number format.
         check: Is called before each batch.
         world: Processes that divide the rows: each computes its shard and gets all.
+        known: Features that need not be computed again; takes those that are computed now.
+        fast: The model's faster copy, which is kept; None makes one for this pass.
 
     Returns:
         By target, one prediction a row, in their order.
     """
-    settings = _Settings("predicting", batch_size, workers, precision, check, world)
-    return _run(model, rows, transform, settings, list(model.heads), lambda x: _outputs(model, model.features(x)))
+    settings = _Settings("predicting", batch_size, workers, precision, check, world, known, fast)
+    shown = _known(model, rows, transform, settings)
+    return _run(model, *shown, settings, list(model.heads), lambda model, x: _outputs(model, model.features(x)))
 
 
 def embed(
@@ -69,14 +75,12 @@ def embed(
     precision: str = "float32",
     check: Callable[[], None] | None = None,
     world: World = ALONE,
+    known: KnownFeatures | None = None,
+    fast: Fast | None = None,
 ) -> np.ndarray:
     """Compute the features that the heads see, [N, D] float32; arguments as of `predict`."""
-    settings = _Settings("computing features", batch_size, workers, precision, check, world)
-
-    def features(x: Any) -> Tensors:
-        return {FEATURES: _pooled(model, model.features(x))}
-
-    return _run(model, rows, transform, settings, [FEATURES], features)[FEATURES]
+    settings = _Settings("computing features", batch_size, workers, precision, check, world, known, fast)
+    return _features(model, rows, transform, settings)
 
 
 def measure(
@@ -90,16 +94,18 @@ def measure(
     precision: str = "float32",
     check: Callable[[], None] | None = None,
     world: World = ALONE,
+    known: KnownFeatures | None = None,
+    fast: Fast | None = None,
 ) -> Measured:
     """Compute what a criterion looks at, in one pass: the outputs and, if asked, the features; else as `predict`."""
 
-    def compute(x: Any) -> Tensors:
+    def compute(model: Model, x: Any) -> Tensors:
         found = model.features(x)
         return {**_outputs(model, found), **({FEATURES: _pooled(model, found)} if features else {})}
 
-    settings = _Settings("measuring", batch_size, workers, precision, check, world)
+    settings = _Settings("measuring", batch_size, workers, precision, check, world, known, fast)
     names = [*model.heads, *([FEATURES] if features else [])]
-    found = _run(model, rows, transform, settings, names, compute)
+    found = _run(model, *_known(model, rows, transform, settings), settings, names, compute)
     return Measured(rows, {name: found[name] for name in model.heads}, found.get(FEATURES))
 
 
@@ -110,25 +116,28 @@ class _Settings(NamedTuple):
     precision: str
     check: Callable[[], None] | None
     world: World
+    known: KnownFeatures | None
+    fast: Fast | None
 
 
-def fast_features(model: Model, rows: Rows, transform: Transform, *, precision: str) -> Model:
-    """Return a model for `embed` with the same features within 1e-4, but batch norms folded into convolutions.
+def _known(model: Model, rows: Rows, transform: Transform, settings: _Settings) -> tuple[Rows, Transform]:
+    """Put the features of rows in the place of the examples, where features are to be kept."""
+    if settings.known is None or isinstance(transform, FeatureTransform):
+        return rows, transform
+    return frozen_rows(rows, _features(model, rows, transform, settings)), FeatureTransform()
 
-    Args:
-        model: Its backbone is a constant; it is not changed.
-        rows: What is to be embedded; a handful is not worth the copy.
-        transform: Makes the examples.
-        precision: In bfloat16 other weights are rounded in another way, so nothing is folded.
 
-    Returns:
-        Another model with the same heads, or the model itself.
-    """
-    if precision != "float32" or len(rows) < FEW or not has_norms(model.backbone):
-        return model
-    _, batch = next(in_order(rows.take(range(2)), transform, batch_size=2))
-    fast = folded(model.backbone, to_device(batch, device_of(model)).x)
-    return model if fast is model.backbone else Model(fast, _heads(model))
+def _features(model: Model, rows: Rows, transform: Transform, settings: _Settings) -> np.ndarray:
+    """Compute the pooled features that are not known, [N, D]."""
+
+    def compute(own: Rows) -> np.ndarray:
+        def pooled(model: Model, x: Any) -> Tensors:
+            return {FEATURES: _pooled(model, model.features(x))}
+
+        return _run(model, own, transform, settings, [FEATURES], pooled)[FEATURES]
+
+    how = f"{_pooling(model)} {settings.precision} {device_of(model).type}"
+    return compute(rows) if settings.known is None else settings.known.get(model.backbone, rows, compute, how=how)
 
 
 def _heads(model: Model) -> dict[str, Head]:
@@ -140,9 +149,13 @@ def _outputs(model: Model, features: Any) -> dict[str, torch.Tensor]:
 
 
 def _pooled(model: Model, features: Any) -> torch.Tensor:
-    """Pool as the heads do, which are all of one kind; without a head as the backbone does."""
+    return pool(features, _pooling(model))
+
+
+def _pooling(model: Model) -> Pooling:
+    """Return how the heads pool, which are all of one kind; without a head how the backbone does."""
     poolings: list[Pooling] = [head.pooling for head in _heads(model).values()]
-    return pool(features, poolings[0] if poolings else "auto")
+    return poolings[0] if poolings else "auto"
 
 
 def _run(
@@ -151,7 +164,7 @@ def _run(
     transform: Transform,
     settings: _Settings,
     names: Sequence[str],
-    compute: Callable[[Any], Tensors],
+    compute: Callable[[Model, Any], Tensors],
 ) -> dict[str, np.ndarray]:
     keep_memory()
     assert len(rows), "no rows to predict"
@@ -162,6 +175,7 @@ def _run(
     most = settings.batch_size
     result: dict[str, np.ndarray] = {}
     pin = device.type == "cuda"
+    faster: Model | None = None
     try:
         telling = working(settings.what, len(own))
         with torch.inference_mode(), autocast(settings.precision, device), telling as advance:
@@ -172,7 +186,9 @@ def _run(
                 x = to_device(batch, device).x
                 if device.type == "cpu":
                     most = min(most, max(1, PIECE * len(places) // max(1, _bytes(x))))
-                found, most = _in_pieces(compute, x, len(places), most)
+                if faster is None:
+                    faster = (settings.fast or Fast(model)).over(len(own), cut(x, 0, 2), settings.precision)
+                found, most = _in_pieces(partial(compute, faster), x, len(places), most)
                 for name, values in found.items():
                     if name not in result:
                         result[name] = np.empty((len(own), *values.shape[1:]), dtype=np.float32)

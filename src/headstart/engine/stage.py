@@ -13,7 +13,7 @@ import torch
 
 from headstart.core.errors import first_few
 from headstart.core.stopping import Stopped
-from headstart.core.types import Event, Score
+from headstart.core.types import Event, Measured, Score
 from headstart.engine.build import BuiltStage
 from headstart.engine.checkpoint import Checkpoint
 from headstart.engine.feed import Feed, Workers
@@ -59,11 +59,20 @@ class StageRun:
         self.best = state.best
         self.losses = Losses(built.context.world)
         self.started = self.resumed_at = time.monotonic()
+        self.looked: Mapping[str, Measured] = {}  # at the last look
+        self.best_looked: Mapping[str, Measured] = {}  # of this process
         self.timed: tuple[int, float] | None = None  # a step of this process, and when it was done
         self.estimated = False
 
-    def run(self, resumed: Checkpoint | None) -> None:
-        """Train through the stage, from its beginning or from a checkpoint, and leave the model at its best."""
+    def run(self, resumed: Checkpoint | None) -> Mapping[str, Measured]:
+        """Train through the stage, from its beginning or from a checkpoint, and leave the model at its best.
+
+        Args:
+            resumed: What to go on from.
+
+        Returns:
+            What the criterion saw of the model as it stands now, by pool; nothing where it has not been looked at.
+        """
         built, state = self.built, self.state
         self._begin(resumed)
         try:
@@ -88,6 +97,8 @@ class StageRun:
         state.best = self.best
         state.taken += self.progress.step
         state.endings.append(ending)
+        changed = built.tuning.select is not None or built.tuning.merge is not None
+        return {} if changed else self.looked
 
     def _begin(self, resumed: Checkpoint | None) -> None:
         """Put back what was saved, or make the stage's own start the one to beat."""
@@ -102,6 +113,7 @@ class StageRun:
                 start = self._score()
                 self.best = start if start is not None and not start.undecided and start.beats(None) else None
                 self.progress.best = None if self.best is None else self._save_best()
+                self.best_looked = self.looked
         self.started = time.monotonic() - self.progress.seconds
         self.resumed_at = time.monotonic()
         learning = sum(p.numel() for p in built.model.parameters() if p.requires_grad)
@@ -203,7 +215,7 @@ class StageRun:
             if not score.undecided:
                 self._count(score, fraction)
             if best:
-                self.best = score
+                self.best, self.best_looked = score, self.looked
                 progress.best = self._save_best()
         losses = {} if score.loss is None or not math.isfinite(score.loss) else {"validation_loss": score.loss}
         self._log({score.name: score.value if math.isfinite(score.value) else None, **losses})
@@ -246,6 +258,7 @@ class StageRun:
                 within = f"; the last step counts: {beside}, which is within two standard errors ({noise:.4f})"
                 return progress.step, within
             beside = f": {beside}, more than two standard errors ({noise:.4f})"
+        self.looked = self.best_looked
         if built.context.world.is_writer:
             load_model(built.model, self.tools.saver.load_best(progress.best))
         built.context.world.copy_from_writer(built.model)
@@ -257,7 +270,8 @@ class StageRun:
         if not built.data.measured:
             return None
         built.context.world.copy_from_writer(built.model, buffers_only=True)
-        score = built.job.criterion.score(built.context.task, built.data.measure())
+        self.looked = built.data.measure()
+        score = built.job.criterion.score(built.context.task, self.looked)
         return Score.from_plain(built.context.world.from_writer(None if score is None else score.to_plain()))
 
     def _rescore(self) -> float | None:

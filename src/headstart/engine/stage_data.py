@@ -8,19 +8,16 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
-import numpy as np
-
 from headstart import views
 from headstart.core.errors import UsageError
 from headstart.core.seeding import mix
 from headstart.core.types import Batch, Measured, Stream
-from headstart.data.rows import Rows
 from headstart.data.streams import BatchStream, in_order
 from headstart.data.transforms import make_transform
 from headstart.engine.feed import Feed, Workers
 from headstart.engine.job import Examples, Job, RunContext
 from headstart.engine.machine import to_device
-from headstart.engine.predict import embed, fast_features, measure
+from headstart.engine.predict import embed, measure
 from headstart.features.frozen import FeatureTransform, backbone_is_constant, frozen_rows
 from headstart.models.model import Model, device_of
 
@@ -96,16 +93,11 @@ class StageData:
             return False
         plain = make_transform(self.model.backbone.card.input)
         everything = [*self.training.values(), *self.measured.values()]
-        fast = fast_features(self.model, everything[0].rows, plain, precision=self.context.precision)
         rows = {id(each.rows): each.rows for each in everything}  # of each pool once
         instead: Any = FeatureTransform()  # stands in for a `Transform`
-
-        def compute(own: Rows) -> np.ndarray:
-            return self._compute(embed, fast, Examples(own, plain))
-
-        known = self.context.constant
+        compute = partial(embed, known=self.context.constant)
         found = {
-            key: Examples(frozen_rows(own, known.get(self.model.backbone, own, compute)), instead)
+            key: Examples(frozen_rows(own, self._compute(compute, Examples(own, plain))), instead)
             for key, own in rows.items()
         }
         self.training = {name: found[id(each.rows)] for name, each in self.training.items()}
@@ -122,14 +114,14 @@ class StageData:
     def measure(self) -> dict[str, Measured]:
         """Compute what the criterion looks at, for each of its pools."""
         how = partial(measure, features=self.job.criterion.features)
-        return {name: self._compute(how, self.model, each) for name, each in self.measured.items()}
+        return {name: self._compute(how, each) for name, each in self.measured.items()}
 
-    def _compute(self, how: Callable[..., T], model: Model, examples: Examples) -> T:
+    def _compute(self, how: Callable[..., T], examples: Examples) -> T:
         """Embed or measure, from fewer workers where one is lost; a stop is heeded between batches."""
         context = self.context
         check = context.stop.check if context.world.size == 1 else None  # the others would wait for this one's shard
         options = {"precision": context.precision, "check": check, "world": context.world}
-        return self.workers.run(lambda count: how(model, *examples, workers=count, **options))
+        return self.workers.run(lambda count: how(self.model, *examples, workers=count, **options))
 
     def _stream(self, stream: Stream, workers: int) -> BatchStream:
         stage, world = self.job.stage, self.context.world

@@ -28,8 +28,10 @@ def folded(backbone: Backbone, x: Any) -> Backbone:
 
     Returns:
         The copy if it has batch norms folded and its pooled features agree within `TOLERANCE`, else the network.
+        The copy shares the tensors that are not folded.
     """
-    made = copy.deepcopy(backbone).eval()
+    tensors = [*backbone.parameters(), *backbone.buffers()]
+    made = copy.deepcopy(backbone, {id(tensor): tensor for tensor in tensors}).eval()
     with torch.inference_mode():
         pairs, expected = _watch(made, x)
         for conv, norm in pairs:
@@ -52,7 +54,7 @@ def _watch(backbone: Backbone, x: Any) -> tuple[list[tuple[str, str]], torch.Ten
 
     def after(name: str, module: nn.Module, given: Any, out: Any) -> None:
         runs[name] = runs.get(name, 0) + 1
-        if isinstance(module, nn.Conv2d):
+        if _is_convolution(module):
             outputs[id(out)] = (name, out)
         elif id(given[0]) in outputs:
             pairs.append((outputs[id(given[0])][0], name))
@@ -60,7 +62,7 @@ def _watch(backbone: Backbone, x: Any) -> tuple[list[tuple[str, str]], torch.Ten
     hooks = [
         module.register_forward_hook(lambda m, given, out, name=name: after(name, m, given, out))
         for name, module in backbone.named_modules()
-        if (isinstance(module, nn.Conv2d) or _is_foldable(module)) and not _is_watched(module)
+        if (_is_convolution(module) or _is_foldable(module)) and not _is_watched(module)
     ]
     try:
         pooled = backbone(x)["pooled"]
@@ -73,6 +75,11 @@ def _watch(backbone: Backbone, x: Any) -> tuple[list[tuple[str, str]], torch.Ten
 def _is_watched(module: nn.Module) -> bool:
     """Return whether something stands behind or before the module that needs what it gives, as head2toe's taps do."""
     return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
+def _is_convolution(module: nn.Module) -> bool:
+    """Return whether this is a convolution whose weight is its own, and not computed as in `lora`."""
+    return isinstance(module, nn.Conv2d) and not hasattr(module, "parametrizations")
 
 
 def _is_foldable(module: nn.Module) -> bool:

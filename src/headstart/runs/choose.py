@@ -25,8 +25,9 @@ from headstart.core.seeding import mix, numpy_generator
 from headstart.core.types import Event, Listener, Score, Solving, Task, silent
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.transforms import make_transform
-from headstart.engine.predict import embed, fast_features
+from headstart.engine.predict import embed
 from headstart.evaluation.quick import rated_by_loss
+from headstart.features.frozen import KnownFeatures
 from headstart.inputs import by_name
 from headstart.models.model import Model
 from headstart.models.offers import gather
@@ -48,13 +49,16 @@ class Tried(NamedTuple):
         return math.inf if self.score is None else self.score.value
 
 
-def choose_start(recipe: Recipe, data: Dataset, listen: Listener = silent) -> Recipe:
+def choose_start(
+    recipe: Recipe, data: Dataset, listen: Listener = silent, known: KnownFeatures | None = None
+) -> Recipe:
     """Take the best of what the sources offer.
 
     Args:
         recipe: Without a source.
         data: The rows.
         listen: Is told what was tried, what was taken and how to take another.
+        known: Takes the features that are computed.
 
     Returns:
         The recipe with a source, and with the head and the surgery that go with it.
@@ -70,10 +74,16 @@ def choose_start(recipe: Recipe, data: Dataset, listen: Listener = silent) -> Re
             f"No source offers a start for {data.task.modality} data. Name one: {option('source', 'timm:resnet18')}, "
             "hf:FOLDER_OR_ID, local:FOLDER/NAME, run:FOLDER or python:MODULE:FUNCTION (headstart list sources)."
         )
-    return take_best(recipe, data, offers, listen)
+    return take_best(recipe, data, offers, listen, known)
 
 
-def take_best(recipe: Recipe, data: Dataset, offers: Sequence[Offer], listen: Listener) -> Recipe:
+def take_best(
+    recipe: Recipe,
+    data: Dataset,
+    offers: Sequence[Offer],
+    listen: Listener,
+    known: KnownFeatures | None = None,
+) -> Recipe:
     """Compare offers on the labelled rows and take the best; a single one is taken as it is.
 
     Args:
@@ -81,6 +91,7 @@ def take_best(recipe: Recipe, data: Dataset, offers: Sequence[Offer], listen: Li
         data: The rows.
         offers: At least one, the plainest first: a later one is taken where it is ahead by more than noise.
         listen: Is told.
+        known: Takes the features that are computed.
 
     Returns:
         The recipe with the best offer in it.
@@ -89,7 +100,7 @@ def take_best(recipe: Recipe, data: Dataset, offers: Sequence[Offer], listen: Li
         best, how = offers[0], offers[0].why
     else:
         rows = some_rows(data, recipe.seed)
-        tried = [_try_forms(recipe, data, offer, rows, listen) for offer in offers]
+        tried = [_try_forms(recipe, data, offer, rows, listen, known) for offer in offers]
         best, how = plainest_of_the_best(tried).offer, f"by cross-validation of {len(rows):,} rows"
         losses = first_few(f"{each.offer} {each.loss:.3f}" for each in sorted(tried, key=lambda each: each.loss))
         listen(Event("detail", f"cross-validated loss: {losses}", {"tried": {str(t.offer): t.loss for t in tried}}))
@@ -128,7 +139,9 @@ def some_rows(data: Dataset, seed: int) -> Rows:
     return rows.take(np.sort(numpy_generator(seed, "rows to choose by").permutation(len(rows))[:most]))
 
 
-def try_offer(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: Listener) -> Tried:
+def try_offer(
+    recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: Listener, known: KnownFeatures | None = None
+) -> Tried:
     """Solve an offer's head on its features, or train it where the features are nothing yet.
 
     One that cannot be loaded here is told and loses.
@@ -139,6 +152,7 @@ def try_offer(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: L
         offer: What is tried.
         rows: Labelled rows.
         listen: Is told.
+        known: Takes the features that are computed; None forgets them.
 
     Returns:
         The offer with its loss.
@@ -157,17 +171,21 @@ def try_offer(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: L
         return Tried(offer, trained_loss(own, data, rows, groups))
     model = build_model(own, data, backbone)
     transform = make_transform(backbone.card.input)
-    features = embed(fast_features(model, rows, transform, precision="float32"), rows, transform)
+    features = embed(model, rows, transform, known=known)
     return Tried(offer, cross_validated_loss(model, data.task, features, rows, recipe, groups))
 
 
-def _try_forms(recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: Listener) -> Tried:
+def _try_forms(
+    recipe: Recipe, data: Dataset, offer: Offer, rows: Rows, listen: Listener, known: KnownFeatures | None
+) -> Tried:
     """Try an offer in each form in which such data can be shown, and return it with the least loss."""
     first, *others = by_name(data.task.modality).surgeries(data.task.inputs)
-    best = try_offer(recipe, data, offer.after(first), rows, listen)
+    best = try_offer(recipe, data, offer.after(first), rows, listen, known)
     for form in others if best.score is not None else ():
         with suppress(UsageError):  # this network cannot be changed so
-            best = min(best, try_offer(recipe, data, offer.after(form), rows, listen), key=lambda each: each.loss)
+            best = min(
+                best, try_offer(recipe, data, offer.after(form), rows, listen, known), key=lambda each: each.loss
+            )
     return Tried(offer, best.score)
 
 

@@ -29,6 +29,7 @@ from headstart.evaluation.measure import measured
 from headstart.evaluation.metrics import Evaluation, evaluate
 from headstart.evaluation.results import finite
 from headstart.evaluation.tables import metrics_frame, predictions_frame, shown_as_html
+from headstart.features.frozen import KnownFeatures
 from headstart.metrics._find import suited, value
 from headstart.runs.resuming import check_there, placed
 
@@ -99,6 +100,7 @@ def evaluate_splits(
     results: Results,
     raw: Mapping[str, Mapping[str, np.ndarray]] | None = None,
     workers: Workers | None = None,
+    known: KnownFeatures | None = None,
 ) -> dict[str, Evaluation]:
     """Evaluate on the validation and test rows that there are.
 
@@ -109,6 +111,7 @@ def evaluate_splits(
         results: Takes the rows and predictions of each split.
         raw: The network's outputs by split and target, where they are known already.
         workers: Open the images; None opens them in this process.
+        known: Features of rows that need not be computed again; takes those that are computed now.
 
     Returns:
         An evaluation a split, or a split and target.
@@ -119,12 +122,12 @@ def evaluate_splits(
         rows = dataset.splits.get(split)
         if rows is None or not rows.labels or not task.predicted:
             continue
-        known = (raw or {}).get(split)
-        outputs = _raw_outputs(predictor, rows, workers) if known is None else known
+        found = (raw or {}).get(split)
+        outputs = _raw_outputs(predictor, rows, workers, known) if found is None else found
         results[split] = Outputs(rows, outputs, predictor.calibrate(outputs))
         chose = (OPTIMISTIC,) if split == "validation" else ()
         for name, target in task.predicted.items():
-            found = evaluate(
+            made = evaluate(
                 target,
                 rows.labels[name],
                 results[split].calibrated[name],
@@ -132,7 +135,7 @@ def evaluate_splits(
                 groups=dataset.groups_of(rows),
                 thresholds=predictor.calibrations[name].thresholds,
             )
-            evaluations[task.key(split, name)] = dataclasses.replace(found, notes=(*chose, *found.notes))
+            evaluations[task.key(split, name)] = dataclasses.replace(made, notes=(*chose, *made.notes))
     return evaluations
 
 
@@ -178,10 +181,12 @@ def domain_of(plan: DataPlan, split: str) -> str:
     return first_few(plan.target_domain if split == "test" else plan.source_domain)
 
 
-def _raw_outputs(predictor: Predictor, rows: Rows, workers: Workers | None) -> Mapping[str, np.ndarray]:
+def _raw_outputs(
+    predictor: Predictor, rows: Rows, workers: Workers | None, known: KnownFeatures | None
+) -> Mapping[str, np.ndarray]:
     if workers is None:
-        return predictor.raw_outputs(rows)
-    return workers.run(lambda count: predictor.raw_outputs(rows, workers=count))
+        return predictor.raw_outputs(rows, known=known)
+    return workers.run(lambda count: predictor.raw_outputs(rows, workers=count, known=known))
 
 
 def write_results(

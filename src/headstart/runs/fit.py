@@ -25,6 +25,7 @@ from headstart.data.rows import Dataset
 from headstart.engine.distributed import World, connect, disconnect
 from headstart.engine.feed import Workers
 from headstart.engine.machine import choose_device, choose_threads, threads
+from headstart.features.frozen import KnownFeatures
 from headstart.models.model import Backbone
 from headstart.runs.baseline import compare
 from headstart.runs.begin import Begun, begin
@@ -53,13 +54,16 @@ from headstart.runs.training import Raw, Setting, fit_first, fit_whole
 LEFT_OUT = "left_out.csv"  # the rows of the data that could not be read
 
 
-def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Dataset, Backbone, Plan]:
+def prepare(
+    data: Any, recipe: Recipe, listen: Listener = silent, known: KnownFeatures | None = None
+) -> tuple[Dataset, Backbone, Plan]:
     """Check everything that can be checked before training: names, data, source, and how they fit.
 
     Args:
         data: What `begin` takes.
         recipe: The plan.
         listen: Is told what was inferred.
+        known: Takes the features that starts and forms are compared on.
 
     Returns:
         The data, the backbone, and the plan with everything chosen.
@@ -71,19 +75,20 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
     """
     check_names(recipe)
     choose_device(recipe.device)
+    known = known or KnownFeatures()
     begun = begin(data, recipe, listen)
     dataset, recipe = begun.dataset, begun.named_in(recipe)
     is_open = recipe.source is None
     try:
-        recipe, backbone = _start(recipe, dataset, listen)
+        recipe, backbone = _start(recipe, dataset, listen, known)
     except BadRows as error:  # that only the network knows to be so
         if isinstance(data, Dataset) or not recipe.data.skip_bad:
             raise
-        known = {problem.row: problem for problem in dataset.left_out} | error.rows
+        bad = {problem.row: problem for problem in dataset.left_out} | error.rows
         again = begun.path if data is None or isinstance(data, Begun) else data
-        dataset = read(again, recipe.data, seed=recipe.seed, bad=known)
+        dataset = read(again, recipe.data, seed=recipe.seed, bad=bad)
         listen(Event("note", dataset.notes[0]))
-        recipe, backbone = _start(recipe, dataset, listen)
+        recipe, backbone = _start(recipe, dataset, listen, known)
     card = backbone.card
     listen(Event("note", start_of(card)))
     told = [check(backbone, dataset, listen) for check in (check_known, check_cut)]
@@ -91,16 +96,16 @@ def prepare(data: Any, recipe: Recipe, listen: Listener = silent) -> tuple[Datas
     plan = make_plan(recipe, dataset, pretrained=bool(card.sha256), fixed=not card.params, backbone=backbone)
     for note in plan.notes:
         listen(Event("note", note))
-    formed = choose_form(plan, dataset, listen, additions=is_open and bool(card.sha256 and card.params))
+    formed = choose_form(plan, dataset, listen, known, additions=is_open and bool(card.sha256 and card.params))
     if formed is not plan and formed.recipe.surgery:
         backbone, plan = load_backbone(formed.recipe, dataset, listen), formed
     return dataset, backbone, plan
 
 
-def _start(recipe: Recipe, dataset: Dataset, listen: Listener) -> tuple[Recipe, Backbone]:
+def _start(recipe: Recipe, dataset: Dataset, listen: Listener, known: KnownFeatures) -> tuple[Recipe, Backbone]:
     """Choose where to start, where the recipe leaves it open, and load it."""
     if recipe.source is None:
-        recipe = choose_start(recipe, dataset, listen)
+        recipe = choose_start(recipe, dataset, listen, known)
     return recipe, load_backbone(recipe, dataset, listen)
 
 
@@ -112,6 +117,7 @@ def fit(
     resume: str | Path | None = None,
     listen: Listener = silent,
     stop: Stop | None = None,
+    known: KnownFeatures | None = None,
 ) -> Run:
     """Train, test and save a model.
 
@@ -126,6 +132,7 @@ def fit(
         resume: The folder of a run to go on with, in place of `out`; of a finished one the results are given again.
         listen: Is told what happens.
         stop: Lets a signal stop the run between two steps.
+        known: Features of rows that need not be computed again; takes those that this run computes.
 
     Returns:
         The run, with its metrics.
@@ -137,7 +144,7 @@ def fit(
         StorageError: The folder cannot be written to, has no room, or another process uses it.
         TrainingError: A loss is not finite, or memory does not suffice.
     """
-    stop = stop or Stop()
+    stop, known = stop or Stop(), known or KnownFeatures()
     check_folder(out, resume)
     recipe = _as_begun(recipe, resume or out)
     world, device = connect(choose_device(recipe.device))
@@ -146,13 +153,13 @@ def fit(
         told: list[str] = []
         with told_to(listen):
             keep = keeping(listen, told)
-            dataset, backbone, plan = prepare(data, recipe, keep)
+            dataset, backbone, plan = prepare(data, recipe, keep, known)
             check_shards(plan, world.size)
             with threads(choose_threads(backbone.card.params)):
                 plan = with_precision(plan, dataset, backbone, device, world, keep)
                 claiming = claimed(resume or out, plan.recipe, dataset, world, device, listen)
                 with claiming as claim, stop.working_on(str(claim.folder)):
-                    setting = {"world": world, "device": device, "listen": listen, "stop": stop}
+                    setting = {"world": world, "device": device, "listen": listen, "stop": stop, "known": known}
                     return _fit(claim, dataset, backbone, plan, told=told, **setting)
     finally:
         disconnect()
@@ -181,6 +188,7 @@ def _fit(
     listen: Listener,
     stop: Stop,
     told: Sequence[str],
+    known: KnownFeatures,
 ) -> Run:
     started = time.monotonic()
     recipe = plan.recipe
@@ -194,10 +202,16 @@ def _fit(
     if world.is_writer and state.status != "finished":
         told = kept(folder, told, begun=begun)
         before = observe_before(
-            model, dataset, views=views_of(recipe), device=device, precision=recipe.precision, seed=recipe.seed
+            model,
+            dataset,
+            views=views_of(recipe),
+            device=device,
+            precision=recipe.precision,
+            seed=recipe.seed,
+            known=known,
         )
     began = time.monotonic()
-    setting = Setting(folder, dataset, plan, world, device, recipe.precision, listen, stop)
+    setting = Setting(folder, dataset, plan, world, device, recipe.precision, listen, stop, known)
     raw: Raw = {}
     if state.status == "training":
         state, raw = fit_first(setting, model, state, resume=begun)
@@ -209,10 +223,12 @@ def _fit(
     predictor = load(folder / MODEL, device=str(device))
     chosen = folder / CHOSEN  # the model that had not learnt the validation rows, where the other one has
     if chosen.is_dir() and not raw:
-        raw = {"validation": load(chosen, device=str(device)).raw_outputs(dataset.splits["validation"])}
+        raw = {"validation": load(chosen, device=str(device)).raw_outputs(dataset.splits["validation"], known=known)}
     results: Results = {}
     workers = Workers(recipe.workers or 0, lambda text: listen(Event("warning", text)))
-    metrics = evaluate_splits(predictor, dataset, seed=recipe.seed, results=results, raw=raw, workers=workers)
+    metrics = evaluate_splits(
+        predictor, dataset, seed=recipe.seed, results=results, raw=raw, workers=workers, known=known
+    )
     baseline = compare(recipe, dataset, results, predictor.calibrations, listen)
     seconds = outcome.seconds + time.monotonic() - started - spent
     heads = headlines(
@@ -222,7 +238,7 @@ def _fit(
     if before is not None:
         write_results(folder, dataset.task, metrics, results, predictor.calibrations)
         with working("drawing the report"):
-            _write_run(run, before, predictor, dataset, results, told)
+            _write_run(run, before, predictor, dataset, results, told, known)
         for name in ("checkpoints", REFIT, CHOSEN):  # the model has what is worth keeping
             if (folder / name).exists():
                 storage.remove_folder(folder / name)
@@ -232,7 +248,13 @@ def _fit(
 
 
 def _write_run(
-    run: Run, before: Before, predictor: Predictor, dataset: Dataset, results: Results, told: Sequence[str]
+    run: Run,
+    before: Before,
+    predictor: Predictor,
+    dataset: Dataset,
+    results: Results,
+    told: Sequence[str],
+    known: KnownFeatures,
 ) -> None:
     """Write run.json, what was seen, and the report."""
     seen = observe_after(
@@ -244,6 +266,7 @@ def _write_run(
         calibrations=predictor.calibrations,
         precision=predictor.precision,
         seed=run.recipe.seed,
+        known=known,
         cost={"seconds": run.seconds, "training_seconds": run.outcome.seconds},
         told=[note for note in told if note not in dataset.notes],
     )

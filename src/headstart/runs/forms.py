@@ -17,6 +17,7 @@ from headstart.core.offer import Offer
 from headstart.core.recipe import LINEAR
 from headstart.core.types import Event, Listener
 from headstart.data.rows import Dataset
+from headstart.features.frozen import KnownFeatures
 from headstart.inputs import by_name
 from headstart.models.operate import build, written
 from headstart.runs.choose import Tried, plainest_of_the_best, some_rows, try_offer
@@ -24,13 +25,21 @@ from headstart.runs.defaults import FEW_ROWS
 from headstart.runs.plan import Plan
 
 
-def choose_form(plan: Plan, data: Dataset, listen: Listener, *, additions: bool = False) -> Plan:
+def choose_form(
+    plan: Plan,
+    data: Dataset,
+    listen: Listener,
+    known: KnownFeatures | None = None,
+    *,
+    additions: bool = False,
+) -> Plan:
     """Compare the forms by the cross-validated loss of a solved head, on labelled rows, and take the best.
 
     Args:
         plan: With everything else chosen. Surgery that it names, and a head of another kind, leave nothing to choose.
         data: The rows.
         listen: Is told what was compared and what was taken.
+        known: Takes the features that are computed.
         additions: Whether to try what may stand beside the features, too; it is taken where it is ahead by more than
             noise.
 
@@ -49,13 +58,13 @@ def choose_form(plan: Plan, data: Dataset, listen: Listener, *, additions: bool 
     tried: list[Tried] = []
     for form in forms:
         with suppress(UsageError):  # this network cannot be changed so
-            tried.append(try_offer(recipe, data, offer.after(form), rows, listen))
+            tried.append(try_offer(recipe, data, offer.after(form), rows, listen, known))
     if not any(math.isfinite(each.loss) for each in tried):  # there is no solution for this loss
         return plan
     found = min(tried, key=lambda each: each.loss)
     for addition in more:
         with suppress(UsageError):
-            tried.append(try_offer(recipe, data, found.offer.after((addition,)), rows, listen))
+            tried.append(try_offer(recipe, data, found.offer.after((addition,)), rows, listen, known))
             found = plainest_of_the_best([found, tried[-1]])
     best, losses = found.offer.surgery, {each.offer.surgery: each.loss for each in tried}
     told = ", ".join(f"{', '.join(form) or 'none'} {loss:.3f}" for form, loss in losses.items())

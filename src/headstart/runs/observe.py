@@ -21,6 +21,7 @@ from headstart.engine.machine import place
 from headstart.engine.predict import embed
 from headstart.engine.proof import Moved
 from headstart.evaluation.report.facts import Map, Observed, Seen, StageMoves
+from headstart.features.frozen import KnownFeatures
 from headstart.models.cards import card_to_plain
 from headstart.models.model import Model, device_of
 from headstart.runs.look import look
@@ -46,7 +47,14 @@ class Before:
 
 
 def observe_before(
-    model: Model, data: Dataset, *, views: Sequence[str], device: torch.device, precision: str, seed: int
+    model: Model,
+    data: Dataset,
+    *,
+    views: Sequence[str],
+    device: torch.device,
+    precision: str,
+    seed: int,
+    known: KnownFeatures,
 ) -> Before:
     """Take down what the model is before training, and what it is shown.
 
@@ -57,6 +65,7 @@ def observe_before(
         device: Where to compute.
         precision: The number format.
         seed: Decides which rows are drawn.
+        known: Takes the features of the rows on the map.
 
     Returns:
         What `observe_after` compares with.
@@ -66,7 +75,7 @@ def observe_before(
     rows = _map_rows(data.task, data.splits[split], seed)
     shown = look(data, model.backbone.card, views, seed=seed).whole()
     place(model, device)
-    features = embed(model, rows, _transform(model), precision=precision) if len(rows) > 2 else None
+    features = embed(model, rows, _transform(model), precision=precision, known=known) if len(rows) > 2 else None
     return Before(model.backbone.card, split, rows, features, shown, started)
 
 
@@ -81,6 +90,7 @@ def observe_after(
     precision: str,
     seed: int,
     cost: Mapping[str, Any],
+    known: KnownFeatures,
     told: Sequence[str] = (),
 ) -> Observed:
     """Describe what the run did.
@@ -95,6 +105,7 @@ def observe_after(
         precision: The number format.
         seed: Decides which rows are shown as examples.
         cost: Figures that the caller knows, such as seconds.
+        known: Has the features of the rows on the map, where they were evaluated.
         told: How the start and the method were chosen.
 
     Returns:
@@ -120,7 +131,7 @@ def observe_after(
     }
     if before.features is not None and before.rows is not None:
         still = not any(part["moved"] for name, part in moved.items() if not name.startswith("heads."))
-        after = None if still else embed(model, before.rows, _transform(model), precision=precision)
+        after = None if still else embed(model, before.rows, _transform(model), precision=precision, known=known)
         observed["map"] = _map(data.task, before, after)
     return observed
 

@@ -59,9 +59,9 @@ class RunState:
     def with_outcome(self, outcome: Outcome, *, refits: bool) -> RunState:
         """Return the state after training has ended, or where it is done once more on all rows after choosing it."""
         best = None if outcome.best is None else outcome.best.to_plain()
-        return dataclasses.replace(
-            self, status="refitting" if refits else "trained", outcome=dataclasses.asdict(outcome) | {"best": best}
-        )
+        plain = dataclasses.asdict(dataclasses.replace(outcome, looked={})) | {"best": best}
+        del plain["looked"]
+        return dataclasses.replace(self, status="refitting" if refits else "trained", outcome=plain)
 
     @property
     def ended(self) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,7 @@ class Setting:
     precision: str
     listen: Listener
     stop: Stop
-    known: KnownFeatures = field(default_factory=KnownFeatures)
+    known: KnownFeatures
 
     def jobs(
         self, backbone: Backbone, dataset: Dataset, folder: Path, listen: Listener, *, resume: bool
@@ -96,7 +96,8 @@ def fit_first(setting: Setting, model: Model, state: RunState, *, resume: bool) 
     refits = setting.plan.recipe.refit == "yes" and can_be_bounded(outcome.kept)
     raw: Raw = {}
     if setting.world.is_writer:
-        raw = _validation_outputs(model, setting.dataset, context)
+        raw = {"validation": outcome.looked["validation"]} if "validation" in outcome.looked else {}
+        raw = raw or _validation_outputs(model, setting.dataset, context)
         place = setting.folder / (CHOSEN if refits else MODEL)
         setting.save(place, model, _calibrations(setting.dataset, raw))
     return setting.ended(state.with_outcome(outcome, refits=refits)), raw
@@ -145,7 +146,9 @@ def _validation_outputs(model: Model, dataset: Dataset, context: RunContext) -> 
     transform, precision = make_transform(model.backbone.card.input), context.precision
     workers = Workers(context.workers, lambda text: context.listen(Event("warning", text)))
     return {
-        "validation": workers.run(lambda count: predict(model, rows, transform, workers=count, precision=precision))
+        "validation": workers.run(
+            lambda count: predict(model, rows, transform, workers=count, precision=precision, known=context.constant)
+        )
     }
 
 

@@ -1,0 +1,111 @@
+"""Claim: of a run no pass without gradient is made twice, and each is the folded one: counted in forward passes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+import headstart as hs
+from headstart.core.seeding import torch_seeded
+from headstart.core.storage import sha256
+from headstart.models import timm_backbone
+from headstart.models.model import Backbone
+from headstart.runs.fit import fit
+
+SIZES = {"train": 40, "validation": 36, "test": 44}
+ROWS = sum(SIZES.values())
+POOLS = len(SIZES)
+
+
+class Passes:
+    """Counts the examples that backbones compute: with and without gradients, and by whether norms are folded."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+
+    def __call__(self, module: Any, given: Any, _: Any) -> None:
+        if isinstance(module, Backbone) and torch.is_inference_mode_enabled():
+            norms = any(isinstance(part, torch.nn.BatchNorm2d) for part in module.modules())
+            self.seen["plain" if norms else "folded"] += len(given[0])
+
+    @property
+    def all(self) -> int:
+        return self.seen.total()
+
+
+@pytest.fixture
+def passes() -> Iterator[Passes]:
+    counted = Passes()
+    handle = torch.nn.modules.module.register_module_forward_hook(counted)
+    yield counted
+    handle.remove()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write pictures of two classes, dark and bright, in three splits."""
+    root = tmp_path_factory.mktemp("pictures")
+    random = np.random.default_rng(0)
+    for split, count in SIZES.items():
+        for number in range(count):
+            place = root / split / ("dark", "bright")[number % 2]
+            place.mkdir(parents=True, exist_ok=True)
+            pixels = random.integers(0, 120, (24, 24, 3)) + 120 * (number % 2)
+            Image.fromarray(pixels.astype(np.uint8)).save(place / f"{number}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Save a network with batch norms, to start from."""
+    stem = tmp_path_factory.mktemp("source") / "net"
+    with torch_seeded("net"):
+        net = timm_backbone.create({"name": "test_resnet", "options": {}})
+    save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, f"{stem}.safetensors")
+    card = {"architecture": "test_resnet", "sha256": sha256(Path(f"{stem}.safetensors")), "input_size": [3, 32, 32]}
+    card |= {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bilinear"}
+    Path(f"{stem}.json").write_text(json.dumps(card))
+    return f"local:{stem}"
+
+
+def recipe(source: str, **settings: object) -> hs.Recipe:
+    return hs.Recipe().with_settings({"source": source, "stages.0.strategy": "linear_probe", **settings})
+
+
+@pytest.mark.parametrize("refit", ["no", "yes"])
+def test_a_probe_computes_each_picture_once(
+    tmp_path: Path, pictures: Path, source: str, passes: Passes, refit: str
+) -> None:
+    """Nothing but the two pictures that folding compares on, at each pass over rows that are new, is computed twice."""
+    run = fit(pictures, recipe(source, refit=refit), out=tmp_path / "run")
+    assert set(run.evaluations) == {"validation", "test"}
+    assert passes.seen["folded"] <= ROWS + 2 * POOLS and passes.seen["plain"] <= 2 * POOLS
+    assert passes.seen["folded"] >= ROWS
+
+
+@pytest.mark.parametrize("strategy", ["linear_probe", "full"])
+def test_what_a_run_says_is_what_its_saved_model_gives(
+    tmp_path: Path, pictures: Path, source: str, passes: Passes, strategy: str
+) -> None:
+    """What moves the backbone looks at validation once an epoch; the map costs a pass before, and none after."""
+    steps = {"stages.0.strategy": strategy, "stages.0.optimiser": "adamw", "stages.0.epochs": 2, "stages.0.lr": 1e-3}
+    fit(pictures, recipe(source, refit="no", **steps), out=tmp_path / "run")
+    if strategy == "full":
+        looks, map_before, test = 2 * SIZES["validation"], SIZES["test"], SIZES["test"]
+        assert passes.seen["folded"] == looks + map_before + test + 2 * 4
+    said = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    for split in ("validation", "test"):
+        part = said[said["split"] == split]
+        found = hs.load(tmp_path / "run").predict_proba([str(pictures / row) for row in part["id"]])
+        columns = [column for column in part if str(column).startswith("p:")]
+        assert np.abs(np.asarray(part[columns]) - found).max() < 2e-6
