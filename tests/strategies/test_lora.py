@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from headstart.core.recipe import Stage
 from headstart.core.types import Card
 from headstart.inputs.vector import Vector
 from headstart.models.model import Backbone, Model
-from headstart.strategies._weights import weights_of
+from headstart.strategies._weights import LowRank, weights_of
 from headstart.strategies.lora import Lora
 
 
@@ -115,6 +116,67 @@ def test_weights_that_are_read_in_other_ways_learn_too(net: nn.Module, adapted: 
         assert torch.equal(backbone(x)["pooled"], before)
     assert sorted(n for n in backbone.net.state_dict() if n in adapted) == sorted(adapted)
     assert len(source) > len(backbone.state_dict())
+
+
+def low_rank(rank: int, bias: bool = True) -> tuple[Any, LowRank, Any]:
+    """Return a linear layer with a change that has learnt, the change, and the tuning's merge."""
+    backbone = Wrapped(nn.Linear(8, 12, bias))
+    tuning = Lora(rank=rank).prepare(Model(backbone, {}))
+    with torch.no_grad():
+        for parameter in tuning.groups[0].params:
+            parameter.add_(torch.randn_like(parameter))
+    return backbone.net, backbone.net.parametrizations.weight[0], tuning.merge  # pyright: ignore
+
+
+@pytest.mark.parametrize("shape", [(40, 8), (2, 20, 8), (8,)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_outputs_are_changed_as_the_weight_would_be(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], bias: bool
+) -> None:
+    torch.manual_seed(0)
+    layer, change, _ = low_rank(2, bias)
+    x, slope = torch.randn(shape), torch.randn(*shape[:-1], 12)
+    found = []
+    for cheaply in (True, False):
+        monkeypatch.setattr(LowRank, "adds_cheaply", lambda _, rows, cheaply=cheaply: cheaply)
+        leaf = x.clone().requires_grad_(True)
+        out = layer(leaf)
+        asked = [leaf, change.down, change.up]
+        found.append([out, *torch.autograd.grad((out * slope).sum(), asked)])
+    assert not torch.equal(found[0][0], layer.parametrizations.weight.original @ torch.ones(8))
+    for one, other in zip(*found, strict=True):
+        assert one.shape == other.shape and torch.allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+def test_the_cheaper_way_is_taken_and_predictions_are_those_of_the_merged_weight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    layer, change, merge = low_rank(1)
+    used: list[int] = []
+    monkeypatch.setattr(LowRank, "added", lambda _, x, out: used.append(len(x)) or out)
+    few, many = torch.randn(1, 8), torch.randn(100, 8)
+    layer(many)
+    assert used == [100] and change.adds_cheaply(100)
+    assert low_rank(2)[1].adds_cheaply(10)  # 3 · 2 · 10 · 20 against (6 + 10) · 96 multiplications
+    assert not low_rank(2)[1].adds_cheaply(100)  # 3 · 2 · 100 · 20 against (6 + 100) · 96
+    with torch.no_grad():
+        before = [layer(x) for x in (few, many)]
+        merge()
+        assert all(torch.equal(layer(x), out) for x, out in zip((few, many), before, strict=True))
+    assert used == [100] and type(layer) is nn.Linear
+    nn.Linear(8, 12)(many)
+    assert used == [100]
+
+
+def test_a_copy_of_a_layer_computes_with_its_own_change() -> None:
+    layer, _, _ = low_rank(2)
+    other = copy.deepcopy(layer)
+    with torch.no_grad():
+        other.parametrizations.weight[0].up.zero_()
+    x = torch.randn(50, 8)
+    assert torch.allclose(other(x), nn.functional.linear(x, layer.parametrizations.weight.original, layer.bias))
+    assert not torch.allclose(other(x), layer(x))
 
 
 def test_a_stage_after_it_goes_on_from_the_merged_weights(tmp_path: Path) -> None:

@@ -2,16 +2,19 @@
 
 The weight itself is computed (torch's parametrisation), not the layer's output, so that networks
 that use a layer's weight without calling the layer, as some attentions do, are right as well, and
-merging changes no bit of what the network computes in float32.
+merging changes no bit of what the network computes in float32. In training a change of low rank is added
+to a linear layer's output where that is cheaper: the weight's gradient is then not needed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from headstart.core.errors import UsageError
@@ -31,6 +34,37 @@ class Weight:
     module: nn.Module
     tensor: str
     axis: int
+
+
+class LowRank(nn.Module):
+    """Add `scale` · up · down to a weight of any shape; its first axis is the rows. `up` is zero at first."""
+
+    def __init__(self, weight: torch.Tensor, rank: int, alpha: float) -> None:
+        super().__init__()
+        rows, columns = weight.flatten(1).shape
+        rank = min(rank, rows, columns)
+        self.down = nn.Parameter(torch.empty(rank, columns))
+        self.up = nn.Parameter(torch.zeros(rows, rank))
+        nn.init.kaiming_uniform_(self.down, a=5**0.5)
+        self.scale = alpha / rank
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return weight + self.scale * (self.up @ self.down).view(weight.shape)
+
+    def adds_cheaply(self, rows: int) -> bool:
+        """Return whether a step over [rows, columns] has fewer multiplications where its outputs are changed.
+
+        Forward and backward, a changed weight [R, C] takes 3 · rank · R · C for itself and rows · R · C for its
+        gradient; changed outputs take 3 · rank · rows · (R + C).
+        """
+        rank, columns = self.down.shape
+        outputs = len(self.up)
+        return 3 * rank * rows * (outputs + columns) < (3 * rank + rows) * outputs * columns
+
+    def added(self, x: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+        """Return what a linear layer gives for x [..., C] with the change, from what it gives without [..., R]."""
+        inner = functional.linear(x.reshape(-1, x.shape[-1]), self.down)
+        return torch.addmm(out.reshape(-1, out.shape[-1]), inner, self.up.T, alpha=self.scale).view(out.shape)
 
 
 def tune_weights(
@@ -56,7 +90,10 @@ def tune_weights(
         original: torch.Tensor = getattr(weight.module, weight.tensor)
         original.requires_grad_(False)
         change = make(original.detach(), weight.axis).to(original.device)
+        is_plain = type(weight.module).forward is nn.Linear.forward and not parametrize.is_parametrized(weight.module)
         parametrize.register_parametrization(weight.module, weight.tensor, change)
+        if is_plain and isinstance(change, LowRank):
+            type(weight.module).forward = _linear  # of this layer's own class, until it is merged
         made += list(change.parameters())
 
     def merge() -> None:
@@ -64,6 +101,14 @@ def tune_weights(
             parametrize.remove_parametrizations(weight.module, weight.tensor, leave_parametrized=True)
 
     return Tuning([ParamGroup(made), head_group(model)], merge=merge)
+
+
+def _linear(layer: Any, x: torch.Tensor) -> torch.Tensor:
+    """Compute a linear layer whose weight has a change of low rank."""
+    weight = layer.parametrizations.weight
+    if not torch.is_grad_enabled() or not weight[0].adds_cheaply(x.numel() // x.shape[-1]):
+        return functional.linear(x, layer.weight, layer.bias)
+    return weight[0].added(x, functional.linear(x, weight.original, layer.bias))
 
 
 def weights_of(backbone: Backbone) -> list[Weight]:

@@ -10,8 +10,8 @@ from torch import nn
 
 from headstart.core.types import Defaults, Tuning
 from headstart.models.model import Model
-from headstart.strategies._weights import tune_weights
-from headstart.strategies.lora import LowRank, check_rank
+from headstart.strategies._weights import LowRank, tune_weights
+from headstart.strategies.lora import check_rank
 
 
 @dataclass(frozen=True)

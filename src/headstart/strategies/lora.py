@@ -9,12 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-from torch import nn
-
 from headstart.core.types import Defaults, Tuning
 from headstart.models.model import Model
-from headstart.strategies._weights import tune_weights
+from headstart.strategies._weights import LowRank, tune_weights
 
 
 @dataclass(frozen=True)
@@ -38,22 +35,6 @@ class Lora:
         pattern fits none.
         """
         return tune_weights(model, "lora", self.layers, lambda weight, _: LowRank(weight, self.rank, self.alpha))
-
-
-class LowRank(nn.Module):
-    """Add a matrix of low rank to a weight of any shape; its first axis is the rows."""
-
-    def __init__(self, weight: torch.Tensor, rank: int, alpha: float) -> None:
-        super().__init__()
-        rows, columns = weight.flatten(1).shape
-        rank = min(rank, rows, columns)
-        self.down = nn.Parameter(torch.empty(rank, columns))
-        self.up = nn.Parameter(torch.zeros(rows, rank))
-        nn.init.kaiming_uniform_(self.down, a=5**0.5)
-        self.scale = alpha / rank
-
-    def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        return weight + self.scale * (self.up @ self.down).view(weight.shape)
 
 
 def check_rank(rank: int) -> None:
