@@ -12,7 +12,9 @@ import pytest
 import torch
 
 from headstart.core.errors import DataError, UsageError
+from headstart.core.seeding import numpy_generator
 from headstart.core.types import Batch, Stream, Task
+from headstart.data.bucketed import WINDOW
 from headstart.data.rows import Rows
 from headstart.data.streams import BatchStream, in_order
 from headstart.data.transforms import check_fits, make_transform
@@ -263,3 +265,35 @@ def test_a_stream_says_what_is_wrong_with_it() -> None:
         Stream("train", size=0)
     with pytest.raises(ValueError, match="has no views"):
         Stream("train", views={})
+
+
+def test_a_step_tokenises_no_more_than_its_windows_and_the_batches_are_those_of_all_lengths(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows, size = texts(4 * WINDOW * 4 + 3), 4
+    asked: list[str] = []
+    tokenise = Text._tokenise
+    monkeypatch.setattr(Text, "_tokenise", lambda own, part: (asked.extend(part), tokenise(own, part))[1])
+    rows = Rows(rows.ids, [f"{text} {place}" for place, text in enumerate(rows.inputs)], rows.labels)
+    batches = stream(rows, tokens(), size=size)
+    assert not asked
+    first(batches, 1)
+    assert 0 < len(asked) <= WINDOW * size
+    steps = 2 * len(rows) // size
+    found: list[Any] = [list(batch.ids) for batch in first(batches, steps)]
+    expects = tokens()
+    lengths = np.array(expects.lengths(expects.prepare(rows.inputs)))
+    wanted: list[Any] = []
+    for epoch in range(3):
+        random = numpy_generator(0, "order", "train", epoch)
+        order = random.permutation(len(rows))
+        lead = -epoch * len(rows) % size
+        rest = order[lead:]
+        windows = [rest[start : start + WINDOW * size] for start in range(0, len(rest), WINDOW * size)]
+        rest = np.concatenate([w[np.argsort(lengths[w], kind="stable")] for w in windows])
+        full = len(rest) // size
+        shuffled = rest[: full * size].reshape(full, size)[random.permutation(full)].reshape(-1)
+        wanted += [rows.ids[place] for place in [*order[:lead], *shuffled, *rest[full * size :]]]
+    assert [row for batch in found for row in batch] == wanted[: steps * size]
+    again = stream(rows, tokens(), size=size)
+    assert [list(batch.ids) for batch in first(again, 5, start=300)] == found[300:305]

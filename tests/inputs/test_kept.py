@@ -103,5 +103,5 @@ def test_texts_are_tokenised_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == ["one", "and two"]
     assert batches[2]["input_ids"].tolist() == [[3, 3], [3, 0], [3, 0]]
     transform.prepare(rows.take([1]).inputs)
-    make_transform(Text("nowhere", 9)).prepare(["one", "a new one"])
+    list(make_transform(Text("nowhere", 9)).prepare(["one", "a new one"]))
     assert asked == ["one", "and two", "a new one"]

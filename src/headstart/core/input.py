@@ -258,11 +258,14 @@ class Input(Protocol):
         return 0.0
 
     def prepare(self, inputs: Any) -> Any:
-        """Do once for all rows what depends on no randomness and stays small."""
+        """Do once for all rows what depends on no randomness and stays small; what costs more may be `Lazy`."""
         return inputs
 
     def lengths(self, prepared: Any) -> np.ndarray | None:
-        """Count the tokens of each row, [N], so that batches can hold rows of like length; None if all are alike."""
+        """Count the tokens of some prepared rows, [N], so that batches can hold rows of like length.
+
+        Only of inputs that are `ragged`; None of others, all of which are alike.
+        """
         return None
 
     def key(self, item: Any) -> Hashable | None:

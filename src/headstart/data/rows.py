@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from headstart.core.errors import Problem, first_few
+from headstart.core.lazy import Lazy
 from headstart.core.types import Labels, Task
 
 
@@ -98,5 +99,7 @@ def _join(values: Sequence[Any]) -> Any:
 
 
 def take(values: Any, places: Sequence[int] | np.ndarray) -> Any:
-    """Keep the entries of an array or a list at these places, in this order."""
+    """Keep the entries of an array, a list or what is `Lazy` at these places, in this order."""
+    if isinstance(values, Lazy):
+        return values.take(places)
     return values[places] if isinstance(values, np.ndarray) else [values[i] for i in places]

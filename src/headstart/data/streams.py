@@ -18,11 +18,11 @@ from headstart.core.errors import DataError, UsageError
 from headstart.core.seeding import mix, numpy_generator
 from headstart.core.types import Batch, Stream
 from headstart.data.balanced import BalancedOrder
+from headstart.data.bucketed import BucketedOrder
 from headstart.data.loading import Samples, load
-from headstart.data.rows import Rows
+from headstart.data.rows import Rows, take
 from headstart.data.transforms import Transform
 
-WINDOW = 50  # batches of text that are sorted by length together
 Collate = Callable[[Any], Any]  # the labels of some rows, an array or a list, to what a batch holds
 
 
@@ -63,12 +63,12 @@ class BatchStream:
         self.batch_size = stream.rows(batch_size)
         self.seed = seed
         self._piece = slice(*(self.batch_size * number // shard[1] for number in (shard[0], shard[0] + 1)))
-        prepared = transform.prepare(self.rows.inputs)
-        self._lengths = transform.lengths(prepared)
-        self._workers = workers if _costly(prepared, self._lengths) else 0
+        self._prepared = transform.prepare(self.rows.inputs)
+        self._transform = transform
+        self._workers = workers if _costly(self._prepared, transform) else 0
         self._pin = pin
         self._make = _BatchMaker(
-            self.rows, prepared, transform, tuple(stream.views), (seed, stream.name), collate or {}
+            self.rows, self._prepared, transform, tuple(stream.views), (seed, stream.name), collate or {}
         )
         self._epoch_order = lru_cache(maxsize=2)(self._make_order)
         balanced = stream.sampler == "balanced"
@@ -94,13 +94,18 @@ class BatchStream:
         epochs_places = (divmod(n, count) for n in range(first, first + self.batch_size))
         return [(epoch, int(self._epoch_order(epoch)[place])) for epoch, place in epochs_places]
 
-    def _make_order(self, epoch: int) -> np.ndarray:
+    def _make_order(self, epoch: int) -> np.ndarray | BucketedOrder:
         random = numpy_generator(self.seed, "order", self.stream.name, epoch)
         order = random.permutation(len(self.rows))
-        if self._lengths is None:
+        if not self._transform.ragged:
             return order
         lead = -epoch * len(self.rows) % self.batch_size  # places that complete the last batch of the epoch before
-        return _bucket(order, self._lengths, lead, self.batch_size, random)
+        return BucketedOrder(order, self._lengths, lead, self.batch_size, random)
+
+    def _lengths(self, rows: np.ndarray) -> np.ndarray:
+        lengths = self._transform.lengths(take(self._prepared, rows))
+        assert lengths is not None, "inputs that are ragged have lengths"
+        return lengths
 
 
 def in_order(
@@ -131,7 +136,7 @@ def in_order(
     places = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     samples = ([(0, int(place)) for place in batch] for batch in places)
     make = _BatchMaker(rows, prepared, transform, ("x",), None, collate or {})
-    yield from zip(places, load(make, samples, workers if _costly(prepared, lengths) else 0, pin=pin), strict=True)
+    yield from zip(places, load(make, samples, workers if _costly(prepared, transform) else 0, pin=pin), strict=True)
 
 
 @dataclass(frozen=True)
@@ -146,14 +151,16 @@ class _BatchMaker:
     collate: Mapping[str, Collate] = field(default_factory=dict)
 
     def __call__(self, samples: Samples) -> Batch:
-        views = {key: self.transform.collate([self._example(*sample, key) for sample in samples]) for key in self.keys}
-        rows = self.rows.take([row for _, row in samples])
+        places = [row for _, row in samples]
+        items = take(self.prepared, places)
+        views = {key: self.transform.collate(self._examples(samples, items, key)) for key in self.keys}
+        rows = self.rows.take(places)
         labels = {name: self.collate.get(name, _tensor)(values) for name, values in rows.labels.items()}
         return Batch(rows.ids, views, labels)
 
-    def _example(self, epoch: int, row: int, key: str) -> Any:
-        seed = None if self.seed is None else mix(*self.seed, epoch, row, key)
-        return self.transform.example(self.prepared[row], key, seed)
+    def _examples(self, samples: Samples, items: Sequence[Any], key: str) -> list[Any]:
+        seeds = [None if self.seed is None else mix(*self.seed, epoch, row, key) for epoch, row in samples]
+        return [self.transform.example(item, key, seed) for item, seed in zip(items, seeds, strict=True)]
 
 
 def _tensor(labels: Any) -> Any:
@@ -163,16 +170,6 @@ def _tensor(labels: Any) -> Any:
     return torch.from_numpy(labels) if isinstance(labels, np.ndarray) else labels
 
 
-def _costly(prepared: Sequence[Any], lengths: np.ndarray | None) -> bool:
+def _costly(prepared: Sequence[Any], transform: Transform) -> bool:
     """Return whether examples take longer to make than to send from process to process."""
-    return lengths is None and not isinstance(prepared, np.ndarray)
-
-
-def _bucket(order: np.ndarray, lengths: np.ndarray, lead: int, size: int, random: np.random.Generator) -> np.ndarray:
-    """Put rows of like length into one batch: sort within windows of many batches, then shuffle the batches."""
-    head, rest = order[:lead], order[lead:]
-    windows = [rest[start : start + WINDOW * size] for start in range(0, len(rest), WINDOW * size)]
-    rest = np.concatenate([w[np.argsort(lengths[w], kind="stable")] for w in windows]) if windows else rest
-    full = len(rest) // size
-    batches = rest[: full * size].reshape(full, size)[random.permutation(full)]
-    return np.concatenate([head, batches.reshape(-1), rest[full * size :]])
+    return not transform.ragged and not isinstance(prepared, np.ndarray)

@@ -56,8 +56,13 @@ class Transform:
             raise UsageError(f"The network {refusal}.")
         return self._workshop.expects.prepare(inputs)
 
+    @property
+    def ragged(self) -> bool:
+        """Whether examples differ in length."""
+        return self._workshop.expects.ragged
+
     def lengths(self, prepared: Any) -> np.ndarray | None:
-        """Count the tokens of each row, [N], so that batches can hold rows of like length; None if all are alike."""
+        """Count the tokens of prepared rows, [N], so that batches hold rows of like length; None if all are alike."""
         return self._workshop.expects.lengths(prepared)
 
     def example(self, item: Any, key: str, seed: int | None) -> Any:

@@ -15,6 +15,7 @@ from headstart.core.errors import BadRows, Problem, UsageError
 from headstart.core.input import EMPTY, Cut, Input
 from headstart.core.interface import option
 from headstart.core.kept import Kept
+from headstart.core.lazy import Lazy
 from headstart.core.told import told
 from headstart.inputs import PIECES
 from headstart.inputs._evidence import cut_pieces, text_pieces
@@ -199,8 +200,12 @@ class Text(Input):
         calls = [[text] for text in texts] if self.separate else [texts]
         return [self._tokenizer(*call, verbose=False)["input_ids"] for call in calls]
 
-    def prepare(self, inputs: Sequence[Any]) -> list[Any]:
-        """Tokenise: of each row its tokens by name; where a pair is `separate`, these of both texts."""
+    def prepare(self, inputs: Sequence[Any]) -> Lazy:
+        """Tokenise when it is asked for: of each row its tokens by name; where a pair is `separate`, of both texts."""
+        assert self._tokenizer is not None  # one that cannot be loaded is told now
+        return Lazy(inputs, self._tokens)
+
+    def _tokens(self, inputs: Sequence[Any]) -> list[Any]:
         if not self.separate:
             return self._prepared(inputs)
         texts = self._prepared([text for pair in inputs for text in pair])
@@ -250,7 +255,7 @@ class Text(Input):
                 self._kept.put(text, tokens, 500 + 2 * len(str(text)) + sum(ids.nbytes for ids in tokens.values()))
         return [found[text] for text in inputs]  # pyright: ignore[reportReturnType]  # none is left open
 
-    def lengths(self, prepared: list[Any]) -> np.ndarray:
+    def lengths(self, prepared: Sequence[Any]) -> np.ndarray:
         """Count tokens, [N]; of two texts those of the longer one."""
         if self.separate:
             return np.array([max(map(_length, pair)) for pair in prepared])
