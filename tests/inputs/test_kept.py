@@ -105,3 +105,11 @@ def test_texts_are_tokenised_once(monkeypatch: pytest.MonkeyPatch) -> None:
     transform.prepare(rows.take([1]).inputs)
     list(make_transform(Text("nowhere", 9)).prepare(["one", "a new one"]))
     assert asked == ["one", "and two", "a new one"]
+
+
+def test_rows_that_come_once_are_not_kept() -> None:
+    expects = Image(8, 8)
+    picture = np.zeros((8, 8, 3), np.uint8)
+    once = make_transform(expects, once=True)
+    once.example(once.prepare([picture])[0], "x", None)
+    assert not once._workshop.kept.bytes

@@ -98,7 +98,12 @@ def test_what_a_run_says_is_what_its_saved_model_gives(
     tmp_path: Path, pictures: Path, source: str, passes: Passes, strategy: str
 ) -> None:
     """What moves the backbone looks at validation once an epoch; the map costs a pass before, and none after."""
-    steps = {"stages.0.strategy": strategy, "stages.0.optimiser": "adamw", "stages.0.epochs": 2, "stages.0.lr": 1e-3}
+    steps = {
+        "stages.0.strategy": strategy,
+        "stages.0.optimiser": "adamw",
+        "stages.0.epochs": 2,
+        "stages.0.augment": "plain",
+    }
     fit(pictures, recipe(source, refit="no", **steps), out=tmp_path / "run")
     if strategy == "full":
         looks, map_before, test = 2 * SIZES["validation"], SIZES["test"], SIZES["test"]
@@ -109,3 +114,15 @@ def test_what_a_run_says_is_what_its_saved_model_gives(
         found = hs.load(tmp_path / "run").predict_proba([str(pictures / row) for row in part["id"]])
         columns = [column for column in part if str(column).startswith("p:")]
         assert np.abs(np.asarray(part[columns]) - found).max() < 2e-6
+
+
+def test_to_evaluate_and_to_predict_compute_each_picture_once(
+    tmp_path: Path, pictures: Path, source: str, passes: Passes
+) -> None:
+    fit(pictures, recipe(source, refit="no"), out=tmp_path / "run")
+    passes.seen.clear()
+    hs.evaluate(tmp_path / "run")
+    assert passes.seen == {"folded": SIZES["validation"] + SIZES["test"] + 2, "plain": 2}
+    passes.seen.clear()
+    hs.load(tmp_path / "run").predict(sorted(map(str, pictures.glob("*/*/*.png"))))
+    assert passes.seen == {"folded": ROWS + 2, "plain": 2}

@@ -252,4 +252,4 @@ class Predictor:
 
     @cached_property
     def _transform(self) -> Transform:
-        return make_transform(self.model.backbone.card.input)
+        return make_transform(self.model.backbone.card.input, once=True)

@@ -33,11 +33,13 @@ class Transform:
 
     What evaluation sees is kept for the next time. Transforms of equal inputs share it, as long as one of them lives.
 
-    expects: what the network expects. views: how training shows a row, by key.
+    expects: what the network expects. views: how training shows a row, by key. once: the rows do not come again, so
+    that nothing is kept of them.
     """
 
     expects: Input
     views: Mapping[str, View]
+    once: bool = False
 
     def prepare(self, inputs: Any) -> Sequence[Any]:
         """Do once for all rows what depends on no randomness.
@@ -78,7 +80,7 @@ class Transform:
         """
         view = PLAIN if seed is None else self.views[key]
         if seed is None or view == PLAIN:
-            return self._workshop.plain(item)
+            return self._workshop.plain(item, keep=not self.once)
         raw = self._workshop.expects.open(item)
         with torch_seeded(seed):
             return view.show(raw, self._workshop.expects)
@@ -102,13 +104,13 @@ class _Workshop:
         self.expects: Any = replace(expects)  # pyright: ignore[reportArgumentType]  # a dataclass, as all plug-ins are
         self.kept = Kept(KEPT_BYTES)
 
-    def plain(self, item: Any) -> Any:
-        """Make the example that evaluation sees, once where memory allows."""
+    def plain(self, item: Any, *, keep: bool) -> Any:
+        """Make the example that evaluation sees, or take the one that was kept; keep it where memory allows."""
         key = self.expects.key(item)
         found = None if key is None else self.kept.get(key)
         if found is None:
             found = PLAIN.show(self.expects.open(item), self.expects)
-            if key is not None:
+            if keep and key is not None:
                 self.kept.put(key, found, found.nbytes)
         return found
 
@@ -126,12 +128,13 @@ def _workshop(expects: Input) -> _Workshop:
     return found
 
 
-def make_transform(expects: Input, views: Mapping[str, str] | None = None) -> Transform:
+def make_transform(expects: Input, views: Mapping[str, str] | None = None, *, once: bool = False) -> Transform:
     """Make the transform for a network.
 
     Args:
         expects: What the network expects.
         views: Names of views by key; None shows every row plainly, as evaluation does, under the key "x".
+        once: Whether the rows do not come again: nothing is kept of them.
 
     Returns:
         The transform.
@@ -142,7 +145,7 @@ def make_transform(expects: Input, views: Mapping[str, str] | None = None) -> Tr
     chosen = views or {"x": known_views.PLAIN}
     for name in chosen.values():
         known_views.check_shows(name, expects)
-    return Transform(expects, {key: known_views.build(name) for key, name in chosen.items()})
+    return Transform(expects, {key: known_views.build(name) for key, name in chosen.items()}, once)
 
 
 def check_examples(rows: Rows, expects: Input) -> None:

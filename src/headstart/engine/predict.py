@@ -220,7 +220,8 @@ def _in_pieces(compute: Callable[[Any], Tensors], x: Any, rows: int, most: int) 
     """Compute a batch, in smaller pieces where memory runs out; return the values, and the size that did."""
     while True:
         try:
-            pieces = [compute(cut(x, start, start + most)) for start in range(0, rows, most)]
+            size = -(-rows // -(-rows // most))  # pieces of like size
+            pieces = [compute(cut(x, start, start + size)) for start in range(0, rows, size)]
             joined = {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
             return {name: tensor.float().cpu().numpy() for name, tensor in joined.items()}, most
         except (RuntimeError, MemoryError) as error:

@@ -91,7 +91,7 @@ class StageData:
             or not backbone_is_constant(self.model)
         ):
             return False
-        plain = make_transform(self.model.backbone.card.input)
+        plain = make_transform(self.model.backbone.card.input, once=True)
         everything = [*self.training.values(), *self.measured.values()]
         rows = {id(each.rows): each.rows for each in everything}  # of each pool once
         instead: Any = FeatureTransform()  # stands in for a `Transform`

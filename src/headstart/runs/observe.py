@@ -166,7 +166,7 @@ def peak_memory() -> int | None:
 
 
 def _transform(model: Model) -> Transform:
-    return make_transform(model.backbone.card.input)
+    return make_transform(model.backbone.card.input, once=True)
 
 
 def _map_rows(task: Task, rows: Rows, seed: int) -> Rows:

@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from headstart.core.learning import cut
 from headstart.core.seeding import mix, numpy_generator
 from headstart.core.types import Labels, Target
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform, make_transform
-from headstart.models.model import Backbone
+from headstart.engine.fast import Fast
+from headstart.models.model import Backbone, Model
 
 ROWS = 200  # training rows that are looked at, at most
+AT_ONCE = 16  # rows
 KEPT = 0.6  # share of what the plain features tell that those of varied examples must still tell
 SOFTNESS = 0.1  # of the neighbourhood, in cosine
 
@@ -69,13 +72,14 @@ def _features(backbone: Backbone, rows: Rows, transform: Transform, seed: int | 
     items = transform.prepare(rows.inputs)
     was_training = [module for module in backbone.modules() if module.training]
     backbone.eval()
-    found = []
+    found, fast = [], Fast(Model(backbone, {}))
     with torch.inference_mode():
-        for start in range(0, len(rows), 32):
-            places = range(start, min(start + 32, len(rows)))
+        for start in range(0, len(rows), AT_ONCE):
+            places = range(start, min(start + AT_ONCE, len(rows)))
             seeds = [None if seed is None else mix(seed, "shown", place) for place in places]
             examples: list[Any] = [transform.example(items[p], "x", s) for p, s in zip(places, seeds, strict=True)]
-            found.append(backbone(transform.collate(examples))["pooled"].float())
+            x = transform.collate(examples)
+            found.append(fast.over(len(rows), cut(x, 0, 2), "float32").features(x)["pooled"].float())
     for module in was_training:
         module.training = True
     return torch.cat(found).numpy().astype(np.float64)

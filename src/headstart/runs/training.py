@@ -143,7 +143,7 @@ def _validation_outputs(model: Model, dataset: Dataset, context: RunContext) -> 
     rows = dataset.splits.get("validation")
     if rows is None or not dataset.task.predicted:
         return {}
-    transform, precision = make_transform(model.backbone.card.input), context.precision
+    transform, precision = make_transform(model.backbone.card.input, once=True), context.precision
     workers = Workers(context.workers, lambda text: context.listen(Event("warning", text)))
     return {
         "validation": workers.run(
