@@ -14,10 +14,11 @@ import pytest
 
 from headstart.core import cells, columns
 from headstart.core.columns import cells_of, distinct
+from headstart.data.inputs import contents
 from headstart.inputs import _kinds
 from headstart.inputs._encoding import Encoding
 from headstart.inputs._kinds import blanks, date_form, is_dates, kind, read_dates, read_numbers
-from headstart.inputs._text_columns import columns_of_text
+from headstart.inputs._text_columns import columns_of_text, texts_of
 
 COLUMNS = {
     "plain": ["1.5", "2", "-3e2"] * 9,
@@ -112,3 +113,37 @@ def test_the_work_grows_with_the_different_texts(monkeypatch: pytest.MonkeyPatch
     assert [kind(str(name), frame[name]) for name in frame] == ["category", "date", "number", "number"]
     assert columns_of_text(frame, ["city", "day"]) == ()
     assert 0 < counts["looks"] < 2000
+
+
+SHORT_AND_LONG = [
+    "1.5", " infinity ", "nan", "n/a" + " " * 60, "true" + " " * 60, "1" * 80, "٣" * 50, "e" * 50, "x" * 50, "味" * 30,
+    " " * 60, "null", "a sentence of more than forty signs, which is no number", "1 year and more than forty signs",
+]  # fmt: skip
+
+
+def test_long_words_are_passed_over_and_nothing_else() -> None:
+    column, alone = pd.Series(SHORT_AND_LONG, dtype="str"), [Word(text) for text in SHORT_AND_LONG]
+    assert blanks(column).tolist() == blanks(alone).tolist()
+    for ours, theirs in zip(read_numbers(column), read_numbers(alone), strict=True):
+        assert np.array_equal(ours, theirs, equal_nan=ours.dtype.kind == "f")
+
+
+def test_a_column_of_long_texts_is_not_looked_at_cell_by_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Any] = []
+    for place, name in ((columns, "number"), (columns, "blank"), (_kinds, "number"), (_kinds, "blank")):
+        real = getattr(cells, name)
+        monkeypatch.setattr(place, name, lambda cell, real=real: (looks.append(cell), real(cell))[1])
+    texts = [f"the film number {place} is longer than forty signs are" for place in range(5000)]
+    column = pd.Series(texts, dtype="str")
+    assert not is_dates(column) and not _kinds.written_form(column) and not blanks(column).any()
+    assert not read_numbers(column)[1].any() and contents(column) == "text"
+    frame = pd.DataFrame({"text": column})
+    assert texts_of(frame, ["text"]) == texts
+    assert len(looks) < 3000
+
+
+def test_the_first_cells_decide_only_where_they_are_many_and_none_is_a_number() -> None:
+    words = [f"word {place}" for place in range(50)]
+    assert _kinds.written_form([*words[:20], *[f"1,{place}" for place in range(900)]]) == ""
+    assert _kinds.written_form([" "] * 500 + [f"1,{place}" for place in range(900)]) == ","
+    assert is_dates([" "] * 500 + ["2021-03-01"] * 20) and not is_dates(["x"] * 250 + ["2021-03-01"] * 20)

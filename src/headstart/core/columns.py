@@ -25,6 +25,8 @@ DECIMAL = r"^-?[0-9]+\.[0-9]+$"
 THOUSANDS = 3  # digits that a point may stand between
 LEAST_PLAIN, MOST_PLAIN = 1e-4, 1e15  # numbers beyond are written with an exponent
 FIRST = 64  # cells that are looked at before all
+MOST_BYTES = 40  # of a number as text, or of a word for one; what is longer and has other letters is neither
+OTHER_LETTERS = r"[b-dg-hj-mo-su-xzB-DG-HJ-MO-SU-XZ]|\p{Lo}"  # than those of "infinity", "nan" and an exponent
 PLAIN = r"^-?[0-9]{1,99}(\.[0-9]{1,99})?([eE][-+]?[0-9]{1,2})?$"  # the size keeps it finite
 
 
@@ -52,6 +54,21 @@ def matching_cells(text: Any, pattern: str, *, ignore_case: bool = False) -> np.
 
     compute: Any = pyarrow.compute  # whose functions are made on import, so that types do not know them
     return compute.match_substring_regex(text, pattern, ignore_case=ignore_case).to_numpy()
+
+
+def wordy_cells(text: Any) -> np.ndarray:
+    """Return which cells of an Arrow array of text are seen at once to be words, no number and nothing short, [N] bool.
+
+    Others may be words too.
+    """
+    import pyarrow as pa
+    import pyarrow.compute
+
+    compute: Any = pyarrow.compute
+    found = compute.binary_length(compute.utf8_trim_whitespace(text)).to_numpy() > MOST_BYTES
+    if found.any():
+        found[found] = matching_cells(text.filter(pa.array(found)), OTHER_LETTERS)
+    return found
 
 
 def cells_of(column: Column) -> list[Any]:
@@ -114,7 +131,7 @@ def numbers_of(column: Column, read: Callable[[Any], float | None] = number) -> 
 
     Args:
         column: The cells.
-        read: Reads a cell that is no plain number.
+        read: Reads a cell that is no plain number; one of more than `MOST_BYTES` with other letters is none.
 
     Returns:
         The numbers [N] float64, NaN and infinity included and 0 where there is none; which cells are numbers, [N] bool.
@@ -263,9 +280,10 @@ def _numbers_of_text(text: Any, read: Callable[[Any], float | None]) -> tuple[np
     plain = matching_cells(text, PLAIN)
     values, found = np.zeros(len(text)), plain.copy()
     values[plain] = text.filter(pa.array(plain)).cast(pa.float64()).to_numpy()
-    others, places = distinct(text.filter(pa.array(~plain)))  # names of classes are few
+    doubtful = ~plain & ~wordy_cells(text)
+    others, places = distinct(text.filter(pa.array(doubtful)))  # names of classes are few
     told, are_numbers = _numbers_of_cells(others, read)
-    values[~plain], found[~plain] = told[places], are_numbers[places]
+    values[doubtful], found[doubtful] = told[places], are_numbers[places]
     return values, found
 
 

@@ -16,13 +16,15 @@ from headstart.core.columns import (
     Column,
     as_text,
     blank_cells,
+    cells_of,
     distinct,
     has_text,
     matching_cells,
     numbers_of,
     plain_numbers,
+    wordy_cells,
 )
-from headstart.inputs._written import number_form, read_number
+from headstart.inputs._written import may_be_numbers, number_form, read_number
 
 Kind = Literal["number", "date", "category", "counter", "constant", "blank", "text", "other"]
 TAKEN: tuple[Kind, ...] = ("number", "date", "category")  # what numbers are made of
@@ -88,9 +90,13 @@ def names_rows(name: str) -> bool:
 
 def is_dates(column: Column) -> bool:
     """Return whether a column holds dates."""
+    filled = np.flatnonzero(~blank_cells(column))
+    first = set(filled[:SAMPLE].tolist())
+    few = [cell for place, cell in enumerate(cells_of(column[: max(first, default=-1) + 1])) if place in first]
+    if not _forms_of_few(few):
+        return False
     cells, places = distinct(column)
-    filled = np.array([not blank(cell) for cell in cells], dtype=bool)
-    return bool(_form(cells, places[filled[places]]))
+    return bool(_form(cells, places[filled]))
 
 
 def mean_bytes(texts: Sequence[str], counts: np.ndarray) -> float:
@@ -111,7 +117,7 @@ def blanks(column: Column) -> np.ndarray:
 
     found = np.zeros(len(text), dtype=bool)
     if plain_numbers(text) is None:
-        others = ~matching_cells(text, PLAIN)
+        others = ~matching_cells(text, PLAIN) & ~wordy_cells(text)
         cells, places = distinct(text.filter(pa.array(others)))
         found[others] = np.array([_is_blank(cell) for cell in cells], dtype=bool)[places]
     return found
@@ -119,6 +125,9 @@ def blanks(column: Column) -> np.ndarray:
 
 def written_form(column: Column) -> str:
     """Return the form in which a column writes numbers, none of them plainly; "" where it holds none."""
+    first = [cell for cell in distinct(column[: 2 * SAMPLE])[0] if not _is_blank(cell)]
+    if len(first) >= SAMPLE and not may_be_numbers(first[:SAMPLE]):
+        return ""  # the rest need not be looked at
     filled = ~blanks(column)
     if (read_numbers(column)[1] & filled).sum() >= MOST * filled.sum():
         return ""
@@ -161,15 +170,19 @@ def read_dates(cells: Sequence[Any], form: str) -> np.ndarray:
 
 def _form(cells: Sequence[Any], places: np.ndarray) -> str:
     """Find how dates are written of which the cells are the different ones; `places` has those of all rows, [N]."""
-    few = [cells[place] for place in places[:SAMPLE]]
-    if not few or not all(isinstance(cell, str | datetime.date) and number(cell) is None for cell in few):
-        return ""
-    for form in FORMS:
-        if np.isfinite(read_dates(few, form)).sum() >= MOST * len(few):
-            right = np.isfinite(read_dates(cells, form))[places]
-            if right.sum() >= MOST * len(places):
-                return form
+    for form in _forms_of_few([cells[place] for place in places[:SAMPLE]]):
+        right = np.isfinite(read_dates(cells, form))[places]
+        if right.sum() >= MOST * len(places):
+            return form
     return ""
+
+
+def _forms_of_few(few: Sequence[Any]) -> list[str]:
+    """Return the forms in which nearly all of the first cells are dates."""
+    different = dict.fromkeys(few) if all(isinstance(cell, str | datetime.date) for cell in few) else {}
+    if not different or any(number(cell) is not None for cell in different):
+        return []
+    return [form for form in FORMS if np.isfinite(read_dates(few, form)).sum() >= MOST * len(few)]
 
 
 def _is_blank(cell: Any) -> bool:

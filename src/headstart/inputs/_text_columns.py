@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.core.cells import blank
-from headstart.core.columns import Column, blank_cells, cells_of, distinct, missing_cells
+from headstart.core.columns import Column, as_text, blank_cells, cells_of, distinct, missing_cells
 from headstart.core.errors import BadRows, Problem, UsageError, first_few
 from headstart.core.interface import option
 from headstart.inputs._kinds import LONG, TAKEN, is_dates, kind, mean_bytes
@@ -83,11 +83,14 @@ def texts_of(frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
     problems = []
     texts: list[list[str]] = []
     for column in columns:
-        texts.append([])
-        for row, cell in zip(frame.index, cells_of(frame[column]), strict=True):
-            if what := _wrong(cell):
-                problems.append(Problem(f"{row}, column '{column}'", what, "give the text, or delete the row"))
-            texts[-1].append(str(cell))
+        cells = cells_of(frame[column])
+        doubtful = range(len(cells)) if as_text(frame[column]) is None else np.flatnonzero(blank_cells(frame[column]))
+        problems += [
+            Problem(f"{frame.index[row]}, column '{column}'", what, "give the text, or delete the row")
+            for row in doubtful
+            if (what := _wrong(cells[row]))
+        ]
+        texts.append(list(map(str, cells)))
     if problems:
         raise BadRows("Inputs that are not text:", problems)
     return texts[0] if len(columns) == 1 else list(zip(*texts, strict=True))

@@ -38,8 +38,7 @@ def number_form(cells: Sequence[Any]) -> str:
         `SPAN`, or the decimal sign and then the sign of the unit, if any: ",", ".%"; "" where cells are no numbers, are
         written in several ways, or may be read in two.
     """
-    few = cells[:SAMPLE]
-    if not few or not all(isinstance(cell, str) for cell in few) or not any(_fitting(few)):
+    if not may_be_numbers(cells[:SAMPLE]):
         return ""
     forms = _fitting(cells)
     if len(forms) < 2:
@@ -49,6 +48,11 @@ def number_form(cells: Sequence[Any]) -> str:
         return forms[1]
     money = forms[1][1:] in {*POINT_MONEY} and not any(re.search(r"\.\d{3}\D*$", cell) for cell in cells)
     return forms[1] if money else ""
+
+
+def may_be_numbers(few: Sequence[Any]) -> bool:
+    """Return whether the first cells of a column are text, and numbers in one form."""
+    return bool(few) and all(isinstance(cell, str) for cell in few) and any(_fitting(few))
 
 
 def readings(cells: Sequence[Any]) -> list[float]:

@@ -177,7 +177,9 @@ class Text(Input):
         return [(place, EMPTY) for place, length in zip(bare, lengths, strict=True) if not length]
 
     def _may_be_empty(self, item: Any) -> bool:
-        blank = [not any(map(str.isalnum, text)) for text in ([item] if isinstance(item, str) else item)]
+        if isinstance(item, str):
+            return not item[:1].isalnum() and not any(map(str.isalnum, item))
+        blank = [not any(map(str.isalnum, text)) for text in item]
         return any(blank) if self.separate else all(blank)
 
     def cut(self, inputs: Sequence[Any]) -> Cut | None:
