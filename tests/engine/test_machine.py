@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,13 @@ import torch
 
 import toys
 from headstart.artifact.predictor import Predictor
+from headstart.core import processes
+from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.task import TARGET
-from headstart.engine.machine import SMALL, choose_threads, threads
+from headstart.engine.machine import SMALL, check_processes, choose_threads, threads
 from headstart.inputs.vector import Vector
+from headstart.runs.fit import fit
 
 OWN = 3
 
@@ -92,3 +96,33 @@ def test_predictions_in_many_python_threads_leave_it_and_agree() -> None:
         many = list(pool.map(lambda _: predictor.outputs(data.splits["test"])[TARGET], range(24)))
     assert all(np.array_equal(outputs, alone) for outputs in many)
     assert torch.get_num_threads() == elsewhere() == OWN
+
+
+def test_processes_that_cannot_pay_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    monkeypatch.setattr(processes, "cores", lambda: 3)
+    check_processes(SMALL, cpu)  # one process
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match=r"2 processes on 3 cores take longer than one.*Leave processes= away"):
+        check_processes(SMALL, cpu)
+    check_processes(SMALL - 1, cpu)  # on one thread each, whatever there are
+    check_processes(SMALL, cuda)
+    monkeypatch.setattr(processes, "cores", lambda: 4)
+    check_processes(SMALL, cpu)
+
+
+def test_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 5}, raising=False)
+    assert processes.cores() == 2
+
+
+def test_a_run_in_processes_that_cannot_pay_is_refused_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setattr(processes, "cores", lambda: 2)
+    monkeypatch.setattr("headstart.engine.machine.SMALL", 0)
+    recipe = Recipe().with_settings({"source.name": "vector:mlp", "device": "cpu"})
+    with pytest.raises(UsageError, match="2 processes on 2 cores"):
+        fit(toys.dataset(Vector(6)), recipe, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import nn
 
+from headstart.core import processes
 from headstart.core.errors import UsageError
 from headstart.core.interface import option
 from headstart.core.types import Batch
@@ -139,6 +140,27 @@ def choose_threads(parameters: int) -> int:
         return 1
     with _USERS.lock:
         return _USERS.before if _USERS.count else torch.get_num_threads()
+
+
+def check_processes(parameters: int, device: torch.device) -> None:
+    """Refuse several processes of one machine where one with as many threads takes no longer.
+
+    Each of them has the whole optimiser's step and the exchange of gradients to do beside its shard.
+
+    Args:
+        parameters: Of the network; a small one computes with one thread, so that processes pay.
+        device: Where the run computes.
+
+    Raises:
+        UsageError: There are fewer than two cores for each process on this machine, and no GPU.
+    """
+    local, cores = processes.local_count(), processes.cores()
+    if device.type == "cpu" and local > 1 and parameters >= SMALL and cores < 2 * local:
+        raise UsageError(
+            f"{local} processes on {cores} cores take longer than one, which computes with {cores} threads: each "
+            f"would have to add up the gradients of {parameters:,} parameters and take the whole step as well. "
+            f"Leave {option('processes')} away, or give each process two cores, a machine or a GPU of its own."
+        )
 
 
 @cache

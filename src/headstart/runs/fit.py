@@ -24,7 +24,7 @@ from headstart.data.read import read
 from headstart.data.rows import Dataset
 from headstart.engine.distributed import World, connect, disconnect
 from headstart.engine.feed import Workers
-from headstart.engine.machine import choose_device, choose_threads, threads
+from headstart.engine.machine import check_processes, choose_device, choose_threads, threads
 from headstart.features.frozen import KnownFeatures
 from headstart.models.model import Backbone
 from headstart.runs.baseline import compare
@@ -155,6 +155,7 @@ def fit(
             keep = keeping(listen, told)
             dataset, backbone, plan = prepare(data, recipe, keep, known)
             check_shards(plan, world.size)
+            check_processes(backbone.card.params, device)
             with threads(choose_threads(backbone.card.params)):
                 plan = with_precision(plan, dataset, backbone, device, world, keep)
                 claiming = claimed(resume or out, plan.recipe, dataset, world, device, listen)
