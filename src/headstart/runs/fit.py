@@ -118,6 +118,7 @@ def fit(
     listen: Listener = silent,
     stop: Stop | None = None,
     known: KnownFeatures | None = None,
+    report: bool = True,
 ) -> Run:
     """Train, test and save a model.
 
@@ -133,6 +134,7 @@ def fit(
         listen: Is told what happens.
         stop: Lets a signal stop the run between two steps.
         known: Features of rows that need not be computed again; takes those that this run computes.
+        report: Whether to look at the model before and after, and to draw the report.
 
     Returns:
         The run, with its metrics.
@@ -160,7 +162,14 @@ def fit(
                 plan = with_precision(plan, dataset, backbone, device, world, keep)
                 claiming = claimed(resume or out, plan.recipe, dataset, world, device, listen)
                 with claiming as claim, stop.working_on(str(claim.folder)):
-                    setting = {"world": world, "device": device, "listen": listen, "stop": stop, "known": known}
+                    setting = {
+                        "world": world,
+                        "device": device,
+                        "listen": listen,
+                        "stop": stop,
+                        "known": known,
+                        "report": report,
+                    }
                     return _fit(claim, dataset, backbone, plan, told=told, **setting)
     finally:
         disconnect()
@@ -190,6 +199,7 @@ def _fit(
     stop: Stop,
     told: Sequence[str],
     known: KnownFeatures,
+    report: bool,
 ) -> Run:
     started = time.monotonic()
     recipe = plan.recipe
@@ -199,9 +209,10 @@ def _fit(
         storage.write_text(folder / LEFT_OUT, written(dataset.left_out))
         listen(Event("note", f"the rows that were left out: {folder / LEFT_OUT}"))
     model = build_model(recipe, dataset, backbone)
-    before = None
-    if world.is_writer and state.status != "finished":
+    before, writes = None, world.is_writer and state.status != "finished"
+    if writes:
         told = kept(folder, told, begun=begun)
+    if writes and report:
         before = observe_before(
             model,
             dataset,
@@ -236,19 +247,22 @@ def _fit(
         dataset.task, recipe.data, results, metrics, baseline=None if baseline is None else baseline.metrics
     )
     run = Run(folder, dataset.task, recipe, metrics, outcome, dataset.notes, seconds, baseline, heads)
-    if before is not None:
+    if writes:
         write_results(folder, dataset.task, metrics, results, predictor.calibrations)
-        with working("drawing the report"):
-            _write_run(run, before, predictor, dataset, results, told, known)
+        storage.write_text(folder / "run.json", json.dumps(run.to_plain(), indent=1, ensure_ascii=False))
+        if before is not None:
+            with working("drawing the report"):
+                _write_report(run, before, predictor, dataset, results, told, known)
         for name in ("checkpoints", REFIT, CHOSEN):  # the model has what is worth keeping
             if (folder / name).exists():
                 storage.remove_folder(folder / name)
         dataclasses.replace(state, status="finished").write(folder)
-        listen(Event("result", f"report: {folder / 'report.html'}", {"metrics": metrics_plain(metrics)}))
+        said = f"report: {folder / 'report.html'}" if report else f"measured: {folder}"
+        listen(Event("result", said, {"metrics": metrics_plain(metrics)}))
     return run
 
 
-def _write_run(
+def _write_report(
     run: Run,
     before: Before,
     predictor: Predictor,
@@ -257,7 +271,7 @@ def _write_run(
     told: Sequence[str],
     known: KnownFeatures,
 ) -> None:
-    """Write run.json, what was seen, and the report."""
+    """Write what was seen, and the report."""
     seen = observe_after(
         before,
         predictor.model,
@@ -272,7 +286,6 @@ def _write_run(
         told=[note for note in told if note not in dataset.notes],
     )
     write_observed(run.folder, seen)
-    storage.write_text(run.folder / "run.json", json.dumps(run.to_plain(), indent=1, ensure_ascii=False))
     write_report(run.folder)
 
 

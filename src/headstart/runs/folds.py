@@ -34,6 +34,7 @@ from headstart.evaluation.headline import Headline, headline
 from headstart.evaluation.metrics import Evaluation, evaluate
 from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import frame_arrays
+from headstart.features.frozen import KnownFeatures
 from headstart.metrics._find import every
 from headstart.runs.begin import begin
 from headstart.runs.fit import fit
@@ -101,7 +102,7 @@ def cross_validate(
         recipe: What is measured.
         k: Folds.
         repeats: How often the rows are divided anew.
-        out: Folder of the final run; the folds' runs are in `folds/` in it, without their weights.
+        out: Folder of the final run; the folds' runs are in `folds/` in it, without their weights and reports.
         resume: The folder of a cross-validation to go on with, in place of `out`; its recipe is in `folds/recipe.toml`.
         listen: Is told what happens.
         stop: Lets a signal stop between two steps.
@@ -134,8 +135,8 @@ def cross_validate(
     listen(Event("note", f"the model of all rows; then {len(parts)} folds"))
     if out is not None and resume is None and _is_unfinished(Path(out)):
         out, resume = None, out
-    stop = stop or Stop()
-    final = fit(begun, recipe, out=out, resume=resume, listen=_keeping(recipe, listen), stop=stop)
+    stop, known = stop or Stop(), KnownFeatures()
+    final = fit(begun, recipe, out=out, resume=resume, listen=_keeping(recipe, listen), stop=stop, known=known)
     stop.run = str(final.folder)  # with its folds it can go on
     recipe = dataclasses.replace(recipe, precision=final.recipe.precision)  # tried once, and the same in all
     measured: list[Mapping[str, float | None]] = []
@@ -150,7 +151,7 @@ def cross_validate(
         seeded = dataclasses.replace(recipe, seed=mix(recipe.seed, "fold", repeat, fold) % 2**31)
         folder = final.folder / FOLDS / f"{repeat}-{fold}"
         if not _is_done(folder, own):
-            fit(own, seeded, out=folder, listen=_of_a_fold(listen), stop=stop)
+            fit(own, seeded, out=folder, listen=_of_a_fold(listen), stop=stop, known=known, report=False)
         frame = read_predictions(folder)
         frames.append(frame[frame["split"] == "test"].drop(columns="split").assign(repeat=repeat, fold=fold))
         for heavy in ("model", "checkpoints"):
