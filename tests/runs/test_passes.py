@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,3 +141,11 @@ def test_folds_of_a_backbone_that_stays_compute_each_picture_once(
     for fold in folds:
         assert json.loads((fold / "state.json").read_text())["status"] == "finished"
         assert not (fold / "report.html").exists() and not (fold / "model").exists()
+
+
+def test_processor_time_starts_with_the_process(tmp_path: Path, pictures: Path, source: str) -> None:
+    """What was spent before the run, on imports and on reading, is in the report."""
+    before = sum(os.times()[:4])
+    fit(pictures, recipe(source), out=tmp_path / "run")
+    told = json.loads((tmp_path / "run" / "report.json").read_text())["cost"]["cpu_seconds"]
+    assert before < told <= sum(os.times()[:4])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +42,6 @@ class Before:
     rows: Rows | None
     features: np.ndarray | None
     shown: Seen
-    started: float  # processor seconds of this process
 
 
 def observe_before(
@@ -70,13 +68,12 @@ def observe_before(
     Returns:
         What `observe_after` compares with.
     """
-    started = time.process_time()
     split = next(name for name in ("test", "validation", "train") if name in data.splits)
     rows = _map_rows(data.task, data.splits[split], seed)
     shown = look(data, model.backbone.card, views, seed=seed).whole()
     place(model, device)
     features = embed(model, rows, _transform(model), precision=precision, known=known) if len(rows) > 2 else None
-    return Before(model.backbone.card, split, rows, features, shown, started)
+    return Before(model.backbone.card, split, rows, features, shown)
 
 
 def observe_after(
@@ -127,7 +124,7 @@ def observe_after(
         **found,
         "shown": before.shown,
         "told": notes,
-        "cost": {**_machine(model, before.started, precision), **cost},
+        "cost": {**_machine(model, precision), **cost},
     }
     if before.features is not None and before.rows is not None:
         still = not any(part["moved"] for name, part in moved.items() if not name.startswith("heads."))
@@ -244,10 +241,10 @@ def _by_split(data: Dataset, describe: Callable[[Target, Labels], dict[str, T]])
     return {key: described for key, described in found.items() if described}
 
 
-def _machine(model: Model, started: float, precision: str) -> dict[str, Any]:
+def _machine(model: Model, precision: str) -> dict[str, Any]:
     device = device_of(model)
     plain: dict[str, Any] = {
-        "cpu_seconds": time.process_time() - started,
+        "cpu_seconds": sum(os.times()[:4]),  # of this process from its start, and of those that it waited for
         "peak_bytes": peak_memory(),
         "precision": precision,
         "device": str(device),

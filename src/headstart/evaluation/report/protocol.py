@@ -125,7 +125,7 @@ def cost(facts: Facts) -> list[Any]:
             "Time of the saved model, without the folds" if facts.folds else "Time",
             f"{spent['seconds']:.1f} s in all, of which training {spent['training_seconds']:.1f} s",
         ),
-        ("Processor time", f"{spent['cpu_seconds']:.1f} s of the process that finished the run"),
+        ("Processor time", f"{spent['cpu_seconds']:.1f} s of the process that finished the run, from its start"),
         ("Steps", _count(facts.run["steps"], "update")),
         ("Peak memory", _memory(spent.get("peak_bytes"), "of that process")),
     ]
