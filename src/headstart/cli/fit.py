@@ -88,6 +88,7 @@ def fit(
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that load data.")] = None,
+    cache_gb: Annotated[float | None, typer.Option(help="Most gigabytes of features on disk; 0: none.")] = None,
     folds: Annotated[int | None, typer.Option(help="Measure by cross-validation with so many folds.")] = None,
     repeats: Annotated[int, typer.Option(help="With --folds: how often rows are divided.")] = 1,
     log: Annotated[

@@ -57,6 +57,7 @@ RANGES: Mapping[str, Range] = MappingProxyType(
         "ema": Range("the decay (such as 0.999)", 0, 1),
         "seed": Range("the seed", high=2**63),
         "workers": Range("the number of processes that load data"),
+        "cache_gb": Range("the most gigabytes of features on disk"),
         "budget": Range("the seconds for training", above=True),
         "checkpoint": Range("the seconds between saved steps"),
         "processes": Range("the number of processes", 1),

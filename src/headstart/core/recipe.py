@@ -132,6 +132,7 @@ class Recipe:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
     workers: int | None = None  # processes that load data; None takes none: this one loads
+    cache_gb: float = 10.0  # most gigabytes of features on disk, for all runs together; 0 keeps none there
     budget: float | None = None  # seconds for training, all stages together
     checkpoint: float = 60.0  # seconds between saved steps; 0 saves each
 

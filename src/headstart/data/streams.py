@@ -65,7 +65,7 @@ class BatchStream:
         self._piece = slice(*(self.batch_size * number // shard[1] for number in (shard[0], shard[0] + 1)))
         self._prepared = transform.prepare(self.rows.inputs)
         self._transform = transform
-        self._workers = workers if _costly(self._prepared, transform) else 0
+        self._workers = workers if is_costly(self._prepared, transform) else 0
         self._pin = pin
         self._make = _BatchMaker(
             self.rows, self._prepared, transform, tuple(stream.views), (seed, stream.name), collate or {}
@@ -136,7 +136,7 @@ def in_order(
     places = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     samples = ([(0, int(place)) for place in batch] for batch in places)
     make = _BatchMaker(rows, prepared, transform, ("x",), None, collate or {})
-    yield from zip(places, load(make, samples, workers if _costly(prepared, transform) else 0, pin=pin), strict=True)
+    yield from zip(places, load(make, samples, workers if is_costly(prepared, transform) else 0, pin=pin), strict=True)
 
 
 @dataclass(frozen=True)
@@ -170,6 +170,6 @@ def _tensor(labels: Any) -> Any:
     return torch.from_numpy(labels) if isinstance(labels, np.ndarray) else labels
 
 
-def _costly(prepared: Sequence[Any], transform: Transform) -> bool:
+def is_costly(prepared: Sequence[Any], transform: Transform) -> bool:
     """Return whether examples take longer to make than to send from process to process."""
     return not transform.ragged and not isinstance(prepared, np.ndarray)

@@ -99,6 +99,7 @@ class RunContext:
         checkpoint: Seconds between saved steps; 0 saves each.
         resume: Whether to go on from the newest checkpoint.
         world: This process among all that train together.
+        cache: Most bytes of features on disk, those of all runs together; 0 keeps none there.
         constant: Features of constant backbones that were computed for this context before.
         groups: By row, what must stay together in folds; rows without one are alone.
     """
@@ -116,6 +117,7 @@ class RunContext:
     resume: bool = False
     world: World = field(default_factory=World)
     groups: Mapping[str, str] = field(default_factory=dict)
+    cache: int = 0
     constant: KnownFeatures = field(default_factory=KnownFeatures)
 
 

@@ -89,6 +89,7 @@ class StageRun:
         if built.tuning.select is not None:
             ending += f"; {built.tuning.select(self._rescore)}"
         state.moved |= built.moved
+        built.data.release()
         if built.tuning.merge is not None:
             built.tuning.merge()
             state.moved |= set(built.model.state_dict())  # a merge may write to any of them
@@ -105,6 +106,10 @@ class StageRun:
         built = self.built
         if built.data.freeze_features():
             self._tell("detail", "the backbone is constant: its features are computed once", {})
+        else:
+            built.train_modes()
+            if told := built.data.keep_constant(built.tuning):
+                self._tell("detail", told, {})
         if resumed is not None:
             self.progress, self.best = restore(built, resumed)
         else:

@@ -11,14 +11,17 @@ from typing import Any, TypeVar
 from headstart import views
 from headstart.core.errors import UsageError
 from headstart.core.seeding import mix
-from headstart.core.types import Batch, Measured, Stream
+from headstart.core.types import Batch, Measured, Stream, Tuning
 from headstart.data.streams import BatchStream, in_order
 from headstart.data.transforms import make_transform
+from headstart.engine.constant import keep_constant
 from headstart.engine.feed import Feed, Workers
 from headstart.engine.job import Examples, Job, RunContext
 from headstart.engine.machine import to_device
 from headstart.engine.predict import embed, measure
+from headstart.features.cache import NoRoom
 from headstart.features.frozen import FeatureTransform, backbone_is_constant, frozen_rows
+from headstart.features.graphs import Untraceable
 from headstart.models.model import Model, device_of
 
 SURVEY_BATCH = 32
@@ -61,7 +64,7 @@ class StageData:
         Raises:
             UsageError: No stream of the objective has labels.
         """
-        labelled = self.labelled()
+        labelled = next((self.job.training[s.name] for s in self.job.objective.streams if s.labelled), None)
         if labelled is None:
             raise UsageError("This strategy looks at labelled rows before it starts, and the objective has none.")
         self.model.eval()
@@ -83,13 +86,7 @@ class StageData:
         The objective must read features alone, every view of every stream be the plain one, and nothing in the
         backbone learn.
         """
-        assert self.job.stage.augment is not None
-        shown = [view for s in self.job.objective.streams for view in s.shown(self.job.stage.augment).values()]
-        if (
-            self.job.objective.reads != "features"
-            or any(view != views.PLAIN for view in shown)
-            or not backbone_is_constant(self.model)
-        ):
+        if not self._is_plain or not backbone_is_constant(self.model):
             return False
         plain = make_transform(self.model.backbone.card.input, once=True)
         everything = [*self.training.values(), *self.measured.values()]
@@ -103,6 +100,45 @@ class StageData:
         self.training = {name: found[id(each.rows)] for name, each in self.training.items()}
         self.measured = {name: found[id(each.rows)] for name, each in self.measured.items()}
         return True
+
+    def keep_constant(self, tuning: Tuning) -> str:
+        """Compute once what is constant in a backbone of which a part learns; return what was done, in words.
+
+        It needs an objective that reads features alone, a strategy that does not look at examples itself, and plain
+        views. Where the network cannot be cut, or it does not pay, the examples stay.
+        """
+        stage, world = self.job.stage, self.context.world
+        staged = any(group.start for group in tuning.groups)
+        if not self._is_plain or tuning.watch is not None or staged or world.size > 1 or not stage.batch_size:
+            return ""
+        examples = {f"training {name}": each for name, each in self.training.items()}
+        examples |= {f"measured {name}": each for name, each in self.measured.items()}
+        learning = [p for group in tuning.groups for p in group.params]
+        assert stage.steps is not None
+        epochs, batch = stage.steps / self.epoch, stage.batch_size // stage.accumulate
+        try:
+            traced, found, told = keep_constant(
+                self.model, learning, examples, self.context, epochs=epochs, batch=batch
+            )
+        except (Untraceable, NoRoom) as why:
+            return f"the whole backbone is computed at each step: {why}"
+        self.model.after = traced.after
+        self.training = {name: found[f"training {name}"] for name in self.training}
+        self.measured = {name: found[f"measured {name}"] for name in self.measured}
+        return told
+
+    def release(self) -> None:
+        """Compute the whole backbone again from here on."""
+        if self.model.after is not None:
+            self.model.after = None
+            self.training, self.measured = dict(self.job.training), dict(self.job.measured)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether the objective reads features alone, of rows that are shown plainly."""
+        assert self.job.stage.augment is not None
+        shown = [view for s in self.job.objective.streams for view in s.shown(self.job.stage.augment).values()]
+        return self.job.objective.reads == "features" and all(view == views.PLAIN for view in shown)
 
     def streams(self, step: int) -> dict[str, Feed]:
         """Return the batches of each stream by its name, from a step on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, cast
@@ -131,6 +131,9 @@ class Model(nn.Module):
         backbone: The part taken over.
         heads: Heads by target.
 
+    Attributes:
+        after: While a stage trains on what is kept of the backbone's constant part: computes features of it.
+
     Raises:
         UsageError: A target has a name that torch keeps for itself.
     """
@@ -143,6 +146,7 @@ class Model(nn.Module):
         except KeyError as error:  # "type", "float" … are attributes of every torch module
             raise UsageError(f"A target cannot be called so ({error.args[0]}). Name it otherwise.") from error
         self._passes: list[ForwardPass] | None = None
+        self.after: Callable[..., Features] | None = None
 
     def __repr__(self) -> str:
         """Describe it in a sentence; `headstart.inspect` shows its layers."""
@@ -168,10 +172,18 @@ class Model(nn.Module):
         return {name: cast(Head, head) for name, head in self.heads.items()}
 
     def features(self, x: Any) -> Features:
-        """Compute a batch's features; features that were computed before pass through."""
+        """Compute a batch's features; features that were computed before pass through.
+
+        Of what is kept of the backbone's constant part, {"kept": tensors, "x"}, `after` computes them.
+        """
         if isinstance(x, dict) and "pooled" in x:
             return cast(Features, x)
-        features: Features = self.backbone(x)
+        if isinstance(x, dict) and "kept" in x:
+            assert self.after is not None
+            kept = list(x["kept"].values())
+            features = self.after(x.get("x"), kept, training=self.backbone.training)
+        else:
+            features = cast(Features, self.backbone(x))
         if self._passes is not None and features["pooled"].requires_grad:
             self._passes.append(ForwardPass(x, features))
         return features

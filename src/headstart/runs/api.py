@@ -125,6 +125,7 @@ def fit(
     device: str | None = None,
     precision: str | None = None,
     workers: int | None = None,
+    cache_gb: float | None = None,
     recipe: Recipe | str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
@@ -176,6 +177,7 @@ def fit(
         device: "auto", "cpu", "cuda" or "cuda:NUMBER".
         precision: "auto", "float32" or "bfloat16".
         workers: Processes that load data.
+        cache_gb: Most gigabytes of features on disk, for all runs together; 0 keeps none there.
         recipe: A whole recipe or its TOML file, which the arguments here change.
         settings: Any other setting by its path, such as {"stages.0.l2": 0.01}.
         out: The run's folder; None makes one below `runs/`. An unfinished run of the same recipe and data goes on.

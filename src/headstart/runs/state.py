@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # torch is slow to import
     from headstart.engine.job import Outcome
 
 FORMAT = 1
-FREE = {"workers", "checkpoint", "data.path"}  # settings that may change: the weights do not depend on them
+FREE = {"workers", "cache_gb", "checkpoint", "data.path"}  # settings that may change: the weights do not depend on them
 
 
 @dataclass(frozen=True)

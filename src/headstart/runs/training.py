@@ -23,6 +23,7 @@ from headstart.engine.fit import fit
 from headstart.engine.job import Job, RunContext, make_job
 from headstart.engine.machine import choose_device
 from headstart.engine.predict import predict
+from headstart.features.cache import GB
 from headstart.features.frozen import KnownFeatures
 from headstart.models.model import Backbone, Model
 from headstart.runs.folder import MODEL
@@ -194,6 +195,7 @@ def make_jobs(
         listen=listen,
         stop=stop,
         budget=recipe.budget,
+        cache=int(recipe.cache_gb * GB),
         checkpoint=recipe.checkpoint,
         groups=dataset.groups,
     )

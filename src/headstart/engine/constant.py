@@ -1,0 +1,188 @@
+"""Compute once what stays constant in a network over a stage, and train on what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from headstart.core.progress import working
+from headstart.core.types import Event
+from headstart.data.rows import Rows
+from headstart.data.streams import in_order, is_costly
+from headstart.data.transforms import Transform
+from headstart.engine.job import Examples, RunContext
+from headstart.engine.machine import autocast, to_device
+from headstart.features.cache import Cache, Row
+from headstart.features.cutting import FLOPS
+from headstart.features.fingerprint import name_of
+from headstart.features.graphs import Untraceable
+from headstart.features.kept import KeptTransform, batch_of, kept_rows
+from headstart.features.tracing import Traced, trace
+from headstart.models.model import Model, device_of
+
+LEAST_GAIN = 1.3  # times, by which a stage must become cheaper
+LEAST_SECONDS = 10.0  # of computing in the whole stage, by an estimate: less does not pay for looking
+CLOSE = {"float32": 1e-4, "bfloat16": 5e-2}  # of the largest feature
+PROBE = 4  # rows
+
+
+def keep_constant(
+    model: Model,
+    learning: Sequence[nn.Parameter],
+    examples: Mapping[str, Examples],
+    context: RunContext,
+    *,
+    epochs: float,
+    batch: int,
+) -> tuple[Traced, dict[str, Examples], str]:
+    """Cut a model's backbone at what stays constant, and compute that once for each row.
+
+    Args:
+        model: In the modes that it trains in.
+        learning: Every parameter that may learn.
+        examples: Rows that are shown plainly; the first are those of training.
+        context: Where and how to train.
+        epochs: How often each row is learnt from.
+        batch: Rows of a step; so many are computed at a time, as another number can give other last bits.
+
+    Returns:
+        The backbone in two parts; what stands in for the examples; and what was done, in words.
+
+    Raises:
+        Untraceable: It cannot be cut, does not pay, or the parts do not give what the whole gives.
+        NoRoom: What is constant fits neither on the disk nor into memory.
+    """
+    first, own = next((each, name) for name, each in examples.items())
+    expects, count = model.backbone.card.input, len(first.rows)
+    if count < PROBE:
+        raise Untraceable("there are too few rows")
+    prepared = {name: each.transform.prepare(each.rows.inputs) for name, each in examples.items()}
+    free = not is_costly(prepared[own], first.transform)
+    some = first.rows.take(range(PROBE)).unlabelled()
+    x = _batch(some, first.transform, model)
+    visits = count * epochs
+    if visits * _operations(model, x) / PROBE / FLOPS < LEAST_SECONDS:
+        raise Untraceable("too little is computed in all to pay for it")
+    with working("looking for what stays constant"):
+        traced = trace(model.backbone, x, learning, tokens=expects.ragged, free=free)
+        gain = gain_of(traced.share, epochs)
+        if gain < LEAST_GAIN:
+            raise Untraceable(
+                f"it would make training {gain:.2f} times cheaper, and less than {LEAST_GAIN:g} does not pay"
+            )
+        _check(model, traced, some, first.transform, context.precision, with_x=free or traced.needs_x)
+    parts = {"code": traced.constant.code, "precision": context.precision, "view": "plain"}
+    name = name_of(parts, traced.constant.state_dict(), expects)
+    about = f"{model.backbone.card.name}, {traced.share:.0%} of it"
+
+    def tell(text: str) -> None:
+        context.listen(Event("note", text))
+
+    cache = Cache(context.cache, tell)
+    instead = {}
+    for key, each in examples.items():
+        lengths = each.transform.lengths(prepared[key])
+        longer = 1.0 if lengths is None else float(lengths.mean()) / tree_leaves(x)[0].shape[1]
+
+        def compute(places: Sequence[int], each: Examples = each) -> Iterator[tuple[Sequence[int], Sequence[Row]]]:
+            return _compute(model, traced, each, places, context, batch)
+
+        digests = each.rows.digests or [place.to_bytes(8) for place in range(len(each.rows))]
+        source = cache if each.rows.digests else Cache(0, tell)
+        table = source.table(name, about, digests, traced.row_bytes * longer, compute)
+        shown = KeptTransform.of(traced, table, each.transform, prepared[key], with_x=free or traced.needs_x)
+        instead[key] = Examples(kept_rows(each.rows), shown)
+    return traced, instead, f"{traced.share:.0%} of a forward pass stays constant and is computed once for each row"
+
+
+def gain_of(share: float, epochs: float) -> float:
+    """Estimate how many times cheaper a stage is where a share of the forward pass is done once, not once an epoch.
+
+    A backward pass takes twice the time of a forward pass, of the part that learns alone.
+    """
+    learning = 3 * (1 - share)
+    return epochs * (share + learning) / (share + epochs * learning)
+
+
+def _batch(rows: Rows, transform: Transform, model: Model) -> Any:
+    """Make a batch's x of a few rows, on the model's device."""
+    _, batch = next(in_order(rows, transform, batch_size=len(rows)))
+    return to_device(batch, device_of(model)).x
+
+
+def _operations(model: Model, x: Any) -> float:
+    """Count the multiplications and additions of a forward pass."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        buffers = _values(model)
+        model.backbone(x)
+        _restore(model, buffers)
+    return float(counter.get_total_flops())
+
+
+def _check(model: Model, traced: Traced, rows: Rows, transform: Transform, precision: str, *, with_x: bool) -> None:
+    """Compare the parts with the whole, in training and in evaluation, where what is kept was computed two at a time.
+
+    Raises:
+        Untraceable: They differ: rows depend on each other, say.
+    """
+    device = device_of(model)
+    whole = _batch(rows, transform, model)
+    order = next(in_order(rows, transform, batch_size=len(rows)))[0]
+    kept: dict[int, Row] = {}
+    with torch.no_grad(), autocast(precision, device):
+        for start in range(0, len(rows), 2):
+            places = range(start, min(start + 2, len(rows)))
+            for found, batch in in_order(rows.take(places), transform, batch_size=2):
+                values = traced.before(to_device(batch, device).x)
+                kept |= {start + int(place): tuple(value[n] for value in values) for n, place in enumerate(found)}
+        given = batch_of(traced, [kept[int(place)] for place in order], whole if with_x else None)
+        was, modes = _values(model), {name: module.training for name, module in model.backbone.named_modules()}
+        for training in (True, False):
+            if not training:
+                model.backbone.eval()
+            found = []
+            for compute in (
+                lambda: model.backbone(whole),
+                lambda training=training: traced.after(given.get("x"), list(given["kept"].values()), training=training),
+            ):
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(0)
+                    found.append(compute()["pooled"].float())
+                _restore(model, was)
+            whole_features, features = found
+            worst = (whole_features - features).abs().max() / whole_features.abs().max().clamp(min=1e-12)
+            if not worst <= CLOSE[precision]:
+                raise Untraceable(f"its parts differ from the whole by {worst.item():.1e} of the largest feature")
+        for name, module in model.backbone.named_modules():
+            module.training = modes[name]
+
+
+def _values(model: Model) -> list[torch.Tensor]:
+    return [buffer.clone() for buffer in model.backbone.buffers()]
+
+
+def _restore(model: Model, values: Sequence[torch.Tensor]) -> None:
+    for buffer, value in zip(model.backbone.buffers(), values, strict=True):
+        buffer.copy_(value)
+
+
+def _compute(
+    model: Model, traced: Traced, examples: Examples, places: Sequence[int], context: RunContext, batch: int
+) -> Iterator[tuple[Sequence[int], Sequence[Row]]]:
+    """Compute what is kept of some rows; the last batch is filled up by rows that were computed before."""
+    device = device_of(model)
+    whole = list(places) + [places[n % len(places)] for n in range(-len(places) % batch)]
+    rows = examples.rows.unlabelled().take(whole)
+    telling = working("computing what stays constant", len(places))
+    with torch.no_grad(), autocast(context.precision, device), telling as advance:
+        for found, batched in in_order(rows, examples.transform, batch_size=batch, workers=context.workers):
+            context.stop.check()
+            values = [value.cpu() for value in traced.before(to_device(batched, device).x)]
+            own = [n for n, place in enumerate(found) if place < len(places)]
+            yield [places[int(found[n])] for n in own], [tuple(value[n] for value in values) for n in own]
+            advance(len(own))
