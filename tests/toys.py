@@ -132,6 +132,7 @@ def train(
     checkpoint: float = 60.0,
     resume: bool = False,
     world: World = ALONE,
+    cache: int = 0,
 ) -> Outcome:
     """Train through the engine; the first stage takes `strategy` and `objective`."""
     folder.mkdir(exist_ok=True)
@@ -162,6 +163,7 @@ def train(
         checkpoint=checkpoint,
         resume=resume,
         world=world,
+        cache=cache,
     )
     return fit(model, jobs, context)
 

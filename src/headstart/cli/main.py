@@ -21,7 +21,7 @@ from typing import Annotated
 import typer
 
 from headstart import __version__
-from headstart.cli import compare, demo, evaluate, fit, inspect, listing, predict, report, showing, soup
+from headstart.cli import cache, compare, demo, evaluate, fit, inspect, listing, predict, report, showing, soup
 from headstart.cli.going_on import RUN_FILE, how_to_go_on, what_is_saved
 from headstart.core.errors import DiskError, HeadstartError, LostProcess, TrainingError
 from headstart.core.interface import command_line
@@ -51,6 +51,7 @@ app.command("soup")(soup.soup)
 app.command("show")(showing.show)
 app.command("inspect")(inspect.inspect)
 app.command("list")(listing.listing)
+app.command("cache")(cache.cache)
 
 
 @app.callback(invoke_without_command=True)

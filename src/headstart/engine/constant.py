@@ -125,10 +125,9 @@ def _operations(model: Model, x: Any) -> float:
 
 
 def _check(model: Model, traced: Traced, rows: Rows, transform: Transform, precision: str, *, with_x: bool) -> None:
-    """Compare the parts with the whole, in training and in evaluation, where what is kept was computed two at a time.
+    """Compare the parts with the whole, in training and evaluation; rows whose features depend on others are found too.
 
-    Raises:
-        Untraceable: They differ: rows depend on each other, say.
+    What is kept is computed two rows at a time, and the features of all at once.
     """
     device = device_of(model)
     whole = _batch(rows, transform, model)

@@ -53,5 +53,5 @@ def _version(tensor: torch.Tensor) -> tuple[int, int]:
 
 
 def _is_features(x: Any) -> bool:
-    """Return whether features stand in the place of the examples."""
-    return isinstance(x, dict) and "pooled" in x
+    """Return whether features, or what is kept of a constant part, stand in the place of the examples."""
+    return isinstance(x, dict) and ("pooled" in x or "kept" in x)

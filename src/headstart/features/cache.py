@@ -1,7 +1,7 @@
 """A cache of what frozen networks give, row by row: content-addressed, on disk, common to all runs on a machine.
 
-A shelf holds what one computation gave, and is named by a hash of all that it depends on. It consists of shards: folders
-of one file of tensors, each written aside, hashed and given its name when it is whole. So a writer that is killed
+A shelf holds what one computation gave, and is named by a hash of all that it depends on. It consists of shards:
+folders of one file of tensors, each written aside, hashed and given its name when it is whole. So a killed writer
 leaves the shards that it finished, several processes may write to one shelf, and nothing torn is ever read.
 """
 
@@ -173,7 +173,8 @@ class Cache:
         there = next(parent for parent in folder.absolute().parents if parent.is_dir())
         free = shutil.disk_usage(there).free
         if needed > DISK_SHARE * free:
-            return f"{needed / GB:.2f} GB are needed in {there}, where {free / GB:.2f} GB are free; half of that may be used"
+            needs = f"{needed / GB:.2f} GB are needed in {there}"
+            return f"{needs}, where {free / GB:.2f} GB are free; half of that may be used"
         return ""
 
     def _write(self, folder: Path, tensors: Mapping[str, torch.Tensor]) -> Path | None:

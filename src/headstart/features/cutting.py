@@ -82,7 +82,7 @@ def work(node: fx.Node, sizes: Sizes) -> float:
 
 
 def _bytes(node: fx.Node, sizes: Sizes) -> float:
-    """Count the bytes of a row; infinite for what does not belong to a row, or is changed in place before it is used."""
+    """Count the bytes of a row; infinite for what belongs to no row, or is changed in place before it is used."""
     value = node.meta.get("val")
     if not isinstance(value, torch.Tensor) or not sizes.is_by_row(value.shape):
         return math.inf

@@ -76,7 +76,7 @@ def export(module: nn.Module, x: Any, *, tokens: bool) -> tuple[fx.Graph, Any, n
     shapes = pytree.tree_map(lambda _: dict(axes), x)
     try:
         made: Any = torch.export.export(module, (x,), strict=False, dynamic_shapes=(shapes,)).module()
-    except Exception as error:  # noqa: BLE001 - whatever the network's own code, or the export of it, raises
+    except Exception as error:  # whatever the network's own code, or the export of it, raises
         raise Untraceable(str(error).strip().partition("\n")[0] or type(error).__name__) from error
     graph = _copy(made.graph)
     leaves = [node for node in graph.nodes if node.op == "placeholder"]
@@ -146,7 +146,7 @@ def is_attention(node: fx.Node) -> bool:
 def attention_rate(node: fx.Node) -> float:
     """Return an attention's rate of dropout."""
     given: Any = node.args[4] if len(node.args) > 4 else node.kwargs.get("dropout_p", 0.0)
-    return given
+    return float(given)
 
 
 def is_random(node: fx.Node) -> bool:
@@ -155,4 +155,4 @@ def is_random(node: fx.Node) -> bool:
         return False
     if node.target in DROPOUTS:
         return bool(node.args[DROPS]) and node.args[1] != 0  # at a rate of 0 nothing is drawn
-    return not is_attention(node) or bool(attention_rate(node))
+    return not is_attention(node) or attention_rate(node) > 0.0

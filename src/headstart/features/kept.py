@@ -24,7 +24,7 @@ class _Places(Input):
     """Places of rows in a table, as if they were a modality."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KeptTransform(Transform):
     """Turns places of rows into batches of what is kept of them, with their x where the rest of the network reads it.
 
@@ -44,7 +44,8 @@ class KeptTransform(Transform):
     ) -> KeptTransform:
         """Make one; it shows rows plainly."""
         expects = _Places()  # pyright: ignore[reportAbstractUsage]  # it is never read from data
-        return cls(expects, {"x": Plain()}, traced, table, plain, prepared, with_x)
+        views = {"x": Plain()}
+        return cls(expects, views, traced=traced, table=table, plain=plain, prepared=prepared, with_x=with_x)
 
     def prepare(self, inputs: Any) -> Any:
         """Take the places as they are."""

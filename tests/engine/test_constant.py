@@ -1,0 +1,153 @@
+"""Training on what is kept of the constant part: as with the whole network, step by step, for every way of freezing."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests import toys
+
+from headstart.core import plugins
+from headstart.core.choice import Choice
+from headstart.core.recipe import Stage
+from headstart.core.types import Event
+from headstart.data.rows import Dataset, Rows
+from headstart.engine import constant, stage_data
+from headstart.features.cache import shelves
+from headstart.features.graphs import Untraceable
+from headstart.models.model import Backbone, Model
+
+STEPS = 8
+PATTERNS = ("partial k=1", "layers layers=layer2.*", "lora layers=*layer4*", "side_tuning")
+
+
+@pytest.fixture(autouse=True)
+def _always(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constant, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(constant, "LEAST_GAIN", 0.0)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def build(text: str) -> Any:
+    choice = Choice.parse(text, "the strategy")
+    return plugins.build("strategies", choice.name, choice.options)
+
+
+def losses(
+    folder: Path, backbone: Backbone, data: Dataset, strategy: Any, **options: Any
+) -> tuple[list[float], Model, list[str]]:
+    """Train; return each step's loss, the model, and what was told."""
+    model = toys.make_model(copy.deepcopy(backbone), data)
+    found: list[float] = []
+    told: list[str] = []
+
+    def listen(event: Event) -> None:
+        told.append(event.message)
+        if event.kind == "step":
+            found.append(event.values["loss"])
+
+    stage = Stage(steps=STEPS, batch_size=4, lr=1e-3, evaluate=3)
+    torch.manual_seed(0)
+    toys.train(folder, model, data, strategy, validate=True, stage=stage, listen=listen, **options)
+    return found, model, told
+
+
+@pytest.fixture
+def whole(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Let a call train on the whole network."""
+
+    def train(*args: Any, **options: Any) -> Any:
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise Untraceable("asked for")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(stage_data, "keep_constant", refuse)
+            return losses(*args, **options)
+
+    return train
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_losses_and_weights_are_those_of_the_whole_network(tmp_path: Path, whole: Any, pattern: str) -> None:
+    backbone = toys.small("timm:test_resnet")
+    data = toys.dataset(backbone.card.input)
+    ours, model, told = losses(tmp_path / "ours", backbone, data, build(pattern))
+    theirs, other, _ = whole(tmp_path / "theirs", backbone, data, build(pattern))
+    assert any("stays constant" in text and "computed once" in text for text in told)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
+    for name, tensor in other.state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
+    assert model.after is None
+
+
+@pytest.mark.slow
+def test_each_strategy_gives_the_losses_of_the_whole_network_or_says_why_not(tmp_path: Path, whole: Any) -> None:
+    cut = []
+    for name in plugins.names("strategies"):
+        backbone = toys.small("timm:test_vit" if name == "prompt" else "timm:test_resnet")
+        data = toys.dataset(backbone.card.input)
+        ours, _, told = losses(tmp_path / name, backbone, data, build(name))
+        if any("computed once for each row" in text for text in told):
+            theirs, _, _ = whole(tmp_path / f"{name}-whole", backbone, data, build(name))
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5, err_msg=name)
+            cut.append(name)
+    assert {"partial", "side_tuning"} <= set(cut)
+    assert not {"feature_distillation", "delta", "lwf", "gradual"} & set(cut), "they look at examples, or unfreeze"
+
+
+def test_what_was_kept_is_there_for_the_next_run(tmp_path: Path) -> None:
+    backbone = toys.small("timm:test_resnet")
+    data = with_digests(toys.dataset(backbone.card.input))
+    ours, _, _ = losses(tmp_path / "one", backbone, data, build("partial k=1"), cache=10**9)
+    (shelf,) = shelves()
+    assert shelf.rows == len({digest for rows in data.splits.values() for digest in rows.digests})
+    again, _, told = losses(tmp_path / "two", backbone, data, build("partial k=1"), cache=10**9)
+    assert ours == again
+    assert not any("computing what stays constant" in text for text in told)
+    losses(tmp_path / "three", toys.source("timm:test_resnet"), data, build("partial k=2"), cache=10**9)
+    assert len(shelves()) == 2, "another cut has a shelf of its own"
+
+
+def test_rows_that_depend_on_each_other_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = toys.small("timm:test_resnet")
+    data = toys.dataset(backbone.card.input)
+    stem = backbone.net.conv1  # pyright: ignore[reportAttributeAccessIssue]
+    stem.register_forward_pre_hook(lambda _, given: (given[0] - given[0].mean(dim=0),))
+    _, _, told = losses(tmp_path / "run", backbone, data, build("partial k=1"))
+    assert any("its parts differ from the whole" in text for text in told)
+
+
+def test_a_stage_that_is_too_small_is_not_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constant, "LEAST_SECONDS", 10.0)
+    backbone = toys.small("timm:test_resnet")
+    _, _, told = losses(tmp_path / "run", backbone, toys.dataset(backbone.card.input), build("partial k=1"))
+    assert any("too little is computed" in text for text in told)
+
+
+def test_a_gain_that_is_too_small_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constant, "LEAST_GAIN", 100.0)
+    backbone = toys.small("timm:test_resnet")
+    _, _, told = losses(tmp_path / "run", backbone, toys.dataset(backbone.card.input), build("partial k=1"))
+    assert any("times cheaper" in text for text in told)
+
+
+def test_the_gain_is_that_of_the_law() -> None:
+    assert constant.gain_of(0.9, 20) == pytest.approx(20 * 1.2 / (0.9 + 20 * 0.3))
+    assert constant.gain_of(0.0, 5) == 1.0
+
+
+def with_digests(data: Dataset) -> Dataset:
+    """Name each row's content by a hash of it."""
+    import hashlib
+
+    def named(rows: Rows) -> Rows:
+        return dataclasses.replace(rows, digests=[hashlib.sha256(str(row).encode()).digest() for row in rows.ids])
+
+    splits = {name: named(rows) for name, rows in data.splits.items()}
+    return dataclasses.replace(data, splits=splits, pools={name: named(rows) for name, rows in data.pools.items()})
