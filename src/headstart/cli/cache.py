@@ -52,9 +52,8 @@ def cache(
             for shelf in found
         ]
         show.table("Features kept for later runs", ("of", "rows", "size", "last used"), rows, words="of")
-        show.say(
-            f"{sum(shelf.bytes for shelf in found) / GB:.2f} GB in {storage.cache() / FOLDER}. Remove them: headstart cache prune"
-        )
+        total, place = sum(shelf.bytes for shelf in found) / GB, storage.cache() / FOLDER
+        show.say(f"{total:.2f} GB in {place}. Remove them: headstart cache prune")
     else:
         show.say(f"No features are kept in {storage.cache() / FOLDER}.")
     left = [shelf for shelf in found if shelf not in gone]
