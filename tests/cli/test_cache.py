@@ -22,7 +22,8 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         values = [(torch.zeros(1000),)]
         Cache(GB, print).table(name, f"the {name} one", [bytes(32)], 1, lambda places, rows=values: [(places, rows)])
         about = shelves()[-1].folder.parent / name / "about.json"
-        os.utime(about, (time.time() - 1000 * age,) * 2)
+        then = time.time() - 1000 * age
+        os.utime(about, (then, then))
 
 
 def run(*arguments: str) -> str:

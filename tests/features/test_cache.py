@@ -132,7 +132,8 @@ def test_other_shelves_make_room_those_first_that_were_used_longest_ago() -> Non
     for age, name in enumerate(("new", "old")):
         Cache(GB, print).table(name, name, DIGESTS[:1], 1, lambda places: [(places, [(torch.zeros(1000),)])])
         about = storage.cache() / cache.FOLDER / name / cache.ABOUT
-        os.utime(about, (time.time() - 100 * age - 100,) * 2)
+        then = time.time() - 100 * age - 100
+        os.utime(about, (then, then))
     size = sum(shelf.bytes for shelf in shelves())
     found, _ = table([0], most=size + 10, row_bytes=1000.0)
     assert holds(found, [0])

@@ -154,5 +154,5 @@ def is_random(node: fx.Node) -> bool:
     if not isinstance(node.target, torch._ops.OpOverload) or torch.Tag.nondeterministic_seeded not in node.target.tags:
         return False
     if node.target in DROPOUTS:
-        return bool(node.args[DROPS]) and node.args[1] != 0  # at a rate of 0 nothing is drawn
-    return not is_attention(node) or attention_rate(node) > 0.0
+        return bool(node.args[DROPS]) and bool(node.args[1])  # at a rate of 0 nothing is drawn
+    return not is_attention(node) or bool(attention_rate(node))
