@@ -209,6 +209,7 @@ def test_what_a_recipe_says_that_says_nothing() -> None:
         "seed": 0,
         "precision": "auto",
         "device": "auto",
+        "cache_gb": 10.0,
         "checkpoint": 60.0,
     }
 
