@@ -2,7 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow check format clean
+# Those of docs/benchmarks.md that need nothing but ../shared.
+BENCHMARKS := linear_probe predict full_step
+
+.PHONY: demo test test-slow check format bench clean
 
 demo: .venv/installed
 	rm -rf headstart-demo
@@ -24,6 +27,9 @@ check: .venv/installed-dev
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: .venv/installed-dev
+	for name in $(BENCHMARKS); do OMP_NUM_THREADS=1 $(BIN)/python bench/$$name.py || exit 1; done
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

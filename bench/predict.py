@@ -1,0 +1,60 @@
+"""Predictions for many pictures, whole processes beside scripts written by hand: processor seconds, one thread.
+
+python bench/predict.py [--shared FOLDER] [--rows 2000] [--turns 2]
+
+Copies of the pictures of hymenoptera, a linear probe of MobileNetV2, which is fitted first and not counted.
+
+headstart   `headstart predict RUN FOLDER --out FILE.csv`
+fast        bench/hand_written.py: the fastest loop
+eager       the same with timm's own transform and network as it is loaded
+
+`of_ours` is a program's time over Headstart's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from processes import ALLOCATOR, HEADSTART, MOBILENET, SHARED, beside, seconds
+
+
+def main() -> None:
+    """Print one line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, default=SHARED)
+    parser.add_argument("--rows", type=int, default=2000)
+    parser.add_argument("--turns", type=int, default=2)
+    given = parser.parse_args()
+    data, weights = given.shared / "data/image/hymenoptera", given.shared / MOBILENET
+    pictures = sorted(data.rglob("*.jpg"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        copies = [folder / "new" / f"{place:05}.jpg" for place in range(given.rows)]
+        copies[0].parent.mkdir()
+        for place, copy in enumerate(copies):
+            shutil.copyfile(pictures[place % len(pictures)], copy)
+        table = folder / "rows.csv"
+        with table.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([["path"], *([path] for path in copies)])
+        run = folder / "run"
+        probe = ["--strategy", "linear_probe", "--source", f"local:{weights}", "--device", "cpu", "--out", run]
+        seconds([*HEADSTART, "fit", data, *probe])
+        script = [sys.executable, Path(__file__).with_name("hand_written.py"), "predict"]
+        rest = [table, weights, folder / "hand.csv"]
+        predict = [*HEADSTART, "predict", run, copies[0].parent, "--device", "cpu", "--out", folder / "ours.csv"]
+        programs = {
+            "headstart": partial(seconds, predict),
+            "fast": partial(seconds, [*script, "fast", *rest], ALLOCATOR),
+            "eager": partial(seconds, [*script, "eager", *rest]),
+        }
+        beside(f"predictions for {given.rows} pictures", programs, given.turns)
+
+
+if __name__ == "__main__":
+    main()
