@@ -14,10 +14,10 @@ ACTIONS = ("list", "prune")
 
 def cache(
     action: Annotated[str, typer.Argument(help="list or prune.")] = "list",
-    keep_gb: Annotated[float, typer.Option(help="With prune: what was used last stays, up to so many GB.")] = 0.0,
+    keep_gb: Annotated[float, typer.Option(help="prune: GB of the last used that stay.")] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
-    """List the features that are kept on disk for later runs, or remove them.
+    """List or remove the features kept on disk for later runs.
 
     Example: headstart cache prune --keep-gb 2
     """

@@ -116,11 +116,14 @@ def _batch(rows: Rows, transform: Transform, model: Model) -> Any:
 
 
 def _operations(model: Model, x: Any) -> float:
-    """Count the multiplications and additions of a forward pass."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        buffers = _values(model)
-        model.backbone(x)
-        _restore(model, buffers)
+    """Count the multiplications and additions of a forward pass. Untraceable: the network cannot be run so."""
+    buffers = _values(model)
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            model.backbone(x)
+    except (RuntimeError, ValueError) as error:  # which the first step tells better
+        raise Untraceable(str(error)) from error
+    _restore(model, buffers)
     return float(counter.get_total_flops())
 
 
@@ -166,8 +169,9 @@ def _values(model: Model) -> list[torch.Tensor]:
 
 
 def _restore(model: Model, values: Sequence[torch.Tensor]) -> None:
-    for buffer, value in zip(model.backbone.buffers(), values, strict=True):
-        buffer.copy_(value)
+    with torch.no_grad():
+        for buffer, value in zip(model.backbone.buffers(), values, strict=True):
+            buffer.copy_(value)
 
 
 def _compute(
