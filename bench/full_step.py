@@ -29,6 +29,7 @@ CASES = {
     "mobilenetv2": ("data/image/hymenoptera", "local:{shared}/weights/vision/mobilenetv2_100_imagenet.safetensors"),
 }
 FORMATS = ("float32", "bfloat16")
+SHARED = Path(os.environ.get("HEADSTART_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 WARM = 3  # steps that are not counted
 
 
@@ -85,7 +86,7 @@ def measure(loop: str, case: str, precision: str, steps: int, shared: Path) -> f
 def main() -> None:
     """Print one line for each network and number format."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=Path(__file__).resolve().parents[2] / "shared")
+    parser.add_argument("--shared", type=Path, default=SHARED)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--only", nargs=3, metavar=("LOOP", "CASE", "FORMAT"), help="one measurement, in this process")

@@ -1,13 +1,15 @@
 """A linear probe of MobileNetV2, whole processes beside the floor and the usual ways: processor seconds, one thread.
 
-python bench/linear_probe.py [--shared FOLDER] [--turns 3] [--data hymenoptera pacs] [--peers PYTHON] [--epochs 20]
+python bench/linear_probe.py [--turns 3] [--data hymenoptera pacs] [--peers PYTHON] [--epochs 20]
 
-headstart   `headstart fit DATA --strategy linear_probe`: reading, training, evaluation and report
+headstart   `headstart fit DATA --strategy linear_probe`: reading, training, evaluation and report; no
+            features of earlier runs are found
 floor       bench/hand_written.py, fast: one pass over the pictures and a logistic regression, nothing else
 eager       the same with timm's own transform and network as it is loaded
-trainer     the Trainer of Hugging Face over a frozen backbone (bench/trainers.py), with --peers, the Python that has
-            bench/requirements.txt; on hymenoptera alone, once. `trainer_kept`: the same with `processes.ALLOCATOR`
+trainer     the Trainer of Hugging Face over a frozen backbone, and `fastai` and `keras` (bench/peers.py): with --peers,
+            the Python that has bench/requirements.txt, on hymenoptera alone, once; `_kept`: with `processes.ALLOCATOR`
 
+Real data and weights are found by HEADSTART_SHARED, else in ../shared beside the project.
 `of_ours` is a program's time over Headstart's.
 """
 
@@ -24,7 +26,8 @@ from pathlib import Path
 
 from processes import ALLOCATOR, HEADSTART, MOBILENET, SHARED, beside, seconds
 
-SLOW = ("trainer", "trainer_kept")
+PEERS = ["trainer", "fastai", "keras"]
+FAST = {"headstart", "floor", "eager"}
 BENCH = Path(__file__).resolve().parent
 KEPT = 0.15  # share of rows that are not learnt, where the data has no split
 
@@ -45,16 +48,15 @@ def write_table(data: Path, table: Path) -> int:
 def main() -> None:
     """Print one line for each set of pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=SHARED)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--data", nargs="+", default=["hymenoptera", "pacs"])
     parser.add_argument("--peers", type=Path, help="Python with bench/requirements.txt")
-    parser.add_argument("--epochs", type=int, default=20, help="of the Trainer")
-    parser.add_argument("--batch", type=int, default=8, help="of the Trainer; 8 is its default")
+    parser.add_argument("--epochs", type=int, default=20, help="of the peers")
+    parser.add_argument("--programs", nargs="+", default=PEERS, choices=PEERS, help="of the peers")
     given = parser.parse_args()
-    weights = given.shared / MOBILENET
+    weights = SHARED / MOBILENET
     for name in given.data:
-        data = given.shared / "data/image" / name
+        data = SHARED / "data/image" / name
         with tempfile.TemporaryDirectory() as folder:
             table, numbers = Path(folder) / "rows.csv", itertools.count()
             rows = write_table(data, table)
@@ -62,7 +64,7 @@ def main() -> None:
             def headstart(data: Path = data, folder: str = folder, numbers: itertools.count[int] = numbers) -> float:
                 out = Path(folder) / f"run-{next(numbers)}"
                 plan = ["--strategy", "linear_probe", "--source", f"local:{weights}", "--device", "cpu", "--out", out]
-                return seconds([*HEADSTART, "fit", data, *plan])
+                return seconds([*HEADSTART, "fit", data, *plan], {"XDG_CACHE_HOME": f"{out}-cache"})
 
             scripts = [sys.executable, BENCH / "hand_written.py", "probe"]
             rest = [table, weights, Path(folder) / "score"]
@@ -72,12 +74,11 @@ def main() -> None:
                 "eager": partial(seconds, [*scripts, "eager", *rest]),
             }
             if given.peers and name == "hymenoptera":
-                trainer = [given.peers, BENCH / "trainers.py", "probe", table, weights, given.epochs, given.batch]
-                programs |= {
-                    "trainer": partial(seconds, trainer),
-                    "trainer_kept": partial(seconds, trainer, ALLOCATOR),
-                }
-            beside(f"linear probe, {rows} pictures of {name}", programs, given.turns, SLOW)
+                for peer in given.programs:
+                    command = [given.peers, BENCH / "peers.py", peer, table, weights, given.epochs]
+                    programs[peer] = partial(seconds, command)
+                    programs[f"{peer}_kept"] = partial(seconds, command, ALLOCATOR)
+            beside(f"linear probe, {rows} pictures of {name}", programs, given.turns, once=set(programs) - FAST)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Predictions for many pictures, whole processes beside scripts written by hand: processor seconds, one thread.
 
-python bench/predict.py [--shared FOLDER] [--rows 2000] [--turns 2]
+python bench/predict.py [--rows 2000] [--turns 2]
 
 Copies of the pictures of hymenoptera, a linear probe of MobileNetV2, which is fitted first and not counted.
 
@@ -8,6 +8,7 @@ headstart   `headstart predict RUN FOLDER --out FILE.csv`
 fast        bench/hand_written.py: the fastest loop
 eager       the same with timm's own transform and network as it is loaded
 
+Real data and weights are found by HEADSTART_SHARED, else in ../shared beside the project.
 `of_ours` is a program's time over Headstart's.
 """
 
@@ -27,11 +28,10 @@ from processes import ALLOCATOR, HEADSTART, MOBILENET, SHARED, beside, seconds
 def main() -> None:
     """Print one line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=SHARED)
     parser.add_argument("--rows", type=int, default=2000)
     parser.add_argument("--turns", type=int, default=2)
     given = parser.parse_args()
-    data, weights = given.shared / "data/image/hymenoptera", given.shared / MOBILENET
+    data, weights = SHARED / "data/image/hymenoptera", SHARED / MOBILENET
     pictures = sorted(data.rglob("*.jpg"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"  # real data and weights, beside the checkout
+SHARED = Path(os.environ.get("HEADSTART_SHARED", Path(__file__).resolve().parents[2] / "shared"))  # data and weights
 MOBILENET = "weights/vision/mobilenetv2_100_imagenet"
 HEADSTART = [sys.executable, "-m", "headstart"]
 # Freed memory is kept: what `headstart.engine.machine.keep_memory` asks of glibc, for any program.

@@ -1,16 +1,19 @@
-"""Two jobs with the Trainer of Hugging Face at its defaults: see bench/requirements.txt.
+"""Jobs with other libraries at their defaults: see bench/requirements.txt.
 
-python bench/trainers.py probe TABLE WEIGHTS EPOCHS BATCH
-python bench/trainers.py lora TRAIN.csv DEV.csv MODEL BATCH RATE
+python bench/peers.py trainer|fastai|keras TABLE WEIGHTS EPOCHS
+python bench/peers.py peft TRAIN.csv DEV.csv MODEL BATCH RATE
 
-`probe` trains a linear layer on MobileNetV2 whose weights are frozen, with the transforms of the example
-run_image_classification.py, and evaluates at the end. `lora` is PEFT on query and value at rank 8, one epoch, each
-text padded to 128 tokens, as the example run_glue.py does by default, evaluated at the end.
+The first three train a linear layer on MobileNetV2, whose weights are frozen, and evaluate it: the Trainer of Hugging
+Face (batches of 8, the transforms of its example run_image_classification.py, evaluated at the end), fastai (batches
+of 64, its own head of two layers) and Keras on torch (batches of 32; the weights are random, which takes as long).
+`peft` is LoRA on query and value at rank 8 by PEFT and the Trainer, one epoch, each text padded to 128 tokens, as the
+example run_glue.py does by default, evaluated at the end.
 """
 
 from __future__ import annotations
 
 import csv
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -58,8 +61,8 @@ class Probe(nn.Module):
         return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits}
 
 
-def probe(table: str, weights: str, epochs: str, batch: str) -> None:
-    """Fit a linear probe of pictures."""
+def with_trainer(table: str, weights: str, epochs: str) -> None:
+    """Probe pictures with the Trainer."""
     from PIL import Image
     from torchvision.transforms import v2
 
@@ -87,14 +90,69 @@ def probe(table: str, weights: str, epochs: str, batch: str) -> None:
         learn,
         test,
         num_train_epochs=int(epochs),
-        per_device_train_batch_size=int(batch),
         learning_rate=1e-3,
         remove_unused_columns=False,
         label_names=["labels"],
     )
 
 
-def lora(learn: str, test: str, folder: str, batch: str, rate: str) -> None:
+def with_fastai(table: str, weights: str, epochs: str) -> None:
+    """Probe pictures with fastai."""
+    import pandas as pd
+    from fastai.vision.all import (  # pyright: ignore[reportMissingImports]
+        ImageDataLoaders,
+        Resize,
+        accuracy,
+        vision_learner,
+    )
+    from safetensors.torch import load_file
+
+    frame = pd.read_csv(table)
+    frame["kept"] = frame["kept"].astype(bool)
+    columns = {"fn_col": "path", "label_col": "label", "valid_col": "kept"}
+    data = ImageDataLoaders.from_df(frame, "/", **columns, item_tfms=Resize(224), device="cpu")
+    learner = vision_learner(data, "mobilenetv2_100", pretrained=False, metrics=accuracy, pad_type="same")
+    kept = {name: value for name, value in load_file(f"{weights}.safetensors").items() if "classifier" not in name}
+    learner.model[0].model.load_state_dict(kept)
+    learner.freeze()
+    learner.fit_one_cycle(int(epochs))
+
+
+def with_keras(table: str, weights: str, epochs: str) -> None:
+    """Probe pictures with Keras, whose network has no use for the weights."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    import keras  # pyright: ignore[reportMissingImports]
+    import numpy as np
+
+    rows = rows_of(table)
+    classes = sorted({row["label"] for row in rows})
+
+    class Pictures(keras.utils.PyDataset):
+        def __init__(self, kept: str) -> None:
+            super().__init__()
+            self.rows = [row for row in rows if row["kept"] == kept]
+
+        def __len__(self) -> int:
+            return -(-len(self.rows) // 32)
+
+        def __getitem__(self, place: int) -> Any:
+            rows = self.rows[32 * place : 32 * place + 32]
+            pictures = [keras.utils.load_img(row["path"], target_size=(224, 224)) for row in rows]
+            return np.stack([np.asarray(picture, np.float32) for picture in pictures]), np.array(
+                [classes.index(row["label"]) for row in rows]
+            )
+
+    base = keras.applications.MobileNetV2(weights=None, include_top=False, pooling="avg")
+    base.trainable = False
+    given = keras.Input((224, 224, 3))
+    flipped = keras.layers.RandomFlip("horizontal")(given)
+    features = base(keras.layers.Rescaling(1 / 127.5, offset=-1)(flipped), training=False)
+    model = keras.Model(given, keras.layers.Dense(len(classes), activation="softmax")(features))
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(Pictures("0"), validation_data=Pictures("1"), epochs=int(epochs), verbose=2)
+
+
+def with_peft(learn: str, test: str, folder: str, batch: str, rate: str) -> None:
     """Adapt a text encoder."""
     from peft import LoraConfig, get_peft_model  # pyright: ignore[reportMissingImports]
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -118,4 +176,5 @@ def lora(learn: str, test: str, folder: str, batch: str, rate: str) -> None:
 
 
 if __name__ == "__main__":
-    {"probe": probe, "lora": lora}[sys.argv[1]](*sys.argv[2:])
+    programs = {"trainer": with_trainer, "fastai": with_fastai, "keras": with_keras, "peft": with_peft}
+    programs[sys.argv[1]](*sys.argv[2:])
