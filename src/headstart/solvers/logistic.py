@@ -104,7 +104,10 @@ def _path(
     features: np.ndarray, scaling: Scaling, problem: Problem, fold: np.ndarray
 ) -> list[tuple[float, float, np.ndarray]]:
     """Cross-validate penalties from strong to weak; return each one's mean loss, itself, and the outputs."""
-    parts = [(rows, problem.take(train), unseen, test) for train, test, rows, unseen in divide(features, scaling, fold)]
+    parts = [
+        (rows.astype(np.float32), problem.take(train), unseen, test)  # half the time, and enough for a choice
+        for train, test, rows, unseen in divide(features, scaling, fold)
+    ]
     starts: list[Any] = [None] * len(parts)
     found: list[tuple[float, float, np.ndarray]] = []
     for penalty in PENALTIES:
@@ -130,8 +133,9 @@ def _fit(rows: Any, problem: Problem, penalty: float, start: Any, small: float) 
     def value(flat: np.ndarray) -> tuple[float, np.ndarray]:
         both = flat.reshape(classes, width + 1)
         weight, bias = both[:, :-1], both[:, -1]
-        loss, slope = problem.loss(rows @ weight.T + bias)
-        gradient = np.concatenate([(rows.T @ slope).T + penalty * weight, slope.sum(axis=0)[:, None]], axis=1)
+        loss, slope = problem.loss((rows @ weight.T.astype(rows.dtype)).astype(np.float64) + bias)
+        pull = (rows.T @ slope.astype(rows.dtype)).T.astype(np.float64) + penalty * weight
+        gradient = np.concatenate([pull, slope.sum(axis=0)[:, None]], axis=1)
         return loss + penalty / 2 * float(np.square(weight).sum()), gradient.ravel()
 
     first = np.zeros(classes * (width + 1)) if start is None else np.concatenate([start[0], start[1][:, None]], 1)
