@@ -15,6 +15,7 @@ from tests import toys
 from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.recipe import Stage
+from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event
 from headstart.data.rows import Dataset, Rows
 from headstart.engine import constant, stage_data
@@ -111,6 +112,26 @@ def test_what_was_kept_is_there_for_the_next_run(tmp_path: Path) -> None:
     assert not any("computing what stays constant" in text for text in told)
     losses(tmp_path / "three", toys.source("timm:test_resnet"), data, build("partial k=2"), cache=10**9)
     assert len(shelves()) == 2, "another cut has a shelf of its own"
+
+
+def test_a_stopped_run_goes_on_to_the_very_same_weights(tmp_path: Path) -> None:
+    backbone = toys.small("timm:test_resnet")
+    data = with_digests(toys.dataset(backbone.card.input))
+    _, straight, _ = losses(tmp_path / "straight", backbone, data, build("partial k=1"), cache=10**9)
+    for cache in (10**9, 0):  # from the disk, and computed again
+        model, stop = toys.make_model(copy.deepcopy(backbone), data), Stop()
+
+        def listen(event: Event, stop: Stop = stop) -> None:
+            if event.kind == "step" and event.values["step"] == 5:
+                stop.signal = 15
+
+        stage = Stage(steps=STEPS, batch_size=4, lr=1e-3, evaluate=3)
+        where, strategy = tmp_path / f"cut {cache}", build("partial k=1")
+        with pytest.raises(Stopped):
+            toys.train(where, model, data, strategy, validate=True, stage=stage, listen=listen, stop=stop, cache=cache)
+        _, again, told = losses(where, backbone, data, strategy, cache=cache, resume=True)
+        assert any("computed once for each row" in text for text in told)
+        assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in straight.state_dict().items())
 
 
 def test_rows_that_depend_on_each_other_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
