@@ -86,7 +86,7 @@ def test_a_writer_that_is_killed_leaves_the_shards_that_it_finished(
     process = subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parent)])
     shelf = tmp_path / "headstart" / cache.FOLDER / "shelf"
     deadline = time.monotonic() + 60
-    while len(list(shelf.glob(f"*/{cache.DATA}"))) < 2 and time.monotonic() < deadline:
+    while len(list(shelf.glob(f"[!.]*/{cache.DATA}"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -111,6 +111,20 @@ def test_two_processes_on_one_shelf_get_the_same() -> None:
     found, computed = table(list(range(12)))
     assert holds(found, list(range(12)))
     assert not computed
+
+
+def test_a_shard_that_another_process_is_writing_is_left_alone() -> None:
+    table([0, 1])
+    being_written = shelves()[0].folder / f".tmp-{storage._host()}-{os.getpid()}-now"
+    being_written.mkdir()
+    (being_written / cache.DATA).write_bytes(b"half of it")
+    told: list[str] = []
+    found, computed = table([0, 1, 2], told=told)
+    assert holds(found, [0, 1, 2])
+    assert computed == [2]
+    assert not told
+    assert being_written.exists()
+    assert shelves()[0].rows == 3
 
 
 def test_a_damaged_shard_is_told_and_computed_again() -> None:

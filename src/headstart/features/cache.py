@@ -126,7 +126,7 @@ class Cache:
             return
         with suppress(OSError):
             os.utime(folder / ABOUT)
-        for path in sorted(file.parent for file in folder.glob(f"*/{DATA}")):
+        for path in _whole(folder):
             try:
                 yield _open(path)
             except (StorageError, OSError) as error:
@@ -197,7 +197,7 @@ def shelves() -> list[Shelf]:
     for about in (storage.cache() / FOLDER).glob(f"*/{ABOUT}"):
         try:
             told, used = json.loads(about.read_text(encoding="utf-8"))["about"], about.stat().st_mtime
-            files = list(about.parent.glob(f"*/{DATA}"))
+            files = [path / DATA for path in _whole(about.parent)]
             found.append(Shelf(about.parent, told, sum(map(_count, files)), sum(f.stat().st_size for f in files), used))
         except (OSError, ValueError, KeyError):  # another process removes it
             continue
@@ -208,6 +208,11 @@ def remove(shelf: Shelf) -> None:
     """Remove a shelf; a process that reads it keeps what it has opened."""
     with suppress(OSError):
         storage.remove_folder(shelf.folder)
+
+
+def _whole(folder: Path) -> list[Path]:
+    """List the shards of a shelf that have their names; those that are being written have hidden ones."""
+    return sorted(file.parent for file in folder.glob(f"*/{DATA}") if not file.parent.name.startswith("."))
 
 
 def _count(file: Path) -> int:
