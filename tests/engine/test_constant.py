@@ -17,10 +17,12 @@ from headstart.core.choice import Choice
 from headstart.core.recipe import Stage
 from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event
+from headstart.data.loading import LostWorker
 from headstart.data.rows import Dataset, Rows
 from headstart.engine import constant, stage_data
 from headstart.features.cache import shelves
 from headstart.features.graphs import Untraceable
+from headstart.features.tracing import Traced
 from headstart.models.model import Backbone, Model
 
 STEPS = 8
@@ -141,6 +143,38 @@ def test_rows_that_depend_on_each_other_are_not_kept(tmp_path: Path, monkeypatch
     stem.register_forward_pre_hook(lambda _, given: (given[0] - given[0].mean(dim=0),))
     _, _, told = losses(tmp_path / "run", backbone, data, build("partial k=1"))
     assert any("its parts differ from the whole" in text for text in told)
+
+
+def test_parts_that_cannot_be_run_leave_the_whole_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("shape '[4, 2]' is invalid")
+
+    backbone = toys.small("timm:test_resnet")
+    monkeypatch.setattr(Traced, "after", fails)
+    found, _, told = losses(tmp_path / "run", backbone, toys.dataset(backbone.card.input), build("partial k=1"))
+    assert any("its parts cannot be run: shape '[4, 2]' is invalid" in text for text in told)
+    assert len(found) == STEPS
+
+
+def test_a_worker_that_is_lost_meanwhile_is_told_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def computes(*args: Any, workers: int, **options: Any) -> Any:
+        asked.append(workers)
+        if workers:
+            raise LostWorker("process 1 ended by SIGKILL.")
+        return real(*args, workers=workers, **options)
+
+    real = constant._compute
+    monkeypatch.setattr(constant, "_compute", computes)
+    backbone = toys.small("timm:test_resnet")
+    data = toys.dataset(backbone.card.input)
+    found, _, told = losses(tmp_path / "run", backbone, data, build("partial k=1"), workers=1)
+    assert asked[:2] == [1, 0]
+    assert len(found) == STEPS
+    assert any("was lost" in text for text in told)
 
 
 def test_a_stage_that_is_too_small_is_not_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,7 @@ def keep_constant(
     *,
     epochs: float,
     batch: int,
+    workers: int,
 ) -> tuple[Traced, dict[str, Examples], str]:
     """Cut a model's backbone at what stays constant, and compute that once for each row.
 
@@ -49,6 +50,7 @@ def keep_constant(
         context: Where and how to train.
         epochs: How often each row is learnt from.
         batch: Rows of a step; so many are computed at a time, as another number can give other last bits.
+        workers: Processes that open images.
 
     Returns:
         The backbone in two parts; what stands in for the examples; and what was done, in words.
@@ -75,7 +77,13 @@ def keep_constant(
             raise Untraceable(
                 f"it would make training {gain:.2f} times cheaper, and less than {LEAST_GAIN:g} does not pay"
             )
-        _check(model, traced, some, first.transform, context.precision, with_x=free or traced.needs_x)
+        was = _values(model)
+        try:
+            _check(model, traced, some, first.transform, context.precision, with_x=free or traced.needs_x)
+        except (RuntimeError, ValueError) as error:  # a graph that holds for fewer sizes than it says
+            raise Untraceable(f"its parts cannot be run: {str(error).partition(chr(10))[0]}") from error
+        finally:
+            _restore(model, was)
     parts = {"code": traced.constant.code, "precision": context.precision, "view": "plain"}
     name = name_of(parts, traced.constant.state_dict(), expects)
     about = f"{model.backbone.card.name}, {traced.share:.0%} of it"
@@ -90,7 +98,7 @@ def keep_constant(
         longer = 1.0 if lengths is None else float(lengths.mean()) / tree_leaves(x)[0].shape[1]
 
         def compute(places: Sequence[int], each: Examples = each) -> Iterator[tuple[Sequence[int], Sequence[Row]]]:
-            return _compute(model, traced, each, places, context, batch)
+            return _compute(model, traced, each, places, context, batch=batch, workers=workers)
 
         digests = each.rows.digests or [place.to_bytes(8) for place in range(len(each.rows))]
         source = cache if each.rows.digests else Cache(0, tell)
@@ -123,7 +131,8 @@ def _operations(model: Model, x: Any) -> float:
             model.backbone(x)
     except (RuntimeError, ValueError) as error:  # which the first step tells better
         raise Untraceable(str(error)) from error
-    _restore(model, buffers)
+    finally:
+        _restore(model, buffers)
     return float(counter.get_total_flops())
 
 
@@ -175,7 +184,14 @@ def _restore(model: Model, values: Sequence[torch.Tensor]) -> None:
 
 
 def _compute(
-    model: Model, traced: Traced, examples: Examples, places: Sequence[int], context: RunContext, batch: int
+    model: Model,
+    traced: Traced,
+    examples: Examples,
+    places: Sequence[int],
+    context: RunContext,
+    *,
+    batch: int,
+    workers: int,
 ) -> Iterator[tuple[Sequence[int], Sequence[Row]]]:
     """Compute what is kept of some rows; the last batch is filled up by rows that were computed before."""
     device = device_of(model)
@@ -183,7 +199,7 @@ def _compute(
     rows = examples.rows.unlabelled().take(whole)
     telling = working("computing what stays constant", len(places))
     with torch.no_grad(), autocast(context.precision, device), telling as advance:
-        for found, batched in in_order(rows, examples.transform, batch_size=batch, workers=context.workers):
+        for found, batched in in_order(rows, examples.transform, batch_size=batch, workers=workers):
             context.stop.check()
             values = [value.cpu() for value in traced.before(to_device(batched, device).x)]
             own = [n for n, place in enumerate(found) if place < len(places)]

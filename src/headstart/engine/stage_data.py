@@ -117,8 +117,10 @@ class StageData:
         assert stage.steps is not None
         epochs, batch = stage.steps / self.epoch, stage.batch_size // stage.accumulate
         try:
-            traced, found, told = keep_constant(
-                self.model, learning, examples, self.context, epochs=epochs, batch=batch
+            traced, found, told = self.workers.run(
+                lambda count: keep_constant(
+                    self.model, learning, examples, self.context, epochs=epochs, batch=batch, workers=count
+                )
             )
         except (Untraceable, NoRoom) as why:
             return f"the whole backbone is computed at each step: {why}"
