@@ -103,7 +103,8 @@ def test_processes_that_cannot_pay_are_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(processes, "cores", lambda: 3)
     check_processes(SMALL, cpu)  # one process
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    with pytest.raises(UsageError, match=r"2 processes on 3 cores take longer than one.*Leave processes= away"):
+    told = r"2 processes on 3 cores are by an estimate no faster than one.*Leave processes= away"
+    with pytest.raises(UsageError, match=told):
         check_processes(SMALL, cpu)
     check_processes(SMALL - 1, cpu)  # on one thread each, whatever there are
     check_processes(SMALL, cuda)

@@ -143,7 +143,7 @@ def choose_threads(parameters: int) -> int:
 
 
 def check_processes(parameters: int, device: torch.device) -> None:
-    """Refuse several processes of one machine where one with as many threads takes no longer.
+    """Refuse several processes of one machine where, by an estimate, one with as many threads takes no longer.
 
     Each of them has the whole optimiser's step and the exchange of gradients to do beside its shard.
 
@@ -157,8 +157,8 @@ def check_processes(parameters: int, device: torch.device) -> None:
     local, cores = processes.local_count(), processes.cores()
     if device.type == "cpu" and local > 1 and parameters >= SMALL and cores < 2 * local:
         raise UsageError(
-            f"{local} processes on {cores} cores take longer than one, which computes with {cores} threads: each "
-            f"would have to add up the gradients of {parameters:,} parameters and take the whole step as well. "
+            f"{local} processes on {cores} cores are by an estimate no faster than one, which computes with {cores} "
+            f"threads: each would have to add up the gradients of {parameters:,} parameters and take the whole step as well. "
             f"Leave {option('processes')} away, or give each process two cores, a machine or a GPU of its own."
         )
 
