@@ -158,8 +158,8 @@ def check_processes(parameters: int, device: torch.device) -> None:
     if device.type == "cpu" and local > 1 and parameters >= SMALL and cores < 2 * local:
         raise UsageError(
             f"{local} processes on {cores} cores are by an estimate no faster than one, which computes with {cores} "
-            f"threads: each would have to add up the gradients of {parameters:,} parameters and take the whole step as well. "
-            f"Leave {option('processes')} away, or give each process two cores, a machine or a GPU of its own."
+            f"threads: each would have to add up the gradients of {parameters:,} parameters and take the whole step as "
+            f"well. Leave {option('processes')} away, or give each process two cores, a machine or a GPU of its own."
         )
 
 
