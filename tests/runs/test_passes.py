@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,12 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import headstart as hs
 from headstart.core.seeding import torch_seeded
 from headstart.core.storage import sha256
+from headstart.features import frozen
 from headstart.models import timm_backbone
 from headstart.models.model import Backbone
 from headstart.runs.fit import fit
@@ -141,6 +143,42 @@ def test_folds_of_a_backbone_that_stays_compute_each_picture_once(
     for fold in folds:
         assert json.loads((fold / "state.json").read_text())["status"] == "finished"
         assert not (fold / "report.html").exists() and not (fold / "model").exists()
+
+
+@pytest.mark.parametrize("changed", ["nothing", "weights", "preprocessing", "a row"])
+def test_a_later_run_computes_only_what_changed(
+    tmp_path: Path, pictures: Path, source: str, passes: Passes, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(frozen, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(frozen, "LEAST_GAIN", 0.0)
+    data = shutil.copytree(pictures, tmp_path / "data")
+    first = fit(data, recipe(source), out=tmp_path / "first")
+    monkeypatch.chdir(tmp_path)
+    stem = shutil.copytree(Path(source.removeprefix("local:")).parent, tmp_path / "source") / "net"
+    card = json.loads(stem.with_suffix(".json").read_text())
+    if changed == "weights":
+        tensors = load_file(stem.with_suffix(".safetensors"))
+        tensors = {name: tensor * 1.01 if tensor.ndim > 1 else tensor for name, tensor in tensors.items()}
+        save_file(tensors, stem.with_suffix(".safetensors"))
+        card["sha256"] = sha256(stem.with_suffix(".safetensors"))
+    elif changed == "preprocessing":
+        card["mean"] = [0.4] * 3
+    elif changed == "a row":
+        Image.new("RGB", (24, 24)).save(data / "test" / "dark" / "0.png")
+    stem.with_suffix(".json").write_text(json.dumps(card))
+    passes.seen.clear()
+    second = fit(data, recipe(f"local:{stem}" if changed in ("weights", "preprocessing") else source))
+    if changed == "nothing":
+        assert passes.all == 0
+        said = [pd.read_parquet(run.folder / "predictions.parquet") for run in (first, second)]
+        pd.testing.assert_frame_equal(*said)
+        cross_validate(data, recipe(source), k=3)
+        assert passes.all == 0
+    elif changed == "a row":
+        assert passes.all == 1
+    else:
+        assert passes.seen["folded"] >= ROWS
 
 
 def test_processor_time_starts_with_the_process(tmp_path: Path, pictures: Path, source: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import TypedDict
 
@@ -11,6 +10,7 @@ from torch import nn
 
 from headstart.core.errors import TrainingError, first_few
 from headstart.core.types import Tuning
+from headstart.features.fingerprint import hash_of
 from headstart.models.model import Model
 
 
@@ -24,14 +24,14 @@ class Moved(TypedDict):
 
 def fingerprints(model: nn.Module) -> dict[str, str]:
     """Hash every parameter, by name."""
-    return {name: _hash(parameter) for name, parameter in model.named_parameters()}
+    return {name: hash_of(parameter) for name, parameter in model.named_parameters()}
 
 
 def frozen_fingerprints(model: nn.Module, tuning: Tuning) -> dict[str, str]:
     """Hash what must not move in a stage: parameters in no group, and the buffers of modules that are all frozen."""
     learning = {id(p) for group in tuning.groups for p in group.params}
-    frozen = {name: _hash(p) for name, p in model.named_parameters() if id(p) not in learning}
-    return {**frozen, **{name: _hash(buffer) for name, buffer in _frozen_buffers(model, "", learning)}}
+    frozen = {name: hash_of(p) for name, p in model.named_parameters() if id(p) not in learning}
+    return {**frozen, **{name: hash_of(buffer) for name, buffer in _frozen_buffers(model, "", learning)}}
 
 
 def check_frozen(model: nn.Module, before: Mapping[str, str]) -> None:
@@ -45,7 +45,7 @@ def check_frozen(model: nn.Module, before: Mapping[str, str]) -> None:
         TrainingError: One moved, or is no longer there.
     """
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    wrong = [name for name, old in before.items() if name not in tensors or _hash(tensors[name]) != old]
+    wrong = [name for name, old in before.items() if name not in tensors or hash_of(tensors[name]) != old]
     if wrong:
         raise TrainingError(
             f"{len(wrong)} of {len(before)} frozen tensors moved in training: {first_few(wrong)}. "
@@ -73,7 +73,7 @@ def what_moved(model: Model, before: Mapping[str, str]) -> dict[str, Moved]:
     return {
         stage: Moved(
             parameters=sum(parameters[name].numel() for name in names),
-            moved=sum(parameters[name].numel() for name in names if _hash(parameters[name]) != before.get(name)),
+            moved=sum(parameters[name].numel() for name in names if hash_of(parameters[name]) != before.get(name)),
             frozen_identical=True,
         )
         for stage, names in stages.items()
@@ -105,8 +105,3 @@ def _frozen_buffers(module: nn.Module, prefix: str, learning: set[int]) -> Itera
         return
     for name, child in module.named_children():
         yield from _frozen_buffers(child, f"{prefix}{name}.", learning)
-
-
-def _hash(tensor: torch.Tensor) -> str:
-    plain = tensor.detach().cpu().contiguous().reshape(-1)
-    return hashlib.sha256(plain.view(torch.uint8).numpy().data).hexdigest()

@@ -30,7 +30,8 @@ RAM_SHARE = 0.25  # of the memory that is free, which rows may take that are kep
 DISK_SHARE = 0.5  # of the disk that is free, which they may take there
 
 Row = tuple[torch.Tensor, ...]
-Compute = Callable[[Sequence[int]], Iterable[tuple[Sequence[int], Sequence[Row]]]]
+Pieces = Iterable[tuple[Sequence[int], Sequence[Row]]]
+Compute = Callable[[Sequence[int]], Pieces]
 
 
 class NoRoom(Exception):
@@ -106,19 +107,48 @@ class Cache:
         Raises:
             NoRoom: They fit neither on the disk nor into memory.
         """
-        folder = storage.cache() / FOLDER / name
-        shards = list(self._read(folder)) if self.most else []
-        known = {row: (n, place) for n, shard in enumerate(shards) for place, row in enumerate(shard.digests)}
+        shards, known = self._shelf(name)
         missing = [place for place, digest in enumerate(digests) if digest not in known]
         if missing:
-            on_disk = self._makes_room(folder, about, int(len(missing) * row_bytes))
-            for places, rows in _shards(compute(missing)):
-                tensors = _laid_end_to_end([digests[place] for place in places], rows)
-                path = self._write(folder, tensors) if on_disk else None
-                on_disk = path is not None
-                shards.append(Shard(tensors) if path is None else _open(path))
-                known |= {digests[place]: (len(shards) - 1, number) for number, place in enumerate(places)}
+            for shard in self.keep(name, about, digests, int(len(missing) * row_bytes), compute(missing)):
+                known |= {digest: (len(shards), number) for number, digest in enumerate(shard.digests)}
+                shards.append(shard)
         return Table(shards, [known[digest] for digest in digests])
+
+    def find(self, name: str, digests: Sequence[bytes]) -> list[Row | None]:
+        """Return the rows of a shelf; None for each that it lacks. Arguments as of `table`."""
+        shards, known = self._shelf(name)
+        places = [known.get(digest) for digest in digests]
+        return [None if place is None else shards[place[0]].row(place[1]) for place in places]
+
+    def keep(self, name: str, about: str, digests: Sequence[bytes], size: int, pieces: Pieces) -> Iterator[Shard]:
+        """Put rows on a shelf as they are computed, or into memory where the disk may not take them.
+
+        Args:
+            name: As of `table`, as are `about` and `digests`.
+            about: What they are.
+            digests: Of rows, some of which are computed.
+            size: About how many bytes all of them take.
+            pieces: Places in `digests`, and the tensors of each row, some at a time.
+
+        Yields:
+            The rows, many at a time.
+
+        Raises:
+            NoRoom: They fit neither on the disk nor into memory; nothing was computed.
+        """
+        folder = storage.cache() / FOLDER / name
+        on_disk = self._makes_room(folder, about, size)
+        for places, rows in _shards(pieces):
+            tensors = _laid_end_to_end([digests[place] for place in places], rows)
+            path = self._write(folder, tensors) if on_disk else None
+            on_disk = path is not None
+            yield Shard(tensors) if path is None else _open(path)
+
+    def _shelf(self, name: str) -> tuple[list[Shard], dict[bytes, tuple[int, int]]]:
+        """Read a shelf's shards, and where in them each row is."""
+        shards = list(self._read(storage.cache() / FOLDER / name)) if self.most else []
+        return shards, {row: (n, place) for n, shard in enumerate(shards) for place, row in enumerate(shard.digests)}
 
     def _read(self, folder: Path) -> Iterator[Shard]:
         """Read the shards of a shelf; one that is damaged is taken away."""
@@ -240,7 +270,7 @@ def _laid_end_to_end(digests: Sequence[bytes], rows: Sequence[Row]) -> dict[str,
     return found
 
 
-def _shards(pieces: Iterable[tuple[Sequence[int], Sequence[Row]]]) -> Iterator[tuple[list[int], list[Row]]]:
+def _shards(pieces: Pieces) -> Iterator[tuple[list[int], list[Row]]]:
     """Collect rows until they make a shard."""
     places, rows, size = [], [], 0
     for found, given in pieces:

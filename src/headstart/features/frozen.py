@@ -6,10 +6,11 @@ through. A backbone that is partly frozen is computed each time.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,15 @@ import torch
 from headstart.core.types import Features, Input
 from headstart.data.rows import Rows
 from headstart.data.transforms import Transform
+from headstart.features.cache import Cache, NoRoom
+from headstart.features.fingerprint import code_of, name_of
 from headstart.models.cards import card_to_plain
 from headstart.models.model import Backbone, Model
 from headstart.views.plain import Plain
+
+LEAST_SECONDS = 2.0  # of computing: what took less is not worth a place on the disk
+LEAST_GAIN, READ = 1.3, 100e6  # times, by which reading rows must be faster than computing them; bytes a second
+PIECE = 4096  # rows that are computed at a time
 
 
 def backbone_is_constant(model: Model) -> bool:
@@ -50,19 +57,31 @@ class KnownFeatures:
     """Features of backbones as they were, by row, so that rows that come again are not computed again.
 
     A backbone is known again by all that its features depend on, so that one that moved is another one.
+
+    Args:
+        cache: Keeps what took long for later runs; None: nothing outlives this object.
+        agree: Is given for each row whether it is on the disk; returns for each whether all processes have it.
+        writes: Whether this process is the one that writes.
     """
 
-    def __init__(self) -> None:
-        self._known: dict[str, dict[tuple[str, bytes], np.ndarray]] = {}
+    def __init__(
+        self,
+        cache: Cache | None = None,
+        *,
+        agree: Callable[[list[bool]], list[bool]] = lambda here: here,
+        writes: bool = True,
+    ) -> None:
+        self._cache, self._agree, self._writes = cache, agree, writes
+        self._known: dict[str, dict[bytes, np.ndarray]] = {}
 
     def get(
         self, backbone: Backbone, rows: Rows, compute: Callable[[Rows], np.ndarray], *, how: str = ""
     ) -> np.ndarray:
-        """Return the features of rows, [N, D], computing those that are not known.
+        """Return the features of rows, [N, D] float32, computing those that are not known.
 
         Args:
             backbone: As it stands now.
-            rows: Known again by name and content; without digests all are computed.
+            rows: Known again by content; without digests all are computed.
             compute: Gives the features of rows.
             how: What else they depend on, such as the pooling and the number format.
 
@@ -71,28 +90,57 @@ class KnownFeatures:
         """
         if not rows.digests:
             return compute(rows)
-        known = self._known.setdefault(f"{how} {_fingerprint(backbone)}", {})
-        keys = list(zip(rows.ids, rows.digests, strict=True))
-        places = [place for place, key in enumerate(keys) if key not in known]
+        code = code_of({type(module) for module in backbone.modules()} | {type(backbone.card.input)})
+        name = _name(backbone, how, code)
+        known = self._known.setdefault(name, {})
+        if self._cache is not None and self._cache.most and code is not None:
+            new = list(dict.fromkeys(digest for digest in rows.digests if digest not in known))
+            found = self._cache.find(name, new) if new else []
+            agreed = self._agree([row is not None for row in found])
+            known |= {
+                d: row[0].numpy() for d, row, all_have in zip(new, found, agreed, strict=True) if row and all_have
+            }
+        places = list({digest: place for place, digest in enumerate(rows.digests) if digest not in known}.values())
         if places:
-            computed = compute(rows if len(places) == len(rows) else rows.take(places))
-            known |= {keys[place]: row for place, row in zip(places, computed, strict=True)}
-        return np.stack([known[key] for key in keys])
+            some = rows if len(places) == len(rows) else rows.take(places)
+            self._add(name, backbone.card.name, some, compute, lasts=code is not None)
+        return np.stack([known[digest] for digest in rows.digests])
+
+    def _add(self, name: str, about: str, rows: Rows, compute: Callable[[Rows], np.ndarray], *, lasts: bool) -> None:
+        """Compute rows, and put them on the disk where that pays."""
+        known, pieces = self._known[name], _in_pieces(rows, compute)
+        began = time.monotonic()
+        places, values = next(pieces)
+        seconds = (time.monotonic() - began) * len(rows) / len(places)
+        size = len(rows) * values[0].nbytes
+        pieces = chain([(places, values)], pieces)
+        pays = seconds >= max(LEAST_SECONDS, LEAST_GAIN * size / READ)
+        if pays and lasts and self._writes and self._cache is not None and self._cache.most:
+            shelved = ((places, [(torch.from_numpy(row),) for row in values]) for places, values in pieces)
+            with suppress(NoRoom):
+                for shard in self._cache.keep(name, f"{about}, features", rows.digests, size, shelved):
+                    known |= {digest: shard.row(place)[0].numpy() for place, digest in enumerate(shard.digests)}
+        for places, values in pieces:  # all, where nothing was put on the disk
+            known |= {rows.digests[place]: row for place, row in zip(places, values, strict=True)}
 
 
-def _fingerprint(backbone: Backbone) -> str:
-    """Hash all that a backbone's features depend on: its card, its modules and hooks, and its tensors, by name."""
+def _in_pieces(rows: Rows, compute: Callable[[Rows], np.ndarray]) -> Iterator[tuple[Sequence[int], np.ndarray]]:
+    """Compute rows some at a time, so that one that is killed leaves what it has; yield places and features."""
+    for start in range(0, len(rows), PIECE):
+        places = range(start, min(start + PIECE, len(rows)))
+        yield places, compute(rows if len(places) == len(rows) else rows.take(places))
+
+
+def _name(backbone: Backbone, how: str, code: Mapping[str, str] | None) -> str:
+    """Hash all that a backbone's features depend on: its card, its modules, hooks and tensors, by name, their code."""
     card = card_to_plain(backbone.card)
-    for name in backbone.card.input.files:  # a saved model has them in its own folder
-        card["input"].pop(name)
-    hasher = hashlib.sha256(json.dumps(card, sort_keys=True).encode())
-    for name, module in backbone.named_modules():
-        hooks = len(module._forward_hooks) + len(module._forward_pre_hooks)
-        hasher.update(f"{name} {type(module).__name__} {hooks}\n".encode())
-    for name, tensor in backbone.state_dict().items():
-        hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        hasher.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return hasher.hexdigest()
+    del card["input"]  # a saved model has its files in its own folder
+    modules = {
+        name: f"{type(module).__name__} {len(module._forward_hooks) + len(module._forward_pre_hooks)}"
+        for name, module in backbone.named_modules()
+    }
+    tensors = {**dict(backbone.named_parameters()), **dict(backbone.named_buffers())}
+    return name_of({"card": card, "modules": modules, "how": how, "code": code}, tensors, backbone.card.input)
 
 
 def frozen_rows(rows: Rows, features: np.ndarray) -> Rows:

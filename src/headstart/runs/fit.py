@@ -38,6 +38,7 @@ from headstart.runs.evaluate import (
     metrics_plain,
     write_results,
 )
+from headstart.runs.features import known_features
 from headstart.runs.folder import MODEL, Claim, check_folder, claimed
 from headstart.runs.forms import choose_form
 from headstart.runs.known import check_cut, check_known
@@ -75,7 +76,7 @@ def prepare(
     """
     check_names(recipe)
     choose_device(recipe.device)
-    known = known or KnownFeatures()
+    known = known or known_features(recipe, listen)
     begun = begin(data, recipe, listen)
     dataset, recipe = begun.dataset, begun.named_in(recipe)
     is_open = recipe.source is None
@@ -146,11 +147,12 @@ def fit(
         StorageError: The folder cannot be written to, has no room, or another process uses it.
         TrainingError: A loss is not finite, or memory does not suffice.
     """
-    stop, known = stop or Stop(), known or KnownFeatures()
+    stop = stop or Stop()
     check_folder(out, resume)
     recipe = _as_begun(recipe, resume or out)
     world, device = connect(choose_device(recipe.device))
     listen = listen if world.is_writer else silent
+    known = known or known_features(recipe, listen, world)
     try:
         told: list[str] = []
         with told_to(listen):

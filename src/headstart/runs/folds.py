@@ -34,9 +34,9 @@ from headstart.evaluation.headline import Headline, headline
 from headstart.evaluation.metrics import Evaluation, evaluate
 from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import frame_arrays
-from headstart.features.frozen import KnownFeatures
 from headstart.metrics._find import every
 from headstart.runs.begin import begin
+from headstart.runs.features import known_features
 from headstart.runs.fit import fit
 from headstart.runs.folder import read_json, read_predictions
 from headstart.runs.plan import check_names
@@ -135,7 +135,7 @@ def cross_validate(
     listen(Event("note", f"the model of all rows; then {len(parts)} folds"))
     if out is not None and resume is None and _is_unfinished(Path(out)):
         out, resume = None, out
-    stop, known = stop or Stop(), KnownFeatures()
+    stop, known = stop or Stop(), known_features(recipe, listen)
     final = fit(begun, recipe, out=out, resume=resume, listen=_keeping(recipe, listen), stop=stop, known=known)
     stop.run = str(final.folder)  # with its folds it can go on
     recipe = dataclasses.replace(recipe, precision=final.recipe.precision)  # tried once, and the same in all
