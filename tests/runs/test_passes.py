@@ -171,8 +171,8 @@ def test_a_later_run_computes_only_what_changed(
     second = fit(data, recipe(f"local:{stem}" if changed in ("weights", "preprocessing") else source))
     if changed == "nothing":
         assert passes.all == 0
-        said = [pd.read_parquet(run.folder / "predictions.parquet") for run in (first, second)]
-        pd.testing.assert_frame_equal(*said)
+        said, again = (pd.read_parquet(run.folder / "predictions.parquet") for run in (first, second))
+        pd.testing.assert_frame_equal(said, again)
         cross_validate(data, recipe(source), k=3)
         assert passes.all == 0
     elif changed == "a row":
