@@ -12,6 +12,7 @@ from unicodedata import category, normalize
 
 import numpy as np
 
+DIGEST = 32  # bytes of a hash
 WHOLE = re.compile(r"-?(0|[1-9]\d{0,15})\.0")  # as a file has a whole number of a frame
 INVISIBLE = {"Cc", "Cf", "Zs", "Zl", "Zp"}  # categories of Unicode: control, format, separators
 

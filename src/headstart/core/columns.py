@@ -6,6 +6,7 @@ Arrow array of text, or a list of cells.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -232,10 +233,12 @@ def check_text(frame: pd.DataFrame, columns: Sequence[str]) -> None:
 
 
 def release_memory() -> None:
-    """Give the system back what Arrow has freed, which it keeps for later: of a large table a good part of its size."""
+    """Give the system back what Arrow and glibc have freed, which they keep for later: a good part of a large table."""
     import pyarrow as pa
 
     pa.default_memory_pool().release_unused()
+    with suppress(OSError, AttributeError):  # elsewhere than on glibc
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def contents_of(text: Any) -> Iterator[np.ndarray]:

@@ -79,7 +79,7 @@ class Input(Protocol):
 
     @classmethod
     def read(cls, frame: pd.DataFrame, columns: Sequence[str]) -> Any:
-        """Make `Rows.inputs`: an array [N, …] or a list of N.
+        """Make `Rows.inputs`: an array [N, …] or a sequence of N.
 
         Args:
             frame: Cells by column, each row under its name.
@@ -110,7 +110,7 @@ class Input(Protocol):
         return {columns[0]: list(items)}
 
     @classmethod
-    def check(cls, ids: Sequence[str], items: Sequence[Any]) -> tuple[list[bytes], list[str]]:
+    def check(cls, ids: Sequence[str], items: Sequence[Any]) -> tuple[Sequence[bytes], list[str]]:
         """Look at all examples once, before any slow work.
 
         Args:
@@ -123,9 +123,10 @@ class Input(Protocol):
         Raises:
             DataError: Examples cannot be used; all are listed.
         """
-        from headstart.core.cells import digest
+        from headstart.core.cells import DIGEST, digest
+        from headstart.core.packed import Packed
 
-        return [digest(item) for item in items], []
+        return Packed.of_bytes(map(digest, items), DIGEST), []
 
     @classmethod
     def preview(cls, item: Any, columns: Sequence[str]) -> dict[str, Any]:

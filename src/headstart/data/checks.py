@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import accumulate
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from headstart.core.counting import agree, counted
 from headstart.core.errors import BadRows, DataError, Problem
-from headstart.data.rows import Rows
+from headstart.core.packed import Packed
+from headstart.data.rows import Rows, join
 from headstart.inputs import by_name
 
 T = TypeVar("T")
@@ -56,11 +57,11 @@ def check_rows(parts: Mapping[str, Rows], modality: str) -> tuple[dict[str, Rows
     Raises:
         DataError: Examples cannot be used; all are listed.
     """
-    ids = [row for rows in parts.values() for row in rows.ids]
-    items = [item for rows in parts.values() for item in rows.inputs]
-    digests, notes = by_name(modality).check(ids, items)
-    found = iter(digests)
-    return {name: replace(rows, digests=list(islice(found, len(rows)))) for name, rows in parts.items()}, notes
+    every = list(parts.values())
+    digests, notes = by_name(modality).check(_chained(rows.ids for rows in every), _chained(r.inputs for r in every))
+    ends = accumulate(len(rows) for rows in every)
+    own = {name: digests[end - len(rows) : end] for (name, rows), end in zip(parts.items(), ends, strict=True)}
+    return {name: replace(rows, digests=own[name]) for name, rows in parts.items()}, notes
 
 
 def check_repeats(train: Sequence[Rows], test: Rows, modality: str) -> list[str]:
@@ -77,10 +78,12 @@ def check_repeats(train: Sequence[Rows], test: Rows, modality: str) -> list[str]
     Raises:
         DataError: A test example is the same file as one in training; all are listed.
     """
+    wanted = set(test.digests)
     first: dict[bytes, str] = {}
     for part in train:
         for digest, row in zip(part.digests, part.ids, strict=True):
-            first.setdefault(digest, row)
+            if digest in wanted:
+                first.setdefault(digest, row)
     same = [(test.ids[i], first[d], test.inputs[i]) for i, d in enumerate(test.digests) if d in first]
     files = [
         Problem(row, f"is the same file as {twin} in training", "delete one of them")
@@ -95,3 +98,8 @@ def check_repeats(train: Sequence[Rows], test: Rows, modality: str) -> list[str]
         if same
         else []
     )
+
+
+def _chained(parts: Iterable[Sequence[Any]]) -> Sequence[Any]:
+    """Put examples below each other, each as it is: arrays of different types are not made one."""
+    return join([part if isinstance(part, Packed) else list(part) for part in parts])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from headstart.core.columns import Column, blank_cells, cells_of, check_text, numbers_of
 from headstart.core.errors import UsageError, first_few
 from headstart.core.interface import option
+from headstart.core.packed import packed
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Task
 from headstart.data.rows import Rows
@@ -108,7 +109,7 @@ def make_rows(frame: pd.DataFrame, task: Task) -> Rows:
     Raises:
         DataError: An input is missing or of another kind; every row is listed.
     """
-    return Rows([str(row) for row in frame.index], make_inputs(frame, task))
+    return Rows(packed(map(str, frame.index)), make_inputs(frame, task))
 
 
 def make_inputs(frame: pd.DataFrame, task: Task) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from headstart.core.counting import agree, counted
 from headstart.core.errors import first_few
+from headstart.core.packed import packed
 from headstart.core.types import Target, Task
 from headstart.data.inputs import make_inputs
 from headstart.data.rows import Rows, concatenate
@@ -65,7 +66,7 @@ def task_pools(train: Rows, partial: pd.DataFrame | None, task: Task) -> dict[st
     for name, target in task.predicted.items() if len(task.predicted) > 1 else ():
         rows = replace(train, labels={name: train.labels[name]}, digests=())
         if partial is not None and len(frame := partial.loc[_labelled(partial, target)]):
-            more = Rows([str(row) for row in frame.index], make_inputs(frame, task), {name: target.encode(frame)})
+            more = Rows(packed(map(str, frame.index)), make_inputs(frame, task), {name: target.encode(frame)})
             rows = concatenate([rows, more])
         pools[f"task:{name}"] = rows
     return pools

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.core.columns import blank_cells, cells_of, check_text
+from headstart.core.columns import blank_cells, cells_of, check_text, release_memory
 from headstart.core.counting import agree, counted
 from headstart.core.errors import BadRows, DataError, Problem, first_few
+from headstart.core.packed import packed
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Input, Labels, Task
 from headstart.data.aside import leave_out, no_training_rows, with_labels
@@ -67,7 +68,15 @@ def read(
         DataError: Rows are wrong; all of them are listed.
         UsageError: The path, a column or an option is wrong, or no reader takes the data.
     """
-    where = plan.path if data is None else data
+    dataset = _read_usable(plan.path if data is None else data, plan, seed, task, whole, bad, expects)
+    release_memory()
+    return dataset
+
+
+def _read_usable(
+    where: Any, plan: DataPlan, seed: int, task: Task | None, whole: bool, bad: Bad, expects: Input | None
+) -> Dataset:
+    """Read data without the rows that are bad, where those may be left out."""
     tables = read_tables(where, plan)
     advice = skip_advice() if task is None else ""
 
@@ -229,7 +238,7 @@ def _labelled_rows(frame: pd.DataFrame, task: Task) -> Rows:
     jobs: dict[str, Callable[[], Any]] = {"": lambda: make_inputs(frame, task)}  # no target has an empty name
     jobs |= {name: partial(target.encode, frame) for name, target in task.predicted.items()}
     done = for_all(jobs, lambda job: job())
-    return Rows([str(row) for row in frame.index], done.pop(""), done)
+    return Rows(packed(map(str, frame.index)), done.pop(""), done)
 
 
 def _groups(frame: pd.DataFrame, column: str | None) -> list[str] | None:

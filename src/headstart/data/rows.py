@@ -10,6 +10,7 @@ import numpy as np
 
 from headstart.core.errors import Problem, first_few
 from headstart.core.lazy import Lazy
+from headstart.core.packed import Packed
 from headstart.core.types import Labels, Task
 
 
@@ -17,7 +18,7 @@ from headstart.core.types import Labels, Task
 class Rows:
     """Examples in order. `ids` name each row in messages and predictions ("train/ants/1.jpg", "train.csv:17").
 
-    inputs: a list of N or an array [N, …], as the modality's `read` makes them (paths, texts, numbers …).
+    inputs: a sequence of N or an array [N, …], as the modality's `read` makes them (paths, texts, numbers …).
     labels: by target; as each kind encodes them: [N] int64 classes, [N, C] float32 multi-label, [N, T] float32
     regression, a list of N where rows are ragged. Empty without labels.
     digests: the SHA-256 of each row's content; empty where it was not computed.
@@ -45,8 +46,8 @@ class Rows:
     def take(self, places: Sequence[int] | np.ndarray) -> Rows:
         """Keep the rows at these places, in this order."""
         labels = {name: take(labels, places) for name, labels in self.labels.items()}
-        digests = [self.digests[i] for i in places] if self.digests else ()
-        return Rows([self.ids[i] for i in places], take(self.inputs, places), labels, digests)
+        digests = take(self.digests, places) if self.digests else ()
+        return Rows(take(self.ids, places), take(self.inputs, places), labels, digests)
 
     def unlabelled(self) -> Rows:
         """Drop the labels."""
@@ -89,17 +90,20 @@ class Dataset:
 
 def concatenate(parts: Sequence[Rows]) -> Rows:
     """Put rows below each other; all are labelled for the same targets, or none is. Digests stay if all have them."""
-    labels = {name: _join([part.labels[name] for part in parts]) for name in parts[0].labels}
-    digests = _join([part.digests for part in parts]) if all(part.digests for part in parts) else ()
-    return Rows(_join([part.ids for part in parts]), _join([part.inputs for part in parts]), labels, digests)
+    labels = {name: join([part.labels[name] for part in parts]) for name in parts[0].labels}
+    digests = join([part.digests for part in parts]) if all(part.digests for part in parts) else ()
+    return Rows(join([part.ids for part in parts]), join([part.inputs for part in parts]), labels, digests)
 
 
-def _join(values: Sequence[Any]) -> Any:
+def join(values: Sequence[Any]) -> Any:
+    """Put arrays, lists or what is `Packed` below each other."""
+    if all(isinstance(each, Packed) for each in values):
+        return Packed.join(values)
     return np.concatenate(values) if isinstance(values[0], np.ndarray) else [one for each in values for one in each]
 
 
 def take(values: Any, places: Sequence[int] | np.ndarray) -> Any:
-    """Keep the entries of an array, a list or what is `Lazy` at these places, in this order."""
-    if isinstance(values, Lazy):
+    """Keep the entries of an array, a list or what is `Lazy` or `Packed` at these places, in this order."""
+    if isinstance(values, Lazy | Packed):
         return values.take(places)
     return values[places] if isinstance(values, np.ndarray) else [values[i] for i in places]

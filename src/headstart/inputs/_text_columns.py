@@ -13,6 +13,7 @@ from headstart.core.cells import blank
 from headstart.core.columns import Column, as_text, blank_cells, cells_of, distinct, missing_cells
 from headstart.core.errors import BadRows, Problem, UsageError, first_few
 from headstart.core.interface import option
+from headstart.core.packed import Packed, packed
 from headstart.inputs._kinds import LONG, TAKEN, is_dates, kind, mean_bytes
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def columns_of_text(frame: pd.DataFrame, own: Sequence[str]) -> tuple[str, ...]:
     return tuple(free or (own if len(frame.columns) == 1 else []))
 
 
-def texts_of(frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
+def texts_of(frame: pd.DataFrame, columns: Sequence[str]) -> Sequence[Any]:
     """Take the cells of one column as texts, or of two as pairs of texts.
 
     Args:
@@ -81,16 +82,17 @@ def texts_of(frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
             f"A text task has one input column or two, a pair; {len(columns)} are named: {first_few(columns)}."
         )
     problems = []
-    texts: list[list[str]] = []
+    texts: list[Sequence[str]] = []
     for column in columns:
-        cells = cells_of(frame[column])
-        doubtful = range(len(cells)) if as_text(frame[column]) is None else np.flatnonzero(blank_cells(frame[column]))
+        known = as_text(frame[column])
+        cells = cells_of(frame[column]) if known is None else Packed.of_column(known)
+        doubtful = range(len(cells)) if known is None else np.flatnonzero(blank_cells(known)).tolist()
         problems += [
             Problem(f"{frame.index[row]}, column '{column}'", what, "give the text, or delete the row")
             for row in doubtful
             if (what := _wrong(cells[row]))
         ]
-        texts.append(list(map(str, cells)))
+        texts.append(packed(map(str, cells)) if known is None else cells)
     if problems:
         raise BadRows("Inputs that are not text:", problems)
     return texts[0] if len(columns) == 1 else list(zip(*texts, strict=True))

@@ -92,7 +92,7 @@ class Text(Input):
         return columns_of_text(frame, own)
 
     @classmethod
-    def read(cls, frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
+    def read(cls, frame: pd.DataFrame, columns: Sequence[str]) -> Sequence[Any]:
         """Take the cells of one column as texts, or of two as pairs: see `texts_of`."""
         return texts_of(frame, columns)
 
