@@ -17,7 +17,7 @@ from headstart.core.types import Batch, Stream, Task
 from headstart.data.bucketed import WINDOW
 from headstart.data.rows import Rows
 from headstart.data.streams import BatchStream, in_order
-from headstart.data.transforms import check_fits, make_transform
+from headstart.data.transforms import Draw, check_fits, make_transform
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
 from headstart.inputs.vector import Vector
@@ -175,7 +175,7 @@ def test_evaluation_cuts_the_centre_and_normalises() -> None:
 def test_44_a_very_long_image_is_not_enlarged_as_a_whole() -> None:
     for view in ("weak", "plain"):
         transform = make_transform(IMAGE, views={"x": view})
-        assert transform.example(np.ones((1, 10_000)), "x", 3).shape == (16, 16, 3)
+        assert transform.example(np.ones((1, 10_000)), "x", Draw(0, 3)).shape == (16, 16, 3)
 
 
 def test_a_network_of_another_modality_is_refused() -> None:

@@ -42,7 +42,7 @@ def build(text: str) -> Any:
 
 
 def losses(
-    folder: Path, backbone: Backbone, data: Dataset, strategy: Any, **options: Any
+    folder: Path, backbone: Backbone, data: Dataset, strategy: Any, *, stage: Any = None, **options: Any
 ) -> tuple[list[float], Model, list[str]]:
     """Train; return each step's loss, the model, and what was told."""
     model = toys.make_model(copy.deepcopy(backbone), data)
@@ -54,9 +54,9 @@ def losses(
         if event.kind == "step":
             found.append(event.values["loss"])
 
-    stage = Stage(steps=STEPS, batch_size=4, lr=1e-3, evaluate=3)
+    chosen = Stage(steps=STEPS, batch_size=4, lr=1e-3, evaluate=3, **(stage or {}))
     torch.manual_seed(0)
-    toys.train(folder, model, data, strategy, validate=True, stage=stage, listen=listen, **options)
+    toys.train(folder, model, data, strategy, validate=True, stage=chosen, listen=listen, **options)
     return found, model, told
 
 
@@ -86,6 +86,25 @@ def test_losses_and_weights_are_those_of_the_whole_network(tmp_path: Path, whole
     for name, tensor in other.state_dict().items():
         torch.testing.assert_close(model.state_dict()[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
     assert model.after is None
+
+
+def test_a_few_fixed_views_are_kept_too(tmp_path: Path, whole: Any) -> None:
+    backbone = toys.small("timm:test_resnet")
+    data = with_digests(toys.dataset(backbone.card.input))
+    stage = {"augment": "weak", "views": 3}
+    ours, _, told = losses(tmp_path / "ours", backbone, data, build("partial k=1"), cache=10**9, stage=stage)
+    theirs, _, _ = whole(tmp_path / "theirs", backbone, data, build("partial k=1"), stage=stage)
+    plain, _, _ = losses(tmp_path / "plain", backbone, data, build("partial k=1"), cache=10**9)
+    assert any("computed once for each view of a row" in text for text in told)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
+    epoch = len(data.splits["train"]) // 4
+    np.testing.assert_allclose(ours[:epoch], plain[:epoch], rtol=0, atol=1e-5)
+    assert abs(ours[epoch] - plain[epoch]) > 1e-3, "the second view is another one"
+    assert len(shelves()) == 2, (
+        "two epochs begin; the plain view is shared with validation and with runs that have no other"
+    )
+    _, _, told = losses(tmp_path / "fresh", backbone, data, build("partial k=1"), stage={"augment": "weak", "views": 0})
+    assert not any("computed once" in text for text in told)
 
 
 @pytest.mark.slow

@@ -36,10 +36,10 @@ class Harmed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.transform, name)
 
-    def example(self, item: Any, key: str, seed: int | None) -> Any:
+    def example(self, item: Any, key: str, draw: Any) -> Any:
         if os.getpid() != self.main:
             self.harm()
-        return self.transform.example(item, key, seed)
+        return self.transform.example(item, key, draw)
 
 
 def die() -> None:

@@ -17,6 +17,7 @@ from PIL import Image as Pillow
 
 import headstart as hs
 from headstart.cli.main import main
+from headstart.core import plugins
 from headstart.core.errors import UsageError
 from toys import save_tokenizer
 
@@ -176,7 +177,8 @@ def test_the_command_prints_words_and_writes_the_page(
     assert not ended.value.code and "decoded, upright" in told and "2 images" not in told
     plain = json.loads(out)
     assert plain["page"] == "show.html" and len(plain["examples"]) == 2 and len(plain["steps"]) >= 5
-    assert len(Images(Path("show.html").read_text(encoding="utf-8")).sources) == 8  # as it is, plain, strong, weak
+    ways = 1 + len(plugins.names("views"))  # as it is, and by each view
+    assert len(Images(Path("show.html").read_text(encoding="utf-8")).sources) == 2 * ways
     assert torch.equal(before, torch.random.get_rng_state())
     with pytest.raises(SystemExit):
         main(["show", str(photos), "--out", "nowhere/show.html"])

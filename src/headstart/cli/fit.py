@@ -73,6 +73,9 @@ def fit(
     augment: Annotated[
         str | None, typer.Option(help=f"How training rows are varied: {', '.join(plugins.names('views'))}.")
     ] = None,
+    views: Annotated[
+        int | None, typer.Option(min=0, help="Fixed views of a row, the first is plain; 0: a new one each epoch.")
+    ] = None,
     imbalance: Annotated[
         str | None,
         typer.Option(help="Rare classes: weights, sampler, focal, auto …"),

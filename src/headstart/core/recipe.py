@@ -106,12 +106,15 @@ class Stage:
     imbalance: Literal["none", "weights", "sampler", "focal", "logit_adjust", "auto"] = "none"  # for rare classes
     clip: float = 1.0  # largest gradient norm; 0 does not clip
     augment: str | Literal["none"] | None = None  # a view of `views/`; None: the strategy's default
+    views: int | None = None  # fixed views of a row, one after another by epoch; 0 draws a new one each epoch
     evaluate: int | None = None  # steps between evaluations on the validation split; None: once an epoch
     patience: int = 5  # evaluations without gain before stopping; 0 never stops early
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "augment", _OLDER_VIEWS.get(self.augment or "", self.augment))
         check_fields(self, self.__dataclass_fields__)
+        if self.views is not None and self.views < 0:
+            raise ValueError(f"views must be 0 (a new one each epoch) or more; it is {self.views}.")
         if self.batch_size is not None and self.accumulate > self.batch_size:
             raise ValueError(f"accumulate ({self.accumulate}) cannot be more than batch_size ({self.batch_size}).")
 

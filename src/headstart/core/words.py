@@ -40,6 +40,7 @@ PATHS = {
     "lr": "stages.0.lr",
     "batch_size": "stages.0.batch_size",
     "augment": "stages.0.augment",
+    "views": "stages.0.views",
     "imbalance": "stages.0.imbalance",
     "refit": "refit",
     "budget": "budget",

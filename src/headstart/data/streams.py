@@ -1,7 +1,7 @@
 """Endless batches whose every row follows from its number: no state, any start, any number of workers.
 
 Sample n of a stream is place n mod N of epoch n div N. The order of an epoch is a function of the seed, the stream and
-the epoch; an augmentation is one of the seed, the stream, the epoch, the row and the view's key.
+the epoch; an augmentation is one of the seed, the stream, the epoch, the row's name and the view's key.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from headstart.data.balanced import BalancedOrder
 from headstart.data.bucketed import BucketedOrder
 from headstart.data.loading import Samples, load
 from headstart.data.rows import Rows, take
-from headstart.data.transforms import Transform
+from headstart.data.transforms import Draw, Transform
 
 Collate = Callable[[Any], Any]  # the labels of some rows, an array or a list, to what a batch holds
 
@@ -35,6 +35,8 @@ class BatchStream:
         stream: Its name is part of every seed.
         batch_size: The stage's; the stream's own `size` multiplies it.
         seed: The run's seed.
+        views: Fixed ways in which a row is shown, one after another by epoch, of which the first is plain; 0 draws a
+            new one for each epoch.
         collate: By target, makes tensors of labels; a target without one takes arrays as they are.
         workers: Processes that open images; text and vectors are ready at hand and need none.
         pin: Copy batches to page-locked memory, for a GPU.
@@ -49,6 +51,7 @@ class BatchStream:
         stream: Stream,
         batch_size: int,
         seed: int,
+        views: int = 0,
         collate: Mapping[str, Collate] | None = None,
         workers: int = 0,
         pin: bool = False,
@@ -68,7 +71,7 @@ class BatchStream:
         self._workers = workers if is_costly(self._prepared, transform) else 0
         self._pin = pin
         self._make = _BatchMaker(
-            self.rows, self._prepared, transform, tuple(stream.views), (seed, stream.name), collate or {}
+            self.rows, self._prepared, transform, tuple(stream.views), (seed, stream.name), views, collate or {}
         )
         self._epoch_order = lru_cache(maxsize=2)(self._make_order)
         balanced = stream.sampler == "balanced"
@@ -116,16 +119,20 @@ def in_order(
     collate: Mapping[str, Collate] | None = None,
     workers: int = 0,
     pin: bool = False,
+    seed: tuple[int, str] | None = None,
+    epoch: int = 0,
 ) -> Iterator[tuple[np.ndarray, Batch]]:
-    """Iterate over every row exactly once, for evaluation.
+    """Iterate over every row exactly once, in the order that is fastest.
 
     Args:
         rows: The rows; their labels, if any, are in the batches.
-        transform: Makes the examples, without augmentation.
+        transform: Makes the examples.
         batch_size: Most rows in a batch.
         collate: By target, makes tensors of labels.
         workers: Processes that open images.
         pin: Copy batches to page-locked memory, for a GPU.
+        seed: A `BatchStream`'s seed and its stream's name, to show rows as it does; None shows them plainly.
+        epoch: In which it does.
 
     Yields:
         The place of each row of the batch in `rows`, [B], and the batch. Texts come longest first.
@@ -134,8 +141,9 @@ def in_order(
     lengths = transform.lengths(prepared)
     order = np.arange(len(rows)) if lengths is None else np.argsort(-lengths, kind="stable")
     places = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-    samples = ([(0, int(place)) for place in batch] for batch in places)
-    make = _BatchMaker(rows, prepared, transform, ("x",), None, collate or {})
+    samples = ([(epoch, int(place)) for place in batch] for batch in places)
+    keys = ("x",) if seed is None else tuple(transform.views)
+    make = _BatchMaker(rows, prepared, transform, keys, seed, 0, collate or {})
     yield from zip(places, load(make, samples, workers if is_costly(prepared, transform) else 0, pin=pin), strict=True)
 
 
@@ -148,6 +156,7 @@ class _BatchMaker:
     transform: Transform
     keys: tuple[str, ...]
     seed: tuple[int, str] | None
+    views: int
     collate: Mapping[str, Collate] = field(default_factory=dict)
 
     def __call__(self, samples: Samples) -> Batch:
@@ -159,8 +168,14 @@ class _BatchMaker:
         return Batch(rows.ids, views, labels)
 
     def _examples(self, samples: Samples, items: Sequence[Any], key: str) -> list[Any]:
-        seeds = [None if self.seed is None else mix(*self.seed, epoch, row, key) for epoch, row in samples]
-        return [self.transform.example(item, key, seed) for item, seed in zip(items, seeds, strict=True)]
+        draws = [self._draw(epoch, row, key) for epoch, row in samples]
+        return [self.transform.example(item, key, draw) for item, draw in zip(items, draws, strict=True)]
+
+    def _draw(self, epoch: int, row: int, key: str) -> Draw | None:
+        number = epoch % self.views if self.views else epoch
+        if self.seed is None or (self.views and number == 0):
+            return None
+        return Draw(number, mix(*self.seed, number, str(self.rows.ids[row]), key))
 
 
 def _tensor(labels: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from headstart import views as known_views
@@ -25,6 +25,13 @@ MOSTLY = 0.5  # share of what is unknown from which on it is told
 LOOKED_AT = 2000  # rows, for what is cut of them
 KEPT_BYTES = 256 << 20  # of examples that are kept, for each input, in each process that makes them
 PLAIN = Plain()
+
+
+class Draw(NamedTuple):
+    """One of the ways in which a view shows a row: its number, and what decides all that is random in it."""
+
+    number: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -67,22 +74,22 @@ class Transform:
         """Count the tokens of prepared rows, [N], so that batches hold rows of like length; None if all are alike."""
         return self._workshop.expects.lengths(prepared)
 
-    def example(self, item: Any, key: str, seed: int | None) -> Any:
+    def example(self, item: Any, key: str, draw: Draw | None) -> Any:
         """Make one example.
 
         Args:
             item: One of what `prepare` gave.
             key: The view, by its key in `views`.
-            seed: Decides what is random in the view. None is for evaluation, which sees every row plainly.
+            draw: Decides what is random in the view. None is for evaluation, which sees every row plainly.
 
         Returns:
             What `collate` takes.
         """
-        view = PLAIN if seed is None else self.views[key]
-        if seed is None or view == PLAIN:
+        view = PLAIN if draw is None else self.views[key]
+        if draw is None or view == PLAIN:
             return self._workshop.plain(item, keep=not self.once)
         raw = self._workshop.expects.open(item)
-        with torch_seeded(seed):
+        with torch_seeded(draw.seed):
             return view.show(raw, self._workshop.expects)
 
     def collate(self, examples: list[Any]) -> Any:

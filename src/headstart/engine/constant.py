@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 import torch
@@ -40,17 +42,21 @@ def keep_constant(
     epochs: float,
     batch: int,
     workers: int,
+    views: int,
+    seeds: Mapping[str, tuple[int, str]],
 ) -> tuple[Traced, dict[str, Examples], str]:
     """Cut a model's backbone at what stays constant, and compute that once for each row.
 
     Args:
         model: In the modes that it trains in.
         learning: Every parameter that may learn.
-        examples: Rows that are shown plainly; the first are those of training.
+        examples: Rows, by name; the first are those of training.
         context: Where and how to train.
         epochs: How often each row is learnt from.
         batch: Rows of a step; so many are computed at a time, as another number can give other last bits.
         workers: Processes that open images.
+        views: Fixed ways in which a row is shown; the first is plain.
+        seeds: Of the views of examples that are shown in all of them, with the streams' names.
 
     Returns:
         The backbone in two parts; what stands in for the examples; and what was done, in words.
@@ -72,7 +78,7 @@ def keep_constant(
         raise Untraceable("too little is computed in all to pay for it")
     with working("looking for what stays constant"):
         traced = trace(model.backbone, x, learning, tokens=expects.ragged, free=free)
-        gain = gain_of(traced.share, epochs)
+        gain = gain_of(traced.share, epochs, views)
         if gain < LEAST_GAIN:
             raise Untraceable(
                 f"it would make training {gain:.2f} times cheaper, and less than {LEAST_GAIN:g} does not pay"
@@ -84,8 +90,7 @@ def keep_constant(
             raise Untraceable(f"its parts cannot be run: {str(error).partition(chr(10))[0]}") from error
         finally:
             _restore(model, was)
-    parts = {"code": traced.constant.code, "precision": context.precision, "view": "plain"}
-    name = name_of(parts, traced.constant.state_dict(), expects)
+    state = traced.constant.state_dict()
     about = f"{model.backbone.card.name}, {traced.share:.0%} of it"
 
     def tell(text: str) -> None:
@@ -96,25 +101,44 @@ def keep_constant(
     for key, each in examples.items():
         lengths = each.transform.lengths(prepared[key])
         longer = 1.0 if lengths is None else float(lengths.mean()) / tree_leaves(x)[0].shape[1]
+        source, tables = cache if each.rows.digests else Cache(0, tell), []
+        for number in range(min(views, math.ceil(epochs)) if key in seeds else 1):
+            seed = seeds[key] if number else None
+            view = {"view": str(each.transform.views), "number": number, "seed": seed} if seed else {"view": "plain"}
+            parts = {"code": traced.constant.code, "precision": context.precision, **view}
 
-        def compute(places: Sequence[int], each: Examples = each) -> Iterator[tuple[Sequence[int], Sequence[Row]]]:
-            return _compute(model, traced, each, places, context, batch=batch, workers=workers)
+            def compute(
+                places: Sequence[int],
+                each: Examples = each,
+                seed: tuple[int, str] | None = seed,
+                number: int = number,
+            ) -> Iterator[tuple[Sequence[int], Sequence[Row]]]:
+                options = {"batch": batch, "workers": workers, "epoch": number}
+                return _compute(model, traced, each, places, context, seed=seed, **options)
 
-        digests = each.rows.digests or [place.to_bytes(8) for place in range(len(each.rows))]
-        source = cache if each.rows.digests else Cache(0, tell)
-        table = source.table(name, about, digests, traced.row_bytes * longer, compute)
-        shown = KeptTransform.of(traced, table, each.transform, prepared[key], with_x=free or traced.needs_x)
+            name = name_of(parts, state, expects)
+            tables.append(source.table(name, about, _digests(each.rows, seed), traced.row_bytes * longer, compute))
+        shown = KeptTransform.of(traced, tables, each.transform, prepared[key], with_x=free or traced.needs_x)
         instead[key] = Examples(kept_rows(each.rows), shown)
-    return traced, instead, f"{traced.share:.0%} of a forward pass stays constant and is computed once for each row"
+    what = "row" if views == 1 else "view of a row"
+    return traced, instead, f"{traced.share:.0%} of a forward pass stays constant and is computed once for each {what}"
 
 
-def gain_of(share: float, epochs: float) -> float:
-    """Estimate how many times cheaper a stage is where a share of the forward pass is done once, not once an epoch.
+def gain_of(share: float, epochs: float, views: int = 1) -> float:
+    """Estimate how many times cheaper a stage is where a share of the forward pass is done once a view, not an epoch.
 
     A backward pass takes twice the time of a forward pass, of the part that learns alone.
     """
     learning = 3 * (1 - share)
-    return epochs * (share + learning) / (share + epochs * learning)
+    return epochs * (share + learning) / (min(views, epochs) * share + epochs * learning)
+
+
+def _digests(rows: Rows, seed: tuple[int, str] | None) -> Sequence[bytes]:
+    """Name the rows' contents; where what is random in a view decides, with the rows' names, of which it is made."""
+    own = rows.digests or [place.to_bytes(8) for place in range(len(rows))]
+    if seed is None:
+        return own
+    return [sha256(digest + str(name).encode()).digest() for digest, name in zip(own, rows.ids, strict=True)]
 
 
 def _batch(rows: Rows, transform: Transform, model: Model) -> Any:
@@ -192,6 +216,8 @@ def _compute(
     *,
     batch: int,
     workers: int,
+    seed: tuple[int, str] | None,
+    epoch: int,
 ) -> Iterator[tuple[Sequence[int], Sequence[Row]]]:
     """Compute what is kept of some rows; the last batch is filled up by rows that were computed before."""
     device = device_of(model)
@@ -199,7 +225,8 @@ def _compute(
     rows = examples.rows.unlabelled().take(whole)
     telling = working("computing what stays constant", len(places))
     with torch.no_grad(), autocast(context.precision, device), telling as advance:
-        for found, batched in in_order(rows, examples.transform, batch_size=batch, workers=workers):
+        views = {"seed": seed, "epoch": epoch}
+        for found, batched in in_order(rows, examples.transform, batch_size=batch, workers=workers, **views):
             context.stop.check()
             values = [value.cpu() for value in traced.before(to_device(batched, device).x)]
             own = [n for n, place in enumerate(found) if place < len(places)]

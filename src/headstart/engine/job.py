@@ -127,7 +127,8 @@ class Outcome:
 
     `kept` holds for each stage the step whose weights it ended with; None where validation rows chose more than it;
     `looked` holds by pool and target what the last evaluation of these very weights gave, where there was one;
-    `levelled` where patience was used up, and the fraction of the schedule that was done then; None where it was not.
+    `levelled` where patience was used up, and the fraction of the schedule that was done then; None where it was not;
+    `once` what was computed once, in words, or why nothing was.
     """
 
     best: Score | None
@@ -137,4 +138,5 @@ class Outcome:
     moved: Mapping[str, Moved]
     kept: tuple[int | None, ...] = ()
     levelled: tuple[tuple[int, float] | None, ...] = ()
+    once: tuple[str, ...] = ()
     looked: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)

@@ -63,6 +63,7 @@ class StageRun:
         self.best_looked: Mapping[str, Measured] = {}  # of this process
         self.timed: tuple[int, float] | None = None  # a step of this process, and when it was done
         self.estimated = False
+        self.once = ""
 
     def run(self, resumed: Checkpoint | None) -> Mapping[str, Measured]:
         """Train through the stage, from its beginning or from a checkpoint, and leave the model at its best.
@@ -86,6 +87,7 @@ class StageRun:
         chose_more = built.tuning.select is not None and bool(built.data.measured)
         state.kept.append(None if chose_more else kept)
         state.levelled.append(self.progress.levelled)
+        state.once.append(self.once)
         if built.tuning.select is not None:
             ending += f"; {built.tuning.select(self._rescore)}"
         state.moved |= built.moved
@@ -105,11 +107,12 @@ class StageRun:
         """Put back what was saved, or make the stage's own start the one to beat."""
         built = self.built
         if built.data.freeze_features():
-            self._tell("detail", "the backbone is constant: its features are computed once", {})
+            self.once = "the backbone is constant: its features are computed once"
         else:
             built.train_modes()
-            if told := built.data.keep_constant(built.tuning):
-                self._tell("detail", told, {})
+            self.once = built.data.keep_constant(built.tuning)
+        if self.once:
+            self._tell("detail", self.once, {})
         if resumed is not None:
             self.progress, self.best = restore(built, resumed)
         else:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from headstart import views
 from headstart.core.errors import UsageError
+from headstart.core.learning import AUGMENTED
 from headstart.core.seeding import mix
 from headstart.core.types import Batch, Measured, Stream, Tuning
 from headstart.data.streams import BatchStream, in_order
@@ -104,12 +105,19 @@ class StageData:
     def keep_constant(self, tuning: Tuning) -> str:
         """Compute once what is constant in a backbone of which a part learns; return what was done, in words.
 
-        It needs an objective that reads features alone, a strategy that does not look at examples itself, and plain
-        views. Where the network cannot be cut, or it does not pay, the examples stay.
+        It needs an objective that reads features alone, a strategy that does not look at examples itself, and rows
+        that are shown plainly or in a few fixed views. Where the network cannot be cut, or it does not pay, the
+        examples stay.
         """
         stage, world = self.job.stage, self.context.world
         staged = any(group.start for group in tuning.groups)
-        if not self._is_plain or tuning.watch is not None or staged or world.size > 1 or not stage.batch_size:
+        if (
+            not (self._is_plain or self._is_fixed)
+            or tuning.watch is not None
+            or staged
+            or world.size > 1
+            or not stage.batch_size
+        ):
             return ""
         examples = {f"training {name}": each for name, each in self.training.items()}
         examples |= {f"measured {name}": each for name, each in self.measured.items()}
@@ -119,7 +127,15 @@ class StageData:
         try:
             traced, found, told = self.workers.run(
                 lambda count: keep_constant(
-                    self.model, learning, examples, self.context, epochs=epochs, batch=batch, workers=count
+                    self.model,
+                    learning,
+                    examples,
+                    self.context,
+                    epochs=epochs,
+                    batch=batch,
+                    workers=count,
+                    views=1 if self._is_plain else stage.views or 1,
+                    seeds={f"training {name}": (self._seed, name) for name in self.training},
                 )
             )
         except (Untraceable, NoRoom) as why:
@@ -134,6 +150,16 @@ class StageData:
         if self.model.after is not None:
             self.model.after = None
             self.training, self.measured = dict(self.job.training), dict(self.job.measured)
+
+    @property
+    def _seed(self) -> int:
+        return mix(self.context.seed, "stream", self.number)
+
+    @property
+    def _is_fixed(self) -> bool:
+        """Whether the objective reads features alone, of rows that are shown in one way at a time, of a few."""
+        single = all([*stream.views.values()] == [AUGMENTED] for stream in self.job.objective.streams)
+        return self.job.objective.reads == "features" and single and bool(self.job.stage.views)
 
     @property
     def _is_plain(self) -> bool:
@@ -170,7 +196,8 @@ class StageData:
             *self.training[stream.name],
             stream=stream,
             batch_size=stage.batch_size,
-            seed=mix(self.context.seed, "stream", self.number),
+            seed=self._seed,
+            views=(stage.views or 0) if AUGMENTED in stream.views.values() else 0,
             collate={name: target.collate for name, target in self.context.task.targets.items()},
             workers=workers,
             pin=self.context.device.type == "cuda",

@@ -25,6 +25,7 @@ class TrainingState:
         best: The score to beat.
         taken: Steps of the stages before.
         endings: Why each of them ended.
+        once: What was computed once in each, or why nothing was, in words; "" where it was not asked.
         kept: The step whose weights each ended with; None where more than a step was chosen.
         levelled: As `Progress.levelled`, of each.
         moved: Names of the model's tensors that may differ from the source's.
@@ -35,6 +36,7 @@ class TrainingState:
     best: Score | None = None
     taken: int = 0
     endings: list[str] = field(default_factory=list)
+    once: list[str] = field(default_factory=list)
     kept: list[int | None] = field(default_factory=list)
     levelled: list[tuple[int, float] | None] = field(default_factory=list)
     moved: set[str] = field(default_factory=set)

@@ -13,7 +13,7 @@ from torch.utils import _pytree as pytree
 
 from headstart.core.types import Input
 from headstart.data.rows import Rows, take
-from headstart.data.transforms import Transform
+from headstart.data.transforms import Draw, Transform
 from headstart.features.cache import Row, Table
 from headstart.features.tracing import Traced
 from headstart.views.plain import Plain
@@ -28,24 +28,34 @@ class _Places(Input):
 class KeptTransform(Transform):
     """Turns places of rows into batches of what is kept of them, with their x where the rest of the network reads it.
 
-    traced: the network in two parts. table: what is kept of each row. plain: makes their examples. prepared: the rows,
-    by `plain`. with_x: whether batches have x too.
+    traced: the network in two parts. tables: what is kept of each row, by the number of the view; the first is plain.
+    whole: makes their examples. key: of its view. prepared: the rows, by `whole`. with_x: whether batches have x too.
     """
 
     traced: Traced
-    table: Table
-    plain: Transform
+    tables: Sequence[Table]
+    whole: Transform
+    key: str
     prepared: Sequence[Any]
     with_x: bool
 
     @classmethod
     def of(
-        cls, traced: Traced, table: Table, plain: Transform, prepared: Sequence[Any], *, with_x: bool
+        cls, traced: Traced, tables: Sequence[Table], whole: Transform, prepared: Sequence[Any], *, with_x: bool
     ) -> KeptTransform:
-        """Make one; it shows rows plainly."""
+        """Make one, of a transform of a single view."""
         expects = _Places()  # pyright: ignore[reportAbstractUsage]  # it is never read from data
-        views = {"x": Plain()}
-        return cls(expects, views, traced=traced, table=table, plain=plain, prepared=prepared, with_x=with_x)
+        (key,) = whole.views
+        return cls(
+            expects,
+            {key: Plain()},
+            traced=traced,
+            tables=tables,
+            whole=whole,
+            key=key,
+            prepared=prepared,
+            with_x=with_x,
+        )
 
     def prepare(self, inputs: Any) -> Any:
         """Take the places as they are."""
@@ -54,19 +64,20 @@ class KeptTransform(Transform):
     @property
     def ragged(self) -> bool:
         """Whether the rows' own examples differ in length, so that batches are the same as without a cache."""
-        return self.plain.ragged
+        return self.whole.ragged
 
     def lengths(self, prepared: Any) -> np.ndarray | None:
         """Count the tokens of the rows' own examples."""
-        return self.plain.lengths(take(self.prepared, prepared))
+        return self.whole.lengths(take(self.prepared, prepared))
 
-    def example(self, item: Any, key: str, seed: int | None) -> tuple[Row, Any]:
-        """Return what is kept of a row, and its example."""
-        return self.table[item], self.plain.example(self.prepared[item], key, None) if self.with_x else None
+    def example(self, item: Any, key: str, draw: Draw | None) -> tuple[Row, Any]:
+        """Return what is kept of a row in one of its views, and its example."""
+        row = self.tables[0 if draw is None else draw.number % len(self.tables)][item]
+        return row, self.whole.example(self.prepared[item], self.key, draw) if self.with_x else None
 
     def collate(self, examples: list[tuple[Row, Any]]) -> dict[str, Any]:
         """Make a batch for `Model.features`: {"kept": tensors by number, "x"}."""
-        x = self.plain.collate([example for _, example in examples]) if self.with_x else None
+        x = self.whole.collate([example for _, example in examples]) if self.with_x else None
         rows = [row for row, _ in examples]
         return batch_of(self.traced, rows, x)
 

@@ -103,6 +103,7 @@ def fit(
     lr: float | None = None,
     batch_size: int | None = None,
     augment: str | None = None,
+    views: int | None = None,
     imbalance: str | None = None,
     refit: str | None = None,
     budget: float | None = None,
@@ -155,6 +156,7 @@ def fit(
         lr: The learning rate.
         batch_size: Examples in a step.
         augment: The view of training rows (`headstart list views`).
+        views: Fixed views of a row, one after another by epoch, the first of which is plain; 0 draws new ones.
         imbalance: What is done about rare classes: none, weights, sampler, focal, logit_adjust or auto.
         refit: Whether validation rows are learnt too once they have chosen: auto, yes or no.
         budget: Seconds that training may take.

@@ -15,7 +15,7 @@ from headstart.core.seeding import mix, numpy_generator
 from headstart.core.told import told as described
 from headstart.core.types import Card, Input, Target
 from headstart.data.rows import Dataset, Rows
-from headstart.data.transforms import make_transform
+from headstart.data.transforms import Draw, make_transform
 from headstart.drawing.blocks import Notes, Page, Section
 from headstart.drawing.draw import draw
 from headstart.evaluation.report import seen
@@ -146,7 +146,7 @@ def _example(
     for view in views:
         transform = make_transform(expects, {"x": view})
         item = transform.prepare(row.inputs)[0]
-        example = transform.example(item, "x", mix(seed, "show", place))
+        example = transform.example(item, "x", Draw(0, mix(seed, "show", place)))
         shown[view] = expects.seen(example, row.inputs) or {WORDS: described(example)}
     return {"id": str(row.ids[0]), "label": ", ".join(said), "views": shown}
 

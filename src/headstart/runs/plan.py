@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from functools import cache
 from typing import Any, cast
@@ -222,7 +223,9 @@ def _choose(
 ) -> tuple[Stage, str]:
     """Fill in what the stage leaves open; give what to tell of the view, which `shown` chooses by the usual one."""
     augment, told = (stage.augment, "") if stage.augment is not None else shown(strategy.defaults.augment)
-    stage = dataclasses.replace(stage, augment=augment)
+    ways = views.build(augment).ways if augment else 0
+    fixed = min(stage.views or ways, ways or math.inf)
+    stage = dataclasses.replace(stage, augment=augment, views=int(fixed))
     chosen = dataclasses.replace(
         stage,
         strategy=_with_options((stage.strategy or Choice(defaults.MANY_ROWS)).name, strategy),

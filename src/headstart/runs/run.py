@@ -106,6 +106,7 @@ class Run:
             "rows": {key: evaluation.rows for key, evaluation in self.evaluations.items()},
             "steps": self.outcome.steps,
             "endings": list(self.outcome.endings),
+            "once": list(self.outcome.once),
             "moved": dict(self.outcome.moved),
             "seconds": round(self.seconds, 2),
             **({"baseline": self.baseline.to_plain()} if self.baseline else {}),

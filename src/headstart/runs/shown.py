@@ -12,7 +12,7 @@ from headstart.core.learning import cut
 from headstart.core.seeding import mix, numpy_generator
 from headstart.core.types import Labels, Target
 from headstart.data.rows import Rows
-from headstart.data.transforms import Transform, make_transform
+from headstart.data.transforms import Draw, Transform, make_transform
 from headstart.engine.fast import Fast
 from headstart.models.model import Backbone, Model
 
@@ -76,8 +76,8 @@ def _features(backbone: Backbone, rows: Rows, transform: Transform, seed: int | 
     with torch.inference_mode():
         for start in range(0, len(rows), AT_ONCE):
             places = range(start, min(start + AT_ONCE, len(rows)))
-            seeds = [None if seed is None else mix(seed, "shown", place) for place in places]
-            examples: list[Any] = [transform.example(items[p], "x", s) for p, s in zip(places, seeds, strict=True)]
+            draws = [None if seed is None else Draw(0, mix(seed, "shown", place)) for place in places]
+            examples: list[Any] = [transform.example(items[p], "x", d) for p, d in zip(places, draws, strict=True)]
             x = transform.collate(examples)
             found.append(fast.over(len(rows), cut(x, 0, 2), "float32").features(x)["pooled"].float())
     for module in was_training:

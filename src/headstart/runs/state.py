@@ -71,7 +71,7 @@ class RunState:
         assert self.outcome is not None
         best = Score.from_plain(self.outcome["best"])
         given = {name: value for name, value in self.outcome.items() if name != "best"}
-        lists = {name: tuple(given.get(name, ())) for name in ("endings", "kept", "levelled")}
+        lists = {name: tuple(given.get(name, ())) for name in ("endings", "kept", "levelled", "once")}
         return Outcome(best, **{**given, **lists})
 
 

@@ -17,7 +17,19 @@ from headstart.models.cards import input_from_plain
 MOST_CLASSES = 40
 MOST_STAGES = 40
 UNKNOWN = "unknown"  # what a source does not say of itself
-SAID = ("strategy", "objective", "steps", "epochs", "lr", "batch_size", "optimiser", "schedule", "augment", "evaluate")
+SAID = (
+    "strategy",
+    "objective",
+    "steps",
+    "epochs",
+    "lr",
+    "batch_size",
+    "optimiser",
+    "schedule",
+    "augment",
+    "views",
+    "evaluate",
+)
 
 
 def learnt(facts: Facts) -> list[Any]:
@@ -41,8 +53,9 @@ def learnt(facts: Facts) -> list[Any]:
     for number, stage in enumerate(recipe.stages):
         name = f"Stage {number + 1}" if len(recipe.stages) > 1 else "Training"
         rows.append((name, "; ".join(f"{key} {value}" for key, value in _plan(stage))))
-        if number < len(facts.run.get("endings", [])):
-            rows.append((f"{name} ended", facts.run["endings"][number]))
+        for what, found in ((", constant part", facts.run.get("once")), (" ended", facts.run.get("endings"))):
+            if found and number < len(found) and found[number]:
+                rows.append((f"{name}{what}", found[number]))
     return [Pairs(rows)]
 
 
@@ -191,12 +204,21 @@ def _plan(stage: Stage) -> list[tuple[str, str]]:
             ("steps", f"{stage.steps:,}" if stage.steps else "–"),
             ("learning rate", f"{stage.lr:g} ({stage.optimiser}, {stage.schedule})"),
             ("batch", f"{stage.batch_size} rows"),
-            ("augmentation", stage.augment or "–"),
+            ("augmentation", _shown(stage)),
         ]
     usual: dict[str, Any] = options.to_plain(Stage())
     own: dict[str, Any] = options.to_plain(stage)
     plan += [(words(key), str(value)) for key, value in own.items() if key not in SAID and value != usual.get(key)]
     return plan
+
+
+def _shown(stage: Stage) -> str:
+    """Write how training rows are shown."""
+    if stage.augment in (None, "plain"):
+        return stage.augment or "–"
+    return (
+        f"{stage.augment}, {stage.views} fixed views of a row" if stage.views else f"{stage.augment}, anew each epoch"
+    )
 
 
 def _choice(choice: Choice) -> str:
