@@ -155,6 +155,27 @@ def test_a_stopped_run_goes_on_to_the_very_same_weights(tmp_path: Path) -> None:
         assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in straight.state_dict().items())
 
 
+@pytest.mark.parametrize("source", ["timm:test_resnet", "timm:test_vit"])
+def test_a_network_without_a_graph_is_cut_after_whole_modules(tmp_path: Path, whole: Any, source: str) -> None:
+    backbone = toys.small(source)
+    data = with_digests(toys.dataset(backbone.card.input))
+    backbone.register_forward_pre_hook(decides)
+    ours, model, told = losses(tmp_path / "ours", backbone, data, build("partial k=1"), cache=10**9)
+    theirs, other, _ = whole(tmp_path / "theirs", backbone, data, build("partial k=1"))
+    assert any("computed once for each row (after whole modules, as" in text for text in told)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
+    for name, tensor in other.state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
+    assert not shelves(), "nothing names what its code computes"
+    _, _, told = losses(tmp_path / "all", backbone, data, build("full"))
+    assert not any("computed once" in text for text in told)
+
+
+def decides(_: Any, given: tuple[torch.Tensor]) -> None:
+    """Look at the numbers of an example, as no graph can."""
+    assert not given[0].isnan().any().item()
+
+
 def test_rows_that_depend_on_each_other_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = toys.small("timm:test_resnet")
     data = toys.dataset(backbone.card.input)

@@ -24,13 +24,15 @@ from headstart.features.cutting import FLOPS
 from headstart.features.fingerprint import name_of
 from headstart.features.graphs import Untraceable
 from headstart.features.kept import KeptTransform, batch_of, kept_rows
+from headstart.features.staged import Staged, stage
 from headstart.features.tracing import Traced, trace
-from headstart.models.model import Model, device_of
+from headstart.models.model import Backbone, Model, device_of
 
 LEAST_GAIN = 1.3  # times, by which a stage must become cheaper
 LEAST_SECONDS = 10.0  # of computing in the whole stage, by an estimate: less does not pay for looking
 CLOSE = {"float32": 1e-4, "bfloat16": 5e-2}  # of the largest feature
 PROBE = 4  # rows
+Cut = Traced | Staged
 
 
 def keep_constant(
@@ -44,7 +46,7 @@ def keep_constant(
     workers: int,
     views: int,
     seeds: Mapping[str, tuple[int, str]],
-) -> tuple[Traced, dict[str, Examples], str]:
+) -> tuple[Cut, dict[str, Examples], str]:
     """Cut a model's backbone at what stays constant, and compute that once for each row.
 
     Args:
@@ -77,20 +79,19 @@ def keep_constant(
     if visits * _operations(model, x) / PROBE / FLOPS < LEAST_SECONDS:
         raise Untraceable("too little is computed in all to pay for it")
     with working("looking for what stays constant"):
-        traced = trace(model.backbone, x, learning, tokens=expects.ragged, free=free)
-        gain = gain_of(traced.share, epochs, views)
-        if gain < LEAST_GAIN:
-            raise Untraceable(
-                f"it would make training {gain:.2f} times cheaper, and less than {LEAST_GAIN:g} does not pay"
-            )
         was = _values(model)
         try:
+            traced, how = _cut(model.backbone, x, learning, tokens=expects.ragged, free=free)
+            gain = gain_of(traced.share, epochs, views)
+            if gain < LEAST_GAIN:
+                raise Untraceable(
+                    f"it would make training {gain:.2f} times cheaper, and less than {LEAST_GAIN:g} does not pay"
+                )
             _check(model, traced, some, first.transform, context.precision, with_x=free or traced.needs_x)
         except (RuntimeError, ValueError) as error:  # a graph that holds for fewer sizes than it says
             raise Untraceable(f"its parts cannot be run: {str(error).partition(chr(10))[0]}") from error
         finally:
             _restore(model, was)
-    state = traced.constant.state_dict()
     about = f"{model.backbone.card.name}, {traced.share:.0%} of it"
 
     def tell(text: str) -> None:
@@ -101,11 +102,11 @@ def keep_constant(
     for key, each in examples.items():
         lengths = each.transform.lengths(prepared[key])
         longer = 1.0 if lengths is None else float(lengths.mean()) / tree_leaves(x)[0].shape[1]
-        source, tables = cache if each.rows.digests else Cache(0, tell), []
+        source, tables = cache if traced.code and each.rows.digests else Cache(0, tell), []
         for number in range(min(views, math.ceil(epochs)) if key in seeds else 1):
             seed = seeds[key] if number else None
             view = {"view": str(each.transform.views), "number": number, "seed": seed} if seed else {"view": "plain"}
-            parts = {"code": traced.constant.code, "precision": context.precision, **view}
+            parts = {"code": traced.code, "precision": context.precision, **view}
 
             def compute(
                 places: Sequence[int],
@@ -116,12 +117,27 @@ def keep_constant(
                 options = {"batch": batch, "workers": workers, "epoch": number}
                 return _compute(model, traced, each, places, context, seed=seed, **options)
 
-            name = name_of(parts, state, expects)
+            name = name_of(parts, traced.tensors, expects)
             tables.append(source.table(name, about, _digests(each.rows, seed), traced.row_bytes * longer, compute))
         shown = KeptTransform.of(traced, tables, each.transform, prepared[key], with_x=free or traced.needs_x)
         instead[key] = Examples(kept_rows(each.rows), shown)
     what = "row" if views == 1 else "view of a row"
-    return traced, instead, f"{traced.share:.0%} of a forward pass stays constant and is computed once for each {what}"
+    return (
+        traced,
+        instead,
+        f"{traced.share:.0%} of a forward pass stays constant and is computed once for each {what}{how}",
+    )
+
+
+def _cut(backbone: Backbone, x: Any, learning: Sequence[nn.Parameter], *, tokens: bool, free: bool) -> tuple[Cut, str]:
+    """Cut a backbone on its graph, else after its modules; tell what the second way was taken for."""
+    try:
+        return trace(backbone, x, learning, tokens=tokens, free=free), ""
+    except Untraceable as why:
+        try:
+            return stage(backbone, x, learning, tokens=tokens), f" (after whole modules, as {why})"
+        except Untraceable:
+            raise why from None
 
 
 def gain_of(share: float, epochs: float, views: int = 1) -> float:
@@ -160,7 +176,7 @@ def _operations(model: Model, x: Any) -> float:
     return float(counter.get_total_flops())
 
 
-def _check(model: Model, traced: Traced, rows: Rows, transform: Transform, precision: str, *, with_x: bool) -> None:
+def _check(model: Model, traced: Cut, rows: Rows, transform: Transform, precision: str, *, with_x: bool) -> None:
     """Compare the parts with the whole, in training and evaluation; rows whose features depend on others are found too.
 
     What is kept is computed two rows at a time, and the features of all at once.
@@ -209,7 +225,7 @@ def _restore(model: Model, values: Sequence[torch.Tensor]) -> None:
 
 def _compute(
     model: Model,
-    traced: Traced,
+    traced: Cut,
     examples: Examples,
     places: Sequence[int],
     context: RunContext,

@@ -15,6 +15,7 @@ from headstart.core.types import Input
 from headstart.data.rows import Rows, take
 from headstart.data.transforms import Draw, Transform
 from headstart.features.cache import Row, Table
+from headstart.features.staged import Staged
 from headstart.features.tracing import Traced
 from headstart.views.plain import Plain
 
@@ -32,7 +33,7 @@ class KeptTransform(Transform):
     whole: makes their examples. key: of its view. prepared: the rows, by `whole`. with_x: whether batches have x too.
     """
 
-    traced: Traced
+    traced: Traced | Staged
     tables: Sequence[Table]
     whole: Transform
     key: str
@@ -41,7 +42,13 @@ class KeptTransform(Transform):
 
     @classmethod
     def of(
-        cls, traced: Traced, tables: Sequence[Table], whole: Transform, prepared: Sequence[Any], *, with_x: bool
+        cls,
+        traced: Traced | Staged,
+        tables: Sequence[Table],
+        whole: Transform,
+        prepared: Sequence[Any],
+        *,
+        with_x: bool,
     ) -> KeptTransform:
         """Make one, of a transform of a single view."""
         expects = _Places()  # pyright: ignore[reportAbstractUsage]  # it is never read from data
@@ -82,7 +89,7 @@ class KeptTransform(Transform):
         return batch_of(self.traced, rows, x)
 
 
-def batch_of(traced: Traced, rows: Sequence[Row], x: Any) -> dict[str, Any]:
+def batch_of(traced: Traced | Staged, rows: Sequence[Row], x: Any) -> dict[str, Any]:
     """Put kept rows into one batch; tokens are cut and filled up to the number that x has.
 
     What is kept of a text has as many tokens as the longest one that was computed with it: beyond its own they mean

@@ -64,6 +64,16 @@ class Traced:
     row_bytes: float
     spec: Any
 
+    @property
+    def code(self) -> str:
+        """What the constant part computes, in words that tell it from any other."""
+        return self.constant.code
+
+    @property
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """All that the constant part computes with, by name."""
+        return self.constant.state_dict()
+
     def before(self, x: Any) -> list[torch.Tensor]:
         """Compute what is kept of a batch, tensors [B, …]."""
         return list(self.constant(*pytree.tree_leaves(x)))

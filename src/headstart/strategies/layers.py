@@ -10,7 +10,7 @@ from headstart.core.types import Defaults, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import head_group
 from headstart.strategies._names import fits, none_fits, with_parents
-from headstart.strategies._rates import FINE_TUNING
+from headstart.strategies._rates import PARTLY
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Layers:
 
     layers: tuple[str, ...] = ("*",)
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = FINE_TUNING
+    defaults: ClassVar[Defaults] = PARTLY
 
     def prepare(self, model: Model) -> Tuning:
         """Let what is named and the heads learn. UsageError: a pattern fits no stage, module or parameter."""

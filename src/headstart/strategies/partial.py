@@ -9,7 +9,7 @@ from headstart.core.errors import UsageError, first_few
 from headstart.core.types import Defaults, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import head_group
-from headstart.strategies._rates import FINE_TUNING
+from headstart.strategies._rates import PARTLY
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Partial:
 
     k: int = 1
     head_lr: float = 10.0
-    defaults: ClassVar[Defaults] = FINE_TUNING
+    defaults: ClassVar[Defaults] = PARTLY
 
     def __post_init__(self) -> None:
         if self.k < 1:

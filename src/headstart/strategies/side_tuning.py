@@ -17,7 +17,7 @@ from headstart.core.types import Defaults, Features, ParamGroup, Tuning
 from headstart.models.model import Backbone, Model, device_of
 from headstart.strategies._groups import head_group
 from headstart.strategies._insert import insert_once
-from headstart.strategies._rates import FINE_TUNING
+from headstart.strategies._rates import PARTLY
 
 HEAD_LR = 10.0  # as in `full`
 
@@ -29,7 +29,7 @@ class SideTuning:
     The side network, a and the head learn. Both networks stay in the model.
     """
 
-    defaults: ClassVar[Defaults] = FINE_TUNING
+    defaults: ClassVar[Defaults] = PARTLY
 
     def prepare(self, model: Model) -> Tuning:
         """Put the side network in; let it, the blend and the heads learn."""
