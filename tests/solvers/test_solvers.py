@@ -204,3 +204,40 @@ def test_columns_that_are_nearly_constant_in_the_rows_that_learn_deceive_nobody(
     found = ridge(x, 2.0 * y[:, None] - 1, seed=0)
     errors = np.square(unseen @ found.weight.T + found.bias - (2.0 * truth[:, None] - 1))
     assert "centred" in found.note and errors.mean() < found.loss + 0.2
+
+
+@pytest.mark.parametrize("best", [0, 3, 4, 9, 18])
+def test_the_search_finds_the_penalty_that_all_of_them_would_show(monkeypatch: pytest.MonkeyPatch, best: int) -> None:
+    """A loss that falls and then rises is searched in few fits, from anywhere."""
+    asked: list[int] = []
+
+    class Valley:
+        def at(self, place: int) -> tuple[float, np.ndarray]:
+            asked.append(place)
+            return abs(place - best), np.empty(0)
+
+    path: Any = Valley()
+    for first in (logistic_module.FIRST, 17):
+        asked.clear()
+        (loss, _), place = logistic_module._search(path, first, (2, 1))
+        assert (loss, place) == (0, best)
+        assert len(set(asked)) <= 4 + abs(first - best) // 2
+
+
+def test_few_penalties_are_fitted_for_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second scaling starts at what was best for the first; the choice is that of all penalties, but for noise."""
+    x, y = digits(400)
+    fits: list[float] = []
+    real = logistic_module._fit
+
+    def counted(rows: Any, asked: Problem, penalty: float, start: Any, small: float) -> Any:
+        fits.append(penalty)
+        return real(rows, asked, penalty, start, small)
+
+    monkeypatch.setattr(logistic_module, "_fit", counted)
+    found = logistic(x, problem(y), seed=0, strata=y)
+    assert len(fits) <= 5 * 10 + 1
+    fold = make_folds(400, 0, y)
+    every = logistic_module._Path(x, "one", problem(y), fold)
+    losses = [every.at(place)[0] for place in range(len(logistic_module.PENALTIES))]
+    assert found.loss < min(losses) * 1.03

@@ -16,7 +16,7 @@ from headstart.solvers.folds import make_folds
 from headstart.solvers.solution import Solution, first_of_the_best
 
 PENALTIES = tuple(10.0 ** (-power / 2) for power in range(-4, 15))  # 100 … 1e-7, of rows of length 1
-WORSE = 3  # penalties in a row without a lower loss after which no weaker one is tried
+FIRST = 4  # place of the penalty that is tried first: 1
 CHOOSE = 2000  # rows at most that choose the penalty; all rows make the weights
 STEPS = 300  # of L-BFGS, at most
 EXACT, ROUGH = 1e-6, 1e-4  # largest entry of the mean gradient that is small enough: for the weights, for a choice
@@ -86,11 +86,12 @@ def logistic(
         chosen = np.sort(numpy_generator(seed, "solver rows").permutation(total)[:CHOOSE])
     some = None if groups is None else [groups[int(row)] for row in chosen]
     fold = make_folds(len(chosen), seed, None if strata is None else strata[chosen], some)
-    tried, asked = [], problem.take(chosen)
+    tried, asked, place, strides = [], problem.take(chosen), FIRST, (2, 1)
     for scaling in scalings(features):
-        found = min(_path(features[chosen], scaling, asked, fold), key=lambda found: found[0])
-        tried.append((*found, scaling))
-    loss, penalty, out, scaling = tried[first_of_the_best([asked.row_losses(found[2]) for found in tried])]
+        found, place = _search(_Path(features[chosen], scaling, asked, fold), place, strides)
+        tried.append((*found, PENALTIES[place], scaling))
+        strides = (1,)  # rows are of one length on average: another scaling does best under much the same penalty
+    loss, out, penalty, scaling = tried[first_of_the_best([asked.row_losses(found[1]) for found in tried])]
     columns = prepare(features, scaling)
     weight, bias = columns.unfold(*_fit(columns.rows, problem, penalty, None, EXACT))
     out_of_fold = np.full((total, problem.targets.shape[1]), np.nan)
@@ -100,27 +101,43 @@ def logistic(
     return Solution(weight, bias, out_of_fold, loss, note)
 
 
-def _path(
-    features: np.ndarray, scaling: Scaling, problem: Problem, fold: np.ndarray
-) -> list[tuple[float, float, np.ndarray]]:
-    """Cross-validate penalties from strong to weak; return each one's mean loss, itself, and the outputs."""
-    parts = [
-        (rows.astype(np.float32), problem.take(train), unseen, test)  # half the time, and enough for a choice
-        for train, test, rows, unseen in divide(features, scaling, fold)
-    ]
-    starts: list[Any] = [None] * len(parts)
-    found: list[tuple[float, float, np.ndarray]] = []
-    for penalty in PENALTIES:
-        out = np.empty(problem.targets.shape)
-        for place, (rows, asked, unseen, test) in enumerate(parts):
-            starts[place] = _fit(rows, asked, penalty, starts[place], ROUGH)
-            weight, bias = starts[place]
-            out[test] = unseen @ weight.T + bias
-        found.append((problem.loss(out)[0] / problem.weights.sum(), penalty, out))
-        losses = [each[0] for each in found]
-        if len(found) - 1 - losses.index(min(losses)) >= WORSE:
-            break
-    return found
+class _Path:
+    """Cross-validated losses by the place of a penalty; each fit goes on from that of the nearest stronger one."""
+
+    def __init__(self, features: np.ndarray, scaling: Scaling, problem: Problem, fold: np.ndarray) -> None:
+        self.problem = problem
+        self.parts = [
+            (rows.astype(np.float32), problem.take(train), unseen, test)  # half the time, and enough for a choice
+            for train, test, rows, unseen in divide(features, scaling, fold)
+        ]
+        self.fits: dict[int, list[Any]] = {}
+        self.found: dict[int, tuple[float, np.ndarray]] = {}
+
+    def at(self, place: int) -> tuple[float, np.ndarray]:
+        """Return the mean loss and the outputs [N, C] of rows that were left out."""
+        if place not in self.found:
+            stronger = [other for other in self.fits if other < place]
+            starts = self.fits[max(stronger)] if stronger else [None] * len(self.parts)
+            penalty, out, fits = PENALTIES[place], np.empty(self.problem.targets.shape), []
+            for (rows, asked, unseen, test), start in zip(self.parts, starts, strict=True):
+                weight, bias = _fit(rows, asked, penalty, start, ROUGH)
+                fits.append((weight, bias))
+                out[test] = unseen @ weight.T + bias
+            self.fits[place] = fits
+            self.found[place] = self.problem.loss(out)[0] / self.problem.weights.sum(), out
+        return self.found[place]
+
+
+def _search(path: _Path, place: int, strides: Sequence[int]) -> tuple[tuple[float, np.ndarray], int]:
+    """Go from a penalty to weaker ones while the loss falls, else to stronger ones, stride by stride.
+
+    The loss of rows that are left out falls and then rises with the penalty, but for noise.
+    """
+    for stride in strides:
+        for step in (stride, -stride):
+            while 0 <= place + step < len(PENALTIES) and path.at(place + step)[0] < path.at(place)[0]:
+                place += step
+    return path.at(place), place
 
 
 def _fit(rows: Any, problem: Problem, penalty: float, start: Any, small: float) -> tuple[np.ndarray, np.ndarray]:
