@@ -37,6 +37,7 @@ def problem(y: np.ndarray, weights: np.ndarray | None = None) -> Problem:
 def test_logistic_is_at_scikit_learn_s_optimum(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = digits(rows)
     monkeypatch.setattr(logistic_module, "PENALTIES", (0.1,))
+    monkeypatch.setattr(logistic_module, "FIRST", 0)
     monkeypatch.setattr(logistic_module, "scalings", lambda _: ("one",))
     monkeypatch.setattr(logistic_module, "EXACT", 1e-7)
     weights = np.random.default_rng(0).uniform(0.5, 2, rows)
@@ -207,7 +208,7 @@ def test_columns_that_are_nearly_constant_in_the_rows_that_learn_deceive_nobody(
 
 
 @pytest.mark.parametrize("best", [0, 3, 4, 9, 18])
-def test_the_search_finds_the_penalty_that_all_of_them_would_show(monkeypatch: pytest.MonkeyPatch, best: int) -> None:
+def test_the_search_finds_the_penalty_that_all_of_them_would_show(best: int) -> None:
     """A loss that falls and then rises is searched in few fits, from anywhere."""
     asked: list[int] = []
 
@@ -221,7 +222,7 @@ def test_the_search_finds_the_penalty_that_all_of_them_would_show(monkeypatch: p
         asked.clear()
         (loss, _), place = logistic_module._search(path, first, (2, 1))
         assert (loss, place) == (0, best)
-        assert len(set(asked)) <= 4 + abs(first - best) // 2
+        assert len(set(asked)) <= 5 + abs(first - best) // 2
 
 
 def test_few_penalties_are_fitted_for_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:
