@@ -177,11 +177,12 @@ class Predictor:
             LOG.warning(told)
         return asked
 
-    def outputs(self, rows: Rows) -> dict[str, np.ndarray]:
+    def outputs(self, rows: Rows, *, workers: int = 0) -> dict[str, np.ndarray]:
         """Compute calibrated probabilities [N, C] or values [N, T] of rows, by target.
 
         Args:
             rows: The examples.
+            workers: Processes that open images.
 
         Returns:
             Outputs by target.
@@ -191,7 +192,7 @@ class Predictor:
         """
         if not self.task.predicted:
             raise UsageError("This model was pretrained without labels and predicts nothing. Use embed: its features.")
-        return self.calibrate(self.raw_outputs(rows))
+        return self.calibrate(self.raw_outputs(rows, workers=workers))
 
     def calibrate(self, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Scale outputs by target as the network gives them."""

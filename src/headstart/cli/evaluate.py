@@ -13,6 +13,7 @@ def evaluate(
         str | None, typer.Argument(help="Labelled rows to evaluate on. By default the run's own splits.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that load data.")] = 0,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show every figure and each step of the way.")
     ] = False,
@@ -29,7 +30,7 @@ def evaluate(
         from headstart.cli.results import show_evaluations, show_headlines
         from headstart.runs.evaluate import evaluate_saved
 
-        evaluated = evaluate_saved(folder, data, device=device, listen=show.listen)
+        evaluated = evaluate_saved(folder, data, device=device, workers=workers, listen=show.listen)
     if verbose:
         show_evaluations(show, evaluated.evaluations)
     show_headlines(show, evaluated.headlines)

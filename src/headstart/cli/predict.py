@@ -12,6 +12,9 @@ from headstart.core.counting import counted
 from headstart.core.errors import UsageError, first_few
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
     import pandas as pd
 
     from headstart.artifact.predictor import Asked, Predictor
@@ -25,6 +28,7 @@ def predict(
     data: Annotated[list[str], typer.Argument(help="A folder, a table, image files, or texts.")],
     out: Annotated[Path | None, typer.Option(help="Write the predictions here: .csv, .jsonl or .parquet.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that load data.")] = 0,
     skip_bad: Annotated[
         bool,
         typer.Option("--skip-bad", help="No answer for what cannot be read; left_out says why."),
@@ -47,12 +51,14 @@ def predict(
     find(folder)  # before the slow imports
     with show.work():
         from headstart.artifact.load import load
+        from headstart.engine.feed import Workers
 
         predictor = load(folder, device=device)
         asked = predictor.ask(_examples(data, predictor.task), skip_bad=skip_bad)
         if told := predictor.cut(asked.rows):
             show.note(told)
-        frame = _table(predictor, asked, skip_bad)
+        outputs = Workers(workers, show.note).run(lambda count: predictor.outputs(asked.rows, workers=count))
+        frame = _table(predictor, asked, outputs, skip_bad)
     if asked.left_out:
         few = first_few((f"{row} ({problem.what})" for row, problem in asked.left_out.items()), "; ", 2)
         show.note(f"left out: {counted(len(asked.left_out), 'examples', len(frame))} that cannot be read: {few}")
@@ -79,7 +85,7 @@ def predict(
         show.finish({"run": folder, "predictions": plain.to_dict(orient="records")})
 
 
-def _table(predictor: Predictor, asked: Asked, skip_bad: bool) -> pd.DataFrame:
+def _table(predictor: Predictor, asked: Asked, outputs: Mapping[str, np.ndarray], skip_bad: bool) -> pd.DataFrame:
     """Make the table of predictions: name, piece of the example, answer, probability, and why a row was left out."""
     import pandas as pd
 
@@ -87,7 +93,7 @@ def _table(predictor: Predictor, asked: Asked, skip_bad: bool) -> pd.DataFrame:
     from headstart.evaluation.tables import predictions_frame
 
     task, rows = predictor.task, asked.rows
-    frame = predictions_frame(task, list(rows.ids), {}, predictor.outputs(rows), calibrations=predictor.calibrations)
+    frame = predictions_frame(task, list(rows.ids), {}, outputs, calibrations=predictor.calibrations)
     for name, cells in certainties(task, frame).items():
         place: Any = frame.columns.get_loc(f"{name.removesuffix('probability')}prediction")
         frame.insert(place + 1, name, cells)

@@ -267,7 +267,13 @@ def cross_validate(
 
 
 def evaluate(
-    folder: str | Path, data: Any = None, *, device: str = "auto", progress: bool = True, listen: Listener | None = None
+    folder: str | Path,
+    data: Any = None,
+    *,
+    device: str = "auto",
+    workers: int = 0,
+    progress: bool = True,
+    listen: Listener | None = None,
 ) -> Evaluated:
     """Evaluate a saved model: on its run's own splits, or on other labelled rows.
 
@@ -275,6 +281,7 @@ def evaluate(
         folder: A run or an artefact.
         data: Labelled rows; None takes the run's own.
         device: Where to compute.
+        workers: Processes that load data.
         progress: Whether to show what goes on.
         listen: Is told what happens; nothing is shown then.
 
@@ -286,7 +293,7 @@ def evaluate(
         DataError: Rows are wrong, or have classes that the model does not know.
     """
     with _shown(progress, False, listen) as shown:
-        evaluated = evaluate_saved(folder, data, device=device, listen=shown)
+        evaluated = evaluate_saved(folder, data, device=device, workers=workers, listen=shown)
         _tell_result(shown, evaluated.headlines)
     return evaluated
 

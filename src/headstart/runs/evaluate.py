@@ -229,7 +229,7 @@ def _uncalibrated(target: Target, name: str, outputs: Outputs) -> dict[str, floa
 
 
 def evaluate_saved(
-    folder: str | Path, data: Any = None, *, device: str = "auto", listen: Listener = silent
+    folder: str | Path, data: Any = None, *, device: str = "auto", workers: int = 0, listen: Listener = silent
 ) -> Evaluated:
     """Evaluate a saved model again.
 
@@ -237,6 +237,7 @@ def evaluate_saved(
         folder: A run or an artefact.
         data: Labelled rows, all of which are evaluated as "test"; None evaluates on the run's own splits.
         device: Where to compute.
+        workers: Processes that load data.
         listen: Is told what was read.
 
     Returns:
@@ -286,7 +287,8 @@ def evaluate_saved(
         listen(Event("detail" if own else "note", told))
     if told := next((told for rows in dataset.splits.values() if (told := told_unknown(rows, expects))), ""):
         listen(Event("warning", told))
-    metrics = evaluate_splits(predictor, dataset, seed=seed, results=(results := {}))
+    helpers = Workers(workers, lambda text: listen(Event("warning", text)))
+    metrics = evaluate_splits(predictor, dataset, seed=seed, results=(results := {}), workers=helpers)
     if not metrics:
         learnt = f" {LEARNT[0].upper()}{LEARNT[1:]}." if own and predictor.recipe.refit == "yes" else ""
         raise UsageError(f"{data} holds no validation or test rows to evaluate on.{learnt}")
