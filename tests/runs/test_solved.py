@@ -19,6 +19,8 @@ from headstart.core.types import Event
 from headstart.inputs.vector import Vector
 from headstart.runs import fit as fit_module
 from headstart.runs.plan import make_plan
+from headstart.runs.state import read as read_state
+from headstart.solvers import logistic
 
 PROBE = {"stages.0.strategy": "linear_probe", "source": "vector:mlp"}
 
@@ -103,6 +105,45 @@ def test_a_run_cut_in_either_fit_ends_the_same(tmp_path: Path, after: int) -> No
     for name in ("model/model.safetensors", "predictions.parquet"):
         assert (whole.folder / name).read_bytes() == (again.folder / name).read_bytes()
     assert again.evaluations == whole.evaluations
+
+
+def test_a_refit_takes_the_penalty_that_was_chosen_after_a_stop_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is chosen once; the notes of both fits name one penalty, and the state of the run has it between them."""
+    chose: list[int] = []
+    real = logistic._choose
+
+    def counted(features: np.ndarray, *given: Any) -> Any:
+        chose.append(len(features))
+        return real(features, *given)
+
+    monkeypatch.setattr(logistic, "_choose", counted)
+    monkeypatch.setattr("headstart.runs.fit.compare", lambda *_: None)
+    stop, told = Stop(), []
+
+    def listen(event: Event) -> None:
+        if event.message.startswith("logistic regression"):
+            told.append(event.message)
+        if event.message.startswith("fitting all"):
+            stop.signal = 15
+
+    given = recipe(**{"data.validation": 0.3})
+    with pytest.raises(Stopped):
+        fit_module.fit(wine(), given, out=tmp_path / "cut", listen=listen, stop=stop)
+    ((scaling, penalty),) = json.loads((tmp_path / "cut" / "state.json").read_text())["outcome"]["solved"][0].values()
+    again = fit_module.fit(wine(), given, out=tmp_path / "cut", listen=lambda event: told.append(event.message))
+    assert len(chose) == 1 and f"penalty {penalty:.2g} by cross-validation of {chose[0]} rows" in told[0]
+    assert scaling in ("one", "each")
+    whole = fit_module.fit(wine(), given, out=tmp_path / "whole")
+    weights = [(run.folder / "model/model.safetensors").read_bytes() for run in (whole, again)]
+    assert weights[0] == weights[1]
+    assert len(chose) == 2
+    state = json.loads((tmp_path / "cut" / "state.json").read_text())
+    del state["outcome"]["solved"]  # as of a version that did not keep it
+    (tmp_path / "cut" / "state.json").write_text(json.dumps(state))
+    before = read_state(tmp_path / "cut")
+    assert before is not None and before.ended.solved == ({},)
 
 
 def test_a_probe_is_as_good_as_logistic_regression(tmp_path: Path) -> None:

@@ -242,3 +242,14 @@ def test_few_penalties_are_fitted_for_a_choice(monkeypatch: pytest.MonkeyPatch) 
     every = logistic_module._Path(x, "one", problem(y), fold)
     losses = [every.at(place)[0] for place in range(len(logistic_module.PENALTIES))]
     assert found.loss < min(losses) * 1.03
+
+
+def test_what_was_chosen_is_taken_for_other_rows() -> None:
+    x, y = digits(300)
+    first = logistic(x[:200], problem(y[:200]), seed=0, strata=y[:200])
+    assert first.chosen is not None
+    more = logistic(x, problem(y), seed=0, strata=y, chosen=list(first.chosen))
+    assert more.chosen == first.chosen and "as chosen before" in more.note
+    assert np.isnan(more.out_of_fold).all() and np.isnan(more.loss)
+    anew = logistic(x, problem(y), seed=0, strata=y)
+    assert (more.weight != anew.weight).any() == (anew.chosen != first.chosen)

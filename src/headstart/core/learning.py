@@ -255,20 +255,23 @@ class Solving(NamedTuple):
 
     options: of the loss. imbalance: how rare classes are made up for, as in a recipe's stage. seed: of the folds that
     choose a penalty. groups: of each row; rows of one group are never on both sides of a fold, and None lets every row
-    be alone.
+    be alone. chosen: what `Solved.chosen` said of other rows: it is taken, not chosen again.
     """
 
     options: LossOptions
     imbalance: str = "none"
     seed: int = 0
     groups: Sequence[str] | None = None
+    chosen: Sequence[Any] | None = None
 
 
 class Solved(NamedTuple):
     """How a head was solved: in words, and what it gives each row when it was fitted without it, [N, outputs].
 
-    `out_of_fold` is as of `forward`, before `decode`; nan for rows that were not asked.
+    `out_of_fold` is as of `forward`, before `decode`; nan for rows that were not asked. `chosen` is what the rows chose
+    at some cost, as JSON data, so that more rows need not do it again; None where there is no such thing.
     """
 
     note: str
     out_of_fold: np.ndarray
+    chosen: Sequence[Any] | None = None

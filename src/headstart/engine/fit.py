@@ -72,6 +72,7 @@ def fit(model: Model, jobs: list[Job], context: RunContext) -> Outcome:
                 state.endings.append("not started: the time budget is used up")
                 state.kept.append(0)
                 state.levelled.append(None)
+                state.solved.append({})
                 state.once.append("")
                 state.stage += 1
                 saved = None
@@ -89,7 +90,7 @@ def fit(model: Model, jobs: list[Job], context: RunContext) -> Outcome:
     if context.world.is_writer:
         context.listen(Event("detail", in_words(proof), {"moved": proof}))
     seconds = earlier + time.monotonic() - started
-    lists = {name: tuple(getattr(state, name)) for name in ("endings", "kept", "levelled", "once")}
+    lists = {name: tuple(getattr(state, name)) for name in ("endings", "kept", "levelled", "solved", "once")}
     return Outcome(
         state.best,
         state.taken,

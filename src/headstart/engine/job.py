@@ -40,6 +40,7 @@ class Job:
         measured: The rows of each of the criterion's pools; none where one of them has no rows.
         until: The step to end after, where all the stage's steps are too many; the schedule is that of all steps.
         levelled: The step from which on the rest of the schedule is run through, and its fraction that is done then.
+        solved: What was chosen for heads that are solved, by target; what is not there is chosen.
         name: What messages call it: "training", or "stage 2 of 3".
     """
 
@@ -51,6 +52,7 @@ class Job:
     measured: Mapping[str, Examples]
     until: int | None = None
     levelled: tuple[int, float] | None = None
+    solved: Mapping[str, Any] = field(default_factory=dict)
     name: str = "training"
 
 
@@ -128,6 +130,7 @@ class Outcome:
     `kept` holds for each stage the step whose weights it ended with; None where validation rows chose more than it;
     `looked` holds by pool and target what the last evaluation of these very weights gave, where there was one;
     `levelled` where patience was used up, and the fraction of the schedule that was done then; None where it was not;
+    `solved` what was chosen for heads that were solved, by target;
     `once` what was computed once, in words, or why nothing was.
     """
 
@@ -138,5 +141,6 @@ class Outcome:
     moved: Mapping[str, Moved]
     kept: tuple[int | None, ...] = ()
     levelled: tuple[tuple[int, float] | None, ...] = ()
+    solved: tuple[Mapping[str, Any], ...] = ()
     once: tuple[str, ...] = ()
     looked: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from headstart.engine.build import BuiltStage
 from headstart.features.frozen import FeatureTransform
 
 
-def solve_heads(built: BuiltStage) -> str:
+def solve_heads(built: BuiltStage) -> tuple[str, dict[str, Any]]:
     """Put every head at its optimum for the stage's labelled rows.
 
     Each process has all features and finds the same; the writer's are taken.
@@ -23,7 +23,7 @@ def solve_heads(built: BuiltStage) -> str:
         built: A stage whose features were computed (`StageData.freeze_features`).
 
     Returns:
-        How each head was solved.
+        How each head was solved, and by target what was chosen for it, so that more rows need not do it again.
 
     Raises:
         UsageError: The features change over the stage, or a head has no solution.
@@ -38,10 +38,11 @@ def solve_heads(built: BuiltStage) -> str:
     groups = [context.groups.get(name, name) for name in rows.ids] if context.groups else None
     seed = mix(context.seed, "solve", built.number)
     wanted = Solving(built.job.objective.loss_options, stage.imbalance, seed, groups)
-    notes = {}
+    notes, chosen = {}, {}
     for name, head in built.model.by_target().items():
         with working("solving the head"):
-            found = head.solve(cast(np.ndarray, rows.inputs), rows.labels[name], wanted)
-        notes[name] = found.note
+            found = head.solve(cast(np.ndarray, rows.inputs), rows.labels[name], wanted._replace(chosen=built.job.solved.get(name)))
+        notes[name], chosen[name] = found.note, found.chosen
     context.world.copy_from_writer(built.model)
-    return "; ".join(notes.values() if len(notes) == 1 else (f"{name}: {note}" for name, note in notes.items()))
+    told = "; ".join(notes.values() if len(notes) == 1 else (f"{name}: {note}" for name, note in notes.items()))
+    return told, chosen

@@ -87,6 +87,7 @@ class StageRun:
         chose_more = built.tuning.select is not None and bool(built.data.measured)
         state.kept.append(None if chose_more else kept)
         state.levelled.append(self.progress.levelled)
+        state.solved.append(self.progress.solved)
         state.once.append(self.once)
         if built.tuning.select is not None:
             ending += f"; {built.tuning.select(self._rescore)}"
@@ -161,7 +162,7 @@ class StageRun:
     def _solve(self) -> None:
         """Solve the heads: the one step of a stage that has no others."""
         self.progress.step += 1
-        note = solve_heads(self.built)
+        note, self.progress.solved = solve_heads(self.built)
         self._tell("detail", note, {})
 
     def _step(self, streams: Mapping[str, Feed], fraction: float, optimiser: torch.optim.Optimizer) -> None:

@@ -28,6 +28,7 @@ class TrainingState:
         once: What was computed once in each, or why nothing was, in words; "" where it was not asked.
         kept: The step whose weights each ended with; None where more than a step was chosen.
         levelled: As `Progress.levelled`, of each.
+        solved: As `Progress.solved`, of each.
         moved: Names of the model's tensors that may differ from the source's.
         seconds: Training time before the run was last resumed.
     """
@@ -39,6 +40,7 @@ class TrainingState:
     once: list[str] = field(default_factory=list)
     kept: list[int | None] = field(default_factory=list)
     levelled: list[tuple[int, float] | None] = field(default_factory=list)
+    solved: list[dict[str, Any]] = field(default_factory=list)
     moved: set[str] = field(default_factory=set)
     seconds: float = 0.0
 
@@ -65,6 +67,7 @@ class Progress:
         gains: Whether each evaluation with a score was a gain: the best so far, or of the lowest loss.
         best: Name of the checkpoint with the best weights; None before there is one.
         levelled: The step at which patience was used up, and the fraction of the schedule that was done then.
+        solved: What was chosen for the heads that were solved, by target.
         last: The score of the last evaluation, as JSON data; None where it had none.
         losses: Losses of the steps since the last line of the log.
         micro_batches: How many there are in a step; grows where memory runs out.
@@ -81,6 +84,7 @@ class Progress:
     gains: list[bool] = field(default_factory=list)
     best: str | None = None
     levelled: tuple[int, float] | None = None
+    solved: dict[str, Any] = field(default_factory=dict)
     last: list[Any] | None = None
     losses: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0

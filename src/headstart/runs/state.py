@@ -72,6 +72,7 @@ class RunState:
         best = Score.from_plain(self.outcome["best"])
         given = {name: value for name, value in self.outcome.items() if name != "best"}
         lists = {name: tuple(given.get(name, ())) for name in ("endings", "kept", "levelled", "once")}
+        lists["solved"] = tuple(given.get("solved", [{} for _ in lists["kept"]]))  # there is none in older files
         return Outcome(best, **{**given, **lists})
 
 

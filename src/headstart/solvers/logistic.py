@@ -64,6 +64,7 @@ def logistic(
     seed: int,
     strata: np.ndarray | None = None,
     groups: Sequence[str] | None = None,
+    chosen: Sequence[Any] | None = None,
 ) -> Solution:
     """Fit a linear layer by penalised maximum likelihood.
 
@@ -76,29 +77,43 @@ def logistic(
         seed: Of the folds.
         strata: [N]; folds get about the same share of each of them.
         groups: Of each row; rows of one group are not divided among folds.
+        chosen: The scaling and the penalty to take, as `Solution.chosen`; None lets the rows choose.
 
     Returns:
         The layer. Rows that did not choose the penalty have no `out_of_fold`: it is nan for them.
     """
+    if chosen is None:
+        loss, out_of_fold, penalty, scaling, asked = _choose(features, problem, seed, strata, groups)
+        how = f"by cross-validation of {asked}"
+    else:
+        (scaling, penalty), how = chosen, "as chosen before"
+        loss, out_of_fold = np.nan, np.full(problem.targets.shape, np.nan)
+    columns = prepare(features, scaling)
+    weight, bias = columns.unfold(*_fit(columns.rows, problem, penalty, None, EXACT))
+    note = f"logistic regression on {IN_WORDS[scaling]}, penalty {penalty:.2g} {how}"
+    return Solution(weight, bias, out_of_fold, loss, note, (scaling, penalty))
+
+
+def _choose(
+    features: np.ndarray, problem: Problem, seed: int, strata: np.ndarray | None, groups: Sequence[str] | None
+) -> tuple[float, np.ndarray, float, Scaling, str]:
+    """Choose penalty and scaling; return the loss, what rows get that are left out, both, and who was asked."""
     total = len(features)
-    chosen = np.arange(total)
+    some = np.arange(total)
     if total > CHOOSE:
-        chosen = np.sort(numpy_generator(seed, "solver rows").permutation(total)[:CHOOSE])
-    some = None if groups is None else [groups[int(row)] for row in chosen]
-    fold = make_folds(len(chosen), seed, None if strata is None else strata[chosen], some)
-    tried, asked, place, strides = [], problem.take(chosen), FIRST, (2, 1)
+        some = np.sort(numpy_generator(seed, "solver rows").permutation(total)[:CHOOSE])
+    named = None if groups is None else [groups[int(row)] for row in some]
+    fold = make_folds(len(some), seed, None if strata is None else strata[some], named)
+    tried, asked, place, strides = [], problem.take(some), FIRST, (2, 1)
     for scaling in scalings(features):
-        found, place = _search(_Path(features[chosen], scaling, asked, fold), place, strides)
+        found, place = _search(_Path(features[some], scaling, asked, fold), place, strides)
         tried.append((*found, PENALTIES[place], scaling))
         strides = (1,)  # rows are of one length on average: another scaling does best under much the same penalty
     loss, out, penalty, scaling = tried[first_of_the_best([asked.row_losses(found[1]) for found in tried])]
-    columns = prepare(features, scaling)
-    weight, bias = columns.unfold(*_fit(columns.rows, problem, penalty, None, EXACT))
-    out_of_fold = np.full((total, problem.targets.shape[1]), np.nan)
-    out_of_fold[chosen] = out
-    rows = f"{len(chosen):,} rows" if total == len(chosen) else f"{len(chosen):,} of {total:,} rows"
-    note = f"logistic regression on {IN_WORDS[scaling]}, penalty {penalty:.2g} by cross-validation of {rows}"
-    return Solution(weight, bias, out_of_fold, loss, note)
+    out_of_fold = np.full(problem.targets.shape, np.nan)
+    out_of_fold[some] = out
+    rows = f"{len(some):,} rows" if total == len(some) else f"{len(some):,} of {total:,} rows"
+    return loss, out_of_fold, penalty, scaling, rows
 
 
 class _Path:

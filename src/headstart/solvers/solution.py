@@ -12,7 +12,7 @@ class Solution(NamedTuple):
     """A linear layer at its optimum.
 
     weight: [C, D]. bias: [C]. out_of_fold: [N, C], what the layer gives each row when it was fitted without it, under
-    the same penalty. loss: the mean loss of these. note: what was chosen, in words.
+    the same penalty. loss: the mean loss of these. note: what was chosen, in words. chosen: the same, for `logistic`.
     """
 
     weight: np.ndarray
@@ -20,6 +20,7 @@ class Solution(NamedTuple):
     out_of_fold: np.ndarray
     loss: float
     note: str
+    chosen: Sequence[Any] | None = None
 
 
 def first_of_the_best(losses: Sequence[np.ndarray]) -> int:

@@ -35,7 +35,7 @@ def solve_classes(
     smooth = wanted.options.label_smoothing
     targets = np.eye(classes)[labels] * (1 - smooth) + smooth / classes
     problem = Problem(targets, weights[:, None], "softmax")
-    found = logistic(features, problem, seed=wanted.seed, strata=labels, groups=wanted.groups)
+    found = logistic(features, problem, seed=wanted.seed, strata=labels, groups=wanted.groups, chosen=wanted.chosen)
     if not balance.shift:
         return found
     shift = np.asarray(balance.shift)
@@ -47,7 +47,8 @@ def solve_labels(features: np.ndarray, labels: np.ndarray, balance: Balance, wan
     smooth = wanted.options.label_smoothing
     targets = labels * (1 - smooth) + smooth / 2
     weights = label_weights(labels, wanted.options, balance)
-    return logistic(features, Problem(targets, weights, "sigmoid"), seed=wanted.seed, groups=wanted.groups)
+    problem = Problem(targets, weights, "sigmoid")
+    return logistic(features, problem, seed=wanted.seed, groups=wanted.groups, chosen=wanted.chosen)
 
 
 def class_weights(labels: np.ndarray, classes: int, balance: Balance, wanted: Solving) -> np.ndarray:

@@ -39,10 +39,10 @@ class LinearHead(Head):
         return self.output.solves(wanted)
 
     def solve(self, features: np.ndarray, labels: Labels, wanted: Solving) -> Solved:
-        """Take the weights of the penalised optimum, the penalty being chosen by cross-validation."""
+        """Take the weights of the penalised optimum, the penalty chosen by cross-validation unless `wanted` has it."""
         found = self.output.solve(features, labels, wanted)
         layer: Any = self.trunk
         with torch.no_grad():
             layer.weight.copy_(torch.from_numpy(found.weight))
             layer.bias.copy_(torch.from_numpy(found.bias))
-        return Solved(found.note, found.out_of_fold)
+        return Solved(found.note, found.out_of_fold, found.chosen)
