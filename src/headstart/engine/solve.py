@@ -41,7 +41,9 @@ def solve_heads(built: BuiltStage) -> tuple[str, dict[str, Any]]:
     notes, chosen = {}, {}
     for name, head in built.model.by_target().items():
         with working("solving the head"):
-            found = head.solve(cast(np.ndarray, rows.inputs), rows.labels[name], wanted._replace(chosen=built.job.solved.get(name)))
+            found = head.solve(
+                cast(np.ndarray, rows.inputs), rows.labels[name], wanted._replace(chosen=built.job.solved.get(name))
+            )
         notes[name], chosen[name] = found.note, found.chosen
     context.world.copy_from_writer(built.model)
     told = "; ".join(notes.values() if len(notes) == 1 else (f"{name}: {note}" for name, note in notes.items()))
