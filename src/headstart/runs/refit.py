@@ -68,7 +68,7 @@ def whole(data: Dataset) -> Dataset:
 
 
 def bounded(jobs: Sequence[Job], outcome: Outcome) -> list[Job]:
-    """Let each stage end at the step that was kept, under the rates and penalties that led there; nothing is measured."""
+    """Let each stage end at the step that was kept, at the rates and penalties that led there; nothing is measured."""
     return [
         dataclasses.replace(job, until=until, levelled=levelled, solved=solved, criterion=Last(), measured={})
         for job, until, levelled, solved in zip(jobs, outcome.kept, outcome.levelled, outcome.solved, strict=True)
