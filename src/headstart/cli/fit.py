@@ -71,11 +71,9 @@ def fit(
     lr: Annotated[float | None, typer.Option(help="Learning rate (first stage).")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples in a step (first stage).")] = None,
     augment: Annotated[
-        str | None, typer.Option(help=f"How training rows are varied: {', '.join(plugins.names('views'))}.")
+        str | None, typer.Option(help=f"How rows are shown: {', '.join(plugins.names('views'))}.")
     ] = None,
-    views: Annotated[
-        int | None, typer.Option(min=0, help="Fixed views of a row, the first is plain; 0: a new one each epoch.")
-    ] = None,
+    views: Annotated[int | None, typer.Option(min=0, help="Fixed views of a row; 0: new each epoch.")] = None,
     imbalance: Annotated[
         str | None,
         typer.Option(help="Rare classes: weights, sampler, focal, auto …"),

@@ -21,7 +21,7 @@ from headstart.runs.network import build_model
 from headstart.runs.plan import Plan
 from headstart.runs.training import make_jobs
 
-LEAST_STEPS = 100  # of a stage: with fewer, the trial of about three steps takes more than it can give
+LEAST_STEPS = 50  # of a stage: with fewer, the trial of about three steps takes too much of what it can give
 
 
 def with_precision(
@@ -30,7 +30,7 @@ def with_precision(
     """Choose the number format where the recipe leaves it open.
 
     On a GPU it is bfloat16. On a CPU it is float32, unless the processor computes with bfloat16 itself, the network
-    has 500,000 parameters or more, some of which learn over 100 steps or more, and a trial of two batches shows it to
+    has 500,000 parameters or more, some of which learn over 50 steps or more, and a trial of two batches shows it to
     be faster and close enough (`headstart.engine.precision`).
 
     Args:
