@@ -113,7 +113,7 @@ def main() -> None:
                     theirs = fit(rows[source], out.with_suffix(".whole"), source, k)
                 law = by_hand(source, k, rows[source])
                 print(f"{source.rpartition('/')[2]:28} k={k}: ours {ours:.3f}, whole {theirs:.3f} "
-                      f"({theirs / ours:.1f} times), law {law:.3f} (ours {ours / law:.2f} of it)", flush=True)  # fmt: skip
+                      f"({theirs / ours:.1f} times), law {law:.3f} ({ours / law:.2f} of it)", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -228,20 +228,39 @@ def test_the_search_finds_the_penalty_that_all_of_them_would_show(best: int) -> 
 def test_few_penalties_are_fitted_for_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second scaling starts at what was best for the first; the choice is that of all penalties, but for noise."""
     x, y = digits(400)
-    fits: list[float] = []
-    real = logistic_module._fit
+    fits: list[int] = []
+    real = logistic_module._minimise
 
-    def counted(rows: Any, asked: Problem, penalty: float, start: Any, small: float) -> Any:
-        fits.append(penalty)
-        return real(rows, asked, penalty, start, small)
+    def counted(value: Any, start: np.ndarray, *given: Any) -> Any:
+        fits.append(len(start))
+        return real(value, start, *given)
 
-    monkeypatch.setattr(logistic_module, "_fit", counted)
+    monkeypatch.setattr(logistic_module, "_minimise", counted)
     found = logistic(x, problem(y), seed=0, strata=y)
-    assert len(fits) <= 5 * 10 + 1
+    assert fits.count(5) <= 10 and fits.count(1) == len(fits) - fits.count(5) == 2, "five folds at once; then all rows"
     fold = make_folds(400, 0, y)
     every = logistic_module._Path(x, "one", problem(y), fold)
     losses = [every.at(place)[0] for place in range(len(logistic_module.PENALTIES))]
     assert found.loss < min(losses) * 1.03
+
+
+@pytest.mark.parametrize(("rows", "scaling"), [(300, "one"), (300, "each"), (60, "one"), (60, "each")])
+@pytest.mark.parametrize("at_once", [10**6, 2500])
+def test_folds_that_are_fitted_at_once_are_those_fitted_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, rows: int, scaling: Any, at_once: int
+) -> None:
+    x, y = digits(rows)
+    x = np.concatenate([x, x[:, ::-1] ** 2], axis=1)
+    monkeypatch.setattr(logistic_module, "AT_ONCE", at_once)
+    monkeypatch.setattr(logistic_module, "ROUGH", 1e-6)
+    fold, penalty = make_folds(rows, 0, y), logistic_module.PENALTIES[4]
+    out = logistic_module._Path(x, scaling, problem(y), fold).at(4)[1]
+    for number in np.unique(fold):
+        train, test = fold != number, fold == number
+        columns = prepare(x if scaling == "one" else x[train], scaling)
+        some = train if scaling == "one" else np.full(train.sum(), True)
+        weight, bias = columns.unfold(*logistic_module._fit(columns.rows[some], problem(y).take(train), penalty))
+        np.testing.assert_allclose(out[test], x[test] @ weight.T + bias, atol=0.02)
 
 
 def test_what_was_chosen_is_taken_for_other_rows() -> None:

@@ -9,9 +9,7 @@ import typer
 
 def evaluate(
     folder: Annotated[str, typer.Argument(help="Folder of a run or of a saved model.")],
-    data: Annotated[
-        str | None, typer.Argument(help="Labelled rows; by default the run's own splits.")
-    ] = None,
+    data: Annotated[str | None, typer.Argument(help="Labelled rows; by default the run's own splits.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that load data.")] = 0,
     verbose: Annotated[

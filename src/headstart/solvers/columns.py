@@ -81,15 +81,20 @@ def prepare(features: np.ndarray, scaling: Scaling) -> Columns:
         rows.data /= size
         mean, scale = np.zeros(width), np.full(width, size)
         return Columns(rows, mean, scale) if count >= width or count > FEW else _turned(rows, mean, scale)
+    mean, scale = _mean_and_scale(features, scaling)
     wide = features.astype(np.float64)
-    mean = wide.mean(axis=0)
     wide -= mean
-    deviation = np.sqrt(np.square(wide).mean(axis=0))
-    learnt = deviation > CONSTANT * np.maximum(np.abs(mean), CONSTANT)
-    size = deviation if scaling == "each" else np.sqrt(np.square(deviation[learnt]).mean()) if learnt.any() else 1.0
-    scale = np.where(learnt, size * np.sqrt(max(learnt.sum(), 1)), np.inf)
     wide /= scale
     return Columns(wide, mean, scale) if len(wide) >= wide.shape[1] else _turned(wide, mean, scale)
+
+
+def _mean_and_scale(features: np.ndarray, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is subtracted from dense columns, and by what they are divided, each [D]."""
+    mean = features.mean(axis=0, dtype=np.float64)
+    deviation = features.std(axis=0, dtype=np.float64)
+    learnt = deviation > CONSTANT * np.maximum(np.abs(mean), CONSTANT)
+    size = deviation if scaling == "each" else np.sqrt(np.square(deviation[learnt]).mean()) if learnt.any() else 1.0
+    return mean, np.where(learnt, size * np.sqrt(max(learnt.sum(), 1)), np.inf)
 
 
 def divide(
@@ -119,6 +124,42 @@ def divide(
         if columns.turn is not None:
             unseen = (unseen @ columns.wide.T) @ columns.turn.T
         yield train, test, columns.rows, unseen
+
+
+@dataclass(frozen=True)
+class Shared:
+    """All rows as the folds of a cross-validation see them, so that one product serves all these folds.
+
+    Attributes:
+        rows: [N, R].
+        folds: Numbers of the folds, F of them.
+        stretch: [F, R], the rows times this, plus `shift`, are those of a fold; None where all see the same.
+        shift: [F, R].
+    """
+
+    rows: Any
+    folds: np.ndarray
+    stretch: np.ndarray | None = None
+    shift: np.ndarray | None = None
+
+
+def share(features: np.ndarray, scaling: Scaling, fold: np.ndarray) -> list[Shared]:
+    """Prepare the folds of a cross-validation as `divide` does, in as few parts as can be."""
+    folds = np.unique(fold)
+    if scaling == "one":
+        return [Shared(prepare(features, scaling).rows, folds)]
+    if len(features) >= features.shape[1]:
+        rows = prepare(features, scaling)
+        own = [_mean_and_scale(features[fold != number], scaling) for number in folds]
+        finite = np.where(np.isfinite(rows.scale), rows.scale, 0.0)
+        stretch = np.stack([finite / scale for _, scale in own])
+        return [Shared(rows.rows, folds, stretch, np.stack([(rows.mean - mean) / scale for mean, scale in own]))]
+    parts = []
+    for number, (train, test, seen, unseen) in zip(folds, divide(features, scaling, fold), strict=True):
+        rows = np.empty((len(features), seen.shape[1]))
+        rows[train], rows[test] = seen, unseen
+        parts.append(Shared(rows, np.array([number])))
+    return parts
 
 
 def _turned(wide: Any, mean: np.ndarray, scale: np.ndarray) -> Columns:
