@@ -147,6 +147,14 @@ def test_texts_of_like_length_share_a_batch_in_every_epoch() -> None:
     assert [b.ids for b in first(bucketed, 3, start=60)] == [ids[8 * k : 8 * k + 8] for k in (60, 61, 62)]
 
 
+def test_texts_come_longest_first_in_each_part_of_the_rows() -> None:
+    lengths = [3, 9, 5, 1, 2, 8, 7, 4, 6, 10]
+    rows = Rows([f"r{i}" for i in range(10)], ["word " * length for length in lengths])
+    seen = list(in_order(rows, make_transform(tokens()), batch_size=2, part=4, workers=2))
+    assert [places.tolist() for places, _ in seen] == [[1, 2], [0, 3], [5, 6], [7, 4], [9, 8]]
+    assert [list(batch.ids) for _, batch in seen] == [[f"r{place}" for place in places] for places, _ in seen]
+
+
 def test_texts_are_cut_padded_and_put_back_in_place() -> None:
     rows = Rows(["a", "b", "c"], ["short", "word " * 50, "two words"])
     seen = list(in_order(rows, make_transform(tokens()), batch_size=2))

@@ -71,7 +71,7 @@ def test_a_lost_worker_is_named_and_the_batches_stay_the_same(
     whole = make(0).batches(2)
     warnings: list[str] = []
     workers = Workers(2, warnings.append)
-    feed = Feed(make, workers, 2)
+    feed = Feed(lambda count, start: make(count).batches(start), workers, 2)
     for _ in range(3):
         one, other = next(whole), next(feed)
         assert one.ids == other.ids and torch.equal(one.x, other.x)
@@ -109,7 +109,7 @@ def test_an_error_of_a_transform_is_raised_as_it_is_and_no_worker_is_lost(harm: 
 
     warnings: list[str] = []
     with pytest.raises(kind, match="row 7 is wrong" if harm is mistake else "Wrong: 1 and 2") as caught:
-        next(Feed(make, Workers(2, warnings.append), 0))
+        next(Feed(lambda count, start: make(count).batches(start), Workers(2, warnings.append), 0))
     assert not warnings
     told = "".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
     assert f"in {harm.__name__}" in told, "where it came from"

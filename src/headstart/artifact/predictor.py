@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,9 @@ from headstart.data.rows import Rows
 from headstart.data.transforms import Transform, check_examples, make_transform, told_cut, told_unknown
 from headstart.data.unlabelled import one_row, read_unlabelled
 from headstart.engine.fast import Fast
+from headstart.engine.feed import Feed, Workers
 from headstart.engine.machine import choose_threads, threads
-from headstart.engine.predict import embed, predict
+from headstart.engine.predict import PART, embed, predict, predict_in_parts
 from headstart.features.frozen import KnownFeatures
 from headstart.models.model import Model
 
@@ -190,9 +191,37 @@ class Predictor:
         Raises:
             UsageError: The model was pretrained without labels.
         """
-        if not self.task.predicted:
-            raise UsageError("This model was pretrained without labels and predicts nothing. Use embed: its features.")
+        self._check_predicts()
         return self.calibrate(self.raw_outputs(rows, workers=workers))
+
+    def outputs_in_parts(
+        self, rows: Rows, workers: Workers, size: int = PART
+    ) -> Iterator[tuple[Rows, dict[str, np.ndarray]]]:
+        """Compute outputs of any number of rows in bounded memory, a part at a time, each when it is asked for.
+
+        Args:
+            rows: The examples.
+            workers: Processes that open images; where one is lost, the pass goes on with the part that it was in.
+            size: Rows in a part, a multiple of 64.
+
+        Yields:
+            Of each part in order, its rows and what `outputs` gives for them.
+
+        Raises:
+            UsageError: The model was pretrained without labels.
+        """
+        self._check_predicts()
+
+        def begun(count: int, part: int) -> Iterator[dict[str, np.ndarray]]:
+            left = rows.take(range(part * size, len(rows))) if part else rows
+            how: Any = {"workers": count, "precision": self.precision, "fast": self._fast}
+            return predict_in_parts(self.model, left, self._transform, size=size, **how)
+
+        found = Feed(begun, workers, 0)
+        with threads(choose_threads(self.model.backbone.card.params)):
+            for start in range(0, len(rows), size):
+                own = rows.take(range(start, min(start + size, len(rows))))
+                yield own, self.calibrate(next(found))
 
     def calibrate(self, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Scale outputs by target as the network gives them."""
@@ -229,6 +258,10 @@ class Predictor:
             name: target.predictions(outputs[name], self.calibrations.get(name, Calibration()).thresholds)
             for name, target in self.task.predicted.items()
         }
+
+    def _check_predicts(self) -> None:
+        if not self.task.predicted:
+            raise UsageError("This model was pretrained without labels and predicts nothing. Use embed: its features.")
 
     def _framed(self, decided: Mapping[str, Sequence[Any]], index: Any) -> pd.Series | pd.DataFrame:
         """Put predictions beside the rows of a frame: a column for each label column."""

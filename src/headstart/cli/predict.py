@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import tempfile
+from contextlib import ExitStack, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
@@ -12,15 +16,20 @@ from headstart.core.counting import counted
 from headstart.core.errors import UsageError, first_few
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import numpy as np
     import pandas as pd
 
     from headstart.artifact.predictor import Asked, Predictor
     from headstart.core.types import Task
+    from headstart.data.rows import Rows
+    from headstart.engine.feed import Workers
+
+    Part = tuple[Rows, Mapping[str, np.ndarray]]
 
 SHOWN = 20
+PIECE = 2**16  # signs
 
 
 def predict(
@@ -49,61 +58,150 @@ def predict(
     from headstart.artifact.find import find
 
     find(folder)  # before the slow imports
-    with show.work():
-        from headstart.artifact.load import load
-        from headstart.engine.feed import Workers
+    with ExitStack() as opened:
+        records = opened.enter_context(Records()) if as_json else None
+        with show.work():
+            from headstart.artifact.load import load
+            from headstart.engine.feed import Workers
 
-        predictor = load(folder, device=device)
-        asked = predictor.ask(_examples(data, predictor.task), skip_bad=skip_bad)
-        if told := predictor.cut(asked.rows):
-            show.note(told)
-        outputs = Workers(workers, show.note).run(lambda count: predictor.outputs(asked.rows, workers=count))
-        frame = _table(predictor, asked, outputs, skip_bad)
-    if asked.left_out:
-        few = first_few((f"{row} ({problem.what})" for row, problem in asked.left_out.items()), "; ", 2)
-        show.note(f"left out: {counted(len(asked.left_out), 'examples', len(frame))} that cannot be read: {few}")
-    if out is not None:
-        from headstart.core.storage import new_file
-        from headstart.evaluation.tables import flat_frame
+            predictor = load(folder, device=device)
+            asked = predictor.ask(_examples(data, predictor.task), skip_bad=skip_bad)
+            if told := predictor.cut(asked.rows):
+                show.note(told)
+            first = _write(predictor, asked, Workers(workers, show.note), out, records, skip_bad=skip_bad)
+        count = len(asked.names)
+        if asked.left_out:
+            few = first_few((f"{row} ({problem.what})" for row, problem in asked.left_out.items()), "; ", 2)
+            show.note(f"left out: {counted(len(asked.left_out), 'examples', count)} that cannot be read: {few}")
+        if out is not None:
+            show.note(f"{counted(count, 'predictions')} written to {out}")
+        else:
+            from headstart.evaluation.answers import readable
 
-        with new_file(out) as path:
-            if out.suffix == ".csv":
-                flat_frame(predictor.task, frame).to_csv(path, index=False)
-            elif out.suffix == ".jsonl":
-                frame.to_json(path, orient="records", lines=True, force_ascii=False)
-            else:
-                frame.to_parquet(path)
-        show.note(f"{counted(len(frame), 'predictions')} written to {out}")
-    else:
-        from headstart.evaluation.answers import readable
-
-        show.table(counted(len(frame), "predictions"), *readable(predictor.task, frame.head(SHOWN)), words="input")
-        if len(frame) > SHOWN:
-            show.note(f"The first {SHOWN}; all of them with --out FILE.csv")
-    if as_json:
-        plain = frame.astype(object).where(frame.notna(), None)
-        show.finish({"run": folder, "predictions": plain.to_dict(orient="records")})
+            show.table(counted(count, "predictions"), *readable(predictor.task, first), words="input")
+            if count > SHOWN:
+                show.note(f"The first {SHOWN}; all of them with --out FILE.csv")
+        if records is not None:
+            show.finish({"run": folder}, predictions=records)
 
 
-def _table(predictor: Predictor, asked: Asked, outputs: Mapping[str, np.ndarray], skip_bad: bool) -> pd.DataFrame:
-    """Make the table of predictions: name, piece of the example, answer, probability, and why a row was left out."""
+def _write(
+    predictor: Predictor, asked: Asked, workers: Workers, out: Path | None, records: Records | None, *, skip_bad: bool
+) -> pd.DataFrame:
+    """Predict for a part of the rows at a time, and write its table before the next part is computed.
+
+    Args:
+        predictor: The model.
+        asked: The examples.
+        workers: Processes that load data.
+        out: A file for the table.
+        records: Takes the rows of the table.
+        skip_bad: Whether examples that were left out have rows too.
+
+    Returns:
+        The first rows, which are shown.
+    """
+    import pandas as pd
+
+    from headstart.evaluation.table_files import table_file
+
+    first: list[pd.DataFrame] = []
+    parts = predictor.outputs_in_parts(asked.rows, workers)
+    with nullcontext() if out is None else table_file(out, predictor.task) as write:
+        for names, (rows, outputs) in _with_names(asked, parts):
+            frame = _table(predictor, asked, names if skip_bad else None, rows, outputs)
+            if write is not None:
+                write(frame, partial(_example, predictor, asked, rows, outputs, skip_bad=skip_bad))
+            if records is not None:
+                records.add(frame)
+            if (room := SHOWN - sum(map(len, first))) > 0:
+                first.append(frame.head(room).copy())  # a view would keep the whole table
+    return pd.concat(first, ignore_index=True)
+
+
+def _with_names(asked: Asked, parts: Iterable[Part]) -> Iterator[tuple[list[str], Part]]:
+    """Give with each part the names of its rows, and of those between them and after the last that were left out."""
+    names, done = iter(asked.names), 0
+    for part in parts:
+        rows, _ = part
+        done += len(rows)
+        own = []
+        for name in names:
+            own.append(name)
+            if name == rows.ids[-1] and done < len(asked.rows):
+                break
+        yield own, part
+
+
+def _table(
+    predictor: Predictor, asked: Asked, names: list[str] | None, rows: Rows, outputs: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
+    """Make the table of predictions: name, piece of the example, answer, probability, and why a row was left out.
+
+    Args:
+        predictor: The model.
+        asked: All examples.
+        names: Those that get a row, in this order; None is those of `rows`.
+        rows: The examples with outputs.
+        outputs: By target, for each of them.
+
+    Returns:
+        The table; it has a column for the reason where names are given.
+    """
     import pandas as pd
 
     from headstart.evaluation.answers import certainties, pieces
     from headstart.evaluation.tables import predictions_frame
 
-    task, rows = predictor.task, asked.rows
+    task = predictor.task
     frame = predictions_frame(task, list(rows.ids), {}, outputs, calibrations=predictor.calibrations)
     for name, cells in certainties(task, frame).items():
         place: Any = frame.columns.get_loc(f"{name.removesuffix('probability')}prediction")
         frame.insert(place + 1, name, cells)
     if (shown := pieces(task, rows.inputs)) is not None:
         frame.insert(1, "input", shown)
-    if skip_bad:  # every example keeps its place
-        frame = frame.set_index("id").reindex(asked.names).rename_axis("id").reset_index()
-        why = [problem.what if (problem := asked.left_out.get(name)) else None for name in asked.names]
+    if names is not None:  # every example keeps its place
+        frame = frame.set_index("id").reindex(names).rename_axis("id").reset_index()
+        why = [problem.what if (problem := asked.left_out.get(name)) else None for name in names]
         frame["left_out"] = pd.Series(why, dtype=object)
     return frame
+
+
+def _example(
+    predictor: Predictor, asked: Asked, rows: Rows, outputs: Mapping[str, np.ndarray], *, skip_bad: bool
+) -> pd.DataFrame:
+    """Make a row with all that a table can hold: all labels, and a reason if any example was left out."""
+    import numpy as np
+    import pandas as pd
+
+    first = rows.take([0])
+    every = {name: np.ones_like(found[:1]) for name, found in outputs.items()}
+    row = _table(predictor, asked, list(first.ids) if skip_bad else None, first, every)
+    reasons = [problem.what for problem in asked.left_out.values()]
+    return row.assign(left_out=pd.Series(reasons[:1], dtype=object)) if reasons else row
+
+
+class Records:
+    """The rows of tables as they stand in a JSON list; they wait on the disk, as nothing is printed before the end."""
+
+    def __enter__(self) -> Self:
+        self._file = tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass", newline="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, table: pd.DataFrame) -> None:
+        """Add the rows of a table; NaN is null."""
+        rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
+        between = ", " if self._file.tell() else ""
+        self._file.write(between + json.dumps(rows, ensure_ascii=False, allow_nan=False)[1:-1])
+
+    def __iter__(self) -> Iterator[str]:
+        """Give what stands between the brackets, in pieces."""
+        self._file.seek(0)
+        while piece := self._file.read(PIECE):
+            yield piece
 
 
 def _examples(data: list[str], task: Task) -> str | list[str]:

@@ -93,10 +93,20 @@ class Show:
         self._print(self.main, table)
         self._print(self.main, Text())
 
-    def finish(self, result: Mapping[str, Any]) -> None:
-        """Print the JSON object as the last line of stdout, where it was asked for."""
+    def finish(self, result: Mapping[str, Any], **long: Iterable[str]) -> None:
+        """Print the JSON object as the last line of stdout, where it was asked for.
+
+        Args:
+            result: Values by name, at least one.
+            long: By name, lists of any length as JSON without the brackets, in pieces.
+        """
         if self.as_json:
-            sys.stdout.write(json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")
+            sys.stdout.write(json.dumps(result, ensure_ascii=False, allow_nan=False)[:-1])
+            for name, pieces in long.items():
+                sys.stdout.write(f', "{name}": [')
+                sys.stdout.writelines(pieces)
+                sys.stdout.write("]")
+            sys.stdout.write("}\n")
             sys.stdout.flush()
 
     def listen(self, event: Event) -> None:

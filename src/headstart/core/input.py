@@ -238,6 +238,10 @@ class Input(Protocol):
         """Tell the languages of the inputs, as `headstart.inputs._language` does; () where they have none."""
         return ()
 
+    def forget(self) -> None:
+        """Let go of what is kept of rows for the next time that they come; an input that keeps nothing does nothing."""
+        return
+
     def refuses(self, inputs: Any) -> str:
         """Return why the network cannot take these inputs, in words that follow "The network"; "" where it can."""
         return ""

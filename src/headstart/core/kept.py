@@ -31,5 +31,10 @@ class Kept:
             self._values[key] = value
             self.bytes += size
 
+    def forget(self) -> None:
+        """Let go of everything."""
+        self._values.clear()
+        self.bytes = 0
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Kept, (self.most,)

@@ -44,11 +44,12 @@ def sha256(path: Path) -> str:
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[Path]:
+def new_file(path: Path, *, every: bool = True) -> Iterator[Path]:
     """Write a file aside and give it its final name when the block ends without an error.
 
     Args:
         path: The final name; a file of that name is replaced at once.
+        every: Whether nothing but writing is done in the block: see `headstart.core.disk.told`.
 
     Yields:
         The temporary name to write to.
@@ -57,18 +58,20 @@ def new_file(path: Path) -> Iterator[Path]:
         DiskError: The disk refuses; what was there before is untouched.
     """
     temporary = path.with_name(_temporary_name())
-    with told(path):
-        try:
+    try:
+        with told(path):
             temporary.touch()
             mode = temporary.stat().st_mode  # as the umask has it, whatever the library that writes thinks
+        with told(path, every=every):
             yield temporary
+        with told(path):
             temporary.chmod(mode)
             sync_file(temporary)
             temporary.replace(path)
             _sync_folder(path.parent)
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

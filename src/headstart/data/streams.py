@@ -121,6 +121,7 @@ def in_order(
     pin: bool = False,
     seed: tuple[int, str] | None = None,
     epoch: int = 0,
+    part: int | None = None,
 ) -> Iterator[tuple[np.ndarray, Batch]]:
     """Iterate over every row exactly once, in the order that is fastest.
 
@@ -133,10 +134,22 @@ def in_order(
         pin: Copy batches to page-locked memory, for a GPU.
         seed: A `BatchStream`'s seed and its stream's name, to show rows as it does; None shows them plainly.
         epoch: In which it does.
+        part: Rows that are dealt with before the next ones are prepared, a multiple of the batch size; None is all.
 
     Yields:
-        The place of each row of the batch in `rows`, [B], and the batch. Texts come longest first.
+        The place of each row of the batch in `rows`, [B], and the batch. Texts come longest first in each part.
     """
+    settings = {"batch_size": batch_size, "collate": collate, "pin": pin, "seed": seed, "epoch": epoch}
+    if (
+        part is not None
+        and part < len(rows)
+        and not (workers and is_costly(transform.prepare(rows.take([0]).inputs), transform))
+    ):
+        for start in range(0, len(rows), part):
+            own = rows.take(range(start, min(start + part, len(rows))))
+            yield from ((start + places, batch) for places, batch in in_order(own, transform, **settings))
+            transform.forget()
+        return
     prepared = transform.prepare(rows.inputs)
     lengths = transform.lengths(prepared)
     order = np.arange(len(rows)) if lengths is None else np.argsort(-lengths, kind="stable")

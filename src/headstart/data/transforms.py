@@ -65,6 +65,11 @@ class Transform:
             raise UsageError(f"The network {refusal}.")
         return self._workshop.expects.prepare(inputs)
 
+    def forget(self) -> None:
+        """Let go of what is kept of rows that were seen, where they do not come again."""
+        if self.once:
+            self._workshop.expects.forget()
+
     @property
     def ragged(self) -> bool:
         """Whether examples differ in length."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from headstart.core.types import Batch
 from headstart.data.loading import LostWorker
-from headstart.data.streams import BatchStream
 
 T = TypeVar("T")
 
@@ -43,29 +41,29 @@ class Workers:
                 )
 
 
-class Feed:
-    """The batches of a stream from a step on.
+class Feed(Iterator[T]):
+    """What is made of rows in order, from a number on: the batches of a stream, the outputs of parts.
 
     Args:
-        make: Makes the stream with a number of workers.
+        make: Takes a number of workers and the number of the first item, and iterates over the items.
         workers: Common to all that loads data.
-        start: Number of the first batch.
+        start: Number of the first item.
     """
 
-    def __init__(self, make: Callable[[int], BatchStream], workers: Workers, start: int) -> None:
+    def __init__(self, make: Callable[[int, int], Iterator[T]], workers: Workers, start: int) -> None:
         self.make, self.workers, self.step = make, workers, start
-        self._batches: Iterator[Batch] | None = None
+        self._items: Iterator[T] | None = None
 
-    def __next__(self) -> Batch:
-        batch = self.workers.run(self._next)
+    def __next__(self) -> T:
+        item = self.workers.run(self._next)
         self.step += 1
-        return batch
+        return item
 
-    def _next(self, workers: int) -> Batch:
-        if self._batches is None:
-            self._batches = self.make(workers).batches(self.step)
+    def _next(self, workers: int) -> T:
+        if self._items is None:
+            self._items = self.make(workers, self.step)
         try:
-            return next(self._batches)
+            return next(self._items)
         except LostWorker:
-            self._batches = None  # made anew by the next try
+            self._items = None  # made anew by the next try
             raise

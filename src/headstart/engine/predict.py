@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from headstart.features.frozen import FeatureTransform, KnownFeatures, frozen_ro
 from headstart.models.model import Head, Model, Pooling, device_of, pool
 
 ALONE = World()
+PART = 64 * 64  # rows whose outputs are given at once: enough that texts of like length share a batch
 PIECE = 12 * 2**20  # bytes of input at a time on a CPU: 20 pictures are as fast as 64, in a quarter of the memory
 FEATURES = ""  # the name beside those of the targets, which are never empty
 Tensors = Mapping[str, torch.Tensor]
@@ -62,7 +63,37 @@ def predict(
     """
     settings = _Settings("predicting", batch_size, workers, precision, check, world, known, fast)
     shown = _known(model, rows, transform, settings)
-    return _run(model, *shown, settings, list(model.heads), lambda model, x: _outputs(model, model.features(x)))
+    return _run(model, *shown, settings, list(model.heads), _predicted)
+
+
+def predict_in_parts(
+    model: Model,
+    rows: Rows,
+    transform: Transform,
+    *,
+    size: int = PART,
+    batch_size: int = 64,
+    workers: int = 0,
+    precision: str = "float32",
+    fast: Fast | None = None,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Predict for rows of any number in bounded memory: in one pass, whose worker processes live through it.
+
+    Args:
+        model: Is put into evaluation mode until the last part is taken.
+        rows: The rows.
+        transform: Makes the examples.
+        size: Rows in a part, a multiple of the batch size.
+        batch_size: As of `predict`, as all that follow.
+        workers: Processes that open images.
+        precision: Number format.
+        fast: The model's faster copy.
+
+    Yields:
+        Of each part in order, what `predict` gives; it is computed when it is asked for.
+    """
+    settings = _Settings("predicting", batch_size, workers, precision, None, ALONE, None, fast)
+    yield from _parts(model, rows, transform, settings, _predicted, size)
 
 
 def embed(
@@ -144,6 +175,10 @@ def _heads(model: Model) -> dict[str, Head]:
     return {name: head for name, head in model.heads.items() if isinstance(head, Head)}
 
 
+def _predicted(model: Model, x: Any) -> Tensors:
+    return _outputs(model, model.features(x))
+
+
 def _outputs(model: Model, features: Any) -> dict[str, torch.Tensor]:
     return {name: head.decode(head(features)) for name, head in _heads(model).items()}
 
@@ -166,41 +201,61 @@ def _run(
     names: Sequence[str],
     compute: Callable[[Model, Any], Tensors],
 ) -> dict[str, np.ndarray]:
-    keep_memory()
     assert len(rows), "no rows to predict"
+    world = settings.world
+    own = (rows if world.size == 1 else rows.take(world.places(len(rows)))).unlabelled()
+    (result,) = [*_parts(model, own, transform, settings, compute, len(own))] or [{}]
+    if world.size == 1:
+        return result
+    empty = np.empty((0, 0), dtype=np.float32)  # where there are fewer rows than processes
+    return {name: world.gather(result.get(name, empty), len(rows)) for name in names}
+
+
+def _parts(
+    model: Model,
+    rows: Rows,
+    transform: Transform,
+    settings: _Settings,
+    compute: Callable[[Model, Any], Tensors],
+    size: int,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Compute what is asked for of each part of so many rows, in one pass."""
+    assert size >= len(rows) or size % settings.batch_size == 0, "a batch would be in two parts"
+    keep_memory()
     was_training = [module for module in model.modules() if module.training]
     model.eval()
     device = device_of(model)
-    own = (rows if settings.world.size == 1 else rows.take(settings.world.places(len(rows)))).unlabelled()
-    most = settings.batch_size
-    result: dict[str, np.ndarray] = {}
-    pin = device.type == "cuda"
+    most, pin = settings.batch_size, device.type == "cuda"
     faster: Model | None = None
     try:
-        telling = working(settings.what, len(own))
-        with torch.inference_mode(), autocast(settings.precision, device), telling as advance:
-            batches = in_order(own, transform, batch_size=most, workers=settings.workers, pin=pin)
-            for places, batch in batches:
-                if settings.check is not None:
-                    settings.check()
-                x = to_device(batch, device).x
-                if device.type == "cpu":
-                    most = min(most, max(1, PIECE * len(places) // max(1, _bytes(x))))
-                if faster is None:
-                    faster = (settings.fast or Fast(model)).over(len(own), cut(x, 0, 2), settings.precision)
-                found, most = _in_pieces(partial(compute, faster), x, len(places), most)
-                for name, values in found.items():
-                    if name not in result:
-                        result[name] = np.empty((len(own), *values.shape[1:]), dtype=np.float32)
-                    result[name][places] = values
-                advance(len(places))
+        with working(settings.what, len(rows)) as advance:
+            batches = in_order(rows, transform, batch_size=most, workers=settings.workers, pin=pin, part=size)
+            for start in range(0, len(rows), max(1, size)):
+                left = min(size, len(rows) - start)
+                result: dict[str, np.ndarray] = {}
+                # a generator must not leave these switched on for whoever takes the part
+                with torch.inference_mode(), autocast(settings.precision, device):
+                    while left:
+                        places, batch = next(batches)
+                        if settings.check is not None:
+                            settings.check()
+                        x = to_device(batch, device).x
+                        if device.type == "cpu":
+                            most = min(most, max(1, PIECE * len(places) // max(1, _bytes(x))))
+                        if faster is None:
+                            faster = (settings.fast or Fast(model)).over(len(rows), cut(x, 0, 2), settings.precision)
+                        found, most = _in_pieces(partial(compute, faster), x, len(places), most)
+                        for name, values in found.items():
+                            if name not in result:
+                                shape = (min(size, len(rows) - start), *values.shape[1:])
+                                result[name] = np.empty(shape, dtype=np.float32)
+                            result[name][places - start] = values
+                        left -= len(places)
+                        advance(len(places))
+                yield result
     finally:
         for module in was_training:
             module.training = True
-    if settings.world.size == 1:
-        return result
-    empty = np.empty((0, 0), dtype=np.float32)  # where there are fewer rows than processes
-    return {name: settings.world.gather(result.get(name, empty), len(rows)) for name in names}
 
 
 def _bytes(x: Any) -> int:

@@ -13,7 +13,7 @@ import torch
 
 from headstart.core.errors import first_few
 from headstart.core.stopping import Stopped
-from headstart.core.types import Event, Measured, Score
+from headstart.core.types import Batch, Event, Measured, Score
 from headstart.engine.build import BuiltStage
 from headstart.engine.checkpoint import Checkpoint
 from headstart.engine.feed import Feed, Workers
@@ -130,7 +130,7 @@ class StageRun:
         told = f"{built.job.name}: {learning:,} of {everything:,} parameters learn"
         self._tell("stage", told, {"steps": built.job.stage.steps})
 
-    def _steps(self, streams: Mapping[str, Feed]) -> str:
+    def _steps(self, streams: Mapping[str, Feed[Batch]]) -> str:
         """Take the steps that are left; return why they ended."""
         built, progress = self.built, self.progress
         stage, world = built.job.stage, built.context.world
@@ -165,7 +165,7 @@ class StageRun:
         note, self.progress.solved = solve_heads(self.built)
         self._tell("detail", note, {})
 
-    def _step(self, streams: Mapping[str, Feed], fraction: float, optimiser: torch.optim.Optimizer) -> None:
+    def _step(self, streams: Mapping[str, Feed[Batch]], fraction: float, optimiser: torch.optim.Optimizer) -> None:
         built, progress = self.built, self.progress
         stage = built.job.stage
         batches = {name: next(stream) for name, stream in streams.items()}

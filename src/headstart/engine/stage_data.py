@@ -168,10 +168,10 @@ class StageData:
         shown = [view for s in self.job.objective.streams for view in s.shown(self.job.stage.augment).values()]
         return self.job.objective.reads == "features" and all(view == views.PLAIN for view in shown)
 
-    def streams(self, step: int) -> dict[str, Feed]:
+    def streams(self, step: int) -> dict[str, Feed[Batch]]:
         """Return the batches of each stream by its name, from a step on."""
         return {
-            stream.name: Feed(partial(self._stream, stream), self.workers, step)
+            stream.name: Feed(partial(self._batches, stream), self.workers, step)
             for stream in self.job.objective.streams
         }
 
@@ -187,12 +187,12 @@ class StageData:
         options = {"precision": context.precision, "check": check, "world": context.world}
         return self.workers.run(lambda count: how(self.model, *examples, workers=count, **options))
 
-    def _stream(self, stream: Stream, workers: int) -> BatchStream:
+    def _batches(self, stream: Stream, workers: int, start: int) -> Iterator[Batch]:
         stage, world = self.job.stage, self.context.world
         assert stage.batch_size is not None
         if stream.labelled and stage.imbalance == "sampler":
             stream = dataclasses.replace(stream, sampler="balanced")
-        return BatchStream(
+        made = BatchStream(
             *self.training[stream.name],
             stream=stream,
             batch_size=stage.batch_size,
@@ -203,3 +203,4 @@ class StageData:
             pin=self.context.device.type == "cuda",
             shard=(world.rank, world.size),
         )
+        return made.batches(start)

@@ -257,6 +257,10 @@ class Text(Input):
                 self._kept.put(text, tokens, 500 + 2 * len(str(text)) + sum(ids.nbytes for ids in tokens.values()))
         return [found[text] for text in inputs]  # pyright: ignore[reportReturnType]  # none is left open
 
+    def forget(self) -> None:
+        """Let go of the tokens of all texts."""
+        self._kept.forget()
+
     def lengths(self, prepared: Sequence[Any]) -> np.ndarray:
         """Count tokens, [N]; of two texts those of the longer one."""
         if self.separate:
