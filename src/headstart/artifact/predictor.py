@@ -214,8 +214,8 @@ class Predictor:
 
         def begun(count: int, part: int) -> Iterator[dict[str, np.ndarray]]:
             left = rows.take(range(part * size, len(rows))) if part else rows
-            how: Any = {"workers": count, "precision": self.precision, "fast": self._fast}
-            return predict_in_parts(self.model, left, self._transform, size=size, **how)
+            how: Any = {"size": size, "workers": count, "precision": self.precision, "fast": self._fast}
+            return predict_in_parts(self.model, left, self._transform, **how)
 
         found = Feed(begun, workers, 0)
         with threads(choose_threads(self.model.backbone.card.params)):

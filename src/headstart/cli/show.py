@@ -98,7 +98,7 @@ class Show:
 
         Args:
             result: Values by name, at least one.
-            long: By name, lists of any length as JSON without the brackets, in pieces.
+            **long: By name, lists of any length as JSON without the brackets, in pieces.
         """
         if self.as_json:
             sys.stdout.write(json.dumps(result, ensure_ascii=False, allow_nan=False)[:-1])

@@ -25,7 +25,8 @@ from headstart.features.frozen import FeatureTransform, KnownFeatures, frozen_ro
 from headstart.models.model import Head, Model, Pooling, device_of, pool
 
 ALONE = World()
-PART = 64 * 64  # rows whose outputs are given at once: enough that texts of like length share a batch
+BATCH = 64  # rows at a time
+PART = 64 * BATCH  # rows whose outputs are given at once: enough that texts of like length share a batch
 PIECE = 12 * 2**20  # bytes of input at a time on a CPU: 20 pictures are as fast as 64, in a quarter of the memory
 FEATURES = ""  # the name beside those of the targets, which are never empty
 Tensors = Mapping[str, torch.Tensor]
@@ -36,7 +37,7 @@ def predict(
     rows: Rows,
     transform: Transform,
     *,
-    batch_size: int = 64,
+    batch_size: int = BATCH,
     workers: int = 0,
     precision: str = "float32",
     check: Callable[[], None] | None = None,
@@ -71,11 +72,10 @@ def predict_in_parts(
     rows: Rows,
     transform: Transform,
     *,
-    size: int = PART,
-    batch_size: int = 64,
-    workers: int = 0,
-    precision: str = "float32",
-    fast: Fast | None = None,
+    size: int,
+    workers: int,
+    precision: str,
+    fast: Fast,
 ) -> Iterator[dict[str, np.ndarray]]:
     """Predict for rows of any number in bounded memory: in one pass, whose worker processes live through it.
 
@@ -83,8 +83,7 @@ def predict_in_parts(
         model: Is put into evaluation mode until the last part is taken.
         rows: The rows.
         transform: Makes the examples.
-        size: Rows in a part, a multiple of the batch size.
-        batch_size: As of `predict`, as all that follow.
+        size: Rows in a part, a multiple of `BATCH`.
         workers: Processes that open images.
         precision: Number format.
         fast: The model's faster copy.
@@ -92,7 +91,7 @@ def predict_in_parts(
     Yields:
         Of each part in order, what `predict` gives; it is computed when it is asked for.
     """
-    settings = _Settings("predicting", batch_size, workers, precision, None, ALONE, None, fast)
+    settings = _Settings("predicting", BATCH, workers, precision, None, ALONE, None, fast)
     yield from _parts(model, rows, transform, settings, _predicted, size)
 
 
@@ -101,7 +100,7 @@ def embed(
     rows: Rows,
     transform: Transform,
     *,
-    batch_size: int = 64,
+    batch_size: int = BATCH,
     workers: int = 0,
     precision: str = "float32",
     check: Callable[[], None] | None = None,
@@ -120,7 +119,7 @@ def measure(
     transform: Transform,
     *,
     features: bool = False,
-    batch_size: int = 64,
+    batch_size: int = BATCH,
     workers: int = 0,
     precision: str = "float32",
     check: Callable[[], None] | None = None,
