@@ -272,3 +272,17 @@ def test_what_was_chosen_is_taken_for_other_rows() -> None:
     assert np.isnan(more.out_of_fold).all() and np.isnan(more.loss)
     anew = logistic(x, problem(y), seed=0, strata=y)
     assert (more.weight != anew.weight).any() == (anew.chosen != first.chosen)
+
+
+@pytest.mark.parametrize("scaling", ["one", "each"])
+def test_the_gradient_of_folds_at_once_is_that_of_their_losses(scaling: Any) -> None:
+    x, y = digits(90)
+    x = x[:, :40] + np.linspace(0, 9, 90)[:, None]  # so that folds have other means
+    fold = (np.arange(90) >= 60).astype(int)
+    (shared,) = columns_module.share(x, scaling, fold)
+    folds = logistic_module._Folds(shared, problem(y), fold)
+    random = np.random.default_rng(0)
+    at, way = (random.normal(size=folds.start.shape) for _ in range(2))
+    _, gradient = folds.value(0.3, at)
+    over, under = (folds.value(0.3, at + step * way)[0] for step in (1e-5, -1e-5))
+    assert (gradient * way).sum() == pytest.approx((over - under) / 2e-5, rel=1e-5)
