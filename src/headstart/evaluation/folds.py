@@ -11,6 +11,7 @@ from headstart.core.interface import option
 from headstart.core.ranges import check_numbers
 from headstart.core.seeding import mix
 from headstart.evaluation.results import Interval
+from headstart.solvers.folds import make_folds
 
 
 def folds(
@@ -78,7 +79,7 @@ def pool_folds(values: Sequence[float], *, train_rows: int, test_rows: int, leve
     Raises:
         UsageError: There is no value, one is not finite, or a number is out of range.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     found = np.asarray(values, dtype=np.float64)
     if not found.size or not np.isfinite(found).all():
@@ -90,22 +91,20 @@ def pool_folds(values: Sequence[float], *, train_rows: int, test_rows: int, leve
     mean, count = float(found.mean()), found.size
     if count == 1:
         return Interval(mean)
-    half = t.ppf((1 + level) / 2, count - 1) * np.sqrt((1 / count + test_rows / train_rows) * found.var(ddof=1))
+    half = stdtrit(count - 1, (1 + level) / 2) * np.sqrt((1 / count + test_rows / train_rows) * found.var(ddof=1))
     return Interval(mean, float(mean - half), float(mean + half))
 
 
 def _splits(
     rows: int, k: int, repeats: int, seed: int, strata: np.ndarray | None, groups: np.ndarray | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    from sklearn import model_selection
-
-    makers = {
-        (True, False): model_selection.StratifiedKFold,
-        (True, True): model_selection.StratifiedGroupKFold,
-        (False, False): model_selection.KFold,
-        (False, True): model_selection.GroupKFold,
-    }
-    maker = makers[strata is not None, groups is not None]
     for repeat in range(repeats):
-        splitter = maker(k, shuffle=True, random_state=mix(seed, "folds", repeat) % 2**32)
-        yield from splitter.split(np.empty((rows, 0)), strata, groups)
+        own = mix(seed, "folds", repeat)
+        if groups is None:
+            fold = make_folds(rows, own, strata, count=k)
+            yield from ((np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(k))
+            continue
+        from sklearn.model_selection import GroupKFold, StratifiedGroupKFold  # a second, which rows alone do not need
+
+        maker = GroupKFold if strata is None else StratifiedGroupKFold
+        yield from maker(k, shuffle=True, random_state=own % 2**32).split(np.empty((rows, 0)), strata, groups)

@@ -1,4 +1,4 @@
-"""Folds for choosing a penalty: each class spread evenly over them, rows of one group together."""
+"""Folds of a cross-validation: each class spread evenly over them, rows of one group together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ FEW, FOLDS, FOLDS_OF_FEW = 200, 5, 10  # rows that are few, and the folds for mo
 
 
 def make_folds(
-    rows: int, seed: int, strata: np.ndarray | None = None, groups: Sequence[str] | None = None
+    rows: int,
+    seed: int,
+    strata: np.ndarray | None = None,
+    groups: Sequence[str] | None = None,
+    *,
+    count: int | None = None,
 ) -> np.ndarray:
     """Deal rows out to folds.
 
@@ -23,6 +28,7 @@ def make_folds(
         seed: Decides which row goes where.
         strata: [N]; each fold gets about the same share of each of them.
         groups: Of each row; rows of one group come into the same fold. A group counts as of its first row's stratum.
+        count: How many folds; None: 5, and 10 of few rows. There are never more than groups.
 
     Returns:
         The fold of each row, [N].
@@ -32,5 +38,5 @@ def make_folds(
         order = order[np.argsort(strata[order], kind="stable")]
     named = list(range(rows)) if groups is None else groups
     places = {name: place for place, name in enumerate(dict.fromkeys(named[row] for row in order))}
-    count = min(FOLDS if rows >= FEW else FOLDS_OF_FEW, len(places))
+    count = min(count or (FOLDS if rows >= FEW else FOLDS_OF_FEW), len(places))
     return np.array([places[name] % count for name in named])
