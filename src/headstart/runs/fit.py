@@ -42,7 +42,7 @@ from headstart.runs.features import known_features
 from headstart.runs.folder import MODEL, Claim, check_folder, claimed
 from headstart.runs.forms import choose_form
 from headstart.runs.known import check_cut, check_known
-from headstart.runs.network import build_model, load_backbone
+from headstart.runs.network import Loaded, build_model, load_backbone
 from headstart.runs.observe import Before, observe_after, observe_before
 from headstart.runs.plan import Plan, check_names, check_shards, make_plan, views_of
 from headstart.runs.precision import with_precision
@@ -56,7 +56,11 @@ LEFT_OUT = "left_out.csv"  # the rows of the data that could not be read
 
 
 def prepare(
-    data: Any, recipe: Recipe, listen: Listener = silent, known: KnownFeatures | None = None
+    data: Any,
+    recipe: Recipe,
+    listen: Listener = silent,
+    known: KnownFeatures | None = None,
+    loaded: Loaded | None = None,
 ) -> tuple[Dataset, Backbone, Plan]:
     """Check everything that can be checked before training: names, data, source, and how they fit.
 
@@ -65,6 +69,7 @@ def prepare(
         recipe: The plan.
         listen: Is told what was inferred.
         known: Takes the features that starts and forms are compared on.
+        loaded: Sources that need not be loaded again.
 
     Returns:
         The data, the backbone, and the plan with everything chosen.
@@ -81,7 +86,7 @@ def prepare(
     dataset, recipe = begun.dataset, begun.named_in(recipe)
     is_open = recipe.source is None
     try:
-        recipe, backbone = _start(recipe, dataset, listen, known)
+        recipe, backbone = _start(recipe, dataset, listen, known, loaded)
     except BadRows as error:  # that only the network knows to be so
         if isinstance(data, Dataset) or not recipe.data.skip_bad:
             raise
@@ -89,7 +94,7 @@ def prepare(
         again = begun.path if data is None or isinstance(data, Begun) else data
         dataset = read(again, recipe.data, seed=recipe.seed, bad=bad)
         listen(Event("note", dataset.notes[0]))
-        recipe, backbone = _start(recipe, dataset, listen, known)
+        recipe, backbone = _start(recipe, dataset, listen, known, loaded)
     card = backbone.card
     listen(Event("note", start_of(card)))
     told = [check(backbone, dataset, listen) for check in (check_known, check_cut)]
@@ -99,15 +104,17 @@ def prepare(
         listen(Event("note", note))
     formed = choose_form(plan, dataset, listen, known, additions=is_open and bool(card.sha256 and card.params))
     if formed is not plan and formed.recipe.surgery:
-        backbone, plan = load_backbone(formed.recipe, dataset, listen), formed
+        backbone, plan = load_backbone(formed.recipe, dataset, listen, loaded), formed
     return dataset, backbone, plan
 
 
-def _start(recipe: Recipe, dataset: Dataset, listen: Listener, known: KnownFeatures) -> tuple[Recipe, Backbone]:
+def _start(
+    recipe: Recipe, dataset: Dataset, listen: Listener, known: KnownFeatures, loaded: Loaded | None
+) -> tuple[Recipe, Backbone]:
     """Choose where to start, where the recipe leaves it open, and load it."""
     if recipe.source is None:
         recipe = choose_start(recipe, dataset, listen, known)
-    return recipe, load_backbone(recipe, dataset, listen)
+    return recipe, load_backbone(recipe, dataset, listen, loaded)
 
 
 def fit(
@@ -119,6 +126,7 @@ def fit(
     listen: Listener = silent,
     stop: Stop | None = None,
     known: KnownFeatures | None = None,
+    loaded: Loaded | None = None,
     report: bool = True,
 ) -> Run:
     """Train, test and save a model.
@@ -135,6 +143,7 @@ def fit(
         listen: Is told what happens.
         stop: Lets a signal stop the run between two steps.
         known: Features of rows that need not be computed again; takes those that this run computes.
+        loaded: Sources that need not be loaded again; takes this run's.
         report: Whether to look at the model before and after, and to draw the report.
 
     Returns:
@@ -157,7 +166,7 @@ def fit(
         told: list[str] = []
         with told_to(listen):
             keep = keeping(listen, told)
-            dataset, backbone, plan = prepare(data, recipe, keep, known)
+            dataset, backbone, plan = prepare(data, recipe, keep, known, loaded)
             check_shards(plan, world.size)
             check_processes(backbone.card.params, device)
             with threads(choose_threads(backbone.card.params)):

@@ -39,6 +39,7 @@ from headstart.runs.begin import begin
 from headstart.runs.features import known_features
 from headstart.runs.fit import fit
 from headstart.runs.folder import read_json, read_predictions
+from headstart.runs.network import Loaded
 from headstart.runs.plan import check_names
 from headstart.runs.report import write_report
 from headstart.runs.resuming import FOLDS
@@ -135,8 +136,9 @@ def cross_validate(
     listen(Event("note", f"the model of all rows; then {len(parts)} folds"))
     if out is not None and resume is None and _is_unfinished(Path(out)):
         out, resume = None, out
-    stop, known = stop or Stop(), known_features(recipe, listen)
-    final = fit(begun, recipe, out=out, resume=resume, listen=_keeping(recipe, listen), stop=stop, known=known)
+    stop = stop or Stop()
+    shared: dict[str, Any] = {"stop": stop, "known": known_features(recipe, listen), "loaded": Loaded()}
+    final = fit(begun, recipe, out=out, resume=resume, listen=_keeping(recipe, listen), **shared)
     stop.run = str(final.folder)  # with its folds it can go on
     recipe = dataclasses.replace(recipe, precision=final.recipe.precision)  # tried once, and the same in all
     measured: list[Mapping[str, float | None]] = []
@@ -151,7 +153,7 @@ def cross_validate(
         seeded = dataclasses.replace(recipe, seed=mix(recipe.seed, "fold", repeat, fold) % 2**31)
         folder = final.folder / FOLDS / f"{repeat}-{fold}"
         if not _is_done(folder, own):
-            fit(own, seeded, out=folder, listen=_of_a_fold(listen), stop=stop, known=known, report=False)
+            fit(own, seeded, out=folder, listen=_of_a_fold(listen), report=False, **shared)
         frame = read_predictions(folder)
         frames.append(frame[frame["split"] == "test"].drop(columns="split").assign(repeat=repeat, fold=fold))
         for heavy in ("model", "checkpoints"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
@@ -24,14 +25,17 @@ from headstart.models.source_rows import rows_for, start_rows
 from headstart.models.taps import probe
 from headstart.runs.refit import whole
 
+Loaded = dict[str, Backbone]  # pretrained sources, by name and options, before any surgery
 
-def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> Backbone:
+
+def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent, loaded: Loaded | None = None) -> Backbone:
     """Load the recipe's source, do its surgery and check that the data fits.
 
     Args:
         recipe: Names both.
         data: What the network is for.
         listen: Is told what the surgery did.
+        loaded: Sources that need not be loaded again; takes the one that is.
 
     Returns:
         The backbone.
@@ -48,8 +52,14 @@ def load_backbone(recipe: Recipe, data: Dataset, listen: Listener = silent) -> B
     learnt = whole(data).splits["train"].inputs if "validation" in data.drawn else inputs
     measured = by_name(data.task.modality).measure(learnt, data.task.inputs)
     options = {**{name: value for name, value in measured.items() if name in known}, **options}
-    with torch_seeded(recipe.seed, "source"), working(f"loading {recipe.source.name}"):
-        backbone = load_source(recipe.source.name, options)
+    name = f"{recipe.source.name} {options}"
+    if loaded is not None and name in loaded:
+        backbone = copy.deepcopy(loaded[name])
+    else:
+        with torch_seeded(recipe.seed, "source"), working(f"loading {recipe.source.name}"):
+            backbone = load_source(recipe.source.name, options)
+        if loaded is not None and backbone.card.sha256:  # nothing in it is random
+            loaded[name] = copy.deepcopy(backbone)
     if recipe.surgery:
         operations = [_filled(build_operation(choice), measured) for choice in recipe.surgery]
         operated = operate(backbone, operations, seed=recipe.seed)

@@ -225,7 +225,7 @@ def _choose(
     augment, told = (stage.augment, "") if stage.augment is not None else shown(strategy.defaults.augment)
     ways = views.build(augment).ways if augment else 0
     fixed = min(stage.views or ways, ways or math.inf)
-    stage = dataclasses.replace(stage, augment=augment, views=int(fixed))
+    stage = dataclasses.replace(stage, augment=augment, views=int(fixed) or stage.views)
     chosen = dataclasses.replace(
         stage,
         strategy=_with_options((stage.strategy or Choice(defaults.MANY_ROWS)).name, strategy),
