@@ -23,6 +23,7 @@ from headstart.core.storage import sha256
 from headstart.features import frozen
 from headstart.models import timm_backbone
 from headstart.models.model import Backbone
+from headstart.runs import network
 from headstart.runs.fit import fit
 from headstart.runs.folds import cross_validate
 
@@ -133,11 +134,20 @@ def test_to_evaluate_and_to_predict_compute_each_picture_once(
 
 
 def test_folds_of_a_backbone_that_stays_compute_each_picture_once(
-    tmp_path: Path, pictures: Path, source: str, passes: Passes
+    tmp_path: Path, pictures: Path, source: str, passes: Passes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The model of all rows and every fold share one pass: only its report's few pictures are computed beside it."""
+    loads: list[str] = []
+
+    def counted(name: str, options: Any) -> Any:
+        loads.append(name)
+        return real(name, options)
+
+    real = network.load_source
+    monkeypatch.setattr(network, "load_source", counted)
     found = cross_validate(pictures, recipe(source), k=5, out=tmp_path / "run")
     assert passes.seen["folded"] <= ROWS + 2 * POOLS and passes.seen["plain"] <= 2 * POOLS
+    assert len(loads) == 1
     folds = sorted((tmp_path / "run" / "folds").glob("0-*"))
     assert len(folds) == 5 and found.out_of_fold.rows == SIZES["train"] + SIZES["validation"]
     for fold in folds:
