@@ -37,16 +37,16 @@ SCRIPT = """
 import numpy as np
 import headstart as hs
 from headstart.core.errors import UsageError
-from headstart.data.transforms import make_transform
+from headstart.data.transforms import Draw, make_transform
 from headstart.inputs.image import Image
 from headstart.inputs.vector import Vector
 
 row = np.arange(4, dtype=np.float32)
 noisy = make_transform(Vector(4), {"x": "noise", "y": "plain"})
-assert make_transform(Vector(4), {"x": "noise deviation=0"}).example(row, "x", 1).tolist() == row.tolist()
-one, again, other = (noisy.example(row, "x", seed) for seed in (1, 1, 2))
+assert make_transform(Vector(4), {"x": "noise deviation=0"}).example(row, "x", Draw(0, 1)).tolist() == row.tolist()
+one, again, other = (noisy.example(row, "x", Draw(0, seed)) for seed in (1, 1, 2))
 assert np.array_equal(one, again) and not np.array_equal(one, other) and np.abs(one - row).max() < 1
-assert np.array_equal(noisy.example(row, "x", None), row) and np.array_equal(noisy.example(row, "y", 1), row)
+assert np.array_equal(noisy.example(row, "x", None), row) and np.array_equal(noisy.example(row, "y", Draw(0, 1)), row)
 for expects, view in ((Vector(4), "strong"), (Image(8, 8), "noise")):
     try:
         make_transform(expects, {"x": view})
