@@ -68,7 +68,7 @@ def test_noise_is_one_file(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], env=env, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "The view 'strong' cannot show vector input. Views that can: noise, plain." in done.stdout
-    assert "The view 'noise' cannot show image input. Views that can: plain, strong, weak." in done.stdout
+    assert "The view 'noise' cannot show image input. Views that can: mirror, plain, strong, weak." in done.stdout
     weights = [(tmp_path / run / "model" / "model.safetensors").read_bytes() for run in ("noise", "plain")]
     assert weights[0] != weights[1]
     assert 'augment = "noise deviation=0.2"' in (tmp_path / "noise" / "recipe.toml").read_text()

@@ -26,7 +26,11 @@ from headstart.features.tracing import Traced
 from headstart.models.model import Backbone, Model
 
 STEPS = 8
-PATTERNS = ("partial k=1", "layers layers=layer2.*", "lora layers=*layer4*", "side_tuning")
+SLOW = pytest.mark.slow
+PATTERNS = (
+    "layers layers=layer2.*",
+    *(pytest.param(text, marks=SLOW) for text in ("partial k=1", "lora layers=*layer4*", "side_tuning")),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -155,7 +159,7 @@ def test_a_stopped_run_goes_on_to_the_very_same_weights(tmp_path: Path) -> None:
         assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in straight.state_dict().items())
 
 
-@pytest.mark.parametrize("source", ["timm:test_resnet", "timm:test_vit"])
+@pytest.mark.parametrize("source", ["timm:test_vit", pytest.param("timm:test_resnet", marks=SLOW)])
 def test_a_network_without_a_graph_is_cut_after_whole_modules(tmp_path: Path, whole: Any, source: str) -> None:
     backbone = toys.small(source)
     data = with_digests(toys.dataset(backbone.card.input))
