@@ -58,7 +58,7 @@ def losses(
         if event.kind == "step":
             found.append(event.values["loss"])
 
-    chosen = Stage(steps=STEPS, batch_size=4, lr=1e-3, evaluate=3, **(stage or {}))
+    chosen = Stage(**{"steps": STEPS, "batch_size": 4, "lr": 1e-3, "evaluate": 3, **(stage or {})})
     torch.manual_seed(0)
     toys.train(folder, model, data, strategy, validate=True, stage=chosen, listen=listen, **options)
     return found, model, told
@@ -233,6 +233,18 @@ def test_a_gain_that_is_too_small_is_refused(tmp_path: Path, monkeypatch: pytest
     backbone = toys.small("timm:test_resnet")
     _, _, told = losses(tmp_path / "run", backbone, toys.dataset(backbone.card.input), build("partial k=1"))
     assert any("times cheaper" in text for text in told)
+
+
+@pytest.mark.parametrize(("strategy", "rows"), [("partial k=1", 3), ("lora", 24), ("bitfit", 24), ("full", 24)])
+def test_what_cannot_pay_is_refused_before_the_graph_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str, rows: int
+) -> None:
+    monkeypatch.setattr(constant, "LEAST_GAIN", 1.3)
+    monkeypatch.setattr(constant, "trace", None)  # not even called
+    backbone = toys.small("timm:test_resnet")
+    stage = {"batch_size": rows}  # one pass in all, and eight
+    _, _, told = losses(tmp_path, backbone, toys.dataset(backbone.card.input), build(strategy), stage=stage)
+    assert any("times cheaper, and less than 1.3 does not pay" in text for text in told)
 
 
 def test_the_gain_is_that_of_the_law() -> None:

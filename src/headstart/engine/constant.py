@@ -75,18 +75,15 @@ def keep_constant(
     free = not is_costly(prepared[own], first.transform)
     some = first.rows.take(range(PROBE)).unlabelled()
     x = _batch(some, first.transform, model)
-    visits = count * epochs
-    if visits * _operations(model, x) / PROBE / FLOPS < LEAST_SECONDS:
+    operations, share = _possible(model, x)
+    if count * epochs * operations / PROBE / FLOPS < LEAST_SECONDS:
         raise Untraceable("too little is computed in all to pay for it")
+    _check_gain(share, epochs, views)
     with working("looking for what stays constant"):
         was = _values(model)
         try:
             traced, how = _cut(model.backbone, x, learning, tokens=expects.ragged, free=free)
-            gain = gain_of(traced.share, epochs, views)
-            if gain < LEAST_GAIN:
-                raise Untraceable(
-                    f"it would make training {gain:.2f} times cheaper, and less than {LEAST_GAIN:g} does not pay"
-                )
+            _check_gain(traced.share, epochs, views)
             _check(model, traced, some, first.transform, context.precision, with_x=free or traced.needs_x)
         except (RuntimeError, ValueError) as error:  # a graph that holds for fewer sizes than it says
             raise Untraceable(f"its parts cannot be run: {str(error).partition(chr(10))[0]}") from error
@@ -163,17 +160,44 @@ def _batch(rows: Rows, transform: Transform, model: Model) -> Any:
     return to_device(batch, device_of(model)).x
 
 
-def _operations(model: Model, x: Any) -> float:
-    """Count the multiplications and additions of a forward pass. Untraceable: the network cannot be run so."""
-    buffers = _values(model)
+def _check_gain(share: float, epochs: float, views: int) -> None:
+    """Refuse what would make too little cheaper."""
+    gain = gain_of(share, epochs, views)
+    if gain < LEAST_GAIN:
+        raise Untraceable(
+            f"it would make training at most {gain:.2f} times cheaper, and less than {LEAST_GAIN:g} does not pay"
+        )
+
+
+def _possible(model: Model, x: Any) -> tuple[float, float]:
+    """Count the multiplications and additions of a forward pass; bound the share of them that can be constant.
+
+    What a gradient reaches is not. Untraceable: the network cannot be run so.
+    """
+    buffers, backbone, reached = _values(model), model.backbone, set()
+    hooks = [
+        module.register_forward_hook(
+            lambda _, __, out, name=name: reached.add(name) if any(map(_learns, tree_leaves(out))) else None
+        )
+        for name, module in backbone.named_modules()
+        if all(child == "parametrizations" for child, _ in module.named_children())  # it computes itself
+    ]
     try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            model.backbone(x)
+        with torch.enable_grad(), FlopCounterMode(display=False) as counter:
+            backbone(x)
     except (RuntimeError, ValueError) as error:  # which the first step tells better
         raise Untraceable(str(error)) from error
     finally:
+        for hook in hooks:
+            hook.remove()
         _restore(model, buffers)
-    return float(counter.get_total_flops())
+    total, counts = float(counter.get_total_flops()), counter.get_flop_counts()
+    learnt = sum(sum(counts.get(f"{type(backbone).__name__}.{name}", {}).values()) for name in reached)
+    return total, max(0.0, 1 - learnt / max(total, 1.0))
+
+
+def _learns(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.requires_grad
 
 
 def _check(model: Model, traced: Cut, rows: Rows, transform: Transform, precision: str, *, with_x: bool) -> None:
