@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 # Those of docs/benchmarks.md that need nothing but ../shared.
-BENCHMARKS := linear_probe predict full_step reading
+BENCHMARKS := linear_probe predict full_step reading partial frozen_part
 
 .PHONY: demo test test-slow check format bench clean
 
