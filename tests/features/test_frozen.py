@@ -47,7 +47,7 @@ def features(names: Sequence[str]) -> np.ndarray:
 
 
 def ask(
-    known: KnownFeatures, wanted: Rows, backbone: Backbone | None = None, how: str = "float32"
+    known: KnownFeatures, wanted: Rows, backbone: Backbone | None = None, how: str = "float32", **options: Any
 ) -> tuple[np.ndarray, list[str]]:
     """Ask for features; return them with the names of the rows that were computed."""
     computed: list[str] = []
@@ -56,7 +56,7 @@ def ask(
         computed.extend(some.ids)
         return features(some.inputs)
 
-    return known.get(backbone or network(), wanted, compute, how=how), computed
+    return known.get(backbone or network(), wanted, compute, how=how, **options), computed
 
 
 def later(told: list[str] | None = None, most: int = GB) -> KnownFeatures:
@@ -177,14 +177,15 @@ def test_processes_share_one_shelf() -> None:
 
 def test_processes_of_one_run_read_a_row_only_where_all_of_them_can() -> None:
     """All compute the same rows, or they would wait for one another for ever; one of them writes."""
-    wanted = rows("a", "bb", "ccc")
+    wanted = rows("a", "bb", "ccc", "dddd")
     ask(later(), rows("a", "bb"))
 
     def agree(here: list[bool]) -> list[bool]:
-        assert here == [True, True, False]
-        return [True, False, False]  # another process lacks the second
+        assert here == [True, True, False, True]
+        return [True, False, False, False]  # another process lacks the second, and the last, which this one computed
 
-    reader = KnownFeatures(Cache(GB, print), agree=agree, writes=False)
-    found, computed = ask(reader, wanted)
-    assert computed == ["bb", "ccc"] and (found == features(wanted.inputs)).all()
+    reader = KnownFeatures(Cache(GB, print), writes=False)
+    ask(reader, rows("dddd"))
+    found, computed = ask(reader, wanted, agree=agree)
+    assert computed == ["bb", "ccc", "dddd"] and (found == features(wanted.inputs)).all()
     assert shelves()[0].rows == 2, "only the writer writes"

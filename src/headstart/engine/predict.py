@@ -167,7 +167,13 @@ def _features(model: Model, rows: Rows, transform: Transform, settings: _Setting
         return _run(model, own, transform, settings, [FEATURES], pooled)[FEATURES]
 
     how = f"{_pooling(model)} {settings.precision} {device_of(model).type}"
-    return compute(rows) if settings.known is None else settings.known.get(model.backbone, rows, compute, how=how)
+    if settings.known is None:
+        return compute(rows)
+
+    def agree(here: list[bool]) -> list[bool]:
+        return [count == settings.world.size for count in settings.world.add(list(map(float, here)))]
+
+    return settings.known.get(model.backbone, rows, compute, how=how, agree=agree)
 
 
 def _heads(model: Model) -> dict[str, Head]:

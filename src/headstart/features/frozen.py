@@ -60,22 +60,21 @@ class KnownFeatures:
 
     Args:
         cache: Keeps what took long for later runs; None: nothing outlives this object.
-        agree: Is given for each row whether it is on the disk; returns for each whether all processes have it.
-        writes: Whether this process is the one that writes.
+        writes: Whether this process is the one of its run that writes.
     """
 
-    def __init__(
-        self,
-        cache: Cache | None = None,
-        *,
-        agree: Callable[[list[bool]], list[bool]] = lambda here: here,
-        writes: bool = True,
-    ) -> None:
-        self._cache, self._agree, self._writes = cache, agree, writes
+    def __init__(self, cache: Cache | None = None, *, writes: bool = True) -> None:
+        self._cache, self._writes = cache, writes
         self._known: dict[str, dict[bytes, np.ndarray]] = {}
 
     def get(
-        self, backbone: Backbone, rows: Rows, compute: Callable[[Rows], np.ndarray], *, how: str = ""
+        self,
+        backbone: Backbone,
+        rows: Rows,
+        compute: Callable[[Rows], np.ndarray],
+        *,
+        how: str = "",
+        agree: Callable[[list[bool]], list[bool]] = lambda here: here,
     ) -> np.ndarray:
         """Return the features of rows, [N, D] float32, computing those that are not known.
 
@@ -84,6 +83,8 @@ class KnownFeatures:
             rows: Known again by content; without digests all are computed.
             compute: Gives the features of rows.
             how: What else they depend on, such as the pooling and the number format.
+            agree: Of several processes that compute together: is given for each content whether it is known here, and
+                returns for each whether all of them know it.
 
         Returns:
             The features.
@@ -96,11 +97,12 @@ class KnownFeatures:
         if self._cache is not None and self._cache.most and code is not None:
             new = list(dict.fromkeys(digest for digest in rows.digests if digest not in known))
             found = self._cache.find(name, new) if new else []
-            agreed = self._agree([row is not None for row in found])
-            known |= {
-                d: row[0].numpy() for d, row, all_have in zip(new, found, agreed, strict=True) if row and all_have
-            }
-        places = list({digest: place for place, digest in enumerate(rows.digests) if digest not in known}.values())
+            known |= {digest: row[0].numpy() for digest, row in zip(new, found, strict=True) if row}
+        first: dict[bytes, int] = {}
+        for place, digest in enumerate(rows.digests):
+            first.setdefault(digest, place)
+        agreed = agree([digest in known for digest in first])
+        places = [place for place, is_known in zip(first.values(), agreed, strict=True) if not is_known]
         if places:
             some = rows if len(places) == len(rows) else rows.take(places)
             self._add(name, backbone.card.name, some, compute, lasts=code is not None)

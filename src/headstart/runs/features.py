@@ -17,14 +17,10 @@ def known_features(recipe: Recipe, listen: Listener, world: World = ALONE) -> Kn
     Args:
         recipe: Says how much may be on disk.
         listen: Is told where the disk cannot be used.
-        world: Processes that compute the features of the same rows: one is read by all of them, or by none.
+        world: This process among those of the run; one of them writes.
 
     Returns:
         It; it holds nothing yet.
     """
-
-    def agree(here: list[bool]) -> list[bool]:
-        return [count == world.size for count in world.add(list(map(float, here)))]
-
     cache = Cache(int(recipe.cache_gb * GB), lambda text: listen(Event("note", text)))
-    return KnownFeatures(cache, agree=agree, writes=world.is_writer)
+    return KnownFeatures(cache, writes=world.is_writer)
