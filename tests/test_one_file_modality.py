@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 SERIES = '''"""Series: numbers one after another, as many as there are, in a list, an array or text."""
 from dataclasses import dataclass
@@ -135,6 +136,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_a_series_is_one_file(tmp_path: Path) -> None:
     (tmp_path / "plugins" / "inputs").mkdir(parents=True)
     (tmp_path / "plugins" / "inputs" / "series.py").write_text(SERIES)

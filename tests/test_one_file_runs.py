@@ -80,6 +80,7 @@ def test_fixmatch(tmp_path: Path, pictures: Path) -> None:
     assert "fixmatch (threshold 0.6" in (run.folder / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_simclr_without_labels_gives_features_to_start_from(tmp_path: Path, pictures: Path) -> None:
     run = fit_twice(tmp_path, pictures, {"data.task": "none"}, source="digits:cnn", strategy="full", objective="simclr")
     assert run.evaluations == {}
@@ -95,6 +96,7 @@ def test_simclr_without_labels_gives_features_to_start_from(tmp_path: Path, pict
     assert (later.evaluations["test"].metrics["accuracy"].value or 0) > 0.8
 
 
+@pytest.mark.slow
 def test_two_tasks(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(120, 3))

@@ -65,6 +65,7 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
         assert each_once, f"{case}: each row once, in every process"
 
 
+@pytest.mark.slow
 def test_a_stop_of_one_stops_all_at_the_same_step(tmp_path: Path) -> None:
     code, error = run_two(tmp_path, "stop")
     assert code == 0, error
@@ -74,6 +75,7 @@ def test_a_stop_of_one_stops_all_at_the_same_step(tmp_path: Path) -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_others(tmp_path: Path) -> None:
     started = time.monotonic()
     code, error = run_two(tmp_path, "dead")

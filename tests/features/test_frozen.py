@@ -167,6 +167,7 @@ def _other_process(names: Sequence[str]) -> list[str]:
     return computed
 
 
+@pytest.mark.slow
 def test_processes_share_one_shelf() -> None:
     names = [f"row {n}" for n in range(40)]
     with multiprocessing.get_context("spawn").Pool(2) as pool:

@@ -116,6 +116,7 @@ def test_a_stopped_one_goes_on_and_measures_the_same(cancer, tmp_path, monkeypat
         cross_validate(cancer, recipe, k=3, out=tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_lost_recipe_is_told_with_a_way_that_goes_on(cancer, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cancer = shutil.copy(cancer, "cancer.csv")
