@@ -59,19 +59,26 @@ class Staged:
         return {}
 
     def before(self, x: Any) -> list[torch.Tensor]:
-        """Compute what is kept of a batch, tensors [B, …]."""
-        last, found = self.skipped[-1][0], []
+        """Compute what is kept of a batch, tensors [B, …]. Untraceable: other modules run before the cut."""
+        modules = [module for module, _ in self.skipped]
+        called: list[nn.Module] = []
+        found: list[torch.Tensor] = []
 
-        def keep(_: nn.Module, __: Any, out: torch.Tensor) -> None:
-            found.append(out)
-            raise _Enough
+        def ends(module: nn.Module, _: Any, out: Any) -> None:
+            called.append(module)
+            if module is modules[-1]:
+                found.append(out)
+                raise _Enough
 
-        hook = last.register_forward_hook(keep)
+        hooks = [module.register_forward_hook(ends) for module in modules]
         try:
             with suppress(_Enough):
                 self.backbone(x)
         finally:
-            hook.remove()
+            for hook in hooks:
+                hook.remove()
+        if list(map(id, called)) != list(map(id, modules)):
+            raise Untraceable("it does not run the same modules for all examples")
         return found
 
     def after(self, x: Any, kept: Sequence[torch.Tensor], *, training: bool) -> Features:
