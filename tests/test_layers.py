@@ -15,6 +15,7 @@ RANKS = {
     "drawing": 1,
     "metrics": 1,
     "solvers": 1,
+    "transferability": 2,
     "targets": 2,
     "views": 2,
     "data": 3,

@@ -39,6 +39,7 @@ PACKAGES = {
     "views": "headstart.views",
     "criteria": "headstart.criteria",
     "metrics": "headstart.metrics",
+    "transferability": "headstart.transferability",
 }
 SINGULAR = {
     "sources": "source",
@@ -53,6 +54,7 @@ SINGULAR = {
     "views": "view",
     "criteria": "criterion",
     "metrics": "metric",
+    "transferability": "transferability score",
 }
 
 

@@ -42,6 +42,7 @@ from headstart.core.task import Labels as Labels
 from headstart.core.task import Target as Target
 from headstart.core.task import Task as Task
 from headstart.core.task import kind_of as kind_of
+from headstart.core.transferability import Transferability as Transferability
 from headstart.core.tuning import Defaults as Defaults
 from headstart.core.tuning import ForwardPass as ForwardPass
 from headstart.core.tuning import Inserting as Inserting

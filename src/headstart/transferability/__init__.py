@@ -1,0 +1,1 @@
+"""Transferability scores: one file a score; features and labels in, a float out."""
