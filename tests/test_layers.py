@@ -29,8 +29,9 @@ RANKS = {
     "criteria": 6,
     "artifact": 6,
     "runs": 7,
-    "estimators": 8,
-    "cli": 8,
+    "selection": 8,
+    "estimators": 9,
+    "cli": 9,
 }
 
 

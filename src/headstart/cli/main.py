@@ -21,11 +21,11 @@ from typing import Annotated
 import typer
 
 from headstart import __version__
-from headstart.cli import cache, compare, demo, evaluate, fit, inspect, listing, predict, report, showing, soup
+from headstart.cli import cache, compare, demo, evaluate, fit, inspect, listing, predict, rank, report, showing, soup
 from headstart.cli.going_on import RUN_FILE, how_to_go_on, what_is_saved
 from headstart.core.errors import DiskError, HeadstartError, LostProcess, TrainingError
 from headstart.core.interface import command_line
-from headstart.core.processes import rank
+from headstart.core.processes import rank as process_rank
 from headstart.core.stopping import Stop, Stopped
 
 PASSED_ON = 1.0  # seconds in which the same signal may come twice
@@ -43,6 +43,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("fit")(fit.fit)
+app.command("rank")(rank.rank)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
@@ -109,14 +110,14 @@ def _run(arguments: Sequence[str], stop: Stop) -> None:
     try:
         app(arguments, obj=stop)
     except Stopped as stopped:
-        if rank():  # all processes stop; the first one tells
+        if process_rank():  # all processes stop; the first one tells
             sys.exit(128 + stopped.signal)
         saved = f" The last step is saved in {stopped.saved}." if stopped.saved else ""
         _end(arguments, f"stopped by {_name(stopped.signal)}.{saved}{how_to_go_on(stop)}", 128 + stopped.signal)
     except (LostProcess, DiskError) as error:
         _end(arguments, f"{error}{how_to_go_on(stop)}", error.exit_code)
     except HeadstartError as error:
-        if rank() and not isinstance(error, TrainingError):  # all processes find the same; the first one tells
+        if process_rank() and not isinstance(error, TrainingError):  # all processes find the same; the first one tells
             sys.exit(error.exit_code)
         _end(arguments, str(error), error.exit_code)
     except MemoryError:
@@ -135,7 +136,7 @@ def _handler(stop: Stop):
         first = time.monotonic()
         if stop.signal:  # the second time: at once
             with suppress(Exception):  # whatever is wrong with the run's folder or with stderr
-                if not rank():
+                if not process_rank():
                     message = f"stopped at once by {_name(number)}.{what_is_saved(stop.run)}{how_to_go_on(stop)}"
                     shown = SHOW_CURSOR if os.isatty(2) else ""  # a bar hides it
                     os.write(

@@ -63,6 +63,7 @@ RANGES: Mapping[str, Range] = MappingProxyType(
         "processes": Range("the number of processes", 1),
         "folds": Range("the number of folds", 2),
         "repeats": Range("the number of repeats", 1),
+        "rows": Range("the most rows to look at", 2),
         "resamples": Range("the number of resamples"),
     }
 )

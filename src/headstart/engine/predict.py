@@ -23,6 +23,7 @@ from headstart.engine.machine import autocast, keep_memory, to_device
 from headstart.engine.memory import is_out_of_memory
 from headstart.features.frozen import FeatureTransform, KnownFeatures, frozen_rows
 from headstart.models.model import Head, Model, Pooling, device_of, pool
+from headstart.models.taps import channel_axes, first, stage_modules
 
 ALONE = World()
 BATCH = 64  # rows at a time
@@ -111,6 +112,48 @@ def embed(
     """Compute the features that the heads see, [N, D] float32; arguments as of `predict`."""
     settings = _Settings("computing features", batch_size, workers, precision, check, world, known, fast)
     return _features(model, rows, transform, settings)
+
+
+def embed_stages(model: Model, rows: Rows, transform: Transform, *, workers: int = 0) -> dict[str, np.ndarray]:
+    """Compute what each stage of the backbone gives, as its mean over places or tokens.
+
+    Args:
+        model: Is put into evaluation mode meanwhile.
+        rows: The rows.
+        transform: Makes the examples.
+        workers: Processes that open images.
+
+    Returns:
+        By stage in order, [N, channels of the stage] float32. A stage that gives no tensor of 2, 3 or 4 axes is left
+        out.
+
+    Raises:
+        UsageError: The network cannot be run.
+    """
+    axes = channel_axes(model.backbone)
+
+    def compute(model: Model, x: Any) -> Tensors:
+        seen: dict[str, torch.Tensor] = {}
+
+        def note(stage: str) -> Callable[[Any, Any, Any], None]:
+            def keep(_: Any, __: Any, output: Any) -> None:
+                hidden = first(output)
+                places = [axis for axis in range(1, hidden.ndim) if axis != axes[stage] % hidden.ndim]
+                seen[stage] = hidden.mean(dim=places) if places else hidden
+
+            return keep
+
+        modules = stage_modules(model.backbone)
+        handles = [modules[stage].register_forward_hook(note(stage)) for stage in axes]
+        try:
+            model.backbone(x)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return seen
+
+    settings = _Settings("computing stages", BATCH, workers, "float32", None, ALONE, None, None)
+    return _run(model, rows, transform, settings, list(axes), compute)
 
 
 def measure(

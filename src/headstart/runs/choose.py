@@ -192,18 +192,25 @@ def _try_forms(
 def cross_validated_loss(
     model: Model, task: Task, features: np.ndarray, rows: Rows, recipe: Recipe, groups: Sequence[str] | None
 ) -> Score | None:
-    """Solve a model's heads on features and score what they give the rows that each fold left out.
+    """Score by their mean loss what solved heads give rows that they were not fitted on; as `out_of_fold`."""
+    outputs = out_of_fold(model, features, rows, recipe, groups)
+    return None if outputs is None else rated_by_loss(task, rows, outputs, least=0)
+
+
+def out_of_fold(
+    model: Model, features: np.ndarray, rows: Rows, recipe: Recipe, groups: Sequence[str] | None
+) -> dict[str, np.ndarray] | None:
+    """Solve a model's heads on features, and give what each row gets from the folds without it.
 
     Args:
         model: With heads that can be solved; it is changed.
-        task: What is predicted.
         features: As the heads pool them, [N, D].
         rows: The same N rows, labelled.
         recipe: Its first stage says how rare classes are made up for.
         groups: Of each row.
 
     Returns:
-        The mean loss of the targets with its noise; None for a head that cannot be solved.
+        By target, decoded: probabilities [N, C] or values [N, T]; None for a head that cannot be solved.
     """
     outputs = {}
     imbalance = recipe.stages[0].imbalance
@@ -216,4 +223,4 @@ def cross_validated_loss(
         head.output.rebalance(kind, rows.labels[name])
         found = head.solve(features, rows.labels[name], wanted)
         outputs[name] = head.decode(torch.from_numpy(found.out_of_fold)).numpy()
-    return rated_by_loss(task, rows, outputs, least=0)
+    return outputs

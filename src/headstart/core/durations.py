@@ -1,0 +1,38 @@
+"""Times as people write them: 90s, 10m, 1h30m."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from headstart.core.errors import UsageError
+from headstart.core.interface import option
+
+UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
+_PARTS = re.compile(r"(\d+(?:\.\d+)?)\s*(h|m|s)")
+
+
+def seconds_of(text: str | float, name: str = "budget") -> float:
+    """Read a time.
+
+    Args:
+        text: Seconds, or hours, minutes and seconds with their letters: "300", "90s", "10m", "1h30m".
+        name: What messages call it.
+
+    Returns:
+        Seconds, above 0.
+
+    Raises:
+        UsageError: It is no such time, or not above 0.
+    """
+    plain = str(text).strip().lower()
+    try:
+        found = float(plain)
+    except ValueError:
+        parts = _PARTS.findall(plain)
+        if not parts or _PARTS.sub("", plain).strip():
+            raise UsageError(f"{option(name, text)} is no time: write seconds, or 90s, 10m, 1h30m.") from None
+        found = math.fsum(float(number) * UNITS[unit] for number, unit in parts)
+    if not 0 < found < math.inf:
+        raise UsageError(f"{option(name, text)} must be above 0: write seconds, or 90s, 10m, 1h30m.")
+    return found
