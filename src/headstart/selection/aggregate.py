@@ -8,7 +8,7 @@ below 0. How sure the ranking is follows from the noise of the evidence: it is d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import rankdata, weightedtau
@@ -74,7 +74,8 @@ def agreement(found: np.ndarray, evidence: np.ndarray) -> float:
     there = np.isfinite(found) & np.isfinite(evidence)
     if there.sum() < LEAST or np.ptp(found[there]) == 0 or np.ptp(evidence[there]) == 0:
         return 0.0
-    return max(0.0, float(weightedtau(found[there], evidence[there], rank=None).statistic))
+    tau: Any = weightedtau(found[there], evidence[there], rank=None)  # pyright: ignore[reportArgumentType]
+    return max(0.0, float(tau.statistic))
 
 
 def _places(found: np.ndarray) -> np.ndarray:

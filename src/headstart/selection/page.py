@@ -75,7 +75,8 @@ def tables(ranking: Ranking) -> list[Any]:
     rows = [(rank, left(source), *rest) for rank, source, *rest in rows_of(ranking)]
     told = (
         f"Probe: {words(ranking.metric)} of a solved linear layer on rows that it was not fitted on. A rank in "
-        f"brackets is where it may be by the noise of {ranking.rows:,} rows. Seconds are measured here, for {ranking.of:,} rows."
+        f"brackets is where it may be by the noise of {ranking.rows:,} rows. Seconds are measured here, for "
+        f"{ranking.of:,} rows."
     )
     return [Table(("rank", left("source"), *HEADS[2:]), rows), Words(told, "soft")]
 

@@ -273,7 +273,7 @@ def ranked(found: Sequence[Looked], rows: int, of: int, seed: int, spent: float)
     scores = {name: [one.scores.get(name, math.nan) for one in good] for name in names}
     probes = [one.probe for one in good if one.probe is not None]
     made = aggregate(scores, [probe.score for probe in probes], seed=seed)
-    cheap = [one.cost.look if one.cost else 0.0 for one in good]
+    cheap = np.array([one.cost.look if one.cost else 0.0 for one in good])
     order = np.lexsort((cheap, -made.points))
     placed = Aggregate(made.points[order], made.ranks[order], made.low[order], made.high[order], made.weights)
     return Ranking([*(good[place] for place in order), *bad], placed, rows, of, probes[0].metric, spent)
