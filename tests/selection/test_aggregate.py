@@ -37,7 +37,7 @@ def test_a_loss_is_evidence_the_other_way_round() -> None:
 def test_ranks_are_sure_where_the_evidence_is_and_not_where_it_is_noise() -> None:
     sure = aggregate({}, evidence([0.5, 0.7, 0.9], noise=1e-4))
     assert (sure.low == sure.high).all()
-    unsure = aggregate({}, evidence([0.70, 0.701, 0.5], noise=0.02))
+    unsure = aggregate({}, evidence([0.70, 0.701, 0.5], noise=0.002))
     assert unsure.low[:2].tolist() == [1, 1]
     assert unsure.high[:2].tolist() == [2, 2]
 

@@ -14,9 +14,7 @@ def rank(
     data: Annotated[str, typer.Argument(help="Folder of images, or a table.")],
     sources: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A source, a pattern (local:FOLDER/*, package:*, timm:resnet*) or a list in a file; may be named again."
-        ),
+        typer.Option(help="Source, pattern (package:*) or file with a list."),
     ] = None,
     layers: Annotated[bool, typer.Option("--layers", help="Score each stage too: it says where to cut.")] = False,
     rows: Annotated[int, typer.Option(help="Most labelled rows to look at.")] = 500,
