@@ -1,9 +1,9 @@
 """Agreement of scores with accuracies: as published tables print it, and as it follows by hand.
 
-The columns are those of the benchmark of model selection in the Transfer-Learning-Library of Tsinghua University, by the
-authors of LogME (github.com/thuml/Transfer-Learning-Library, examples/model_selection/README.md): ten models of ImageNet,
-fine-tuned. Its tables of Aircraft, DTD and Pets are left out, and the columns of LogME for Caltech101 and CIFAR100: what
-they print does not follow from the rounded columns beside it.
+The columns are those of the benchmark of model selection in the Transfer-Learning-Library, by the authors of LogME
+(github.com/thuml/Transfer-Learning-Library, examples/model_selection/README.md): ten models of ImageNet, fine-tuned.
+Left out are its tables of Aircraft, DTD and Pets and the columns of LogME for Caltech101 and CIFAR100: what they print
+does not follow from the columns beside it (for DTD, that of NCE repeats that of LogME).
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from scipy.stats import weightedtau
 def weighted_tau(scores: Sequence[float] | np.ndarray, accuracies: Sequence[float] | np.ndarray) -> float:
     """Measure agreement by Kendall's tau with hyperbolic weights, so that the first places count most (Vigna 2015).
 
-    The weight of a pair is 1 / (1 + r) + 1 / (1 + s) for the ranks r, s of its models, counted from 0 at the best. It is
-    the mean of tau with the ranks by score and of tau with those by accuracy, as in the published tables.
+    The weight of a pair is 1 / (1 + r) + 1 / (1 + s) for the ranks r, s of its models, counted from 0 at the best. The
+    value is the mean of that with ranks by score and that with ranks by accuracy, as in published tables.
 
     Args:
         scores: Of each model, [M]; higher is better.
