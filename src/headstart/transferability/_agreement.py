@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy.stats import weightedtau
@@ -24,7 +25,8 @@ def weighted_tau(scores: Sequence[float] | np.ndarray, accuracies: Sequence[floa
     given = np.asarray(scores, np.float64), np.asarray(accuracies, np.float64)
     if any(not np.isfinite(values).all() or np.ptp(values) == 0 for values in given):
         return float("nan")
-    return float(weightedtau(*given).statistic)
+    tau: Any = weightedtau(*given)
+    return float(tau.statistic)
 
 
 def regret(scores: Sequence[float] | np.ndarray, accuracies: Sequence[float] | np.ndarray) -> float:
