@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import io
 import os
@@ -51,6 +52,22 @@ def test_evaluation_opens_a_picture_once_whoever_looks(form: str, opened: list[A
         assert batch.x.shape == (1, 3, 8, 8)
     assert len(opened) == 1
     make_transform(Image(8, 9)).example(forms[form], "x", None)
+    assert len(opened) == 2
+
+
+def test_networks_that_differ_in_what_the_batch_is_given_share_what_was_opened(opened: list[Any]) -> None:
+    rows = Rows(["a"], [coded(102)])
+    plain, other = make_transform(EXPECTS), make_transform(Image(8, 8, mean=(0.0,) * 3, std=(0.5,) * 3))
+    ((_, first),), ((_, second),) = (list(in_order(rows, one, batch_size=4)) for one in (plain, other))
+    assert len(opened) == 1
+    assert second.x.unique().tolist() == pytest.approx([0.8]) and first.x.unique().tolist() != second.x.unique().tolist()
+
+
+@pytest.mark.parametrize("other", [{"width": 9}, {"crop": 0.5}, {"interpolation": "bilinear"}, {"whole": True}])
+def test_networks_that_see_other_pixels_share_nothing(other: dict[str, Any], opened: list[Any]) -> None:
+    kept = make_transform(EXPECTS)
+    for transform in (kept, make_transform(dataclasses.replace(EXPECTS, **other))):
+        transform.example(coded(7), "x", None)
     assert len(opened) == 2
 
 

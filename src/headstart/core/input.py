@@ -280,6 +280,13 @@ class Input(Protocol):
         """
         return None
 
+    def plainly(self) -> Self:
+        """Return this input without what its plain examples do not depend on: inputs that return equal ones share them.
+
+        What `collate` alone needs is left out; as what it returns is only compared, it need not be complete.
+        """
+        return self
+
     def open(self, item: Any) -> Any:
         """Open one prepared item for a view."""
         return item

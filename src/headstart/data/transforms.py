@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MOSTLY = 0.5  # share of what is unknown from which on it is told
 LOOKED_AT = 2000  # rows, for what is cut of them
-KEPT_BYTES = 256 << 20  # of examples that are kept, for each input, in each process that makes them
+KEPT_BYTES = 256 << 20  # of examples that are kept, for inputs that share them, in each process that makes them
 PLAIN = Plain()
 
 
@@ -38,7 +38,8 @@ class Draw(NamedTuple):
 class Transform:
     """From rows to batches: `prepare` once, `example` for each row and view, `collate` for each batch and view.
 
-    What evaluation sees is kept for the next time. Transforms of equal inputs share it, as long as one of them lives.
+    What evaluation sees is kept for the next time. Transforms of inputs that make the same of a row (`Input.plainly`)
+    share it, as long as one of them lives.
 
     expects: what the network expects. views: how training shows a row, by key. once: the rows do not come again, so
     that nothing is kept of them.
@@ -109,12 +110,13 @@ class Transform:
 class _Workshop:
     """What transforms of equal inputs share: a copy of the input, which may hold a tokenizer, and kept examples.
 
-    It dies with the last transform, and a copy of it in another process starts empty.
+    The examples are shared by all inputs whose `plainly` is the same. It dies with the last transform, and a copy of it
+    in another process starts empty.
     """
 
     def __init__(self, expects: Input) -> None:
         self.expects: Any = replace(expects)  # pyright: ignore[reportArgumentType]  # a dataclass, as all plug-ins are
-        self.kept = Kept(KEPT_BYTES)
+        self.kept = _kept(expects.plainly())
 
     def plain(self, item: Any, *, keep: bool) -> Any:
         """Make the example that evaluation sees, or take the one that was kept; keep it where memory allows."""
@@ -131,12 +133,20 @@ class _Workshop:
 
 
 _WORKSHOPS: WeakValueDictionary[Input, _Workshop] = WeakValueDictionary()
+_KEPT: WeakValueDictionary[Input, Kept] = WeakValueDictionary()
 
 
 def _workshop(expects: Input) -> _Workshop:
     found = _WORKSHOPS.get(expects)
     if found is None:
         found = _WORKSHOPS[expects] = _Workshop(expects)
+    return found
+
+
+def _kept(plainly: Input) -> Kept:
+    found = _KEPT.get(plainly)
+    if found is None:
+        found = _KEPT[plainly] = Kept(KEPT_BYTES)
     return found
 
 

@@ -9,9 +9,9 @@ import threading
 import warnings
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from PIL import Image as Pillow
@@ -150,6 +150,10 @@ class Image(Input):
             found = Path(item).stat()
             return str(item), found.st_mtime_ns, found.st_size
         return _digest(item)
+
+    def plainly(self) -> Self:
+        """Leave out mean and std: pictures are normalised by the batch."""
+        return replace(self, mean=(), std=())
 
     def open(self, item: Any) -> Pillow.Image:
         """Open an image in the network's colours, at no less than twice its size where it has so much."""
