@@ -7,7 +7,20 @@ from itertools import pairwise
 
 import pytest
 
-from headstart.drawing.charts import HEIGHT, WIDTH, Axes, Chart, Forest, Measured, curve, span, tick_text, ticks
+from headstart.drawing.charts import (
+    HEIGHT,
+    WIDTH,
+    Axes,
+    Chart,
+    Forest,
+    Measured,
+    curve,
+    ratio_span,
+    ratio_ticks,
+    span,
+    tick_text,
+    ticks,
+)
 from headstart.drawing.draw import draw
 
 
@@ -30,6 +43,20 @@ def test_up_is_up():
     axes = Axes((0, 10), (0, 1), "x", "y")
     assert axes.up(1) < axes.up(0) and axes.across(10) > axes.across(0)
     assert axes.up(1) >= 0 and axes.up(0) <= HEIGHT and axes.across(10) <= WIDTH
+
+
+def test_equal_ratios_are_equally_far_apart_on_a_logarithmic_axis():
+    axes = Axes(ratio_span([2.0, 200.0]), (0, 1), "x", "y", by_ratio=True)
+    first, second, third = map(axes.across, (2.0, 20.0, 200.0))
+    assert third - second == pytest.approx(second - first) and 0 < first < third < WIDTH
+    assert [text for _, text in Chart(axes, [], "chart").x_ticks] == ["2", "5", "10", "20", "50", "100", "200"]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.5, 60), (1e-3, 1e6), (2.1, 4.4), (3, 3.3), (1e-9, 2e-9)])
+def test_ticks_of_ratios_are_few_and_inside(low, high):
+    found = ratio_ticks(low, high)
+    assert 2 <= len(found) <= 10 and found == sorted(found)
+    assert all(low <= value <= high for value in found)
 
 
 def test_names_are_escaped():

@@ -60,7 +60,9 @@ def test_networks_that_differ_in_what_the_batch_is_given_share_what_was_opened(o
     plain, other = make_transform(EXPECTS), make_transform(Image(8, 8, mean=(0.0,) * 3, std=(0.5,) * 3))
     ((_, first),), ((_, second),) = (list(in_order(rows, one, batch_size=4)) for one in (plain, other))
     assert len(opened) == 1
-    assert second.x.unique().tolist() == pytest.approx([0.8]) and first.x.unique().tolist() != second.x.unique().tolist()
+    assert (
+        second.x.unique().tolist() == pytest.approx([0.8]) and first.x.unique().tolist() != second.x.unique().tolist()
+    )
 
 
 @pytest.mark.parametrize("other", [{"width": 9}, {"crop": 0.5}, {"interpolation": "bilinear"}, {"whole": True}])

@@ -58,11 +58,7 @@ def rank(
         found = rank_sources(begun, plan, sources or (), layers=layers, rows=rows, budget=limit, listen=show.listen)
         from headstart.selection.page import HEADS, rows_of
     if found.ranked:
-        show.table(
-            "sources, the best first",
-            (HEADS[1], HEADS[0], *HEADS[2:]),
-            [(name, place, *rest) for place, name, *rest in rows_of(found)],
-        )
+        show.table("sources, the best first", HEADS, rows_of(found))
     for one in found.looked:
         if verbose and one.ok:
             told = ", ".join(f"{name} {value:.4g}" for name, value in one.scores.items())

@@ -20,16 +20,18 @@ ROW = 40  # height of a row of a forest plot
 
 @dataclass(frozen=True)
 class Axes:
-    """Ranges and names of both axes; from data to places in the drawing."""
+    """Ranges and names of both axes; from data to places in the drawing. by_ratio: the x axis is logarithmic."""
 
     x: tuple[float, float]
     y: tuple[float, float]
     x_name: str
     y_name: str
+    by_ratio: bool = False
 
     def across(self, value: float) -> float:
         """Place on the x axis."""
-        return LEFT + (value - self.x[0]) / (self.x[1] - self.x[0]) * (WIDTH - LEFT - RIGHT)
+        value, low, high = map(math.log, (value, *self.x)) if self.by_ratio else (value, *self.x)
+        return LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
     def up(self, value: float) -> float:
         """Place on the y axis."""
@@ -99,7 +101,8 @@ class Chart:
     @property
     def x_ticks(self) -> list[tuple[float, str]]:
         """Places on the x axis with their text."""
-        return [(self.axes.across(value), tick_text(value)) for value in ticks(*self.axes.x, most=5)]
+        found = ratio_ticks(*self.axes.x) if self.axes.by_ratio else ticks(*self.axes.x, most=5)
+        return [(self.axes.across(value), tick_text(value)) for value in found]
 
     @property
     def y_ticks(self) -> list[tuple[float, str]]:
@@ -206,6 +209,22 @@ def span(values: Iterable[float], *, zero: bool = False) -> tuple[float, float]:
     low, high = min(known), max(known)
     room = 0.05 * (high - low) or abs(high) * 0.1 or 1.0
     return (0.0 if zero and low >= 0 else low - room), high + room
+
+
+def ratio_span(values: Iterable[float]) -> tuple[float, float]:
+    """Return the range of values above 0, with a little room for a logarithmic axis."""
+    low, high = span(map(math.log, values))
+    return math.exp(low), math.exp(high)
+
+
+def ratio_ticks(low: float, high: float, most: int = 7) -> list[float]:
+    """Choose round numbers between two bounds above 0: 1, 2 and 5 times the powers of ten, or the powers alone."""
+    powers = [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    for factors in ((1, 2, 5), (1,)):
+        found = [power * factor for power in powers for factor in factors if low <= power * factor <= high]
+        if len(found) <= most:
+            break
+    return found if len(found) > 1 else ticks(low, high, most=5)
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:

@@ -22,6 +22,7 @@ from headstart.engine.fast import Fast
 from headstart.engine.machine import autocast, keep_memory, to_device
 from headstart.engine.memory import is_out_of_memory
 from headstart.features.frozen import FeatureTransform, KnownFeatures, frozen_rows
+from headstart.models.hidden import features_at, prefix_at
 from headstart.models.model import Head, Model, Pooling, device_of, pool
 from headstart.models.taps import channel_axes, first, stage_modules
 
@@ -115,7 +116,9 @@ def embed(
 
 
 def embed_stages(model: Model, rows: Rows, transform: Transform, *, workers: int = 0) -> dict[str, np.ndarray]:
-    """Compute what each stage of the backbone gives, as its mean over places or tokens.
+    """Compute the features that the backbone would have if it were cut after each of its stages, in one pass.
+
+    The last stage ends with all that comes after its layers, such as a norm.
 
     Args:
         model: Is put into evaluation mode meanwhile.
@@ -130,21 +133,23 @@ def embed_stages(model: Model, rows: Rows, transform: Transform, *, workers: int
     Raises:
         UsageError: The network cannot be run.
     """
-    axes = channel_axes(model.backbone)
+    backbone = model.backbone
+    axes, modules = channel_axes(backbone), stage_modules(backbone)
+    names = {module: name for name, module in backbone.named_modules()}
 
     def compute(model: Model, x: Any) -> Tensors:
         seen: dict[str, torch.Tensor] = {}
 
         def note(stage: str) -> Callable[[Any, Any, Any], None]:
             def keep(_: Any, __: Any, output: Any) -> None:
-                hidden = first(output)
-                places = [axis for axis in range(1, hidden.ndim) if axis != axes[stage] % hidden.ndim]
-                seen[stage] = hidden.mean(dim=places) if places else hidden
+                prefix = prefix_at(backbone, first(output).shape)
+                seen[stage] = features_at(backbone, output, x, maps=axes[stage] == 1, prefix=prefix)["pooled"]
 
             return keep
 
-        modules = stage_modules(model.backbone)
-        handles = [modules[stage].register_forward_hook(note(stage)) for stage in axes]
+        handles = [
+            model.backbone.get_submodule(names[modules[stage]]).register_forward_hook(note(stage)) for stage in axes
+        ]
         try:
             model.backbone(x)
         finally:

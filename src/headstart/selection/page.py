@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.core import plugins
 from headstart.drawing.blocks import Cell, Drawing, Heading, Page, Section, Table, Words, left
-from headstart.drawing.charts import COLOURS, Axes, Chart, cloud, span, whiskers
+from headstart.drawing.charts import COLOURS, Axes, Chart, cloud, ratio_span, span, whiskers
 from headstart.drawing.draw import draw
 from headstart.drawing.text import UNKNOWN, words
 from headstart.evaluation.tables import interval_text, number_text
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from headstart.selection.rank import Ranking
 
 TEXT = "grey"  # of sources beyond the colours there are
-HEADS = ("rank", "source", "probe", "95 % interval", "parameters", "s a pass", "s an epoch of full")
+HEADS = ("source", "rank", "probe", "95 % interval", "parameters", "s a pass", "s an epoch of full")
 
 
 def render(ranking: Ranking) -> str:
@@ -57,7 +57,7 @@ def rows_of(ranking: Ranking) -> list[tuple[str, ...]]:
         rank = f"{found.ranks[place]}" if low == high else f"{found.ranks[place]} ({low} to {high})"
         value, interval = interval_text(one.probe.figure)
         costs = (f"{seconds * ranking.of:,.1f}" for seconds in one.cost)
-        made.append((rank, str(one.offer), value, interval, f"{one.params:,}", *costs))
+        made.append((ranking.names[str(one.offer)], rank, value, interval, f"{one.params:,}", *costs))
     return made
 
 
@@ -72,13 +72,18 @@ def tables(ranking: Ranking) -> list[Any]:
     """
     if not ranking.ranked:
         return _left_out(ranking)
-    rows = [(rank, left(source), *rest) for rank, source, *rest in rows_of(ranking)]
+    rows = [(_named(ranking, one), *cells) for one, (_, *cells) in zip(ranking.ranked, rows_of(ranking), strict=True)]
     told = (
         f"Probe: {words(ranking.metric)} of a solved linear layer on rows that it was not fitted on. A rank in "
         f"brackets is where it may be by the noise of {ranking.rows:,} rows. Seconds are measured here, for "
         f"{ranking.of:,} rows."
     )
-    return [Table(("rank", left("source"), *HEADS[2:]), rows), Words(told, "soft")]
+    return [Table(HEADS, rows), Words(told, "soft")]
+
+
+def _named(ranking: Ranking, one: Looked) -> Cell:
+    """Name a source briefly; the whole name is shown when the mouse rests on it."""
+    return Cell(ranking.names[str(one.offer)], title=str(one.offer))
 
 
 def _picture(ranking: Ranking) -> Drawing:
@@ -89,18 +94,19 @@ def _picture(ranking: Ranking) -> Drawing:
         value = figure.value or 0.0
         low, high = (value if end is None else end for end in (figure.low, figure.high))
         colour = COLOURS[place] if place < len(COLOURS) else TEXT
-        shown.append((one.cost.look * 1000, value, low, high, colour, str(one.offer)))
+        shown.append((one.cost.look * 1000, value, low, high, colour, ranking.names[str(one.offer)]))
     axes = Axes(
-        span([x for x, *_ in shown], zero=True),
+        ratio_span([x for x, *_ in shown]),
         span([end for _, value, low, high, *_ in shown for end in (value, low, high)]),
         "milliseconds a row of a pass",
         words(ranking.metric),
+        by_ratio=True,
     )
     marks = [whiskers(axes, [(x, low, high)], colour) for x, _, low, high, colour, _ in shown]
     marks.append(
         cloud(axes, [(x, y, colour, f"{name}: {y:.3f}, {x:.1f} ms a row") for x, y, _, _, colour, name in shown], 5)
     )
-    legend = [(colour, name) for *_, colour, name in shown]
+    legend = [(name, colour) for *_, colour, name in shown]
     return Drawing(
         f"{words(ranking.metric)} of the probe against its cost",
         Chart(axes, marks, "probe against cost"),
@@ -115,22 +121,22 @@ def _scores(ranking: Ranking) -> list[Any]:
         return []
     heads = [Cell(name, title=plugins.describe("transferability", name)) for name in names]
     rows = [
-        (left(str(one.offer)), *(number_text(one.scores[name]) if name in one.scores else UNKNOWN for name in names))
+        (_named(ranking, one), *(number_text(one.scores[name]) if name in one.scores else UNKNOWN for name in names))
         for one in ranking.ranked
     ]
-    weights = (left("weight"), *(f"{found.weights.get(name, 0):.2f}" for name in names))
+    weights = (Cell("weight"), *(f"{found.weights.get(name, 0):.2f}" for name in names))
     told = (
         "Higher is better. The weight of a score is how far it orders these sources as the probe does (weighted "
         "Kendall tau, never below 0); the probe itself has weight 1."
     )
-    return [Table((left("source"), *heads), [*rows, weights]), Words(told, "soft")]
+    return [Table(("source", *heads), [*rows, weights]), Words(told, "soft")]
 
 
 def _layers(ranking: Ranking) -> list[Any]:
     blocks: list[Any] = []
     for one in ranking.ranked:
         if one.layers:
-            blocks += [Heading(str(one.offer)), _stages(one)]
+            blocks += [Heading(ranking.names[str(one.offer)]), _stages(one)]
     if blocks:
         blocks.append(Words("Scores of what each stage gives, as its mean over places or tokens.", "soft"))
     return blocks
@@ -139,12 +145,12 @@ def _layers(ranking: Ranking) -> list[Any]:
 def _stages(one: Looked) -> Table:
     names = sorted({name for scores in one.layers.values() for name in scores})
     rows = [
-        (left(stage), *(number_text(scores[name]) if name in scores else UNKNOWN for name in names))
+        (stage, *(number_text(scores[name]) if name in scores else UNKNOWN for name in names))
         for stage, scores in one.layers.items()
     ]
-    return Table((left("stage"), *names), rows)
+    return Table(("stage", *names), rows)
 
 
 def _left_out(ranking: Ranking) -> list[Any]:
-    rows = [(left(str(one.offer)), Cell(one.error, "words")) for one in ranking.looked if not one.ok]
-    return [Table((left("source"), left("why")), rows)] if rows else []
+    rows = [(_named(ranking, one), Cell(one.error, "words")) for one in ranking.looked if not one.ok]
+    return [Table(("source", left("why")), rows)] if rows else []

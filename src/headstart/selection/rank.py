@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,15 @@ from headstart.core.seeding import numpy_generator
 from headstart.core.types import Event, Listener, silent
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.drawing.draw import draw
-from headstart.drawing.text import words
+from headstart.drawing.text import number_text, words
+from headstart.evaluation.report.sides import short_names
 from headstart.features.frozen import KnownFeatures
 from headstart.models.offers import stored
 from headstart.runs.begin import begin
 from headstart.runs.features import known_features
 from headstart.runs.network import Loaded
 from headstart.selection.aggregate import Aggregate, aggregate
-from headstart.selection.look import Looked, best_layer, look, told
+from headstart.selection.look import EVIDENCE, Looked, best_layer, look, told
 from headstart.selection.sources import expand
 
 MOST_ROWS = 500  # that sources are looked at on, where it is not said
@@ -59,6 +60,11 @@ class Ranking:
         return self.looked[0]
 
     @property
+    def names(self) -> Mapping[str, str]:
+        """A short name for each source: of paths the ends that tell them apart."""
+        return short_names([str(one.offer) for one in self.looked])
+
+    @property
     def ranked(self) -> Sequence[Looked]:
         """Those with a rank."""
         return [one for one in self.looked if one.ok]
@@ -80,18 +86,22 @@ class Ranking:
         best = self.ranked[0]
         assert best.probe is not None
         rivals = [
-            str(one.offer)
+            self.names[str(one.offer)]
             for place, one in enumerate(self.ranked)
             if place and self.aggregate.low[place] <= self.aggregate.high[0]
         ]
         lines = [f"First: {best.offer}, {words(self.metric)} of its probe {told(best.probe)}."]
         if rivals:
             lines.append(f"By {self.rows:,} rows it cannot be told from {first_few(rivals)}.")
-        layers = [f"{one.offer}: {stage}" for one in self.ranked if (stage := best_layer(one))]
-        if layers:
-            lines.append(
-                f"The stage whose features tell most: {first_few(layers)} ({option('surgery', 'cut after=STAGE')})."
-            )
+        told_best = [(one, stage) for one in self.ranked if (stage := best_layer(one))]
+        if told_best:
+            told_of = first_few(f"{self.names[str(one.offer)]} {_of_stages(one, stage)}" for one, stage in told_best)
+            lines.append(f"The stage whose features tell most, by ridge: {told_of}.")
+            one, stage = told_best[0]
+            if stage != list(one.layers)[-1]:
+                lines.append(
+                    f"Keep {self.names[str(one.offer)]} up to there: {option('surgery', f'cut after={stage}')}"
+                )
         return lines
 
     def to_plain(self) -> dict[str, Any]:
@@ -130,6 +140,14 @@ class Ranking:
 
         storage.write_text(Path(path), render(self))
         return Path(path)
+
+
+def _of_stages(one: Looked, best: str) -> str:
+    """Write what the best stage of a source gives beside its last: "blocks.5 (0.951; at its end 0.947)"."""
+    *_, end = one.layers
+    values = {stage: number_text(one.layers[stage][EVIDENCE]) for stage in (best, end)}
+    beside = "" if best == end else f"; at its end {values[end]}"
+    return f"{best} ({values[best]}{beside})"
 
 
 def _plain(one: Looked) -> dict[str, Any]:

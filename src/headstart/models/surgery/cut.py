@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Self
 
-import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
 from headstart.core.types import Features, Prefix
 from headstart.models.dryrun import show
+from headstart.models.hidden import Pool, features_at, prefix_at
 from headstart.models.layers import Removed, find_one, get, put
-from headstart.models.model import Backbone, mean_over_tokens
+from headstart.models.model import Backbone
 from headstart.models.operate import Body
 from headstart.models.surgery._around import set_inner_forward
-from headstart.models.surgery._blocks import pool_maps
 from headstart.models.taps import maps_first
-
-Pool = Literal["auto", "mean", "max", "flatten", "cls"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Cut:
         if tokens and self.pool == "flatten" and backbone.card.input.ragged:
             many = backbone.card.input.plural
             raise UsageError(f"cut: pool=flatten needs inputs of one length, and {many} differ. Use mean, max or cls.")
-        prefix = () if tokens and call.gave[1] == _patches(backbone) else backbone.prefix
+        prefix = prefix_at(backbone, call.gave)
         if self.pool == "cls" and prefix is not None and prefix[:1] != ("class",) and not body.replaying:
             raise UsageError(f"cut: the layer '{name}' gives patches alone, without a class token. Use mean.")
         later = [n for n, c in body.trace.calls.items() if c.start > call.end]
@@ -91,59 +88,11 @@ class Until:
         try:
             type(self.backbone).forward(self.backbone, x)
         except _Reached as reached:
-            return self._features(reached.output, x)
+            return features_at(self.backbone, reached.output, x, maps=self.maps, prefix=self.prefix, kind=self.pool)
         finally:
             handle.remove()
         raise AssertionError(f"the layer '{self.layer}' was not reached")
 
-    def _features(self, output: Any, x: Any) -> Features:
-        out: torch.Tensor = output[0] if isinstance(output, tuple) else output
-        if out.ndim == 2:
-            return Features(pooled=out)
-        if out.ndim == 4:
-            maps = out if self.maps else out.permute(0, 3, 1, 2)
-            name = {"max": "max_pool", "flatten": "flatten"}.get(self.pool, "avg_pool")
-            return Features(pooled=pool_maps(maps, name), maps=[maps])
-        mask = x.get("attention_mask") if isinstance(x, dict) else None  # [B, T]
-        features = Features(pooled=_pool_tokens(self.backbone, out, mask, self.pool, self.prefix), tokens=out)
-        if mask is not None:
-            features["mask"] = mask
-        if self.prefix is not None:
-            features["prefix"] = self.prefix
-        return features
-
 
 def _stop(module: nn.Module, inputs: Any, output: Any) -> None:
     raise _Reached(output)
-
-
-def _patches(backbone: Backbone) -> int | None:
-    """Count the patches that an image transformer (of timm, of transformers) makes."""
-    net = getattr(backbone, "net", None)
-    embed = getattr(net, "patch_embed", None) or getattr(getattr(net, "embeddings", None), "patch_embeddings", None)
-    return getattr(embed, "num_patches", None)
-
-
-def _pool_tokens(
-    backbone: Backbone,
-    tokens: torch.Tensor,
-    mask: torch.Tensor | None,
-    kind: Pool,
-    prefix: Prefix | None,
-) -> torch.Tensor:
-    """Pool tokens [B, T, D]."""
-    own = cast(Any, backbone)
-    net = getattr(backbone, "net", None)
-    skipped = len(prefix or ())
-    if kind == "auto":
-        first = getattr(own, "pooling", "") == "cls" or getattr(own, "_has_class_token", False)
-        kind = "cls" if prefix != () and (first or getattr(net, "global_pool", "") == "token") else "mean"
-        skipped = min(skipped, int(getattr(net, "num_prefix_tokens", 0)))  # networks of transformers average all
-    if kind == "cls":
-        return tokens[:, 0]
-    if kind == "flatten":
-        return tokens.flatten(1)
-    if kind == "max":
-        hidden = tokens[:, skipped:]
-        return (hidden if mask is None else hidden.masked_fill(mask.unsqueeze(-1) == 0, float("-inf"))).amax(dim=1)
-    return mean_over_tokens(tokens[:, skipped:], mask)
