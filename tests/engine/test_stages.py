@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from tests import toys
 
 from headstart.data.rows import Rows
 from headstart.data.transforms import make_transform
@@ -18,7 +19,6 @@ from headstart.models.model import Backbone, Model
 from headstart.models.operate import operate
 from headstart.models.surgery.cut import Cut
 from headstart.models.taps import stage_modules
-from tests import toys
 
 
 def as_cut(backbone: Backbone, stage: str, rows: Rows) -> np.ndarray:
