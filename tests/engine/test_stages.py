@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tests import toys
 
+import toys
 from headstart.data.rows import Rows
 from headstart.data.transforms import make_transform
 from headstart.engine.predict import embed, embed_stages
@@ -56,7 +57,7 @@ def test_maps_are_averaged_over_places() -> None:
     transform = make_transform(backbone.card.input)
     rows = toys.examples(backbone.card.input, 6)
     stage, module = list(stage_modules(backbone).items())[1]
-    seen: list[torch.Tensor] = []
+    seen: list[Any] = []
     handle = module.register_forward_hook(lambda _, __, output: seen.append(output))
     with torch.no_grad():
         backbone(transform.collate([transform.example(item, "x", None) for item in transform.prepare(rows.inputs)]))
