@@ -34,7 +34,8 @@ def test_features_that_could_be_chance_alone_are_shrunk_to_nothing() -> None:
 
 def test_few_rows_that_tell_the_classes_are_told_from_few_that_do_not() -> None:
     won = [
-        HScoreShrunk().score(seen(rows=30, width=64, seed=s)) > HScoreShrunk().score(seen(rows=30, width=64, seed=s, shuffled=True))
+        HScoreShrunk().score(seen(rows=30, width=64, seed=s))
+        > HScoreShrunk().score(seen(rows=30, width=64, seed=s, shuffled=True))
         for s in range(8)
     ]
     assert all(won)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.stats import rankdata
 
 from headstart.core.types import Form
 from headstart.transferability._seen import Seen
+
+STEPS = 100_000  # of a correlation, from 0 to 1: counting is faster than sorting
 
 
 @dataclass(frozen=True)
@@ -37,32 +38,21 @@ class PARC:
         deviations = np.sqrt(np.square(seen.centred).mean(axis=0))
         standard = (seen.centred / np.where(deviations > 0, deviations, 1.0)).astype(np.float32)
         above = np.triu(np.ones((len(seen), len(seen)), bool), 1)
-        features = rankdata(_correlations(standard)[above])
         patterns, which = np.unique(seen.columns, axis=0, return_inverse=True)
-        alike = _correlations(patterns).round(12)
+        alike = _correlations(patterns)
         plain = np.flatnonzero(np.ptp(patterns, axis=1) == 0)
         alike[plain, plain] = 1.0
-        labels = _ranks(alike, np.bincount(which))[which[:, None], which][above]
-        features, labels = features - features.mean(), labels - labels.mean()
+        features = _ranks(_correlations(standard)[above])
+        labels = _ranks(alike[which[:, None], which][above])
         size = np.linalg.norm(features) * np.linalg.norm(labels)
         return float(features @ labels / size) if size > 0 else float("nan")
 
 
-def _ranks(alike: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the mean rank of a pair of rows by the patterns of their labels, [P, P].
-
-    Args:
-        alike: How alike two patterns are, [P, P].
-        counts: Rows of each pattern, [P].
-
-    Returns:
-        The ranks.
-    """
-    pairs = np.outer(counts, counts) / 2
-    np.fill_diagonal(pairs, counts * (counts - 1) / 2)
-    values, place = np.unique(alike, return_inverse=True)
-    sizes = np.bincount(place.ravel(), pairs.ravel(), minlength=len(values))
-    return (np.cumsum(sizes) - sizes / 2)[place]
+def _ranks(correlations: np.ndarray) -> np.ndarray:
+    """Return the ranks of correlations [P], less their mean; what is as good as equal shares a rank."""
+    steps = np.rint((correlations + 1) * STEPS).astype(np.int64)
+    sizes = np.bincount(steps)
+    return (np.cumsum(sizes) - sizes / 2)[steps] - len(steps) / 2
 
 
 def _correlations(rows: np.ndarray) -> np.ndarray:

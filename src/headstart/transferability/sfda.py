@@ -7,13 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse.linalg import eigsh
 from scipy.special import logsumexp, softmax
 
 from headstart.core.types import Form
 from headstart.transferability._seen import Seen
 
 STRENGTH = 5.0  # a of the regularisation exp(-a s), as in the paper's code
-ROUNDS = 20  # of the power iteration
+TOLERANCE = 1e-4  # of the largest eigenvalue
 TINY = 1e-12  # of the variance: nothing varies within the classes
 
 
@@ -80,16 +81,13 @@ def _parts(seen: Seen, rows: np.ndarray, products: np.ndarray) -> tuple[np.ndarr
 
 
 def _largest(matrix: np.ndarray) -> float:
-    """Return the largest eigenvalue of a covariance, by power iteration from its first column."""
-    vector = matrix[0]
-    for _ in range(ROUNDS):
-        vector = matrix @ (vector / np.linalg.norm(vector))
-    return float(np.linalg.norm(vector))
+    """Return the largest eigenvalue of a covariance [R, R]."""
+    if len(matrix) == 1:
+        return float(matrix[0, 0])
+    return float(eigsh(matrix, k=1, v0=matrix[0], tol=TOLERANCE, return_eigenvectors=False)[0])
 
 
-def _logits(
-    seen: Seen, rows: np.ndarray, means: np.ndarray, within: np.ndarray, strength: float
-) -> np.ndarray:
+def _logits(seen: Seen, rows: np.ndarray, means: np.ndarray, within: np.ndarray, strength: float) -> np.ndarray:
     """Return the log probabilities of the classes, [N, C], by a discriminant analysis, each row less a constant.
 
     Args:
