@@ -13,7 +13,9 @@ from transferability.planted import seen
 
 def overlap(first: tuple[float, float], second: tuple[float, float]) -> float:
     """Integrate the root of the product of two Gaussians, each (mean, standard deviation)."""
-    return quad(lambda x: np.sqrt(norm(*first).pdf(x) * norm(*second).pdf(x)), -30, 40, limit=200)[0]
+    return quad(
+        lambda x: np.sqrt(norm(*first).pdf(x) * norm(*second).pdf(x)), -30, 40, limit=500, points=(first[0], second[0])
+    )[0]
 
 
 def test_two_classes_on_a_line_overlap_as_their_densities_do() -> None:
@@ -36,6 +38,13 @@ def test_64_principal_components_are_looked_at() -> None:
     given = seen(rows=240, width=100, signal=0.2)
     kept = PCA(64, svd_solver="full").fit_transform(given.features)
     assert GBC().score(given) == pytest.approx(GBC().score(Seen(kept, given.labels)), rel=1e-9)
+    assert GBC().score(given) != pytest.approx(GBC().score(Seen(kept[:, :63], given.labels)), rel=1e-6)
+
+
+def test_a_class_of_one_row_has_a_small_variance() -> None:
+    # 1e-4 of the mean one, which is that of 0, 2 and 7 about 3
+    given = Seen(np.array([[0.0], [2.0], [7.0]]), np.array([0, 0, 1]))
+    assert GBC().score(given) == pytest.approx(-2 * overlap((1, 1), (7, np.sqrt(1e-4 * 26 / 3))), rel=1e-4)
 
 
 def test_turned_moved_and_scaled_features_score_the_same() -> None:

@@ -13,10 +13,11 @@ from headstart.transferability._seen import Seen
 
 @dataclass(frozen=True)
 class HScore:
-    """Trace of cov(f)^-1 cov(E[f | y]) (Bao et al. 2019, An Information-Theoretic Approach to Transferability).
+    """How much of the variance of the features lies between the classes, direction by direction (Bao et al. 2019).
 
-    The inverse is the pseudo-inverse. The score is at most C - 1, the same for any invertible linear map of the
-    features. With fewer rows than columns it is C - 1 for every model and tells nothing: see `h_score_shrunk`.
+    The trace of cov(f)^-1 cov(E[f | y]), with the pseudo-inverse (An Information-Theoretic Approach to Transferability
+    in Task Transfer Learning). It is at most C - 1, and the same for any invertible linear map of the features. With
+    fewer rows than columns it is C - 1 for every model and tells nothing: see `h_score_shrunk`.
     """
 
     title: ClassVar[str] = "H-score"

@@ -15,10 +15,11 @@ TINY = 1e-12  # of the squared variances: what is less is rounding
 
 @dataclass(frozen=True)
 class HScoreShrunk:
-    """Trace of S^-1 (1 - a) cov(E[f | y]), with S = (1 - a) cov(f) + a v I (Ibrahim et al. 2021, arXiv:2110.06893).
+    """H-score with a covariance that holds where rows are few too (Ibrahim et al. 2021, arXiv:2110.06893).
 
-    v is the mean variance of the features and a the shrinkage of Ledoit and Wolf (2004); all covariances are over N.
-    The score is the same for turned, moved or scaled features.
+    The trace of S^-1 (1 - a) cov(E[f | y]), with S = (1 - a) cov(f) + a v I, v the mean variance of the features and a
+    the shrinkage of Ledoit and Wolf (2004); all covariances are over N. The score is the same for turned, moved or
+    scaled features.
     """
 
     title: ClassVar[str] = "shrunk H-score"

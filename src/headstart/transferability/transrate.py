@@ -19,7 +19,8 @@ class TransRate:
 
     R(Z) = 1/2 log det(I + Z'Z / (n e)) for n rows Z and a distortion e of 1e-4, in nats. The score is
     R(Z) - sum_c N_c / N R(Z_c), with the features centred, then divided by the root of their summed squares: it is the
-    same for turned, moved or scaled features, and never below 0.
+    same for turned, moved or scaled features, and never below 0. Where rows are few it also grows with the number of
+    directions in which the features vary at all.
     """
 
     title: ClassVar[str] = "TransRate"
