@@ -1,4 +1,4 @@
-"""Labels and features for which a score is not defined give NaN, or the value that the definition has, and no warning."""
+"""One class and features that never vary give NaN, or the value that the definition has, and no warning."""
 
 from __future__ import annotations
 

@@ -59,8 +59,9 @@ class Seen:
 
     @cached_property
     def centred(self) -> np.ndarray:
-        """The features less their mean, [N, D]."""
-        return self.features - self.features.mean(axis=0)
+        """The features less their mean, [N, D]; exactly 0 for one that never varies."""
+        moved = self.features - self.features[:1]
+        return moved - moved.mean(axis=0)
 
     @cached_property
     def decomposed(self) -> tuple[np.ndarray, np.ndarray]:
