@@ -14,7 +14,7 @@ from transferability.planted import seen
 def overlap(first: tuple[float, float], second: tuple[float, float]) -> float:
     """Integrate the root of the product of two Gaussians, each (mean, standard deviation)."""
     return quad(
-        lambda x: np.sqrt(norm(*first).pdf(x) * norm(*second).pdf(x)), -30, 40, limit=500, points=(first[0], second[0])
+        lambda x: np.sqrt(norm.pdf(x, *first) * norm.pdf(x, *second)), -30, 40, limit=500, points=(first[0], second[0])
     )[0]
 
 

@@ -13,7 +13,8 @@ from transferability.planted import seen
 def expected(features: np.ndarray, labels: np.ndarray) -> float:
     places = np.triu_indices(len(features), 1)
     standard = StandardScaler().fit_transform(features)
-    return spearmanr((1 - np.corrcoef(standard)).round(5)[places], (1 - np.corrcoef(labels)).round(5)[places])[0]
+    by_features, by_labels = (1 - np.corrcoef(rows).round(5)[places] for rows in (standard, labels))
+    return float(spearmanr(by_features, by_labels).statistic)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_it_is_the_rank_correlation_of_the_distances_by_features_and_by_classes() -> None:

@@ -84,7 +84,8 @@ def _largest(matrix: np.ndarray) -> float:
     """Return the largest eigenvalue of a covariance [R, R]."""
     if len(matrix) == 1:
         return float(matrix[0, 0])
-    return float(eigsh(matrix, k=1, v0=matrix[0], tol=TOLERANCE, return_eigenvectors=False)[0])
+    found = eigsh(matrix, k=1, v0=matrix[0], tol=TOLERANCE, return_eigenvectors=False)  # pyright: ignore[reportArgumentType]
+    return float(found[0])
 
 
 def _logits(seen: Seen, rows: np.ndarray, means: np.ndarray, within: np.ndarray, strength: float) -> np.ndarray:
