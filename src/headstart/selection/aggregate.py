@@ -8,13 +8,14 @@ below 0. How sure the ranking is follows from the noise of the evidence: it is d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata, weightedtau
+from scipy.stats import rankdata
 
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import Score
+from headstart.transferability._agreement import weighted_tau
 
 DRAWS = 200
 LEAST = 3  # models by which an agreement can be told from chance at all
@@ -72,10 +73,8 @@ def agreement(found: np.ndarray, evidence: np.ndarray) -> float:
     where fewer than three models have it.
     """
     there = np.isfinite(found) & np.isfinite(evidence)
-    if there.sum() < LEAST or np.ptp(found[there]) == 0 or np.ptp(evidence[there]) == 0:
-        return 0.0
-    tau: Any = weightedtau(found[there], evidence[there], rank=None)  # pyright: ignore[reportArgumentType]
-    return max(0.0, float(tau.statistic))
+    tau = weighted_tau(found[there], evidence[there])
+    return max(0.0, tau) if there.sum() >= LEAST and np.isfinite(tau) else 0.0
 
 
 def _places(found: np.ndarray) -> np.ndarray:
