@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
+from headstart.transferability._seen import Seen
 from headstart.transferability.logme import LogME
 from transferability.planted import seen
 
@@ -28,3 +29,16 @@ def test_turning_the_features_changes_nothing() -> None:
     turn = np.linalg.qr(np.random.default_rng(0).normal(size=(given.features.shape[1],) * 2))[0]
     turned = type(given)(given.features @ turn, given.labels)
     assert LogME().score(turned) == pytest.approx(LogME().score(given), rel=1e-9)
+
+
+def test_features_that_are_all_0_have_no_score() -> None:
+    assert np.isnan(LogME().score(Seen(np.zeros((12, 3)), np.arange(12) % 3)))
+
+
+def test_labels_are_scored_one_by_one_and_a_constant_one_does_not_hold_up_the_others() -> None:
+    given = seen("values")
+    alone = [LogME().score(Seen(given.features, column, "values")) for column in given.columns.T]
+    constant = LogME().score(Seen(given.features, np.zeros(len(given)), "values"))
+    labels = np.concatenate([given.columns, np.zeros((len(given), 1))], axis=1)
+    together = LogME().score(Seen(given.features, labels, "values"))
+    assert together == pytest.approx(np.mean([*alone, constant]), rel=1e-6)

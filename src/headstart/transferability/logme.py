@@ -34,49 +34,52 @@ class LogME:
             seen: Features and labels of N rows.
 
         Returns:
-            The mean log evidence a row.
+            The mean log evidence a row; NaN where all features are 0.
         """
         left, singular = seen.uncentred
+        if not len(singular):
+            return float("nan")
         columns = seen.columns
         along = left.T @ columns  # [R, T]
         outside = np.maximum(np.square(columns).sum(axis=0) - np.square(along).sum(axis=0), 0.0)
-        found = [
-            _evidence(np.square(singular), np.square(along[:, t]), outside[t], len(seen))
-            for t in range(columns.shape[1])
-        ]
-        return float(np.mean(found))
+        return float(_evidence(np.square(singular)[:, None], np.square(along), outside, len(seen)).mean())
 
 
-def _evidence(lengths: np.ndarray, along: np.ndarray, outside: float, rows: int) -> float:
-    """Return the greatest log evidence of one column, a row.
+def _evidence(lengths: np.ndarray, along: np.ndarray, outside: np.ndarray, rows: int) -> np.ndarray:
+    """Return the greatest log evidence of each column, a row.
 
     Args:
-        lengths: Squared singular values s of the features, [R].
-        along: Squares of the column's parts along the left singular vectors, [R].
-        outside: What is left of the column's squared length.
+        lengths: Squared singular values s of the features, [R, 1].
+        along: Squares of the columns' parts along the left singular vectors, [R, T].
+        outside: What is left of the columns' squared lengths, [T].
         rows: N.
 
     Returns:
-        log p(y) / N.
+        log p(y) / N, [T].
     """
-    ratio = 1.0  # alpha / beta
+    ratio = np.ones(len(outside))  # alpha / beta
     for _ in range(ROUNDS):
-        known = (lengths / (ratio + lengths)).sum()  # gamma: directions that the data decide
-        weights = (lengths * along / np.square(ratio + lengths)).sum()  # |m|^2
-        missed = np.square(ratio / (ratio + lengths)) @ along + outside  # |F m - y|^2
-        alpha, beta = known / max(weights, TINY), (rows - known) / max(missed, TINY)
+        known = (lengths / (ratio + lengths)).sum(axis=0)  # gamma: directions that the data decide
+        weights, missed = _fit(lengths, along, outside, ratio)
+        alpha, beta = known / np.maximum(weights, TINY), (rows - known) / np.maximum(missed, TINY)
         before, ratio = ratio, alpha / beta
-        if abs(ratio - before) <= CLOSE * before:
+        if (np.abs(ratio - before) <= CLOSE * before).all():
             break
-    weights = (lengths * along / np.square(ratio + lengths)).sum()
-    missed = np.square(ratio / (ratio + lengths)) @ along + outside
-    width = len(lengths)
+    weights, missed = _fit(lengths, along, outside, ratio)
     log = (
-        width * np.log(alpha)
+        len(lengths) * np.log(alpha)
         + rows * np.log(beta)
         - beta * missed
         - alpha * weights
-        - np.log(alpha + beta * lengths).sum()
+        - np.log(alpha + beta * lengths).sum(axis=0)
         - rows * np.log(2 * np.pi)
     )
-    return float(log / 2 / rows)
+    return log / 2 / rows
+
+
+def _fit(
+    lengths: np.ndarray, along: np.ndarray, outside: np.ndarray, ratio: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return |m|^2 and |F m - y|^2 of each column's best weights m, [T] each, for alpha / beta, [T]."""
+    shares = along / np.square(ratio + lengths)
+    return (lengths * shares).sum(axis=0), np.square(ratio) * shares.sum(axis=0) + outside
