@@ -11,6 +11,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headstart.api import cross_validate as cross_validate
+    from headstart.api import evaluate as evaluate
+    from headstart.api import fit as fit
+    from headstart.api import inspect as inspect
+    from headstart.api import read as read
+    from headstart.api import report as report
+    from headstart.api import source as source
     from headstart.artifact.load import load as load
     from headstart.artifact.predictor import Predictor as Predictor
     from headstart.core.choice import Choice as Choice
@@ -40,13 +47,6 @@ if TYPE_CHECKING:
     from headstart.models.surgery.replace import Replace as Replace
     from headstart.models.surgery.siamese import Siamese as Siamese
     from headstart.models.surgery.unfreeze import Unfreeze as Unfreeze
-    from headstart.runs.api import cross_validate as cross_validate
-    from headstart.runs.api import evaluate as evaluate
-    from headstart.runs.api import fit as fit
-    from headstart.runs.api import inspect as inspect
-    from headstart.runs.api import read as read
-    from headstart.runs.api import report as report
-    from headstart.runs.api import source as source
     from headstart.runs.compare import compare as compare
     from headstart.runs.look import Shown as Shown
     from headstart.runs.run import Run as Run
@@ -73,7 +73,7 @@ _HOMES = {
     "HeadstartRegressor": "headstart.estimators.regressor",
     "Backbone": "headstart.models.model",
     "compare": "headstart.runs.compare",
-    "cross_validate": "headstart.runs.api",
+    "cross_validate": "headstart.api",
     "Operated": "headstart.models.operate",
     "operate": "headstart.models.operate",
     "AdaptInput": "headstart.models.surgery.adapt_input",
@@ -87,12 +87,12 @@ _HOMES = {
     "Replace": "headstart.models.surgery.replace",
     "Siamese": "headstart.models.surgery.siamese",
     "Unfreeze": "headstart.models.surgery.unfreeze",
-    "evaluate": "headstart.runs.api",
-    "fit": "headstart.runs.api",
-    "inspect": "headstart.runs.api",
-    "read": "headstart.runs.api",
-    "report": "headstart.runs.api",
-    "source": "headstart.runs.api",
+    "evaluate": "headstart.api",
+    "fit": "headstart.api",
+    "inspect": "headstart.api",
+    "read": "headstart.api",
+    "report": "headstart.api",
+    "source": "headstart.api",
     "Run": "headstart.runs.run",
     "Shown": "headstart.runs.look",
     "show": "headstart.runs.showing",

@@ -85,7 +85,12 @@ def fit(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out rows that cannot be read, and list them.")
     ] = False,
-    budget: Annotated[float | None, typer.Option(help="Seconds that training may take.")] = None,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option(help="Search these: source, pattern (package:*), list file."),
+    ] = None,
+    budget: Annotated[str | None, typer.Option(help="Time for search or training: 90s, 5m, 1h.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say why each candidate was kept or dropped.")] = False,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that load data.")] = None,
@@ -111,14 +116,17 @@ def fit(
     from headstart.cli.going_on import telling_launcher
     from headstart.cli.launch import launch
     from headstart.cli.show import Show
+    from headstart.core.durations import seconds_of
     from headstart.core.ranges import check_numbers
-    from headstart.core.recipe import parse_setting
+    from headstart.core.recipe import Recipe, parse_setting
     from headstart.core.words import PATHS, crossed, recipe_of
     from headstart.runs.resuming import begun_recipe, folds_recipe
+    from headstart.selection.asked import asked as asked_of
+    from headstart.selection.wanted import check_search, wanted_of
 
     show = Show(as_json, verbose=verbose)
     words = {word: value for word, value in locals().items() if word in PATHS}
-    words |= {"input": inputs, "skip_bad": skip_bad or None}
+    words |= {"input": inputs, "skip_bad": skip_bad or None, "budget": budget and seconds_of(budget)}
     check_numbers({"processes": processes, "folds": folds, "repeats": repeats})
     if processes > 1 and folds is not None:
         raise UsageError("--folds makes its runs one after another in one process: leave --processes away.")
@@ -126,7 +134,10 @@ def fit(
         raise UsageError("--repeats is for cross-validation: name --folds too.")
     settings = dict(parse_setting(text) for text in setting or [])
     begun = None
-    if recipe is None and resume is not None:
+    asked = None if resume is None else asked_of(resume)
+    if asked is not None:
+        begun = Recipe.from_plain(asked.recipe)
+    elif recipe is None and resume is not None:
         begun = begun_recipe(resume, data) if folds is None else folds_recipe(resume)
     plan = recipe_of(words, recipe=recipe or begun, surgery=surgery or (), load_layers=load_layers, settings=settings)
     if folds is not None and recipe is None and begun is None:
@@ -140,6 +151,11 @@ def fit(
     trackers = [parse_tracker(text) for text in log or []]
     for tracker in trackers:
         plugins.build("trackers", tracker.name, tracker.options)
+    wanted, plan = wanted_of(plan, sources, asked)
+    if wanted is not None:
+        check_search(folds=folds, processes=processes, count=count(), dry_run=dry_run, stages=len(plan.stages))
+    elif explain:
+        raise UsageError("--explain is for a search: name --sources, or --budget without --source.")
     if folds is None:
         check_folder(out, resume)
     reading = named_data(data, plan.data)
@@ -169,7 +185,11 @@ def fit(
     try:
         with tracked([] if rank() else trackers, show.listen) as listen:
             listen = telling_launcher(stop, listen)
-            if folds is None:
+            if wanted is not None:
+                from headstart.selection.search import search
+
+                run = search(begun, plan, wanted, out=out, resume=resume, listen=listen, stop=stop, began=show.began)
+            elif folds is None:
                 run = run_fit(begun, plan, out=out, resume=resume, listen=listen, stop=stop)
             else:
                 from headstart.runs.folds import cross_validate
@@ -185,4 +205,12 @@ def fit(
     from headstart.cli.results import show_run
 
     show_run(show, run, measured)
+    if explain:
+        from headstart.evaluation.report.search import HEADS
+        from headstart.selection.explain import explain as explained
+
+        told = explained(run.folder)
+        show.table("what was tried", HEADS, told.rows, words=HEADS[-1])
+        for line in told.said:
+            show.say(line)
     show.finish(run.to_plain() | ({} if measured is None else {"folds": measured.to_plain()}))

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from headstart.core.choosing import Score
 
 
 class Stopped(BaseException):
@@ -19,15 +23,25 @@ class Stopped(BaseException):
         self.saved = ""
 
 
+class Paused(Stopped):
+    """Training was asked to wait between two steps; it is saved and can go on. `score` is that of the last look."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.score: Score | None = None
+
+
 @dataclass
 class Stop:
     """A request to stop, and what an end leaves behind. `request` may be called from a signal handler.
 
     run: the folder of the run that can go on; empty before it is made and after it has ended. again: what `fit` has to
-    be given once more for it, beside the folder, by the names of its arguments.
+    be given once more for it, beside the folder, by the names of its arguments. pause: whether training is to wait at
+    the next step.
     """
 
     signal: int = 0
+    pause: bool = False
     deferred: bool = False
     run: str = ""
     again: Mapping[str, object] = field(default_factory=dict)
@@ -57,6 +71,8 @@ class Stop:
         self.run = before
 
     def check(self) -> None:
-        """Raise `Stopped` if it was asked for."""
+        """Raise `Stopped` if it was asked for, or `Paused`."""
         if self.signal:
             raise Stopped(self.signal)
+        if self.pause:
+            raise Paused

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from headstart.core.errors import first_few
-from headstart.core.stopping import Stopped
+from headstart.core.stopping import Paused, Stopped
 from headstart.core.types import Batch, Event, Measured, Score
 from headstart.engine.build import BuiltStage
 from headstart.engine.checkpoint import Checkpoint
@@ -81,6 +81,8 @@ class StageRun:
         except Stopped as stopped:
             if self.progress.step:
                 stopped.saved = str(self._save() or "")
+            if isinstance(stopped, Paused):
+                stopped.score = Score.from_plain(self.progress.last)
             raise
         kept, chosen = self._choose()
         check_frozen(built.model, built.frozen)

@@ -109,17 +109,29 @@ def take_best(
 
 
 def plainest_of_the_best(tried: Sequence[Tried]) -> Tried:
-    """Take the first, unless a later one is ahead of it by more than noise: one standard error (Breiman et al. 1984).
+    """Take the first, unless a later one is ahead of it by more than noise (`first_unless_beaten`)."""
+    return tried[first_unless_beaten([each.score for each in tried])]
+
+
+def first_unless_beaten(scores: Sequence[Score | None]) -> int:
+    """Return the place of the first score, unless a later one is ahead of it by more than noise: one standard error
+    (Breiman et al. 1984).
 
     Each is compared with the one that is held then, not with the best: of two that do not differ the noisier one would
     win otherwise.
+
+    Args:
+        scores: Of the same rows; the plainest or the cheapest first. None is what has no score.
+
+    Returns:
+        The place; 0 where there is no score at all.
     """
-    first, *others = [each for each in tried if each.score is not None] or tried
-    for each in others:
-        assert each.score is not None and first.score is not None
-        if each.score.ahead_of(first.score) > each.score.noise_beside(first.score):
-            first = each
-    return first
+    held = next((place for place, score in enumerate(scores) if score is not None), 0)
+    for place, score in enumerate(scores[held + 1 :], held + 1):
+        best = scores[held]
+        if score is not None and best is not None and score.ahead_of(best) > score.noise_beside(best):
+            held = place
+    return held
 
 
 def with_offer(recipe: Recipe, offer: Offer) -> Recipe:

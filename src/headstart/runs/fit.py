@@ -128,6 +128,7 @@ def fit(
     known: KnownFeatures | None = None,
     loaded: Loaded | None = None,
     report: bool = True,
+    until: int | None = None,
 ) -> Run:
     """Train, test and save a model.
 
@@ -145,6 +146,7 @@ def fit(
         known: Features of rows that need not be computed again; takes those that this run computes.
         loaded: Sources that need not be loaded again; takes this run's.
         report: Whether to look at the model before and after, and to draw the report.
+        until: The step that the last stage ends after; its schedule is that of all its steps. None: all of them.
 
     Returns:
         The run, with its metrics.
@@ -180,6 +182,7 @@ def fit(
                         "stop": stop,
                         "known": known,
                         "report": report,
+                        "until": until,
                     }
                     return _fit(claim, dataset, backbone, plan, told=told, **setting)
     finally:
@@ -211,6 +214,7 @@ def _fit(
     told: Sequence[str],
     known: KnownFeatures,
     report: bool,
+    until: int | None,
 ) -> Run:
     started = time.monotonic()
     recipe = plan.recipe
@@ -234,7 +238,7 @@ def _fit(
             known=known,
         )
     began = time.monotonic()
-    setting = Setting(folder, dataset, plan, world, device, recipe.precision, listen, stop, known)
+    setting = Setting(folder, dataset, plan, world, device, recipe.precision, listen, stop, known, until)
     raw: Raw = {}
     if state.status == "training":
         state, raw = fit_first(setting, model, state, resume=begun)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # torch is slow to import
 
 MODEL = "model"
 RECIPE = "recipe.toml"
+SEARCH = "search"  # in a run's folder: what was tried before it
 PREDICTIONS = "predictions.parquet"
 RESULTS = ("metrics.json", PREDICTIONS, "run.json", "report.json")  # what a finished run has beside its model
 
@@ -60,8 +61,13 @@ def check_folder(out: str | Path | None, resume: str | Path | None) -> None:
             raise UsageError(lost(Path(resume)))
     elif out is not None and Path(out).is_dir():
         state = read(Path(out))
-        others = [path for path in Path(out).iterdir() if path.name != LOCK and not path.name.startswith(".")]
-        if (state is None and others) or (state is not None and state.status == "finished"):
+        searched = (Path(out) / SEARCH).is_dir()  # beside it is at most the model that was found first
+        others = (
+            []
+            if searched
+            else [path for path in Path(out).iterdir() if path.name != LOCK and not path.name.startswith(".")]
+        )
+        if (state is None and others and not searched) or (state is not None and state.status == "finished"):
             what = "is not empty" if state is None else "holds a finished run"
             raise UsageError(
                 f"{out} exists already and {what}. Name another folder with {option('out')}, or delete it."
@@ -139,7 +145,8 @@ def claimed(
         claim, failed = None, None
         if world.is_writer:
             try:
-                folder = _make_folder(named, recipe)
+                strategy = recipe.stages[-1].strategy
+                folder = make_folder(named, recipe.data.path, strategy.name if strategy else "")
                 held.enter_context(locked(folder, lambda text: listen(Event("note", text))))
                 claim = _enter(folder, describe(recipe, dataset, device=device, processes=world.size), recipe, listen)
             except HeadstartError as error:
@@ -214,14 +221,26 @@ def _is_whole(path: Path) -> bool:
         return False
 
 
-def _make_folder(named: str | Path | None, recipe: Recipe) -> Path:
+def make_folder(named: str | Path | None, data: str | None, what: str) -> Path:
+    """Make the folder of a run.
+
+    Args:
+        named: The folder, which may be there already; None makes runs/DATA-WHAT-NUMBER.
+        data: Where the data is; None in memory.
+        what: What the run is, in a word.
+
+    Returns:
+        The folder.
+
+    Raises:
+        StorageError: It cannot be made.
+    """
     try:
         if named is not None:
             Path(named).mkdir(parents=True, exist_ok=True)
             return Path(named)
-        data = Path(recipe.data.path or "data").resolve().stem
-        strategy = recipe.stages[-1].strategy
-        name = re.sub(r"[^\w.-]+", "_", f"{data}-{strategy.name if strategy else ''}")[:100]
+        stem = Path(data or "data").resolve().stem
+        name = re.sub(r"[^\w.-]+", "_", f"{stem}-{what}")[:100]
         for number in itertools.count(1):
             folder = Path("runs") / f"{name}-{number}"
             with suppress(FileExistsError):

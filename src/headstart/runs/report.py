@@ -99,7 +99,7 @@ def read_facts(folder: Path) -> Facts:
         for split in frame["split"].unique():
             _, labels, outputs = frame_arrays(task, frame.loc[frame["split"] == split])
             arrays |= {task.key(split, name): Arrays(labels[name], outputs[name]) for name in labels}
-    folds = folder / "folds.json"
+    folds, search = folder / "folds.json", folder / "search.json"
     return Facts(
         folder=str(folder),
         task=task,
@@ -113,6 +113,7 @@ def read_facts(folder: Path) -> Facts:
         versions={**description["versions"], "python": description["python"]},
         created=description["created"],
         folds=read_json(folds) if folds.exists() else None,
+        search=read_json(search) if search.exists() else None,
     )
 
 

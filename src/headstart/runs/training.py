@@ -37,7 +37,11 @@ Raw = Mapping[str, Mapping[str, np.ndarray]]  # what the network gives, by split
 
 @dataclass(frozen=True)
 class Setting:
-    """What both fits of a run have in common; `known` are features that need not be computed again."""
+    """What both fits of a run have in common.
+
+    known: features that need not be computed again. until: the step that the last stage of the first fit ends after;
+    None: all of its steps.
+    """
 
     folder: Path
     dataset: Dataset
@@ -48,6 +52,7 @@ class Setting:
     listen: Listener
     stop: Stop
     known: KnownFeatures
+    until: int | None = None
 
     def jobs(
         self, backbone: Backbone, dataset: Dataset, folder: Path, listen: Listener, *, resume: bool
@@ -93,6 +98,7 @@ def fit_first(setting: Setting, model: Model, state: RunState, *, resume: bool) 
         Where the run stands now, and what the network gives for the validation rows (the writer's alone).
     """
     jobs, context = setting.jobs(model.backbone, setting.dataset, setting.folder, setting.listen, resume=resume)
+    jobs[-1] = dataclasses.replace(jobs[-1], until=setting.until)
     outcome = fit(model, jobs, context)
     refits = setting.plan.recipe.refit == "yes" and can_be_bounded(outcome.kept)
     raw: Raw = {}

@@ -164,8 +164,8 @@ class Facts:
     """All that a report says of a run.
 
     run: run.json. metrics: metrics.json. history: the lines of metrics.jsonl. folds: folds.json, where
-    there was a cross-validation. folder: how the user called the run. arrays: by the keys of metrics.json.
-    calibrations: by target.
+    there was a cross-validation. search: search.json, where source and method were searched for. folder: how the user
+    called the run. arrays: by the keys of metrics.json. calibrations: by target.
     """
 
     folder: str
@@ -180,6 +180,7 @@ class Facts:
     versions: Mapping[str, str]
     created: str
     folds: Mapping[str, Any] | None = None
+    search: Mapping[str, Any] | None = None
 
     @property
     def targets(self) -> list[TargetFacts]:

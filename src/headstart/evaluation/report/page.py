@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from headstart.drawing.blocks import Page, Section
 from headstart.drawing.draw import draw
-from headstart.evaluation.report import examples, figures, overview, protocol, results, seen
+from headstart.evaluation.report import examples, figures, overview, protocol, results, search, seen
 from headstart.evaluation.report.facts import Facts, TargetFacts
 
 
@@ -28,6 +28,7 @@ def render(facts: Facts) -> str:
         Section("The data", protocol.data(facts)),
         Section("What was learnt from what", protocol.learnt(facts)),
         Section("How it was chosen", protocol.choices(facts)),
+        Section("What was searched through", search.found(facts.search)),
         Section("What moved, what stayed frozen", protocol.moved(facts)),
         Section("Cost", protocol.cost(facts)),
         Section("Recipe", protocol.recipe(facts)),

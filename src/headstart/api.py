@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.choice import Choice
+from headstart.core.durations import seconds_of
 from headstart.core.interface import call
-from headstart.core.processes import rank
+from headstart.core.processes import count, rank
 from headstart.core.progress import told_to
 from headstart.core.recipe import DataPlan, Recipe
 from headstart.core.stopping import Stop
@@ -30,6 +31,9 @@ from headstart.runs.report import write_report
 from headstart.runs.resuming import begun_recipe, folds_recipe
 from headstart.runs.run import Run
 from headstart.runs.track import parse_tracker, tracked
+from headstart.selection.asked import asked
+from headstart.selection.search import search
+from headstart.selection.wanted import check_search, wanted_of
 
 
 def read(data: Any, plan: DataPlan | None = None, *, seed: int = 0) -> Dataset:
@@ -91,6 +95,7 @@ def fit(
     data: Any = None,
     *,
     source: str | None = None,
+    sources: str | Sequence[str] | None = None,
     strategy: str | None = None,
     objective: str | None = None,
     criterion: str | None = None,
@@ -106,7 +111,7 @@ def fit(
     views: int | None = None,
     imbalance: str | None = None,
     refit: str | None = None,
-    budget: float | None = None,
+    budget: float | str | None = None,
     reader: str | None = None,
     label: str | Sequence[str] | None = None,
     input: str | Sequence[str] | None = None,
@@ -144,6 +149,8 @@ def fit(
     Args:
         data: As for `read`, or a `Dataset`; None takes that of the run to go on with, or of the recipe.
         source: The pretrained model to start from: "timm:resnet18" (`headstart list sources`).
+        sources: Models to choose among: sources, patterns ("package:*", "local:FOLDER/*") or text files with one a
+            line. Source and method are then searched for within the budget (`hs.explain(run.folder)` says why).
         strategy: How weights may move: "full", or with options "partial k=2" (`headstart list strategies`).
         objective: What is minimised (`headstart list objectives`).
         criterion: By what the best step is chosen (`headstart list criteria`).
@@ -159,7 +166,8 @@ def fit(
         views: Fixed views of a row, one after another by epoch, the first of which is plain; 0 draws new ones.
         imbalance: What is done about rare classes: none, weights, sampler, focal, logit_adjust or auto.
         refit: Whether validation rows are learnt too once they have chosen: auto, yes or no.
-        budget: Seconds that training may take.
+        budget: Time, as seconds or as "90s", "10m", "1h": of a search where no source is named (5 minutes where it is
+            not said), else for training.
         reader: How to read the data (`headstart list readers`).
         label: Column with the label, or several.
         input: Column with the text, image path or number, or several.
@@ -199,12 +207,20 @@ def fit(
         TrainingError: A loss is not finite.
     """
     words = {name: value for name, value in locals().items() if name in PATHS}
-    if recipe is None and resume is not None:
+    words["budget"] = None if budget is None else seconds_of(budget)
+    searched = None if resume is None else asked(resume)
+    if searched is not None:
+        recipe = Recipe.from_plain(searched.recipe)
+    elif recipe is None and resume is not None:
         recipe = begun_recipe(resume, data)
     plan = recipe_of(words, recipe=recipe, surgery=surgery, load_layers=load_layers, settings=settings)
+    wanted, plan = wanted_of(plan, [sources] if isinstance(sources, str) else sources, searched)
+    if wanted is not None:
+        check_search(count=count(), stages=len(plan.stages))
     with _shown(progress, verbose, listen) as shown, tracked(_trackers(log), shown) as told:
         with _going_on("fit", data) as stop:
-            run = fit_recipe(data, plan, out=out, resume=resume, listen=told, stop=stop)
+            shared = {"out": out, "resume": resume, "listen": told, "stop": stop}
+            run = fit_recipe(data, plan, **shared) if wanted is None else search(data, plan, wanted, **shared)
         _tell_result(shown, run.headlines)
     return run
 

@@ -1,0 +1,206 @@
+"""The end of a search: one of probes and trials is chosen on validation rows, and becomes the run."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from headstart.core import plugins, storage
+from headstart.core.choice import Choice
+from headstart.core.recipe import Recipe, Stage
+from headstart.core.types import Event, Score, Solving
+from headstart.data.transforms import make_transform
+from headstart.engine.distributed import World
+from headstart.engine.machine import choose_device
+from headstart.engine.predict import embed
+from headstart.evaluation.quick import rated
+from headstart.runs.begin import Begun
+from headstart.runs.choose import first_unless_beaten, with_offer
+from headstart.runs.fit import fit
+from headstart.runs.folder import MODEL, RECIPE, SEARCH
+from headstart.runs.network import build_model, load_backbone
+from headstart.runs.run import Run
+from headstart.runs.state import describe
+from headstart.runs.state import read as read_state
+from headstart.selection.candidates import PROBE
+from headstart.selection.clock import Clock
+from headstart.selection.found import Found
+from headstart.selection.journal import Journal, Trial
+from headstart.selection.trial import Setup
+
+FIRST = "first"  # in the search's folder: the run of the first probe
+MOVED = ("checkpoints", "metrics.jsonl")  # of a trial that becomes the run
+
+
+class Chosen(NamedTuple):
+    """What becomes the run: a trial by its number, or the best probe. name, why: in words.
+
+    probe: the score of the best probe on the validation rows, as JSON data.
+    """
+
+    trial: int | None
+    name: str
+    why: str
+    probe: list[Any] | None = None
+
+
+def probe_recipe(recipe: Recipe, found: Found) -> Recipe:
+    """Return the recipe that solves a head on a source's features."""
+    stage = Stage(strategy=Choice(PROBE), imbalance=recipe.stages[0].imbalance)
+    own = dataclasses.replace(with_offer(recipe, found.offer), stages=(stage,), budget=None)
+    return dataclasses.replace(own, head=Choice.parse(found.offer.head, "head"))
+
+
+def keep_first(begun: Begun, recipe: Recipe, found: Found, folder: Path, setup: Setup) -> None:
+    """Fit the probe of the best source so far, so that an interrupt leaves a model that predicts.
+
+    Args:
+        begun: The data; its test rows are left for the end.
+        recipe: Takes the place of what the source leaves open.
+        found: The source.
+        folder: Of the run; takes the model.
+        setup: Of the search.
+    """
+    place = folder / SEARCH / FIRST
+    if (folder / MODEL).is_dir():
+        return
+    state = read_state(place) if place.is_dir() else None
+    if state is None or state.status != "finished":
+        own = dataclasses.replace(begun, dataset=setup.dataset)
+        shared = {"stop": setup.stop, "known": setup.known, "loaded": setup.loaded, "report": False}
+        fit(own, probe_recipe(recipe, found), out=place, **shared)
+    with storage.new_folder(folder / MODEL, 0) as temporary:
+        shutil.copytree(place / MODEL, temporary, dirs_exist_ok=True)
+    setup.listen(Event("note", f"a first model, {found.offer}: {found.figure}, is in {folder / MODEL}"))
+
+
+def choose(journal: Journal, recipe: Recipe, found: Sequence[Found], setup: Setup) -> Chosen:
+    """Choose among the best probe and the trials, on the validation rows; of equal ones the cheaper.
+
+    Args:
+        journal: Has the trials.
+        recipe: Of the search.
+        found: Sources with probes, the best first.
+        setup: Of the search.
+
+    Returns:
+        What becomes the run.
+    """
+    probe = Chosen(None, f"{found[0].offer}: {PROBE}", "")
+    trials = [trial for trial in journal.trials() if trial.score is not None and trial.step and not trial.ended]
+    if not trials:
+        return probe._replace(why=f"{found[0].figure}; nothing was fine-tuned")
+    trials = sorted(trials, key=lambda trial: trial.seconds)
+    solved = probe_score(probe_recipe(recipe, found[0]), setup)
+    scores = [solved, *(trial.score for trial in trials)]
+    place = first_unless_beaten(scores)
+    figures = ", ".join(
+        f"{name} {score.value:.4f}"
+        for name, score in zip([probe.name, *(trial.candidate.name for trial in trials)], scores, strict=True)
+        if score is not None
+    )
+    rows = len(setup.dataset.splits["validation"])
+    why = f"by {rows:,} validation rows, of what does not differ by more than noise the cheaper: {figures}"
+    probe = probe._replace(why=why, probe=None if solved is None else solved.to_plain())
+    if not place:
+        return probe
+    best = trials[place - 1]
+    return probe._replace(trial=best.number, name=best.candidate.name)
+
+
+def probe_score(recipe: Recipe, setup: Setup) -> Score | None:
+    """Solve a source's head on the training rows, and score what it gives the validation rows.
+
+    Args:
+        recipe: Names the source.
+        setup: Of the search.
+
+    Returns:
+        The score; None for a head that cannot be solved.
+    """
+    data = setup.dataset
+    backbone = load_backbone(recipe, data, loaded=setup.loaded)
+    model = build_model(recipe, data, backbone)
+    transform = make_transform(backbone.card.input)
+    train, asked = data.splits["train"], data.splits["validation"]
+    features = embed(model, train, transform, known=setup.known)
+    seen = torch.from_numpy(embed(model, asked, transform, known=setup.known))
+    groups = [data.groups.get(row, row) for row in train.ids] if data.groups else None
+    kind = recipe.stages[0].imbalance
+    wanted = Solving(plugins.build("objectives", "supervised", {}).loss_options, kind, recipe.seed, groups)
+    outputs: dict[str, np.ndarray] = {}
+    for name, head in model.by_target().items():
+        own = wanted if head.solves(wanted) else wanted._replace(imbalance="none")
+        if not head.solves(own):
+            return None
+        head.output.rebalance(own.imbalance, train.labels[name])
+        head.solve(features, train.labels[name], own)
+        with torch.inference_mode():
+            outputs[name] = head.decode(head({"pooled": seen, "tokens": seen.unsqueeze(1)})).numpy()
+    return rated(data.task, asked, outputs, least=0)
+
+
+def finish(
+    begun: Begun,
+    recipe: Recipe,
+    chosen: Chosen,
+    found: Sequence[Found],
+    folder: Path,
+    journal: Journal,
+    setup: Setup,
+    clock: Clock,
+) -> Run:
+    """Make the run of what was chosen: a trial goes on from where it is, a probe is solved.
+
+    Args:
+        begun: The data, with its test rows.
+        recipe: Of the search.
+        chosen: What becomes the run.
+        found: Sources with probes.
+        folder: Of the run.
+        journal: Has the trials.
+        setup: Of the search.
+        clock: Says whether there is time to learn the validation rows too.
+
+    Returns:
+        The finished run.
+    """
+    shared = {"listen": setup.listen, "stop": setup.stop, "known": setup.known, "loaded": setup.loaded}
+    if chosen.trial is None:
+        return fit(begun, probe_recipe(recipe, found[0]), out=folder, **shared)
+    trial = next(each for each in journal.trials() if each.number == chosen.trial)
+    own = Recipe.from_plain(dict(trial.recipe))
+    if read_state(folder) is None:
+        own = dataclasses.replace(own, refit=_refit(recipe, trial, begun, clock))
+        journal.put("refit", own.refit)
+        _promote(own, trial, begun, folder, journal)
+    own = dataclasses.replace(own, refit=journal.get("refit"))
+    return fit(begun, own, out=folder, until=trial.step, **shared)
+
+
+def _refit(recipe: Recipe, trial: Trial, begun: Begun, clock: Clock) -> str:
+    """Decide whether all labelled rows are fitted at the end: where the recipe allows and time is left."""
+    data = begun.dataset
+    if recipe.refit != "auto" or "validation" not in data.drawn:
+        return recipe.refit if "validation" in data.splits and recipe.refit != "auto" else "no"
+    share = len(data.splits["validation"]) / len(data.splits["train"])
+    return "yes" if trial.seconds * (1 + share) * 1.1 < clock.left or math.isinf(clock.budget) else "no"
+
+
+def _promote(recipe: Recipe, trial: Trial, begun: Begun, folder: Path, journal: Journal) -> None:
+    """Make a trial the unfinished run of the folder; the state comes last, so that a half-made one is made again."""
+    own = journal.trial_folder(trial.number)
+    for name in MOVED:
+        if (own / name).exists():
+            if (folder / name).is_dir():
+                storage.remove_folder(folder / name)
+            (own / name).replace(folder / name)
+    storage.write_text(folder / RECIPE, recipe.to_toml())
+    describe(recipe, begun.dataset, device=choose_device(recipe.device), processes=World().size).write(folder)

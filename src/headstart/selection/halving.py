@@ -1,0 +1,88 @@
+"""Successive halving: which trial goes on, how far, and which ones end (Jamieson & Talwalkar 2016, AISTATS).
+
+All trials of a bracket train to a quarter of their length; the better half goes on to a half of it, and the better half
+of these to the end. Each goes on where it was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from headstart.selection.journal import Trial
+
+FRACTIONS = (0.25, 0.5, 1.0)  # of a trial's steps, at which it waits to be compared
+MOST = 8  # trials in a bracket
+LEAST_LENGTH = 0.5  # of the usual length: fewer trials of at least this length are better than more that are shorter
+ENOUGH_PASSES, LEAST_PASSES = 8, 2  # over the training rows, where half of the usual length is too dear for any
+
+
+class Plan(NamedTuple):
+    """How many candidates a bracket takes, and which share of their usual length they get."""
+
+    count: int
+    length: float
+
+
+def afford(costs: Sequence[float], passes: Sequence[float], allowed: float) -> Plan | None:
+    """Choose how many candidates of a list to try, and how long.
+
+    Args:
+        costs: Seconds of each at its usual length, in the order in which they would be tried.
+        passes: Over the training rows at its usual length, of each.
+        allowed: Seconds.
+
+    Returns:
+        The most candidates that get half of their usual length or more, else the most that get `ENOUGH_PASSES`, else
+        one, where it gets `LEAST_PASSES`; None where not even one does.
+    """
+    counts = range(min(MOST, len(costs)), 0, -1)
+    plans = [Plan(count, min(1.0, allowed / spent(costs[:count]))) for count in counts]
+
+    def first(least: float, plans: Sequence[Plan]) -> Plan | None:
+        long = [plan for plan in plans if plan.length * min(passes[: plan.count]) >= min(least, *passes[: plan.count])]
+        return long[0] if long else None
+
+    usual = [plan for plan in plans if plan.length >= LEAST_LENGTH]
+    return first(LEAST_PASSES, usual) or first(ENOUGH_PASSES, plans) or first(LEAST_PASSES, plans[-1:])
+
+
+def spent(costs: Sequence[float]) -> float:
+    """Return the seconds of a bracket, where the dearest are the ones that go on."""
+    dearest, total, before = sorted(costs, reverse=True), 0.0, 0.0
+    for rung, fraction in enumerate(FRACTIONS):
+        total += (fraction - before) * sum(dearest[: survivors(len(costs), rung)])
+        before = fraction
+    return total
+
+
+def survivors(count: int, rung: int) -> int:
+    """Return how many of a bracket's trials take part in a rung."""
+    return max(1, math.ceil(count / 2**rung))
+
+
+def at_rung(trials: Sequence[Trial], rung: int) -> list[Trial]:
+    """Return the trials that have to reach a rung still: they have been through all before it, and have not ended."""
+    return [trial for trial in trials if not trial.ended and not trial.over and len(trial.rungs) == rung]
+
+
+def losers(trials: Sequence[Trial], rung: int) -> list[Trial]:
+    """Return the trials that end after a rung: by the loss that they are expected to come to, the worse half.
+
+    Args:
+        trials: All of a bracket.
+        rung: That every trial which has not ended went through.
+
+    Returns:
+        Those that have to end.
+    """
+    alive = [trial for trial in trials if not trial.ended]
+    kept = survivors(len(trials), rung + 1)
+    order = sorted(alive, key=lambda trial: (_expected(trial), trial.number))
+    return order[kept:]
+
+
+def _expected(trial: Trial) -> float:
+    found = trial.rungs[-1]["expected"] if trial.rungs else None
+    return math.inf if found is None else found

@@ -1,0 +1,305 @@
+"""Find source and method within a budget: look at all, probe the promising, fine-tune few, finish the best.
+
+Each phase writes down what it found, so that a search that was killed goes on, and several processes share one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from headstart.core.counting import counted
+from headstart.core.errors import HeadstartError, SourceError, first_few, reason_of
+from headstart.core.offer import Offer
+from headstart.core.recipe import Recipe
+from headstart.core.stopping import Stop
+from headstart.core.types import Event, Listener, Score, silent
+from headstart.data.rows import Dataset
+from headstart.runs.begin import Begun, begin
+from headstart.runs.features import known_features
+from headstart.runs.folder import SEARCH, check_folder, make_folder
+from headstart.runs.run import Run
+from headstart.selection import halving
+from headstart.selection.asked import enter
+from headstart.selection.candidates import Candidate, candidates
+from headstart.selection.clock import Clock
+from headstart.selection.curve import extrapolated, looks
+from headstart.selection.finish import Chosen, choose, finish, keep_first
+from headstart.selection.found import Found, keep_found
+from headstart.selection.journal import Journal, Trial
+from headstart.selection.rank import labelled, look_at_all, ranked
+from headstart.selection.record import write_record
+from headstart.selection.sources import expand
+from headstart.selection.trial import Setup, planned, shown, train
+from headstart.selection.wanted import Wanted
+
+SAMPLE = 100  # labelled rows that every source is looked at on
+LOOKING = 0.2  # of the budget, after which no other source is looked at
+PROMISING = 4  # sources at most that are probed on all rows
+TUNED = 2  # sources at most that are fine-tuned
+FURTHER = 8  # candidates that are drawn where time is left
+DRAWN = 4  # of them at a time
+END = 4.0  # seconds that saving and the report take, beside passes over the rows
+WAIT = 0.5  # seconds, until another process is looked for again
+
+
+def search(
+    data: Any,
+    recipe: Recipe,
+    wanted: Wanted,
+    *,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    listen: Listener = silent,
+    stop: Stop | None = None,
+    began: float | None = None,
+) -> Run:
+    """Find a source and a method, and fit with them.
+
+    The folder has a model that predicts as soon as one source was looked at. Sources and methods are compared on
+    training and validation rows; the test rows measure the final model alone.
+
+    Args:
+        data: What `begin` takes.
+        recipe: Takes the place of what is searched for; a strategy that it names is the only one that is tried.
+        wanted: Sources and budget.
+        out: The run's folder; None makes one below `runs/`. One that holds an unfinished search goes on.
+        resume: The folder of a search to go on with, in place of `out`.
+        listen: Is told what goes on.
+        stop: Lets a signal stop the search between two steps.
+        began: When the work began, by the monotonic clock; None is now.
+
+    Returns:
+        The run of what was found.
+
+    Raises:
+        UsageError: A pattern meets no source, or the folder holds something else.
+        DataError: Rows are wrong.
+        SourceError: No source could be used.
+    """
+    began = time.monotonic() if began is None else began
+    check_folder(out, resume)
+    begun = begin(data, recipe, listen)
+    dataset, recipe = begun.dataset, begun.named_in(recipe)
+    offers = expand(wanted.sources, dataset.task, dataset.splits["train"].inputs)
+    folder = make_folder(resume or out, recipe.data.path, SEARCH)
+    stop = stop or Stop()
+    enter(folder, list(wanted.sources), wanted.budget, dataset.fingerprint, recipe)
+    with stop.working_on(str(folder)):
+        return _Search(begun, recipe, wanted, offers, folder, listen, stop, began).run()
+
+
+class _Search:
+    def __init__(
+        self,
+        begun: Begun,
+        recipe: Recipe,
+        wanted: Wanted,
+        offers: Sequence[Offer],
+        folder: Path,
+        listen: Listener,
+        stop: Stop,
+        began: float,
+    ) -> None:
+        self.begun, self.recipe, self.offers, self.folder = begun, recipe, offers, folder
+        self.listen, self.stop = listen, stop
+        self.journal = Journal(folder / SEARCH, recipe.seed)
+        self.clock = Clock(self.journal, wanted.budget, began)
+        data = begun.dataset
+        hidden = {name: rows for name, rows in data.splits.items() if name != "test"}
+        self.data: Dataset = dataclasses.replace(data, splits=hidden)  # all that the search sees
+        self.notes: list[str] = []
+        self.setup = Setup(self.data, listen, stop, known_features(recipe, listen))
+
+    def run(self) -> Run:
+        self.say(f"search: {len(self.offers)} sources, {self.clock.told()}; {self.folder}")
+        found = self.looked()
+        keep_first(self.begun, self.recipe, found[0], self.folder, self.setup)
+        if self.journal.get("first_at") is None:
+            self.journal.put("first_at", self.clock.spent)
+        self.clock.keep()
+        found = self.probed(found)
+        self.clock.reserve = self._end(found[0])
+        if "validation" in self.data.splits:
+            self.tuned(found)
+        with self.journal.planning():
+            plain = self.journal.get("chosen")
+            chosen = choose(self.journal, self.recipe, found, self.setup) if plain is None else Chosen(**plain)
+            self.journal.put("chosen", chosen._asdict())
+        self.say(f"chosen: {chosen.name}, {chosen.why}")
+        write_record(self.folder, self.journal, found, chosen._asdict(), self.clock, self.notes)
+        return finish(self.begun, self.recipe, chosen, found, self.folder, self.journal, self.setup, self.clock)
+
+    def say(self, text: str) -> None:
+        self.listen(Event("note", text))
+
+    def looked(self) -> list[Found]:
+        """Look at every source on a few rows; return those that can be used, the best first."""
+        with self.journal.planning():
+            kept = self.journal.get("looked")
+            if kept is None:
+                kept = keep_found(self._look(self.offers, SAMPLE, LOOKING))
+                self.journal.put("looked", kept)
+                self.clock.keep()
+        return self._usable(kept)
+
+    def probed(self, found: Sequence[Found]) -> list[Found]:
+        """Solve a probe on all rows for the sources that a few rows do not tell from the best; return them in order."""
+        with self.journal.planning():
+            kept = self.journal.get("probed")
+            if kept is None:
+                promising = self._promising(found)
+                dropped = [str(one.offer) for one in found if one not in promising]
+                if dropped:
+                    self.say(f"behind the best by more than noise on {SAMPLE} rows: {first_few(dropped)}")
+                kept = keep_found(self._look([one.offer for one in promising], None, 0.5))
+                self.journal.put("probed", kept)
+                self.clock.keep()
+        return self._usable(kept)
+
+    def _look(self, offers: Sequence[Offer], most: int | None, share: float) -> Any:
+        rows, of = labelled(self.data, self.recipe.seed, most or 10**9)
+        until = time.monotonic() + max(0.0, share * self.clock.budget - self.clock.spent)
+        known, loaded = self.setup.known, self.setup.loaded
+        found = look_at_all(self.recipe, self.data, offers, rows, known, self.listen, loaded=loaded, until=until)
+        ranking = ranked(found, len(rows), of, self.recipe.seed, 0.0)
+        for line in ranking.said():
+            self.say(line)
+        return ranking
+
+    def _usable(self, kept: Any) -> list[Found]:
+        found = [Found.from_plain(plain) for plain in kept]
+        good = [one for one in found if not one.error]
+        if not good:
+            raise SourceError(f"No source could be used: {first_few(f'{one.offer}: {one.error}' for one in found)}.")
+        return good
+
+    def _promising(self, found: Sequence[Found]) -> list[Found]:
+        best = found[0].score
+        close = [one for one in found if best.ahead_of(one.score) <= 2 * best.noise_beside(one.score)]
+        return close[:PROMISING]
+
+    def _end(self, best: Found) -> float:
+        """Estimate the seconds that measuring and reporting the final model take."""
+        rows = sum(len(rows) for name, rows in self.begun.dataset.splits.items() if name != "train")
+        return END + 1.5 * rows * best.look
+
+    def tuned(self, found: Sequence[Found]) -> None:
+        """Fine-tune candidates by successive halving, one bracket after another while time is left."""
+        space = self._space(found)
+        for bracket in range(1 + FURTHER):
+            with self.journal.planning():
+                trials = [trial for trial in self.journal.trials() if trial.bracket == bracket]
+                if not trials and not self._begin(bracket, space, found):
+                    return
+            for rung in range(len(halving.FRACTIONS)):
+                self._rung(bracket, rung)
+            if self.clock.over:
+                return
+
+    def _space(self, found: Sequence[Found]) -> list[Candidate]:
+        learnable = [one.offer for one in found if one.params][:TUNED]
+        first = self.journal.get("first") or []
+        return candidates(self.recipe, learnable, first)
+
+    def _begin(self, bracket: int, space: Sequence[Candidate], found: Sequence[Found]) -> bool:
+        """Choose what a bracket tries, by what it costs; return whether there is anything."""
+        tried = [trial.candidate for trial in self.journal.trials()]
+        left = [one for one in space if one not in tried]
+        if not left and space and len(tried) < len(space) + FURTHER:
+            left = [self.journal.drawn(space) for _ in range(DRAWN)]
+        known = {str(one.offer): one for one in found}
+        costs, passes = [], []
+        for one in left[: halving.MOST]:
+            rows = shown(one, self.recipe, self.data)
+            costs.append(one.method.cost * self._slower(one) * rows * known[str(one.offer)].learn)
+            passes.append(rows / len(self.data.splits["train"]))
+        fits = halving.afford(costs, passes, self.clock.left) if costs else None
+        if fits is None:
+            if left and not bracket:
+                self.notes.append(f"No fine-tuning: {left[0].name} alone would take about {min(costs):.0f} s.")
+                self.say(self.notes[-1])
+            return False
+        for one, cost in zip(left[: fits.count], costs, strict=False):
+            recipe = planned(one.recipe(self.recipe), self.setup, length=fits.length, factor=one.factor).recipe
+            self.journal.add(one, recipe.to_plain(), bracket=bracket, cost=cost * fits.length, space=space)
+        names = first_few(one.name for one in left[: fits.count])
+        many = counted(fits.count, "candidates")
+        self.say(f"fine-tuning {many} for {fits.length:.0%} of the usual steps: {names}")
+        self.clock.keep()
+        return True
+
+    def _slower(self, candidate: Candidate) -> float:
+        """Return how much longer the method's steps took than was first thought, by trials before; 1 where none ran."""
+        alike = [trial for trial in self.journal.trials() if trial.step and trial.candidate.method == candidate.method]
+        if not alike:
+            return 1.0
+        last = alike[-1]
+        return last.seconds / (last.cost * last.step / _steps(last))
+
+    def _rung(self, bracket: int, rung: int) -> None:
+        """Bring every trial that is to reach a rung to it, and end those that are behind."""
+        while not self.clock.over:
+            trials = [trial for trial in self.journal.trials() if trial.bracket == bracket]
+            waiting = halving.at_rung(trials, rung)
+            if not waiting:
+                break
+            if not any(self._advance(trial, rung) for trial in waiting):
+                time.sleep(WAIT)  # others hold them
+                self.stop.check()
+        with self.journal.planning():
+            trials = [trial for trial in self.journal.trials() if trial.bracket == bracket]
+            if not halving.at_rung(trials, rung):
+                for trial in halving.losers(trials, rung):
+                    self.journal.end(trial.number, f"behind at step {trial.step:,}")
+
+    def _advance(self, trial: Trial, rung: int) -> bool:
+        """Train a trial up to a rung; False where another process holds it."""
+        with self.journal.claimed(trial.number) as mine:
+            now = next(each for each in self.journal.trials() if each.number == trial.number)
+            if not mine or len(now.rungs) != rung or now.ended:
+                return bool(mine)
+            recipe = Recipe.from_plain(dict(trial.recipe))
+            last = recipe.stages[-1]
+            until = max(1, round(halving.FRACTIONS[rung] * (last.steps or 1)))
+            folder = self.journal.trial_folder(trial.number)
+            try:
+                reached = train(recipe, folder, until, self.setup, lambda: self.clock.over)
+            except HeadstartError as error:
+                self.journal.end(trial.number, f"failed: {reason_of(error)}")
+                self.listen(Event("warning", f"{trial.candidate.name} is left out: {reason_of(error)}"))
+                return True
+            steps, losses = looks(folder / "metrics.jsonl", len(recipe.stages) - 1)
+            score = reached.score
+            expected = extrapolated(steps, losses, last.steps or 1) if losses else _as_loss(score)
+            self.journal.reached(
+                trial.number,
+                {
+                    "step": reached.step,
+                    "score": None if score is None else score.to_plain(),
+                    "expected": expected if expected is not None and math.isfinite(expected) else None,
+                    "seconds": reached.seconds,
+                    "over": reached.over,
+                    "at": self.clock.spent,
+                },
+            )
+            self.clock.keep()
+            value = "no score" if score is None else f"{score.name} {score.value:.4f}"
+            self.say(
+                f"{trial.candidate.name}: {value} at step {reached.step:,} of {last.steps:,}, {reached.seconds:.0f} s"
+            )
+            return True
+
+
+def _as_loss(score: Score | None) -> float | None:
+    if score is None:
+        return None
+    return -score.value if score.higher_is_better else score.value
+
+
+def _steps(trial: Trial) -> int:
+    return trial.recipe["stages"][-1]["steps"]
