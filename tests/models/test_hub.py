@@ -32,6 +32,7 @@ class _Hub(BaseHTTPRequestHandler):
     fail: list[int]
     corrupt: set[str]
     asked: list[str]
+    endpoint: str
 
     def do_GET(self) -> None:
         self._answer(body=True)
@@ -104,17 +105,18 @@ def _tree() -> list[dict]:
 
 @pytest.fixture
 def server(tmp_path, monkeypatch) -> Iterator[type[_Hub]]:
-    handler = type("Handler", (_Hub,), {"fail": [], "corrupt": set(), "asked": []})
+    handler = type("Handler", (_Hub,), {"fail": [], "corrupt": set(), "asked": [], "endpoint": ""})
     running = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=running.serve_forever, args=(0.01,))
     thread.start()
-    endpoint = f"http://127.0.0.1:{running.server_port}"
+    endpoint = handler.endpoint = f"http://127.0.0.1:{running.server_port}"
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", endpoint)
     template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(hub, "WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(hub, "_failed", None)
     yield handler
     running.shutdown()
     running.server_close()
@@ -181,6 +183,19 @@ def test_without_a_server_at_all_the_cache_is_used(server, monkeypatch):
     assert hub.fetch("someone/small", ["config.json"]) == online
     with pytest.raises(SourceError, match="Go online and try again"):
         hub.fetch("someone/other", ["config.json"])
+
+
+def test_of_many_sources_one_waits_for_a_hub_that_cannot_be_reached(server, monkeypatch):
+    waited: list[float] = []
+    monkeypatch.setattr(hub.time, "sleep", waited.append)
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    for name in ("someone/one", "someone/two"):
+        with pytest.raises(SourceError, match="could not be fetched"):
+            hub.fetch(name, ["config.json"])
+    assert len(waited) == 3
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", server.endpoint)
+    monkeypatch.setattr(hub, "QUIET", 0.0)
+    assert hub.fetch("someone/small", ["config.json"]).commit == COMMIT
 
 
 def test_a_branch_that_moves_while_it_is_fetched_is_told(server, monkeypatch):

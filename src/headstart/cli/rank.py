@@ -24,6 +24,7 @@ def rank(
         list[str] | None, typer.Option("--input", help="Column with the input; several with commas.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="Kind of task (headstart list targets).")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="Any setting of the recipe: PATH=VALUE.")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides which rows are looked at.")] = None,
     cache_gb: Annotated[float | None, typer.Option(help="Most gigabytes of features on disk; 0: none.")] = None,
     out: Annotated[Path | None, typer.Option(help="Page with a picture, such as ranking.html.")] = None,
@@ -38,7 +39,7 @@ def rank(
     from headstart.core.errors import UsageError
     from headstart.core.interface import option
     from headstart.core.ranges import check_numbers
-    from headstart.core.recipe import Recipe
+    from headstart.core.recipe import Recipe, parse_setting
     from headstart.core.words import recipe_of
 
     show = Show(as_json, verbose=verbose)
@@ -46,9 +47,11 @@ def rank(
     limit = None if budget is None else seconds_of(budget)
     if out is not None and out.suffix not in (".html", ".htm"):
         raise UsageError(f"{option('out', out)}: the page is HTML; give it the ending .html.")
+    if out is not None and not out.parent.is_dir():
+        raise UsageError(f"{option('out', out)}: there is no folder {out.parent}.")
     named = {"label": label, "input": inputs, "task": task, "seed": seed}
-    settings = {} if cache_gb is None else {"cache_gb": cache_gb}
-    plan: Recipe = recipe_of(named, settings=settings)
+    settings = dict(parse_setting(text) for text in setting or [])
+    plan: Recipe = recipe_of(named, settings=settings | ({} if cache_gb is None else {"cache_gb": cache_gb}))
     from headstart.runs.begin import begin
 
     with show.work():
@@ -56,13 +59,10 @@ def rank(
         from headstart.selection.rank import rank_sources
 
         found = rank_sources(begun, plan, sources or (), layers=layers, rows=rows, budget=limit, listen=show.listen)
-        from headstart.selection.page import HEADS, rows_of
-    if found.ranked:
-        show.table("sources, the best first", HEADS, rows_of(found))
-    for one in found.looked:
-        if verbose and one.ok:
-            told = ", ".join(f"{name} {value:.4g}" for name, value in one.scores.items())
-            show.say(f"{one.offer}: {told}")
+        from headstart.selection.page import HEADS, rows_of, scores_of
+    show.table("sources, the best first", HEADS, rows_of(found))
+    if verbose:
+        show.table("scores, higher is better", *scores_of(found))
     for line in found.said():
         show.say(line, "bold")
     if out is not None:

@@ -17,6 +17,7 @@ from headstart.core.offer import EXTRA
 
 WAITS = (1.0, 2.0, 4.0)  # seconds before each further try
 TIMEOUT = 20.0  # seconds for one answer
+QUIET = 30.0  # seconds in which a hub that could not be reached is not asked again: many sources wait once
 T = TypeVar("T")
 
 
@@ -83,6 +84,9 @@ def cached(query: str) -> list[str]:
     return sorted(repo.repo_id for repo in found if repo.repo_type == "model" and query in repo.repo_id)
 
 
+_failed: tuple[float, str] | None = None  # when the hub could not be reached last, by the clock, and why
+
+
 class _Unreachable(Exception):
     """The hub gave no answer, or was too busy for all tries."""
 
@@ -100,6 +104,9 @@ def _tries(ask: Callable[[], T], where: str, waits: Sequence[float]) -> T:
         RevisionNotFoundError,
     )
 
+    global _failed
+    if _failed is not None and time.monotonic() - _failed[0] < QUIET:
+        raise _Unreachable(_failed[1])
     for wait in (*waits, None):
         try:
             return ask()
@@ -127,7 +134,10 @@ def _tries(ask: Callable[[], T], where: str, waits: Sequence[float]) -> T:
         except (HTTPError, OSError) as error:
             reason = error
         if wait is None:
-            raise _Unreachable(str(reason).partition("\n")[0]) from reason
+            why = str(reason).partition("\n")[0]
+            if not isinstance(reason, HfHubHTTPError):
+                _failed = time.monotonic(), why
+            raise _Unreachable(why) from reason
         time.sleep(wait)
     raise AssertionError("the last try returns or raises")
 

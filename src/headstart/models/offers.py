@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from headstart.core import plugins
@@ -32,6 +33,17 @@ def _asked(method: str, task: Task, inputs: Any) -> list[Offer]:
 def stored() -> list[Stored]:
     """List the models on this machine."""
     return [model for source in _sources("stored") for model in source.stored()]
+
+
+def sizes_of(sources: Iterable[str]) -> dict[str, int]:
+    """Tell how large the weights of sources are that are on this machine, in bytes; 0 where it is not known."""
+    known = {model.source: model.size for model in stored()}
+    return {name: known.get(name) or _size(*name.partition(":")[::2]) for name in sources}
+
+
+def _size(prefix: str, rest: str) -> int:
+    asks = prefix in plugins.names("sources") and plugins.has("sources", prefix, "size")
+    return plugins.load("sources", prefix).size(rest) if asks else 0
 
 
 def _sources(method: str) -> list[Any]:

@@ -128,7 +128,7 @@ def look(
     except DataError:  # what is wrong with the rows is wrong for every source
         raise
     except HeadstartError as error:
-        return Looked(offer, error=reason_of(error), seconds=time.monotonic() - began), None
+        return Looked(offer, error=reason_of(error).partition(". ")[0], seconds=time.monotonic() - began), None
     probe = None if outputs is None else measured_probe(data, rows, outputs, recipe.seed)
     card, seconds = backbone.card, time.monotonic() - began
     why = "" if probe is not None else f"the head '{offer.head}' has no solution for this loss"

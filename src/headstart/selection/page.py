@@ -114,22 +114,41 @@ def _picture(ranking: Ranking) -> Drawing:
     )
 
 
-def _scores(ranking: Ranking) -> list[Any]:
+def scores_of(ranking: Ranking) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Make the headings and rows of the table of scores, the last row of which has their weights; no rows without any.
+
+    Args:
+        ranking: What there is to say.
+
+    Returns:
+        Both.
+    """
     found = ranking.aggregate
     names = [name for name in plugins.names("transferability") if any(name in one.scores for one in ranking.ranked)]
     if found is None or not names:
-        return []
-    heads = [Cell(name, title=plugins.describe("transferability", name)) for name in names]
+        return ("source",), []
     rows = [
-        (_named(ranking, one), *(number_text(one.scores[name]) if name in one.scores else UNKNOWN for name in names))
+        (
+            ranking.names[str(one.offer)],
+            *(number_text(one.scores[name]) if name in one.scores else UNKNOWN for name in names),
+        )
         for one in ranking.ranked
     ]
-    weights = (Cell("weight"), *(f"{found.weights.get(name, 0):.2f}" for name in names))
+    return ("source", *names), [*rows, ("weight", *(f"{found.weights.get(name, 0):.2f}" for name in names))]
+
+
+def _scores(ranking: Ranking) -> list[Any]:
+    (source, *names), rows = scores_of(ranking)
+    if not rows:
+        return []
+    *own, weights = rows
+    heads = [Cell(name, title=plugins.describe("transferability", name)) for name in names]
     told = (
         "Higher is better. The weight of a score is how far it orders these sources as the probe does (weighted "
         "Kendall tau, never below 0); the probe itself has weight 1."
     )
-    return [Table(("source", *heads), [*rows, weights]), Words(told, "soft")]
+    shown = [(_named(ranking, one), *cells) for one, (_, *cells) in zip(ranking.ranked, own, strict=True)]
+    return [Table((source, *heads), [*shown, weights]), Words(told, "soft")]
 
 
 def _layers(ranking: Ranking) -> list[Any]:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from headstart.core import plugins, storage
-from headstart.core.errors import SourceError, first_few
+from headstart.core.counting import counted
+from headstart.core.errors import SourceError, UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.offer import Offer
 from headstart.core.recipe import Recipe
@@ -23,7 +24,7 @@ from headstart.drawing.draw import draw
 from headstart.drawing.text import number_text, words
 from headstart.evaluation.report.sides import short_names
 from headstart.features.frozen import KnownFeatures
-from headstart.models.offers import stored
+from headstart.models.offers import sizes_of
 from headstart.runs.begin import begin
 from headstart.runs.features import known_features
 from headstart.runs.network import Loaded
@@ -54,8 +55,10 @@ class Ranking:
     def best(self) -> Looked:
         """The first. SourceError: no source could be used."""
         if self.aggregate is None:
+            first = self.looked[0]
             raise SourceError(
-                f"No source could be used. {first_few(f'{one.offer}: {one.error}' for one in self.looked)}"
+                f"No source of {len(self.looked)} could be used; {first.offer}: {first.error}. "
+                f"Name others: {option('sources')} (headstart list sources)."
             )
         return self.looked[0]
 
@@ -83,6 +86,7 @@ class Ranking:
         """Write the result in sentences."""
         if self.aggregate is None:
             return ["No source could be used."]
+        over = [one for one in self.looked if one.error == OVER]
         best = self.ranked[0]
         assert best.probe is not None
         rivals = [
@@ -93,6 +97,9 @@ class Ranking:
         lines = [f"First: {best.offer}, {words(self.metric)} of its probe {told(best.probe)}."]
         if rivals:
             lines.append(f"By {self.rows:,} rows it cannot be told from {first_few(rivals)}.")
+        if over:
+            seen = counted(len(self.looked) - len(over), "sources", len(self.looked))
+            lines.append(f"Looked at {seen}: {OVER}. Give more ({option('budget')}) or fewer rows ({option('rows')}).")
         told_best = [(one, stage) for one in self.ranked if (stage := best_layer(one))]
         if told_best:
             told_of = first_few(f"{self.names[str(one.offer)]} {_of_stages(one, stage)}" for one, stage in told_best)
@@ -195,12 +202,17 @@ def rank_sources(
         The ranking.
 
     Raises:
-        UsageError: A pattern meets no source.
+        UsageError: A pattern meets no source, or there is nothing to predict.
         DataError: Rows are wrong.
+        SourceError: No source could be used.
     """
     began = time.monotonic()
     begun = begin(data, recipe, listen)
     dataset, recipe = begun.dataset, begun.named_in(recipe)
+    if not dataset.task.predicted:
+        raise UsageError(
+            "Sources are ranked by how well their features tell labels, and this data has none to predict."
+        )
     offers = expand(sources, dataset.task, dataset.splits["train"].inputs)
     some, of = labelled(dataset, recipe.seed, rows)
     listen(Event("note", f"{len(offers)} sources, looked at on {len(some):,} of {of:,} labelled rows"))
@@ -214,7 +226,9 @@ def rank_sources(
         layers=layers,
         until=began + (budget or math.inf),
     )
-    return ranked(found, len(some), of, recipe.seed, time.monotonic() - began)
+    made = ranked(found, len(some), of, recipe.seed, time.monotonic() - began)
+    assert made.best.ok
+    return made
 
 
 def look_at_all(
@@ -245,11 +259,11 @@ def look_at_all(
     Returns:
         One for each offer.
     """
-    sizes = {model.source: model.size for model in stored()}
+    sizes = sizes_of(offer.source for offer in offers)
     decoded = []  # transforms of equal inputs share what was decoded as long as one of them is there
     found = []
-    for offer in sorted(offers, key=lambda offer: sizes.get(offer.source, 0)):
-        if found and time.monotonic() > until:
+    for offer in sorted(offers, key=lambda offer: sizes[offer.source]):
+        if any(one.ok for one in found) and time.monotonic() > until:
             found.append(Looked(offer, error=OVER))
             continue
         one, transform = look(recipe, data, offer, rows, known=known, loaded=loaded, layers=layers)

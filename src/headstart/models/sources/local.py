@@ -32,6 +32,12 @@ class Local:
         weights = sorted(folder.glob("*.safetensors"))
         return [str(w.with_suffix("")) for w in weights if part in w.stem and w.with_suffix(".json").is_file()]
 
+    @classmethod
+    def size(cls, name: str) -> int:
+        """Return the bytes of the weights FOLDER/NAME; 0 where there are none."""
+        weights = _files(name)[0]
+        return weights.stat().st_size if weights.is_file() else 0
+
     def load(self, name: str) -> TimmBackbone:
         """Load FOLDER/NAME.
 
@@ -44,8 +50,7 @@ class Local:
         Raises:
             SourceError: The card or the weights are missing, damaged or do not fit each other.
         """
-        stem = name.removesuffix(".safetensors").removesuffix(".json")
-        weights, described = Path(f"{stem}.safetensors"), Path(f"{stem}.json")
+        weights, described = _files(name)
         plain = _read(described)
         check_sha256(weights, plain["sha256"], described.name)
         tensors = read_safetensors(weights)
@@ -54,7 +59,7 @@ class Local:
         net = timm_backbone.create(architecture)
         load_exactly(net, tensors, str(weights), drop=CLASSIFIERS)
         card = Card(
-            name=f"local:{Path(stem).name}",
+            name=f"local:{weights.stem}",
             family=timm_backbone.family(net),
             params=timm_backbone.count(net),
             input=_input(plain, described),
@@ -72,6 +77,12 @@ class Local:
     def rebuild(self, card: Card) -> TimmBackbone:
         """Build the network of a card with random weights."""
         return timm_backbone.rebuild(card)
+
+
+def _files(name: str) -> tuple[Path, Path]:
+    """Return the weights and the card of FOLDER/NAME."""
+    stem = name.removesuffix(".safetensors").removesuffix(".json")
+    return Path(f"{stem}.safetensors"), Path(f"{stem}.json")
 
 
 def _read(path: Path) -> dict[str, Any]:
