@@ -53,7 +53,7 @@ def test_a_table_sentences_and_a_page(
     assert "scores, higher is better" in shown.out and "logme" in shown.out and "weight" in shown.out
     assert f"First: {network}, accuracy of its probe" in shown.out and f"Page: {page}" in shown.out
     assert "warning: digits:cnn is left out: it has no pretrained weights" in shown.err
-    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 def test_json_is_the_last_line_alone(photos: Path, network: str, capsys: pytest.CaptureFixture[str]) -> None:
