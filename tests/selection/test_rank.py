@@ -26,7 +26,7 @@ from headstart.engine.cost import Cost
 from headstart.evaluation.results import Interval
 from headstart.features import frozen
 from headstart.selection.look import Looked, Probe
-from headstart.selection.rank import labelled, ranked
+from headstart.selection.rank import Ranking, labelled, ranked
 
 
 @pytest.fixture(autouse=True)
@@ -35,16 +35,16 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def rank(data: Any, *sources: str, **more: Any) -> hs.Ranking:
-    return hs.rank(data, sources=sources, **{"progress": False, **more})
+def rank(data: Any, *sources: str, **more: Any) -> Ranking:
+    return api.rank(data, sources=sources, **{"progress": False, **more})
 
 
 @pytest.fixture(scope="module")
-def whole(photos: Path, zoo: Path) -> hs.Ranking:
-    return hs.rank(photos, sources=f"local:{zoo}/*", layers=True, progress=False, cache_gb=0)
+def whole(photos: Path, zoo: Path) -> Ranking:
+    return api.rank(photos, sources=f"local:{zoo}/*", layers=True, progress=False, cache_gb=0)
 
 
-def test_a_ranking_has_each_source_once_the_best_first(whole: hs.Ranking) -> None:
+def test_a_ranking_has_each_source_once_the_best_first(whole: Ranking) -> None:
     assert sorted(one.name for one in whole.looked) == ["local:other", "local:resnet", "local:vit"]
     found = whole.aggregate
     assert found is not None and list(found.points) == sorted(found.points, reverse=True)
@@ -53,7 +53,7 @@ def test_a_ranking_has_each_source_once_the_best_first(whole: hs.Ranking) -> Non
     assert set(whole.names.values()) == {"vit", "other", "resnet"}
 
 
-def test_it_is_told_in_sentences(whole: hs.Ranking) -> None:
+def test_it_is_told_in_sentences(whole: Ranking) -> None:
     first, *rest = whole.said()
     assert first.startswith(f"First: {whole.best.offer}, accuracy of its probe ") and str(whole) == "\n".join(
         [first, *rest]
@@ -62,7 +62,7 @@ def test_it_is_told_in_sentences(whole: hs.Ranking) -> None:
     assert all(name in stages for name in whole.names.values())
 
 
-def test_plain_data_are_safe_for_json(whole: hs.Ranking) -> None:
+def test_plain_data_are_safe_for_json(whole: Ranking) -> None:
     plain = json.loads(json.dumps(whole.to_plain(), allow_nan=False))
     first = plain["sources"][0]
     assert first["rank"] == 1 and first["rank_interval"][0] == 1 and set(first["scores"]) == set(plain["weights"])
@@ -70,7 +70,7 @@ def test_plain_data_are_safe_for_json(whole: hs.Ranking) -> None:
     assert first["seconds_per_row"]["fine_tuning"] > first["seconds_per_row"]["pass"] > 0
 
 
-def test_the_page_and_the_notebook_name_each_source(whole: hs.Ranking, tmp_path: Path) -> None:
+def test_the_page_and_the_notebook_name_each_source(whole: Ranking, tmp_path: Path) -> None:
     page = whole.save(tmp_path / "ranking.html").read_text(encoding="utf-8")
     notebook = whole._repr_html_()
     for full, short in whole.names.items():
@@ -248,13 +248,13 @@ def test_a_ranking_that_was_killed_computes_what_is_missing(photos: Path, saved,
         saved(name)
     script = tmp_path / "rank.py"
     script.write_text(
-        "import sys\nfrom headstart.features import frozen\nimport headstart as hs\n"
+        "import sys\nfrom headstart.features import frozen\nfrom headstart.selection import api\n"
         "frozen.LEAST_SECONDS = frozen.LEAST_GAIN = 0.0\n"
         "real = frozen._in_pieces\n"
         "def counted(rows, compute):\n    print('computed', flush=True)\n    return real(rows, compute)\n"
         "frozen._in_pieces = counted\n"
         "def hear(event):\n    print(event.message, flush=True)\n"
-        f"print(hs.rank({str(photos)!r}, sources='local:{tmp_path}/own/*', listen=hear).best.offer)\n"
+        f"print(api.rank({str(photos)!r}, sources='local:{tmp_path}/own/*', listen=hear).best.offer)\n"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
     lines = []
