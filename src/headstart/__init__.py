@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from headstart.runs.run import Run as Run
     from headstart.runs.showing import show as show
     from headstart.runs.soup import soup as soup
+    from headstart.selection.api import rank as rank
+    from headstart.selection.rank import Ranking as Ranking
 
 __version__ = "0.1.0"
 
@@ -97,6 +99,8 @@ _HOMES = {
     "Shown": "headstart.runs.look",
     "show": "headstart.runs.showing",
     "soup": "headstart.runs.soup",
+    "rank": "headstart.selection.api",
+    "Ranking": "headstart.selection.rank",
 }
 __all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 

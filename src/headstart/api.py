@@ -11,13 +11,13 @@ from headstart.core.choice import Choice
 from headstart.core.durations import seconds_of
 from headstart.core.interface import call
 from headstart.core.processes import count, rank
-from headstart.core.progress import told_to
 from headstart.core.recipe import DataPlan, Recipe
 from headstart.core.stopping import Stop
-from headstart.core.types import Event, Listener, silent
+from headstart.core.types import Event, Listener
 from headstart.core.words import PATHS, crossed, recipe_of
 from headstart.data.read import read as read_data
 from headstart.data.rows import Dataset
+from headstart.drawing.listening import shown
 from headstart.evaluation.headline import Headline
 from headstart.models.load import load_source
 from headstart.models.model import Backbone, Model
@@ -217,11 +217,11 @@ def fit(
     wanted, plan = wanted_of(plan, [sources] if isinstance(sources, str) else sources, searched)
     if wanted is not None:
         check_search(count=count(), stages=len(plan.stages))
-    with _shown(progress, verbose, listen) as shown, tracked(_trackers(log), shown) as told:
+    with shown(progress, verbose, listen) as hearer, tracked(_trackers(log), hearer) as told:
         with _going_on("fit", data) as stop:
             shared = {"out": out, "resume": resume, "listen": told, "stop": stop}
             run = fit_recipe(data, plan, **shared) if wanted is None else search(data, plan, wanted, **shared)
-        _tell_result(shown, run.headlines)
+        _tell_result(hearer, run.headlines)
     return run
 
 
@@ -275,10 +275,10 @@ def cross_validate(
     plan = recipe_of(words, recipe=recipe or begun, surgery=surgery, load_layers=load_layers, settings=settings)
     if recipe is None and begun is None:
         plan = crossed(plan, words, settings)
-    with _shown(progress, verbose, listen) as shown, tracked(_trackers(log), shown) as told:
+    with shown(progress, verbose, listen) as hearer, tracked(_trackers(log), hearer) as told:
         with _going_on("cross_validate", data, folds=folds, repeats=repeats) as stop:
             measured = run_folds(data, plan, k=folds, repeats=repeats, out=out, resume=resume, listen=told, stop=stop)
-        _tell_result(shown, [measured.headline])
+        _tell_result(hearer, [measured.headline])
     return measured
 
 
@@ -308,9 +308,9 @@ def evaluate(
         StorageError: The artefact is damaged.
         DataError: Rows are wrong, or have classes that the model does not know.
     """
-    with _shown(progress, False, listen) as shown:
-        evaluated = evaluate_saved(folder, data, device=device, workers=workers, listen=shown)
-        _tell_result(shown, evaluated.headlines)
+    with shown(progress, False, listen) as hearer:
+        evaluated = evaluate_saved(folder, data, device=device, workers=workers, listen=hearer)
+        _tell_result(hearer, evaluated.headlines)
     return evaluated
 
 
@@ -327,23 +327,6 @@ def report(folder: str | Path) -> Path:
         StorageError: The run is not finished, or a file is not there or is damaged.
     """
     return write_report(Path(folder))
-
-
-@contextmanager
-def _shown(progress: bool, verbose: bool, listen: Listener | None) -> Iterator[Listener]:
-    """Show what goes on, unless the caller listens or wants to see nothing; bars are taken away at the end."""
-    if listen is not None or not progress or rank():
-        with told_to(listen or silent):
-            yield listen or silent
-        return
-    from headstart.drawing.live import Live
-
-    live = Live(verbose=verbose)
-    try:
-        with told_to(live):
-            yield live
-    finally:
-        live.close()
 
 
 @contextmanager

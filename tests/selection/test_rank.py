@@ -36,12 +36,12 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rank(data: Any, *sources: str, **more: Any) -> Ranking:
-    return api.rank(data, sources=sources, **{"progress": False, **more})
+    return hs.rank(data, sources=sources, **{"progress": False, **more})
 
 
 @pytest.fixture(scope="module")
 def whole(photos: Path, zoo: Path) -> Ranking:
-    return api.rank(photos, sources=f"local:{zoo}/*", layers=True, progress=False, cache_gb=0)
+    return hs.rank(photos, sources=f"local:{zoo}/*", layers=True, progress=False, cache_gb=0)
 
 
 def test_a_ranking_has_each_source_once_the_best_first(whole: Ranking) -> None:
@@ -248,13 +248,13 @@ def test_a_ranking_that_was_killed_computes_what_is_missing(photos: Path, saved,
         saved(name)
     script = tmp_path / "rank.py"
     script.write_text(
-        "import sys\nfrom headstart.features import frozen\nfrom headstart.selection import api\n"
+        "import sys\nfrom headstart.features import frozen\nimport headstart as hs\n"
         "frozen.LEAST_SECONDS = frozen.LEAST_GAIN = 0.0\n"
         "real = frozen._in_pieces\n"
         "def counted(rows, compute):\n    print('computed', flush=True)\n    return real(rows, compute)\n"
         "frozen._in_pieces = counted\n"
         "def hear(event):\n    print(event.message, flush=True)\n"
-        f"print(api.rank({str(photos)!r}, sources='local:{tmp_path}/own/*', listen=hear).best.offer)\n"
+        f"print(hs.rank({str(photos)!r}, sources='local:{tmp_path}/own/*', listen=hear).best.offer)\n"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
     lines = []
