@@ -142,7 +142,7 @@ def _scores(ranking: Ranking) -> list[Any]:
     if not rows:
         return []
     *own, weights = rows
-    heads = [Cell(name, title=plugins.describe("transferability", name)) for name in names]
+    heads = [Cell(words(name), title=plugins.describe("transferability", name)) for name in names]
     told = (
         "Higher is better. The weight of a score is how far it orders these sources as the probe does (weighted "
         "Kendall tau, never below 0); the probe itself has weight 1."
