@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headstart.core.choosing import Score
@@ -24,11 +24,15 @@ class Stopped(BaseException):
 
 
 class Paused(Stopped):
-    """Training was asked to wait between two steps; it is saved and can go on. `score` is that of the last look."""
+    """Training was asked to wait between two steps; it is saved and can go on.
+
+    `score` is that of the last look, and `looked` what it saw in this process: outputs by pool and target.
+    """
 
     def __init__(self) -> None:
         super().__init__(0)
         self.score: Score | None = None
+        self.looked: Mapping[str, Mapping[str, Any]] = {}
 
 
 @dataclass

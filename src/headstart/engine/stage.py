@@ -83,6 +83,7 @@ class StageRun:
                 stopped.saved = str(self._save() or "")
             if isinstance(stopped, Paused):
                 stopped.score = Score.from_plain(self.progress.last)
+                stopped.looked = {name: each.outputs for name, each in self.looked.items()}
             raise
         kept, chosen = self._choose()
         check_frozen(built.model, built.frozen)

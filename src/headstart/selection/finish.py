@@ -6,6 +6,7 @@ import dataclasses
 import math
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +16,9 @@ import torch
 from headstart.core import plugins, storage
 from headstart.core.choice import Choice
 from headstart.core.recipe import Recipe, Stage
-from headstart.core.types import Event, Score, Solving
+from headstart.core.types import Event, Solving
 from headstart.data.transforms import make_transform
+from headstart.drawing.text import words
 from headstart.engine.distributed import World
 from headstart.engine.machine import choose_device
 from headstart.engine.predict import embed
@@ -29,11 +31,13 @@ from headstart.runs.network import build_model, load_backbone
 from headstart.runs.run import Run
 from headstart.runs.state import describe
 from headstart.runs.state import read as read_state
+from headstart.selection import verify
 from headstart.selection.candidates import PROBE
 from headstart.selection.clock import Clock
 from headstart.selection.found import Found
 from headstart.selection.journal import Journal, Trial
 from headstart.selection.trial import Setup
+from headstart.selection.verify import read_outputs
 
 FIRST = "first"  # in the search's folder: the run of the first probe
 MOVED = ("checkpoints", "metrics.jsonl")  # of a trial that becomes the run
@@ -81,49 +85,62 @@ def keep_first(begun: Begun, recipe: Recipe, found: Found, folder: Path, setup: 
     setup.listen(Event("note", f"a first model, {found.offer}: {found.figure}, is in {folder / MODEL}"))
 
 
-def choose(journal: Journal, recipe: Recipe, found: Sequence[Found], setup: Setup) -> Chosen:
-    """Choose among the best probe and the trials, on the validation rows; of equal ones the cheaper.
+def choose(journal: Journal, recipe: Recipe, found: Sequence[Found], setup: Setup, clock: Clock) -> Chosen:
+    """Choose among the best probe and the trials, on rows that neither has learnt; of equal ones the cheaper.
+
+    The trials are compared on the validation rows. The best of them and the probe are compared on these too, and
+    where they are few, on as many folds of the training rows as there is time for.
 
     Args:
         journal: Has the trials.
         recipe: Of the search.
         found: Sources with probes, the best first.
         setup: Of the search.
+        clock: Says what time is left.
 
     Returns:
         What becomes the run.
     """
+    data = setup.dataset
     probe = Chosen(None, f"{found[0].offer}: {PROBE}", "")
     trials = [trial for trial in journal.trials() if trial.score is not None and trial.step and not trial.ended]
-    if not trials:
-        return probe._replace(why=f"{found[0].figure}; nothing was fine-tuned")
     trials = sorted(trials, key=lambda trial: trial.seconds)
-    solved = probe_score(probe_recipe(recipe, found[0]), setup)
-    scores = [solved, *(trial.score for trial in trials)]
-    place = first_unless_beaten(scores)
-    figures = ", ".join(
-        f"{name} {score.value:.4f}"
-        for name, score in zip([probe.name, *(trial.candidate.name for trial in trials)], scores, strict=True)
-        if score is not None
+    best = trials[first_unless_beaten([trial.score for trial in trials])] if trials else None
+    outputs = None if best is None else read_outputs(journal.trial_folder(best.number))
+    solved = None if outputs is None else probe_outputs(probe_recipe(recipe, found[0]), setup)
+    if best is None or outputs is None or solved is None:
+        return probe._replace(why=f"{found[0].figure}; nothing was fine-tuned")
+    rows = data.splits["validation"]
+    parts = [(rows, outputs, solved)]
+    alone = rated(data.task, rows, solved, least=0).to_plain()
+    if verify.is_needed(data):
+        own, folder = Recipe.from_plain(dict(best.recipe)), journal.trial_folder(best.number)
+        if best.step == own.stages[-1].steps:
+            ask = partial(probe_outputs, probe_recipe(recipe, found[0]))
+            parts += verify.more_outputs(own, folder, setup, best.seconds, lambda: clock.left, ask)
+    count = sum(len(part[0]) for part in parts)
+    tuned = verify.pooled(data.task, [(part[0], part[1]) for part in parts])
+    plain = verify.pooled(data.task, [(part[0], part[2]) for part in parts])
+    noise = tuned.noise_beside(plain)
+    figures = (
+        f"{words(tuned.name)} {tuned.value:.4f} beside {plain.value:.4f} of the probe (standard error of the "
+        f"difference {noise:.4f}), on {count:,} rows that neither had learnt"
     )
-    rows = len(setup.dataset.splits["validation"])
-    why = f"by {rows:,} validation rows, of what does not differ by more than noise the cheaper: {figures}"
-    probe = probe._replace(why=why, probe=None if solved is None else solved.to_plain())
-    if not place:
-        return probe
-    best = trials[place - 1]
-    return probe._replace(trial=best.number, name=best.candidate.name)
+    chosen = Chosen(best.number, best.candidate.name, figures, alone)
+    if first_unless_beaten([plain, tuned]):
+        return chosen
+    return probe._replace(why=f"{best.candidate.name} is not ahead by more than noise: {figures}", probe=alone)
 
 
-def probe_score(recipe: Recipe, setup: Setup) -> Score | None:
-    """Solve a source's head on the training rows, and score what it gives the validation rows.
+def probe_outputs(recipe: Recipe, setup: Setup) -> dict[str, np.ndarray] | None:
+    """Solve a source's head on the training rows, and give what it makes of the validation rows.
 
     Args:
         recipe: Names the source.
-        setup: Of the search.
+        setup: Of the search, or of one of its folds.
 
     Returns:
-        The score; None for a head that cannot be solved.
+        By target, decoded; None for a head that cannot be solved.
     """
     data = setup.dataset
     backbone = load_backbone(recipe, data, loaded=setup.loaded)
@@ -144,7 +161,7 @@ def probe_score(recipe: Recipe, setup: Setup) -> Score | None:
         head.solve(features, train.labels[name], own)
         with torch.inference_mode():
             outputs[name] = head.decode(head({"pooled": seen, "tokens": seen.unsqueeze(1)})).numpy()
-    return rated(data.task, asked, outputs, least=0)
+    return outputs
 
 
 def finish(

@@ -1,7 +1,8 @@
 """Successive halving: which trial goes on, how far, and which ones end (Jamieson & Talwalkar 2016, AISTATS).
 
-All trials of a bracket train to a quarter of their length; the better half goes on to a half of it, and the better half
-of these to the end. Each goes on where it was.
+All trials of a bracket train to a part of their length; the better half goes on, and again the better half of these to
+the end. Each goes on where it was. The first one, which experience speaks for most, ends early only where it is behind
+by more than noise: slow starters often end well.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from typing import NamedTuple
 
 from headstart.selection.journal import Trial
 
-FRACTIONS = (0.25, 0.5, 1.0)  # of a trial's steps, at which it waits to be compared
+MANY = (0.25, 0.5, 1.0)  # shares of a trial's steps, at which it waits to be compared
+FEW = (0.5, 1.0)  # the same of fewer trials than `LEAST_MANY`
+LEAST_MANY = 5
+NOISE = 2.0  # standard errors of a difference
 MOST = 8  # trials in a bracket
 LEAST_LENGTH = 0.5  # of the usual length: fewer trials of at least this length are better than more that are shorter
 ENOUGH_PASSES, LEAST_PASSES = 8, 2  # over the training rows, where half of the usual length is too dear for any
@@ -48,10 +52,15 @@ def afford(costs: Sequence[float], passes: Sequence[float], allowed: float) -> P
     return first(LEAST_PASSES, usual) or first(ENOUGH_PASSES, plans) or first(LEAST_PASSES, plans[-1:])
 
 
+def fractions(count: int) -> tuple[float, ...]:
+    """Return the shares of its steps at which each of so many trials waits."""
+    return MANY if count >= LEAST_MANY else FEW
+
+
 def spent(costs: Sequence[float]) -> float:
     """Return the seconds of a bracket, where the dearest are the ones that go on."""
     dearest, total, before = sorted(costs, reverse=True), 0.0, 0.0
-    for rung, fraction in enumerate(FRACTIONS):
+    for rung, fraction in enumerate(fractions(len(costs))):
         total += (fraction - before) * sum(dearest[: survivors(len(costs), rung)])
         before = fraction
     return total
@@ -68,19 +77,24 @@ def at_rung(trials: Sequence[Trial], rung: int) -> list[Trial]:
 
 
 def losers(trials: Sequence[Trial], rung: int) -> list[Trial]:
-    """Return the trials that end after a rung: by the loss that they are expected to come to, the worse half.
+    """Return the trials that end after a rung: by the loss that they are expected to come to, the worse half, but the
+    first trial of all where it is not behind by more than noise.
 
     Args:
-        trials: All of a bracket.
+        trials: All of a bracket, in order.
         rung: That every trial which has not ended went through.
 
     Returns:
         Those that have to end.
     """
     alive = [trial for trial in trials if not trial.ended]
-    kept = survivors(len(trials), rung + 1)
     order = sorted(alive, key=lambda trial: (_expected(trial), trial.number))
-    return order[kept:]
+    lost = order[survivors(len(trials), rung + 1) :]
+    first, best = trials[0], order[0].score if order else None
+    if first in lost and first.score is not None and best is not None:
+        behind = best.ahead_of(first.score) > NOISE * best.noise_beside(first.score)
+        lost = lost if behind else [trial for trial in lost if trial is not first]
+    return lost
 
 
 def _expected(trial: Trial) -> float:

@@ -35,6 +35,7 @@ from headstart.selection.rank import labelled, look_at_all, ranked
 from headstart.selection.record import write_record
 from headstart.selection.sources import expand
 from headstart.selection.trial import Setup, planned, shown, train
+from headstart.selection.verify import is_needed, write_outputs
 from headstart.selection.wanted import Wanted
 
 SAMPLE = 100  # labelled rows that every source is looked at on
@@ -42,6 +43,7 @@ LOOKING = 0.2  # of the budget, after which no other source is looked at
 PROMISING = 4  # sources at most that are probed on all rows
 TUNED = 2  # sources at most that are fine-tuned
 FURTHER = 8  # candidates that are drawn where time is left
+TUNING = 0.6  # of the budget, where the rest is needed to tell the best from the probe
 DRAWN = 4  # of them at a time
 END = 4.0  # seconds that saving and the report take, beside passes over the rows
 WAIT = 0.5  # seconds, until another process is looked for again
@@ -126,9 +128,13 @@ class _Search:
         self.clock.reserve = self._end(found[0])
         if "validation" in self.data.splits:
             self.tuned(found)
+        else:
+            self.note("No fine-tuning: there are no validation rows to compare it with the probe on.")
         with self.journal.planning():
             plain = self.journal.get("chosen")
-            chosen = choose(self.journal, self.recipe, found, self.setup) if plain is None else Chosen(**plain)
+            chosen = (
+                choose(self.journal, self.recipe, found, self.setup, self.clock) if plain is None else Chosen(**plain)
+            )
             self.journal.put("chosen", chosen._asdict())
         self.say(f"chosen: {chosen.name}, {chosen.why}")
         write_record(self.folder, self.journal, found, chosen._asdict(), self.clock, self.notes)
@@ -136,6 +142,11 @@ class _Search:
 
     def say(self, text: str) -> None:
         self.listen(Event("note", text))
+
+    def note(self, text: str) -> None:
+        """Say what the report is to say too."""
+        self.notes.append(text)
+        self.say(text)
 
     def looked(self) -> list[Found]:
         """Look at every source on a few rows; return those that can be used, the best first."""
@@ -196,8 +207,9 @@ class _Search:
                 trials = [trial for trial in self.journal.trials() if trial.bracket == bracket]
                 if not trials and not self._begin(bracket, space, found):
                     return
-            for rung in range(len(halving.FRACTIONS)):
-                self._rung(bracket, rung)
+            count = sum(trial.bracket == bracket for trial in self.journal.trials())
+            for rung, share in enumerate(halving.fractions(count)):
+                self._rung(bracket, rung, share)
             if self.clock.over:
                 return
 
@@ -218,11 +230,12 @@ class _Search:
             rows = shown(one, self.recipe, self.data)
             costs.append(one.method.cost * self._slower(one) * rows * known[str(one.offer)].learn)
             passes.append(rows / len(self.data.splits["train"]))
-        fits = halving.afford(costs, passes, self.clock.left) if costs else None
+        share = TUNING if is_needed(self.data) else 1.0
+        allowed = self.clock.left - (1 - share) * (self.clock.budget if math.isfinite(self.clock.budget) else 0.0)
+        fits = halving.afford(costs, passes, allowed) if costs else None
         if fits is None:
             if left and not bracket:
-                self.notes.append(f"No fine-tuning: {left[0].name} alone would take about {min(costs):.0f} s.")
-                self.say(self.notes[-1])
+                self.note(f"No fine-tuning: {left[0].name} alone would take about {min(costs):.0f} s.")
             return False
         for one, cost in zip(left[: fits.count], costs, strict=False):
             recipe = planned(one.recipe(self.recipe), self.setup, length=fits.length, factor=one.factor).recipe
@@ -241,14 +254,14 @@ class _Search:
         last = alike[-1]
         return last.seconds / (last.cost * last.step / _steps(last))
 
-    def _rung(self, bracket: int, rung: int) -> None:
+    def _rung(self, bracket: int, rung: int, share: float) -> None:
         """Bring every trial that is to reach a rung to it, and end those that are behind."""
         while not self.clock.over:
             trials = [trial for trial in self.journal.trials() if trial.bracket == bracket]
             waiting = halving.at_rung(trials, rung)
             if not waiting:
                 break
-            if not any(self._advance(trial, rung) for trial in waiting):
+            if not any(self._advance(trial, rung, share) for trial in waiting):
                 time.sleep(WAIT)  # others hold them
                 self.stop.check()
         with self.journal.planning():
@@ -257,7 +270,7 @@ class _Search:
                 for trial in halving.losers(trials, rung):
                     self.journal.end(trial.number, f"behind at step {trial.step:,}")
 
-    def _advance(self, trial: Trial, rung: int) -> bool:
+    def _advance(self, trial: Trial, rung: int, share: float) -> bool:
         """Train a trial up to a rung; False where another process holds it."""
         with self.journal.claimed(trial.number) as mine:
             now = next(each for each in self.journal.trials() if each.number == trial.number)
@@ -265,7 +278,7 @@ class _Search:
                 return bool(mine)
             recipe = Recipe.from_plain(dict(trial.recipe))
             last = recipe.stages[-1]
-            until = max(1, round(halving.FRACTIONS[rung] * (last.steps or 1)))
+            until = max(1, round(share * (last.steps or 1)))
             folder = self.journal.trial_folder(trial.number)
             try:
                 reached = train(recipe, folder, until, self.setup, lambda: self.clock.over)
@@ -273,6 +286,8 @@ class _Search:
                 self.journal.end(trial.number, f"failed: {reason_of(error)}")
                 self.listen(Event("warning", f"{trial.candidate.name} is left out: {reason_of(error)}"))
                 return True
+            if reached.outputs:
+                write_outputs(folder, reached.outputs)
             steps, losses = looks(folder / "metrics.jsonl", len(recipe.stages) - 1)
             score = reached.score
             expected = extrapolated(steps, losses, last.steps or 1) if losses else _as_loss(score)

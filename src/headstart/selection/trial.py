@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from headstart.core import plugins
 from headstart.core.recipe import Recipe
@@ -29,13 +31,15 @@ LOOKS = 8  # on the validation rows over the whole length of a trial
 class Reached(NamedTuple):
     """Where a trial stands: its step, the score of its last look, and the seconds of this stretch.
 
-    over: whether nothing is left to do, as all steps are done or the validation rows showed no more gain.
+    over: whether nothing is left to do, as all steps are done or the validation rows showed no more gain. outputs: what
+    the network gave for the validation rows then, by target; empty where it has not looked.
     """
 
     step: int
     score: Score | None
     seconds: float
     over: bool
+    outputs: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,9 @@ def train(recipe: Recipe, folder: Path, until: int, setup: Setup, out_of_time: C
             outcome = fit(model, jobs, context)
         except Paused as paused:
             over = step >= (recipe.stages[-1].steps or 0)
-            return Reached(step, paused.score, time.monotonic() - began, over)
+            outputs = paused.looked.get("validation", {})
+            return Reached(step, paused.score, time.monotonic() - began, over, outputs)
         finally:
             stop.pause = False
-    return Reached(step, outcome.best, time.monotonic() - began, True)
+    outputs = outcome.looked.get("validation", {})
+    return Reached(step, outcome.best, time.monotonic() - began, True, outputs)
