@@ -111,6 +111,7 @@ def fit(
     views: int | None = None,
     imbalance: str | None = None,
     refit: str | None = None,
+    keep_better: str | None = None,
     budget: float | str | None = None,
     reader: str | None = None,
     label: str | Sequence[str] | None = None,
@@ -166,6 +167,8 @@ def fit(
         views: Fixed views of a row, one after another by epoch, the first of which is plain; 0 draws new ones.
         imbalance: What is done about rare classes: none, weights, sampler, focal, logit_adjust or auto.
         refit: Whether validation rows are learnt too once they have chosen: auto, yes or no.
+        keep_better: Whether a baseline that is better on validation rows is saved in place of what was trained: yes,
+            no, or auto, which is yes where no source is named.
         budget: Time, as seconds or as "90s", "10m", "1h": of a search where no source is named (5 minutes where it is
             not said), else for training.
         reader: How to read the data (`headstart list readers`).

@@ -82,6 +82,10 @@ def fit(
         str | None,
         typer.Option(help="Learn validation rows once they chose: auto, yes, no."),
     ] = None,
+    keep_better: Annotated[
+        str | None,
+        typer.Option(help="Save a baseline that is better: auto, yes, no."),
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out rows that cannot be read, and list them.")
     ] = False,

@@ -30,7 +30,7 @@ def show_run(show: Show, run: Run, measured: CrossValidated | None = None) -> No
             show_folds(show, measured)
     folder = shlex.quote(str(run.folder))
     show_headlines(show, run.headlines if measured is None else [measured.headline])
-    for line in run.baseline.not_behind() if run.baseline else ():
+    for line in run.gain.not_ahead() if run.gain else ():
         show.say(line)
     if run.task.predicted and not run.headlines and measured is None:
         show.say("Nothing was measured, as there are no test rows. --folds 5 measures by cross-validation.")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from headstart.core.offer import Offer
+
 EMPTY = "is empty: nothing of it is left for the network"  # of a row
 
 
@@ -217,9 +219,16 @@ class Input(Protocol):
         return None
 
     @classmethod
-    def baseline(cls, inputs: Any) -> str | None:
-        """Name the source without pretraining that a run on such inputs is compared with; None where there is none."""
-        return None
+    def baselines(cls, inputs: Any) -> tuple[Offer, ...]:
+        """Name the starts without pretraining that a run on such inputs is compared with, the plainest first.
+
+        Args:
+            inputs: The training rows'.
+
+        Returns:
+            Starts whose head is solved.
+        """
+        return ()
 
     @classmethod
     def additions(cls, inputs: Any) -> tuple[str, ...]:

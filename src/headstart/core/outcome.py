@@ -103,6 +103,10 @@ class Outcomes(Protocol):
         """
         ...
 
+    def as_outputs(self, labels: Labels) -> np.ndarray:
+        """Write labels of N rows as the outputs that would be right, [N, outputs]: shares of 0 and 1, or the values."""
+        ...
+
     def decide(self, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None) -> np.ndarray | None:
         """Turn outputs into decisions that look like labels; None where there is nothing to decide.
 

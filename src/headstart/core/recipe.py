@@ -131,6 +131,7 @@ class Recipe:
     refit: Literal["auto", "yes", "no"] = (
         "auto"  # whether all labelled rows are fitted once steps and penalties are chosen
     )
+    keep_better: Literal["auto", "yes", "no"] = "auto"  # whether a baseline that is better on validation rows is saved
     seed: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"

@@ -43,6 +43,7 @@ PATHS = {
     "views": "stages.0.views",
     "imbalance": "stages.0.imbalance",
     "refit": "refit",
+    "keep_better": "keep_better",
     "budget": "budget",
     "device": "device",
     "precision": "precision",

@@ -55,7 +55,7 @@ def headline(
     labels: Labels,
     *,
     domain: str = "",
-    baseline: Evaluation | None = None,
+    plain: float | None = None,
 ) -> Headline:
     """Write the result in a sentence.
 
@@ -65,7 +65,7 @@ def headline(
         evaluation: Of the rows of that split.
         labels: Their labels.
         domain: Name of the domain that the rows are of.
-        baseline: Of a model without pretraining on the same rows.
+        plain: What the best model without pretraining gives on the same rows, by the primary metric.
 
     Returns:
         The sentence and its figures. A share at the edge is given its one-sided exact bound, so that no interval is
@@ -73,7 +73,7 @@ def headline(
     """
     metric, rows = evaluation.primary, evaluation.rows
     figure = evaluation.metrics[metric]
-    row = _constant(target, labels)
+    row = target.as_outputs(labels).mean(axis=0)  # shares or means: no other constant fits these labels better
     constant, guess = _value(metric, target, labels, row), _guess(target, row)
     share = metric == "accuracy" and figure.value is not None
     if share:
@@ -89,7 +89,6 @@ def headline(
             parts.append(f"mean over classes {percent(mean.value, rows)}")
     if constant is not None:
         parts.append(f"{guess} {percent(constant, rows)}" if share else f"{guess} gives {fixed_text(constant, places)}")
-    plain = None if baseline is None else baseline.metrics[metric].value
     if plain is not None:
         parts.append(f"without pretraining {percent(plain, rows) if share else fixed_text(plain, places)}")
     return Headline(f"{_title(key, domain)}: {'; '.join(parts)}", key, metric, figure, constant, guess)
@@ -126,13 +125,6 @@ def _title(key: str, domain: str) -> str:
     of = ", ".join(filter(None, (f"domain {domain}" if domain else "", target)))
     title = split.capitalize() + (f" ({of})" if of else "")
     return f"{title}, {OPTIMISTIC}" if split == "validation" else title
-
-
-def _constant(target: Target, labels: Labels) -> np.ndarray:
-    """Return the outputs [C] or [T] that fit these labels best where every row gets the same: shares or means."""
-    if target.form == "classes":
-        return np.bincount(np.asarray(labels), minlength=len(target.names)) / max(len(labels), 1)
-    return np.asarray(labels, dtype=np.float64).mean(axis=0)
 
 
 def _guess(target: Target, row: np.ndarray) -> str:

@@ -16,6 +16,7 @@ from headstart.core.input import EMPTY, Cut, Input
 from headstart.core.interface import option
 from headstart.core.kept import Kept
 from headstart.core.lazy import Lazy
+from headstart.core.offer import Offer
 from headstart.core.told import told
 from headstart.inputs import PIECES
 from headstart.inputs._evidence import cut_pieces, text_pieces
@@ -219,9 +220,10 @@ class Text(Input):
         return {"texts": inputs}
 
     @classmethod
-    def baseline(cls, inputs: Sequence[Any]) -> str | None:
+    def baselines(cls, inputs: Sequence[Any]) -> tuple[Offer, ...]:
         """Compare with TF-IDF: of words, or of characters where the script has no spaces between words."""
-        return "tfidf:chars" if unspaced(inputs) else "tfidf:words"
+        source = "tfidf:chars" if unspaced(inputs) else "tfidf:words"
+        return (Offer(source, why="which needs no pretrained model", pretrained=False),)
 
     @classmethod
     def additions(cls, inputs: Sequence[Any]) -> tuple[str, ...]:

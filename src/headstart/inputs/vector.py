@@ -14,6 +14,7 @@ from headstart.core.counting import agree
 from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
 from headstart.core.input import Cut, Input
 from headstart.core.interface import option
+from headstart.core.offer import Offer
 from headstart.core.told import told
 from headstart.inputs import LISTED, PIECES, WORDS
 from headstart.inputs._encoding import Encoding, describe
@@ -165,6 +166,14 @@ class Vector(Input):
         """Show the strongest columns, below each other."""
         strongest = sorted(pieces, key=lambda piece: -abs(piece[1]))[:MOST_LISTED]
         return {PIECES: [piece for piece in strongest if piece[1]], LISTED: True}
+
+    @classmethod
+    def baselines(cls, inputs: np.ndarray) -> tuple[Offer, ...]:
+        """Compare with the columns themselves, weighed and in boosted trees."""
+        return (
+            Offer("vector:columns", "linear", why="the columns themselves, weighed", pretrained=False),
+            Offer("vector:columns", "boosting", why="the columns themselves, in boosted trees", pretrained=False),
+        )
 
     @classmethod
     def measure(cls, inputs: np.ndarray, columns: Sequence[str]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from headstart.evaluation.results import finite
 from headstart.evaluation.tables import metrics_frame, predictions_frame, shown_as_html
 from headstart.features.frozen import KnownFeatures
 from headstart.metrics._find import suited, value
+from headstart.runs.gain import Gain
 from headstart.runs.resuming import check_there, placed
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def headlines(
     results: Results,
     evaluations: Mapping[str, Evaluation],
     *,
-    baseline: Mapping[str, Evaluation] | None = None,
+    gain: Gain | None = None,
 ) -> tuple[Headline, ...]:
     """Write the result in a sentence for each target.
 
@@ -154,7 +155,7 @@ def headlines(
         plan: Names the domains, where there are some.
         results: Rows that were measured, by split.
         evaluations: By split, or "SPLIT:TARGET".
-        baseline: Evaluations without pretraining, by the same keys.
+        gain: Has the figures without pretraining.
 
     Returns:
         The sentences, of the test rows or else of the validation rows; none where nothing was measured.
@@ -170,7 +171,7 @@ def headlines(
             evaluations[task.key(split, name)],
             rows.labels[name],
             domain=domain_of(plan, split),
-            baseline=(baseline or {}).get(task.key(split, name)),
+            plain=gain and gain.plain(task.key(split, name), evaluations[task.key(split, name)].primary),
         )
         for name, target in task.predicted.items()
     )

@@ -24,10 +24,10 @@ from headstart.data.read import read
 from headstart.data.rows import Dataset
 from headstart.engine.distributed import World, connect, disconnect
 from headstart.engine.feed import Workers
+from headstart.engine.job import Outcome
 from headstart.engine.machine import check_processes, choose_device, choose_threads, threads
 from headstart.features.frozen import KnownFeatures
 from headstart.models.model import Backbone
-from headstart.runs.baseline import compare
 from headstart.runs.begin import Begun, begin
 from headstart.runs.choices import keeping, kept
 from headstart.runs.choose import choose_start
@@ -39,8 +39,10 @@ from headstart.runs.evaluate import (
     write_results,
 )
 from headstart.runs.features import known_features
-from headstart.runs.folder import MODEL, Claim, check_folder, claimed
+from headstart.runs.folder import MODEL, TRANSFERRED, Claim, check_folder, claimed, read_json
 from headstart.runs.forms import choose_form
+from headstart.runs.gain import Gain, beside
+from headstart.runs.keep import Final, choose_keeping, settle
 from headstart.runs.known import check_cut, check_known
 from headstart.runs.network import Loaded, build_model, load_backbone
 from headstart.runs.observe import Before, observe_after, observe_before
@@ -105,7 +107,7 @@ def prepare(
     formed = choose_form(plan, dataset, listen, known, additions=is_open and bool(card.sha256 and card.params))
     if formed is not plan and formed.recipe.surgery:
         backbone, plan = load_backbone(formed.recipe, dataset, listen, loaded), formed
-    return dataset, backbone, plan
+    return dataset, backbone, dataclasses.replace(plan, recipe=choose_keeping(plan.recipe, is_open=is_open))
 
 
 def _start(
@@ -181,6 +183,7 @@ def fit(
                         "listen": listen,
                         "stop": stop,
                         "known": known,
+                        "loaded": loaded,
                         "report": report,
                         "until": until,
                     }
@@ -190,14 +193,16 @@ def fit(
 
 
 def _as_begun(recipe: Recipe, folder: str | Path | None) -> Recipe:
-    """Take what the run in the folder chose, where the recipe leaves it open: start, number format, refitting."""
+    """Take what the run in the folder chose, where the recipe leaves it open: start, format, refitting, keeping."""
     begun = None if folder is None else read_state(Path(folder))
     if begun is None:
         return recipe
     before = Recipe.from_plain(begun.recipe)
     if recipe.source is None:
         recipe = dataclasses.replace(recipe, source=before.source, head=before.head, surgery=before.surgery)
-    chosen = {name: getattr(before, name) for name in ("refit", "precision") if getattr(recipe, name) == "auto"}
+    chosen = {
+        name: getattr(before, name) for name in ("refit", "precision", "keep_better") if getattr(recipe, name) == "auto"
+    }
     return dataclasses.replace(recipe, **chosen)
 
 
@@ -213,6 +218,7 @@ def _fit(
     stop: Stop,
     told: Sequence[str],
     known: KnownFeatures,
+    loaded: Loaded | None,
     report: bool,
     until: int | None,
 ) -> Run:
@@ -225,18 +231,11 @@ def _fit(
         listen(Event("note", f"the rows that were left out: {folder / LEFT_OUT}"))
     model = build_model(recipe, dataset, backbone)
     before, writes = None, world.is_writer and state.status != "finished"
+    seen: Any = {"device": device, "precision": recipe.precision, "seed": recipe.seed, "known": known}
     if writes:
         told = kept(folder, told, begun=begun)
     if writes and report:
-        before = observe_before(
-            model,
-            dataset,
-            views=views_of(recipe),
-            device=device,
-            precision=recipe.precision,
-            seed=recipe.seed,
-            known=known,
-        )
+        before = observe_before(model, dataset, views=views_of(recipe), **seen)
     began = time.monotonic()
     setting = Setting(folder, dataset, plan, world, device, recipe.precision, listen, stop, known, until)
     raw: Raw = {}
@@ -247,21 +246,21 @@ def _fit(
     outcome, spent = state.ended, time.monotonic() - began
     if not world.is_writer:
         return Run(folder, dataset.task, recipe, {}, outcome, dataset.notes, outcome.seconds)
-    predictor = load(folder / MODEL, device=str(device))
-    chosen = folder / CHOSEN  # the model that had not learnt the validation rows, where the other one has
-    if chosen.is_dir() and not raw:
-        raw = {"validation": load(chosen, device=str(device)).raw_outputs(dataset.splits["validation"], known=known)}
+    final = _final(setting, raw, outcome, loaded, finished=not writes, compares=report or recipe.keep_better == "yes")
+    predictor, recipe, gain = final.predictor, final.recipe, final.gain
+    if final.instead is not None and before is not None:
+        before = observe_before(final.instead, dataset, views=views_of(recipe), **seen)
     results: Results = {}
     workers = Workers(recipe.workers or 0, lambda text: listen(Event("warning", text)))
     metrics = evaluate_splits(
-        predictor, dataset, seed=recipe.seed, results=results, raw=raw, workers=workers, known=known
+        predictor, dataset, seed=recipe.seed, results=results, raw=final.raw, workers=workers, known=known
     )
-    baseline = compare(recipe, dataset, results, predictor.calibrations, listen)
+    if gain is not None and final.fitted and "test" in results:
+        own = {"test": results["test"].raw}
+        gain = beside(gain, dataset, "test", final.fitted, own, predictor.calibrations, seed=recipe.seed)
     seconds = outcome.seconds + time.monotonic() - started - spent
-    heads = headlines(
-        dataset.task, recipe.data, results, metrics, baseline=None if baseline is None else baseline.metrics
-    )
-    run = Run(folder, dataset.task, recipe, metrics, outcome, dataset.notes, seconds, baseline, heads)
+    heads = headlines(dataset.task, recipe.data, results, metrics, gain=gain)
+    run = Run(folder, dataset.task, recipe, metrics, final.outcome, dataset.notes, seconds, gain, heads)
     if writes:
         write_results(folder, dataset.task, metrics, results, predictor.calibrations)
         storage.write_text(folder / "run.json", json.dumps(run.to_plain(), indent=1, ensure_ascii=False))
@@ -275,6 +274,24 @@ def _fit(
         said = f"report: {folder / 'report.html'}" if report else f"measured: {folder}"
         listen(Event("result", said, {"metrics": metrics_plain(metrics)}))
     return run
+
+
+def _final(
+    setting: Setting, raw: Raw, outcome: Outcome, loaded: Loaded | None, *, finished: bool, compares: bool
+) -> Final:
+    """Find the model that the run ends with; of a finished run it is there, with what was said of it."""
+    folder, data, device = setting.folder, setting.dataset, str(setting.device)
+    chosen = folder / CHOSEN  # the model that had not learnt the validation rows, where the other one has
+    if chosen.is_dir() and not raw:
+        rows = data.splits["validation"]
+        raw = {"validation": load(chosen, device=device).raw_outputs(rows, known=setting.known)}
+    if finished:
+        predictor, said = load(folder / MODEL, device=device), read_json(folder / "run.json").get("gain")
+        return Final(predictor, raw, predictor.recipe, outcome, said and Gain.from_plain(said))
+    predictor = load(folder / (TRANSFERRED if (folder / TRANSFERRED).is_dir() else MODEL), device=device)
+    if not compares:
+        return Final(predictor, raw, setting.plan.recipe, outcome)
+    return settle(setting, predictor, raw, outcome, loaded)
 
 
 def _write_report(

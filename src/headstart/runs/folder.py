@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # torch is slow to import
     from headstart.engine.distributed import World
 
 MODEL = "model"
+TRANSFERRED = "transferred"  # what was trained, where a baseline is kept as the model
 RECIPE = "recipe.toml"
 SEARCH = "search"  # in a run's folder: what was tried before it
 PREDICTIONS = "predictions.parquet"
@@ -189,8 +190,11 @@ def _mended(folder: Path, state: RunState, recipe: Recipe, listen: Listener) -> 
     """Go back to where what is lost or damaged in a folder is made."""
     if state.status not in ("trained", "finished"):
         return state
+    trained = folder / (TRANSFERRED if (folder / TRANSFERRED).is_dir() else MODEL)
     try:
-        storage.verify(folder / MODEL)
+        storage.verify(trained)
+        if state.status == "finished":
+            storage.verify(folder / MODEL)
     except StorageError as error:
         listen(Event("warning", f"the run is made again, to the same weights: {' '.join(str(error).split())}"))
         return _from_the_start(folder, state)
@@ -207,8 +211,9 @@ def _mended(folder: Path, state: RunState, recipe: Recipe, listen: Listener) -> 
 def _from_the_start(folder: Path, state: RunState) -> RunState:
     again = dataclasses.replace(state, status="training", outcome=None)
     again.write(folder)
-    if (folder / MODEL).exists():
-        storage.remove_folder(folder / MODEL)
+    for name in (MODEL, TRANSFERRED):
+        if (folder / name).exists():
+            storage.remove_folder(folder / name)
     return again
 
 

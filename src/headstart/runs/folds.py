@@ -38,7 +38,7 @@ from headstart.metrics._find import every
 from headstart.runs.begin import begin
 from headstart.runs.features import known_features
 from headstart.runs.fit import fit
-from headstart.runs.folder import read_json, read_predictions
+from headstart.runs.folder import MODEL, TRANSFERRED, read_json, read_predictions
 from headstart.runs.network import Loaded
 from headstart.runs.plan import check_names
 from headstart.runs.report import write_report
@@ -156,7 +156,7 @@ def cross_validate(
             fit(own, seeded, out=folder, listen=_of_a_fold(listen), report=False, **shared)
         frame = read_predictions(folder)
         frames.append(frame[frame["split"] == "test"].drop(columns="split").assign(repeat=repeat, fold=fold))
-        for heavy in ("model", "checkpoints"):
+        for heavy in (MODEL, TRANSFERRED, "checkpoints"):
             shutil.rmtree(folder / heavy, ignore_errors=True)
         figures = read_json(folder / "metrics.json")["test"]["metrics"]
         measured.append({name: figure["value"] for name, figure in figures.items()})

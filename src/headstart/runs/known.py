@@ -50,7 +50,9 @@ def check_known(backbone: Backbone, data: Dataset, listen: Listener = silent) ->
         return ""
     told = f"{share:.1%} of the {kind.parts} of the training {kind.plural} are unknown to {backbone.card.name}"
     if share >= WARNED:
-        others = [option("source", name) for name in (kind.broad, kind.baseline(inputs)) if name]
+        others = [
+            option("source", name) for name in (kind.broad, *(each.source for each in kind.baselines(inputs))) if name
+        ]
         told += ": it was trained on other data, such as another language or script, and cannot tell these apart"
         told += f". Try {' or '.join(others)}" if others else ""
     if share >= REFUSED:

@@ -18,9 +18,9 @@ from headstart.engine.job import Outcome
 from headstart.evaluation.headline import Headline
 from headstart.evaluation.metrics import Evaluation
 from headstart.evaluation.tables import metrics_frame, shown_as_html
-from headstart.runs.baseline import Baseline
 from headstart.runs.evaluate import Evaluated, evaluate_saved, metrics_plain
 from headstart.runs.folder import MODEL
+from headstart.runs.gain import Gain
 from headstart.runs.report import write_report
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ class Run:
 
     `evaluations` holds one for each split that there is of validation and test; where there are several targets, for
     each split and target: "test:mood". `headlines` are the result in a sentence for each target, of the test rows or
-    else of the validation rows. `baseline` is the model without pretraining on the same rows, where there is
-    one for such data.
+    else of the validation rows. `gain` compares it with its baselines, where something was measured.
     """
 
     folder: Path
@@ -44,7 +43,7 @@ class Run:
     outcome: Outcome
     notes: Sequence[str]
     seconds: float
-    baseline: Baseline | None = None
+    gain: Gain | None = None
     headlines: tuple[Headline, ...] = ()
 
     def __repr__(self) -> str:
@@ -109,7 +108,7 @@ class Run:
             "once": list(self.outcome.once),
             "moved": dict(self.outcome.moved),
             "seconds": round(self.seconds, 2),
-            **({"baseline": self.baseline.to_plain()} if self.baseline else {}),
+            **({"gain": self.gain.to_plain()} if self.gain else {}),
         }
 
 

@@ -22,6 +22,10 @@ class ClassOutcomes(ClassProbabilities):
     primary: ClassVar[str] = "accuracy"
     title: ClassVar[str] = "classification"
 
+    def as_outputs(self, labels: np.ndarray) -> np.ndarray:
+        """Write classes [N] as probabilities [N, C]: 1 for the class of the row."""
+        return np.eye(len(self.classes))[labels]
+
     def decide(self, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None) -> np.ndarray:
         """Decide for the likeliest class, [N]; thresholds are refused."""
         if thresholds:

@@ -125,6 +125,10 @@ class BaseTarget:
 
         return torch.from_numpy(np.ascontiguousarray(labels))
 
+    def as_outputs(self, labels: Labels) -> np.ndarray:
+        """Write labels [N, …] as the outputs that would be right, [N, outputs] float64."""
+        return np.asarray(labels, dtype=np.float64).reshape(len(labels), -1)
+
     def strata(self, labels: Labels) -> np.ndarray | None:
         """Return the class to balance each row by in splits and folds, [N], -1 without any; None: at random."""
         return None

@@ -156,7 +156,7 @@ def test_terms_in_use_are_still_plain_data() -> None:
 def test_the_script_decides_what_is_offered(texts: list[Any], source: str) -> None:
     task = Task.of("text", "binary", ("x",), ("y",), ("a", "b"))
     (offer,) = Tfidf.offers(task, texts)
-    assert offer.source == source == Text.baseline(texts) and offer.head == "linear" and offer.why
+    assert offer.source == source and (offer,) == Text.baselines(texts) and offer.head == "linear" and offer.why
     rows = np.zeros((3, 2), dtype=np.float32)
     assert Tfidf.offers(Task.of("vector", "binary", ("x",), ("y",), ("a", "b")), rows) == []
 

@@ -35,23 +35,18 @@ def top(facts: Facts) -> list[Any]:
         text = "There is no test split: keep rows apart that choose nothing, and the figure is an honest one."
         warning.append(Words(text, "warning"))
     figures = [_figure(found, found.split) for found in facts.targets if found.split]
-    beside = [Words(line) for line in facts.run.get("baseline", {}).get("said", ())]
+    beside = [Words(line) for line in facts.run.get("gain", {}).get("said", ())]
     return [*found, *warning, *figures, *beside, run]
 
 
 def _headline(facts: Facts, found: TargetFacts, split: str) -> str:
     """Write the sentence that the run ended with."""
+    told = {made["key"]: made["text"] for made in facts.run.get("headlines", ())}
     key = facts.task.key(split, found.name)
-    beside = facts.run.get("baseline", {}).get("metrics", {}).get(key)
-    evaluation = _evaluation(found.metrics[split])
-    return headline(
-        key,
-        found.target,
-        evaluation,
-        found.arrays[split].labels,
-        domain=found.domains.get(split, ""),
-        baseline=None if beside is None else _evaluation({**found.metrics[split], "metrics": beside}),
-    ).text
+    if key in told:
+        return told[key]
+    labels, domain = found.arrays[split].labels, found.domains.get(split, "")
+    return headline(key, found.target, _evaluation(found.metrics[split]), labels, domain=domain).text
 
 
 def _evaluation(plain: Mapping[str, Any]) -> Evaluation:

@@ -35,7 +35,7 @@ class Tfidf:
 
     @classmethod
     def offers(cls, task: Task, inputs: Any) -> list[Offer]:
-        """Offer itself where this is the baseline of the modality.
+        """Offer itself where this is a baseline of the modality.
 
         Args:
             task: Names the modality.
@@ -44,9 +44,7 @@ class Tfidf:
         Returns:
             One offer, or none.
         """
-        source = by_name(task.modality).baseline(inputs) or ""
-        own = source.startswith("tfidf:")
-        return [Offer(source, why="which needs no pretrained model", pretrained=False)] if own else []
+        return [offer for offer in by_name(task.modality).baselines(inputs) if offer.source.startswith("tfidf:")]
 
     def load(self, name: str) -> Backbone:
         """Learn the terms of the training texts.

@@ -52,11 +52,11 @@ class Vector:
         Returns:
             The starts; none where the inputs are others.
         """
-        if not by_name(task.modality).tabular:
+        kind = by_name(task.modality)
+        if not kind.tabular:
             return []
         return [
-            Offer("vector:columns", "linear", why="the columns themselves, weighed", pretrained=False),
-            Offer("vector:columns", "boosting", why="the columns themselves, in boosted trees", pretrained=False),
+            *kind.baselines(inputs),
             Offer("vector:mlp", "linear", why="a perceptron, trained from nothing", pretrained=False),
         ]
 

@@ -1,0 +1,285 @@
+"""What costs almost nothing beside a run: models that learn the same rows without moving any pretrained weight."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+
+from headstart.core import plugins
+from headstart.core.choice import Choice
+from headstart.core.errors import HeadstartError, reason_of
+from headstart.core.interface import option
+from headstart.core.offer import Offer
+from headstart.core.recipe import LINEAR, Recipe, Stage
+from headstart.core.types import Calibration, Event, Solved, Solving
+from headstart.data.rows import Dataset
+from headstart.data.transforms import make_transform
+from headstart.engine.machine import place
+from headstart.engine.optimisers import SOLVE
+from headstart.engine.predict import embed, predict
+from headstart.features.frozen import FeatureTransform, KnownFeatures, frozen_rows
+from headstart.inputs import by_name
+from headstart.models.model import Backbone, Model
+from headstart.runs.network import Loaded, build_model, load_backbone
+from headstart.runs.plan import Plan, make_plan
+from headstart.runs.refit import whole
+from headstart.runs.training import Setting
+from headstart.solvers.knn import nearest
+
+MOST_ROWS = 50_000  # of training: beyond them the features are cut so much that they say little
+MEASURED = ("validation", "test")
+MAJORITY, KNN, PROBE = "majority", "knn", "probe"
+Outputs = Mapping[str, Mapping[str, np.ndarray]]  # what a model gives, by split and target
+
+
+class Artefact(NamedTuple):
+    """What is saved of a baseline: a model that has learnt all rows that the run learnt, and the plan of it."""
+
+    model: Model
+    plan: Plan
+    note: str
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A baseline that has learnt the rows that the run learnt.
+
+    name: in tables and messages. what: it does, in words. take: the options that make a run of it; "" where none do.
+    pretrained: whether it uses what the source has learnt. outputs: decoded, before calibration; those of test rows
+    are of a fit of all labelled rows where the run ends with one. artefact: None where it is only compared.
+    """
+
+    name: str
+    what: str
+    take: str
+    pretrained: bool
+    outputs: Outputs
+    calibrations: Mapping[str, Calibration]
+    artefact: Artefact | None = None
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A backbone that stays as it is, with the features of rows, [N, D] by split, and the plan to solve heads on it."""
+
+    backbone: Backbone
+    plan: Plan
+    features: Mapping[str, np.ndarray]
+
+
+def fit_baselines(setting: Setting, loaded: Loaded | None = None) -> tuple[list[Fitted], Frozen | None]:
+    """Fit what a run is compared with: the constant answer, the source's features, starts without pretraining.
+
+    Args:
+        setting: Of the run; features that are known are not computed again.
+        loaded: Sources that need not be loaded again.
+
+    Returns:
+        The baselines that there are, and the source with the features of all rows; None where it is not pretrained, or
+        where there are too many rows.
+    """
+    data, recipe = setting.dataset, setting.plan.recipe
+    if not data.task.predicted or not data.splits["train"].labels or not measured_splits(data):
+        return [], None
+    made: list[Fitted] = [_majority(data, recipe)]
+    rows = len(data.splits["train"])
+    if rows > MOST_ROWS:
+        why = f"there are {rows:,} training rows, more than {MOST_ROWS:,}"
+        names = [f"{KNN} and {PROBE}", *(str(offer) for offer in _offers(data, recipe))]
+        setting.listen(Event("note", f"no baselines {', '.join(names)} beside this run: {why}"))
+        return made, None
+    source = _of_source(setting, loaded)
+    if source is not None:
+        made.append(_knn(setting, source))
+        if not _is_probe(recipe):
+            what = "the head solved on the source's features, which stay as they are"
+            take = option("strategy", "linear_probe")
+            take += "" if recipe.head.name == LINEAR.name else f" {option('head', LINEAR.name)}"
+            made += _solved(setting, source, PROBE, what, take, pretrained=True)
+    for offer in _offers(data, recipe):
+        made += _of_offer(setting, offer)
+    return made, source
+
+
+def measured_splits(data: Dataset) -> list[str]:
+    """List the splits with labels by which a run is measured."""
+    return [split for split in MEASURED if split in data.splits and data.splits[split].labels]
+
+
+def learnt(data: Dataset, recipe: Recipe, split: str) -> Dataset:
+    """Return the data whose training rows are those that the model which is measured on a split has learnt."""
+    return whole(data) if recipe.refit == "yes" and split == "test" else data
+
+
+def _majority(data: Dataset, recipe: Recipe) -> Fitted:
+    outputs: dict[str, dict[str, np.ndarray]] = {}
+    for split in measured_splits(data):
+        labels = learnt(data, recipe, split).splits["train"].labels
+        shares = {name: target.as_outputs(labels[name]).mean(axis=0) for name, target in data.task.predicted.items()}
+        outputs[split] = {name: np.tile(row, (len(data.splits[split]), 1)) for name, row in shares.items()}
+    what = "the same answer for every row: the shares of the classes in training, or the mean"
+    return Fitted(MAJORITY, what, "", False, outputs, {name: Calibration() for name in data.task.predicted})
+
+
+def _offers(data: Dataset, recipe: Recipe) -> list[Offer]:
+    """List the modality's own starts without pretraining, but for the one that the run is itself."""
+    own = (recipe.source.name if recipe.source else "", recipe.head.name)
+    found = by_name(data.task.modality).baselines(data.splits["train"].inputs)
+    return [offer for offer in found if (offer.source, offer.head) != own]
+
+
+def _is_probe(recipe: Recipe) -> bool:
+    """Return whether the run is a solved linear head on the source's features."""
+    return recipe.head.name == LINEAR.name and all(stage.optimiser == SOLVE for stage in recipe.stages)
+
+
+def _of_source(setting: Setting, loaded: Loaded | None) -> Frozen | None:
+    """Load the run's source again, as it was before training, and compute the features that are not known."""
+    recipe, data = setting.plan.recipe, setting.dataset
+    backbone = load_backbone(recipe, data, loaded=loaded)
+    if not (backbone.card.sha256 and backbone.card.params):
+        return None
+    pooling = {name: value for name, value in recipe.head.options.items() if name == "pooling"}
+    frozen = _frozen(setting, dataclasses.replace(recipe, head=Choice(LINEAR.name, pooling)), backbone, setting.known)
+    if frozen is not None and not all(np.isfinite(found).all() for found in frozen.features.values()):
+        setting.listen(Event("warning", f"no baselines {KNN} and {PROBE}: features of the source are not finite"))
+        return None
+    return frozen
+
+
+def _of_offer(setting: Setting, offer: Offer) -> list[Fitted]:
+    """Fit one of the modality's own starts."""
+    recipe = dataclasses.replace(
+        setting.plan.recipe, source=Choice(offer.source), head=Choice.parse(offer.head, "head"), surgery=()
+    ).with_surgery(offer.surgery)
+    take = option("source", offer.source)
+    take += "" if recipe.head == LINEAR else f" {option('head', offer.head)}"
+    try:
+        frozen = _frozen(setting, recipe, load_backbone(recipe, setting.dataset), None)
+    except HeadstartError as error:
+        setting.listen(Event("note", f"no baseline {offer} beside this run: {reason_of(error)}. Try it: {take}"))
+        return []
+    what = f"no pretraining: {offer.why}"
+    return [] if frozen is None else _solved(setting, frozen, str(offer), what, take, pretrained=False)
+
+
+def _frozen(setting: Setting, recipe: Recipe, backbone: Backbone, known: KnownFeatures | None) -> Frozen | None:
+    """Plan to solve heads on a backbone that stays as it is, and compute its features; None where none can be."""
+    data = setting.dataset
+    for imbalance in dict.fromkeys([recipe.stages[-1].imbalance, "none"]):  # focal loss has no solution
+        stages = (Stage(strategy=Choice("linear_probe"), imbalance=cast(Any, imbalance)),)
+        plan = make_plan(
+            dataclasses.replace(recipe, stages=stages),
+            data,
+            pretrained=bool(backbone.card.sha256),
+            fixed=not backbone.card.params,
+            backbone=backbone,
+        )
+        if plan.recipe.stages[0].optimiser == SOLVE:
+            break
+    else:
+        return None
+    model = place(build_model(plan.recipe, data, backbone), setting.device)
+    transform = make_transform(backbone.card.input, once=True)
+    features = {
+        split: embed(model, data.splits[split], transform, precision=setting.precision, known=known)
+        for split in ("train", *measured_splits(data))
+    }
+    return Frozen(backbone, plan, features)
+
+
+def solve_heads(
+    setting: Setting, frozen: Frozen, data: Dataset, features: np.ndarray, chosen: Mapping[str, Solved] | None = None
+) -> tuple[Model, dict[str, Solved]]:
+    """Solve a head for each target on features of the training rows of some data.
+
+    Args:
+        setting: Of the run.
+        frozen: The backbone.
+        data: Whose training rows are learnt, N.
+        features: Of these, [N, D].
+        chosen: Heads whose penalty is taken, not chosen again.
+
+    Returns:
+        The model, and how each head was solved.
+    """
+    train, recipe = data.splits["train"], frozen.plan.recipe
+    model = place(build_model(recipe, data, frozen.backbone), setting.device)
+    loss = plugins.build("objectives", "supervised", {}).loss_options
+    wanted = Solving(loss, recipe.stages[0].imbalance, recipe.seed, data.groups_of(train))
+    solved = {}
+    for name, head in model.by_target().items():
+        head.output.rebalance(wanted.imbalance, train.labels[name])
+        before = None if chosen is None else chosen[name].chosen
+        solved[name] = head.solve(features, train.labels[name], wanted._replace(chosen=before))
+    return model, solved
+
+
+def answers(model: Model, data: Dataset, frozen: Frozen, split: str) -> dict[str, np.ndarray]:
+    """Give what a model's heads say of the rows of a split, by target, [N, outputs], from known features."""
+    return predict(model, frozen_rows(data.splits[split], frozen.features[split]), FeatureTransform())
+
+
+def _solved(setting: Setting, frozen: Frozen, name: str, what: str, take: str, *, pretrained: bool) -> list[Fitted]:
+    """Solve heads on features, once for validation rows, and once more on all rows where the run ends with that."""
+    data, features, recipe = setting.dataset, frozen.features, frozen.plan.recipe
+    model, solved = solve_heads(setting, frozen, data, features["train"])
+    outputs = {"validation": answers(model, data, frozen, "validation")} if "validation" in features else {}
+    left_out = {
+        target: head.decode(torch.from_numpy(solved[target].out_of_fold)).numpy()
+        for target, head in model.by_target().items()
+    }
+    calibrations = _calibrations(data, outputs, left_out)
+    if recipe.refit == "yes" and "validation" in data.splits:
+        together = np.concatenate([features["train"], features["validation"]])
+        model, solved = solve_heads(setting, frozen, whole(data), together, solved)
+    if "test" in features:
+        outputs["test"] = answers(model, data, frozen, "test")
+    notes = "; ".join(dict.fromkeys(found.note for found in solved.values()))
+    artefact = Artefact(model, frozen.plan, notes)
+    return [Fitted(name, what, take, pretrained, outputs, calibrations, artefact)]
+
+
+def _knn(setting: Setting, frozen: Frozen) -> Fitted:
+    """Answer by the nearest training rows; it is only compared, as its model would hold the rows."""
+    data, features = setting.dataset, frozen.features
+    outputs: dict[str, dict[str, np.ndarray]] = {split: {} for split in measured_splits(data)}
+    left_out, counts = {}, {}
+    for name, target in data.task.predicted.items():
+        for split in outputs:
+            own = learnt(data, frozen.plan.recipe, split)
+            rows = own.splits["train"]
+            among = features["train"] if own is data else np.concatenate([features["train"], features["validation"]])
+            found = nearest(
+                among,
+                target.as_outputs(rows.labels[name]),
+                [features[split]],
+                seed=frozen.plan.recipe.seed,
+                groups=own.groups_of(rows),
+            )
+            outputs[split][name] = found.answers[0].astype(np.float32)
+            if own is data:
+                left_out[name] = found.left_out
+            counts[name] = found.count
+    shown = ", ".join(map(str, dict.fromkeys(counts.values())))
+    what = f"the mean over the {shown} nearest training rows, by the angle between the source's features"
+    return Fitted(KNN, what, "", True, outputs, _calibrations(data, outputs, left_out))
+
+
+def _calibrations(data: Dataset, outputs: Outputs, left_out: Mapping[str, np.ndarray]) -> dict[str, Calibration]:
+    """Calibrate as the run does, on the validation rows; without them on training rows that were left out."""
+    made = {}
+    for name, target in data.task.predicted.items():
+        if "validation" in outputs:
+            made[name] = target.calibrate(data.splits["validation"].labels[name], outputs["validation"][name])
+            continue
+        found = left_out.get(name, np.empty((0, 0)))
+        asked = np.flatnonzero(np.isfinite(found).all(axis=1))
+        labels = data.splits["train"].take(asked).labels[name]
+        made[name] = target.calibrate(labels, found[asked]) if len(asked) else Calibration()
+    return made

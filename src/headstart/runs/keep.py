@@ -1,0 +1,145 @@
+"""The model that a run ends with: what was trained, or a baseline that is better on the validation rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from headstart.artifact.load import load
+from headstart.artifact.predictor import Predictor
+from headstart.core.interface import option
+from headstart.core.progress import working
+from headstart.core.recipe import Recipe
+from headstart.core.types import Event
+from headstart.engine.job import Outcome
+from headstart.engine.proof import fingerprints, what_moved
+from headstart.models.model import Model
+from headstart.runs.baselines import MAJORITY, Artefact, Fitted, fit_baselines, measured_splits
+from headstart.runs.folder import MODEL, TRANSFERRED
+from headstart.runs.gain import Gain, beside, none_yet
+from headstart.runs.network import Loaded
+from headstart.runs.training import Raw, Setting
+
+NOISE = 1.0  # standard errors of a difference, beyond which one is ahead
+
+
+@dataclass(frozen=True)
+class Final:
+    """The model that a run ends with, and what is said of it.
+
+    raw: what it gives for validation rows that it has not learnt. recipe, outcome: how it was made. fitted: the
+    baselines of `gain`, in its order. instead: the baseline's model before it is used, where one was kept.
+    """
+
+    predictor: Predictor
+    raw: Raw
+    recipe: Recipe
+    outcome: Outcome
+    gain: Gain | None = None
+    fitted: Sequence[Fitted] = ()
+    instead: Model | None = None
+
+
+def choose_keeping(recipe: Recipe, *, is_open: bool) -> Recipe:
+    """Settle whether a baseline that is better is kept: "auto" is yes where the user named no source.
+
+    Args:
+        recipe: With everything else chosen.
+        is_open: Whether the source was left open.
+
+    Returns:
+        The recipe, which says "yes" or "no".
+    """
+    if recipe.keep_better != "auto":
+        return recipe
+    return dataclasses.replace(recipe, keep_better="yes" if is_open else "no")
+
+
+def settle(setting: Setting, predictor: Predictor, raw: Raw, outcome: Outcome, loaded: Loaded | None = None) -> Final:
+    """Fit the baselines, compare them on the validation rows, and keep one that is better where the recipe says so.
+
+    Args:
+        setting: Of the run.
+        predictor: What was trained.
+        raw: What it gives for the validation rows, where that is known.
+        outcome: How training ended.
+        loaded: Sources that need not be loaded again.
+
+    Returns:
+        The model that the run ends with; it is saved.
+    """
+    recipe, data = setting.plan.recipe, setting.dataset
+    with working("fitting the baselines"):
+        fitted, _ = fit_baselines(setting, loaded)
+    if not fitted:
+        return Final(predictor, raw, recipe, outcome)
+    gain = none_yet(run_in_words(recipe), fitted)
+    if "validation" in measured_splits(data):
+        raw = raw or {"validation": predictor.raw_outputs(data.splits["validation"], known=setting.known)}
+        gain = beside(gain, data, "validation", fitted, raw, predictor.calibrations, seed=recipe.seed)
+    better, why = better_baseline(gain, fitted)
+    if better is None:
+        return Final(predictor, raw, recipe, outcome, gain, fitted)
+    if recipe.keep_better == "no":
+        setting.listen(Event("note", f"{why} {option('keep-better', 'yes')} would save it instead."))
+        return Final(predictor, raw, recipe, outcome, gain, fitted)
+    return _kept(setting, predictor, outcome, dataclasses.replace(gain, kept=better.name, why=why), fitted, better)
+
+
+def better_baseline(gain: Gain, fitted: Sequence[Fitted]) -> tuple[Fitted | None, str]:
+    """Find the baseline that is better than what was trained, by validation rows alone.
+
+    It is ahead by more than one standard error of the paired difference for a target and behind by more for none; or,
+    where what was trained is not ahead of the constant answer by more than that, it is not behind. Only one that can be
+    saved counts.
+
+    Args:
+        gain: With what was measured on validation rows.
+        fitted: Its baselines.
+
+    Returns:
+        The best one and why, in a sentence; None where there is none.
+    """
+    keys = [key for key in gain.measures if key.partition(":")[0] == "validation"]
+    leads = {each.name: [gain.lead(gain[each.name], key) for key in keys] for each in fitted}
+    known = {name: cast(list[float], found) for name, found in leads.items() if found and None not in found}
+    useless = MAJORITY in known and max(known[MAJORITY]) <= NOISE
+    found = []
+    for each in fitted:
+        if each.artefact is None or each.name not in known:
+            continue
+        lead = known[each.name]
+        ahead = max(lead) <= NOISE and min(lead) < -NOISE
+        if ahead or (useless and max(lead) <= 0):
+            found.append((sum(lead), each, ahead))
+    if not found:
+        return None, ""
+    _, best, ahead = min(found, key=lambda each: each[0])
+    key = min(keys, key=lambda key: gain.lead(gain[best.name], key) or 0.0)
+    rule = "more than one standard error" if ahead else f"{gain.run} is not ahead of the constant answer"
+    return best, f"The baseline {best.name} is better than {gain.run} ({gain.change(gain[best.name], key)}; {rule})."
+
+
+def run_in_words(recipe: Recipe) -> str:
+    """Name what was trained: the source and the strategies."""
+    strategies = " then ".join(stage.strategy.name for stage in recipe.stages if stage.strategy)
+    return f"{strategies} of {recipe.source.name if recipe.source else 'the source'}"
+
+
+def _kept(
+    setting: Setting, trained: Predictor, outcome: Outcome, gain: Gain, fitted: Sequence[Fitted], better: Fitted
+) -> Final:
+    """Save the baseline in the place of what was trained, which is put beside it."""
+    made, folder = cast(Artefact, better.artefact), setting.folder
+    gain = dataclasses.replace(gain, why=f"{gain.why} It is the saved model.")
+    setting.listen(Event("note", f"{gain.why} What was trained is in {folder / TRANSFERRED}"))
+    if not (folder / TRANSFERRED).exists():
+        (folder / MODEL).rename(folder / TRANSFERRED)
+    dataclasses.replace(setting, plan=made.plan).save(folder / MODEL, made.model, better.calibrations)
+    still = {name: hash for name, hash in fingerprints(made.model).items() if not name.startswith("heads.")}
+    outcome = dataclasses.replace(outcome, endings=(made.note,), once=(), moved=what_moved(made.model, still))
+    predictor = load(folder / MODEL, device=str(setting.device))
+    raw = {"validation": better.outputs["validation"]}
+    return Final(predictor, raw, made.plan.recipe, outcome, gain, fitted, made.model)
