@@ -28,6 +28,8 @@ from headstart.models.model import Backbone, Model
 from headstart.runs.network import build_model
 from headstart.runs.plan import make_plan
 
+ENGLISH = Path(__file__).parent / "fixtures" / "v0.1" / "text" / "model"  # a network of 17 English words
+
 SOURCES: dict[str, dict[str, Any]] = {
     "digits:cnn": {},
     "vector:mlp": {"dim": 6, "width": 16},
@@ -74,6 +76,15 @@ def examples(
         "regression": (labels[:, None] + rng.normal(0, 0.1, (rows, 1))).astype(np.float32),
     }
     return Rows([f"row {start + i}" for i in range(rows)], inputs, {"target": targets[kind]})
+
+
+def reviews(kind: str = "binary", train: int = 60) -> dict[str, Any]:
+    """Make reviews of an English word and a Chinese word, whose first sign decides."""
+    rng = np.random.default_rng(0)
+    marks = rng.integers(0, 2, train + 60)
+    texts = ["the " + "好坏"[mark] + "".join(rng.choice(list("菜饭汤面快慢店人"), 5)) for mark in marks]
+    labels = [["glad", "sad"][mark] for mark in marks] if kind == "binary" else (marks * 3.0).tolist()
+    return {"train": (texts[:train], labels[:train]), "test": (texts[train:], labels[train:])}
 
 
 def task_for(expects: Input, kind: str = "multiclass", classes: int = 3) -> Task:

@@ -1,4 +1,4 @@
-"""Claim: a baseline that is better on validation rows is the saved model where that is wanted; test rows never choose."""
+"""Claim: a baseline that is better on validation rows is saved where that is wanted; test rows never choose."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from headstart.runs import fit, keep
 from headstart.runs.baselines import Artefact, Fitted
 from headstart.runs.folder import TRANSFERRED
 from headstart.runs.gain import Baseline, Gain, Measure
-from tests.runs.test_baselines import ENGLISH, reviews
+from toys import ENGLISH, reviews
 
 SETTINGS = {"data.validation": 0.4, "stages.0.steps": 2, "stages.0.optimiser": "adamw"}
 
@@ -24,7 +24,9 @@ SETTINGS = {"data.validation": 0.4, "stages.0.steps": 2, "stages.0.optimiser": "
 def made(settings: dict[str, Any], out: Path, data: Any = None, **more: Any) -> hs.Run:
     """Fit the network of English words to reviews that a Chinese sign decides."""
     given = {**SETTINGS, **settings}
-    return hs.fit(reviews(train=150) if data is None else data, source=f"run:{ENGLISH}", settings=given, out=out, **more)
+    return hs.fit(
+        reviews(train=150) if data is None else data, source=f"run:{ENGLISH}", settings=given, out=out, **more
+    )
 
 
 @pytest.mark.parametrize("refit", ["yes", "no"])
@@ -58,9 +60,9 @@ def test_the_kept_baseline_is_a_model_as_any_other(tmp_path: Path, refit: str) -
     assert plain["moved"] and all(name.startswith("heads.") for name in plain["moved"])
     kept = run.gain["tfidf:chars"]
     assert "test" in kept.metrics and "test" not in kept.differences and "test" not in run.gain.metrics
-    assert run.gain["majority"].differences["test"]["accuracy"].value > 0.2
-    trained = hs.load(run.folder / TRANSFERRED)
-    assert "Backbone" not in str(trained) and trained.recipe.source.name == f"run:{ENGLISH}"
+    assert (run.gain["majority"].differences["test"]["accuracy"].value or 0) > 0.2
+    trained = hs.load(run.folder / TRANSFERRED).recipe.source
+    assert trained is not None and trained.name == f"run:{ENGLISH}"
 
 
 @pytest.mark.parametrize(("word", "kept"), [("auto", ""), ("no", ""), ("yes", "tfidf:chars")])

@@ -119,7 +119,7 @@ def test_a_refit_takes_the_penalty_that_was_chosen_after_a_stop_too(
         return real(features, *given)
 
     monkeypatch.setattr(logistic, "_choose", counted)
-    monkeypatch.setattr("headstart.runs.fit.compare", lambda *_: None)
+    monkeypatch.setattr("headstart.runs.keep.fit_baselines", lambda *_: ([], None))
     stop, told = Stop(), []
 
     def listen(event: Event) -> None:

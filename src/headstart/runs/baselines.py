@@ -96,7 +96,7 @@ def fit_baselines(setting: Setting, loaded: Loaded | None = None) -> tuple[list[
     source = _of_source(setting, loaded)
     if source is not None:
         made.append(_knn(setting, source))
-        if not _is_probe(recipe):
+        if not is_probe(recipe):
             what = "the head solved on the source's features, which stay as they are"
             take = option("strategy", "linear_probe")
             take += "" if recipe.head.name == LINEAR.name else f" {option('head', LINEAR.name)}"
@@ -133,8 +133,8 @@ def _offers(data: Dataset, recipe: Recipe) -> list[Offer]:
     return [offer for offer in found if (offer.source, offer.head) != own]
 
 
-def _is_probe(recipe: Recipe) -> bool:
-    """Return whether the run is a solved linear head on the source's features."""
+def is_probe(recipe: Recipe) -> bool:
+    """Return whether a run is a solved linear head on the source's features, as the probe is."""
     return recipe.head.name == LINEAR.name and all(stage.optimiser == SOLVE for stage in recipe.stages)
 
 
@@ -215,7 +215,7 @@ def solve_heads(
     solved = {}
     for name, head in model.by_target().items():
         head.output.rebalance(wanted.imbalance, train.labels[name])
-        before = None if chosen is None else chosen[name].chosen
+        before = chosen[name].chosen if chosen and name in chosen else None
         solved[name] = head.solve(features, train.labels[name], wanted._replace(chosen=before))
     return model, solved
 

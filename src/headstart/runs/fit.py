@@ -260,7 +260,7 @@ def _fit(
         gain = beside(gain, dataset, "test", final.fitted, own, predictor.calibrations, seed=recipe.seed)
     seconds = outcome.seconds + time.monotonic() - started - spent
     heads = headlines(dataset.task, recipe.data, results, metrics, gain=gain)
-    run = Run(folder, dataset.task, recipe, metrics, final.outcome, dataset.notes, seconds, gain, heads)
+    run = Run(folder, dataset.task, recipe, metrics, final.outcome, dataset.notes, seconds, gain, final.curve, heads)
     if writes:
         write_results(folder, dataset.task, metrics, results, predictor.calibrations)
         storage.write_text(folder / "run.json", json.dumps(run.to_plain(), indent=1, ensure_ascii=False))
@@ -286,8 +286,9 @@ def _final(
         rows = data.splits["validation"]
         raw = {"validation": load(chosen, device=device).raw_outputs(rows, known=setting.known)}
     if finished:
-        predictor, said = load(folder / MODEL, device=device), read_json(folder / "run.json").get("gain")
-        return Final(predictor, raw, predictor.recipe, outcome, said and Gain.from_plain(said))
+        predictor, said = load(folder / MODEL, device=device), read_json(folder / "run.json")
+        gain = Gain.from_plain(said["gain"]) if "gain" in said else None
+        return Final(predictor, raw, predictor.recipe, outcome, gain, curve=said.get("label_curve"))
     predictor = load(folder / (TRANSFERRED if (folder / TRANSFERRED).is_dir() else MODEL), device=device)
     if not compares:
         return Final(predictor, raw, setting.plan.recipe, outcome)

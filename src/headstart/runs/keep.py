@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from headstart.artifact.load import load
 from headstart.artifact.predictor import Predictor
@@ -16,9 +16,10 @@ from headstart.core.types import Event
 from headstart.engine.job import Outcome
 from headstart.engine.proof import fingerprints, what_moved
 from headstart.models.model import Model
-from headstart.runs.baselines import MAJORITY, Artefact, Fitted, fit_baselines, measured_splits
+from headstart.runs.baselines import MAJORITY, PROBE, Artefact, Fitted, fit_baselines, is_probe, measured_splits
 from headstart.runs.folder import MODEL, TRANSFERRED
 from headstart.runs.gain import Gain, beside, none_yet
+from headstart.runs.label_curve import label_curve
 from headstart.runs.network import Loaded
 from headstart.runs.training import Raw, Setting
 
@@ -30,7 +31,8 @@ class Final:
     """The model that a run ends with, and what is said of it.
 
     raw: what it gives for validation rows that it has not learnt. recipe, outcome: how it was made. fitted: the
-    baselines of `gain`, in its order. instead: the baseline's model before it is used, where one was kept.
+    baselines of `gain`, in its order. curve: what more labels would gain, as plain data. instead: the baseline's model
+    where one was kept.
     """
 
     predictor: Predictor
@@ -39,6 +41,7 @@ class Final:
     outcome: Outcome
     gain: Gain | None = None
     fitted: Sequence[Fitted] = ()
+    curve: Mapping[str, Any] | None = None
     instead: Model | None = None
 
 
@@ -72,20 +75,24 @@ def settle(setting: Setting, predictor: Predictor, raw: Raw, outcome: Outcome, l
     """
     recipe, data = setting.plan.recipe, setting.dataset
     with working("fitting the baselines"):
-        fitted, _ = fit_baselines(setting, loaded)
+        fitted, source = fit_baselines(setting, loaded)
     if not fitted:
         return Final(predictor, raw, recipe, outcome)
     gain = none_yet(run_in_words(recipe), fitted)
     if "validation" in measured_splits(data):
         raw = raw or {"validation": predictor.raw_outputs(data.splits["validation"], known=setting.known)}
         gain = beside(gain, data, "validation", fitted, raw, predictor.calibrations, seed=recipe.seed)
+    probe = next((each.outputs for each in fitted if each.name == PROBE), raw if is_probe(recipe) else {})
+    with working("solving the head on fewer rows"):
+        curve = label_curve(setting, source, probe.get("validation"), moved=_moved(outcome))
+    final = Final(predictor, raw, recipe, outcome, gain, fitted, curve)
     better, why = better_baseline(gain, fitted)
     if better is None:
-        return Final(predictor, raw, recipe, outcome, gain, fitted)
+        return final
     if recipe.keep_better == "no":
         setting.listen(Event("note", f"{why} {option('keep-better', 'yes')} would save it instead."))
-        return Final(predictor, raw, recipe, outcome, gain, fitted)
-    return _kept(setting, predictor, outcome, dataclasses.replace(gain, kept=better.name, why=why), fitted, better)
+        return final
+    return _kept(setting, final, gain, better, why)
 
 
 def better_baseline(gain: Gain, fitted: Sequence[Fitted]) -> tuple[Fitted | None, str]:
@@ -128,18 +135,26 @@ def run_in_words(recipe: Recipe) -> str:
     return f"{strategies} of {recipe.source.name if recipe.source else 'the source'}"
 
 
-def _kept(
-    setting: Setting, trained: Predictor, outcome: Outcome, gain: Gain, fitted: Sequence[Fitted], better: Fitted
-) -> Final:
+def _moved(outcome: Outcome) -> bool:
+    """Return whether more than heads moved."""
+    return any(part["moved"] for name, part in outcome.moved.items() if not name.startswith("heads."))
+
+
+def _kept(setting: Setting, final: Final, gain: Gain, better: Fitted, why: str) -> Final:
     """Save the baseline in the place of what was trained, which is put beside it."""
     made, folder = cast(Artefact, better.artefact), setting.folder
-    gain = dataclasses.replace(gain, why=f"{gain.why} It is the saved model.")
+    gain = dataclasses.replace(gain, kept=better.name, why=f"{why} It is the saved model.")
     setting.listen(Event("note", f"{gain.why} What was trained is in {folder / TRANSFERRED}"))
     if not (folder / TRANSFERRED).exists():
         (folder / MODEL).rename(folder / TRANSFERRED)
     dataclasses.replace(setting, plan=made.plan).save(folder / MODEL, made.model, better.calibrations)
     still = {name: hash for name, hash in fingerprints(made.model).items() if not name.startswith("heads.")}
-    outcome = dataclasses.replace(outcome, endings=(made.note,), once=(), moved=what_moved(made.model, still))
-    predictor = load(folder / MODEL, device=str(setting.device))
-    raw = {"validation": better.outputs["validation"]}
-    return Final(predictor, raw, made.plan.recipe, outcome, gain, fitted, made.model)
+    return dataclasses.replace(
+        final,
+        predictor=load(folder / MODEL, device=str(setting.device)),
+        raw={"validation": better.outputs["validation"]},
+        recipe=made.plan.recipe,
+        outcome=dataclasses.replace(final.outcome, endings=(made.note,), once=(), moved=what_moved(made.model, still)),
+        gain=gain,
+        instead=made.model,
+    )

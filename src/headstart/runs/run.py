@@ -33,7 +33,8 @@ class Run:
 
     `evaluations` holds one for each split that there is of validation and test; where there are several targets, for
     each split and target: "test:mood". `headlines` are the result in a sentence for each target, of the test rows or
-    else of the validation rows. `gain` compares it with its baselines, where something was measured.
+    else of the validation rows. `gain` compares it with its baselines, where something was measured;
+    `label_curve` says what more labels would gain, as plain data (`headstart.runs.label_curve`).
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class Run:
     notes: Sequence[str]
     seconds: float
     gain: Gain | None = None
+    label_curve: Mapping[str, Any] | None = None
     headlines: tuple[Headline, ...] = ()
 
     def __repr__(self) -> str:
@@ -109,6 +111,7 @@ class Run:
             "moved": dict(self.outcome.moved),
             "seconds": round(self.seconds, 2),
             **({"gain": self.gain.to_plain()} if self.gain else {}),
+            **({"label_curve": self.label_curve} if self.label_curve else {}),
         }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from headstart.drawing.blocks import Page, Section
 from headstart.drawing.draw import draw
-from headstart.evaluation.report import examples, figures, gain, overview, protocol, results, search, seen
+from headstart.evaluation.report import examples, figures, gain, labels, overview, protocol, results, search, seen
 from headstart.evaluation.report.facts import Facts, TargetFacts
 
 
@@ -22,6 +22,7 @@ def render(facts: Facts) -> str:
     sections = [
         *(section for found in facts.targets for section in _result(facts, found)),
         Section("What the transfer gained", gain.gained(facts)),
+        Section("Would more labels help?", labels.more_labels(facts)),
         Section("Learning curves", figures.learning_curves(facts)),
         *(section for found in facts.targets for section in _named(found, early=False)),
         Section("Embedding map", figures.embedding_map(facts)),
