@@ -286,3 +286,11 @@ def test_the_gradient_of_folds_at_once_is_that_of_their_losses(scaling: Any) -> 
     _, gradient = folds.value(0.3, at)
     over, under = (folds.value(0.3, at + step * way)[0] for step in (1e-5, -1e-5))
     assert (gradient * way).sum() == pytest.approx((over - under) / 2e-5, rel=1e-5)
+
+
+def test_features_that_are_all_alike_leave_the_shares_of_the_classes() -> None:
+    labels = np.array([0, 0, 0, 1] * 5)
+    problem = Problem(np.eye(2)[labels], np.ones((20, 1)), "softmax")
+    found = logistic(np.ones((20, 30), dtype=np.float32), problem, seed=0)
+    odds = np.exp(found.bias - found.bias.max())
+    assert np.allclose(odds / odds.sum(), [0.75, 0.25], atol=1e-3) and not found.weight.any()

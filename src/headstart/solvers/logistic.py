@@ -169,7 +169,7 @@ class _Folds:
         if shared.shift is not None and shared.stretch is not None:
             bias = bias + np.einsum("fcr,fr->fc", weight, shared.shift)
             weight = weight * shared.stretch[:, None]
-        flat = weight.reshape(-1, weight.shape[2]).astype(shared.rows.dtype)
+        flat = weight.reshape(bias.size, weight.shape[2]).astype(shared.rows.dtype)  # of no width, where rows are alike
         return (shared.rows @ flat.T).astype(np.float64).reshape(-1, *bias.shape) + bias
 
     def value(self, penalty: float, both: np.ndarray) -> tuple[float, np.ndarray]:
