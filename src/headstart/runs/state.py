@@ -120,8 +120,9 @@ def read(folder: Path) -> RunState | None:
         raise StorageError(f"{path} is damaged. {_anew(folder)}") from error
     if found != FORMAT:
         raise StorageError(f"{path} has format {found}; this Headstart reads {FORMAT}. Use the version that wrote it.")
-    for name in ("refit", "keep_better"):  # of older versions
-        plain["recipe"].setdefault(name, "no")
+    plain["recipe"].setdefault("refit", "no")  # of version 0.1
+    if plain["recipe"].get("keep_better", "auto") == "auto":  # of older versions, and of a trial that becomes a run
+        plain["recipe"]["keep_better"] = "no"
     if plain["recipe"].get("precision", "auto") == "auto":  # of versions that chose it by the device alone
         plain["recipe"]["precision"] = "float32" if plain["made_with"].get("device") == "cpu" else "bfloat16"
     return options.build(RunState, plain, str(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from headstart.drawing.blocks import Heading, Table, Words
+from headstart.drawing.blocks import Heading, Pairs, Table, Words
 from headstart.drawing.text import words
 from headstart.evaluation.report.facts import Facts
 from headstart.evaluation.results import Interval
@@ -25,25 +25,27 @@ def gained(facts: Facts) -> list[Any]:
         if len(facts.task.predicted) > 1:
             parts.append(Heading(name))
         parts.append(_table(gain, keys))
+    named = [("what was trained" if gain["kept"] else "this run", gain["run"])]
+    named += [(each["name"], each["what"]) for each in gain["baselines"]]
     kept = f", which is the baseline {gain['kept']}" if gain["kept"] else ""
     text = (
         f"Baselines learn the rows that the run learnt and move no pretrained weight. Gain: the run minus the baseline "
         f"on the same rows, with its 95% interval, paired. On test rows it is that of the saved model{kept}."
     )
-    return [*parts, Words(text, "soft")]
+    return [*parts, Pairs(named), Words(text, "soft")]
 
 
 def _table(gain: Mapping[str, Any], keys: list[str]) -> Table:
-    headings = ["", "what it is"]
+    headings = [""]
     for key in keys:
         split, metric = key.partition(":")[0], words(gain["measures"][key]["metric"])
         better = "higher" if gain["measures"][key]["higher_is_better"] else "lower"
         headings += [f"{split} {metric} ({better} is better)", f"gain on {split} rows"]
     run = "what was trained" if gain["kept"] else "this run"
-    rows = [(run, gain["run"], *_cells(gain, gain["metrics"], {}, keys))]
+    rows = [(run, *_cells(gain, gain["metrics"], {}, keys))]
     for each in gain["baselines"]:
         name = f"{each['name']} (kept)" if each["name"] == gain["kept"] else each["name"]
-        rows.append((name, each["what"], *_cells(gain, each["metrics"], each["differences"], keys)))
+        rows.append((name, *_cells(gain, each["metrics"], each["differences"], keys)))
     return Table(headings, rows)
 
 
