@@ -122,6 +122,18 @@ def test_a_run_that_was_killed_keeps_the_same(tmp_path: Path, monkeypatch: pytes
     assert finished.gain == whole.gain and finished.recipe == run.recipe
 
 
+def test_a_run_that_was_begun_without_the_setting_goes_on_as_it_was(tmp_path: Path) -> None:
+    run = made({}, tmp_path / "run", keep_better="no")
+    path = run.folder / "state.json"
+    state = json.loads(path.read_text(encoding="utf-8"))
+    for word in ("auto", None):
+        state["recipe"] = {**state["recipe"], "keep_better": word}
+        if word is None:
+            del state["recipe"]["keep_better"]
+        path.write_text(json.dumps(state), encoding="utf-8")
+        assert hs.fit(reviews(train=150), resume=run.folder).recipe == run.recipe
+
+
 def test_a_kept_model_that_is_lost_is_made_again(tmp_path: Path) -> None:
     run = made({}, tmp_path / "run", keep_better="yes", refit="no")
     (run.folder / "model" / "model.safetensors").unlink()

@@ -24,7 +24,7 @@ from headstart.runs.baselines import Frozen, answers, solve_heads
 from headstart.runs.training import Setting
 
 FEWEST = 40  # training rows, below which a curve is noise
-SIZES, REPEATS, MANY = 5, 3, 5000  # halvings from all rows on; draws of each size, where there are not many rows
+SIZES, REPEATS, MANY = 5, 3, 1000  # halvings from all rows on; draws of each size, where there are not many rows
 WIDEST = 5000  # features: solving wider ones so often is no longer free
 DRAWS = 200  # resamples of the rows that measure
 LITTLE = 0.05  # of the error, that doubling the rows has to take away to be worth it
