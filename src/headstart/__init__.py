@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from headstart.runs.showing import show as show
     from headstart.runs.soup import soup as soup
     from headstart.selection.api import rank as rank
+    from headstart.selection.explain import explain as explain
     from headstart.selection.rank import Ranking as Ranking
 
 __version__ = "0.1.0"
@@ -100,6 +101,7 @@ _HOMES = {
     "show": "headstart.runs.showing",
     "soup": "headstart.runs.soup",
     "rank": "headstart.selection.api",
+    "explain": "headstart.selection.explain",
     "Ranking": "headstart.selection.rank",
 }
 __all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]

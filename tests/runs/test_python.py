@@ -20,7 +20,8 @@ from headstart.core.types import Event
 from headstart.core.words import PATHS
 from headstart.runs.evaluate import evaluate_saved
 
-NOT_IN_PYTHON = {"set": "settings", "processes": None, "folds": None, "repeats": None, "dry_run": None, "json": None}
+NO_ARGUMENTS = ("processes", "folds", "repeats", "dry_run", "json", "explain")
+NOT_IN_PYTHON = {"set": "settings", **dict.fromkeys(NO_ARGUMENTS)}
 
 
 @pytest.fixture(scope="module")

@@ -41,9 +41,12 @@ def what_is_saved(run: str) -> str:
     """
     if not run:
         return " Nothing was saved."
-    places = ("folds/*/checkpoints", "*/checkpoints", "checkpoints")  # the later part of a run first
+    places = ("folds/*/checkpoints", "*/checkpoints", "checkpoints", "search/trials/*/checkpoints")  # the later first
     steps = next((found for place in places if (found := sorted(Path(run).glob(f"{place}/step-*")))), None)
-    return f" The last step is saved in {steps[-1]}." if steps else " No step was saved yet."
+    saved = [f" The last step is saved in {steps[-1]}."] if steps else []
+    if (Path(run) / "model").is_dir():
+        saved.append(f" A model that predicts is in {Path(run) / 'model'}.")
+    return "".join(saved) or " No step was saved yet."
 
 
 def telling_launcher(stop: Stop, listen: Listener) -> Listener:

@@ -10,19 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-EXPONENTS = (0.25, 0.5, 1.0, 2.0)
-LEAST = 3  # looks, by which a law can be told from a line
+from headstart.evaluation.power_law import LEAST, fit_laws
 
 
 def extrapolated(steps: Sequence[int], losses: Sequence[float], at: int) -> float:
-    """Return the loss that a curve comes to: a + b * step^-c with the least squared error over some c.
+    """Return the loss that a curve comes to, by a power law with a floor (`evaluation/power_law.py`).
 
-    The law is that of Domhan et al. (2015, IJCAI) with the fewest parameters. A curve that rises, or has fewer than
-    three looks, is taken to stay where it is; none is believed to fall by more than half.
+    A curve of fewer than three looks stays where it is; none is believed to fall by more than half, or to rise from where it is.
 
     Args:
         steps: Of the looks.
-        losses: What was seen, lower is better.
+        losses: What was seen, at least 0, lower is better.
         at: The step that is asked for.
 
     Returns:
@@ -34,15 +32,8 @@ def extrapolated(steps: Sequence[int], losses: Sequence[float], at: int) -> floa
     last = known[-1][1]
     if len(known) < LEAST or known[-1][0] >= at:
         return last
-    x, y = np.array(known, np.float64).T
-    best, found = math.inf, last
-    for exponent in EXPONENTS:
-        columns = np.stack([np.ones_like(x), x**-exponent], axis=1)
-        (level, slope), *_ = np.linalg.lstsq(columns, y, rcond=None)
-        error = float(np.square(columns @ (level, slope) - y).sum())
-        if slope > 0 and error < best:
-            best, found = error, level + slope * at**-exponent
-    return float(min(last, max(found, last / 2 if last > 0 else last)))
+    sizes, errors = np.array(known, np.float64).T
+    return float(min(last, max(fit_laws(sizes, errors[None]).at(at)[0], last / 2)))
 
 
 def looks(log: Path, stage: int) -> tuple[list[int], list[float]]:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ class Chosen(NamedTuple):
 def probe_recipe(recipe: Recipe, found: Found) -> Recipe:
     """Return the recipe that solves a head on a source's features."""
     stage = Stage(strategy=Choice(PROBE), imbalance=recipe.stages[0].imbalance)
-    own = dataclasses.replace(with_offer(recipe, found.offer), stages=(stage,), budget=None)
+    own = dataclasses.replace(with_offer(recipe, found.offer), stages=(stage,), budget=None, keep_better=_keeps(recipe))
     return dataclasses.replace(own, head=Choice.parse(found.offer.head, "head"))
 
 
@@ -77,9 +77,9 @@ def keep_first(begun: Begun, recipe: Recipe, found: Found, folder: Path, setup: 
         return
     state = read_state(place) if place.is_dir() else None
     if state is None or state.status != "finished":
-        own = dataclasses.replace(begun, dataset=setup.dataset)
+        own, first = dataclasses.replace(begun, dataset=setup.dataset), probe_recipe(recipe, found)
         shared = {"stop": setup.stop, "known": setup.known, "loaded": setup.loaded, "report": False}
-        fit(own, probe_recipe(recipe, found), out=place, **shared)
+        fit(own, dataclasses.replace(first, keep_better="no"), out=place, **shared)
     with storage.new_folder(folder / MODEL, 0) as temporary:
         shutil.copytree(place / MODEL, temporary, dirs_exist_ok=True)
     setup.listen(Event("note", f"a first model, {found.offer}: {found.figure}, is in {folder / MODEL}"))
@@ -195,11 +195,16 @@ def finish(
     trial = next(each for each in journal.trials() if each.number == chosen.trial)
     own = Recipe.from_plain(dict(trial.recipe))
     if read_state(folder) is None:
-        own = dataclasses.replace(own, refit=_refit(recipe, trial, begun, clock))
+        own = dataclasses.replace(own, refit=_refit(recipe, trial, begun, clock), keep_better=_keeps(recipe))
         journal.put("refit", own.refit)
         _promote(own, trial, begun, folder, journal)
-    own = dataclasses.replace(own, refit=journal.get("refit"))
+    own = dataclasses.replace(own, refit=journal.get("refit"), keep_better=_keeps(recipe))
     return fit(begun, own, out=folder, until=trial.step, **shared)
+
+
+def _keeps(recipe: Recipe) -> Literal["yes", "no"]:
+    """Return whether a baseline that is better is kept: as the source was not named, unless that was refused."""
+    return "no" if recipe.keep_better == "no" else "yes"
 
 
 def _refit(recipe: Recipe, trial: Trial, begun: Begun, clock: Clock) -> str:

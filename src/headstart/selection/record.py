@@ -26,6 +26,7 @@ def write_record(
     chosen: Mapping[str, Any],
     clock: Clock,
     notes: Sequence[str],
+    modality: str,
 ) -> None:
     """Write all that was tried, and what became of it.
 
@@ -36,6 +37,7 @@ def write_record(
         chosen: What becomes the run: "trial", "name", "why", "probe" (its score on the validation rows, or None).
         clock: What was spent.
         notes: More to say, in sentences.
+        modality: Of the task.
     """
     probed = {str(one.offer) for one in found}
     tried = [_of_source(plain, probed, found) for plain in journal.get("looked") or []]
@@ -54,6 +56,8 @@ def write_record(
     plain = {
         "budget": None if math.isinf(clock.budget) else clock.budget,
         "spent": round(clock.spent, 2),
+        "modality": modality,
+        "gains": [] if probe is None else [_gain(trial, probe) for trial in journal.trials() if trial.score],
         "metric": held.name if held is not None else "",
         "chosen": {"name": chosen["name"], "why": chosen["why"]},
         "tried": tried,
@@ -61,6 +65,11 @@ def write_record(
         "notes": list(notes),
     }
     storage.write_text(folder / RECORD, json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _gain(trial: Trial, probe: Score) -> dict[str, Any]:
+    assert trial.score is not None
+    return {"method": trial.candidate.method.strategy, "gain": round(trial.score.ahead_of(probe), 5)}
 
 
 def _of_source(plain: Mapping[str, Any], probed: Collection[str], found: Sequence[Found]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop
 from headstart.core.types import Event, Listener, Score, silent
 from headstart.data.rows import Dataset
+from headstart.inputs import by_name
 from headstart.runs.begin import Begun, begin
 from headstart.runs.features import known_features
 from headstart.runs.folder import SEARCH, check_folder, make_folder
@@ -31,6 +32,7 @@ from headstart.selection.curve import extrapolated, looks
 from headstart.selection.finish import Chosen, choose, finish, keep_first
 from headstart.selection.found import Found, keep_found
 from headstart.selection.journal import Journal, Trial
+from headstart.selection.prior import Prior, read_prior
 from headstart.selection.rank import labelled, look_at_all, ranked
 from headstart.selection.record import write_record
 from headstart.selection.sources import expand
@@ -87,12 +89,29 @@ def search(
     check_folder(out, resume)
     begun = begin(data, recipe, listen)
     dataset, recipe = begun.dataset, begun.named_in(recipe)
-    offers = expand(wanted.sources, dataset.task, dataset.splits["train"].inputs)
+    offers = in_forms(expand(wanted.sources, dataset.task, dataset.splits["train"].inputs), recipe, dataset)
     folder = make_folder(resume or out, recipe.data.path, SEARCH)
     stop = stop or Stop()
     enter(folder, list(wanted.sources), wanted.budget, dataset.fingerprint, recipe)
     with stop.working_on(str(folder)):
         return _Search(begun, recipe, wanted, offers, folder, listen, stop, began).run()
+
+
+def in_forms(offers: Sequence[Offer], recipe: Recipe, data: Dataset) -> list[Offer]:
+    """Offer each pretrained source in every form in which such data can be shown: a pair of texts as one or as two.
+
+    Args:
+        offers: Sources.
+        recipe: Surgery that it names leaves nothing to choose.
+        data: Its columns decide.
+
+    Returns:
+        The offers.
+    """
+    forms = ((),) if recipe.surgery else by_name(data.task.modality).surgeries(data.task.inputs)
+    return [
+        offer.after(form) for offer in offers for form in (forms if offer.pretrained and not offer.surgery else ((),))
+    ]
 
 
 class _Search:
@@ -137,7 +156,9 @@ class _Search:
             )
             self.journal.put("chosen", chosen._asdict())
         self.say(f"chosen: {chosen.name}, {chosen.why}")
-        write_record(self.folder, self.journal, found, chosen._asdict(), self.clock, self.notes)
+        write_record(
+            self.folder, self.journal, found, chosen._asdict(), self.clock, self.notes, self.data.task.modality
+        )
         return finish(self.begun, self.recipe, chosen, found, self.folder, self.journal, self.setup, self.clock)
 
     def say(self, text: str) -> None:
@@ -215,8 +236,13 @@ class _Search:
 
     def _space(self, found: Sequence[Found]) -> list[Candidate]:
         learnable = [one.offer for one in found if one.params][:TUNED]
-        first = self.journal.get("first") or []
-        return candidates(self.recipe, learnable, first)
+        with self.journal.planning():
+            kept = self.journal.get("prior")
+            prior = read_prior(self.data.task.modality, self.folder) if kept is None else Prior(*kept)
+            self.journal.put("prior", list(prior))
+        if prior.said:
+            self.note(prior.said)
+        return candidates(self.recipe, learnable, prior.methods)
 
     def _begin(self, bracket: int, space: Sequence[Candidate], found: Sequence[Found]) -> bool:
         """Choose what a bracket tries, by what it costs; return whether there is anything."""
