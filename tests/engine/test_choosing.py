@@ -169,3 +169,21 @@ def test_a_refit_goes_down_the_same_schedule(tmp_path: Path, monkeypatch: pytest
         weights.append(toys.snapshot(again))
     assert all(toys.torch.equal(weights[0][name], tensor) for name, tensor in toys.snapshot(model).items())
     assert not all(toys.torch.equal(weights[1][name], tensor) for name, tensor in toys.snapshot(model).items())
+
+
+@pytest.mark.parametrize("levelled", [(20, 1.0), (19, 0.95)])
+def test_a_refit_of_steps_whose_patience_was_used_up_near_the_end_takes_them_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, levelled: tuple[int, float]
+) -> None:
+    """What lies ahead must not end the refit before it, nor hurry its schedule: the first steps are the same."""
+    data, weights = toys.dataset(Vector(6)), []
+    stage = dataclasses.replace(STAGE, steps=20, evaluate=20, lr=1e-2)
+    make = toys.make_job
+    for given in (levelled, None):
+        job = lambda *parts, by=given: dataclasses.replace(make(*parts), levelled=by, until=18)  # noqa: E731
+        monkeypatch.setattr(toys, "make_job", job)
+        model = toys.make_model(toys.tiny(), data)
+        outcome = toys.train(tmp_path / f"{given}", model, data, stage=stage)
+        assert outcome.steps == 18
+        weights.append(toys.snapshot(model))
+    assert all(toys.torch.equal(weights[0][name], tensor) for name, tensor in weights[1].items())

@@ -15,6 +15,7 @@ from headstart.core.errors import SourceError, UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event
+from headstart.inputs.vector import Vector
 from headstart.runs.run import Run
 from headstart.selection import candidates, search, verify
 from headstart.selection.candidates import Method
@@ -26,10 +27,11 @@ FEW = (Method("full", 1.0), Method("partial k=1", 0.3))
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try few candidates, and ask few folds."""
+    """Try few candidates, ask few folds, and grow no trees beside the run."""
     monkeypatch.setattr(candidates, "METHODS", FEW)
     monkeypatch.setattr(search, "FURTHER", 0)
     monkeypatch.setattr(verify, "FOLDS", 2)
+    monkeypatch.setattr(Vector, "baselines", classmethod(lambda cls, inputs: ()))
 
 
 def found(task: Any, recipe: Recipe, sources: list[str], out: Path, listen: Any = None, **given: Any) -> Run:

@@ -197,7 +197,7 @@ class StageRun:
         progress, stage = self.progress, self.built.job.stage
         assert stage.steps is not None
         by_steps = progress.step / stage.steps
-        if progress.levelled is not None:
+        if progress.levelled is not None and progress.step >= progress.levelled[0]:  # of a refit it lies ahead
             step, fraction = progress.levelled
             done = (progress.step - step) / math.ceil(WIND_DOWN * stage.steps)
             by_steps = max(by_steps, fraction + (1 - fraction) * done)

@@ -16,7 +16,8 @@ from headstart.evaluation.power_law import LEAST, fit_laws
 def extrapolated(steps: Sequence[int], losses: Sequence[float], at: int) -> float:
     """Return the loss that a curve comes to, by a power law with a floor (`evaluation/power_law.py`).
 
-    A curve of fewer than three looks stays where it is; none is believed to fall by more than half, or to rise from where it is.
+    A curve of fewer than three looks stays where it is; none is believed to fall by more than half, or
+    to rise from where it is.
 
     Args:
         steps: Of the looks.

@@ -104,8 +104,7 @@ def choose(journal: Journal, recipe: Recipe, found: Sequence[Found], setup: Setu
     data = setup.dataset
     probe = Chosen(None, f"{found[0].offer}: {PROBE}", "")
     trials = [trial for trial in journal.trials() if trial.score is not None and trial.step and not trial.ended]
-    trials = sorted(trials, key=lambda trial: trial.seconds)
-    best = trials[first_unless_beaten([trial.score for trial in trials])] if trials else None
+    best = min(trials, key=_place, default=None)
     outputs = None if best is None else read_outputs(journal.trial_folder(best.number))
     solved = None if outputs is None else probe_outputs(probe_recipe(recipe, found[0]), setup)
     if best is None or outputs is None or solved is None:
@@ -130,6 +129,14 @@ def choose(journal: Journal, recipe: Recipe, found: Sequence[Found], setup: Setu
     if first_unless_beaten([plain, tuned]):
         return chosen
     return probe._replace(why=f"{best.candidate.name} is not ahead by more than noise: {figures}", probe=alone)
+
+
+def _place(trial: Trial) -> tuple[float, float, float]:
+    """Order trials: by their figure, by the loss where it ties, by their cost where that ties too."""
+    score = trial.score
+    assert score is not None
+    value = -score.value if score.higher_is_better else score.value
+    return value, math.inf if score.loss is None else score.loss, trial.seconds
 
 
 def probe_outputs(recipe: Recipe, setup: Setup) -> dict[str, np.ndarray] | None:

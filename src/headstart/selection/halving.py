@@ -29,13 +29,14 @@ class Plan(NamedTuple):
     length: float
 
 
-def afford(costs: Sequence[float], passes: Sequence[float], allowed: float) -> Plan | None:
+def afford(costs: Sequence[float], passes: Sequence[float], allowed: float, *, shorter: bool = True) -> Plan | None:
     """Choose how many candidates of a list to try, and how long.
 
     Args:
         costs: Seconds of each at its usual length, in the order in which they would be tried.
         passes: Over the training rows at its usual length, of each.
         allowed: Seconds.
+        shorter: Whether less than half of the usual length is better than nothing.
 
     Returns:
         The most candidates that get half of their usual length or more, else the most that get `ENOUGH_PASSES`, else
@@ -49,6 +50,8 @@ def afford(costs: Sequence[float], passes: Sequence[float], allowed: float) -> P
         return long[0] if long else None
 
     usual = [plan for plan in plans if plan.length >= LEAST_LENGTH]
+    if not shorter:
+        return first(LEAST_PASSES, usual)
     return first(LEAST_PASSES, usual) or first(ENOUGH_PASSES, plans) or first(LEAST_PASSES, plans[-1:])
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from headstart.core.counting import counted
 from headstart.core.errors import HeadstartError, SourceError, first_few, reason_of
+from headstart.core.interface import option
 from headstart.core.offer import Offer
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop
@@ -45,6 +46,7 @@ LOOKING = 0.2  # of the budget, after which no other source is looked at
 PROMISING = 4  # sources at most that are probed on all rows
 TUNED = 2  # sources at most that are fine-tuned
 FURTHER = 8  # candidates that are drawn where time is left
+FEW_ROWS, SHARE = 2000, 0.3  # of labelled rows up to so many the share by which candidates are compared
 TUNING = 0.6  # of the budget, where the rest is needed to tell the best from the probe
 DRAWN = 4  # of them at a time
 END = 4.0  # seconds that saving and the report take, beside passes over the rows
@@ -87,14 +89,41 @@ def search(
     """
     began = time.monotonic() if began is None else began
     check_folder(out, resume)
-    begun = begin(data, recipe, listen)
-    dataset, recipe = begun.dataset, begun.named_in(recipe)
+    begun, recipe = with_more_validation(data, begin(data, recipe, listen), recipe, listen)
+    dataset = begun.dataset
     offers = in_forms(expand(wanted.sources, dataset.task, dataset.splits["train"].inputs), recipe, dataset)
     folder = make_folder(resume or out, recipe.data.path, SEARCH)
     stop = stop or Stop()
     enter(folder, list(wanted.sources), wanted.budget, dataset.fingerprint, recipe)
     with stop.working_on(str(folder)):
         return _Search(begun, recipe, wanted, offers, folder, listen, stop, began).run()
+
+
+def with_more_validation(data: Any, begun: Begun, recipe: Recipe, listen: Listener) -> tuple[Begun, Recipe]:
+    """Draw more validation rows where there are few and a search has to choose by them; a refit learns them at the end.
+
+    Args:
+        data: As the search was given it.
+        begun: The data as it was read.
+        recipe: A share of validation rows that it names stays.
+        listen: Is told.
+
+    Returns:
+        The data and the recipe, with the path of the data.
+    """
+    own, recipe = begun.dataset, begun.named_in(recipe)
+    given = "validation" in own.splits and "validation" not in own.drawn
+    if given or recipe.data.validation is not None or recipe.refit == "no":
+        return begun, recipe
+    rows = sum(len(own.splits[name]) for name in ("train", "validation") if name in own.splits)
+    again = begun.path if isinstance(data, Begun) or data is None else data
+    if rows >= FEW_ROWS or again is None or isinstance(again, Dataset):
+        return begun, recipe
+    recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, validation=SHARE))
+    begun = dataclasses.replace(begun, dataset=begin(again, recipe, silent).dataset)
+    count = len(begun.dataset.splits.get("validation", ()))
+    listen(Event("note", f"{count:,} of {rows:,} labelled rows choose in this search ({option('validation')})"))
+    return begun, recipe
 
 
 def in_forms(offers: Sequence[Offer], recipe: Recipe, data: Dataset) -> list[Offer]:
@@ -258,7 +287,7 @@ class _Search:
             passes.append(rows / len(self.data.splits["train"]))
         share = TUNING if is_needed(self.data) else 1.0
         allowed = self.clock.left - (1 - share) * (self.clock.budget if math.isfinite(self.clock.budget) else 0.0)
-        fits = halving.afford(costs, passes, allowed) if costs else None
+        fits = halving.afford(costs, passes, allowed, shorter=not bracket) if costs else None
         if fits is None:
             if left and not bracket:
                 self.note(f"No fine-tuning: {left[0].name} alone would take about {min(costs):.0f} s.")
