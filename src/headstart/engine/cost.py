@@ -25,19 +25,22 @@ class Cost(NamedTuple):
     learn: float
 
 
-def measure_cost(model: Model, rows: Rows, transform: Transform, precision: str = "float32") -> Cost:
+def measure_cost(
+    model: Model, rows: Rows, transform: Transform, precision: str = "float32", count: int = LOOKED_AT
+) -> Cost:
     """Measure what a network costs.
 
     Args:
         model: Any; its gradients are taken away again.
-        rows: At least one; the first few are used.
+        rows: At least one; the first are used.
         transform: Makes the examples, which counts too.
         precision: Number format of the pass and the step.
+        count: Rows that are used; those of a batch say most of what a batch costs.
 
     Returns:
         The seconds a row. A network without weights costs the same to learn: there is nothing to send back.
     """
-    rows = rows.take(range(min(LOOKED_AT, len(rows)))).unlabelled()
+    rows = rows.take(range(min(count, len(rows)))).unlabelled()
     device = device_of(model)
     began = time.perf_counter()
     items = transform.prepare(rows.inputs)

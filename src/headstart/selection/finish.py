@@ -88,8 +88,9 @@ def keep_first(begun: Begun, recipe: Recipe, found: Found, folder: Path, setup: 
 def choose(journal: Journal, recipe: Recipe, found: Sequence[Found], setup: Setup, clock: Clock) -> Chosen:
     """Choose among the best probe and the trials, on rows that neither has learnt; of equal ones the cheaper.
 
-    The trials are compared on the validation rows. The best of them and the probe are compared on these too, and
-    where they are few, on as many folds of the training rows as there is time for.
+    The trials are compared on the validation rows; of those that do not differ by more than noise the one counts that
+    experience speaks for most, as they cost the same once they are trained. It and the probe are compared on these
+    rows too, and where they are few, on as many folds of the training rows as there is time for.
 
     Args:
         journal: Has the trials.
@@ -104,7 +105,7 @@ def choose(journal: Journal, recipe: Recipe, found: Sequence[Found], setup: Setu
     data = setup.dataset
     probe = Chosen(None, f"{found[0].offer}: {PROBE}", "")
     trials = [trial for trial in journal.trials() if trial.score is not None and trial.step and not trial.ended]
-    best = min(trials, key=_place, default=None)
+    best = trials[first_unless_beaten([trial.score for trial in trials])] if trials else None
     outputs = None if best is None else read_outputs(journal.trial_folder(best.number))
     solved = None if outputs is None else probe_outputs(probe_recipe(recipe, found[0]), setup)
     if best is None or outputs is None or solved is None:
@@ -114,7 +115,7 @@ def choose(journal: Journal, recipe: Recipe, found: Sequence[Found], setup: Setu
     alone = rated(data.task, rows, solved, least=0).to_plain()
     if verify.is_needed(data):
         own, folder = Recipe.from_plain(dict(best.recipe)), journal.trial_folder(best.number)
-        if best.step == own.stages[-1].steps:
+        if best.over:
             ask = partial(probe_outputs, probe_recipe(recipe, found[0]))
             parts += verify.more_outputs(own, folder, setup, best.seconds, lambda: clock.left, ask)
     count = sum(len(part[0]) for part in parts)
@@ -129,14 +130,6 @@ def choose(journal: Journal, recipe: Recipe, found: Sequence[Found], setup: Setu
     if first_unless_beaten([plain, tuned]):
         return chosen
     return probe._replace(why=f"{best.candidate.name} is not ahead by more than noise: {figures}", probe=alone)
-
-
-def _place(trial: Trial) -> tuple[float, float, float]:
-    """Order trials: by their figure, by the loss where it ties, by their cost where that ties too."""
-    score = trial.score
-    assert score is not None
-    value = -score.value if score.higher_is_better else score.value
-    return value, math.inf if score.loss is None else score.loss, trial.seconds
 
 
 def probe_outputs(recipe: Recipe, setup: Setup) -> dict[str, np.ndarray] | None:
@@ -196,9 +189,10 @@ def finish(
     Returns:
         The finished run.
     """
-    shared = {"listen": setup.listen, "stop": setup.stop, "known": setup.known, "loaded": setup.loaded}
+    shared: dict[str, Any] = {"listen": setup.listen, "stop": setup.stop, "known": setup.known, "loaded": setup.loaded}
+    shared["out" if read_state(folder) is None else "resume"] = folder
     if chosen.trial is None:
-        return fit(begun, probe_recipe(recipe, found[0]), out=folder, **shared)
+        return fit(begun, probe_recipe(recipe, found[0]), **shared)
     trial = next(each for each in journal.trials() if each.number == chosen.trial)
     own = Recipe.from_plain(dict(trial.recipe))
     if read_state(folder) is None:
@@ -206,7 +200,7 @@ def finish(
         journal.put("refit", own.refit)
         _promote(own, trial, begun, folder, journal)
     own = dataclasses.replace(own, refit=journal.get("refit"), keep_better=_keeps(recipe))
-    return fit(begun, own, out=folder, until=trial.step, **shared)
+    return fit(begun, own, until=trial.step, **shared)
 
 
 def _keeps(recipe: Recipe) -> Literal["yes", "no"]:

@@ -20,10 +20,15 @@ from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop
 from headstart.core.types import Event, Listener, Score, silent
 from headstart.data.rows import Dataset
+from headstart.data.transforms import make_transform
+from headstart.engine.cost import measure_cost
+from headstart.engine.machine import choose_threads, threads
 from headstart.inputs import by_name
 from headstart.runs.begin import Begun, begin
+from headstart.runs.choose import with_offer
 from headstart.runs.features import known_features
 from headstart.runs.folder import SEARCH, check_folder, make_folder
+from headstart.runs.network import build_model, load_backbone
 from headstart.runs.run import Run
 from headstart.selection import halving
 from headstart.selection.asked import enter
@@ -47,7 +52,8 @@ PROMISING = 4  # sources at most that are probed on all rows
 TUNED = 2  # sources at most that are fine-tuned
 FURTHER = 8  # candidates that are drawn where time is left
 FEW_ROWS, SHARE = 2000, 0.3  # of labelled rows up to so many the share by which candidates are compared
-TUNING = 0.6  # of the budget, where the rest is needed to tell the best from the probe
+TUNING = 0.6  # of the time that is left, where the rest is needed to tell the best from the probe
+A_BATCH = 16  # rows, where the recipe does not say
 DRAWN = 4  # of them at a time
 END = 4.0  # seconds that saving and the report take, beside passes over the rows
 WAIT = 0.5  # seconds, until another process is looked for again
@@ -163,12 +169,14 @@ class _Search:
         hidden = {name: rows for name, rows in data.splits.items() if name != "test"}
         self.data: Dataset = dataclasses.replace(data, splits=hidden)  # all that the search sees
         self.notes: list[str] = []
+        self.steps: dict[Offer, float] = {}  # seconds a row
         self.setup = Setup(self.data, listen, stop, known_features(recipe, listen))
 
     def run(self) -> Run:
         self.say(f"search: {len(self.offers)} sources, {self.clock.told()}; {self.folder}")
         found = self.looked()
-        keep_first(self.begun, self.recipe, found[0], self.folder, self.setup)
+        with self.journal.planning():
+            keep_first(self.begun, self.recipe, found[0], self.folder, self.setup)
         if self.journal.get("first_at") is None:
             self.journal.put("first_at", self.clock.spent)
         self.clock.keep()
@@ -188,7 +196,8 @@ class _Search:
         write_record(
             self.folder, self.journal, found, chosen._asdict(), self.clock, self.notes, self.data.task.modality
         )
-        return finish(self.begun, self.recipe, chosen, found, self.folder, self.journal, self.setup, self.clock)
+        with self.journal.planning():  # whoever comes second gets what the first one made
+            return finish(self.begun, self.recipe, chosen, found, self.folder, self.journal, self.setup, self.clock)
 
     def say(self, text: str) -> None:
         self.listen(Event("note", text))
@@ -255,7 +264,7 @@ class _Search:
         for bracket in range(1 + FURTHER):
             with self.journal.planning():
                 trials = [trial for trial in self.journal.trials() if trial.bracket == bracket]
-                if not trials and not self._begin(bracket, space, found):
+                if not trials and not self._begin(bracket, space):
                     return
             count = sum(trial.bracket == bracket for trial in self.journal.trials())
             for rung, share in enumerate(halving.fractions(count)):
@@ -273,20 +282,18 @@ class _Search:
             self.note(prior.said)
         return candidates(self.recipe, learnable, prior.methods)
 
-    def _begin(self, bracket: int, space: Sequence[Candidate], found: Sequence[Found]) -> bool:
+    def _begin(self, bracket: int, space: Sequence[Candidate]) -> bool:
         """Choose what a bracket tries, by what it costs; return whether there is anything."""
         tried = [trial.candidate for trial in self.journal.trials()]
         left = [one for one in space if one not in tried]
         if not left and space and len(tried) < len(space) + FURTHER:
             left = [self.journal.drawn(space) for _ in range(DRAWN)]
-        known = {str(one.offer): one for one in found}
         costs, passes = [], []
         for one in left[: halving.MOST]:
             rows = shown(one, self.recipe, self.data)
-            costs.append(one.method.cost * self._slower(one) * rows * known[str(one.offer)].learn)
+            costs.append(one.method.cost * self._slower(one) * rows * self._learn(one.offer))
             passes.append(rows / len(self.data.splits["train"]))
-        share = TUNING if is_needed(self.data) else 1.0
-        allowed = self.clock.left - (1 - share) * (self.clock.budget if math.isfinite(self.clock.budget) else 0.0)
+        allowed = self.clock.left * (TUNING if is_needed(self.data) else 1.0)
         fits = halving.afford(costs, passes, allowed, shorter=not bracket) if costs else None
         if fits is None:
             if left and not bracket:
@@ -300,6 +307,19 @@ class _Search:
         self.say(f"fine-tuning {many} for {fits.length:.0%} of the usual steps: {names}")
         self.clock.keep()
         return True
+
+    def _learn(self, offer: Offer) -> float:
+        """Measure the seconds a row of a step, by a batch of as many rows as a step has."""
+        if offer not in self.steps:
+            recipe = with_offer(self.recipe, offer)
+            backbone = load_backbone(recipe, self.data, loaded=self.setup.loaded)
+            model, rows = build_model(recipe, self.data, backbone), self.data.splits["train"]
+            transform = make_transform(backbone.card.input)
+            with threads(choose_threads(backbone.card.params)):
+                self.steps[offer] = measure_cost(
+                    model, rows, transform, count=recipe.stages[0].batch_size or A_BATCH
+                ).learn
+        return self.steps[offer]
 
     def _slower(self, candidate: Candidate) -> float:
         """Return how much longer the method's steps took than was first thought, by trials before; 1 where none ran."""
