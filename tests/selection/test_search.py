@@ -15,6 +15,7 @@ from headstart.core.errors import SourceError, UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event
+from headstart.evaluation.report.facts import short_name
 from headstart.inputs.vector import Vector
 from headstart.runs.run import Run
 from headstart.selection import candidates, search, verify
@@ -49,7 +50,7 @@ def test_the_better_source_is_found_and_the_run_is_a_run_like_any_other(task, sh
     assert (here / "out/report.html").is_file() and run.headlines[0].key == "test"
     assert len(run.predict(task[0][:3])) == 3
     told = explain(run.folder)
-    assert {row[0] for row in told.rows} > {f"{name}: probe" for name in sources}
+    assert {row[0] for row in told.rows} > {f"{short_name(name)}: probe" for name in sources}
     assert any("of the probe" in line or "fine-tuned" in line for line in told.said)
 
 
@@ -143,7 +144,7 @@ def test_a_source_that_fails_is_told_and_the_search_goes_on(task, short, sources
     )
     assert any(line.startswith("run:nowhere is left out: ") for line in told)
     verdicts = {one["name"]: one["verdict"] for one in record(run.folder)["tried"]}
-    assert "digits:cnn: probe" in verdicts and verdicts[f"{sources[0]}: probe"] == "the best probe"
+    assert "digits:cnn: probe" in verdicts and verdicts[f"{short_name(sources[0])}: probe"] == "the best probe"
 
 
 def test_without_a_source_that_can_be_used_nothing_is_fitted(task, short, here) -> None:

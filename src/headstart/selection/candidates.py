@@ -52,8 +52,7 @@ class Candidate:
     def name(self) -> str:
         """What tables and folders call it."""
         rate = "" if self.factor == 1 else f", rate x {self.factor:.2g}"
-        offer = dataclasses.replace(self.offer, source=short_name(self.offer.source))
-        return f"{offer}: {self.method.strategy}{rate}"
+        return f"{short(self.offer)}: {self.method.strategy}{rate}"
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """Return the recipe that trains it: the head is solved, then the method moves the weights.
@@ -81,6 +80,11 @@ class Candidate:
         """Read what `to_plain` gave."""
         offer = options.build(Offer, plain["offer"], "the search's journal")
         return cls(offer, Method(**plain["method"]), plain["factor"])
+
+
+def short(offer: Offer) -> str:
+    """Write an offer with as much of a path as tells it from others."""
+    return str(dataclasses.replace(offer, source=short_name(offer.source)))
 
 
 def candidates(recipe: Recipe, offers: Sequence[Offer], first: Sequence[str] = ()) -> list[Candidate]:

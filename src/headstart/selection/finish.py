@@ -32,7 +32,7 @@ from headstart.runs.run import Run
 from headstart.runs.state import describe
 from headstart.runs.state import read as read_state
 from headstart.selection import verify
-from headstart.selection.candidates import PROBE
+from headstart.selection.candidates import PROBE, short
 from headstart.selection.clock import Clock
 from headstart.selection.found import Found
 from headstart.selection.journal import Journal, Trial
@@ -82,7 +82,7 @@ def keep_first(begun: Begun, recipe: Recipe, found: Found, folder: Path, setup: 
         fit(own, dataclasses.replace(first, keep_better="no"), out=place, **shared)
     with storage.new_folder(folder / MODEL, 0) as temporary:
         shutil.copytree(place / MODEL, temporary, dirs_exist_ok=True)
-    setup.listen(Event("note", f"a first model, {found.offer}: {found.figure}, is in {folder / MODEL}"))
+    setup.listen(Event("note", f"a first model, {short(found.offer)}: {found.figure}, is in {folder / MODEL}"))
 
 
 def choose(journal: Journal, recipe: Recipe, found: Sequence[Found], setup: Setup, clock: Clock) -> Chosen:
@@ -103,7 +103,7 @@ def choose(journal: Journal, recipe: Recipe, found: Sequence[Found], setup: Setu
         What becomes the run.
     """
     data = setup.dataset
-    probe = Chosen(None, f"{found[0].offer}: {PROBE}", "")
+    probe = Chosen(None, f"{short(found[0].offer)}: {PROBE}", "")
     trials = [trial for trial in journal.trials() if trial.score is not None and trial.step and not trial.ended]
     best = trials[first_unless_beaten([trial.score for trial in trials])] if trials else None
     outputs = None if best is None else read_outputs(journal.trial_folder(best.number))

@@ -12,6 +12,7 @@ from headstart.core import storage
 from headstart.core.types import Score
 from headstart.drawing.text import words
 from headstart.evaluation.tables import number_text
+from headstart.selection.candidates import short
 from headstart.selection.clock import Clock
 from headstart.selection.found import Found
 from headstart.selection.journal import Journal, Trial
@@ -74,7 +75,7 @@ def _gain(trial: Trial, probe: Score) -> dict[str, Any]:
 
 def _of_source(plain: Mapping[str, Any], probed: Collection[str], found: Sequence[Found]) -> dict[str, Any]:
     one = Found.from_plain(plain)
-    name, figure, seconds, reached = f"{one.offer}: probe", one.figure, one.seconds, f"{one.rows} rows"
+    name, figure, seconds, reached = f"{short(one.offer)}: probe", one.figure, one.seconds, f"{one.rows} rows"
     if one.error:
         return _row(name, "not looked at", "", seconds, one.error)
     if str(one.offer) not in probed:

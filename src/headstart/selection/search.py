@@ -32,7 +32,7 @@ from headstart.runs.network import build_model, load_backbone
 from headstart.runs.run import Run
 from headstart.selection import halving
 from headstart.selection.asked import enter
-from headstart.selection.candidates import Candidate, candidates
+from headstart.selection.candidates import Candidate, candidates, short
 from headstart.selection.clock import Clock
 from headstart.selection.curve import extrapolated, looks
 from headstart.selection.finish import Chosen, choose, finish, keep_first
@@ -223,7 +223,7 @@ class _Search:
             kept = self.journal.get("probed")
             if kept is None:
                 promising = self._promising(found)
-                dropped = [str(one.offer) for one in found if one not in promising]
+                dropped = [short(one.offer) for one in found if one not in promising]
                 if dropped:
                     self.say(f"behind the best by more than noise on {SAMPLE} rows: {first_few(dropped)}")
                 kept = keep_found(self._look([one.offer for one in promising], None, 0.5))
