@@ -21,7 +21,7 @@ from headstart.core.stopping import Stop
 from headstart.core.types import Event, Listener, Score, silent
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
-from headstart.engine.cost import measure_cost
+from headstart.engine.cost import Cost, measure_cost
 from headstart.engine.machine import choose_threads, threads
 from headstart.inputs import by_name
 from headstart.runs.begin import Begun, begin
@@ -169,7 +169,7 @@ class _Search:
         hidden = {name: rows for name, rows in data.splits.items() if name != "test"}
         self.data: Dataset = dataclasses.replace(data, splits=hidden)  # all that the search sees
         self.notes: list[str] = []
-        self.steps: dict[Offer, float] = {}  # seconds a row
+        self.costs: dict[Offer, Cost] = {}
         self.setup = Setup(self.data, listen, stop, known_features(recipe, listen))
 
     def run(self) -> Run:
@@ -256,7 +256,7 @@ class _Search:
     def _end(self, best: Found) -> float:
         """Estimate the seconds that measuring and reporting the final model take."""
         rows = sum(len(rows) for name, rows in self.begun.dataset.splits.items() if name != "train")
-        return END + 1.5 * rows * best.look
+        return END + 1.2 * rows * self._cost(best.offer).look
 
     def tuned(self, found: Sequence[Found]) -> None:
         """Fine-tune candidates by successive halving, one bracket after another while time is left."""
@@ -291,7 +291,7 @@ class _Search:
         costs, passes = [], []
         for one in left[: halving.MOST]:
             rows = shown(one, self.recipe, self.data)
-            costs.append(one.method.cost * self._slower(one) * rows * self._learn(one.offer))
+            costs.append(one.method.cost * self._slower(one) * rows * self._cost(one.offer).learn)
             passes.append(rows / len(self.data.splits["train"]))
         allowed = self.clock.left * (TUNING if is_needed(self.data) else 1.0)
         fits = halving.afford(costs, passes, allowed, shorter=not bracket) if costs else None
@@ -308,18 +308,17 @@ class _Search:
         self.clock.keep()
         return True
 
-    def _learn(self, offer: Offer) -> float:
-        """Measure the seconds a row of a step, by a batch of as many rows as a step has."""
-        if offer not in self.steps:
+    def _cost(self, offer: Offer) -> Cost:
+        """Measure what a source costs a row, by a batch of as many rows as a step has."""
+        if offer not in self.costs:
             recipe = with_offer(self.recipe, offer)
             backbone = load_backbone(recipe, self.data, loaded=self.setup.loaded)
             model, rows = build_model(recipe, self.data, backbone), self.data.splits["train"]
             transform = make_transform(backbone.card.input)
             with threads(choose_threads(backbone.card.params)):
-                self.steps[offer] = measure_cost(
-                    model, rows, transform, count=recipe.stages[0].batch_size or A_BATCH
-                ).learn
-        return self.steps[offer]
+                count = recipe.stages[0].batch_size or A_BATCH
+                self.costs[offer] = measure_cost(model, rows, transform, count=count)
+        return self.costs[offer]
 
     def _slower(self, candidate: Candidate) -> float:
         """Return how much longer the method's steps took than was first thought, by trials before; 1 where none ran."""
