@@ -13,7 +13,7 @@ from sklearn.datasets import load_breast_cancer
 import headstart as hs
 from headstart.cli.main import main
 from headstart.inputs.vector import Vector
-from headstart.selection import candidates, search, verify
+from headstart.selection import candidates, tuning, verify
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -28,7 +28,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(candidates, "METHODS", candidates.METHODS[:1])
-    monkeypatch.setattr(search, "FURTHER", 0)
+    monkeypatch.setattr(tuning, "FURTHER", 0)
     monkeypatch.setattr(verify, "FOLDS", 2)
     monkeypatch.setattr(Vector, "baselines", classmethod(lambda cls, inputs: ()))
     frame: pd.DataFrame = load_breast_cancer(as_frame=True).frame  # pyright: ignore[reportAttributeAccessIssue]

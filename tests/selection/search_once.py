@@ -10,7 +10,7 @@ import numpy as np
 from headstart.core.recipe import Recipe
 from headstart.core.types import Event
 from headstart.inputs.vector import Vector
-from headstart.selection import candidates, search, verify
+from headstart.selection import candidates, search, tuning, verify
 from headstart.selection.wanted import Wanted
 
 
@@ -20,7 +20,7 @@ def listen(event: Event) -> None:
 
 
 candidates.METHODS = candidates.METHODS[:2]
-search.FURTHER = 0
+tuning.FURTHER = 0
 verify.FOLDS = 2
 Vector.baselines = classmethod(lambda cls, inputs: ())  # pyright: ignore[reportAttributeAccessIssue]
 file, out, *sources = sys.argv[1:]

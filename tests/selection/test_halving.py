@@ -38,6 +38,11 @@ def test_what_is_short_gets_passes_enough_and_else_one_gets_two() -> None:
     assert halving.afford([100.0] * 4, [10] * 4, 5) is None
 
 
+def test_time_is_left_to_train_the_first_once_more() -> None:
+    found = halving.afford([100.0], [30], 130, again=1.0)
+    assert found is not None and found.length == pytest.approx(0.65)
+
+
 def test_no_budget_takes_as_many_as_there_may_be() -> None:
     assert halving.afford([1e9] * 20, [20] * 20, math.inf) == (halving.MOST, 1.0)
 

@@ -18,7 +18,7 @@ from headstart.core.types import Event
 from headstart.evaluation.report.facts import short_name
 from headstart.inputs.vector import Vector
 from headstart.runs.run import Run
-from headstart.selection import candidates, search, verify
+from headstart.selection import candidates, search, tuning, verify
 from headstart.selection.candidates import Method
 from headstart.selection.explain import explain
 from headstart.selection.wanted import Wanted
@@ -30,7 +30,7 @@ FEW = (Method("full", 1.0), Method("partial k=1", 0.3))
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try few candidates, ask few folds, and grow no trees beside the run."""
     monkeypatch.setattr(candidates, "METHODS", FEW)
-    monkeypatch.setattr(search, "FURTHER", 0)
+    monkeypatch.setattr(tuning, "FURTHER", 0)
     monkeypatch.setattr(verify, "FOLDS", 2)
     monkeypatch.setattr(Vector, "baselines", classmethod(lambda cls, inputs: ()))
 

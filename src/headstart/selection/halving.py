@@ -29,13 +29,16 @@ class Plan(NamedTuple):
     length: float
 
 
-def afford(costs: Sequence[float], passes: Sequence[float], allowed: float, *, shorter: bool = True) -> Plan | None:
+def afford(
+    costs: Sequence[float], passes: Sequence[float], allowed: float, *, again: float = 0.0, shorter: bool = True
+) -> Plan | None:
     """Choose how many candidates of a list to try, and how long.
 
     Args:
         costs: Seconds of each at its usual length, in the order in which they would be tried.
         passes: Over the training rows at its usual length, of each.
         allowed: Seconds.
+        again: How often the first candidate is to be trained once more, to tell it from the probe.
         shorter: Whether less than half of the usual length is better than nothing.
 
     Returns:
@@ -43,7 +46,7 @@ def afford(costs: Sequence[float], passes: Sequence[float], allowed: float, *, s
         one, where it gets `LEAST_PASSES`; None where not even one does.
     """
     counts = range(min(MOST, len(costs)), 0, -1)
-    plans = [Plan(count, min(1.0, allowed / spent(costs[:count]))) for count in counts]
+    plans = [Plan(count, min(1.0, allowed / (spent(costs[:count]) + again * costs[0]))) for count in counts]
 
     def first(least: float, plans: Sequence[Plan]) -> Plan | None:
         long = [plan for plan in plans if plan.length * min(passes[: plan.count]) >= min(least, *passes[: plan.count])]

@@ -6,57 +6,41 @@ Each phase writes down what it found, so that a search that was killed goes on, 
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from headstart.core.counting import counted
-from headstart.core.errors import HeadstartError, SourceError, first_few, reason_of
+from headstart.core.errors import SourceError, first_few
 from headstart.core.interface import option
 from headstart.core.offer import Offer
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop
-from headstart.core.types import Event, Listener, Score, silent
+from headstart.core.types import Event, Listener, silent
 from headstart.data.rows import Dataset
-from headstart.data.transforms import make_transform
-from headstart.engine.cost import Cost, measure_cost
-from headstart.engine.machine import choose_threads, threads
 from headstart.inputs import by_name
 from headstart.runs.begin import Begun, begin
-from headstart.runs.choose import with_offer
 from headstart.runs.features import known_features
 from headstart.runs.folder import SEARCH, check_folder, make_folder
-from headstart.runs.network import build_model, load_backbone
 from headstart.runs.run import Run
-from headstart.selection import halving
 from headstart.selection.asked import enter
-from headstart.selection.candidates import Candidate, candidates, short
+from headstart.selection.candidates import short
 from headstart.selection.clock import Clock
-from headstart.selection.curve import extrapolated, looks
 from headstart.selection.finish import Chosen, choose, finish, keep_first
 from headstart.selection.found import Found, keep_found
-from headstart.selection.journal import Journal, Trial
-from headstart.selection.prior import Prior, read_prior
+from headstart.selection.journal import Journal
 from headstart.selection.rank import labelled, look_at_all, ranked
 from headstart.selection.record import write_record
 from headstart.selection.sources import expand
-from headstart.selection.trial import Setup, planned, shown, train
-from headstart.selection.verify import is_needed, write_outputs
+from headstart.selection.trial import Setup
+from headstart.selection.tuning import Tuning
 from headstart.selection.wanted import Wanted
 
 SAMPLE = 100  # labelled rows that every source is looked at on
 LOOKING = 0.2  # of the budget, after which no other source is looked at
 PROMISING = 4  # sources at most that are probed on all rows
-TUNED = 2  # sources at most that are fine-tuned
-FURTHER = 8  # candidates that are drawn where time is left
 FEW_ROWS, SHARE = 2000, 0.3  # of labelled rows up to so many the share by which candidates are compared
-TUNING = 0.6  # of the time that is left, where the rest is needed to tell the best from the probe
-A_BATCH = 16  # rows, where the recipe does not say
-DRAWN = 4  # of them at a time
 END = 4.0  # seconds that saving and the report take, beside passes over the rows
-WAIT = 0.5  # seconds, until another process is looked for again
 
 
 def search(
@@ -169,7 +153,6 @@ class _Search:
         hidden = {name: rows for name, rows in data.splits.items() if name != "test"}
         self.data: Dataset = dataclasses.replace(data, splits=hidden)  # all that the search sees
         self.notes: list[str] = []
-        self.costs: dict[Offer, Cost] = {}
         self.setup = Setup(self.data, listen, stop, known_features(recipe, listen))
 
     def run(self) -> Run:
@@ -183,7 +166,7 @@ class _Search:
         found = self.probed(found)
         self.clock.reserve = self._end(found[0])
         if "validation" in self.data.splits:
-            self.tuned(found)
+            Tuning(self.recipe, self.journal, self.clock, self.setup, self.say, self.note).run(found)
         else:
             self.note("No fine-tuning: there are no validation rows to compare it with the probe on.")
         with self.journal.planning():
@@ -256,139 +239,4 @@ class _Search:
     def _end(self, best: Found) -> float:
         """Estimate the seconds that measuring and reporting the final model take."""
         rows = sum(len(rows) for name, rows in self.begun.dataset.splits.items() if name != "train")
-        return END + 1.2 * rows * self._cost(best.offer).look
-
-    def tuned(self, found: Sequence[Found]) -> None:
-        """Fine-tune candidates by successive halving, one bracket after another while time is left."""
-        space = self._space(found)
-        for bracket in range(1 + FURTHER):
-            with self.journal.planning():
-                trials = [trial for trial in self.journal.trials() if trial.bracket == bracket]
-                if not trials and not self._begin(bracket, space):
-                    return
-            count = sum(trial.bracket == bracket for trial in self.journal.trials())
-            for rung, share in enumerate(halving.fractions(count)):
-                self._rung(bracket, rung, share)
-            if self.clock.over:
-                return
-
-    def _space(self, found: Sequence[Found]) -> list[Candidate]:
-        learnable = [one.offer for one in found if one.params][:TUNED]
-        with self.journal.planning():
-            kept = self.journal.get("prior")
-            prior = read_prior(self.data.task.modality, self.folder) if kept is None else Prior(*kept)
-            self.journal.put("prior", list(prior))
-        if prior.said:
-            self.note(prior.said)
-        return candidates(self.recipe, learnable, prior.methods)
-
-    def _begin(self, bracket: int, space: Sequence[Candidate]) -> bool:
-        """Choose what a bracket tries, by what it costs; return whether there is anything."""
-        tried = [trial.candidate for trial in self.journal.trials()]
-        left = [one for one in space if one not in tried]
-        if not left and space and len(tried) < len(space) + FURTHER:
-            left = [self.journal.drawn(space) for _ in range(DRAWN)]
-        costs, passes = [], []
-        for one in left[: halving.MOST]:
-            rows = shown(one, self.recipe, self.data)
-            costs.append(one.method.cost * self._slower(one) * rows * self._cost(one.offer).learn)
-            passes.append(rows / len(self.data.splits["train"]))
-        allowed = self.clock.left * (TUNING if is_needed(self.data) else 1.0)
-        fits = halving.afford(costs, passes, allowed, shorter=not bracket) if costs else None
-        if fits is None:
-            if left and not bracket:
-                self.note(f"No fine-tuning: {left[0].name} alone would take about {min(costs):.0f} s.")
-            return False
-        for one, cost in zip(left[: fits.count], costs, strict=False):
-            recipe = planned(one.recipe(self.recipe), self.setup, length=fits.length, factor=one.factor).recipe
-            self.journal.add(one, recipe.to_plain(), bracket=bracket, cost=cost * fits.length, space=space)
-        names = first_few(one.name for one in left[: fits.count])
-        many = counted(fits.count, "candidates")
-        self.say(f"fine-tuning {many} for {fits.length:.0%} of the usual steps: {names}")
-        self.clock.keep()
-        return True
-
-    def _cost(self, offer: Offer) -> Cost:
-        """Measure what a source costs a row, by a batch of as many rows as a step has."""
-        if offer not in self.costs:
-            recipe = with_offer(self.recipe, offer)
-            backbone = load_backbone(recipe, self.data, loaded=self.setup.loaded)
-            model, rows = build_model(recipe, self.data, backbone), self.data.splits["train"]
-            transform = make_transform(backbone.card.input)
-            with threads(choose_threads(backbone.card.params)):
-                count = recipe.stages[0].batch_size or A_BATCH
-                self.costs[offer] = measure_cost(model, rows, transform, count=count)
-        return self.costs[offer]
-
-    def _slower(self, candidate: Candidate) -> float:
-        """Return how much longer the method's steps took than was first thought, by trials before; 1 where none ran."""
-        alike = [trial for trial in self.journal.trials() if trial.step and trial.candidate.method == candidate.method]
-        if not alike:
-            return 1.0
-        last = alike[-1]
-        return last.seconds / (last.cost * last.step / _steps(last))
-
-    def _rung(self, bracket: int, rung: int, share: float) -> None:
-        """Bring every trial that is to reach a rung to it, and end those that are behind."""
-        while not self.clock.over:
-            trials = [trial for trial in self.journal.trials() if trial.bracket == bracket]
-            waiting = halving.at_rung(trials, rung)
-            if not waiting:
-                break
-            if not any(self._advance(trial, rung, share) for trial in waiting):
-                time.sleep(WAIT)  # others hold them
-                self.stop.check()
-        with self.journal.planning():
-            trials = [trial for trial in self.journal.trials() if trial.bracket == bracket]
-            if not halving.at_rung(trials, rung):
-                for trial in halving.losers(trials, rung):
-                    self.journal.end(trial.number, f"behind at step {trial.step:,}")
-
-    def _advance(self, trial: Trial, rung: int, share: float) -> bool:
-        """Train a trial up to a rung; False where another process holds it."""
-        with self.journal.claimed(trial.number) as mine:
-            now = next(each for each in self.journal.trials() if each.number == trial.number)
-            if not mine or len(now.rungs) != rung or now.ended:
-                return bool(mine)
-            recipe = Recipe.from_plain(dict(trial.recipe))
-            last = recipe.stages[-1]
-            until = max(1, round(share * (last.steps or 1)))
-            folder = self.journal.trial_folder(trial.number)
-            try:
-                reached = train(recipe, folder, until, self.setup, lambda: self.clock.over)
-            except HeadstartError as error:
-                self.journal.end(trial.number, f"failed: {reason_of(error)}")
-                self.listen(Event("warning", f"{trial.candidate.name} is left out: {reason_of(error)}"))
-                return True
-            if reached.outputs:
-                write_outputs(folder, reached.outputs)
-            steps, losses = looks(folder / "metrics.jsonl", len(recipe.stages) - 1)
-            score = reached.score
-            expected = extrapolated(steps, losses, last.steps or 1) if losses else _as_loss(score)
-            self.journal.reached(
-                trial.number,
-                {
-                    "step": reached.step,
-                    "score": None if score is None else score.to_plain(),
-                    "expected": expected if expected is not None and math.isfinite(expected) else None,
-                    "seconds": reached.seconds,
-                    "over": reached.over,
-                    "at": self.clock.spent,
-                },
-            )
-            self.clock.keep()
-            value = "no score" if score is None else f"{score.name} {score.value:.4f}"
-            self.say(
-                f"{trial.candidate.name}: {value} at step {reached.step:,} of {last.steps:,}, {reached.seconds:.0f} s"
-            )
-            return True
-
-
-def _as_loss(score: Score | None) -> float | None:
-    if score is None:
-        return None
-    return -score.value if score.higher_is_better else score.value
-
-
-def _steps(trial: Trial) -> int:
-    return trial.recipe["stages"][-1]["steps"]
+        return END + 1.2 * rows * self.setup.cost(best.offer, self.recipe).look

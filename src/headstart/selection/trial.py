@@ -12,14 +12,18 @@ from typing import NamedTuple
 import numpy as np
 
 from headstart.core import plugins
+from headstart.core.offer import Offer
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Paused, Stop
 from headstart.core.types import Event, Listener, Score
 from headstart.data.rows import Dataset
+from headstart.data.transforms import make_transform
+from headstart.engine.cost import Cost, measure_cost
 from headstart.engine.fit import fit
 from headstart.engine.machine import choose_device, choose_precision, choose_threads, threads
 from headstart.features.frozen import KnownFeatures
 from headstart.runs import defaults
+from headstart.runs.choose import with_offer
 from headstart.runs.network import Loaded, build_model, load_backbone
 from headstart.runs.plan import Plan, make_plan
 from headstart.runs.training import make_jobs
@@ -44,7 +48,10 @@ class Reached(NamedTuple):
 
 @dataclass(frozen=True)
 class Setup:
-    """What all trials of a search have in common. views: by source and usual view the one that was chosen."""
+    """What all trials of a search have in common.
+
+    views: by source and usual view the one that was chosen. costs: by way to start, once they were measured.
+    """
 
     dataset: Dataset
     listen: Listener
@@ -52,6 +59,26 @@ class Setup:
     known: KnownFeatures
     loaded: Loaded = field(default_factory=dict)
     views: dict[tuple[str, str], str] = field(default_factory=dict)
+    costs: dict[Offer, Cost] = field(default_factory=dict)
+
+    def cost(self, offer: Offer, recipe: Recipe) -> Cost:
+        """Measure what a source costs a row, by a batch of as many rows as a step has.
+
+        Args:
+            offer: The source.
+            recipe: Takes the place of what the offer leaves open.
+
+        Returns:
+            The cost; it is measured once.
+        """
+        if offer not in self.costs:
+            own, data = with_offer(recipe, offer), self.dataset
+            backbone = load_backbone(own, data, loaded=self.loaded)
+            model, transform = build_model(own, data, backbone), make_transform(backbone.card.input)
+            with threads(choose_threads(backbone.card.params)):
+                count = own.stages[0].batch_size or defaults.SMALL_BATCH
+                self.costs[offer] = measure_cost(model, data.splits["train"], transform, count=count)
+        return self.costs[offer]
 
 
 def shown(candidate: Candidate, recipe: Recipe, data: Dataset) -> int:
