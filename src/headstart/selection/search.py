@@ -40,6 +40,7 @@ SAMPLE = 100  # labelled rows that every source is looked at on
 LOOKING = 0.2  # of the budget, after which no other source is looked at
 PROMISING = 4  # sources at most that are probed on all rows
 FEW_ROWS, SHARE = 2000, 0.3  # of labelled rows up to so many the share by which candidates are compared
+BESIDE = 2.0  # times a probe on all rows: what the baselines and the curve of labels take beside the final model
 END = 4.0  # seconds that saving and the report take, beside passes over the rows
 
 
@@ -239,4 +240,4 @@ class _Search:
     def _end(self, best: Found) -> float:
         """Estimate the seconds that measuring and reporting the final model take."""
         rows = sum(len(rows) for name, rows in self.begun.dataset.splits.items() if name != "train")
-        return END + 1.2 * rows * self.setup.cost(best.offer, self.recipe).look
+        return END + BESIDE * best.seconds + 1.2 * rows * self.setup.cost(best.offer, self.recipe).look
