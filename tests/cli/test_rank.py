@@ -44,8 +44,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_a_table_sentences_and_a_page(
-    photos: Path, network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    photos: Path, network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "300")  # no heading is broken into lines
     page = tmp_path / "ranking.html"
     ranked(str(photos), "--sources", network, "--sources", "digits:cnn", "--layers", "-v", "--out", str(page))
     shown = capsys.readouterr()

@@ -71,6 +71,7 @@ def test_what_is_wrong_is_said_before_any_work(table: Path, capsys, arguments: l
     assert not Path("out").exists()
 
 
+@pytest.mark.slow
 def test_a_source_of_another_modality_is_left_out_and_none_that_is_left_is_an_error(table: Path, capsys) -> None:
     code, _, err = run(capsys, "fit", str(table), "--sources", "timm:test_resnet", "--out", "out")
     assert code == 2 and "No source could be used: timm:test_resnet: " in err

@@ -24,5 +24,5 @@ def test_what_is_no_time(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-3", "0s", "inf", "nan"])
 def test_what_is_no_positive_time(text: str) -> None:
-    with pytest.raises(UsageError, match=f"rest='{text}' must be above 0"):
+    with pytest.raises(UsageError, match=f"rest='{text}': the time must be above 0"):
         seconds_of(text, "rest")

@@ -54,6 +54,7 @@ def test_the_better_source_is_found_and_the_run_is_a_run_like_any_other(task, sh
     assert any("of the probe" in line or "fine-tuned" in line for line in told.said)
 
 
+@pytest.mark.slow
 def test_the_test_rows_are_measured_once_at_the_end(task, short, sources, here, monkeypatch) -> None:
     seen: list[tuple[Path, set[str]]] = []
     plain = search.keep_first
@@ -114,6 +115,7 @@ def test_a_search_that_was_stopped_goes_on_to_the_same_end(phase, task, short, s
     assert [str(row) for row in whole.predict(task[0])] == [str(row) for row in again.predict(task[0])]
 
 
+@pytest.mark.slow
 def test_another_search_in_the_folder_is_refused(task, short, sources, here) -> None:
     stop = Stop()
 
@@ -131,6 +133,7 @@ def test_another_search_in_the_folder_is_refused(task, short, sources, here) -> 
         found(task, short.with_settings({"seed": 3}), sources, here / "out")
 
 
+@pytest.mark.slow
 def test_a_finished_search_is_not_begun_again(task, short, sources, here) -> None:
     found(task, short, sources[:1], here / "out")
     with pytest.raises(UsageError, match="holds a finished run"):
@@ -158,6 +161,7 @@ def test_a_budget_that_is_used_up_leaves_the_probe_and_says_so(task, short, sour
     assert record(run.folder)["notes"][0].startswith("No fine-tuning: ")
 
 
+@pytest.mark.slow
 def test_a_named_strategy_is_the_only_one(task, short, sources, here) -> None:
     recipe = short.with_settings({"stages.0.strategy": "layerwise_lr decay=0.5"})
     run = found(task, recipe, sources[:1], here / "out")
@@ -165,6 +169,7 @@ def test_a_named_strategy_is_the_only_one(task, short, sources, here) -> None:
     assert len(names) == 2 and names[1].endswith("layerwise_lr decay=0.5")
 
 
+@pytest.mark.slow
 def test_what_is_better_by_more_than_noise_is_chosen(task, short, sources, here, monkeypatch) -> None:
     labels = list(np.random.default_rng(0).permutation(task[1]))  # that no probe can tell
     recipe = short.with_settings({"stages.0.steps": 400, "data.validation": 0.4})

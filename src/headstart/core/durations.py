@@ -34,5 +34,5 @@ def seconds_of(text: str | float, name: str = "budget") -> float:
             raise UsageError(f"{option(name, text)} is no time: write seconds, or 90s, 10m, 1h30m.") from None
         found = math.fsum(float(number) * UNITS[unit] for number, unit in parts)
     if not 0 < found < math.inf:
-        raise UsageError(f"{option(name, text)} must be above 0: write seconds, or 90s, 10m, 1h30m.")
+        raise UsageError(f"{option(name, text)}: the time must be above 0.")
     return found

@@ -58,7 +58,7 @@ RANGES: Mapping[str, Range] = MappingProxyType(
         "seed": Range("the seed", high=2**63),
         "workers": Range("the number of processes that load data"),
         "cache_gb": Range("the most gigabytes of features on disk"),
-        "budget": Range("the seconds for training", above=True),
+        "budget": Range("the time", above=True),
         "checkpoint": Range("the seconds between saved steps"),
         "processes": Range("the number of processes", 1),
         "folds": Range("the number of folds", 2),
