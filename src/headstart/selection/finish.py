@@ -73,7 +73,7 @@ def keep_first(begun: Begun, recipe: Recipe, found: Found, folder: Path, setup: 
         setup: Of the search.
     """
     place = folder / SEARCH / FIRST
-    if (folder / MODEL).is_dir():
+    if (folder / MODEL).is_dir() or read_state(folder) is not None:  # once the run has begun, what is there is its own
         return
     state = read_state(place) if place.is_dir() else None
     if state is None or state.status != "finished":
@@ -149,9 +149,10 @@ def probe_outputs(recipe: Recipe, setup: Setup) -> dict[str, np.ndarray] | None:
     train, asked = data.splits["train"], data.splits["validation"]
     features = embed(model, train, transform, known=setup.known)
     seen = torch.from_numpy(embed(model, asked, transform, known=setup.known))
-    groups = [data.groups.get(row, row) for row in train.ids] if data.groups else None
     kind = recipe.stages[0].imbalance
-    wanted = Solving(plugins.build("objectives", "supervised", {}).loss_options, kind, recipe.seed, groups)
+    wanted = Solving(
+        plugins.build("objectives", "supervised", {}).loss_options, kind, recipe.seed, data.groups_of(train)
+    )
     outputs: dict[str, np.ndarray] = {}
     for name, head in model.by_target().items():
         own = wanted if head.solves(wanted) else wanted._replace(imbalance="none")

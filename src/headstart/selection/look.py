@@ -123,8 +123,7 @@ def look(
             features = embed(model, rows, transform, known=known)
             found, scoring = score_all(data, features, rows, backbone)
             by_stage = _layers(model, data, rows, transform) if layers else {}
-            groups = [data.groups.get(row, row) for row in rows.ids] if data.groups else None
-            outputs = out_of_fold(model, features, rows, own, groups)
+            outputs = out_of_fold(model, features, rows, own, data.groups_of(rows))
     except DataError:  # what is wrong with the rows is wrong for every source
         raise
     except HeadstartError as error:

@@ -45,8 +45,7 @@ def fold_datasets(data: Dataset, seed: int) -> list[Dataset]:
     """
     rows = data.splits["train"]
     name, target = next(iter(data.task.predicted.items()))
-    groups = [data.groups.get(row, row) for row in rows.ids] if data.groups else None
-    fold = make_folds(len(rows), seed, target.fold_strata(rows.labels[name]), groups, count=FOLDS)
+    fold = make_folds(len(rows), seed, target.fold_strata(rows.labels[name]), data.groups_of(rows), count=FOLDS)
     made = []
     for number in np.unique(fold):
         learnt = rows.take(np.flatnonzero(fold != number))
