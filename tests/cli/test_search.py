@@ -46,7 +46,7 @@ def test_it_searches_explains_and_says_where_the_first_model_is(table: Path, cap
     assert code == 0, err
     result = json.loads(out.splitlines()[-1])
     assert result["metrics"]["test"]
-    assert "search: 1 sources, 10 minutes; out" in err and "a first model, run:old: accuracy" in err
+    assert "search: 1 source, 10 minutes; out" in err and "a first model, run:old: accuracy" in err
     assert "what became of it" in err and "Chosen: run:old: " in err
     assert [row[0] for row in hs.explain("out").rows] == ["run:old: probe", "run:old: full"]
     code, out, _ = run(capsys, "report", "out")

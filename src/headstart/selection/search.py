@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from headstart.core.counting import counted
 from headstart.core.errors import SourceError, first_few
 from headstart.core.interface import option
 from headstart.core.offer import Offer
@@ -157,7 +158,8 @@ class _Search:
         self.setup = Setup(self.data, listen, stop, known_features(recipe, listen))
 
     def run(self) -> Run:
-        self.say(f"search: {len(self.offers)} sources, {self.clock.told()}; {self.folder}")
+        many = counted(len(self.offers), "sources")
+        self.say(f"search: {many}, {self.clock.told()}; {self.folder}")
         found = self.looked()
         with self.journal.planning():
             keep_first(self.begun, self.recipe, found[0], self.folder, self.setup)
