@@ -207,16 +207,19 @@ def test_wrong_numbers_are_told_before_any_work(given: dict[str, Any], zoo: Path
         rank("no/such/folder", f"local:{zoo}/vit", **given)
 
 
-def made(name: str, value: float | Sequence[float], look: float, *, scores: dict[str, float] | None = None) -> Looked:
+def made(
+    name: str, value: float | Sequence[float], look: float, *, scores: dict[str, float] | None = None, params: int = 1
+) -> Looked:
     score = Score("accuracy", float(np.mean(value)), True, None, tuple(np.atleast_1d(value)))
     figure = Interval(float(np.mean(value)), 0.1, 0.9)
     probe = Probe(score, "accuracy", figure, {})
-    return Looked(Offer(name), name, 1, 10, scores or {}, {}, probe, Cost(look, 2 * look))
+    return Looked(Offer(name), name, params, 10, scores or {}, {}, probe, Cost(look, 2 * look))
 
 
-def test_of_equal_ones_the_cheaper_is_first() -> None:
-    found = ranked([made("a:slow", 0.8, 0.2), made("a:quick", 0.8, 0.1), made("a:good", 0.9, 0.5)], 10, 10, 0, 1.0)
-    assert [str(one.offer) for one in found.looked] == ["a:good", "a:quick", "a:slow"]
+def test_of_equal_ones_the_smaller_is_first_whatever_time_was_measured() -> None:
+    good, large, small = made("a:good", 0.9, 0.5), made("a:large", 0.8, 0.1, params=2), made("a:small", 0.8, 0.2)
+    found = ranked([large, small, good], 10, 10, 0, 1.0)
+    assert [str(one.offer) for one in found.looked] == ["a:good", "a:small", "a:large"]
     assert found.aggregate is not None and found.aggregate.ranks.tolist() == [1, 2, 2]
 
 

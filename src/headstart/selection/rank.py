@@ -305,7 +305,9 @@ def ranked(found: Sequence[Looked], rows: int, of: int, seed: int, spent: float)
     scores = {name: [one.scores.get(name, math.nan) for one in good] for name in names}
     probes = [one.probe for one in good if one.probe is not None]
     made = aggregate(scores, [probe.score for probe in probes], seed=seed)
-    cheap = np.array([one.cost.look if one.cost else 0.0 for one in good])
-    order = np.lexsort((cheap, -made.points))
+    small = np.array(
+        [one.params for one in good]
+    )  # not a measured time: equal ones would change places from run to run
+    order = np.lexsort((small, -made.points))
     placed = Aggregate(made.points[order], made.ranks[order], made.low[order], made.high[order], made.weights)
     return Ranking([*(good[place] for place in order), *bad], placed, rows, of, probes[0].metric, spent)
