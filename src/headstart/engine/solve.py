@@ -1,7 +1,8 @@
-"""Solve the heads of a stage on features that stay the same, in the place of steps."""
+"""Solve heads on features that stay the same: those of a stage in the place of steps, and those of probes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -9,13 +10,54 @@ import numpy as np
 from headstart.core.errors import UsageError
 from headstart.core.progress import working
 from headstart.core.seeding import mix
-from headstart.core.types import Solving
+from headstart.core.types import Labels, Solved, Solving
+from headstart.data.rows import Rows
 from headstart.engine.build import BuiltStage
-from headstart.features.frozen import FeatureTransform
+from headstart.engine.predict import predict
+from headstart.features.frozen import FeatureTransform, frozen_rows
+from headstart.models.model import Model
 
 
-def solve_heads(built: BuiltStage) -> tuple[str, dict[str, Any]]:
-    """Put every head at its optimum for the stage's labelled rows.
+def solve_all(
+    model: Model,
+    features: np.ndarray,
+    labels: Mapping[str, Labels],
+    wanted: Solving,
+    chosen: Mapping[str, Sequence[Any] | None] | None = None,
+) -> dict[str, Solved] | None:
+    """Put every head of a model at its optimum.
+
+    A head that has no solution under this way with rare classes (focal loss) is solved without it.
+
+    Args:
+        model: Its heads are changed.
+        features: As the heads pool them, [N, D].
+        labels: Of the same N rows, by target.
+        wanted: What the heads are to be the optimum of.
+        chosen: By target what was chosen for other rows, which is taken, not chosen again.
+
+    Returns:
+        By target how its head was solved; None where a head has no solution, and then none is changed.
+    """
+    plain = wanted._replace(imbalance="none")
+    heads = model.by_target()
+    if not all(head.solves(plain) for head in heads.values()):
+        return None
+    found = {}
+    for name, head in heads.items():
+        own = wanted if head.solves(wanted) else plain
+        head.output.rebalance(own.imbalance, labels[name])
+        found[name] = head.solve(features, labels[name], own._replace(chosen=(chosen or {}).get(name)))
+    return found
+
+
+def answers(model: Model, rows: Rows, features: np.ndarray) -> dict[str, np.ndarray]:
+    """Give what the heads of a model say of rows whose pooled features [N, D] are known: by target, decoded."""
+    return predict(model, frozen_rows(rows, features), FeatureTransform())
+
+
+def solve_stage(built: BuiltStage) -> tuple[str, dict[str, Any]]:
+    """Put every head at its optimum for a stage's labelled rows.
 
     Each process has all features and finds the same; the writer's are taken.
 
@@ -38,13 +80,10 @@ def solve_heads(built: BuiltStage) -> tuple[str, dict[str, Any]]:
     groups = [context.groups.get(name, name) for name in rows.ids] if context.groups else None
     seed = mix(context.seed, "solve", built.number)
     wanted = Solving(built.job.objective.loss_options, stage.imbalance, seed, groups)
-    notes, chosen = {}, {}
-    for name, head in built.model.by_target().items():
-        with working("solving the head"):
-            found = head.solve(
-                cast(np.ndarray, rows.inputs), rows.labels[name], wanted._replace(chosen=built.job.solved.get(name))
-            )
-        notes[name], chosen[name] = found.note, found.chosen
+    with working("solving the head"):
+        found = solve_all(built.model, cast(np.ndarray, rows.inputs), rows.labels, wanted, built.job.solved)
+    assert found is not None  # a plan solves no other heads
     context.world.copy_from_writer(built.model)
+    notes = {name: each.note for name, each in found.items()}
     told = "; ".join(notes.values() if len(notes) == 1 else (f"{name}: {note}" for name, note in notes.items()))
-    return told, chosen
+    return told, {name: each.chosen for name, each in found.items()}

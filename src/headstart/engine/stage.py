@@ -24,7 +24,7 @@ from headstart.engine.optimisers import set_rate
 from headstart.engine.proof import check_frozen
 from headstart.engine.restore import check_room, pack, restore
 from headstart.engine.saver import Saver
-from headstart.engine.solve import solve_heads
+from headstart.engine.solve import solve_stage
 from headstart.engine.state import Progress, TrainingState, load_model, model_tensors
 from headstart.engine.step import train_step
 
@@ -165,7 +165,7 @@ class StageRun:
     def _solve(self) -> None:
         """Solve the heads: the one step of a stage that has no others."""
         self.progress.step += 1
-        note, self.progress.solved = solve_heads(self.built)
+        note, self.progress.solved = solve_stage(self.built)
         self._tell("detail", note, {})
 
     def _step(self, streams: Mapping[str, Feed[Batch]], fraction: float, optimiser: torch.optim.Optimizer) -> None:

@@ -21,8 +21,9 @@ from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.engine.machine import place
 from headstart.engine.optimisers import SOLVE
-from headstart.engine.predict import embed, predict
-from headstart.features.frozen import FeatureTransform, KnownFeatures, frozen_rows
+from headstart.engine.predict import embed
+from headstart.engine.solve import answers, solve_all
+from headstart.features.frozen import KnownFeatures
 from headstart.inputs import by_name
 from headstart.models.model import Backbone, Model
 from headstart.runs.network import Loaded, build_model, load_backbone
@@ -210,26 +211,21 @@ def solve_heads(
     """
     train, recipe = data.splits["train"], frozen.plan.recipe
     model = place(build_model(recipe, data, frozen.backbone), setting.device)
-    loss = plugins.build("objectives", "supervised", {}).loss_options
-    wanted = Solving(loss, recipe.stages[0].imbalance, recipe.seed, data.groups_of(train))
-    solved = {}
-    for name, head in model.by_target().items():
-        head.output.rebalance(wanted.imbalance, train.labels[name])
-        before = chosen[name].chosen if chosen and name in chosen else None
-        solved[name] = head.solve(features, train.labels[name], wanted._replace(chosen=before))
+    options = plugins.build("objectives", "supervised", {}).loss_options
+    wanted = Solving(options, recipe.stages[0].imbalance, recipe.seed, data.groups_of(train))
+    before = {name: each.chosen for name, each in (chosen or {}).items()}
+    solved = solve_all(model, features, train.labels, wanted, before)
+    assert solved is not None  # it is planned so
     return model, solved
-
-
-def answers(model: Model, data: Dataset, frozen: Frozen, split: str) -> dict[str, np.ndarray]:
-    """Give what a model's heads say of the rows of a split, by target, [N, outputs], from known features."""
-    return predict(model, frozen_rows(data.splits[split], frozen.features[split]), FeatureTransform())
 
 
 def _solved(setting: Setting, frozen: Frozen, name: str, what: str, take: str, *, pretrained: bool) -> list[Fitted]:
     """Solve heads on features, once for validation rows, and once more on all rows where the run ends with that."""
     data, features, recipe = setting.dataset, frozen.features, frozen.plan.recipe
     model, solved = solve_heads(setting, frozen, data, features["train"])
-    outputs = {"validation": answers(model, data, frozen, "validation")} if "validation" in features else {}
+    outputs: dict[str, dict[str, np.ndarray]] = {}
+    if "validation" in features:
+        outputs["validation"] = answers(model, data.splits["validation"], features["validation"])
     left_out = {
         target: head.decode(torch.from_numpy(solved[target].out_of_fold)).numpy()
         for target, head in model.by_target().items()
@@ -239,7 +235,7 @@ def _solved(setting: Setting, frozen: Frozen, name: str, what: str, take: str, *
         together = np.concatenate([features["train"], features["validation"]])
         model, solved = solve_heads(setting, frozen, whole(data), together, solved)
     if "test" in features:
-        outputs["test"] = answers(model, data, frozen, "test")
+        outputs["test"] = answers(model, data.splits["test"], features["test"])
     notes = "; ".join(dict.fromkeys(found.note for found in solved.values()))
     artefact = Artefact(model, frozen.plan, notes)
     return [Fitted(name, what, take, pretrained, outputs, calibrations, artefact)]

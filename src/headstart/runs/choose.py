@@ -26,6 +26,7 @@ from headstart.core.types import Event, Listener, Score, Solving, Task, silent
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.transforms import make_transform
 from headstart.engine.predict import embed
+from headstart.engine.solve import solve_all
 from headstart.evaluation.quick import rated_by_loss
 from headstart.features.frozen import KnownFeatures
 from headstart.inputs import by_name
@@ -224,15 +225,10 @@ def out_of_fold(
     Returns:
         By target, decoded: probabilities [N, C] or values [N, T]; None for a head that cannot be solved.
     """
-    outputs = {}
-    imbalance = recipe.stages[0].imbalance
-    kind = "none" if imbalance == "auto" else imbalance
     options = plugins.build("objectives", "supervised", {}).loss_options
-    wanted = Solving(options, kind, mix(recipe.seed, "choose"), groups)
-    for name, head in model.by_target().items():
-        if not head.solves(wanted):
-            return None
-        head.output.rebalance(kind, rows.labels[name])
-        found = head.solve(features, rows.labels[name], wanted)
-        outputs[name] = head.decode(torch.from_numpy(found.out_of_fold)).numpy()
-    return outputs
+    wanted = Solving(options, recipe.stages[0].imbalance, mix(recipe.seed, "choose"), groups)
+    solved = solve_all(model, features, rows.labels, wanted)
+    if solved is None:
+        return None
+    heads = model.by_target()
+    return {name: heads[name].decode(torch.from_numpy(found.out_of_fold)).numpy() for name, found in solved.items()}

@@ -14,13 +14,14 @@ from headstart.core.seeding import numpy_generator
 from headstart.core.types import Labels, Metric, Solved, Target
 from headstart.data.rows import Dataset
 from headstart.drawing.text import words
+from headstart.engine.solve import answers
 from headstart.evaluation.bootstrap import group_places, weights
 from headstart.evaluation.measure import measured
 from headstart.evaluation.power_law import LEAST, fit_laws
 from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import interval_text
 from headstart.metrics import _find
-from headstart.runs.baselines import Frozen, answers, solve_heads
+from headstart.runs.baselines import Frozen, solve_heads
 from headstart.runs.training import Setting
 
 FEWEST = 40  # training rows, below which a curve is noise
@@ -98,7 +99,7 @@ def _measured(
             chosen |= solved
         heads = model.by_target()
         if validation is not None:
-            whole = answers(model, data, frozen, "validation")
+            whole = answers(model, validation, frozen.features["validation"])
         else:
             left_out = {name: torch.from_numpy(solved[name].out_of_fold) for name in heads}
             whole = {name: head.decode(left_out[name]).numpy() for name, head in heads.items()}

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import torch
 
 from headstart.core import plugins, storage
 from headstart.core.choice import Choice
@@ -22,6 +21,7 @@ from headstart.drawing.text import words
 from headstart.engine.distributed import World
 from headstart.engine.machine import choose_device
 from headstart.engine.predict import embed
+from headstart.engine.solve import answers, solve_all
 from headstart.evaluation.quick import rated
 from headstart.runs.begin import Begun
 from headstart.runs.choose import first_unless_beaten, with_offer
@@ -147,22 +147,12 @@ def probe_outputs(recipe: Recipe, setup: Setup) -> dict[str, np.ndarray] | None:
     model = build_model(recipe, data, backbone)
     transform = make_transform(backbone.card.input)
     train, asked = data.splits["train"], data.splits["validation"]
+    options = plugins.build("objectives", "supervised", {}).loss_options
+    wanted = Solving(options, recipe.stages[0].imbalance, recipe.seed, data.groups_of(train))
     features = embed(model, train, transform, known=setup.known)
-    seen = torch.from_numpy(embed(model, asked, transform, known=setup.known))
-    kind = recipe.stages[0].imbalance
-    wanted = Solving(
-        plugins.build("objectives", "supervised", {}).loss_options, kind, recipe.seed, data.groups_of(train)
-    )
-    outputs: dict[str, np.ndarray] = {}
-    for name, head in model.by_target().items():
-        own = wanted if head.solves(wanted) else wanted._replace(imbalance="none")
-        if not head.solves(own):
-            return None
-        head.output.rebalance(own.imbalance, train.labels[name])
-        head.solve(features, train.labels[name], own)
-        with torch.inference_mode():
-            outputs[name] = head.decode(head({"pooled": seen, "tokens": seen.unsqueeze(1)})).numpy()
-    return outputs
+    if solve_all(model, features, train.labels, wanted) is None:
+        return None
+    return answers(model, asked, embed(model, asked, transform, known=setup.known))
 
 
 def finish(
