@@ -31,6 +31,7 @@ from headstart.features.frozen import KnownFeatures
 from headstart.models.model import Backbone, Model
 from headstart.runs.choose import out_of_fold, with_offer
 from headstart.runs.network import Loaded, build_model, load_backbone
+from headstart.solvers.threads import one_thread
 from headstart.transferability._seen import Seen
 
 RESAMPLES = 200  # of the rows, for the interval of the probe's figure
@@ -178,11 +179,12 @@ def score_all(
         if isinstance(rows.labels[name], np.ndarray)
     ]
     found = {}
-    for name in plugins.names("transferability"):
-        score: Transferability = plugins.build("transferability", name, {})
-        values = [score.score(one) for one in seen if one.form in score.forms]
-        if values and math.isfinite(mean := float(np.mean(values))):
-            found[name] = mean
+    with one_thread():
+        for name in plugins.names("transferability"):
+            score: Transferability = plugins.build("transferability", name, {})
+            values = [score.score(one) for one in seen if one.form in score.forms]
+            if values and math.isfinite(mean := float(np.mean(values))):
+                found[name] = mean
     return found, time.perf_counter() - began
 
 

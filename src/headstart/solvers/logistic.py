@@ -15,6 +15,7 @@ from headstart.core.seeding import numpy_generator
 from headstart.solvers.columns import IN_WORDS, Scaling, Shared, prepare, scalings, share
 from headstart.solvers.folds import make_folds
 from headstart.solvers.solution import Solution, first_of_the_best
+from headstart.solvers.threads import alone_where_small
 
 PENALTIES = tuple(10.0 ** (-power / 2) for power in range(-4, 15))  # 100 … 1e-7, of rows of length 1
 FIRST = 4  # place of the penalty that is tried first: 1
@@ -59,6 +60,7 @@ class Problem:
         return np.logaddexp(0, out) - self.targets * out, expit(out) - self.targets
 
 
+@alone_where_small
 def logistic(
     features: np.ndarray,
     problem: Problem,

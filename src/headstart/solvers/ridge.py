@@ -13,10 +13,12 @@ from headstart.core.seeding import numpy_generator
 from headstart.solvers.columns import FEW, IN_WORDS, Scaling, divide, is_sparse, prepare, scalings
 from headstart.solvers.folds import make_folds
 from headstart.solvers.solution import Solution, first_of_the_best
+from headstart.solvers.threads import alone_where_small
 
 PENALTIES = tuple(10.0 ** (-power / 4) for power in range(-12, 25))  # 1000 … 1e-6, of rows of length 1
 
 
+@alone_where_small
 def ridge(features: np.ndarray, values: np.ndarray, *, seed: int, groups: Sequence[str] | None = None) -> Solution:
     """Fit a linear layer by penalised least squares.
 
