@@ -31,7 +31,7 @@ from headstart.runs.report import write_report
 from headstart.runs.resuming import begun_recipe, folds_recipe
 from headstart.runs.run import Run
 from headstart.runs.track import parse_tracker, tracked
-from headstart.selection.asked import asked
+from headstart.selection.asked import asked, is_plain
 from headstart.selection.search import search
 from headstart.selection.wanted import check_search, wanted_of
 
@@ -217,7 +217,8 @@ def fit(
     elif recipe is None and resume is not None:
         recipe = begun_recipe(resume, data)
     plan = recipe_of(words, recipe=recipe, surgery=surgery, load_layers=load_layers, settings=settings)
-    wanted, plan = wanted_of(plan, [sources] if isinstance(sources, str) else sources, searched)
+    alone = count() == 1 and resume is None and not is_plain(out)
+    wanted, plan = wanted_of(plan, [sources] if isinstance(sources, str) else sources, searched, alone=alone)
     if wanted is not None:
         check_search(count=count(), stages=len(plan.stages))
     with shown(progress, verbose, listen) as hearer, tracked(_trackers(log), hearer) as told:

@@ -62,7 +62,7 @@ def test_it_searches_explains_and_says_where_the_first_model_is(table: Path, cap
         (["--sources", "run:old", "--budget", "0"], "must be above 0"),
         (["--sources", "run:old", "--source", "run:old"], "leave one of them away"),
         (["--sources", "run:old", "--folds", "3"], "leave --folds away"),
-        (["--explain"], "--explain is for a search"),
+        (["--explain", "--strategy", "full"], "--explain is for a search"),
     ],
 )
 def test_what_is_wrong_is_said_before_any_work(table: Path, capsys, arguments: list[str], what: str) -> None:

@@ -12,11 +12,13 @@ import pytest
 
 import headstart as hs
 from headstart.core.errors import SourceError, UsageError
+from headstart.core.offer import Offer
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event
 from headstart.evaluation.report.facts import short_name
 from headstart.inputs.vector import Vector
+from headstart.runs.begin import begin
 from headstart.runs.run import Run
 from headstart.selection import candidates, search, tuning, verify
 from headstart.selection.candidates import Method
@@ -52,6 +54,32 @@ def test_the_better_source_is_found_and_the_run_is_a_run_like_any_other(task, sh
     told = explain(run.folder)
     assert {row[0] for row in told.rows} > {f"{short_name(name)}: probe" for name in sources}
     assert any("of the probe" in line or "fine-tuned" in line for line in told.said)
+
+
+def test_a_fit_of_nothing_but_data_is_a_search(task, sources, here, monkeypatch) -> None:
+    offers = [Offer("vector:mlp", pretrained=False), Offer(sources[0])]
+    for module in ("search", "sources"):
+        monkeypatch.setattr(f"headstart.selection.{module}.gather", lambda *_: offers)
+    monkeypatch.setattr(candidates, "METHODS", ())
+    told: list[str] = []
+    run = hs.fit(task, out=here / "out", listen=lambda event: told.append(event.message))
+    assert record(run.folder)["tried"] and any(line.startswith("source and method are searched for") for line in told)
+    again: list[Any] = []
+    monkeypatch.setattr(search, "fit", lambda *given, **named: again.append((given, named)))
+    monkeypatch.setattr(search, "gather", lambda *_: offers[:1])  # nothing pretrained: nothing to choose among
+    search.search(task, Recipe(), Wanted(said=False), out=here / "plain")
+    assert again[0][0][1] == Recipe() and again[0][1]["out"] == here / "plain" and not (here / "plain").exists()
+    monkeypatch.undo()
+    assert not search.can_choose(begin((task[0], None), Recipe.from_plain({"data": {"task": "none"}})).dataset)
+
+
+def test_a_probe_without_a_mistake_is_not_fine_tuned(task, short, sources, here, monkeypatch) -> None:
+    monkeypatch.setattr(search.Tuning, "run", lambda *_: pytest.fail("nothing is left to gain"))
+    plain = search.keep_found
+    flawless = {"score": ["accuracy", 1.0, True, 0.1, [], ""]}
+    monkeypatch.setattr(search, "keep_found", lambda found: [one | flawless for one in plain(found)])
+    run = found(task, short, sources[:1], here / "out")
+    assert any("makes no mistake on" in note for note in record(run.folder)["notes"])
 
 
 @pytest.mark.slow

@@ -17,11 +17,34 @@ NAMED = Recipe(source=Choice("timm:resnet18"))
 
 
 def test_a_fit_searches_for_named_sources_or_where_a_budget_has_no_source() -> None:
-    assert wanted_of(Recipe(), None) == (None, Recipe())
+    assert wanted_of(Recipe(), None) == (Wanted((), DEFAULT_BUDGET, said=False), Recipe())
     assert wanted_of(NAMED.with_settings({"budget": 60.0}), None)[0] is None
     assert wanted_of(Recipe(), ["package:*"])[0] == Wanted(("package:*",), DEFAULT_BUDGET)
     wanted, recipe = wanted_of(Recipe(budget=60.0), None)
     assert wanted == Wanted((), 60.0) and recipe.budget is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"source.name": "timm:resnet18"},
+        {"head.name": "mlp"},
+        {"stages.0.strategy": "full"},
+        {"stages.0.lr": 0.1},
+        {"data.unlabelled": "more"},
+        {"data.target_domain": ["sketch"]},
+    ],
+)
+def test_whoever_names_how_to_train_gets_a_plain_fit(given: dict[str, Any]) -> None:
+    recipe = Recipe().with_settings(given)
+    assert wanted_of(recipe, None) == (None, recipe)
+
+
+def test_whoever_names_nothing_of_training_gets_a_search_unless_something_else_asks_for_a_plain_fit() -> None:
+    seeded = Recipe(seed=3, keep_better="no")
+    assert wanted_of(seeded, None)[0] == Wanted(said=False)
+    assert wanted_of(seeded, None, alone=False) == (None, seeded)
+    assert wanted_of(seeded, ["package:*"], alone=False)[0] == Wanted(("package:*",))
 
 
 def test_a_search_that_goes_on_takes_what_it_was_begun_with() -> None:

@@ -126,7 +126,8 @@ def fit(
     from headstart.core.words import PATHS, crossed, recipe_of
     from headstart.runs.resuming import begun_recipe, folds_recipe
     from headstart.selection.asked import asked as asked_of
-    from headstart.selection.wanted import check_search, wanted_of
+    from headstart.selection.asked import is_plain
+    from headstart.selection.wanted import check_search, is_open, wanted_of
 
     show = Show(as_json, verbose=verbose)
     words = {word: value for word, value in locals().items() if word in PATHS}
@@ -155,11 +156,12 @@ def fit(
     trackers = [parse_tracker(text) for text in log or []]
     for tracker in trackers:
         plugins.build("trackers", tracker.name, tracker.options)
-    wanted, plan = wanted_of(plan, sources, asked)
+    alone = max(processes, count()) == 1 and folds is None and not dry_run and resume is None and not is_plain(out)
+    wanted, plan = wanted_of(plan, sources, asked, alone=alone)
     if wanted is not None:
         check_search(folds=folds, processes=processes, count=count(), dry_run=dry_run, stages=len(plan.stages))
     elif explain:
-        raise UsageError("--explain is for a search: name --sources, or --budget without --source.")
+        raise UsageError("--explain is for a search: name --sources, or neither --source nor how to train.")
     if folds is None:
         check_folder(out, resume)
     reading = named_data(data, plan.data)
@@ -179,6 +181,8 @@ def fit(
         _, _, planned = prepare(begun, plan, show.listen)
         if rank():
             return
+        if is_open(plan):
+            show.note("without --dry-run such a fit searches for source and method; a plain fit would do this:")
         show.say(planned.recipe.to_toml(), as_is=True)
         show.finish({"recipe": planned.recipe.to_plain()})
         return
@@ -209,7 +213,9 @@ def fit(
     from headstart.cli.results import show_run
 
     show_run(show, run, measured)
-    if explain:
+    if explain and asked_of(run.folder) is None:
+        show.note("nothing to explain: without labels or a pretrained source there was no search")
+    elif explain:
         from headstart.evaluation.report.search import HEADS
         from headstart.selection.explain import explain as explained
 

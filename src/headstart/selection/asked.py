@@ -14,6 +14,7 @@ from headstart.core.errors import StorageError, UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.recipe import Recipe
 from headstart.runs.folder import SEARCH
+from headstart.runs.state import read
 
 ASKED = "asked.json"
 
@@ -57,6 +58,18 @@ def enter(folder: Path, sources: list[str], budget: float, fingerprint: str, rec
             f"{folder} holds a search that was begun otherwise; different are: {names}. Name another folder with "
             f"{option('out')}, or put these back as they were."
         )
+
+
+def is_plain(folder: str | Path | None) -> bool:
+    """Return whether a folder holds a run that was begun without a search.
+
+    Args:
+        folder: Of a run; None holds none.
+
+    Returns:
+        Whether it does.
+    """
+    return folder is not None and read(Path(folder)) is not None and asked(folder) is None
 
 
 def asked(folder: str | Path) -> Asked | None:

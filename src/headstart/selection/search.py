@@ -20,8 +20,10 @@ from headstart.core.stopping import Stop
 from headstart.core.types import Event, Listener, silent
 from headstart.data.rows import Dataset
 from headstart.inputs import by_name
+from headstart.models.offers import gather
 from headstart.runs.begin import Begun, begin
 from headstart.runs.features import known_features
+from headstart.runs.fit import fit
 from headstart.runs.folder import SEARCH, check_folder, make_folder
 from headstart.runs.run import Run
 from headstart.selection.asked import enter
@@ -81,14 +83,36 @@ def search(
     """
     began = time.monotonic() if began is None else began
     check_folder(out, resume)
-    begun, recipe = with_more_validation(data, begin(data, recipe, listen), recipe, listen)
+    begun = begin(data, recipe, listen)
+    if not wanted.said and not can_choose(begun.dataset):
+        return fit(begun, recipe, out=out, listen=listen, stop=stop)
+    begun, recipe = with_more_validation(data, begun, recipe, listen)
     dataset = begun.dataset
     offers = in_forms(expand(wanted.sources, dataset.task, dataset.splits["train"].inputs), recipe, dataset)
+    if not wanted.said:
+        listen(
+            Event("note", f"source and method are searched for ({option('source')} or {option('strategy')} ends that)")
+        )
     folder = make_folder(resume or out, recipe.data.path, SEARCH)
     stop = stop or Stop()
     enter(folder, list(wanted.sources), wanted.budget, dataset.fingerprint, recipe)
     with stop.working_on(str(folder)):
         return _Search(begun, recipe, wanted, offers, folder, listen, stop, began).run()
+
+
+def can_choose(data: Dataset) -> bool:
+    """Return whether there is anything to choose between by: labels to predict, and a pretrained source.
+
+    Args:
+        data: As it was read.
+
+    Returns:
+        Whether there is.
+    """
+    train = data.splits["train"]
+    return bool(data.task.predicted and train.labels) and any(
+        offer.pretrained for offer in gather(data.task, train.inputs)
+    )
 
 
 def with_more_validation(data: Any, begun: Begun, recipe: Recipe, listen: Listener) -> tuple[Begun, Recipe]:
@@ -168,7 +192,11 @@ class _Search:
         self.clock.keep()
         found = self.probed(found)
         self.clock.reserve = self._end(found[0])
-        if "validation" in self.data.splits:
+        if found[0].score.higher_is_better and found[0].score.value == 1.0:  # no figure of that kind goes beyond
+            self.note(
+                f"No fine-tuning: the probe of {short(found[0].offer)} makes no mistake on {found[0].rows:,} rows."
+            )
+        elif "validation" in self.data.splits:
             Tuning(self.recipe, self.journal, self.clock, self.setup, self.say, self.note).run(found)
         else:
             self.note("No fine-tuning: there are no validation rows to compare it with the probe on.")

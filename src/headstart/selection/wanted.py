@@ -17,21 +17,28 @@ DEFAULT_BUDGET = 300.0  # seconds
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a search is asked for: source patterns, and seconds (infinite: until all is tried)."""
+    """What a search is asked for.
+
+    sources: patterns; none: what the sources offer for the data. budget: seconds; infinite: until all is tried. said:
+    whether the user asked for a search; else it gives way to a plain fit where there is nothing to choose.
+    """
 
     sources: tuple[str, ...] = ()
     budget: float = DEFAULT_BUDGET
+    said: bool = True
 
 
 def wanted_of(
-    recipe: Recipe, sources: Sequence[str] | None, asked: Asked | None = None
+    recipe: Recipe, sources: Sequence[str] | None, asked: Asked | None = None, *, alone: bool = True
 ) -> tuple[Wanted | None, Recipe]:
-    """Say whether to search: where sources to choose among are named, or a budget and no source.
+    """Say whether to search: where sources to choose among are named, a budget and no source, or nothing but the data.
 
     Args:
         recipe: As the user gave it.
         sources: Patterns; None: none were named.
         asked: What a search that goes on was begun with; what is named now goes before it.
+        alone: Whether nothing beside the recipe asks for a plain fit, as folds, several processes or a run that is
+            there do.
 
     Returns:
         What is searched for, None for a plain fit; and the recipe, without the budget that is the search's.
@@ -39,7 +46,8 @@ def wanted_of(
     Raises:
         UsageError: Both a source and sources to choose among are named.
     """
-    if sources is None and asked is None and (recipe.budget is None or recipe.source is not None):
+    said = sources is not None or asked is not None or (recipe.budget is not None and recipe.source is None)
+    if not said and not (alone and is_open(recipe)):
         return None, recipe
     if recipe.source is not None:
         raise UsageError(
@@ -50,7 +58,22 @@ def wanted_of(
     budget = recipe.budget
     if budget is None and asked is not None:
         budget = math.inf if asked.budget is None else asked.budget
-    return Wanted(named, budget or DEFAULT_BUDGET), dataclasses.replace(recipe, budget=None)
+    return Wanted(named, budget or DEFAULT_BUDGET, said), dataclasses.replace(recipe, budget=None)
+
+
+def is_open(recipe: Recipe) -> bool:
+    """Return whether a recipe leaves source and training open, so that a search may choose them.
+
+    Args:
+        recipe: As the user gave it.
+
+    Returns:
+        False where it names a source, a head, surgery, anything of training, or data beside labelled rows.
+    """
+    blank, data = Recipe(), recipe.data
+    own = ("source", "surgery", "head", "stages")
+    others = (data.source_domain, data.target_domain, data.unlabelled)
+    return all(getattr(recipe, name) == getattr(blank, name) for name in own) and not any(others)
 
 
 def check_search(
