@@ -1,12 +1,13 @@
 """A search under a budget beside the best that a grid of full-length fits finds: accuracy, and what each costs.
 
-python bench/search.py [--shared FOLDER] [--case sst2] [--budget 300] [--grid] [--out FILE]
+python bench/search.py [--shared FOLDER] [--case sst2] [--budget 300] [--grid] [--overhead] [--out FILE]
 
 sst2: 500 labelled English film sentences, all-MiniLM-L6-v2, the test split of 1,821. hymenoptera: ants and bees, the
 five local vision sources, measured on their validation rows, as there are no others. The search runs as a process of
 its own with the threads that a user has. `--grid` fits every source with every method of the search at its usual
 length, one after another, and the probes: hours for pictures. Each line is one JSON object: accuracy, clock and
-processor seconds, and for the search when its first model was there.
+processor seconds, and for the search when its first model was there. `--overhead` tells in a line more what the
+processor seconds of the search went into (bench/kernels.py).
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ def main() -> None:
     parser.add_argument("--case", choices=("sst2", "hymenoptera"), default="sst2")
     parser.add_argument("--budget", type=float, default=300)
     parser.add_argument("--grid", action="store_true")
+    parser.add_argument("--overhead", action="store_true")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     from headstart.selection.candidates import METHODS
@@ -93,8 +95,14 @@ def main() -> None:
         data, patterns = case_of(given.case, given.shared, folder)
         start = [sys.executable, "-m", "headstart", "fit", str(data), "--json"]
         named = [part for pattern in patterns for part in ("--sources", pattern)]
-        out = ["--out", str(folder / "search")]
-        tell(what="search", budget=given.budget, **run([*start, *named, "--budget", str(given.budget), *out]))
+        out, watched = ["--out", str(folder / "search")], folder / "kernels.json"
+        search = (
+            [sys.executable, str(Path(__file__).with_name("kernels.py")), str(watched)] if given.overhead else start
+        )
+        search += start[3:] if given.overhead else []
+        tell(what="search", budget=given.budget, **run([*search, *named, "--budget", str(given.budget), *out]))
+        if given.overhead:
+            tell(what="overhead", **json.loads(watched.read_text(encoding="utf-8")))
         chosen = json.loads((folder / "search/search.json").read_text(encoding="utf-8"))["chosen"]
         tell(what="chosen", **chosen)
         if not given.grid:

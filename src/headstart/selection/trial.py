@@ -112,7 +112,8 @@ def planned(recipe: Recipe, setup: Setup, *, length: float = 1.0, factor: float 
         last = dataclasses.replace(last, augment=setup.views.get((named, usual)))
     precision = choose_precision(recipe.precision, choose_device(recipe.device))
     recipe = dataclasses.replace(recipe, precision=precision, stages=(*recipe.stages[:-1], last))
-    plan = make_plan(recipe, setup.dataset, pretrained=bool(card.sha256), fixed=not card.params, backbone=backbone)
+    with threads(choose_threads(card.params)):
+        plan = make_plan(recipe, setup.dataset, pretrained=bool(card.sha256), fixed=not card.params, backbone=backbone)
     last = plan.recipe.stages[-1]
     assert last.lr is not None and last.steps is not None and last.augment is not None
     setup.views[named, usual] = last.augment
