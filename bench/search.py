@@ -1,11 +1,13 @@
 """A search under a budget beside the best that a grid of full-length fits finds: accuracy, and what each costs.
 
-python bench/search.py [--shared FOLDER] [--case sst2] [--budget 300] [--grid] [--overhead] [--out FILE]
+python bench/search.py [--shared FOLDER] [--case sst2] [--budget 300] [--sources PATTERN] [--grid] [--rates 1]
+    [--overhead] [--out FILE]
 
 sst2: 500 labelled English film sentences, all-MiniLM-L6-v2, the test split of 1,821. hymenoptera: ants and bees, the
 five local vision sources, measured on their validation rows, as there are no others. The search runs as a process of
-its own with the threads that a user has. `--grid` fits every source with every method of the search at its usual
-length, one after another, and the probes: hours for pictures. Each line is one JSON object: accuracy, clock and
+its own with the threads that a user has. `--sources` takes other ones. `--grid` fits every source with every method of
+the search at its usual length, at so many times its usual rate as `--rates` says, one after another, and the probes:
+hours for many pictures. Each line is one JSON object: accuracy, clock and
 processor seconds, and for the search when its first model was there. `--overhead` tells in a line more what the
 processor seconds of the search went into (bench/kernels.py).
 """
@@ -48,6 +50,15 @@ def case_of(name: str, shared: Path, folder: Path) -> tuple[Path, list[str]]:
     return shared / "data/image/hymenoptera", [f"local:{shared}/weights/vision/*"]
 
 
+def rates(start: list[str], factors: list[float]) -> list[list[str]]:
+    """Return options that take a fit's usual rate so many times; none for a fit that is solved."""
+    shown = subprocess.run([*start, "--dry-run"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    stages = json.loads(shown.stdout.decode().splitlines()[-1])["recipe"]["stages"]
+    if stages[0]["optimiser"] == "solve":
+        return [[]]
+    return [["--lr", str(stages[0]["lr"] * factor)] for factor in factors]
+
+
 def run(command: list[str]) -> dict[str, Any]:
     """Run a fit, and return its accuracy with what it took."""
     before, began, first = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic(), None
@@ -76,7 +87,9 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=SHARED)
     parser.add_argument("--case", choices=("sst2", "hymenoptera"), default="sst2")
     parser.add_argument("--budget", type=float, default=300)
+    parser.add_argument("--sources", nargs="+")
     parser.add_argument("--grid", action="store_true")
+    parser.add_argument("--rates", nargs="+", type=float, default=[1.0])
     parser.add_argument("--overhead", action="store_true")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
@@ -93,6 +106,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data, patterns = case_of(given.case, given.shared, folder)
+        patterns = given.sources or patterns
         start = [sys.executable, "-m", "headstart", "fit", str(data), "--json"]
         named = [part for pattern in patterns for part in ("--sources", pattern)]
         out, watched = ["--out", str(folder / "search")], folder / "kernels.json"
@@ -109,9 +123,13 @@ def main() -> None:
             return
         methods = ["linear_probe", *(method.strategy for method in METHODS)]
         sources = [offer.source for pattern in patterns for offer in expand([pattern], None, None)]  # pyright: ignore[reportArgumentType]
-        for number, (source, method) in enumerate((source, method) for source in sources for method in methods):
-            command = [*start, "--source", source, "--strategy", method, "--out", str(folder / f"grid-{number}")]
-            tell(what="grid", source=Path(source).name, method=method, **run(command))
+        number = 0
+        for source, method in ((source, method) for source in sources for method in methods):
+            one = [*start, "--source", source, "--strategy", method]
+            for rate in rates(one, given.rates):
+                number += 1
+                made = run([*one, *rate, "--out", str(folder / f"grid-{number}")])
+                tell(what="grid", source=Path(source).name, method=method, rate=" ".join(rate), **made)
 
 
 if __name__ == "__main__":
