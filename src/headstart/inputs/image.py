@@ -22,6 +22,7 @@ from headstart.core.counting import agree, counted
 from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
 from headstart.core.input import Cut, Input
 from headstart.core.interface import option
+from headstart.core.offer import Offer
 from headstart.core.progress import track
 from headstart.core.told import told
 from headstart.inputs import HEAT, PICTURE, TINY
@@ -124,6 +125,11 @@ class Image(Input):
         animated = sum(frames > 1 for _, frames, _ in looked)
         notes = [f"{animated} animated or many-page images: the first frame of each is used"] if animated else []
         return [found for found, _, _ in looked], notes
+
+    @classmethod
+    def baselines(cls, inputs: Sequence[Any]) -> tuple[Offer, ...]:
+        """Compare with histograms of gradients and of colours."""
+        return (Offer("hog:colour", why="histograms of gradients and of colours", pretrained=False),)
 
     @classmethod
     def preview(cls, item: Any, columns: Sequence[str]) -> dict[str, Any]:
