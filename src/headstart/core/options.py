@@ -6,6 +6,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from headstart.core.errors import UsageError, WrongValue, first_few, unknown
@@ -32,7 +33,7 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     for key in values:
         if key not in fields:
             raise unknown(f"option in {where} called", key, sorted(fields))
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     missing = [n for n, f in fields.items() if n not in values and not _has_default(f)]
     if missing:
         raise UsageError(f"{where} needs {first_few(missing)}.")
@@ -41,6 +42,12 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
         return cls(**converted)
     except ValueError as error:  # a __post_init__ that checks ranges
         raise UsageError(f"{where}: {error}") from error
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """Read the types of a class's fields, whose text is compiled for it."""
+    return typing.get_type_hints(cls)
 
 
 def convert(hint: Any, value: Any, where: str) -> Any:

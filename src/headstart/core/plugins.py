@@ -127,9 +127,11 @@ def load(kind: str, name: str) -> type:
     for folder in _extra_folders(kind):
         if str(folder) not in package.__path__:
             package.__path__.append(str(folder))
-    importlib.invalidate_caches()
+    full = f"{PACKAGES[kind]}.{name}"
+    if full not in sys.modules:
+        importlib.invalidate_caches()  # it may be a file that was just written
     try:
-        module = importlib.import_module(f"{PACKAGES[kind]}.{name}")
+        module = importlib.import_module(full)
     except Exception as error:
         if place.parent in _extra_folders(kind):
             raise UsageError(f"{place} cannot be imported: {type(error).__name__}: {error}") from error
@@ -165,15 +167,25 @@ def build(kind: str, name: str, values: Mapping[str, Any]) -> Any:
 
 def _found(kind: str) -> dict[str, Path | importlib.metadata.EntryPoint]:
     """Find where each plug-in of a kind comes from, by name."""
-    inside = Path(__file__).parent.parent.joinpath(*PACKAGES[kind].split(".")[1:])
-    found: dict[str, Path | importlib.metadata.EntryPoint] = {}
-    for folder in [inside, *_extra_folders(kind)]:
-        for module in pkgutil.iter_modules([str(folder)]):
-            if not module.name.startswith("_"):
-                _take(found, kind, module.name, folder / f"{module.name}.py")
+    found: dict[str, Path | importlib.metadata.EntryPoint] = dict(_inside(kind))
+    for folder in _extra_folders(kind):
+        for name, place in _files(folder).items():
+            _take(found, kind, name, place)
     for point in _entry_points(kind, tuple(sys.path)):
         _take(found, kind, point.name, point)
     return found
+
+
+@cache
+def _inside(kind: str) -> dict[str, Path]:
+    """Find Headstart's own files of a kind, which do not change."""
+    return _files(Path(__file__).parent.parent.joinpath(*PACKAGES[kind].split(".")[1:]))
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Find the files of plug-ins in a folder, by name."""
+    modules = (module.name for module in pkgutil.iter_modules([str(folder)]))
+    return {name: folder / f"{name}.py" for name in modules if not name.startswith("_")}
 
 
 def _take(found: dict[str, Any], kind: str, name: str, place: Path | importlib.metadata.EntryPoint) -> None:

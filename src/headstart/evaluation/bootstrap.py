@@ -6,6 +6,7 @@ Resample r of N rows is a function of the seed, r and N alone, so that two model
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -150,14 +151,27 @@ def sampled(
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in (chunks[0] if chunks else ())}
 
 
-def weights(rows: int, resamples: Sequence[int], seed: int, groups: np.ndarray | None = None) -> np.ndarray:
+def weights(rows: int, resamples: range, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
     """Count how often each row is drawn in each of these resamples, [N, R] float64; whole groups are drawn."""
     units = rows if groups is None else int(groups.max()) + 1
+    counted = _kept if units * len(resamples) <= CELLS else _counts
+    counts = counted(units, resamples, seed)
+    return counts if groups is None else counts[groups]
+
+
+def _counts(units: int, resamples: range, seed: int) -> np.ndarray:
+    """Draw units with replacement, and count how often each is there, [units, R]."""
     counts = np.empty((len(resamples), units))
     for place, number in enumerate(resamples):
         drawn = numpy_generator(seed, "bootstrap", number).integers(0, units, units)
         counts[place] = np.bincount(drawn, minlength=units)
-    return np.ascontiguousarray(counts.T if groups is None else counts.T[groups])
+    found = np.ascontiguousarray(counts.T)
+    found.flags.writeable = False
+    return found
+
+
+# Each metric, model and baseline is measured on the same resamples: those of few rows are drawn once.
+_kept = lru_cache(maxsize=4)(_counts)
 
 
 def group_places(groups: Sequence[str] | None) -> np.ndarray | None:

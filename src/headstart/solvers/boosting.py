@@ -6,6 +6,7 @@ scikit-learn grows the trees; they are handed on as plain arrays.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -15,6 +16,7 @@ from headstart.core.seeding import mix, numpy_generator
 from headstart.solvers.folds import make_folds
 
 MOST_ROUNDS, LEAST_ROUNDS = 200, 50  # each grows a tree an output
+AT_ONCE, GAINED = 50, 0.75  # rounds; no more are grown where the best number of them is below this share
 MOST_TREES = 2000  # of all rounds, where that leaves enough rounds
 LEARNT, FASTEST = 20.0, 0.3  # learning rate times rounds; the highest rate
 LEAVES = (3, 8, 31)  # of a tree: from nearly additive to many interactions
@@ -106,11 +108,12 @@ def boost(features: np.ndarray, labels: Labels, *, seed: int, groups: Sequence[s
     strata = labels.values[chosen] if labels.form == "one" else None
     fold = make_folds(len(chosen), mix(seed, "boosting"), strata, some)
     fold %= 5  # as many as are worth their time, for few rows too
-    tried: list[_Tried] = []
-    for leaves in LEAVES:
-        tried.append(_validate(features[chosen], labels.take(chosen), fold, leaves, seed))
-        if len(tried) > 1 and tried[-1].losses.sum(axis=0).min() >= tried[-2].losses.sum(axis=0).min():
-            break
+    with _threads(len(chosen)):
+        tried: list[_Tried] = []
+        for leaves in LEAVES:
+            tried.append(_validate(features[chosen], labels.take(chosen), fold, leaves, seed))
+            if len(tried) > 1 and tried[-1].losses.sum(axis=0).min() >= tried[-2].losses.sum(axis=0).min():
+                break
     best, rounds = _best(tried, np.unique(fold))
     leaves, out = LEAVES[best], np.empty((len(chosen), labels.outputs))
     for number in np.unique(fold):  # what a row gets was chosen by rows of other folds
@@ -118,14 +121,19 @@ def boost(features: np.ndarray, labels: Labels, *, seed: int, groups: Sequence[s
         out[fold == number] = tried[place].out[until - 1, fold == number]
     out_of_fold = np.full((total, labels.outputs), np.nan)
     out_of_fold[chosen] = out
-    grown = _Grown(features, labels, leaves, rounds, seed)
+    grown = _Grown(features, labels, leaves, seed)
+    with _threads(total):
+        grown.grow(rounds)
     asked = f"{total:,} rows" if total == len(chosen) else f"{len(chosen):,} of {total:,} rows"
     note = f"gradient boosting, {rounds} rounds of trees with at most {leaves} leaves by cross-validation of {asked}"
     return Boosted(grown.trees(), out_of_fold, note)
 
 
 class _Tried(NamedTuple):
-    """Each number of rounds in cross-validation: summed losses [folds, rounds], and outputs [rounds, N, outputs]."""
+    """Each number of rounds in cross-validation: summed losses [folds, rounds], and outputs [rounds, N, outputs].
+
+    Losses of more rounds than were grown are infinite.
+    """
 
     losses: np.ndarray
     out: np.ndarray
@@ -139,92 +147,109 @@ def _best(tried: Sequence[_Tried], folds: np.ndarray) -> tuple[int, int]:
 
 
 def _validate(features: np.ndarray, labels: Labels, fold: np.ndarray, leaves: int, seed: int) -> _Tried:
-    """Cross-validate each number of rounds of trees with so many leaves."""
-    rounds = _most_rounds(labels.outputs)
-    losses = np.zeros((int(fold.max()) + 1, rounds))
-    out = np.empty((rounds, len(features), labels.outputs), dtype=np.float32)
+    """Cross-validate each number of rounds of trees with so many leaves, until more do not help."""
+    most = _most_rounds(labels.outputs)
+    losses = np.full((int(fold.max()) + 1, most), np.inf)
+    out = np.empty((most, len(features), labels.outputs), dtype=np.float32)
+    folds = {}
     for number in np.unique(fold):
         train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        held = labels.take(test)
-        grown = _Grown(features[train], labels.take(train), leaves, rounds, seed)
-        for place, found in enumerate(grown.staged(features[test])):
-            out[place, test] = found
-            losses[number, place] = held.losses(found).sum()
+        folds[number] = _Grown(features[train], labels.take(train), leaves, seed), test
+    losses[np.setdiff1d(np.arange(len(losses)), fold)] = 0
+    for rounds in (*range(AT_ONCE, most, AT_ONCE), most):
+        for number, (grown, test) in folds.items():
+            grown.grow(rounds)
+            held = labels.take(test)
+            for place, found in enumerate(grown.staged(features[test])):
+                out[place, test] = found
+                losses[number, place] = held.losses(found).sum()
+        if losses.sum(axis=0).argmin() < GAINED * rounds:
+            break
     return _Tried(losses, out)
+
+
+class _Booster(NamedTuple):
+    """An object of scikit-learn, what it learns, and the output of each tree of a round."""
+
+    made: Any
+    labels: np.ndarray
+    weights: np.ndarray | None
+    outputs: list[int]
 
 
 class _Grown:
     """Boosters, one for all classes of rows that have one, else one for each output; what is constant needs none."""
 
-    def __init__(self, features: np.ndarray, labels: Labels, leaves: int, rounds: int, seed: int) -> None:
-        self.labels, self.rounds = labels, rounds
+    def __init__(self, features: np.ndarray, labels: Labels, leaves: int, seed: int) -> None:
+        self.features, self.outputs, self.rounds = np.asarray(features, dtype=np.float32), labels.outputs, 0
+        self.values = labels.form == "values"
         self.start = np.zeros(labels.outputs)
-        self.boosters: list[tuple[Any, list[int]]] = []  # with the output of each tree of a round
+        self.boosters: list[_Booster] = []
         least = int(np.clip(len(features) // SHARE, LEAST_ROWS, MOST_ROWS))
         options: dict[str, Any] = {
             "learning_rate": min(FASTEST, LEARNT / _most_rounds(labels.outputs)),
-            "max_iter": rounds,
             "max_leaf_nodes": leaves,
             "min_samples_leaf": least,
             "max_bins": BINS if _even(labels.weights) is None else BINS_OF_WEIGHTED,
             "early_stopping": False,
+            "warm_start": True,
             "random_state": seed % 2**31,
         }
-        wide = np.asarray(features, dtype=np.float32)
-        from threadpoolctl import threadpool_limits
+        if labels.form == "one":
+            self._plan_classes(labels, options)
+        else:
+            self._plan_each(labels, options)
 
-        with threadpool_limits(1 if len(wide) <= ALONE else None, user_api="openmp"):
-            if labels.form == "one":
-                self._grow_classes(wide, options)
-            else:
-                self._grow_each(wide, options)
-
-    def _grow_classes(self, features: np.ndarray, options: dict[str, Any]) -> None:
+    def _plan_classes(self, labels: Labels, options: dict[str, Any]) -> None:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        y, weights = self.labels.values, self.labels.weights
+        y = labels.values
         present = np.unique(y)
-        absent = np.setdiff1d(np.arange(self.labels.outputs), present)
-        self.start[absent] = -np.log(2.0 * len(y) * self.labels.outputs)  # of a class without rows
-        if len(present) == 1:
-            return
-        made = HistGradientBoostingClassifier(**options).fit(features, y, sample_weight=_even(weights))
-        self.boosters.append((made, [int(present[1])] if len(present) == 2 else present.tolist()))
+        absent = np.setdiff1d(np.arange(labels.outputs), present)
+        self.start[absent] = -np.log(2.0 * len(y) * labels.outputs)  # of a class without rows
+        if len(present) > 1:
+            own = [int(present[1])] if len(present) == 2 else present.tolist()
+            self.boosters.append(_Booster(HistGradientBoostingClassifier(**options), y, _even(labels.weights), own))
 
-    def _grow_each(self, features: np.ndarray, options: dict[str, Any]) -> None:
+    def _plan_each(self, labels: Labels, options: dict[str, Any]) -> None:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-        kind = HistGradientBoostingRegressor if self.labels.form == "values" else HistGradientBoostingClassifier
-        for output in range(self.labels.outputs):
-            y, weights = self.labels.values[:, output], self.labels.weights[:, output]
+        kind = HistGradientBoostingRegressor if self.values else HistGradientBoostingClassifier
+        for output in range(labels.outputs):
+            y = labels.values[:, output]
             if (y == y[0]).all():
                 sure = float(np.log(2.0 * len(y)))
-                self.start[output] = y[0] if self.labels.form == "values" else sure if y[0] else -sure
+                self.start[output] = y[0] if self.values else sure if y[0] else -sure
             else:
-                made = kind(**options).fit(features, y, sample_weight=_even(weights))
-                self.boosters.append((made, [output]))
+                self.boosters.append(_Booster(kind(**options), y, _even(labels.weights[:, output]), [output]))
+
+    def grow(self, rounds: int) -> None:
+        """Go on to so many rounds."""
+        self.rounds = rounds
+        for each in self.boosters:
+            each.made.set_params(max_iter=rounds).fit(self.features, each.labels, sample_weight=each.weights)
 
     def staged(self, features: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the outputs [N, outputs] after each round."""
         wide = np.asarray(features, dtype=np.float32)
-        values = self.labels.form == "values"
         stages = [
-            made.staged_predict(wide) if values else made.staged_decision_function(wide) for made, _ in self.boosters
+            each.made.staged_predict(wide) if self.values else each.made.staged_decision_function(wide)
+            for each in self.boosters
         ]
         for _ in range(self.rounds):
             out = np.tile(self.start, (len(wide), 1))
-            for stage, (_, outputs) in zip(stages, self.boosters, strict=True):
-                out[:, outputs] = np.reshape(next(stage), (len(wide), -1))
+            for stage, each in zip(stages, self.boosters, strict=True):
+                out[:, each.outputs] = np.reshape(next(stage), (len(wide), -1))
             yield out
 
     def trees(self) -> Trees:
         """Copy the trees out of scikit-learn's objects."""
         start, found, outputs = self.start.copy(), [], []
-        for made, own in self.boosters:
-            start[own] = made._baseline_prediction.ravel()
-            for each in made._predictors:
-                found += [tree.nodes for tree in each]
-                outputs += own
+        for each in self.boosters:
+            start[each.outputs] = each.made._baseline_prediction.ravel()
+            for grown in each.made._predictors:
+                found += [tree.nodes for tree in grown]
+                outputs += each.outputs
         most = max((len(nodes) for nodes in found), default=1)
         shape = (len(found), most)
         itself = np.tile(np.arange(most), (len(found), 1))
@@ -248,6 +273,15 @@ class _Grown:
             trees.missing[place, inner] = nodes["missing_go_to_left"][inner]
             trees.value[place, : len(nodes)] = nodes["value"]
         return trees
+
+
+def _threads(rows: int) -> AbstractContextManager[Any]:
+    """Grow trees of few rows in one thread."""
+    import sklearn.ensemble  # its library of threads is found only once it is there
+    from threadpoolctl import threadpool_limits
+
+    assert sklearn.ensemble
+    return threadpool_limits(1 if rows <= ALONE else None, user_api="openmp")
 
 
 def _most_rounds(outputs: int) -> int:

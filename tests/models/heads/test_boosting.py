@@ -37,7 +37,8 @@ def test_it_is_a_head_without_trees_at_first() -> None:
 def test_tensors_give_what_scikit_learn_gives(name: str) -> None:
     x = X.copy()
     x[::7, 0] = np.nan
-    grown = _Grown(x, FORMS[name], leaves=8, rounds=12, seed=0)
+    grown = _Grown(x, FORMS[name], leaves=8, seed=0)
+    grown.grow(12)
     *_, expected = grown.staged(x)
     forest = Forest(FORMS[name].outputs)
     forest.take(grown.trees())
@@ -51,7 +52,9 @@ def test_a_threshold_between_neighbours_keeps_them_apart() -> None:
     x = np.repeat(np.array([[low], [np.nextafter(low, np.float32(2))]], dtype=np.float32), 20, axis=0)
     labels = Labels("values", np.repeat([[0.0], [1.0]], 20, axis=0), np.ones((40, 1)), 1)
     forest = Forest(1)
-    forest.take(_Grown(x, labels, leaves=3, rounds=60, seed=0).trees())
+    grown = _Grown(x, labels, leaves=3, seed=0)
+    grown.grow(60)
+    forest.take(grown.trees())
     found = forest(torch.from_numpy(x)).detach().numpy()[:, 0]
     assert found[:20].max() < 0.1 < 0.9 < found[20:].min()
 
