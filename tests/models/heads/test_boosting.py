@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_diabetes, load_wine
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import headstart as hs
 from headstart.core.errors import UsageError
 from headstart.core.types import Features, LossOptions, Solving, Task
 from headstart.models.heads.boosting import Boosting, Forest
+from headstart.solvers import boosting
 from headstart.solvers.boosting import Labels, _Grown, boost
 from models.heads.contract import CLASSES, NUMBERS, check_head
 
@@ -69,6 +71,30 @@ def test_what_a_row_gets_out_of_fold_knows_nothing_of_its_label() -> None:
     twice = Labels("one", np.repeat(RANDOM.integers(2, size=60), 2), np.ones(120), 2)
     same = np.repeat(X[:60], 2, axis=0)
     assert (boost(same, twice, seed=0, groups=groups).out_of_fold.argmax(axis=1) == twice.values).mean() < 0.75
+
+
+def test_trees_are_grown_until_more_do_not_help_and_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[int] = []
+    threads: set[int] = set()
+
+    class Watched(_Grown):
+        def grow(self, rounds_now: int) -> None:
+            super().grow(rounds_now)
+            rounds.append(rounds_now)
+
+        def staged(self, features: np.ndarray) -> Any:
+            threads.update(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp")
+            return super().staged(features)
+
+    monkeypatch.setattr(boosting, "_Grown", Watched)
+    monkeypatch.setattr(boosting, "LEAVES", (3,))
+    with threadpool_limits(2, user_api="openmp"):
+        boost(X, Labels("one", RANDOM.integers(2, size=120), np.ones(120), 2), seed=0)
+    assert max(rounds) == boosting.AT_ONCE, "of noise, nothing more is learnt"
+    assert threads == {1}
+    rounds.clear()
+    boost(X, FORMS["values"], seed=0)
+    assert max(rounds) > boosting.AT_ONCE
 
 
 def test_rare_classes_are_made_up_for() -> None:
