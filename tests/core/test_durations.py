@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headstart.core.durations import seconds_of
+from headstart.core.durations import rounded_up, seconds_of
 from headstart.core.errors import UsageError
 
 
@@ -26,3 +26,11 @@ def test_what_is_no_time(text: str) -> None:
 def test_what_is_no_positive_time(text: str) -> None:
     with pytest.raises(UsageError, match=f"rest='{text}': the time must be above 0"):
         seconds_of(text, "rest")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "10s"), (41, "50s"), (90, "90s"), (91, "2m"), (3540, "59m"), (3541, "1h"), (5300, "1h30m")],
+)
+def test_a_time_is_rounded_up_to_what_a_person_would_write(seconds: float, text: str) -> None:
+    assert rounded_up(seconds) == text and seconds_of(text) >= seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -184,9 +185,25 @@ def test_without_a_source_that_can_be_used_nothing_is_fitted(task, short, here) 
 
 
 def test_a_budget_that_is_used_up_leaves_the_probe_and_says_so(task, short, sources, here) -> None:
-    run = found(task, short, sources[:1], here / "out", budget=0.01)
+    run = found((task[0][:110], task[1][:110]), short, sources[:1], here / "out", budget=0.01)
     assert [stage.strategy.name for stage in run.recipe.stages if stage.strategy] == ["linear_probe"]
-    assert record(run.folder)["notes"][0].startswith("No fine-tuning: ")
+    assert re.fullmatch(
+        r"No fine-tuning: .*: full alone would take about \d+ s; budget='\d+s' begins it\.",
+        record(run.folder)["notes"][0],
+    )
+
+
+def test_a_budget_too_small_for_one_pass_takes_the_rows_that_were_seen_and_says_what_it_needs(
+    task, short, sources, here
+) -> None:
+    told: list[str] = []
+    run = found(task, short, sources[:1], here / "out", lambda event: told.append(event.message), budget=0.01)
+    (why,) = record(run.folder)["notes"]
+    assert "over 160 rows takes about 1 s. 100 of 128 labelled rows are used; budget='10s' would do for all." in why
+    assert "The test rows are not measured: hs.evaluate(RUN) does that." in why and why in told
+    assert [line.key for line in run.headlines] == ["validation"] and run.gain is not None and run.gain.baselines
+    assert len(run.predict(task[0][:3])) == 3
+    assert "over 160 rows" in (here / "out/report.html").read_text()
 
 
 @pytest.mark.slow

@@ -36,3 +36,21 @@ def seconds_of(text: str | float, name: str = "budget") -> float:
     if not 0 < found < math.inf:
         raise UsageError(f"{option(name, text)}: the time must be above 0.")
     return found
+
+
+def rounded_up(seconds: float) -> str:
+    """Write a time that is no shorter, as a person would give it: "40s", "3m", "1h30m".
+
+    Args:
+        seconds: Above 0.
+
+    Returns:
+        Tens of seconds up to a minute and a half, minutes up to an hour, then tens of minutes.
+    """
+    if seconds <= 90:
+        return f"{math.ceil(seconds / 10) * 10}s"
+    minutes = math.ceil(seconds / 60)
+    if minutes < 60:
+        return f"{minutes}m"
+    hours, rest = divmod(math.ceil(minutes / 10) * 10, 60)
+    return f"{hours}h{f'{rest}m' if rest else ''}"

@@ -65,7 +65,7 @@ class Looked:
 
     rows: how many labelled rows it saw. scores: by name, higher is better; what is not defined is left out. layers: the
     same by stage, where it was asked. cost: measured here. seconds: what looking took; scoring: what of it the scores
-    took. error: why it is left out; "" where it is not.
+    took, and passing the features. error: why it is left out; "" where it is not.
     """
 
     offer: Offer
@@ -78,6 +78,7 @@ class Looked:
     cost: Cost | None = None
     seconds: float = 0.0
     scoring: float = 0.0
+    passing: float = 0.0
     error: str = ""
 
     @property
@@ -121,7 +122,9 @@ def look(
         transform = make_transform(backbone.card.input)
         with threads(choose_threads(backbone.card.params)):
             cost = measure_cost(model, rows, transform)
+            before = time.monotonic()
             features = embed(model, rows, transform, known=known)
+            passing = time.monotonic() - before
             found, scoring = score_all(data, features, rows, backbone)
             by_stage = _layers(model, data, rows, transform) if layers else {}
             outputs = out_of_fold(model, features, rows, own, data.groups_of(rows))
@@ -133,7 +136,7 @@ def look(
     card, seconds = backbone.card, time.monotonic() - began
     why = "" if probe is not None else f"the head '{offer.head}' has no solution for this loss"
     return Looked(
-        offer, card.name, card.params, len(rows), found, by_stage, probe, cost, seconds, scoring, why
+        offer, card.name, card.params, len(rows), found, by_stage, probe, cost, seconds, scoring, passing, why
     ), transform
 
 

@@ -282,7 +282,12 @@ def labelled(data: Dataset, seed: int, most: int) -> tuple[Rows, int]:
     rows = concatenate([data.splits[name] for name in ("train", "validation") if name in data.splits])
     if len(rows) <= most:
         return rows, len(rows)
-    return rows.take(np.sort(numpy_generator(seed, "rows to rank by").permutation(len(rows))[:most])), len(rows)
+    return rows.take(np.sort(order_of_rows(len(rows), seed)[:most])), len(rows)
+
+
+def order_of_rows(count: int, seed: int) -> np.ndarray:
+    """Return the places of labelled rows, of training and then of validation, in the order in which they are drawn."""
+    return numpy_generator(seed, "rows to rank by").permutation(count)
 
 
 def ranked(found: Sequence[Looked], rows: int, of: int, seed: int, spent: float) -> Ranking:

@@ -32,6 +32,7 @@ from headstart.selection.clock import Clock
 from headstart.selection.finish import Chosen, choose, finish, keep_first
 from headstart.selection.found import Found, keep_found
 from headstart.selection.journal import Journal
+from headstart.selection.part import END, Part, affordable, cut
 from headstart.selection.rank import labelled, look_at_all, ranked
 from headstart.selection.record import write_record
 from headstart.selection.sources import expand
@@ -44,7 +45,6 @@ LOOKING = 0.2  # of the budget, after which no other source is looked at
 PROMISING = 4  # sources at most that are probed on all rows
 FEW_ROWS, SHARE = 2000, 0.3  # of labelled rows up to so many the share by which candidates are compared
 BESIDE = 2.0  # times a probe on all rows: what the baselines and the curve of labels take beside the final model
-END = 4.0  # seconds that saving and the report take, beside passes over the rows
 
 
 def search(
@@ -174,7 +174,7 @@ class _Search:
         self.begun, self.recipe, self.offers, self.folder = begun, recipe, offers, folder
         self.listen, self.stop = listen, stop
         self.journal = Journal(folder / SEARCH, recipe.seed)
-        self.clock = Clock(self.journal, wanted.budget, began)
+        self.clock, self.asked = Clock(self.journal, wanted.budget, began), wanted.said
         data = begun.dataset
         hidden = {name: rows for name, rows in data.splits.items() if name != "test"}
         self.data: Dataset = dataclasses.replace(data, splits=hidden)  # all that the search sees
@@ -185,21 +185,17 @@ class _Search:
         many = counted(len(self.offers), "sources")
         self.say(f"search: {many}, {self.clock.told()}; {self.folder}")
         found = self.looked()
+        part = self.limited(found[0])
         with self.journal.planning():
             keep_first(self.begun, self.recipe, found[0], self.folder, self.setup)
         if self.journal.get("first_at") is None:
             self.journal.put("first_at", self.clock.spent)
         self.clock.keep()
-        found = self.probed(found)
-        self.clock.reserve = self._end(found[0])
-        if found[0].score.higher_is_better and found[0].score.value == 1.0:  # no figure of that kind goes beyond
-            self.note(
-                f"No fine-tuning: the probe of {short(found[0].offer)} makes no mistake on {found[0].rows:,} rows."
-            )
-        elif "validation" in self.data.splits:
-            Tuning(self.recipe, self.journal, self.clock, self.setup, self.say, self.note).run(found)
+        if part is None:
+            found = self.probed(found)
+            self._tune(found)
         else:
-            self.note("No fine-tuning: there are no validation rows to compare it with the probe on.")
+            self.note(part.why)
         with self.journal.planning():
             plain = self.journal.get("chosen")
             chosen = (
@@ -212,6 +208,17 @@ class _Search:
         )
         with self.journal.planning():  # whoever comes second gets what the first one made
             return finish(self.begun, self.recipe, chosen, found, self.folder, self.journal, self.setup, self.clock)
+
+    def _tune(self, found: Sequence[Found]) -> None:
+        """Fine-tune what is worth it."""
+        best = found[0]
+        self.clock.reserve = self._end(best)
+        if best.score.higher_is_better and best.score.value == 1.0:  # no figure of that kind goes beyond
+            self.note(f"No fine-tuning: the probe of {short(best.offer)} makes no mistake on {best.rows:,} rows.")
+        elif "validation" in self.data.splits:
+            Tuning(self.recipe, self.journal, self.clock, self.setup, self.say, self.note).run(found)
+        else:
+            self.note("No fine-tuning: there are no validation rows to compare it with the probe on.")
 
     def say(self, text: str) -> None:
         self.listen(Event("note", text))
@@ -230,6 +237,22 @@ class _Search:
                 self.journal.put("looked", kept)
                 self.clock.keep()
         return self._usable(kept)
+
+    def limited(self, best: Found) -> Part | None:
+        """Keep but a part of the rows where the budget that was asked for is too small for one pass over all."""
+        with self.journal.planning():
+            kept: list[Any] | None = self.journal.get("part")
+            if kept is None:
+                part = affordable(best, self.begun.dataset, self.clock) if self.asked else None
+                kept = [] if part is None else list(part)
+                self.journal.put("part", kept)
+        if not kept:
+            return None
+        part = Part(*kept)
+        self.data = cut(self.data, part, self.recipe.seed)
+        self.setup = dataclasses.replace(self.setup, dataset=self.data)
+        self.begun = dataclasses.replace(self.begun, dataset=cut(self.begun.dataset, part, self.recipe.seed))
+        return part
 
     def probed(self, found: Sequence[Found]) -> list[Found]:
         """Solve a probe on all rows for the sources that a few rows do not tell from the best; return them in order."""

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from headstart.core.counting import counted
+from headstart.core.durations import rounded_up
 from headstart.core.errors import HeadstartError, first_few, reason_of
+from headstart.core.interface import option
 from headstart.core.recipe import Recipe
 from headstart.core.types import Event, Score
 from headstart.selection import halving
@@ -88,7 +90,11 @@ class Tuning:
         fits = halving.afford(costs, passes, self.clock.left, again=again, shorter=not bracket) if costs else None
         if fits is None:
             if left and not bracket:
-                self.note(f"No fine-tuning: {left[0].name} alone would take about {min(costs):.0f} s.")
+                least = costs[0] * min(1.0, halving.LEAST_PASSES / passes[0]) * (1 + again)
+                enough = option("budget", rounded_up(1.2 * (self.clock.spent + self.clock.reserve + least)))
+                self.note(
+                    f"No fine-tuning: {left[0].name} alone would take about {costs[0]:.0f} s; {enough} begins it."
+                )
             return False
         for one, cost in zip(left[: fits.count], costs, strict=False):
             recipe = planned(one.recipe(self.recipe), self.setup, length=fits.length, factor=one.factor).recipe
