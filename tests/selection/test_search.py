@@ -215,6 +215,18 @@ def test_a_named_strategy_is_the_only_one(task, short, sources, here) -> None:
 
 
 @pytest.mark.slow
+def test_where_time_is_left_more_is_drawn_and_follows_from_the_journal(task, short, sources, here, monkeypatch) -> None:
+    monkeypatch.setattr(tuning, "FURTHER", 1)
+    monkeypatch.setattr(tuning, "DRAWN", 1)
+    recipe = short.with_settings({"stages.0.lr": None})
+    named = []
+    for out in ("one", "two"):
+        run = found(task, recipe, sources[:1], here / out)
+        named.append([one["name"] for one in record(run.folder)["tried"]])
+    assert named[0] == named[1] and "label_smoothing=" in named[0][-1] and ", rate x " in named[0][-1]
+
+
+@pytest.mark.slow
 def test_what_is_better_by_more_than_noise_is_chosen(task, short, sources, here, monkeypatch) -> None:
     labels = list(np.random.default_rng(0).permutation(task[1]))  # that no probe can tell
     recipe = short.with_settings({"stages.0.steps": 400, "data.validation": 0.4})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from headstart.core import options
 from headstart.core.choice import Choice
@@ -15,7 +15,19 @@ from headstart.evaluation.report.facts import short_name
 from headstart.runs.choose import with_offer
 
 PROBE = "linear_probe"
-FACTORS = (0.3, 3.0)  # of the strategy's rate: the range that more candidates are drawn from
+
+
+class Range(NamedTuple):
+    """Numbers that may be drawn, evenly by their logarithm."""
+
+    low: float
+    high: float
+
+
+Ranges = Mapping[str, Range | tuple[Any, ...]]  # by path below a stage; of a tuple one entry is drawn
+RATE, LENGTH = Range(0.3, 3.0), Range(0.5, 2.0)  # times the strategy's usual rate and passes
+DECAY: Ranges = {"weight_decay": Range(1e-3, 0.3)}
+OF_CLASSES: Ranges = {"objective.label_smoothing": (0.0, 0.05, 0.1, 0.2)}
 
 
 @dataclass(frozen=True)
@@ -23,36 +35,42 @@ class Method:
     """A way to move the weights, tried after the head was solved (LP-FT; Kumar et al. 2022, arXiv:2202.10054).
 
     strategy: as `--strategy` takes it. cost: of a step, beside one in which every weight learns; a first guess, which
-    the first steps correct.
+    the first steps correct. ranges: what more candidates are drawn from, beside what all methods have.
     """
 
     strategy: str
     cost: float
+    ranges: Ranges = field(default_factory=lambda: DECAY, compare=False)
 
 
 METHODS = (  # in the order in which they are tried where nothing is known
     Method("full", 1.0),
     Method("partial k=1", 0.3),
-    Method("layerwise_lr", 1.0),
+    Method("layerwise_lr", 1.0, {**DECAY, "strategy.decay": Range(0.5, 0.95)}),
     Method("partial k=2", 0.45),
-    Method("l2_sp", 1.05),
-    Method("lora", 1.1),
+    Method("l2_sp", 1.05, {"strategy.alpha": Range(0.01, 1.0)}),  # in the place of weight decay
+    Method("lora", 1.1, {**DECAY, "strategy.rank": (4, 8, 16, 32)}),
 )
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A source, a method, and the rate as a factor of the strategy's own."""
+    """A source and a method. rate, length: times the usual ones of the strategy. settings: of the stage, by path."""
 
     offer: Offer
     method: Method
-    factor: float = 1.0
+    rate: float = 1.0
+    length: float = 1.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """What tables and folders call it."""
-        rate = "" if self.factor == 1 else f", rate x {self.factor:.2g}"
-        return f"{short(self.offer)}: {self.method.strategy}{rate}"
+        parts = [
+            f"{word} x {value:.2g}" for word, value in (("rate", self.rate), ("passes", self.length)) if value != 1
+        ]
+        parts += [f"{path.rpartition('.')[2]}={value}" for path, value in self.settings.items()]
+        return ", ".join([f"{short(self.offer)}: {self.method.strategy}", *parts])
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """Return the recipe that trains it: the head is solved, then the method moves the weights.
@@ -65,21 +83,24 @@ class Candidate:
         """
         stage = dataclasses.replace(recipe.stages[0], strategy=Choice.parse(self.method.strategy, "strategy"))
         solved = Stage(strategy=Choice(PROBE), imbalance=stage.imbalance)
-        return dataclasses.replace(with_offer(recipe, self.offer), stages=(solved, stage))
+        own = dataclasses.replace(with_offer(recipe, self.offer), stages=(solved, stage))
+        return own.with_settings({f"stages.1.{path}": value for path, value in self.settings.items()})
 
     def to_plain(self) -> dict[str, Any]:
         """Return JSON data."""
         return {
             "offer": dataclasses.asdict(self.offer),
-            "method": dataclasses.asdict(self.method),
-            "factor": self.factor,
+            "method": [self.method.strategy, self.method.cost],
+            "rate": self.rate,
+            "length": self.length,
+            "settings": dict(self.settings),
         }
 
     @classmethod
     def from_plain(cls, plain: Any) -> Candidate:
         """Read what `to_plain` gave."""
         offer = options.build(Offer, plain["offer"], "the search's journal")
-        return cls(offer, Method(**plain["method"]), plain["factor"])
+        return cls(offer, Method(*plain["method"]), plain["rate"], plain["length"], plain["settings"])
 
 
 def short(offer: Offer) -> str:

@@ -104,5 +104,4 @@ def losers(trials: Sequence[Trial], rung: int) -> list[Trial]:
 
 
 def _expected(trial: Trial) -> float:
-    found = trial.rungs[-1]["expected"] if trial.rungs else None
-    return math.inf if found is None else found
+    return math.inf if trial.expected is None else trial.expected

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from headstart.core.types import Score
-from headstart.selection.candidates import FACTORS, Candidate, Method
+from headstart.selection.candidates import Candidate
 
 FILE, LOCK, TRIALS = "journal.log", ".plan", "trials"
 NAME = "search"
@@ -56,6 +56,11 @@ class Trial:
         return bool(self.rungs) and bool(self.rungs[-1]["over"])
 
     @property
+    def expected(self) -> float | None:
+        """The loss that it is expected to come to; None where that is not known."""
+        return self.rungs[-1]["expected"] if self.rungs else None
+
+    @property
     def seconds(self) -> float:
         """What it has taken so far."""
         return sum(rung["seconds"] for rung in self.rungs)
@@ -66,10 +71,9 @@ class Journal:
 
     Args:
         folder: Is made.
-        seed: Of the candidates that are drawn.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path) -> None:
         import optuna
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
@@ -79,10 +83,7 @@ class Journal:
         (folder / TRIALS).mkdir(parents=True, exist_ok=True)
         with self.planning():
             self._storage = JournalStorage(JournalFileBackend(str(folder / FILE)))
-            sampler = optuna.samplers.TPESampler(seed=seed % 2**32)
-            self._study = optuna.create_study(
-                storage=self._storage, sampler=sampler, study_name=NAME, load_if_exists=True
-            )
+            optuna.create_study(storage=self._storage, study_name=NAME, load_if_exists=True)
         self._id = self._storage.get_study_id_from_name(NAME)
 
     @contextmanager
@@ -122,15 +123,7 @@ class Journal:
         """Keep how much of the budget was spent up to now."""
         self.put("spent", max(seconds, self.get("spent") or 0.0))
 
-    def add(
-        self,
-        candidate: Candidate,
-        recipe: Mapping[str, Any],
-        *,
-        bracket: int,
-        cost: float,
-        space: Sequence[Candidate],
-    ) -> None:
+    def add(self, candidate: Candidate, recipe: Mapping[str, Any], *, bracket: int, cost: float) -> None:
         """Begin a trial; nobody holds it yet.
 
         Args:
@@ -138,45 +131,18 @@ class Journal:
             recipe: With everything chosen.
             bracket: The trials that it is compared with.
             cost: Seconds that all of its steps are thought to take.
-            space: All candidates, which say what others may be drawn.
         """
         from optuna.trial import TrialState, create_trial
 
         plain = {"candidate": candidate.to_plain(), "recipe": dict(recipe), "bracket": bracket, "cost": cost}
-        params = {"source": str(candidate.offer), "method": candidate.method.strategy, "factor": candidate.factor}
-        trial = create_trial(
-            state=TrialState.RUNNING,
-            params=params,
-            distributions=_space(space),
-            user_attrs={name: json.dumps(value) for name, value in plain.items()},
-        )
-        self._storage.create_new_trial(self._id, trial)
-
-    def drawn(self, space: Sequence[Candidate]) -> Candidate:
-        """Draw another candidate by what the trials have shown (TPE; Bergstra et al. 2011, NeurIPS).
-
-        Args:
-            space: Candidates whose sources and methods may be combined.
-
-        Returns:
-            The candidate, with a rate of its own. It is not begun.
-        """
-        from optuna.trial import TrialState
-
-        trial = self._study.ask(_space(space))
-        params = trial.params
-        self._study.tell(trial, state=TrialState.FAIL)  # what it draws is begun by `add`
-        offer = next(one.offer for one in space if str(one.offer) == params["source"])
-        method: Method = next(one.method for one in space if one.method.strategy == params["method"])
-        return Candidate(offer, method, round(params["factor"], 3))
+        attrs = {name: json.dumps(value) for name, value in plain.items()}
+        self._storage.create_new_trial(self._id, create_trial(state=TrialState.RUNNING, user_attrs=attrs))
 
     def reached(self, number: int, rung: Mapping[str, Any]) -> None:
-        """Write down what a trial has reached; its score also for the candidates that are drawn."""
+        """Write down what a trial has reached."""
         found = self._storage.get_trial(self._trial_id(number))
         place = sum(RUNG.fullmatch(name) is not None for name in found.user_attrs)
         self._set(number, f"rung-{place}", dict(rung))
-        if rung["expected"] is not None:
-            self._storage.set_trial_intermediate_value(self._trial_id(number), rung["step"], rung["expected"])
 
     def end(self, number: int, why: str) -> None:
         """Write down that a trial does not go on."""
@@ -190,8 +156,6 @@ class Journal:
         found = []
         for trial in self._storage.get_all_trials(self._id, deepcopy=False):
             plain = {name: json.loads(text) for name, text in trial.user_attrs.items()}
-            if "candidate" not in plain:  # it was drawn, and begun under another number
-                continue
             places = sorted(int(match[1]) for name in plain if (match := RUNG.fullmatch(name)))
             rungs = [plain[f"rung-{place}"] for place in places]
             candidate = Candidate.from_plain(plain["candidate"])
@@ -204,15 +168,3 @@ class Journal:
 
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
-
-
-def _space(space: Sequence[Candidate]) -> dict[str, Any]:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
-
-    sources = list(dict.fromkeys(str(one.offer) for one in space))
-    methods = list(dict.fromkeys(one.method.strategy for one in space))
-    return {
-        "source": CategoricalDistribution(sources),
-        "method": CategoricalDistribution(methods),
-        "factor": FloatDistribution(*FACTORS, log=True),
-    }

@@ -173,7 +173,7 @@ class _Search:
     ) -> None:
         self.begun, self.recipe, self.offers, self.folder = begun, recipe, offers, folder
         self.listen, self.stop = listen, stop
-        self.journal = Journal(folder / SEARCH, recipe.seed)
+        self.journal = Journal(folder / SEARCH)
         self.clock, self.asked = Clock(self.journal, wanted.budget, began), wanted.said
         data = begun.dataset
         hidden = {name: rows for name, rows in data.splits.items() if name != "test"}

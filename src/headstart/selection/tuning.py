@@ -20,6 +20,7 @@ from headstart.selection.curve import extrapolated, looks
 from headstart.selection.found import Found
 from headstart.selection.journal import Journal, Trial
 from headstart.selection.prior import Prior, read_prior
+from headstart.selection.space import Space
 from headstart.selection.trial import Setup, planned, shown, train
 from headstart.selection.verify import is_needed, write_outputs
 
@@ -80,10 +81,10 @@ class Tuning:
         tried = [trial.candidate for trial in self.journal.trials()]
         left = [one for one in space if one not in tried]
         if not left and space and len(tried) < len(space) + FURTHER:
-            left = [self.journal.drawn(space) for _ in range(DRAWN)]
+            left = Space(self.recipe, self.setup.dataset, space).drawn(self.journal.trials(), DRAWN)
         costs, passes = [], []
         for one in left[: halving.MOST]:
-            rows = shown(one, self.recipe, self.setup.dataset)
+            rows = one.length * shown(one, self.recipe, self.setup.dataset)
             costs.append(one.method.cost * self._slower(one) * rows * self.setup.cost(one.offer, self.recipe).learn)
             passes.append(rows / len(self.setup.dataset.splits["train"]))
         again = AGAIN if is_needed(self.setup.dataset) else 0.0
@@ -97,8 +98,9 @@ class Tuning:
                 )
             return False
         for one, cost in zip(left[: fits.count], costs, strict=False):
-            recipe = planned(one.recipe(self.recipe), self.setup, length=fits.length, factor=one.factor).recipe
-            self.journal.add(one, recipe.to_plain(), bracket=bracket, cost=cost * fits.length, space=space)
+            length = fits.length * one.length
+            recipe = planned(one.recipe(self.recipe), self.setup, length=length, factor=one.rate).recipe
+            self.journal.add(one, recipe.to_plain(), bracket=bracket, cost=cost * fits.length)
         names = first_few(one.name for one in left[: fits.count])
         many = counted(fits.count, "candidates")
         self.say(f"fine-tuning {many} for {fits.length:.0%} of the usual steps: {names}")
