@@ -125,8 +125,36 @@ def test_rows_that_no_fold_answered_for_are_not_measured(data: Dataset, rows: Ro
     outputs = np.full((len(rows), 3), np.nan)
     answered = np.arange(30)
     outputs[answered] = np.eye(3)[np.asarray(rows.labels["target"])[answered]]
-    found: Probe = measured_probe(data, rows, {"target": outputs}, 0)
+    found: Probe = measured_probe(data, rows, [{"target": outputs}], 0)
     assert found.figure.value == 1.0 and len(found.outputs["target"]) == 30
+
+
+def test_figures_are_means_over_divisions_and_their_noise_is_that_of_the_rows(data: Dataset, rows: Rows) -> None:
+    right = np.eye(3)[np.asarray(rows.labels["target"])]
+    wrong = np.roll(right, 1, axis=1)
+    some = [{"target": np.where(np.arange(len(rows))[:, None] % 3 == place, wrong, right)} for place in (0, 1)]
+    alone = [measured_probe(data, rows, [each], 0) for each in some]
+    both, twice = measured_probe(data, rows, some, 0), measured_probe(data, rows, [some[0]] * 2, 0)
+    assert both.score.value == pytest.approx(np.mean([each.score.value for each in alone]))
+    assert both.figure.low == pytest.approx(np.mean([each.figure.low or 0 for each in alone]))
+    assert both.score.parts == pytest.approx(np.mean([each.score.parts for each in alone], axis=0))
+    assert twice.figure == alone[0].figure and twice.score == alone[0].score  # no narrower for being seen again
+
+
+def test_few_rows_are_divided_into_folds_several_times(
+    data: Dataset, rows: Rows, zoo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    plain = look_module.measured_probe
+    monkeypatch.setattr(
+        look_module,
+        "measured_probe",
+        lambda data, rows, found, seed: asked.append(len(found)) or plain(data, rows, found, seed),
+    )
+    for few in (len(rows), len(rows) - 1):
+        monkeypatch.setattr(look_module, "FEW", few)
+        look(Recipe(), data, Offer(f"local:{zoo}/resnet"), rows)
+    assert asked == [5, 1]
 
 
 def test_a_score_that_is_not_finite_is_left_out(data: Dataset, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -274,6 +274,17 @@ def test_what_was_chosen_is_taken_for_other_rows() -> None:
     assert (more.weight != anew.weight).any() == (anew.chosen != first.chosen)
 
 
+def test_rows_are_left_out_in_other_folds_under_what_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logistic_module, "ROUGH", 1e-6)
+    x, y = digits(120)
+    first = logistic(x, problem(y), seed=0, strata=y)
+    same = logistic(x, problem(y), seed=0, strata=y, chosen=first.chosen, left_out=True)
+    np.testing.assert_allclose(same.out_of_fold, first.out_of_fold, atol=1e-2)
+    assert same.loss == pytest.approx(first.loss, abs=1e-3)
+    other = logistic(x, problem(y), seed=1, strata=y, chosen=first.chosen, left_out=True)
+    assert np.isfinite(other.out_of_fold).all() and np.abs(other.out_of_fold - first.out_of_fold).max() > 0.05
+
+
 @pytest.mark.parametrize("scaling", ["one", "each"])
 def test_the_gradient_of_folds_at_once_is_that_of_their_losses(scaling: Any) -> None:
     x, y = digits(90)

@@ -255,7 +255,8 @@ class Solving(NamedTuple):
 
     options: of the loss. imbalance: how rare classes are made up for, as in a recipe's stage. seed: of the folds that
     choose a penalty. groups: of each row; rows of one group are never on both sides of a fold, and None lets every row
-    be alone. chosen: what `Solved.chosen` said of other rows: it is taken, not chosen again.
+    be alone. chosen: what `Solved.chosen` said of other rows, or of other folds: it is taken, not chosen again.
+    left_out: whether each row is to be given what it gets without it all the same.
     """
 
     options: LossOptions
@@ -263,6 +264,7 @@ class Solving(NamedTuple):
     seed: int = 0
     groups: Sequence[str] | None = None
     chosen: Sequence[Any] | None = None
+    left_out: bool = False
 
 
 class Solved(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -60,6 +60,24 @@ def rated_by_loss(task: Task, rows: Rows, outputs: Mapping[str, np.ndarray], lea
         parts.append(mean_loss(task, labels, {name: values[kept] for name, values in outputs.items()}))
     value = mean_loss(task, rows.labels, outputs)
     return Score(MEAN_LOSS, value, False, None, tuple(parts), _undecided(len(rows), least))
+
+
+def mean_score(scores: Sequence[Score]) -> Score:
+    """Average scores of the same rows, with their parts, so that the noise is that of the mean.
+
+    Args:
+        scores: At least one, of one metric.
+
+    Returns:
+        The score.
+    """
+    first = scores[0]
+    losses = [score.loss for score in scores if score.loss is not None]
+    return first._replace(
+        value=float(np.mean([score.value for score in scores])),
+        loss=float(np.mean(losses)) if losses else None,
+        parts=tuple(float(part) for part in np.mean([score.parts for score in scores], axis=0)),
+    )
 
 
 def _groups(rows: int) -> np.ndarray:

@@ -206,13 +206,13 @@ def cross_validated_loss(
     model: Model, task: Task, features: np.ndarray, rows: Rows, recipe: Recipe, groups: Sequence[str] | None
 ) -> Score | None:
     """Score by their mean loss what solved heads give rows that they were not fitted on; as `out_of_fold`."""
-    outputs = out_of_fold(model, features, rows, recipe, groups)
-    return None if outputs is None else rated_by_loss(task, rows, outputs, least=0)
+    found = out_of_fold(model, features, rows, recipe, groups)
+    return rated_by_loss(task, rows, found[0], least=0) if found else None
 
 
 def out_of_fold(
-    model: Model, features: np.ndarray, rows: Rows, recipe: Recipe, groups: Sequence[str] | None
-) -> dict[str, np.ndarray] | None:
+    model: Model, features: np.ndarray, rows: Rows, recipe: Recipe, groups: Sequence[str] | None, *, divisions: int = 1
+) -> list[dict[str, np.ndarray]]:
     """Solve a model's heads on features, and give what each row gets from the folds without it.
 
     Args:
@@ -221,14 +221,23 @@ def out_of_fold(
         rows: The same N rows, labelled.
         recipe: Its first stage says how rare classes are made up for.
         groups: Of each row.
+        divisions: Into folds, at most. The first one chooses penalties for all; where nothing is chosen that could be
+            kept, it is the only one.
 
     Returns:
-        By target, decoded: probabilities [N, C] or values [N, T]; None for a head that cannot be solved.
+        Of each division by target, decoded: probabilities [N, C] or values [N, T]; empty for a head that cannot be
+        solved.
     """
     options = plugins.build("objectives", "supervised", {}).loss_options
-    wanted = Solving(options, recipe.stages[0].imbalance, mix(recipe.seed, "choose"), groups)
+    wanted = Solving(options, recipe.stages[0].imbalance, mix(recipe.seed, "choose"), groups, left_out=True)
+    heads, made = model.by_target(), []
     solved = solve_all(model, features, rows.labels, wanted)
-    if solved is None:
-        return None
-    heads = model.by_target()
-    return {name: heads[name].decode(torch.from_numpy(found.out_of_fold)).numpy() for name, found in solved.items()}
+    chosen = {} if solved is None else {name: found.chosen for name, found in solved.items()}
+    while solved is not None:
+        outs = {name: torch.from_numpy(found.out_of_fold) for name, found in solved.items()}
+        made.append({name: heads[name].decode(out).numpy() for name, out in outs.items()})
+        if len(made) >= divisions or None in chosen.values():
+            break
+        again = wanted._replace(seed=mix(recipe.seed, "choose", len(made)))
+        solved = solve_all(model, features, rows.labels, again, chosen)
+    return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ from headstart.engine.cost import Cost, measure_cost
 from headstart.engine.machine import choose_threads, threads
 from headstart.engine.predict import embed, embed_stages
 from headstart.evaluation.metrics import evaluate
-from headstart.evaluation.quick import rated
+from headstart.evaluation.quick import mean_score, rated
 from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import interval_text
 from headstart.features.frozen import KnownFeatures
@@ -34,6 +34,7 @@ from headstart.runs.network import Loaded, build_model, load_backbone
 from headstart.solvers.threads import one_thread
 from headstart.transferability._seen import Seen
 
+FEW, DIVISIONS = 500, 5  # rows, of so few of which the probe is cross-validated so often
 RESAMPLES = 200  # of the rows, for the interval of the probe's figure
 UNTRAINED = "it has no pretrained weights: there is nothing to score"
 EVIDENCE = "ridge"  # the score that is told of each layer
@@ -44,7 +45,7 @@ class Probe:
     """A linear probe whose every prediction is of a row that it was not fitted on.
 
     score: the figure by which models are chosen, with its noise. figure: the primary metric with its interval; of
-    several targets the first one's. outputs: by target, decoded, of the rows in order.
+    several targets the first one's. outputs: by target, decoded, of the rows in order, by the first division of them.
     """
 
     score: Score
@@ -127,12 +128,13 @@ def look(
             passing = time.monotonic() - before
             found, scoring = score_all(data, features, rows, backbone)
             by_stage = _layers(model, data, rows, transform) if layers else {}
-            outputs = out_of_fold(model, features, rows, own, data.groups_of(rows))
+            divisions = DIVISIONS if len(rows) <= FEW else 1
+            outputs = out_of_fold(model, features, rows, own, data.groups_of(rows), divisions=divisions)
     except DataError:  # what is wrong with the rows is wrong for every source
         raise
     except HeadstartError as error:
         return Looked(offer, error=reason_of(error).partition(". ")[0], seconds=time.monotonic() - began), None
-    probe = None if outputs is None else measured_probe(data, rows, outputs, recipe.seed)
+    probe = measured_probe(data, rows, outputs, recipe.seed) if outputs else None
     card, seconds = backbone.card, time.monotonic() - began
     why = "" if probe is not None else f"the head '{offer.head}' has no solution for this loss"
     return Looked(
@@ -140,25 +142,38 @@ def look(
     ), transform
 
 
-def measured_probe(data: Dataset, rows: Rows, outputs: Mapping[str, np.ndarray], seed: int) -> Probe:
+def measured_probe(data: Dataset, rows: Rows, divisions: Sequence[Mapping[str, np.ndarray]], seed: int) -> Probe:
     """Measure what a probe gave rows that it was not fitted on.
+
+    Figures are means over the divisions of the rows into folds, so that none hangs on one of them. Their noise is that
+    of the rows, which all divisions share: it is estimated for each, and the mean is no smaller for their number.
 
     Args:
         data: What the rows are of.
         rows: N labelled rows.
-        outputs: By target, decoded.
+        divisions: Of each by target, decoded.
         seed: Of the resamples.
 
     Returns:
         The probe.
     """
     name, target = next(iter(data.task.predicted.items()))
-    asked = np.flatnonzero(np.isfinite(outputs[name]).all(axis=1))
-    rows, outputs = rows.take(asked), {each: values[asked] for each, values in outputs.items()}
-    groups = data.groups_of(rows)
-    measured = evaluate(target, rows.labels[name], outputs[name], seed=seed, resamples=RESAMPLES, groups=groups)
-    score = rated(data.task, rows, outputs, least=0)
-    return Probe(score, measured.primary, measured.metrics[measured.primary], outputs)
+    figures, scores, answered, primary = [], [], [], ""
+    for outputs in divisions:
+        asked = np.flatnonzero(np.isfinite(outputs[name]).all(axis=1))
+        some, own = rows.take(asked), {each: values[asked] for each, values in outputs.items()}
+        answered.append(own)
+        groups = data.groups_of(some)
+        measured = evaluate(target, some.labels[name], own[name], seed=seed, resamples=RESAMPLES, groups=groups)
+        primary = measured.primary
+        figures.append(measured.metrics[primary])
+        scores.append(rated(data.task, some, own, least=0))
+    return Probe(mean_score(scores), primary, _mean_interval(figures), answered[0])
+
+
+def _mean_interval(figures: Sequence[Interval]) -> Interval:
+    parts = [[getattr(each, name) for each in figures] for name in ("value", "low", "high")]
+    return Interval(*(None if None in values else float(np.mean(values)) for values in parts))
 
 
 def score_all(

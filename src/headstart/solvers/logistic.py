@@ -69,6 +69,7 @@ def logistic(
     strata: np.ndarray | None = None,
     groups: Sequence[str] | None = None,
     chosen: Sequence[Any] | None = None,
+    left_out: bool = False,
 ) -> Solution:
     """Fit a linear layer by penalised maximum likelihood.
 
@@ -82,6 +83,7 @@ def logistic(
         strata: [N]; folds get about the same share of each of them.
         groups: Of each row; rows of one group are not divided among folds.
         chosen: The scaling and the penalty to take, as `Solution.chosen`; None lets the rows choose.
+        left_out: Whether rows are left out in turn, too, where nothing has to be chosen: `out_of_fold` of other folds.
 
     Returns:
         The layer. Rows that did not choose the penalty have no `out_of_fold`: it is nan for them.
@@ -92,6 +94,10 @@ def logistic(
     else:
         (scaling, penalty), how = chosen, "as chosen before"
         loss, out_of_fold = np.nan, np.full(problem.targets.shape, np.nan)
+        if left_out:
+            some, fold = _asked(len(features), seed, strata, groups)
+            path = _Path(features[some], scaling, problem.take(some), fold)
+            loss, out_of_fold[some] = path.at(PENALTIES.index(penalty))
     columns = prepare(features, scaling)
     weight, bias = columns.unfold(*_fit(columns.rows, problem, penalty))
     note = f"logistic regression on {IN_WORDS[scaling]}, penalty {penalty:.2g} {how}"
@@ -103,11 +109,7 @@ def _choose(
 ) -> tuple[float, np.ndarray, float, Scaling, str]:
     """Choose penalty and scaling; return the loss, what rows get that are left out, both, and who was asked."""
     total = len(features)
-    some = np.arange(total)
-    if total > CHOOSE:
-        some = np.sort(numpy_generator(seed, "solver rows").permutation(total)[:CHOOSE])
-    named = None if groups is None else [groups[int(row)] for row in some]
-    fold = make_folds(len(some), seed, None if strata is None else strata[some], named)
+    some, fold = _asked(total, seed, strata, groups)
     tried, asked, place, strides = [], problem.take(some), FIRST, (2, 1)
     for scaling in scalings(features):
         found, place = _search(_Path(features[some], scaling, asked, fold), place, strides)
@@ -118,6 +120,17 @@ def _choose(
     out_of_fold[some] = out
     rows = f"{len(some):,} rows" if total == len(some) else f"{len(some):,} of {total:,} rows"
     return loss, out_of_fold, penalty, scaling, rows
+
+
+def _asked(
+    total: int, seed: int, strata: np.ndarray | None, groups: Sequence[str] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of the rows that are left out in turn, and their folds."""
+    some = np.arange(total)
+    if total > CHOOSE:
+        some = np.sort(numpy_generator(seed, "solver rows").permutation(total)[:CHOOSE])
+    named = None if groups is None else [groups[int(row)] for row in some]
+    return some, make_folds(len(some), seed, None if strata is None else strata[some], named)
 
 
 class _Path:

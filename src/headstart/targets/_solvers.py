@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from headstart.core.types import LossOptions, Solving
@@ -35,7 +37,7 @@ def solve_classes(
     smooth = wanted.options.label_smoothing
     targets = np.eye(classes)[labels] * (1 - smooth) + smooth / classes
     problem = Problem(targets, weights[:, None], "softmax")
-    found = logistic(features, problem, seed=wanted.seed, strata=labels, groups=wanted.groups, chosen=wanted.chosen)
+    found = logistic(features, problem, strata=labels, **_how(wanted))
     if not balance.shift:
         return found
     shift = np.asarray(balance.shift)
@@ -48,7 +50,11 @@ def solve_labels(features: np.ndarray, labels: np.ndarray, balance: Balance, wan
     targets = labels * (1 - smooth) + smooth / 2
     weights = label_weights(labels, wanted.options, balance)
     problem = Problem(targets, weights, "sigmoid")
-    return logistic(features, problem, seed=wanted.seed, groups=wanted.groups, chosen=wanted.chosen)
+    return logistic(features, problem, **_how(wanted))
+
+
+def _how(wanted: Solving) -> dict[str, Any]:
+    return {name: getattr(wanted, name) for name in ("seed", "groups", "chosen", "left_out")}
 
 
 def class_weights(labels: np.ndarray, classes: int, balance: Balance, wanted: Solving) -> np.ndarray:
