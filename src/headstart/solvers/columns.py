@@ -6,7 +6,7 @@ What is done to the columns is affine, so that weights found for them are weight
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -61,7 +61,7 @@ def scalings(features: np.ndarray) -> tuple[Scaling, ...]:
     return ("each",) if apart else ("one", "each")
 
 
-def prepare(features: np.ndarray, scaling: Scaling) -> Columns:
+def prepare(features: np.ndarray, scaling: Scaling, *, turned: bool = True) -> Columns:
     """Centre and scale features, and turn them into their row space where that is smaller.
 
     A penalty on the squared weights is the same in the row space: what is at right angles to all rows stays zero
@@ -70,6 +70,7 @@ def prepare(features: np.ndarray, scaling: Scaling) -> Columns:
     Args:
         features: [N, D].
         scaling: "each" standardises the columns; "one" keeps their relative sizes.
+        turned: Whether sparse features, too, are turned into their row space.
 
     Returns:
         The columns.
@@ -80,7 +81,7 @@ def prepare(features: np.ndarray, scaling: Scaling) -> Columns:
         size = float(np.sqrt(np.square(rows.data).sum() / count)) or 1.0
         rows.data /= size
         mean, scale = np.zeros(width), np.full(width, size)
-        return Columns(rows, mean, scale) if count >= width or count > FEW else _turned(rows, mean, scale)
+        return Columns(rows, mean, scale) if count >= width or count > FEW or not turned else _turned(rows, mean, scale)
     mean, scale = _mean_and_scale(features, scaling)
     wide = features.astype(np.float64)
     wide -= mean
@@ -143,13 +144,25 @@ class Shared:
     shift: np.ndarray | None = None
 
 
-def share(features: np.ndarray, scaling: Scaling, fold: np.ndarray) -> list[Shared]:
-    """Prepare the folds of a cross-validation as `divide` does, in as few parts as can be."""
+def share(
+    features: np.ndarray, scaling: Scaling, fold: np.ndarray, prepared: Callable[[Scaling], Columns]
+) -> list[Shared]:
+    """Prepare the folds of a cross-validation as `divide` does, in as few parts as can be.
+
+    Args:
+        features: [N, D].
+        scaling: As in `prepare`.
+        fold: Of each row, [N].
+        prepared: Gives these features as `prepare` does; it is asked where that is needed.
+
+    Returns:
+        The parts.
+    """
     folds = np.unique(fold)
     if scaling == "one":
-        return [Shared(prepare(features, scaling).rows, folds)]
+        return [Shared(prepared(scaling).rows, folds)]
     if len(features) >= features.shape[1]:
-        rows = prepare(features, scaling)
+        rows = prepared(scaling)
         own = [_mean_and_scale(features[fold != number], scaling) for number in folds]
         finite = np.where(np.isfinite(rows.scale), rows.scale, 0.0)
         stretch = np.stack([finite / scale for _, scale in own])

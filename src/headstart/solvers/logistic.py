@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal
 
 import numpy as np
+from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
 
 from headstart.core.seeding import numpy_generator
-from headstart.solvers.columns import IN_WORDS, Scaling, Shared, prepare, scalings, share
+from headstart.solvers.columns import IN_WORDS, Columns, Scaling, Shared, is_sparse, prepare, scalings, share
 from headstart.solvers.folds import make_folds
 from headstart.solvers.solution import Solution, first_of_the_best
 from headstart.solvers.threads import alone_where_small
@@ -22,7 +23,9 @@ FIRST = 4  # place of the penalty that is tried first: 1
 CHOOSE = 2000  # rows at most that choose the penalty; all rows make the weights
 AT_ONCE = 500_000  # numbers of output, of all folds that are fitted at once
 STEPS = 300  # of L-BFGS, at most
-EXACT, ROUGH = 1e-6, 1e-4  # largest entry of the mean gradient that is small enough: for the weights, for a choice
+FAR = 4.0  # times the loss at its end, from which on a start says little of it
+FLAT = 1e-9  # of the summed weights of the rows, the least curvature that is believed
+EXACT, ROUGH = 1e-6, 1e-2  # of its loss, by how much a fit may miss the least: for the weights, for a choice
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,11 @@ class Problem:
         """Compute the summed loss of outputs [N, C], and its gradient by them."""
         each, slope = self._each(out)
         return float((self.weights * each).sum()), self.weights * slope
+
+    def curvature(self, out: np.ndarray) -> np.ndarray:
+        """Compute the second derivative of the summed loss by each output, [N, C]."""
+        given = expit(out) if self.link == "sigmoid" else np.exp(log_softmax(out, axis=-1))
+        return self.weights * given * (1 - given)
 
     def row_losses(self, out: np.ndarray) -> np.ndarray:
         """Compute what each row adds to the loss, [N]."""
@@ -88,31 +96,39 @@ def logistic(
     Returns:
         The layer. Rows that did not choose the penalty have no `out_of_fold`: it is nan for them.
     """
+    prepared = cache(partial(prepare, features))
     if chosen is None:
-        loss, out_of_fold, penalty, scaling, asked = _choose(features, problem, seed, strata, groups)
+        loss, out_of_fold, penalty, scaling, asked = _choose(features, prepared, problem, seed, strata, groups)
         how = f"by cross-validation of {asked}"
     else:
         (scaling, penalty), how = chosen, "as chosen before"
         loss, out_of_fold = np.nan, np.full(problem.targets.shape, np.nan)
         if left_out:
             some, fold = _asked(len(features), seed, strata, groups)
-            path = _Path(features[some], scaling, problem.take(some), fold)
+            few, own = _taken(features, prepared, some)
+            path = _Path(share(few, scaling, fold, own), problem.take(some), fold)
             loss, out_of_fold[some] = path.at(PENALTIES.index(penalty))
-    columns = prepare(features, scaling)
+    columns = prepare(features, scaling, turned=False) if is_sparse(features) else prepared(scaling)
     weight, bias = columns.unfold(*_fit(columns.rows, problem, penalty))
     note = f"logistic regression on {IN_WORDS[scaling]}, penalty {penalty:.2g} {how}"
     return Solution(weight, bias, out_of_fold, loss, note, (scaling, penalty))
 
 
 def _choose(
-    features: np.ndarray, problem: Problem, seed: int, strata: np.ndarray | None, groups: Sequence[str] | None
+    features: np.ndarray,
+    prepared: Callable[[Scaling], Columns],
+    problem: Problem,
+    seed: int,
+    strata: np.ndarray | None,
+    groups: Sequence[str] | None,
 ) -> tuple[float, np.ndarray, float, Scaling, str]:
     """Choose penalty and scaling; return the loss, what rows get that are left out, both, and who was asked."""
     total = len(features)
     some, fold = _asked(total, seed, strata, groups)
+    features, prepared = _taken(features, prepared, some)
     tried, asked, place, strides = [], problem.take(some), FIRST, (2, 1)
     for scaling in scalings(features):
-        found, place = _search(_Path(features[some], scaling, asked, fold), place, strides)
+        found, place = _search(_Path(share(features, scaling, fold, prepared), asked, fold), place, strides)
         tried.append((*found, PENALTIES[place], scaling))
         strides = (1,)  # rows are of one length on average: another scaling does best under much the same penalty
     loss, out, penalty, scaling = tried[first_of_the_best([asked.row_losses(found[1]) for found in tried])]
@@ -133,15 +149,24 @@ def _asked(
     return some, make_folds(len(some), seed, None if strata is None else strata[some], named)
 
 
+def _taken(
+    features: np.ndarray, prepared: Callable[[Scaling], Columns], some: np.ndarray
+) -> tuple[np.ndarray, Callable[[Scaling], Columns]]:
+    """Take some of the rows, with what prepares them."""
+    if len(some) == len(features):
+        return features, prepared
+    return features[some], cache(partial(prepare, features[some]))
+
+
 class _Path:
     """Cross-validated losses by the place of a penalty; each fit goes on from that of the nearest stronger one."""
 
-    def __init__(self, features: np.ndarray, scaling: Scaling, problem: Problem, fold: np.ndarray) -> None:
+    def __init__(self, parts: Sequence[Shared], problem: Problem, fold: np.ndarray) -> None:
         self.problem, self.fold = problem, fold
         most = max(1, AT_ONCE // problem.targets.size)
         self.parts = [
             _Folds(_in_float32(part, slice(start, start + most)), problem, fold)
-            for part in share(features, scaling, fold)
+            for part in parts
             for start in range(0, len(part.folds), most)
         ]
         self.fits: dict[int, list[np.ndarray]] = {}
@@ -154,7 +179,7 @@ class _Path:
             starts = self.fits[max(stronger)] if stronger else [part.start for part in self.parts]
             out, fits = np.empty(self.problem.targets.shape), []
             for part, start in zip(self.parts, starts, strict=True):
-                fits.append(_minimise(partial(part.value, PENALTIES[place]), start, ROUGH * part.least, 6))
+                fits.append(_minimise(part, PENALTIES[place], start, ROUGH, 6))
                 for number, given in zip(part.shared.folds, part.out(fits[-1]).swapaxes(0, 1), strict=True):
                     out[self.fold == number] = given[self.fold == number]
             self.fits[place] = fits
@@ -173,8 +198,9 @@ class _Folds:
 
     def __init__(self, shared: Shared, problem: Problem, fold: np.ndarray) -> None:
         self.shared, count = shared, len(shared.folds)
-        learns = (fold[:, None] != shared.folds)[:, :, None]
-        self.problem = Problem(problem.targets[:, None], problem.weights[:, None] * learns, problem.link)
+        learns = fold[:, None] != shared.folds  # [N, F]
+        self.problem = Problem(problem.targets[:, None], problem.weights[:, None] * learns[:, :, None], problem.link)
+        self.squares = _mean_squares(shared, learns)
         self.start = np.zeros((count, problem.targets.shape[1], shared.rows.shape[1] + 1))
         self.least = float(self.problem.weights.sum(axis=(0, 2)).min())
 
@@ -187,6 +213,15 @@ class _Folds:
         flat = weight.reshape(bias.size, weight.shape[2]).astype(shared.rows.dtype)  # of no width, where rows are alike
         return (shared.rows @ flat.T).astype(np.float64).reshape(-1, *bias.shape) + bias
 
+    def steps(self, penalty: float, both: np.ndarray) -> np.ndarray:
+        """Estimate how far each weight may go at once: one over the root of the curvature along it, [F, C, R + 1].
+
+        The curvature of the outputs is that at `both`, and taken to be the same for all rows.
+        """
+        bend = self.problem.curvature(self.out(both)).sum(axis=0)[:, :, None]  # [F, C, 1]
+        along = np.concatenate([bend * self.squares[:, None] + penalty, bend], axis=2)
+        return 1 / np.sqrt(np.maximum(along, FLAT * self.least))
+
     def value(self, penalty: float, both: np.ndarray) -> tuple[float, np.ndarray]:
         """Compute the summed loss with the penalty, and its gradient."""
         weight, shared = both[:, :, :-1], self.shared
@@ -198,6 +233,16 @@ class _Folds:
             pull = pull * shared.stretch[:, None] + ends * shared.shift[:, None]
         gradient = np.concatenate([pull + penalty * weight, ends], axis=2)
         return loss + penalty / 2 * float(np.square(weight).sum()), gradient
+
+
+def _mean_squares(shared: Shared, learns: np.ndarray) -> np.ndarray:
+    """Compute the mean square of each column over the rows that learn in each fold, [F, R]."""
+    rows, part = shared.rows, (learns / learns.sum(axis=0)).T.astype(shared.rows.dtype)  # [F, N]
+    squares = part @ (rows.multiply(rows) if sparse.issparse(rows) else np.square(rows))
+    if shared.shift is None or shared.stretch is None:
+        return squares.astype(np.float64)
+    means = part @ rows
+    return np.square(shared.stretch) * squares + 2 * shared.stretch * shared.shift * means + np.square(shared.shift)
 
 
 def _search(path: _Path, place: int, strides: Sequence[int]) -> tuple[tuple[float, np.ndarray], int]:
@@ -215,28 +260,43 @@ def _search(path: _Path, place: int, strides: Sequence[int]) -> tuple[tuple[floa
 def _fit(rows: Any, problem: Problem, penalty: float) -> tuple[np.ndarray, np.ndarray]:
     """Minimise the summed loss plus half the penalty times the squared weights; the biases are free.
 
-    It ends where no entry of the gradient is above `EXACT` times the summed weights of the rows. The first part of the
-    way is gone in float32, in half the time.
+    The first part of the way is gone in float32, in half the time.
     """
     everyone = np.full(len(problem.targets), -1)  # in no fold that is left out
     both = None
     for dtype, small in ((np.float32, ROUGH), (np.float64, EXACT)):
         whole = _Folds(Shared(rows.astype(dtype), np.zeros(1, int)), problem, everyone)
         start = whole.start if both is None else both
-        both = _minimise(partial(whole.value, penalty), start, small * whole.least, 20)
+        both = _minimise(whole, penalty, start, small, 20)
     assert both is not None
     return both[0, :, :-1], both[0, :, -1]
 
 
-def _minimise(
-    value: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray, small: float, memory: int
-) -> np.ndarray:
-    """Go down from a start until no entry of the gradient is above `small`; remember so many steps."""
+def _minimise(folds: _Folds, penalty: float, start: np.ndarray, small: float, memory: int) -> np.ndarray:
+    """Go down from a start, each weight in steps of its own length, which takes a third of the evaluations.
+
+    With weights in these steps the curvature is about 1, so that half the squared gradient says how far the loss is
+    from its least. It ends where no entry is larger than all would be if it were `small` times what it is at the start.
+
+    Args:
+        folds: What is minimised.
+        penalty: On the squared weights.
+        start: [F, C, R + 1].
+        small: By how much the loss may miss its least, as a share of the loss at the start.
+        memory: Steps that are remembered.
+
+    Returns:
+        The weights and biases, as `start`.
+    """
+    steps, first = folds.steps(penalty, start), folds.value(penalty, start)[0]
 
     def flat(x: np.ndarray) -> tuple[float, np.ndarray]:
-        loss, gradient = value(x.reshape(start.shape))
-        return loss, gradient.ravel()
+        loss, gradient = folds.value(penalty, x.reshape(start.shape) * steps)
+        return loss, (gradient * steps).ravel()
 
-    options = {"maxiter": STEPS, "gtol": small, "ftol": 1e-12, "maxcor": memory}
-    ended: Any = minimize(flat, start.ravel(), jac=True, method="L-BFGS-B", options=options)
-    return ended.x.reshape(start.shape)
+    enough = float(np.sqrt(2 * small * first / start.size))
+    options = {"maxiter": STEPS, "gtol": enough, "ftol": 1e-12, "maxcor": memory}
+    ended: Any = minimize(flat, (start / steps).ravel(), jac=True, method="L-BFGS-B", options=options)
+    found = ended.x.reshape(start.shape) * steps
+    # far from the start, neither its steps nor its loss say much
+    return _minimise(folds, penalty, found, small, memory) if ended.fun < first / FAR else found
