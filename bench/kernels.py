@@ -91,6 +91,7 @@ def main() -> None:
     file, *arguments = sys.argv[1:]
     watch = Watch()
     builtins.__import__ = watch.over("importing", builtins.__import__)
+    importlib.import_module = watch.over("importing", importlib.import_module)
     from headstart.cli import main as command
 
     for name, places in [*COMPUTING.items(), *AROUND.items()]:

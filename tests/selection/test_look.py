@@ -13,6 +13,13 @@ from headstart.core.errors import DataError
 from headstart.core.offer import Offer
 from headstart.core.recipe import Recipe
 from headstart.data.rows import Dataset, Rows
+from headstart.data.transforms import make_transform
+from headstart.engine import predict as predict_module
+from headstart.engine.predict import embed
+from headstart.features.frozen import KnownFeatures
+from headstart.runs.choose import with_offer
+from headstart.runs.network import build_model, load_backbone
+from headstart.runs.shown import blurred
 from headstart.selection import look as look_module
 from headstart.selection.look import Looked, Probe, best_layer, look, measured_probe, score_all, told
 from headstart.selection.rank import labelled
@@ -167,3 +174,18 @@ def test_a_score_that_is_not_finite_is_left_out(data: Dataset, rows: Rows, monke
     monkeypatch.setattr(look_module.plugins, "names", lambda kind: ["undefined"])
     monkeypatch.setattr(look_module.plugins, "build", lambda *_: Undefined())
     assert score_all(data, np.ones((len(rows), 2)), rows)[0] == {}
+
+
+def test_whether_views_blur_is_seen_without_computing_plain_features_again(
+    data: Dataset, rows: Rows, zoo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, recipe = KnownFeatures(), with_offer(Recipe(), Offer(f"local:{zoo}/resnet"))
+    backbone, target = load_backbone(recipe, data), data.task.targets["target"]
+    embed(build_model(recipe, data, backbone), rows, make_transform(backbone.card.input), known=known)
+    without = blurred("mirror", backbone, rows, target, 0)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("plain rows are computed again")
+
+    monkeypatch.setattr(predict_module, "_run", refuse)
+    assert blurred("mirror", backbone, rows, target, 0, known) == without

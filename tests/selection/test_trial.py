@@ -25,7 +25,7 @@ def test_a_small_network_is_planned_with_one_thread(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(trial, "make_plan", make_plan)
     card = SimpleNamespace(params=1000, sha256="")
     monkeypatch.setattr(trial, "load_backbone", lambda *given, **more: SimpleNamespace(card=card))
-    setup: Any = SimpleNamespace(dataset=None, loaded={}, views={})
+    setup: Any = SimpleNamespace(dataset=None, loaded={}, views={}, known=None)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

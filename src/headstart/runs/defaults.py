@@ -20,6 +20,7 @@ from headstart.core.types import Objective, Strategy
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.engine.machine import choose_device
+from headstart.features.frozen import KnownFeatures
 from headstart.inputs import by_name
 from headstart.models.model import Backbone
 from headstart.runs.shown import blurred
@@ -119,7 +120,9 @@ def passed(objective: Objective, data: Dataset) -> int:
     return max(math.ceil(len(data.pools[stream.pool]) / stream.size) for stream in objective.streams)
 
 
-def view(usual: str, data: Dataset, backbone: Backbone | None, seed: int) -> tuple[str, str]:
+def view(
+    usual: str, data: Dataset, backbone: Backbone | None, seed: int, known: KnownFeatures | None = None
+) -> tuple[str, str]:
     """Choose how training rows are shown: as is usual with the strategy, where the data allows.
 
     Args:
@@ -127,6 +130,7 @@ def view(usual: str, data: Dataset, backbone: Backbone | None, seed: int) -> tup
         data: Its training rows decide.
         backbone: A pretrained one, by whose features varied rows are judged; None leaves that out.
         seed: Decides which rows are looked at.
+        known: Features that need not be computed again.
 
     Returns:
         The view, and what to tell; "" where there is nothing to tell.
@@ -137,7 +141,7 @@ def view(usual: str, data: Dataset, backbone: Backbone | None, seed: int) -> tup
     if backbone is None or rows is None or not rows.labels:
         return usual, ""
     target = data.task.targets[next(iter(rows.labels))]
-    why = blurred(usual, backbone, rows, target, seed)
+    why = blurred(usual, backbone, rows, target, seed, known)
     if not why:
         return usual, f"training rows are shown by '{usual}' (plainly: {option('augment', 'plain')})"
     return (

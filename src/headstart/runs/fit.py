@@ -101,7 +101,8 @@ def prepare(
     listen(Event("note", start_of(card)))
     told = [check(backbone, dataset, listen) for check in (check_known, check_cut)]
     dataset = dataclasses.replace(dataset, notes=(*dataset.notes, *filter(None, told)))
-    plan = make_plan(recipe, dataset, pretrained=bool(card.sha256), fixed=not card.params, backbone=backbone)
+    pretrained = bool(card.sha256)
+    plan = make_plan(recipe, dataset, pretrained=pretrained, fixed=not card.params, backbone=backbone, known=known)
     for note in plan.notes:
         listen(Event("note", note))
     formed = choose_form(plan, dataset, listen, known, additions=is_open and bool(card.sha256 and card.params))

@@ -19,6 +19,7 @@ from headstart.core.tuning import couples_rows
 from headstart.core.types import Criterion, Objective, Strategy
 from headstart.data.rows import Dataset
 from headstart.engine.optimisers import SOLVE, check_optimiser
+from headstart.features.frozen import KnownFeatures
 from headstart.inputs import by_name
 from headstart.metrics._find import every
 from headstart.models.load import parts_of
@@ -85,6 +86,7 @@ def make_plan(
     pretrained: bool = True,
     fixed: bool = False,
     backbone: Backbone | None = None,
+    known: KnownFeatures | None = None,
 ) -> Plan:
     """Choose strategy, steps, rates and the like for each stage, where the recipe leaves them open.
 
@@ -94,6 +96,7 @@ def make_plan(
         pretrained: Whether the source's weights were learnt; features of others are not worth keeping.
         fixed: Whether the source has no weights, so that only heads learn.
         backbone: What learns; its cost and what it sees in varied rows decide too. None leaves both out.
+        known: Features of rows that need not be computed again for that; takes those that are.
 
     Returns:
         The plan. Its recipe, run again, gives the same run.
@@ -106,7 +109,7 @@ def make_plan(
     operations = [build_operation(choice) for choice in recipe.surgery]
     learnt = pretrained and all(keeps_weights(operation) for operation in operations)
     judge = backbone if pretrained and not fixed else None
-    shown = cache(lambda usual: defaults.view(usual, data, judge, recipe.seed))
+    shown = cache(lambda usual: defaults.view(usual, data, judge, recipe.seed, known))
     for stage in recipe.stages:
         objective = _objective(stage)
         criterion = _criterion(stage, objective)

@@ -14,6 +14,8 @@ from headstart.core.types import Labels, Target
 from headstart.data.rows import Rows
 from headstart.data.transforms import Draw, Transform, make_transform
 from headstart.engine.fast import Fast
+from headstart.engine.predict import embed
+from headstart.features.frozen import KnownFeatures
 from headstart.models.model import Backbone, Model
 
 ROWS = 200  # training rows that are looked at, at most
@@ -22,7 +24,9 @@ KEPT = 0.6  # share of what the plain features tell that those of varied example
 SOFTNESS = 0.1  # of the neighbourhood, in cosine
 
 
-def blurred(view: str, backbone: Backbone, rows: Rows, target: Target, seed: int) -> str:
+def blurred(
+    view: str, backbone: Backbone, rows: Rows, target: Target, seed: int, known: KnownFeatures | None = None
+) -> str:
     """Say why a view should not be used: shown by it, the source no longer sees rows near others of their label.
 
     Each row's label is guessed from the other rows, by how near their features are (a soft nearest neighbour): once
@@ -34,6 +38,7 @@ def blurred(view: str, backbone: Backbone, rows: Rows, target: Target, seed: int
         rows: Training rows; a few hundred of them are looked at.
         target: Whose labels count.
         seed: Decides which rows, and what is random in the view.
+        known: Features of rows shown plainly that need not be computed again; takes those that are.
 
     Returns:
         The reason, in words; "" where there is none, or nothing can be told.
@@ -44,7 +49,7 @@ def blurred(view: str, backbone: Backbone, rows: Rows, target: Target, seed: int
     if wanted is None or len(some) < 3:
         return ""
     expects = backbone.card.input
-    plain = _features(backbone, some, make_transform(expects), None)
+    plain = embed(Model(backbone, {}), some, make_transform(expects), known=known).astype(np.float64)
     varied = _features(backbone, some, make_transform(expects, {"x": view}), seed)
     mean, spread = plain.mean(axis=0), plain.std(axis=0) + 1e-6
     plain, varied = _directions((plain - mean) / spread), _directions((varied - mean) / spread)
@@ -67,8 +72,8 @@ def _as_numbers(labels: Labels, target: Target) -> np.ndarray | None:
     return (labels - labels.mean(axis=0)) / (labels.std(axis=0) + 1e-12)
 
 
-def _features(backbone: Backbone, rows: Rows, transform: Transform, seed: int | None) -> np.ndarray:
-    """Compute the pooled features [N, D] of rows; with a seed shown by the view "x"."""
+def _features(backbone: Backbone, rows: Rows, transform: Transform, seed: int) -> np.ndarray:
+    """Compute the pooled features [N, D] of rows shown by the view "x"."""
     items = transform.prepare(rows.inputs)
     was_training = [module for module in backbone.modules() if module.training]
     backbone.eval()
@@ -76,7 +81,7 @@ def _features(backbone: Backbone, rows: Rows, transform: Transform, seed: int | 
     with torch.inference_mode():
         for start in range(0, len(rows), AT_ONCE):
             places = range(start, min(start + AT_ONCE, len(rows)))
-            draws = [None if seed is None else Draw(0, mix(seed, "shown", place)) for place in places]
+            draws = [Draw(0, mix(seed, "shown", place)) for place in places]
             examples: list[Any] = [transform.example(items[p], "x", d) for p, d in zip(places, draws, strict=True)]
             x = transform.collate(examples)
             found.append(fast.over(len(rows), cut(x, 0, 2), "float32").features(x)["pooled"].float())

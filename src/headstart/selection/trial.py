@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -113,7 +113,8 @@ def planned(recipe: Recipe, setup: Setup, *, length: float = 1.0, factor: float 
     precision = choose_precision(recipe.precision, choose_device(recipe.device))
     recipe = dataclasses.replace(recipe, precision=precision, stages=(*recipe.stages[:-1], last))
     with threads(choose_threads(card.params)):
-        plan = make_plan(recipe, setup.dataset, pretrained=bool(card.sha256), fixed=not card.params, backbone=backbone)
+        how: Any = {"pretrained": bool(card.sha256), "fixed": not card.params, "backbone": backbone}
+        plan = make_plan(recipe, setup.dataset, known=setup.known, **how)
     last = plan.recipe.stages[-1]
     assert last.lr is not None and last.steps is not None and last.augment is not None
     setup.views[named, usual] = last.augment
