@@ -7,7 +7,7 @@ import json
 import sys
 import sysconfig
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,13 @@ def _file(path: str) -> str:
     return sha256(Path(path))
 
 
+@lru_cache(maxsize=256)
+def _hash(file: Path, unchanged: tuple[int, ...]) -> str:
+    """Hash a file, once as long as it is unchanged."""
+    assert unchanged
+    return sha256(file)
+
+
 def _content(path: str | None) -> str:
     """Hash a file, or the files of a folder."""
     if not path:
@@ -86,5 +93,7 @@ def _content(path: str | None) -> str:
     hasher, root = hashlib.sha256(), Path(path)
     for file in sorted(root.rglob("*")) if root.is_dir() else [root]:
         if file.is_file():
-            hasher.update(f"{file.name} {sha256(file)}\n".encode())
+            found = file.stat()
+            unchanged = (found.st_size, found.st_mtime_ns, found.st_ino)
+            hasher.update(f"{file.name} {_hash(file, unchanged)}\n".encode())
     return hasher.hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,23 @@ def load_tokenizer(folder: str, added: Sequence[str]) -> Any:
         raise _no_tokenizer(folder, ", and without them transformers would make one that knows no word")
     tokenizer.add_tokens(list(added))
     return tokenizer
+
+
+def shared_tokenizer(folder: str, added: Sequence[str]) -> Any:
+    """Load a tokenizer, as `load_tokenizer` does, once for all inputs that have it; it is to be called, not changed."""
+    files = sorted(Path(folder).glob("*"))
+    return _shared(folder, tuple(added), tuple((file.name, *_stamp(file)) for file in files))
+
+
+@lru_cache(maxsize=8)
+def _shared(folder: str, added: tuple[str, ...], files: tuple[tuple[Any, ...], ...]) -> Any:
+    assert files is not None  # those of a folder that was written anew are loaded anew
+    return load_tokenizer(folder, added)
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 def _no_tokenizer(folder: str, why: str) -> SourceError:

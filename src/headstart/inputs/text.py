@@ -25,7 +25,7 @@ from headstart.inputs._scripts import unspaced
 from headstart.inputs._terms import FILE, Terms
 from headstart.inputs._text_columns import columns_of_text, texts_of
 from headstart.inputs._text_shown import kept_and_cut, previewed, way
-from headstart.inputs._tokens import TYPES, load_tokenizer, padded
+from headstart.inputs._tokens import TYPES, load_tokenizer, padded, shared_tokenizer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -359,7 +359,7 @@ class Text(Input):
 
     @cached_property
     def _tokenizer(self) -> Any:
-        return load_tokenizer(self.tokenizer, self.added)
+        return shared_tokenizer(self.tokenizer, self.added)
 
     @cached_property
     def _terms(self) -> Terms | None:
