@@ -25,13 +25,6 @@ from headstart.inputs.vector import Vector
 STAGE = Stage(steps=9, batch_size=8, lr=1e-2, evaluate=4, patience=0)  # 24 rows: an epoch has 3 steps
 
 
-@pytest.fixture(autouse=True)
-def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait for the disk: that is tested with storage, and takes most of the time here."""
-    monkeypatch.setattr("headstart.core.storage.sync_file", lambda path: None)
-    monkeypatch.setattr("headstart.core.storage._sync_folder", lambda path: None)
-
-
 class Cut(BaseException):
     """The process is gone: nothing is tidied up, nothing saved."""
 

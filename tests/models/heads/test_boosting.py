@@ -31,6 +31,12 @@ FORMS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def as_many_trees_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boosting, "MOST_ROUNDS", 200)
+    monkeypatch.setattr(boosting, "LEAST_ROUNDS", 50)
+
+
 def test_it_is_a_head_without_trees_at_first() -> None:
     check_head(Boosting)
 
