@@ -21,6 +21,7 @@ from headstart.data.streams import in_order
 from headstart.data.transforms import make_transform
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
+from toys import save_tokenizer
 
 EXPECTS = Image(8, 8)
 
@@ -116,7 +117,7 @@ def test_texts_are_tokenised_once(monkeypatch: pytest.MonkeyPatch) -> None:
             asked.extend(first)
             return {"input_ids": [[len(word) for word in text.split()] for text in first]}
 
-    monkeypatch.setattr("headstart.inputs.text.load_tokenizer", lambda *_: Words())
+    monkeypatch.setattr("headstart.inputs.text.shared_tokenizer", lambda *_: Words())
     rows, transform = Rows(["a", "b", "c"], ["one", "and two", "one"]), make_transform(Text("nowhere", 9))
     batches = [next(in_order(rows, transform, batch_size=4))[1].x for _ in range(3)]
     assert asked == ["one", "and two"]
@@ -124,6 +125,14 @@ def test_texts_are_tokenised_once(monkeypatch: pytest.MonkeyPatch) -> None:
     transform.prepare(rows.take([1]).inputs)
     list(make_transform(Text("nowhere", 9)).prepare(["one", "a new one"]))
     assert asked == ["one", "and two", "a new one"]
+
+
+def test_a_tokenizer_is_loaded_once_as_long_as_its_files_are_the_same(tmp_path: Path) -> None:
+    folder = str(save_tokenizer(tmp_path / "words"))
+    first = Text(folder, 9)._tokenizer
+    assert Text(folder, 5)._tokenizer is first and Text(folder, 9, added=("film9",))._tokenizer is not first
+    save_tokenizer(tmp_path / "words", "good bad film new")
+    assert Text(folder, 9)._tokenizer is not first and "new" in Text(folder, 9)._tokenizer.get_vocab()
 
 
 def test_rows_that_come_once_are_not_kept() -> None:

@@ -41,6 +41,7 @@ MOST = 0.9  # share of the filled cells that decides; the rest is wrong and is r
 COUNTER = re.compile(r"(?:^|[^a-z])(?:id|idx|index|row|rowid|key|uuid|guid)$|^unnamed: 0$|^$|^rowid$", re.IGNORECASE)
 COUNTER_CAMEL = re.compile(r"[a-z]I[dD]$")
 LEAST_COUNTED = 10  # rows from which on 0, 1, 2 … is no accident
+LONGEST_DATE = 40  # characters, with nanoseconds and a zone
 FORMS = ("ISO8601", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y %H:%M", "%m/%d/%Y %H:%M", "%d %b %Y", "%b %d, %Y")
 SAMPLE = 200  # cells in which a form of dates is looked for first
 LONGEST = 60  # bytes of a category, on average
@@ -182,7 +183,14 @@ def _forms_of_few(few: Sequence[Any]) -> list[str]:
     different = dict.fromkeys(few) if all(isinstance(cell, str | datetime.date) for cell in few) else {}
     if not different or any(number(cell) is not None for cell in different):
         return []
+    if sum(map(_may_be_date, few)) < MOST * len(few):
+        return []
     return [form for form in FORMS if np.isfinite(read_dates(few, form)).sum() >= MOST * len(few)]
+
+
+def _may_be_date(cell: Any) -> bool:
+    """Return whether a cell is short and has a digit, which is known without trying each form."""
+    return not isinstance(cell, str) or (len(cell.strip()) <= LONGEST_DATE and any(map(str.isdigit, cell)))
 
 
 def _is_blank(cell: Any) -> bool:

@@ -196,7 +196,8 @@ class _Near:
             return False
         suffixes = {suffix for kind in modalities().values() for suffix in kind.suffixes}
         every = [*suffixes, *map(str.upper, suffixes)]
-        names = [f"{normalize(form, stem)}{end}" for form in ("NFC", "NFD") for end in every]
+        stems = {normalize(form, stem) for form in ("NFC", "NFD")}
+        names = [f"{each}{end}" for each in stems for end in every]
         return any(os.path.exists(f"{place}/{name}") for place in (self.folder, *self._inner) for name in names)  # noqa: PTH110
 
 
