@@ -27,9 +27,9 @@ COMPUTING = {
 AROUND = {
     "loading sources": ["models.load:load_source"],
     "the journal": [
-        f"selection.journal:Journal.{name}"
-        for name in ("__init__", "get", "put", "add", "trials", "reached", "end", "drawn")
+        f"selection.journal:Journal.{name}" for name in ("__init__", "get", "put", "add", "trials", "reached", "end")
     ],
+    "drawing candidates": ["selection.space:Space.drawn"],
     "checkpoints": [f"engine.saver:Saver.{name}" for name in ("save_start", "save_best", "save_step", "load_best")],
     "models on disk": ["artifact.save:save", "artifact.load:load"],
     "reading data": ["data.read:read"],
