@@ -177,6 +177,7 @@ def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
 def test_what_a_recipe_says_that_says_nothing() -> None:
     assert Recipe().to_plain() == {
         "keep_better": "auto",
+        "scratch": "auto",
         "data": {
             "inputs": [],
             "labels": [],

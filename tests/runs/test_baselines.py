@@ -150,3 +150,36 @@ def test_the_best_baseline_is_the_one_that_counts_and_a_lead_is_in_standard_erro
     assert lead == pytest.approx(0.2 / (0.2 / 3.92)) and made.plain("test", "score") == 0.5
     falling = Gain("full of x", {}, {"test": Measure("score", False)}, (other, one))
     assert falling.best("test") == other and falling.lead(one, "test") == pytest.approx(-lead)
+
+
+@pytest.mark.slow
+def test_the_same_network_from_random_weights_is_a_baseline_where_it_is_asked_for(tmp_path: Path) -> None:
+    data, asked = reviews(train=120), {**SETTINGS, "data.validation": 0.4, "scratch": "yes"}
+    run = hs.fit(data, source=f"run:{ENGLISH}", settings=asked, out=tmp_path / "run")
+    assert run.gain is not None and run.recipe.scratch == "yes" and run.recipe.refit == "yes"
+    found = run.gain["scratch"]
+    assert set(found.metrics) == set(found.differences) == {"validation", "test"} and not found.pretrained
+    assert found.take == "strategy='scratch'" and "it has not learnt the validation rows" in found.what
+    own = hs.fit(
+        data, source=f"run:{ENGLISH}", strategy="scratch", settings={**asked, "refit": "no"}, out=tmp_path / "own"
+    )
+    assert own.gain is not None and "scratch" not in [each.name for each in own.gain.baselines]
+    for name in ("log_loss", "accuracy"):  # it is what this strategy gives in as many steps
+        mine = own.evaluations["test"].metrics[name].value
+        assert mine is not None and found.metrics["test"][name].value == pytest.approx(mine, abs=1e-4)
+    assert found.metrics["test"]["log_loss"].value != run.evaluations["test"].metrics["log_loss"].value
+
+
+def test_a_probe_has_no_baseline_from_random_weights(tmp_path: Path) -> None:
+    events: list[Event] = []
+    settings = {"data.validation": 0, "scratch": "yes"}
+    run = hs.fit(
+        reviews(),
+        source=f"run:{ENGLISH}",
+        strategy="linear_probe",
+        settings=settings,
+        out=tmp_path / "run",
+        listen=events.append,
+    )
+    assert run.gain is not None and "scratch" not in [each.name for each in run.gain.baselines]
+    assert any("no baseline scratch beside this run: only a head was solved" in event.message for event in events)

@@ -132,6 +132,9 @@ class Recipe:
         "auto"  # whether all labelled rows are fitted once steps and penalties are chosen
     )
     keep_better: Literal["auto", "yes", "no"] = "auto"  # whether a baseline that is better on validation rows is saved
+    scratch: Literal["auto", "yes", "no"] = (
+        "auto"  # whether the same network with random weights is a baseline; "auto": where the time of a search allows
+    )
     seed: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"

@@ -15,13 +15,14 @@ from headstart.core.choice import Choice
 from headstart.core.errors import HeadstartError, reason_of
 from headstart.core.interface import option
 from headstart.core.offer import Offer
+from headstart.core.progress import working
 from headstart.core.recipe import LINEAR, Recipe, Stage
 from headstart.core.types import Calibration, Event, Solved, Solving
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.engine.machine import place
 from headstart.engine.optimisers import SOLVE
-from headstart.engine.predict import embed
+from headstart.engine.predict import embed, predict
 from headstart.engine.solve import answers, solve_all
 from headstart.features.frozen import KnownFeatures
 from headstart.inputs import by_name
@@ -29,12 +30,13 @@ from headstart.models.model import Backbone, Model
 from headstart.runs.network import Loaded, build_model, load_backbone
 from headstart.runs.plan import Plan, make_plan
 from headstart.runs.refit import whole
+from headstart.runs.trained import train_in_passing
 from headstart.runs.training import Setting
 from headstart.solvers.knn import nearest
 
 MOST_ROWS = 50_000  # of training: beyond them the features are cut so much that they say little
 MEASURED = ("validation", "test")
-MAJORITY, KNN, PROBE = "majority", "knn", "probe"
+MAJORITY, KNN, PROBE, SCRATCH = "majority", "knn", "probe", "scratch"
 Outputs = Mapping[str, Mapping[str, np.ndarray]]  # what a model gives, by split and target
 
 
@@ -104,6 +106,8 @@ def fit_baselines(setting: Setting, loaded: Loaded | None = None) -> tuple[list[
             made += _solved(setting, source, PROBE, what, take, pretrained=True)
     for offer in _offers(data, recipe):
         made += _of_offer(setting, offer)
+    if recipe.scratch == "yes":
+        made += _from_scratch(setting, loaded)
     return made, source
 
 
@@ -167,6 +171,45 @@ def _of_offer(setting: Setting, offer: Offer) -> list[Fitted]:
         return []
     what = f"no pretraining: {offer.why}"
     return [] if frozen is None else _solved(setting, frozen, str(offer), what, take, pretrained=False)
+
+
+def _from_scratch(setting: Setting, loaded: Loaded | None) -> list[Fitted]:
+    """Train the run's network from random weights, in as many steps as its last stage: it costs as much again."""
+    recipe, data = setting.plan.recipe, setting.dataset
+    last = recipe.stages[-1]
+    backbone = load_backbone(recipe, data, loaded=loaded)
+    own = not backbone.card.sha256 or (last.strategy is not None and last.strategy.name == SCRATCH)
+    why = "the run starts from random weights itself" if own else ""
+    why = "only a head was solved, and the network was not trained" if last.optimiser == SOLVE else why
+    if why:
+        setting.listen(Event("note", f"no baseline {SCRATCH} beside this run: {why}"))
+        return []
+    stage = Stage(
+        strategy=Choice(SCRATCH),
+        steps=last.steps,
+        epochs=None if last.steps else last.epochs,
+        batch_size=last.batch_size,
+        accumulate=last.accumulate,
+        augment=last.augment,
+        imbalance=last.imbalance,
+        evaluate=last.evaluate,
+        patience=last.patience,
+    )
+    recipe_of_it = dataclasses.replace(recipe, stages=(stage,), refit="no")
+    plan = make_plan(recipe_of_it, data, pretrained=True, backbone=backbone)
+    with working("training the same network from random weights"):
+        model = train_in_passing(plan, data, backbone, setting.precision, setting.stop)
+    transform = make_transform(backbone.card.input, once=True)
+    outputs = {
+        split: predict(model, data.splits[split], transform, precision=setting.precision)
+        for split in measured_splits(data)
+    }
+    what = "the same network from random weights, in as many steps, at the rate of the strategy scratch"
+    what += "; it has not learnt the validation rows" if recipe.refit == "yes" else ""
+    artefact = Artefact(model, plan, "trained from random weights")
+    return [
+        Fitted(SCRATCH, what, option("strategy", SCRATCH), False, outputs, _calibrations(data, outputs, {}), artefact)
+    ]
 
 
 def _frozen(setting: Setting, recipe: Recipe, backbone: Backbone, known: KnownFeatures | None) -> Frozen | None:

@@ -18,8 +18,9 @@ from headstart.engine.fit import fit
 from headstart.engine.machine import choose_device, choose_precision
 from headstart.engine.predict import predict
 from headstart.evaluation.quick import rated_by_loss
+from headstart.models.model import Backbone, Model
 from headstart.runs.network import build_model, load_backbone
-from headstart.runs.plan import make_plan
+from headstart.runs.plan import Plan, make_plan
 from headstart.runs.training import make_jobs
 from headstart.solvers.folds import make_folds
 
@@ -65,8 +66,25 @@ def _trained(recipe: Recipe, data: Dataset, learnt: Rows, asked: Rows) -> list[t
     own = dataclasses.replace(data, splits={"train": learnt}, pools={"train": learnt}, drawn=())
     backbone = load_backbone(recipe, own)
     plan = make_plan(recipe, own, pretrained=False, backbone=backbone)
-    model = build_model(plan.recipe, own, backbone)
     precision = choose_precision(recipe.precision, choose_device(recipe.device))
-    with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
-        fit(model, *make_jobs(plan, own, backbone, Path(folder), silent, Stop(), precision))
+    model = train_in_passing(plan, own, backbone, precision, Stop())
     return list(predict(model, asked, make_transform(backbone.card.input)).items())
+
+
+def train_in_passing(plan: Plan, data: Dataset, backbone: Backbone, precision: str, stop: Stop) -> Model:
+    """Train a model that no run is made of: nothing of it is kept on disk, and nothing is told.
+
+    Args:
+        plan: Everything chosen.
+        data: The rows.
+        backbone: That the plan was made for; it is changed.
+        precision: The number format.
+        stop: Lets a signal stop it between two steps.
+
+    Returns:
+        The model.
+    """
+    model = build_model(plan.recipe, data, backbone)
+    with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
+        fit(model, *make_jobs(plan, data, backbone, Path(folder), silent, stop, precision))
+    return model

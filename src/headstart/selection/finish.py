@@ -40,6 +40,7 @@ from headstart.selection.trial import Setup
 from headstart.selection.verify import read_outputs
 
 FIRST = "first"  # in the search's folder: the run of the first probe
+SCRATCH = 4  # times what a trial takes: from random weights the whole network learns, of which a trial may move a part
 MOVED = ("checkpoints", "metrics.jsonl")  # of a trial that becomes the run
 
 
@@ -188,9 +189,12 @@ def finish(
     own = Recipe.from_plain(dict(trial.recipe))
     if read_state(folder) is None:
         own = dataclasses.replace(own, refit=_refit(recipe, trial, begun, clock), keep_better=_keeps(recipe))
+        own = dataclasses.replace(own, scratch=_scratch(recipe, own, trial, begun, clock))
         journal.put("refit", own.refit)
+        journal.put("scratch", own.scratch)
         _promote(own, trial, begun, folder, journal)
     own = dataclasses.replace(own, refit=journal.get("refit"), keep_better=_keeps(recipe))
+    own = dataclasses.replace(own, scratch=journal.get("scratch") or "no")  # a search that was begun before has none
     return fit(begun, own, until=trial.step, **shared)
 
 
@@ -206,6 +210,15 @@ def _refit(recipe: Recipe, trial: Trial, begun: Begun, clock: Clock) -> str:
         return recipe.refit if "validation" in data.splits and recipe.refit != "auto" else "no"
     share = len(data.splits["validation"]) / len(data.splits["train"])
     return "yes" if trial.seconds * (1 + share) * 1.1 < clock.left or math.isinf(clock.budget) else "no"
+
+
+def _scratch(recipe: Recipe, own: Recipe, trial: Trial, begun: Begun, clock: Clock) -> Literal["yes", "no"]:
+    """Decide whether the same network is trained from random weights beside the run: where time is left for it."""
+    if recipe.scratch != "auto":
+        return recipe.scratch
+    splits = begun.dataset.splits
+    again = 1 + len(splits["validation"]) / len(splits["train"]) if own.refit == "yes" else 0
+    return "yes" if trial.seconds * (SCRATCH + again) * 1.1 < clock.left < math.inf else "no"
 
 
 def _promote(recipe: Recipe, trial: Trial, begun: Begun, folder: Path, journal: Journal) -> None:
