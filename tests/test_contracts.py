@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -75,6 +76,7 @@ def test_a_strategy_works_or_says_what_it_needs_of_a_backbone(strategy: str) -> 
     assert not all(refusals.values())
 
 
+@cache
 def refusal(strategy: str, source: str) -> str:
     """Return the message by which a strategy refuses a backbone; "" where it takes it."""
     backbone = toys.small(source)

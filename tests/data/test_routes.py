@@ -77,7 +77,7 @@ def test_numbers_flags_categories_and_dates_are_read_alike(with_gaps: bool, tmp_
 
 
 @pytest.mark.parametrize("blank", ["", "  ", None, float("nan"), "NA", "\u200b \ufeff"])
-@pytest.mark.parametrize("pair", [False, True])
+@pytest.mark.parametrize("pair", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_blank_texts_are_bad_rows_by_every_route(blank: Any, pair: bool, tmp_path: Path) -> None:
     import pandas as pd
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,7 @@ def test_every_strategy_in_both_stages(tmp_path: Path, strategy: str, second: st
     check_same(tmp_path, (0, 3), (1, 1), (1, 3), source=source, strategy=strategy, stage=stage, more=(more,))
 
 
+@cache
 def takes(strategy: str, source: str) -> bool:
     """Return whether a strategy can work with a backbone."""
     backbone = toys.small(source)
