@@ -98,6 +98,7 @@ def main() -> None:
                 "keep_better": "yes",
                 "stages.0.strategy": given.strategy,
                 "cache_gb": 0,
+                "scratch": "no" if given.strategy == "linear_probe" else "yes",
                 **more,
             }
             run = hs.fit(data, source=source, settings=settings, out=Path(name) / "run", progress=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ def test_a_baseline_that_is_ahead_is_told_everywhere(tmp_path: Path, kind: str) 
     assert accuracy == 1 if kind == "binary" else error is not None and error < 0.5
     (said,) = run.gain.said()
     assert said.startswith("The baseline tfidf:chars, which needs no pretraining, is ahead of the run")
-    assert said.endswith("take source='tfidf:chars'.") and run.gain.not_ahead() == [said]
+    nothing = "Pretraining brought nothing here: tfidf:chars needs none, and the run is not ahead of it."
+    assert said.endswith(f"take source='tfidf:chars'. {nothing}") and run.gain.not_ahead() == [said]
     page = (run.folder / "report.html").read_text(encoding="utf-8")
     assert said.replace("'", "&#39;") in page and "What the transfer gained" in page
     plain = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["gain"]
@@ -139,6 +141,26 @@ def test_who_is_ahead_depends_on_which_way_the_metric_is_better(
     made = beside(low, high, better=better)
     (said,) = made.said()
     assert expected in said and made.not_ahead() == ([] if ahead else [said])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "pretrained", "told"),
+    [
+        (-0.2, -0.1, True, True),
+        (-0.1, 0.3, True, True),  # it may as well be chance
+        (0.1, 0.3, True, False),
+        (-0.2, -0.1, False, False),  # there is no pretraining to speak of
+    ],
+)
+def test_pretraining_that_brought_nothing_is_told(low: float, high: float, pretrained: bool, told: bool) -> None:
+    one = beside(low, high, better=True).baselines[0]
+    close = {"test": {"score": Interval(-0.3, -0.4, -0.2)}}
+    probe = Baseline("probe", "", "", pretrained, {"test": {"score": Interval(0.9)}}, close)
+    majority = dataclasses.replace(probe, name="majority", pretrained=False)
+    made = Gain("full of x", {}, {"test": Measure("score", True)}, (majority, probe, one))
+    (said,) = made.said()
+    assert ("Pretraining brought nothing here: plain needs none, and the run is not ahead of it (" in said) == told
+    assert said.startswith("The baseline")
 
 
 def test_the_best_baseline_is_the_one_that_counts_and_a_lead_is_in_standard_errors() -> None:

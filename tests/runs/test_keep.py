@@ -39,7 +39,8 @@ def test_the_kept_baseline_is_a_model_as_any_other(tmp_path: Path, refit: str) -
     assert run.gain is not None and run.gain.kept == "tfidf:chars"
     why = run.gain.why
     assert why.startswith(
-        f"The baseline tfidf:chars is better than linear_probe of run:{ENGLISH} (validation accuracy of the run"
+        "The baseline tfidf:chars, which needs no pretraining, is better than "
+        f"linear_probe of run:{ENGLISH} (validation accuracy of the run"
     )
     assert "more than one standard error). It is the saved model." in why
     assert run.gain.said() == run.gain.not_ahead() == [why]

@@ -159,15 +159,37 @@ class Gain:
             return "", False
         known = f"({self.change(best, key)})"
         if change.low <= 0 <= change.high:
-            return (
-                f"The run is neither ahead of the baseline {best.name} nor behind by more than chance {known}.",
-                False,
-            )
+            said = f"The run is neither ahead of the baseline {best.name} nor behind by more than chance {known}."
+            return said + self._brought(key, best), False
         if (change.value > 0) == self.measures[key].higher_is_better:
             return f"The run is ahead of every baseline, the best of which is {best.name} {known}.", True
         take = f": take {best.take}" if best.take else ""
         plain = "" if best.pretrained else ", which needs no pretraining,"
-        return f"The baseline {best.name}{plain} is ahead of the run {known}{take}.", False
+        return f"The baseline {best.name}{plain} is ahead of the run {known}{take}.{self._brought(key, best)}", False
+
+    def _brought(self, key: str, best: Baseline) -> str:
+        """Say that pretraining brought nothing, where a model without it is not behind the run by more than chance.
+
+        Args:
+            key: Of the rows and the target.
+            best: The best baseline, whose difference was told.
+
+        Returns:
+            A sentence; "" where the run has no pretraining, or is ahead of all that have none.
+        """
+        if not any(each.pretrained for each in self.baselines):
+            return ""
+        leads = {
+            each.name: self.lead(each, key)
+            for each in self.baselines
+            if not each.pretrained and each.name != MAJORITY and key in each.differences
+        }
+        level = {name: lead for name, lead in leads.items() if lead is not None and lead <= HALF_WIDTH}
+        if not level:
+            return ""
+        name = min(level, key=lambda name: level[name])
+        known = "" if name == best.name else f" ({self.change(self[name], key)})"
+        return f" Pretraining brought nothing here: {name} needs none, and the run is not ahead of it{known}."
 
 
 def beside(

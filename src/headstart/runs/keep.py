@@ -126,7 +126,11 @@ def better_baseline(gain: Gain, fitted: Sequence[Fitted]) -> tuple[Fitted | None
     _, best, ahead = min(found, key=lambda each: each[0])
     key = min(keys, key=lambda key: gain.lead(gain[best.name], key) or 0.0)
     rule = "more than one standard error" if ahead else f"{gain.run} is not ahead of the constant answer"
-    return best, f"The baseline {best.name} is better than {gain.run} ({gain.change(gain[best.name], key)}; {rule})."
+    plain = "" if best.pretrained else ", which needs no pretraining,"
+    return (
+        best,
+        f"The baseline {best.name}{plain} is better than {gain.run} ({gain.change(gain[best.name], key)}; {rule}).",
+    )
 
 
 def run_in_words(recipe: Recipe) -> str:
