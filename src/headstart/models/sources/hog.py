@@ -31,7 +31,7 @@ DIM = BLOCKS * BLOCK**2 * DIRECTIONS + 5 * COLOURS
 class Hog:
     """Histograms of oriented gradients (Dalal & Triggs 2005) and of colours, of a picture of 64 x 64 pixels.
 
-    It has no weights that learn, and needs about a millisecond for a picture, most of it to open the file.
+    It has no weights that learn, and needs two or three milliseconds for a picture, half of it to open the file.
     """
 
     def names(self, query: str) -> list[str]:
