@@ -54,7 +54,7 @@ def test_what_a_source_is_worth_is_told_by_its_better_form(bert: Any) -> None:
 
 def texts(telling: Sequence[str]) -> tuple[list[str], list[str]]:
     """Make texts of words that BERT does not know, and labels that one of them tells; it knows two others."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(1)
     labels = random.integers(0, 2, 80)
     words = [f"{telling[label]} {random.choice(['good', 'bad', 'virus'])}" for label in labels]
     return words, [f"c{label}" for label in labels]
