@@ -51,6 +51,8 @@ def test_a_search_that_goes_on_takes_what_it_was_begun_with() -> None:
     before = Asked(["package:*"], None, "f", {})
     assert wanted_of(Recipe(), None, before)[0] == Wanted(("package:*",), math.inf)
     assert wanted_of(Recipe(budget=9.0), None, before)[0] == Wanted(("package:*",), 9.0)
+    bare = Asked([], 60.0, "f", {}, said=False)
+    assert wanted_of(Recipe(), None, bare)[0] == Wanted((), 60.0, said=False)
 
 
 def test_a_source_and_sources_are_not_both_named() -> None:

@@ -21,15 +21,21 @@ ASKED = "asked.json"
 
 @dataclass(frozen=True)
 class Asked:
-    """What a search was begun with. fingerprint: of the data. budget: None: no end."""
+    """What a search was begun with.
+
+    fingerprint: of the data. budget: None: no end. said: whether the user asked for a search (`Wanted.said`).
+    """
 
     sources: list[str]
     budget: float | None
     fingerprint: str
     recipe: dict[str, Any]
+    said: bool = True
 
 
-def enter(folder: Path, sources: list[str], budget: float, fingerprint: str, recipe: Recipe) -> None:
+def enter(
+    folder: Path, sources: list[str], budget: float, fingerprint: str, recipe: Recipe, *, said: bool = True
+) -> None:
     """Write down what a search is begun with, or check that one that is there was begun with the same.
 
     Args:
@@ -38,11 +44,12 @@ def enter(folder: Path, sources: list[str], budget: float, fingerprint: str, rec
         budget: Seconds.
         fingerprint: Of the data.
         recipe: What is not searched for.
+        said: Whether the user asked for a search.
 
     Raises:
         UsageError: The search in the folder is another one; what differs is named.
     """
-    now = Asked(sources, None if math.isinf(budget) else budget, fingerprint, recipe.to_plain())
+    now = Asked(sources, None if math.isinf(budget) else budget, fingerprint, recipe.to_plain(), said)
     before = asked(folder)
     if before is None:
         (folder / SEARCH).mkdir(exist_ok=True)

@@ -95,7 +95,7 @@ def search(
         )
     folder = make_folder(resume or out, recipe.data.path, SEARCH)
     stop = stop or Stop()
-    enter(folder, list(wanted.sources), wanted.budget, dataset.fingerprint, recipe)
+    enter(folder, list(wanted.sources), wanted.budget, dataset.fingerprint, recipe, said=wanted.said)
     with stop.working_on(str(folder)):
         return _Search(begun, recipe, wanted, offers, folder, listen, stop, began).run()
 

@@ -58,7 +58,9 @@ def wanted_of(
     budget = recipe.budget
     if budget is None and asked is not None:
         budget = math.inf if asked.budget is None else asked.budget
-    return Wanted(named, budget or DEFAULT_BUDGET, said), dataclasses.replace(recipe, budget=None)
+    return Wanted(named, budget or DEFAULT_BUDGET, said if asked is None else asked.said), dataclasses.replace(
+        recipe, budget=None
+    )
 
 
 def is_open(recipe: Recipe) -> bool:
