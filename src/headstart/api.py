@@ -144,8 +144,9 @@ def fit(
 ) -> Run:
     """Train, test and save a model: what the command `headstart fit` does, with the command's words as arguments.
 
-    What is not named is chosen; what was chosen is shown and is in `run.recipe`. Where a recipe has several stages, the
-    words about training are for the first one.
+    What is not named is chosen; what was chosen is shown and is in `run.recipe`. With nothing but labelled data named,
+    source and method are searched for, in five minutes at most; any word about either gives one plain fit. Where a
+    recipe has several stages, the words about training are for the first one.
 
     Args:
         data: As for `read`, or a `Dataset`; None takes that of the run to go on with, or of the recipe.

@@ -113,7 +113,7 @@ def fit(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
-    """Train, test and save a model.
+    """Train, test and save a model. With nothing but the data, search for source and method.
 
     Example: headstart fit photos/
     """
