@@ -113,9 +113,9 @@ def fit(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
-    """Train, test and save a model. With nothing but the data, search for source and method.
+    """Train, test and save a model.
 
-    Example: headstart fit photos/
+    Example: headstart fit photos/ (searches for source and method)
     """
     from headstart.cli.going_on import telling_launcher
     from headstart.cli.launch import launch
