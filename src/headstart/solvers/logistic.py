@@ -293,7 +293,7 @@ def _minimise(folds: _Folds, penalty: float, start: np.ndarray, small: float, me
         steps, first = folds.steps(penalty, start), folds.value(penalty, start)[0]
 
         def flat(x: np.ndarray, steps: np.ndarray = steps) -> tuple[float, np.ndarray]:
-            loss, gradient = folds.value(penalty, x.reshape(start.shape) * steps)
+            loss, gradient = folds.value(penalty, x.reshape(steps.shape) * steps)
             return loss, (gradient * steps).ravel()
 
         enough = float(np.sqrt(2 * small * first / start.size))
