@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -49,11 +50,16 @@ def test_every_plugin_is_a_frozen_dataclass_with_defaults_and_a_description(kind
     assert plugins.describe(kind, name).endswith(".")
 
 
-@pytest.mark.parametrize(
-    "objective",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name == "mcd")) for name in plugins.names("objectives")],
-)
-@pytest.mark.parametrize("strategy", plugins.names("strategies"))
+def pairs() -> list[Any]:
+    """Pair strategies with objectives; most of the pairs, whose parts are also met in the others, are slow."""
+    return [
+        pytest.param(strategy, objective, marks=() if quick else pytest.mark.slow)
+        for strategy, objective in product(plugins.names("strategies"), plugins.names("objectives"))
+        for quick in [objective in ("supervised", "dann") or strategy in ("full", "linear_probe")]
+    ]
+
+
+@pytest.mark.parametrize(("strategy", "objective"), pairs())
 def test_every_strategy_works_with_every_objective(tmp_path: Path, strategy: str, objective: str) -> None:
     backbone = suited(strategy, "timm:test_resnet", "timm:test_vit")
     data = toys.with_pools(toys.dataset(backbone.card.input), plugins.build("objectives", objective, {}))

@@ -11,7 +11,8 @@ import toys
 from headstart.core.recipe import Stage
 from headstart.inputs.vector import Vector
 from headstart.models.model import Model
-from headstart.objectives.dann import Dann, reverse_gradient
+from headstart.objectives._adversary import reverse_gradient
+from headstart.objectives.dann import Dann
 
 
 def test_the_gradient_is_reversed_and_scaled() -> None:

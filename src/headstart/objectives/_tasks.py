@@ -1,12 +1,16 @@
-"""The losses of all targets whose labels a batch has."""
+"""What the heads say of features: their outputs, the losses for the labels that a batch has, and which heads fit."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
+from headstart.core.errors import UsageError, first_few
 from headstart.core.types import Features, Loss, LossOptions
-from headstart.models.model import Model
+from headstart.models.model import Head, Model
 
 
 def task_losses(model: Model, features: Features, labels: Mapping[str, Any], options: LossOptions) -> dict[str, Loss]:
@@ -21,6 +25,64 @@ def task_losses(model: Model, features: Features, labels: Mapping[str, Any], opt
     Returns:
         The loss "task" of the only target, or "task:NAME" of each.
     """
-    heads: dict[str, Any] = dict(model.heads.items())
-    losses = {name: Loss(heads[name].loss(heads[name](features), y, options), name) for name, y in labels.items()}
+    heads = model.by_target()
+    return losses_of(model, {name: heads[name](features) for name in labels}, labels, options)
+
+
+def losses_of(
+    model: Model, outputs: Mapping[str, torch.Tensor], labels: Mapping[str, Any], options: LossOptions
+) -> dict[str, Loss]:
+    """Compute each target's own loss, as `task_losses` does, where the heads' outputs [B, outputs] are known."""
+    heads = model.by_target()
+    losses = {name: Loss(heads[name].loss(outputs[name], y, options), name) for name, y in labels.items()}
     return {"task" if len(losses) == 1 else f"task:{name}": loss for name, loss in losses.items()}
+
+
+def only_head(model: Model, objective: str) -> Head:
+    """Return the head of the only target.
+
+    Args:
+        model: Has the heads.
+        objective: Who needs it, for the message.
+
+    Returns:
+        The head.
+
+    Raises:
+        UsageError: There are several, or none.
+    """
+    if len(model.heads) != 1:
+        found = first_few(model.heads) if model.heads else "none"
+        raise UsageError(f"{objective} works on one target; the task has {found}. Use dann, dan or supervised.")
+    return model.head
+
+
+def class_head(model: Model, objective: str) -> Head:
+    """Return the head of the only target, whose outputs are logits [B, C] of one class a row.
+
+    Args:
+        model: Has the heads.
+        objective: Who needs classes, for the message.
+
+    Returns:
+        The head.
+
+    Raises:
+        UsageError: There are several targets, or it is one of another kind.
+    """
+    head = only_head(model, objective)
+    if head.target.form != "classes":
+        raise UsageError(
+            f"{objective} needs a task of one class a row (binary or multi-class). Use dann, dan or supervised."
+        )
+    return head
+
+
+def another_head(head: Head) -> Head:
+    """Copy a head, with first weights of its own."""
+    other = copy.deepcopy(head)
+    for module in other.modules():
+        reset = getattr(module, "reset_parameters", None)
+        if reset is not None:
+            reset()
+    return other

@@ -7,45 +7,33 @@ is the mean absolute difference of the two answers (their eq. 9); for a regressi
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, cast
+from typing import cast
 
 import torch
 from torch import nn
 
-from headstart.core.errors import UsageError, first_few
-from headstart.core.types import MODEL_PARTS, Batch, Features, Loss, LossOptions, Objective, Stream, Update
+from headstart.core.types import MODEL_PARTS, Batch, Features, Loss, Update
 from headstart.models.model import Head, Model
+from headstart.objectives._domains import TwoDomains
+from headstart.objectives._tasks import another_head, only_head
 
 
 @dataclass(frozen=True)
-class Mcd(Objective):
+class Mcd(TwoDomains):
     """Minimise the task's loss on `source` with two classifiers, and their discrepancy on `target` against them.
 
     Attributes:
         agree: Updates of the features in each step.
-        label_smoothing: As in `supervised`.
     """
 
     agree: int = 4
-    label_smoothing: float = 0.0
-    reads: ClassVar[Literal["features", "inputs"]] = "features"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.agree < 1:
             raise ValueError(f"agree must be at least 1; it is {self.agree}.")
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """A labelled source domain, and a target domain without labels."""
-        return (Stream("source"), Stream("target", labelled=False))
-
-    @property
-    def loss_options(self) -> LossOptions:
-        """What the heads are asked for."""
-        return LossOptions(label_smoothing=self.label_smoothing)
 
     @property
     def updates(self) -> tuple[Update, ...]:
@@ -55,14 +43,7 @@ class Mcd(Objective):
 
     def modules(self, model: Model) -> nn.Module:
         """Make the second classifier: the head's network with weights of its own. UsageError: there are several."""
-        if len(model.heads) != 1:
-            raise UsageError(f"mcd works on one target; the task has {first_few(model.heads)}. Use dann or supervised.")
-        second = copy.deepcopy(model.head)
-        for module in second.modules():
-            reset = getattr(module, "reset_parameters", None)
-            if reset is not None:
-                reset()
-        return second
+        return another_head(only_head(model, "mcd"))
 
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the source task's loss of both classifiers."""

@@ -1,0 +1,133 @@
+"""Two domains, a labelled source and a target without labels: the base of the objectives that align them.
+
+An alignment loss is one file: a frozen dataclass derived from `Alignment` that gives `align`. The source and the target
+pass the backbone in two calls, so that each domain's batch norm sees its own statistics where batch norm learns.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import nn
+
+from headstart.core.plugins import name_of
+from headstart.core.types import Batch, Features, Loss, LossOptions, Objective, Stream
+from headstart.models.model import Model, pool
+from headstart.objectives._tasks import class_head, losses_of
+
+
+@dataclass(frozen=True)
+class TwoDomains(Objective):
+    """An objective on a labelled source and a target without labels.
+
+    Attributes:
+        label_smoothing: As in `supervised`.
+    """
+
+    label_smoothing: float = 0.0
+    reads: ClassVar[Literal["features", "inputs"]] = "features"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be in [0, 1); it is {self.label_smoothing}.")
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """A labelled source domain, and a target domain without labels."""
+        return (Stream("source"), Stream("target", labelled=False))
+
+    @property
+    def loss_options(self) -> LossOptions:
+        """What the heads are asked for."""
+        return LossOptions(label_smoothing=self.label_smoothing)
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one domain's rows of a step gave, in 32 bits.
+
+    Attributes:
+        pooled: Features as the heads pool them, [B, D].
+        outputs: What the heads say of them, [B, outputs]: of one class a row the logits [B, C]; of several targets one
+            beside the other.
+        labels: By target, as in `Batch`; none of the target domain.
+    """
+
+    pooled: torch.Tensor
+    outputs: torch.Tensor
+    labels: Mapping[str, Any]
+
+    @property
+    def probabilities(self) -> torch.Tensor:
+        """Of each class, [B, C], where there is one class a row."""
+        return self.outputs.softmax(dim=1)
+
+
+@dataclass(frozen=True)
+class Alignment(TwoDomains):
+    """Minimise the tasks' losses on the source, and `weight` times a loss that brings the target to it.
+
+    Attributes:
+        weight: Weight of the alignment loss.
+        of_classes: Whether `align` needs one target, of one class a row.
+    """
+
+    weight: float = 1.0
+    of_classes: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.weight < math.inf:
+            raise ValueError(f"weight must be 0 or more; it is {self.weight}.")
+
+    def modules(self, model: Model) -> nn.Module:
+        """Make nothing. UsageError: `align` needs classes, and the task is another one."""
+        if self.of_classes:
+            class_head(model, name_of(self))
+        return nn.Module()
+
+    @abstractmethod
+    def align(self, model: Model, extra: Any, source: Side, target: Side, strength: float) -> torch.Tensor:
+        """Compute the alignment loss.
+
+        Args:
+            model: Is learning.
+            extra: What `modules` made.
+            source: The source's rows of this step.
+            target: The target's rows of this step.
+            strength: Rises from 0 to 1 over the stage, as of `strength_at`, for losses that begin gently.
+
+        Returns:
+            A scalar.
+        """
+
+    def losses(self, model: Model, extra: Any, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
+        """Compute the tasks' losses on the source, and the loss "domain" on both."""
+        features = [model.features(batches[name].x) for name in ("source", "target")]
+        outputs = [{name: head(seen) for name, head in model.by_target().items()} for seen in features]
+        labels = batches["source"].labels
+        source, target = _side(model, features[0], outputs[0], labels), _side(model, features[1], outputs[1], {})
+        with torch.autocast(source.pooled.device.type, enabled=False):
+            domain = self.weight * self.align(model, extra, source, target, strength_at(progress))
+        return {**losses_of(model, outputs[0], labels, self.loss_options), "domain": Loss(domain)}
+
+
+def strength_at(progress: float) -> float:
+    """Return 2 / (1 + exp(-10 p)) - 1: from 0 to 1 over the progress p (Ganin et al. 2016, section 5.2.2)."""
+    return 2 / (1 + math.exp(-10 * progress)) - 1
+
+
+def entropy(logits: torch.Tensor) -> torch.Tensor:
+    """Return the entropy of each row's answer, in nats: logits [B, C] to [B]."""
+    return -(logits.softmax(dim=1) * logits.log_softmax(dim=1)).sum(dim=1)
+
+
+def _side(model: Model, features: Features, outputs: Mapping[str, torch.Tensor], labels: Mapping[str, Any]) -> Side:
+    """Collect what a domain's rows gave; the heads pool alike."""
+    pooled = pool(features, next(iter(model.by_target().values())).pooling)
+    return Side(pooled.float(), torch.cat([out.float() for out in outputs.values()], dim=1), labels)
