@@ -44,7 +44,8 @@ def test_the_kept_baseline_is_a_model_as_any_other(tmp_path: Path, refit: str) -
     )
     assert "more than one standard error). It is the saved model." in why
     assert run.gain.said() == run.gain.not_ahead() == [why]
-    assert any(event.message.startswith(why) for event in events)
+    (told,) = [event.message for event in events if "tfidf:chars is kept" in event.message]
+    assert told.endswith(f"what was trained is in {run.folder / 'transferred'}"), "the reason comes with the result"
     plain = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
     assert (
         plain["source"] == "tfidf:chars"

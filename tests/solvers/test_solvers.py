@@ -238,9 +238,7 @@ def test_few_penalties_are_fitted_for_a_choice(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(logistic_module, "_minimise", counted)
     found = logistic(x, problem(y), seed=0, strata=y)
-    assert fits.count(5) <= 14 and 2 <= fits.count(1) == len(fits) - fits.count(5) <= 4, (
-        "five folds at once; then all rows"
-    )
+    assert fits.count(5) <= 10 and fits.count(1) == len(fits) - fits.count(5) == 2, "five folds at once; then all rows"
     fold = make_folds(400, 0, y)
     every = logistic_module._Path(columns_module.share(x, "one", fold, partial(prepare, x)), problem(y), fold)
     losses = [every.at(place)[0] for place in range(len(logistic_module.PENALTIES))]
@@ -282,7 +280,7 @@ def test_rows_are_left_out_in_other_folds_under_what_was_chosen(monkeypatch: pyt
     x, y = digits(120)
     first = logistic(x, problem(y), seed=0, strata=y)
     same = logistic(x, problem(y), seed=0, strata=y, chosen=first.chosen, left_out=True)
-    np.testing.assert_allclose(same.out_of_fold, first.out_of_fold, atol=4e-2)
+    np.testing.assert_allclose(same.out_of_fold, first.out_of_fold, atol=1e-2)
     assert same.loss == pytest.approx(first.loss, abs=1e-3)
     other = logistic(x, problem(y), seed=1, strata=y, chosen=first.chosen, left_out=True)
     assert np.isfinite(other.out_of_fold).all() and np.abs(other.out_of_fold - first.out_of_fold).max() > 0.05

@@ -165,14 +165,15 @@ class Gain:
             return f"The run is ahead of every baseline, the best of which is {best.name} {known}.", True
         take = f": take {best.take}" if best.take else ""
         plain = "" if best.pretrained else ", which needs no pretraining,"
-        return f"The baseline {best.name}{plain} is ahead of the run {known}{take}.{self._brought(key, best)}", False
+        return f"The baseline {best.name}{plain} is ahead of the run {known}{take}.{self._brought(key, best, told=True)}", False
 
-    def _brought(self, key: str, best: Baseline) -> str:
+    def _brought(self, key: str, best: Baseline, *, told: bool = False) -> str:
         """Say that pretraining brought nothing, where a model without it is not behind the run by more than chance.
 
         Args:
             key: Of the rows and the target.
             best: The best baseline, whose difference was told.
+            told: Whether it was told, too, that the best one is ahead and whether it is pretrained.
 
         Returns:
             A sentence; "" where the run has no pretraining, or is ahead of all that have none.
@@ -188,7 +189,12 @@ class Gain:
         if not level:
             return ""
         name = min(level, key=lambda name: level[name])
-        known = "" if name == best.name else f" ({self.change(self[name], key)})"
+        if name != best.name:
+            known = f" ({self.change(self[name], key)})"
+        elif told:
+            return " Pretraining brought nothing here."
+        else:
+            known = ""
         return f" Pretraining brought nothing here: {name} needs none, and the run is not ahead of it{known}."
 
 

@@ -148,7 +148,7 @@ def _kept(setting: Setting, final: Final, gain: Gain, better: Fitted, why: str) 
     """Save the baseline in the place of what was trained, which is put beside it."""
     made, folder = cast(Artefact, better.artefact), setting.folder
     gain = dataclasses.replace(gain, kept=better.name, why=f"{why} It is the saved model.")
-    setting.listen(Event("note", f"{gain.why} What was trained is in {folder / TRANSFERRED}"))
+    setting.listen(Event("note", f"the baseline {better.name} is kept; what was trained is in {folder / TRANSFERRED}"))
     if not (folder / TRANSFERRED).exists():
         (folder / MODEL).rename(folder / TRANSFERRED)
     dataclasses.replace(setting, plan=made.plan).save(folder / MODEL, made.model, better.calibrations)

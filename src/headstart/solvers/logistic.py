@@ -288,15 +288,20 @@ def _minimise(folds: _Folds, penalty: float, start: np.ndarray, small: float, me
     Returns:
         The weights and biases, as `start`.
     """
-    steps, first = folds.steps(penalty, start), folds.value(penalty, start)[0]
+    options = {"maxiter": STEPS, "ftol": 1e-12, "maxcor": memory}
+    while True:
+        steps, first = folds.steps(penalty, start), folds.value(penalty, start)[0]
 
-    def flat(x: np.ndarray) -> tuple[float, np.ndarray]:
-        loss, gradient = folds.value(penalty, x.reshape(start.shape) * steps)
-        return loss, (gradient * steps).ravel()
+        def flat(x: np.ndarray, steps: np.ndarray = steps) -> tuple[float, np.ndarray]:
+            loss, gradient = folds.value(penalty, x.reshape(steps.shape) * steps)
+            return loss, (gradient * steps).ravel()
 
-    enough = float(np.sqrt(2 * small * first / start.size))
-    options = {"maxiter": STEPS, "gtol": enough, "ftol": 1e-12, "maxcor": memory}
-    ended: Any = minimize(flat, (start / steps).ravel(), jac=True, method="L-BFGS-B", options=options)
-    found = ended.x.reshape(start.shape) * steps
-    # far from the start, neither its steps nor its loss say much
-    return _minimise(folds, penalty, found, small, memory) if ended.fun < first / FAR else found
+        enough = float(np.sqrt(2 * small * first / start.size))
+        ended: Any = minimize(
+            flat, (start / steps).ravel(), jac=True, method="L-BFGS-B", options={**options, "gtol": enough}
+        )
+        start = ended.x.reshape(start.shape) * steps
+        if folds.problem.link == "softmax":  # what all classes have in common changes no answer, and costs penalty
+            start = start - start.mean(axis=1, keepdims=True)
+        if ended.fun >= first / FAR:  # else the start was so far away that its steps and its loss say little
+            return start
