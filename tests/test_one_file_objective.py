@@ -163,14 +163,14 @@ def test_fixmatch_learns_from_unlabelled_rows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("objective", ["supervised", "fixmatch"])
 def test_a_criterion_of_one_file_chooses_by_rows_without_labels(tmp_path: Path, objective: str) -> None:
-    stage = dataclasses.replace(STAGE, criterion=Choice("sureness"), evaluate=1)
+    stage = dataclasses.replace(STAGE, criterion=Choice("information"), evaluate=1)
     model, data = made("fixmatch")
     choice = CHOICES.get(objective, Choice(objective))
     built = plugins.build("objectives", choice.name, choice.options)
     seen: list[Event] = []
     outcome = toys.train(tmp_path, model, data, "full", built, stage=stage, validate=True, listen=seen.append)
-    scores = [event.values["sureness"] for event in seen if event.kind == "evaluation"]
-    assert outcome.best is not None and outcome.best.name == "sureness" and outcome.best.value == max(scores)
+    scores = [event.values["information"] for event in seen if event.kind == "evaluation"]
+    assert outcome.best is not None and outcome.best.name == "information" and outcome.best.value == max(scores)
     assert len(scores) == STAGE.steps
 
 
@@ -251,7 +251,9 @@ def test_supervised_sums_the_losses_of_all_targets() -> None:
 
 
 def test_what_is_wrong_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fixmatch, sureness = ((PLUGINS / file).read_text() for file in ("objectives/fixmatch.py", "criteria/sureness.py"))
+    fixmatch, information = (
+        (PLUGINS / file).read_text() for file in ("objectives/fixmatch.py", "criteria/information.py")
+    )
     for kind in ("objectives", "criteria"):
         (tmp_path / "plugins" / kind).mkdir(parents=True)
     monkeypatch.setenv("HEADSTART_PLUGINS", str(tmp_path / "plugins"))
@@ -260,9 +262,9 @@ def test_what_is_wrong_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     settings = {"stages.0.objective.name": "old_style", "stages.0.strategy.name": "full"}
     with pytest.raises(UsageError, match=r"'old_style' must derive from headstart.core.types.Objective"):
         make_plan(Recipe().with_settings(settings), toys.dataset(Vector(6)))
-    (tmp_path / "plugins" / "criteria" / "cheat.py").write_text(sureness.replace('"unlabelled"', '"test"'))
+    (tmp_path / "plugins" / "criteria" / "cheat.py").write_text(information.replace('"unlabelled"', '"test"'))
     with pytest.raises(UsageError, match="'cheat' asks for the test rows"):
         make_plan(Recipe().with_settings({"stages.0.criterion.name": "cheat"}), toys.dataset(Vector(6)))
-    (tmp_path / "plugins" / "criteria" / "lost.py").write_text(sureness.replace('"unlabelled"', '"elsewhere"'))
+    (tmp_path / "plugins" / "criteria" / "lost.py").write_text(information.replace('"unlabelled"', '"elsewhere"'))
     with pytest.raises(UsageError, match="'lost' needs rows for elsewhere; the data has train, source, target"):
         make_plan(Recipe().with_settings({"stages.0.criterion.name": "lost"}), toys.dataset(Vector(6)))

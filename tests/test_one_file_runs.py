@@ -127,15 +127,15 @@ def test_a_criterion(tmp_path: Path, pictures: Path) -> None:
         if event.kind == "evaluation":
             told.append(event.message)
 
-    run = fit_twice(tmp_path, pictures, {"stages.0.criterion": "sureness"}, source="digits:cnn", strategy="full")
+    run = fit_twice(tmp_path, pictures, {"stages.0.criterion": "information"}, source="digits:cnn", strategy="full")
     hs.fit(
         pictures,
-        settings={**COMMON, "stages.0.criterion": "sureness spread=0"},
+        settings={**COMMON, "stages.0.criterion": "information variety=0"},
         source="digits:cnn",
         strategy="full",
         out=tmp_path / "told",
         listen=listen,
     )
-    assert told and all("sureness" in message for message in told)
-    assert run.outcome.best is not None and run.outcome.best.name == "sureness"
-    assert "sureness" in (run.folder / "report.html").read_text(encoding="utf-8")
+    assert told and all("information" in message for message in told)
+    assert run.outcome.best is not None and run.outcome.best.name == "information"
+    assert "information" in (run.folder / "report.html").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
@@ -99,7 +99,8 @@ class Measured:
 class Criterion(Protocol):
     """By what a step is chosen: a file of `criteria/`, as a frozen dataclass. The test split is never measured.
 
-    features: whether `Measured.features` are wanted.
+    features: whether `Measured.features` are wanted. Two more may be there: most, how many rows of a pool without
+    labels are measured, drawn by the seed (`most_rows`); forms, of targets, of which the task needs one (`suits`).
     """
 
     features: ClassVar[bool]
@@ -120,3 +121,14 @@ class Criterion(Protocol):
             The score; None where there is none: the step is then not chosen, and without any the last one counts.
         """
         ...
+
+
+def most_rows(criterion: Criterion) -> int | None:
+    """Return how many rows of a pool without labels a criterion looks at; None: all of them."""
+    return getattr(criterion, "most", None)
+
+
+def suits(criterion: Criterion, forms: Iterable[str]) -> bool:
+    """Return whether a criterion makes sense of targets of such forms: of any, unless it names some."""
+    known: tuple[str, ...] | None = getattr(criterion, "forms", None)
+    return known is None or not set(known).isdisjoint(forms)

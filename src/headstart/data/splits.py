@@ -113,7 +113,8 @@ def _cut(
     if share == 0 or len(part) < 2:
         notes.append(f"{name}: no rows were taken ({'the share is 0' if share == 0 else 'too few rows'})")
         return
-    balanced, strata = _strata(task, part.rows)
+    hidden = origin == "target"  # no choice of rows may hang on labels that training must not see
+    balanced, strata = (None, np.full(len(part), -1)) if hidden else _strata(task, part.rows)
     _check_share(name, share, strata)
     random = numpy_generator(seed, "split", name)
     if part.groups is None:

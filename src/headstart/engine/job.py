@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from headstart.core.choosing import most_rows
 from headstart.core.recipe import Stage
+from headstart.core.seeding import numpy_generator
 from headstart.core.stopping import Stop
 from headstart.core.types import Criterion, Input, Listener, Objective, Score, Strategy, Task
 from headstart.data.rows import Dataset, Rows
@@ -57,7 +59,13 @@ class Job:
 
 
 def make_job(
-    strategy: Strategy, objective: Objective, criterion: Criterion, stage: Stage, data: Dataset, expects: Input
+    strategy: Strategy,
+    objective: Objective,
+    criterion: Criterion,
+    stage: Stage,
+    data: Dataset,
+    expects: Input,
+    seed: int = 0,
 ) -> Job:
     """Put the rows to a stage.
 
@@ -68,6 +76,7 @@ def make_job(
         stage: The stage with everything chosen.
         data: The rows.
         expects: What the network takes.
+        seed: Draws the rows of a pool without labels, where the criterion looks at some of them.
 
     Returns:
         The job. Pools of streams and criteria never contain the test rows.
@@ -79,9 +88,19 @@ def make_job(
     }
     known = {**data.pools, **{name: rows for name, rows in data.splits.items() if name != "test"}}
     plain = make_transform(expects)
-    measured = {name: Examples(known[name], plain) for name in criterion.pools if name in known}
+    most = most_rows(criterion)
+    measured = {
+        name: Examples(_some(known[name], most, seed, name), plain) for name in criterion.pools if name in known
+    }
     complete = len(measured) == len(criterion.pools)
     return Job(strategy, objective, criterion, stage, training, measured if complete else {})
+
+
+def _some(rows: Rows, most: int | None, seed: int, pool: str) -> Rows:
+    """Draw so many rows of a pool without labels; labelled ones are few, and all are measured."""
+    if most is None or rows.labels or len(rows) <= most:
+        return rows
+    return rows.take(np.sort(numpy_generator(seed, "measured", pool).permutation(len(rows))[:most]))
 
 
 @dataclass(frozen=True)

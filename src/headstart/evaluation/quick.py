@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -52,14 +52,39 @@ def rated_by_loss(task: Task, rows: Rows, outputs: Mapping[str, np.ndarray], lea
     Returns:
         The score.
     """
-    groups = _groups(len(rows))
-    parts = []
-    for group in range(min(GROUPS, len(rows)) if len(rows) > 1 else 0):
-        kept = np.flatnonzero(groups != group)
+
+    def loss(kept: np.ndarray) -> float:
         labels = {name: take(values, kept) for name, values in rows.labels.items()}
-        parts.append(mean_loss(task, labels, {name: values[kept] for name, values in outputs.items()}))
-    value = mean_loss(task, rows.labels, outputs)
-    return Score(MEAN_LOSS, value, False, None, tuple(parts), _undecided(len(rows), least))
+        return mean_loss(task, labels, {name: values[kept] for name, values in outputs.items()})
+
+    return jackknifed(MEAN_LOSS, False, len(rows), least, loss)
+
+
+def jackknifed(
+    name: str,
+    higher_is_better: bool,
+    rows: int,
+    least: int,
+    figure: Callable[[np.ndarray], float],
+    what: str = "validation rows",
+) -> Score:
+    """Score a figure of rows with its noise.
+
+    Args:
+        name: What the figure is called.
+        higher_is_better: Its direction.
+        rows: How many there are.
+        least: By fewer nothing is chosen.
+        figure: Computes it from some of the rows, given by their places.
+        what: Which rows, in words.
+
+    Returns:
+        The score.
+    """
+    groups = _groups(rows)
+    left_out = range(min(GROUPS, rows) if rows > 1 else 0)
+    parts = tuple(figure(np.flatnonzero(groups != group)) for group in left_out)
+    return Score(name, figure(np.arange(rows)), higher_is_better, None, parts, _undecided(rows, least, what))
 
 
 def mean_score(scores: Sequence[Score]) -> Score:
@@ -85,8 +110,8 @@ def _groups(rows: int) -> np.ndarray:
     return np.arange(rows) % GROUPS
 
 
-def _undecided(rows: int, least: int) -> str:
-    few = f"{rows} validation rows are too few to choose a step by (fewer than {least})"
+def _undecided(rows: int, least: int, what: str = "validation rows") -> str:
+    few = f"{rows} {what} are too few to choose a step by (fewer than {least})"
     return few if rows < least else ""
 
 

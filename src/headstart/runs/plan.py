@@ -11,6 +11,7 @@ from typing import Any, cast
 from headstart import views
 from headstart.core import plugins
 from headstart.core.choice import Choice
+from headstart.core.choosing import suits
 from headstart.core.errors import UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.options import to_plain
@@ -294,4 +295,9 @@ def _check_pools(name: str, criterion: Criterion, data: Dataset) -> None:
         raise UsageError(
             f"The criterion '{name}' needs rows for {first_few(missing)}; the data has {first_few(known)}. "
             f"Choose another: {option('criterion')} (headstart list criteria)."
+        )
+    if not suits(criterion, [target.form for target in data.task.predicted.values()]):
+        raise UsageError(
+            f"The criterion '{name}' looks at the probabilities of classes of which a row has one; the task is "
+            f"{data.task.sentence()}. Choose another: {option('criterion')} (headstart list criteria)."
         )

@@ -188,7 +188,7 @@ def make_jobs(
     """
     recipe, expects = plan.recipe, backbone.card.input
     parts = zip(plan.strategies, plan.objectives, plan.criteria, recipe.stages, strict=True)
-    jobs = [make_job(*chosen, dataset, expects) for chosen in parts]
+    jobs = [make_job(*chosen, dataset, expects, recipe.seed) for chosen in parts]
     if len(jobs) > 1:
         jobs = [dataclasses.replace(job, name=f"stage {n} of {len(jobs)}") for n, job in enumerate(jobs, 1)]
     context = RunContext(
