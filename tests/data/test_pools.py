@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,12 @@ def test_a_path_of_their_own(tmp_path: Path) -> None:
         photos(tmp_path / "photos" / name, 6, start)
     photos(tmp_path / "more", 5, 20)
     Image.open(tmp_path / "photos" / "ant" / "0.png").save(tmp_path / "more" / "copy.png")
-    data = read(str(tmp_path / "photos"), DataPlan(unlabelled=str(tmp_path / "more"), test=0.5))
+    plan = DataPlan(unlabelled=str(tmp_path / "more"), test=0.5)
+    with pytest.raises(DataError, match=r"in test too, so that the test .* transductive=True") as refused:
+        read(str(tmp_path / "photos"), plan)
+    assert [problem.where for problem in refused.value.problems] == ["more/copy.png"]
+    data = read(str(tmp_path / "photos"), dataclasses.replace(plan, transductive=True))
+    assert any(note.startswith("transductive: 1 row without labels is in test too") for note in data.notes)
     assert len(data.pools["unlabelled"]) == 6
     assert all(row.startswith("more/") for row in data.pools["unlabelled"].ids)
     labelled = table(tmp_path, ["x", "y"] * 8)
@@ -118,6 +124,9 @@ def test_test_rows_among_them_are_told(tmp_path: Path) -> None:
     (tmp_path / "unlabelled.csv").write_text("a,b\n0.000,0.5\n9,9\n")
     notes = read(str(tmp_path), DataPlan()).notes
     assert any("1 row without labels is in test too" in note and "unlabelled.csv:2" in note for note in notes)
+    (tmp_path / "unlabelled.csv").write_text((tmp_path / "test.csv").read_text())
+    with pytest.raises(DataError, match="2 rows without labels are in test too"):
+        read(str(tmp_path), DataPlan())
 
 
 def test_each_of_several_targets_has_a_pool_with_the_rows_that_have_its_label(tmp_path: Path) -> None:

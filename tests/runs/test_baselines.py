@@ -34,7 +34,9 @@ def test_a_baseline_that_is_ahead_is_told_everywhere(tmp_path: Path, kind: str) 
     assert accuracy == 1 if kind == "binary" else error is not None and error < 0.5
     (said,) = run.gain.said()
     assert said.startswith("The baseline tfidf:chars, which needs no pretraining, is ahead of the run")
-    assert said.endswith("take source='tfidf:chars'. Pretraining brought nothing here.") and run.gain.not_ahead() == [said]
+    assert said.endswith("take source='tfidf:chars'. Pretraining brought nothing here.") and run.gain.not_ahead() == [
+        said
+    ]
     page = (run.folder / "report.html").read_text(encoding="utf-8")
     assert said.replace("'", "&#39;") in page and "What the transfer gained" in page
     plain = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["gain"]

@@ -77,11 +77,13 @@ class Batch:
         views: By key, what the network takes: images [B, C, H, W], vectors [B, D], token tensors by name, each [B, T].
         labels: By target, what its kind collates: [B] int64 classes, [B, C] float32 multi-label, [B, T] float32
             regression, a list of B where rows are ragged. Empty without labels.
+        domains: [B] int64, the number of each row's domain, the source domains first; None where none are named.
     """
 
     ids: Sequence[str]
     views: Mapping[str, Any]
     labels: Mapping[str, Any] = field(default_factory=dict)
+    domains: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -98,7 +100,8 @@ class Batch:
 
     def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
         """Return the batch with a function applied to each tensor in it."""
-        return Batch(self.ids, map_tensors(self.views, function), map_tensors(self.labels, function))
+        views, labels, domains = (map_tensors(part, function) for part in (self.views, self.labels, self.domains))
+        return Batch(self.ids, views, labels, domains)
 
     def pin_memory(self) -> Batch:
         """Copy the tensors to page-locked memory, from which a GPU can copy beside the computing."""
@@ -107,8 +110,10 @@ class Batch:
     def split(self, count: int) -> list[Batch]:
         """Cut the batch into so many micro-batches of nearly equal size, in order."""
         edges = [len(self) * number // count for number in range(count + 1)]
+        domains = [None if self.domains is None else self.domains[a:b] for a, b in pairwise(edges)]
         return [
-            Batch(self.ids[a:b], cut(dict(self.views), a, b), cut(dict(self.labels), a, b)) for a, b in pairwise(edges)
+            Batch(self.ids[a:b], cut(dict(self.views), a, b), cut(dict(self.labels), a, b), own)
+            for (a, b), own in zip(pairwise(edges), domains, strict=True)
         ]
 
 

@@ -55,6 +55,8 @@ class DataPlan:
     test: float = 0.15  # share of all rows, where no split at all is given
     source_domain: tuple[str, ...] = ()  # DOMAIN folders, or values of the column `domain`: labelled
     target_domain: tuple[str, ...] = ()  # the domain that counts: unlabelled in training, labelled in test
+    target: str | None = None  # the target domain's own data, beside `path`, which is then the source domain's
+    transductive: bool = False  # whether test rows of the target domain are among its rows without labels, too
     unlabelled: str | None = None  # more rows, without labels: a folder of loose files, or a table
     blank_labels: Literal["refuse", "unlabelled"] = "refuse"  # what training rows without a label are
     skip_bad: bool = False  # whether rows that cannot be read are left out; else they are refused
@@ -73,6 +75,14 @@ class DataPlan:
                 raise ValueError(f"a target's name is a word of letters, digits, _ and -; got {name!r}.")
             if not plan.labels:
                 raise ValueError(f"the target '{name}' needs its label columns: data.targets.{name}.labels.")
+
+    @property
+    def domains(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names of the source domains, and of the target domains; those of two data sets are their own names."""
+        if self.target is None:
+            return self.source_domain, self.target_domain
+        source, target = Path(self.path or "source").name, Path(self.target).name
+        return ((source,), (target,)) if source != target else (("source",), ("target",))
 
     @property
     def by_target(self) -> Mapping[str, TargetPlan]:

@@ -69,6 +69,10 @@ class Target(Outcomes, Protocol):
         """Return which cells of a label column say that the row has no label, [N] bool."""
         ...
 
+    def knows(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return which labelled rows have no class but those of the class list, [N] bool."""
+        ...
+
     def check_training(self, labels: Labels) -> None:
         """Check that there is something to learn from the encoded training labels. DataError: there is nothing."""
         ...

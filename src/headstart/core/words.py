@@ -29,6 +29,8 @@ PATHS = {
     "test": "data.test",
     "source_domain": "data.source_domain",
     "target_domain": "data.target_domain",
+    "target": "data.target",
+    "transductive": "data.transductive",
     "unlabelled": "data.unlabelled",
     "blank_labels": "data.blank_labels",
     "skip_bad": "data.skip_bad",

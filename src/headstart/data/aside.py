@@ -50,9 +50,25 @@ def leave_out(frames: dict[str, pd.DataFrame], given: str, task: Task, data: Any
     return notes
 
 
-def with_labels(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return the frames whose labels are read: with domains not those of the target outside its test."""
-    return {name: frame for name, frame in frames.items() if name != "target" or "test" not in frames}
+def with_labels(frames: Mapping[str, pd.DataFrame], given: str, task: Task) -> dict[str, pd.DataFrame]:
+    """Return the frames whose labels are read: with domains not those of the target, but to make its test of them.
+
+    Args:
+        frames: By split.
+        given: The training rows' split.
+        task: Its targets say which columns hold labels.
+
+    Returns:
+        Those of them, by split.
+    """
+
+    def has(name: str, frame: pd.DataFrame) -> bool:
+        if name != "target":
+            return True
+        lacks = any(_lacks(frame, target, frames.get(given)) for target in task.predicted.values())
+        return "test" not in frames and not lacks
+
+    return {name: frame for name, frame in frames.items() if has(name, frame)}
 
 
 def no_training_rows(frames: Mapping[str, pd.DataFrame], bare: pd.DataFrame | None) -> str:

@@ -2,18 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from headstart.core.columns import cells_of
-from headstart.core.errors import UsageError, first_few, unknown
+from headstart.core.counting import agree, counted
+from headstart.core.errors import BadRows, DataError, UsageError, first_few, unknown
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
+from headstart.core.types import Task
 from headstart.data.inference import check_columns
 from headstart.data.pools import UNLABELLED
-from headstart.data.tables import Tables, join
+from headstart.data.rows import Rows, concatenate
+from headstart.data.splits import SplitRows
+from headstart.data.tables import DOMAIN, Tables, join
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+STRANGE = "strange"  # rows of the target domain whose label the source domain lacks, while they are checked
+
+
+def beside(tables: Tables, target: Tables, plan: DataPlan) -> Tables:
+    """Put the rows of two data sets together, as two domains.
+
+    Args:
+        tables: The source domain's.
+        target: The target domain's, with or without labels.
+        plan: Names both.
+
+    Returns:
+        All rows with the column `domain`; those of the target are named "TARGET/ROW".
+    """
+    ((source_name,), (target_name,)) = plan.domains
+    found: dict[str, list[pd.DataFrame]] = {}
+    for split, frame in tables.splits.items():
+        found.setdefault(split, []).append(frame.assign(**{DOMAIN: source_name}))
+    for split, frame in target.splits.items():
+        named = frame.assign(**{DOMAIN: target_name}).set_axis([f"{target_name}/{row}" for row in frame.index])
+        found.setdefault("all" if split == "train" else split, []).append(named)
+    wrong = [
+        BadRows(error.summary, [replace(each, where=f"{target_name}/{each.where}") for each in error.problems])
+        for error in target.wrong
+    ]
+    return replace(
+        tables,
+        splits={split: join(frames) for split, frames in found.items()},
+        notes=(*tables.notes, *target.notes),
+        absent={**tables.absent, **target.absent},
+        wrong=(*tables.wrong, *wrong),
+    )
 
 
 def by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], list[str]]:
@@ -30,17 +72,18 @@ def by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], 
         UsageError: One side is not named, or a domain is not there or named on both sides.
         DataError: A split has no column `domain`.
     """
-    if not plan.source_domain and not plan.target_domain:
+    sources, targets = plan.domains
+    if not sources and not targets:
         return dict(tables.splits), []
-    if not plan.source_domain or not plan.target_domain or set(plan.source_domain) & set(plan.target_domain):
+    if not sources or not targets or set(sources) & set(targets):
         raise UsageError(f"Name {option('source-domain')} and {option('target-domain')}, and no domain as both.")
     found: dict[str, list[pd.DataFrame]] = {}
     known: dict[str, None] = {}
     for split, frame in tables.splits.items():
-        check_columns(frame, ["domain"], f"split '{split}'")
-        names = [str(cell) for cell in cells_of(frame["domain"])]
+        check_columns(frame, [DOMAIN], f"split '{split}'")
+        names = [str(cell) for cell in cells_of(frame[DOMAIN])]
         known |= dict.fromkeys(names)
-        for role, domains in (("source", plan.source_domain), ("target", plan.target_domain)):
+        for role, domains in (("source", sources), ("target", targets)):
             chosen: pd.DataFrame = frame.iloc[[i for i, name in enumerate(names) if name in domains]]
             if split == UNLABELLED:
                 part = UNLABELLED
@@ -50,17 +93,95 @@ def by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], 
                 part = {"all": "train", "test": "unused"}.get(split, split)
             if len(chosen):
                 found.setdefault(part, []).append(chosen)
-    for name in (*plan.source_domain, *plan.target_domain):
+    for name in (*sources, *targets):
         if name not in known:
             raise unknown("domain", name, sorted(known))
-    notes = [
-        f"domains: {first_few(plan.source_domain)} (labelled) to "
-        f"{first_few(plan.target_domain)} (labels only in the test split)"
-    ]
+    notes = [f"domains: {first_few(sources)} (labelled) to {first_few(targets)} (labels only in the test split)"]
     unused = found.pop("unused", None)
     if unused:
         notes.append(f"test rows of the source domain that are not used: {sum(map(len, unused)):,}")
-    others = sorted(set(known) - {*plan.source_domain, *plan.target_domain})
+    others = sorted(set(known) - {*sources, *targets})
     if others:
         notes.append(f"domains left out: {first_few(others)}")
     return {part: join(frames) for part, frames in found.items()}, notes
+
+
+def without_unknown(
+    frames: dict[str, pd.DataFrame], labelled: dict[str, pd.DataFrame], task: Task
+) -> tuple[pd.DataFrame | None, list[str]]:
+    """Take rows of the target domain out of its test whose class no row of the source domain has.
+
+    Args:
+        frames: All rows by split; those are taken out.
+        labelled: Those of them that have labels; likewise.
+        task: With its classes.
+
+    Returns:
+        What was taken out, which belongs to the rows without labels, as in use; None without any. And a note on it.
+    """
+    apart = []
+    for split in [name for name in ("test", "target") if name in labelled]:
+        frame = labelled[split]
+        known = np.all([target.knows(frame) for target in task.predicted.values()], axis=0)
+        if not known.all():
+            apart.append(frame.loc[~known])
+            labelled[split] = frames[split] = frame.loc[known]
+    if not apart:
+        return None, []
+    rows = join(apart)
+    columns = dict.fromkeys(column for target in task.predicted.values() for column in target.columns)
+    held = first_few(sorted({str(cell) for column in columns for cell in cells_of(rows[column])}))
+    many, them = f"{counted(len(rows), 'rows')} of the target domain", agree(len(rows), "them")
+    return rows, [
+        f"{many} {agree(len(rows), 'have')} a label that the source domain lacks ({held}): whatever is answered for "
+        f"{them} is wrong; the figures leave {them} out"
+    ]
+
+
+def target_pool(splits: Mapping[str, SplitRows], apart: Rows | None, plan: DataPlan) -> tuple[Rows | None, list[str]]:
+    """Put together the rows of the target domain that are learnt from without labels, where more than its split are.
+
+    Args:
+        splits: "target" and "test" of that domain, and "train" of the source's.
+        apart: Rows whose label the source domain lacks; None without any.
+        plan: Says whether the test rows are among them.
+
+    Returns:
+        The rows, None where they are those of the split "target"; and notes.
+
+    Raises:
+        DataError: There is one row.
+    """
+    parts = [splits["target"].rows.unlabelled()] if "target" in splits else []
+    parts += [apart] if apart is not None else []
+    if "test" in splits and plan.transductive:
+        parts.append(splits["test"].rows.unlabelled())
+    total = sum(map(len, parts))
+    if total == 1:
+        raise DataError(
+            f"The target domain {first_few(plan.domains[1])} has one row to learn from; a domain is many rows."
+        )
+    notes = []
+    if "test" in splits and plan.transductive:
+        notes.append("transductive: the test rows are learnt from, too, without their labels")
+    known = set(splits["train"].rows.digests)
+    if same := [row for part in parts for row, digest in zip(part.ids, part.digests, strict=False) if digest in known]:
+        notes.append(f"{counted(len(same), 'rows')} {agree(len(same), 'are')} in both domains: {first_few(same)}")
+    return (concatenate(parts) if len(parts) > 1 or "target" not in splits else None) if parts else None, notes
+
+
+def numbers(frame: pd.DataFrame, plan: DataPlan) -> np.ndarray | None:
+    """Number the domain of each row, [N]: its place among the source domains and then the target's.
+
+    Args:
+        frame: Rows with the column `domain`.
+        plan: Names the domains.
+
+    Returns:
+        The numbers; None where no domains are named.
+    """
+    sources, targets = plan.domains
+    if not sources:
+        return None
+    place = {name: number for number, name in enumerate((*sources, *targets))}
+    return np.array([place[str(cell)] for cell in cells_of(frame[DOMAIN])], dtype=np.int64)

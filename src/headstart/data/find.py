@@ -37,7 +37,7 @@ def named_data(data: Any, plan: DataPlan) -> Any:
     data = plan.path if data is None else data
     if data is None:
         raise UsageError("Name the data: a folder, a table, or `path` under [data] in the recipe.")
-    for each in (data, plan.unlabelled):
+    for each in (data, plan.target, plan.unlabelled):
         if isinstance(each, str | Path):
             check_path(each)
     return data
@@ -78,7 +78,7 @@ def read_tables(data: Any, plan: DataPlan) -> Tables:
 
 
 def _build(name: str, plan: DataPlan, options: Mapping[str, Any]) -> Any:
-    domains = bool(plan.source_domain or plan.target_domain)
+    domains = plan.target is None and bool(plan.source_domain or plan.target_domain)
     takes = "domains" in getattr(plugins.load("readers", name), "__dataclass_fields__", {})
     return plugins.build("readers", name, {"domains": True, **options} if domains and takes else options)
 

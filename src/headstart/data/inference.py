@@ -19,7 +19,7 @@ from headstart.core.interface import option
 from headstart.core.recipe import DataPlan, TargetPlan
 from headstart.core.types import Input, Task
 from headstart.data.inputs import contents, guess_inputs
-from headstart.data.tables import UNNAMED, Tables
+from headstart.data.tables import DOMAIN, UNNAMED, Tables
 from headstart.inputs import by_name, modalities
 from headstart.inputs._kinds import names_rows, written_form
 from headstart.inputs._written import describe_form, readings
@@ -71,7 +71,7 @@ def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, li
     labels = tuple(dict.fromkeys(column for names in columns_of.values() for column in names))
     unnamed = {c for c in columns if UNNAMED.fullmatch(c) and c not in {*plan.inputs, *labels}}
     reserved = {*labels, *tables.labels_hint, *tables.asides, plan.group, *unnamed}
-    reserved |= {"domain"} if plan.source_domain or plan.target_domain else set()
+    reserved |= {DOMAIN} if any(plan.domains) else set()
     modality, inputs = guess_inputs(frame, [c for c in columns if c not in reserved], plan)
     overlap = set(inputs) & set(labels)
     if overlap:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headstart.core.counting import agree, counted
-from headstart.core.errors import first_few
+from headstart.core.errors import DataError, Problem, first_few
+from headstart.core.interface import option
 from headstart.core.packed import packed
 from headstart.core.types import Target, Task
 from headstart.data.inputs import make_inputs
 from headstart.data.rows import Rows, concatenate
+from headstart.inputs import by_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,22 +80,35 @@ def repeated(rows: Rows, others: Rows) -> list[str]:
     return [row for row, digest in zip(rows.ids, rows.digests, strict=True) if digest in known]
 
 
-def unlabelled_notes(unlabelled: Rows, splits: Mapping[str, Rows]) -> list[str]:
-    """Describe how many rows have no label, and which of them are test rows too.
+def unlabelled_notes(unlabelled: Rows, splits: Mapping[str, Rows], modality: str, *, transductive: bool) -> list[str]:
+    """Describe how many rows have no label, and which of them are labelled rows that something is measured on.
 
     Args:
         unlabelled: The pool.
         splits: Labelled rows.
+        modality: What the rows are; a file must not be a test row too, other rows may, by chance, as long as few are.
+        transductive: Whether test rows may be among them.
 
     Returns:
         Notes.
+
+    Raises:
+        DataError: Test rows are among them, and may not be.
     """
     notes = [f"rows without labels: {len(unlabelled):,}, the pool 'unlabelled'"]
     for name in ("validation", "test"):
         if name in splits and (same := repeated(unlabelled, splits[name])):
-            many = f"{counted(len(same), 'rows')} without labels {agree(len(same), 'are')}"
+            many = f"{counted(len(same), 'rows')} without labels {agree(len(same), 'are')} in {name} too"
+            most = len(same) > len(splits[name]) / 2
+            if name == "test" and not transductive and (most or by_name(modality).copies_together):
+                raise DataError(
+                    f"{many}, so that the test would be of rows that were seen. Take them out, or allow it with "
+                    f"{option('transductive', True)}: then the figures are for these rows, not for new ones.",
+                    [Problem(row, "is a test row") for row in same],
+                )
+            kind = "transductive: " if name == "test" and transductive else ""
             notes.append(
-                f"{many} in {name} too; an objective that reads them learns from inputs "
+                f"{kind}{many}; an objective that reads them learns from inputs "
                 f"that the {name} figures are measured on: {first_few(same)}"
             )
     return notes

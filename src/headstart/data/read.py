@@ -20,7 +20,7 @@ from headstart.core.recipe import DataPlan
 from headstart.core.types import Input, Labels, Task
 from headstart.data.aside import leave_out, no_training_rows, with_labels
 from headstart.data.checks import check_repeats, check_rows, for_all
-from headstart.data.domains import by_domain
+from headstart.data.domains import STRANGE, beside, by_domain, numbers, target_pool, without_unknown
 from headstart.data.find import read_tables
 from headstart.data.inference import check_columns, check_files, describe_labels, infer, needs_labels
 from headstart.data.inputs import make_inputs, make_rows
@@ -78,6 +78,8 @@ def _read_usable(
 ) -> Dataset:
     """Read data without the rows that are bad, where those may be left out."""
     tables = read_tables(where, plan)
+    if plan.target is not None:
+        tables = beside(tables, read_tables(plan.target, plan), plan)
     advice = skip_advice() if task is None else ""
 
     def work(bad: Bad) -> Dataset:
@@ -106,7 +108,7 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
             raise DataError(no_training_rows(frames, bare))
         open_task, inferred = infer(tables, frames[given], plan)
         notes += (aside := leave_out(frames, given, open_task, where))
-        labelled = with_labels(frames)
+        labelled = with_labels(frames, given, open_task)
         _check_frames(labelled, frames, open_task, plan)
         bare, partly = _without_labels(frames, labelled, given, open_task, plan, bare)
         train = labelled[given]
@@ -116,23 +118,29 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
     else:
         check_files(tables, task.modality, task.inputs, named=True)
         notes += (aside := leave_out(frames, given, task, where))
-        labelled = with_labels(frames)
+        labelled = with_labels(frames, given, task)
         _check_frames(labelled, frames, task, plan)
         bare, partly = _without_labels(frames, labelled, given, task, plan, bare)
         for_all(task.predicted, lambda target: target.check_present(labelled))
         fresh = False
-    known = task
+    known, strange = task, None
+    if any(plan.domains):
+        strange, told_of = without_unknown(frames, labelled, task)
+        notes += told_of
     rows = for_all(labelled, lambda frame: _labelled_rows(frame, known))
     rows |= for_all({n: f for n, f in frames.items() if n not in labelled}, lambda frame: make_rows(frame, known))
+    rows |= {STRANGE: make_rows(strange, known)} if strange is not None else {}
+    named = {**frames, STRANGE: strange}
+    rows = {name: replace(part, domains=numbers(named[name], plan)) for name, part in rows.items()}
     if fresh:
         labels = rows["train" if "train" in rows else "all"].labels
         for_all({name: name for name in labels}, lambda name: known.targets[name].check_training(labels[name]))
-    if (apart := _unlabelled_rows(bare, plan, task, bad)) is not None:
-        rows[UNLABELLED] = apart
+    if (more_rows := _unlabelled_rows(bare, plan, task, bad)) is not None:
+        rows[UNLABELLED] = more_rows
     if partly is not None:
         rows[PARTIAL] = make_rows(partly, task)
     rows, more = check_rows(rows, task.modality)
-    unlabelled, partial = rows.pop(UNLABELLED, None), rows.pop(PARTIAL, None)
+    unlabelled, partial, apart = (rows.pop(name, None) for name in (UNLABELLED, PARTIAL, STRANGE))
     more += conflicts((part for name, part in rows.items() if name != "target"), task)
     parts = {name: SplitRows(part, _groups(frames[name], plan.group)) for name, part in rows.items()}
     if not task.predicted:
@@ -155,9 +163,14 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
     if partial is not None:
         own = first_few(f"'task:{name}'" for name in task.predicted)
         notes.append(f"rows with the labels of some targets: {len(partial):,}, in the pools {own}, not in 'train'")
+    if any(plan.domains) and "train" in splits:
+        pool, told_of = target_pool(splits, apart, plan)
+        pools |= {"target": pool} if pool is not None else {}
+        notes += told_of
     if unlabelled is not None:
         pools[UNLABELLED] = unlabelled
-        notes += unlabelled_notes(unlabelled, {name: part.rows for name, part in splits.items()})
+        measured = {name: part.rows for name, part in splits.items()}
+        notes += unlabelled_notes(unlabelled, measured, task.modality, transductive=plan.transductive)
     drawn = [name for name in splits if name not in parts]
     return replace(make_dataset(task, splits, [*tables.notes, *notes], pools, drawn), aside=tuple(aside))
 
@@ -284,8 +297,10 @@ def make_dataset(
                 hasher.update(b"" if len(part.rows.labels) == 1 else f"{target}\0".encode())
                 hasher.update(_label_bytes(labels))
     pools = {"train": splits["train"].rows} if "train" in splits else {}
+    if splits.get("train") and splits["train"].rows.domains is not None:
+        pools["source"] = splits["train"].rows
     if "target" in splits:
-        pools |= {"source": splits["train"].rows, "target": splits["target"].rows.unlabelled()}
+        pools["target"] = splits["target"].rows.unlabelled()
     pools |= more or {}
     rows = {n: part.rows for n, part in splits.items() if n != "target"}
     return Dataset(task, rows, pools, tuple(notes), hasher.hexdigest(), _kept_together(task, splits), tuple(drawn))

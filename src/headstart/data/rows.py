@@ -22,12 +22,14 @@ class Rows:
     labels: by target; as each kind encodes them: [N] int64 classes, [N, C] float32 multi-label, [N, T] float32
     regression, a list of N where rows are ragged. Empty without labels.
     digests: the SHA-256 of each row's content; empty where it was not computed.
+    domains: [N] int64, the number of each row's domain, the source domains first; None where none are named.
     """
 
     ids: Sequence[str]
     inputs: Any
     labels: Mapping[str, Labels] = field(default_factory=dict)
     digests: Sequence[bytes] = ()
+    domains: np.ndarray | None = None
 
     def __repr__(self) -> str:
         """Count the rows and name the first few."""
@@ -47,7 +49,8 @@ class Rows:
         """Keep the rows at these places, in this order."""
         labels = {name: take(labels, places) for name, labels in self.labels.items()}
         digests = take(self.digests, places) if self.digests else ()
-        return Rows(take(self.ids, places), take(self.inputs, places), labels, digests)
+        domains = None if self.domains is None else self.domains[places]
+        return Rows(take(self.ids, places), take(self.inputs, places), labels, digests, domains)
 
     def unlabelled(self) -> Rows:
         """Drop the labels."""
@@ -92,7 +95,9 @@ def concatenate(parts: Sequence[Rows]) -> Rows:
     """Put rows below each other; all are labelled for the same targets, or none is. Digests stay if all have them."""
     labels = {name: join([part.labels[name] for part in parts]) for name in parts[0].labels}
     digests = join([part.digests for part in parts]) if all(part.digests for part in parts) else ()
-    return Rows(join([part.ids for part in parts]), join([part.inputs for part in parts]), labels, digests)
+    known = [part.domains for part in parts if part.domains is not None]
+    domains = np.concatenate(known) if len(known) == len(parts) else None
+    return Rows(join([part.ids for part in parts]), join([part.inputs for part in parts]), labels, digests, domains)
 
 
 def join(values: Sequence[Any]) -> Any:

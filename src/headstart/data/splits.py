@@ -68,7 +68,7 @@ def make_splits(
     if "all" in splits:
         splits["train"] = splits.pop("all")
         _cut(splits, "train", "test", plan.test, task, seed, notes)
-    if "target" in splits and "test" not in splits:
+    if "target" in splits and "test" not in splits and splits["target"].rows.labels:
         _cut(splits, "target", "test", TARGET_TEST_SHARE, task, seed, notes)
     if "train" in splits and "validation" not in splits:
         share = (

@@ -178,7 +178,7 @@ class _BatchMaker:
         views = {key: self.transform.collate(self._examples(samples, items, key)) for key in self.keys}
         rows = self.rows.take(places)
         labels = {name: self.collate.get(name, _tensor)(values) for name, values in rows.labels.items()}
-        return Batch(rows.ids, views, labels)
+        return Batch(rows.ids, views, labels, None if rows.domains is None else _tensor(rows.domains))
 
     def _examples(self, samples: Samples, items: Sequence[Any], key: str) -> list[Any]:
         draws = [self._draw(epoch, row, key) for epoch, row in samples]

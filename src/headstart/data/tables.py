@@ -30,6 +30,7 @@ SPLITS = {
     "unsupervised": "unlabelled",
 }
 
+DOMAIN = "domain"  # the column that says which domain a row is of
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*|__index_level_\d+__")  # the index of a frame, in a file
 
 

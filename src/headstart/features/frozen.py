@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -147,4 +147,4 @@ def _name(backbone: Backbone, how: str, code: Mapping[str, str] | None) -> str:
 
 def frozen_rows(rows: Rows, features: np.ndarray) -> Rows:
     """Put pooled features [N, D] in the place of the examples."""
-    return Rows(rows.ids, features, rows.labels)
+    return replace(rows, inputs=features, digests=())

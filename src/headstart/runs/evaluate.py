@@ -179,7 +179,7 @@ def headlines(
 
 def domain_of(plan: DataPlan, split: str) -> str:
     """Name the domain that the rows of a split are of: tested is the target domain, validated the source's."""
-    return first_few(plan.target_domain if split == "test" else plan.source_domain)
+    return first_few(plan.domains[split == "test"])
 
 
 def _raw_outputs(
@@ -264,7 +264,7 @@ def evaluate_saved(
     if data is None:
         raise UsageError(f"{folder} was fitted on data in memory: name the data to evaluate on.")
     if not own:
-        everything = {"validation": 0.0, "source_domain": (), "target_domain": (), "unlabelled": None}
+        everything = {"validation": 0.0, "source_domain": (), "target_domain": (), "target": None, "unlabelled": None}
         plan = dataclasses.replace(plan, reader=_reader_for(plan, data), **everything)
     dataset = read(
         data, plan, seed=seed, task=predictor.task, whole=not own, expects=predictor.model.backbone.card.input

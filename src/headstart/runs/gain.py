@@ -165,7 +165,10 @@ class Gain:
             return f"The run is ahead of every baseline, the best of which is {best.name} {known}.", True
         take = f": take {best.take}" if best.take else ""
         plain = "" if best.pretrained else ", which needs no pretraining,"
-        return f"The baseline {best.name}{plain} is ahead of the run {known}{take}.{self._brought(key, best, told=True)}", False
+        return (
+            f"The baseline {best.name}{plain} is ahead of the run {known}{take}.{self._brought(key, best, told=True)}",
+            False,
+        )
 
     def _brought(self, key: str, best: Baseline, *, told: bool = False) -> str:
         """Say that pretraining brought nothing, where a model without it is not behind the run by more than chance.

@@ -84,9 +84,8 @@ def absolute(recipe: Recipe, place: str | Path) -> Recipe:
     Returns:
         The recipe; what is no path of something that is there stays as it is.
     """
-    data = dataclasses.replace(
-        recipe.data, path=_from(place, recipe.data.path), unlabelled=_from(place, recipe.data.unlabelled)
-    )
+    paths = {name: _from(place, getattr(recipe.data, name)) for name in ("path", "target", "unlabelled")}
+    data = dataclasses.replace(recipe.data, **paths)
     source = recipe.source
     if source is not None:
         kind, colon, name = source.name.partition(":")

@@ -74,7 +74,7 @@ def is_open(recipe: Recipe) -> bool:
     """
     blank, data = Recipe(), recipe.data
     own = ("source", "surgery", "head", "stages")
-    others = (data.source_domain, data.target_domain, data.unlabelled)
+    others = (*data.domains, data.unlabelled)
     return all(getattr(recipe, name) == getattr(blank, name) for name in own) and not any(others)
 
 

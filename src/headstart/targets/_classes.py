@@ -63,6 +63,10 @@ class OneClass(ClassOutcomes, BaseTarget):
             )
         return replace(self, classes=classes)
 
+    def knows(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return which labelled rows have no class but those of the class list, [N] bool."""
+        return np.array([class_name(cell) in self.classes for cell in cells_of(frame[self.columns[0]])], dtype=bool)
+
     def encode(self, frame: pd.DataFrame) -> np.ndarray:
         """Turn the labels of a split into classes [N] int64. DataError: classes that were not in training."""
         found = encode_names(frame, self.columns[0], _alone, self.classes)

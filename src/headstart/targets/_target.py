@@ -109,6 +109,10 @@ class BaseTarget:
         """Return which cells of a label column say that the row has no label, [N] bool."""
         return blank_cells(column)
 
+    def knows(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return which labelled rows have no class but those of the class list, [N] bool."""
+        return np.ones(len(frame), dtype=bool)
+
     def check_training(self, labels: Labels) -> None:
         """Check that there is something to learn from the encoded training labels.
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from headstart.core.columns import Column, missing_cells, numbers
+from headstart.core.cells import class_name
+from headstart.core.columns import Column, cells_of, missing_cells, numbers
 from headstart.core.errors import UsageError
 from headstart.targets._class_list import encode_names, find_classes
 from headstart.targets._doubts import written_list
@@ -62,6 +63,13 @@ class Multilabel(LabelOutcomes, BaseTarget):
     def unlabelled(self, column: Column) -> np.ndarray:
         """Return which cells are missing; blank text in a column of lists is a row without any of the classes."""
         return super().unlabelled(column) if self._flags else missing_cells(column)
+
+    def knows(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return which labelled rows have no class but those of the class list, [N] bool."""
+        if self._flags:
+            return super().knows(frame)
+        cells = cells_of(frame[self.columns[0]])
+        return np.array([all(class_name(name) in self.classes for name in self._split(cell)) for cell in cells])
 
     def encode(self, frame: pd.DataFrame) -> np.ndarray:
         """Turn the labels of a split into 0 and 1, [N, C] float32. DataError: cells that cannot be used."""

@@ -208,9 +208,7 @@ class Facts:
     @property
     def domains(self) -> dict[str, str]:
         """The domain of each split: the test rows are of the target's, the others of the source's."""
-        source, target = (
-            first_few(names) for names in (self.recipe.data.source_domain, self.recipe.data.target_domain)
-        )
+        source, target = map(first_few, self.recipe.data.domains)
         return {"train": source, "validation": source, "test": target} if target else {}
 
     @property
