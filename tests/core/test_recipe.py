@@ -184,6 +184,7 @@ def test_what_a_recipe_says_that_says_nothing() -> None:
             "test": 0.15,
             "source_domain": [],
             "target_domain": [],
+            "transductive": False,
             "blank_labels": "refuse",
             "skip_bad": False,
         },
