@@ -47,7 +47,7 @@ assert make_transform(Vector(4), {"x": "noise deviation=0"}).example(row, "x", D
 one, again, other = (noisy.example(row, "x", Draw(0, seed)) for seed in (1, 1, 2))
 assert np.array_equal(one, again) and not np.array_equal(one, other) and np.abs(one - row).max() < 1
 assert np.array_equal(noisy.example(row, "x", None), row) and np.array_equal(noisy.example(row, "y", Draw(0, 1)), row)
-for expects, view in ((Vector(4), "strong"), (Image(8, 8), "noise")):
+for expects, view in ((Vector(4), "mirror"), (Image(8, 8), "noise")):
     try:
         make_transform(expects, {"x": view})
     except UsageError as error:
@@ -67,16 +67,16 @@ def test_noise_is_one_file(tmp_path: Path) -> None:
     env = {**os.environ, "HEADSTART_PLUGINS": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", SCRIPT], env=env, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "The view 'strong' cannot show vector input. Views that can: noise, plain." in done.stdout
+    assert "The view 'mirror' cannot show vector input. Views that can: noise, plain, strong, weak." in done.stdout
     assert "The view 'noise' cannot show image input. Views that can: mirror, plain, strong, weak." in done.stdout
     weights = [(tmp_path / run / "model" / "model.safetensors").read_bytes() for run in ("noise", "plain")]
     assert weights[0] != weights[1]
     assert 'augment = "noise deviation=0.2"' in (tmp_path / "noise" / "recipe.toml").read_text()
 
 
-def test_weak_is_for_images_and_a_strategy_that_would_use_it_shows_vectors_plainly() -> None:
-    with pytest.raises(UsageError, match=r"'weak' cannot show vector input\. Views that can: plain"):
-        make_transform(Vector(6), {"x": "weak"})
+def test_mirror_is_for_images_and_a_strategy_that_would_vary_them_shows_vectors_plainly() -> None:
+    with pytest.raises(UsageError, match=r"'mirror' cannot show vector input\. Views that can: plain, strong, weak"):
+        make_transform(Vector(6), {"x": "mirror"})
     recipe = Recipe().with_settings({"stages.0.strategy.name": "full"})
     assert make_plan(recipe, toys.dataset(Vector(6))).recipe.stages[0].augment == "plain"
     assert make_plan(recipe, toys.dataset(toys.source("digits:cnn").card.input)).recipe.stages[0].augment == "weak"

@@ -8,20 +8,37 @@ import numpy as np
 import pytest
 import torch
 
+import toys
 from headstart.core import plugins
 from headstart.core.recipe import Recipe
 from headstart.data.transforms import Draw, make_transform
 from headstart.inputs.image import Image
+from headstart.inputs.text import Text
 from headstart.inputs.vector import Vector
 from headstart.views import PLAIN, shows
 
 IMAGE = Image(16, 16)
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
-EXAMPLES: list[tuple[Any, Any]] = [(IMAGE, PICTURE), (Vector(4), np.arange(4, dtype=np.float32))]
+TEXT = Text(str(toys.ENGLISH / "tokenizer"), 64)
+EXAMPLES: list[tuple[Any, Any]] = [
+    (IMAGE, PICTURE),
+    (Vector(40), np.arange(40, dtype=np.float32)),
+    (TEXT, TEXT.prepare(["a good film " * 8])[0]),
+]
+
+
+def as_tensor(example: Any) -> torch.Tensor:
+    """Take the tokens of a text, and pixels and numbers as they are."""
+    return torch.as_tensor(example["input_ids"] if isinstance(example, dict) else example)
 
 
 def seen(view: str, expects: Any, item: Any, seed: int) -> torch.Tensor:
-    return torch.as_tensor(make_transform(expects, {"x": view}).example(item, "x", Draw(0, seed)))
+    return as_tensor(make_transform(expects, {"x": view}).example(item, "x", Draw(0, seed)))
+
+
+def shapes(x: Any) -> Any:
+    """Return the shape of a batch; of texts, which differ in length, the number of rows."""
+    return len(x["input_ids"]) if isinstance(x, dict) else x.shape
 
 
 @pytest.mark.parametrize("view", plugins.names("views"))
@@ -38,8 +55,8 @@ def test_a_view_is_decided_by_its_seed(view: str) -> None:
         assert all(torch.equal(one, other) for other in others) == known
         transform = make_transform(expects, {"x": view})
         made = [transform.example(item, "x", Draw(0, seed)) for seed in (1, 2)]
-        assert transform.collate(made).shape == expects.blank(2).shape
-        plain = torch.as_tensor(transform.example(item, "x", None))
+        assert shapes(transform.collate(made)) == shapes(expects.blank(2))
+        plain = as_tensor(transform.example(item, "x", None))
         assert torch.equal(plain, seen(PLAIN, expects, item, 9))
 
 

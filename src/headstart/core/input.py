@@ -363,11 +363,13 @@ class Input(Protocol):
 class View(Protocol):
     """A way to show an example in training: a file in `views/`. The fields of its frozen dataclass are its options.
 
-    inputs: the classes of inputs that it can show; () is every one. ways: how many ways of showing a row take turns,
-    by epoch, the first of which is plain; 0 where each epoch may have a new one.
+    inputs: the classes of inputs that it can show; () is every one. offered: those that it shows where nobody asked for
+    it, as what is usual with a strategy or as what a search draws; None is all of them. ways: how many ways of showing
+    a row take turns, by epoch, the first of which is plain; 0 where each epoch may have a new one.
     """
 
     inputs: ClassVar[tuple[type, ...]] = ()
+    offered: ClassVar[tuple[type, ...] | None] = None
     ways: ClassVar[int] = 0
 
     def show(self, raw: Any, expects: Any) -> Any:

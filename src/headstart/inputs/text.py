@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -262,6 +262,20 @@ class Text(Input):
     def forget(self) -> None:
         """Let go of the tokens of all texts."""
         self._kept.forget()
+
+    def words(self, tokens: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the places of the tokens of a text that are no marks of the tokenizer."""
+        return np.flatnonzero(~np.isin(tokens["input_ids"], self._marks))
+
+    @property
+    def hidden(self) -> int | None:
+        """The token that hides a word; None where the tokenizer has none."""
+        return None if isinstance(self._tokenizer, Terms) else self._tokenizer.mask_token_id
+
+    @cached_property
+    def _marks(self) -> list[int]:
+        known = self._tokenizer
+        return [] if isinstance(known, Terms) else [*{*known.all_special_ids} - {known.unk_token_id}]
 
     def lengths(self, prepared: Sequence[Any]) -> np.ndarray:
         """Count tokens, [N]; of two texts those of the longer one."""

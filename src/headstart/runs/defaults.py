@@ -135,7 +135,7 @@ def view(
     Returns:
         The view, and what to tell; "" where there is nothing to tell.
     """
-    if usual == views.PLAIN or not views.shows(usual, by_name(data.task.modality)):
+    if usual == views.PLAIN or not views.offers(usual, by_name(data.task.modality)):
         return views.PLAIN, ""
     rows = data.pools.get("train")
     if backbone is None or rows is None or not rows.labels:

@@ -84,7 +84,7 @@ class Space:
     def _shared(self) -> Ranges:
         stage, targets = self.recipe.stages[0], self.data.task.predicted.values()
         modality = by_name(self.data.task.modality)
-        shown = tuple(view for view in plugins.names("views") if views.shows(view, modality))
+        shown = tuple(view for view in plugins.names("views") if views.offers(view, modality))
         found: dict[str, Range | tuple[Any, ...]] = {}
         if stage.lr is None:
             found["rate"] = RATE

@@ -22,6 +22,12 @@ def shows(text: str, kind: type[Input]) -> bool:
     return not taken or kind in taken
 
 
+def offers(text: str, kind: type[Input]) -> bool:
+    """Return whether a view may show the inputs of a modality where nobody asked for it."""
+    offered = plugins.load("views", Choice.parse(text, "the view").name).offered
+    return shows(text, kind) and (offered is None or kind in offered)
+
+
 def check_shows(name: str, expects: Input) -> None:
     """Check that a view can show what a network takes.
 

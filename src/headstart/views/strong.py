@@ -1,6 +1,8 @@
-"""A random part of an image, changed in colour or shape, with a part of it erased.
+"""Much variation, which leaves the label as it is.
 
-TrivialAugment (Müller and Hutter 2021, arXiv:2103.10158) and random erasing (Zhong et al. 2017, arXiv:1708.04896).
+Of an image a random part, changed in colour or shape by TrivialAugment (Müller and Hutter 2021, arXiv:2103.10158), with
+a part of it erased (Zhong et al. 2017, arXiv:1708.04896). Of a text words exchanged, hidden and left out (Wei & Zou
+2019, arXiv:1901.11196). Of a row of numbers some set to zero, the others stretched.
 """
 
 from __future__ import annotations
@@ -11,7 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from headstart.core.input import View
 from headstart.inputs.image import Image, pixels
+from headstart.inputs.text import Text
+from headstart.inputs.vector import Vector
 from headstart.views._crop import crop_and_flip
+from headstart.views._numbers import Numbers
+from headstart.views._words import Words
 
 if TYPE_CHECKING:
     import torch
@@ -20,14 +26,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Strong(View):
-    """Cut and flip an image as the weak view does, then change it by TrivialAugment and erase a part."""
+    """Change an image by TrivialAugment and erase a part; swap, hide and drop words; drop and stretch numbers."""
 
-    inputs: ClassVar[tuple[type, ...]] = (Image,)
+    inputs: ClassVar[tuple[type, ...]] = (Image, Text, Vector)
+    offered: ClassVar[tuple[type, ...]] = (Image,)
 
-    def show(self, raw: Pillow.Image, expects: Image) -> torch.Tensor:  # [H, W, C] uint8
+    def show(self, raw: Any, expects: Any) -> Any:
         """Make one example."""
-        picture, erase = _pipeline(expects)
-        return erase(pixels(picture(raw)).permute(2, 0, 1)).permute(1, 2, 0)
+        return WAYS[type(expects)](raw, expects)
+
+
+def _picture(raw: Pillow.Image, expects: Image) -> torch.Tensor:  # [H, W, C] uint8
+    picture, erase = _pipeline(expects)
+    return erase(pixels(picture(raw)).permute(2, 0, 1)).permute(1, 2, 0)
 
 
 @lru_cache(maxsize=8)
@@ -37,3 +48,10 @@ def _pipeline(expects: Image) -> tuple[Any, Any]:
 
     grey: Any = [255 * mean for mean in expects.mean]  # zero once it is normalised
     return v2.Compose([*crop_and_flip(expects), v2.TrivialAugmentWide()]), v2.RandomErasing(value=grey)
+
+
+WAYS = {
+    Image: _picture,
+    Text: Words(swap=0.1, hide=0.1, drop=0.1).show,
+    Vector: Numbers(noise=0.2, drop=0.2).show,
+}

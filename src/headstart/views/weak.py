@@ -1,4 +1,4 @@
-"""A random part of an image, flipped every other time."""
+"""A little variation: a random part of an image, flipped every other time; a text without a few of its words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from headstart.core.input import View
 from headstart.inputs.image import Image, pixels
+from headstart.inputs.text import Text
+from headstart.inputs.vector import Vector
 from headstart.views._crop import crop_and_flip
+from headstart.views._numbers import Numbers
+from headstart.views._words import Words
 
 if TYPE_CHECKING:
     import torch
@@ -17,13 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Weak(View):
-    """Cut a random part of 35 to 100 % of the area of an image, and flip it."""
+    """Cut a part of 35 to 100 % of an image and flip it; drop 5 % of the words; stretch numbers a little."""
 
-    inputs: ClassVar[tuple[type, ...]] = (Image,)
+    inputs: ClassVar[tuple[type, ...]] = (Image, Text, Vector)
+    offered: ClassVar[tuple[type, ...]] = (Image,)
 
-    def show(self, raw: Pillow.Image, expects: Image) -> torch.Tensor:  # [H, W, C] uint8
+    def show(self, raw: Any, expects: Any) -> Any:
         """Make one example."""
-        return pixels(_pipeline(expects)(raw))
+        return WAYS[type(expects)](raw, expects)
+
+
+def _picture(raw: Pillow.Image, expects: Image) -> torch.Tensor:  # [H, W, C] uint8
+    return pixels(_pipeline(expects)(raw))
 
 
 @lru_cache(maxsize=8)
@@ -31,3 +40,6 @@ def _pipeline(expects: Image) -> Any:
     from torchvision.transforms import v2
 
     return v2.Compose(crop_and_flip(expects))
+
+
+WAYS = {Image: _picture, Text: Words(drop=0.05).show, Vector: Numbers(noise=0.05).show}
