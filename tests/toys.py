@@ -112,6 +112,9 @@ def with_pools(data: Dataset, objective: Objective) -> Dataset:
     for stream in objective.streams:
         rows = data.splits["train"]
         pools.setdefault(stream.pool, rows if stream.labelled else rows.unlabelled())
+        if stream.sampler == "domains":
+            some = pools[stream.pool]
+            pools[stream.pool] = dataclasses.replace(some, domains=np.arange(len(some)) % 2)
     return dataclasses.replace(data, pools=pools)
 
 

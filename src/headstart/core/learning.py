@@ -41,7 +41,7 @@ class Stream:
         views: How each example is shown, by the key under which the batch holds it: a file of `views/`, or "augmented",
             which stands for the stage's `augment`. Two keys give two views of the same rows.
         size: Rows in a step, relative to the stage's batch size.
-        sampler: "balanced" gives every class equally often; for rows of one class each.
+        sampler: "balanced" gives every class equally often, for rows of one class each; "domains" every domain.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Stream:
     labelled: bool = True
     views: Mapping[str, str] = field(default_factory=lambda: {"x": AUGMENTED})
     size: float = 1.0
-    sampler: Literal["shuffled", "balanced"] = "shuffled"
+    sampler: Literal["shuffled", "balanced", "domains"] = "shuffled"
 
     def __post_init__(self) -> None:
         if not self.pool:

@@ -1,4 +1,4 @@
-"""Class-balanced sampling as a counted order: each class equally often, each row of a class once before any again.
+"""Balanced sampling as a counted order: each class equally often, each row of a class once before any again.
 
 Every C samples in a row hold each of the C classes once. A row's epoch is how often its class has been gone through, so
 that a row which comes back is augmented anew. (Balanced sampling: Shen, Lin & Huang 2016, arXiv:1512.05830.)
@@ -18,7 +18,7 @@ class BalancedOrder:
     """Sample n as a function of the key and n alone.
 
     Args:
-        targets: Class of each row, [N] int64. Classes without rows are left out.
+        targets: Class of each row, or its domain, [N] int64. Those without rows are left out.
         key: Seeds the order.
 
     Raises:

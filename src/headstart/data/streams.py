@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from headstart.core.errors import DataError, UsageError
+from headstart.core.interface import option
 from headstart.core.seeding import mix, numpy_generator
 from headstart.core.types import Batch, Stream
 from headstart.data.balanced import BalancedOrder
@@ -74,9 +75,21 @@ class BatchStream:
             self.rows, self._prepared, transform, tuple(stream.views), (seed, stream.name), views, collate or {}
         )
         self._epoch_order = lru_cache(maxsize=2)(self._make_order)
-        balanced = stream.sampler == "balanced"
-        classes = next((y for y in self.rows.labels.values() if isinstance(y, np.ndarray) and y.ndim == 1), None)
-        self._balanced = BalancedOrder(classes, (seed, stream.name)) if balanced else None
+        self._balanced = self._balance() if stream.sampler != "shuffled" else None
+
+    def _balance(self) -> BalancedOrder:
+        """Order the rows so that all classes, or all domains, come equally often."""
+        if self.stream.sampler == "domains":
+            if self.rows.domains is None or len(np.unique(self.rows.domains)) < 2:
+                raise UsageError(
+                    "The objective compares several source domains, and the rows are of one: name them with "
+                    f"{option('source-domain', 'ONE,OTHER')}."
+                )
+            parts: np.ndarray | None = self.rows.domains
+        else:
+            labels = self.rows.labels.values()
+            parts = next((y for y in labels if isinstance(y, np.ndarray) and y.ndim == 1), None)
+        return BalancedOrder(parts, (self.seed, self.stream.name))
 
     @property
     def steps_per_epoch(self) -> int:

@@ -1,0 +1,123 @@
+"""Several source domains, and a target that nothing is known of: the base of objectives for domain generalisation.
+
+Each step has as many rows of every source domain. What the domains have in common is kept by a penalty on how they
+differ; the objective `supervised` on the same rows is empirical risk minimisation, which they have to beat (Gulrajani &
+Lopez-Paz 2021, arXiv:2007.01434).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+import torch
+
+from headstart.core.types import Batch, Loss, LossOptions, Objective, Stream
+from headstart.models.model import Model, pool
+from headstart.objectives._tasks import losses_of
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What one source domain's rows of a step gave.
+
+    Attributes:
+        number: Of the domain, counted from 0.
+        pooled: Features as the heads pool them, [B, D].
+        outputs: By target, [B, outputs].
+        labels: By target, as in `Batch`.
+        risk: The sum of the targets' losses, a scalar.
+    """
+
+    number: int
+    pooled: torch.Tensor
+    outputs: Mapping[str, torch.Tensor]
+    labels: Mapping[str, Any]
+    risk: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Environments(Objective):
+    """Minimise the mean of the source domains' risks, and a penalty on how the domains differ.
+
+    Attributes:
+        weight: Of the penalty, once the first part of the stage is over.
+        begin: Share of the stage in which the weight is 1 at most, so that the task is learnt first.
+        label_smoothing: As in `supervised`.
+    """
+
+    weight: float = 1.0
+    begin: float = 0.1
+    label_smoothing: float = 0.0
+    reads: ClassVar[Literal["features", "inputs"]] = "features"
+    couples_rows: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight < math.inf:
+            raise ValueError(f"weight must be 0 or more; it is {self.weight}.")
+        if not 0 <= self.begin <= 1:
+            raise ValueError(f"begin must be in [0, 1]; it is {self.begin}.")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be in [0, 1); it is {self.label_smoothing}.")
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The labelled source domains, each equally often."""
+        return (Stream("source", sampler="domains"),)
+
+    @property
+    def loss_options(self) -> LossOptions:
+        """What the heads are asked for."""
+        return LossOptions(label_smoothing=self.label_smoothing)
+
+    @abstractmethod
+    def differ(self, model: Model, extra: Any, domains: Sequence[Domain]) -> torch.Tensor:
+        """Compute how much the domains differ, a scalar; `extra` is what `modules` made."""
+
+    def losses(self, model: Model, extra: Any, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
+        """Compute the mean risk "task", and the penalty "domains"."""
+        domains = domains_of(model, batches["source"], self.loss_options)
+        risk = torch.stack([domain.risk for domain in domains]).mean()
+        weight = self.weight if progress >= self.begin else min(1.0, self.weight)
+        with torch.autocast(risk.device.type, enabled=False):
+            penalty = weight * self.differ(model, extra, domains)
+        return {"task": Loss(risk, only(batches["source"].labels)), "domains": Loss(penalty)}
+
+
+def domains_of(model: Model, batch: Batch, options: LossOptions) -> list[Domain]:
+    """Compute what a batch gives, domain by domain.
+
+    Args:
+        model: Has the heads.
+        batch: Rows with labels and the numbers of their domains.
+        options: What the heads' loss is asked for.
+
+    Returns:
+        The domains that the batch has rows of, by number.
+    """
+    assert batch.domains is not None, "the stream's sampler gives rows of domains"
+    features, heads = model.features(batch.x), model.by_target()
+    outputs = {name: head(features) for name, head in heads.items()}
+    pooled = pool(features, next(iter(heads.values())).pooling).float()
+    found = []
+    for number in batch.domains.unique().tolist():
+        take = partial(_take, places=(batch.domains == number).nonzero()[:, 0])
+        own = {name: take(out) for name, out in outputs.items()}
+        labels = {name: take(y) for name, y in batch.labels.items()}
+        losses = losses_of(model, own, labels, options).values()
+        risk = torch.stack([loss.value.float() for loss in losses]).sum()
+        found.append(Domain(number, take(pooled), {name: out.float() for name, out in own.items()}, labels, risk))
+    return found
+
+
+def only(labels: Mapping[str, Any]) -> str | None:
+    """Return the name of the only target; None where there are several."""
+    return next(iter(labels)) if len(labels) == 1 else None
+
+
+def _take(values: Any, places: torch.Tensor) -> Any:
+    return values[places] if isinstance(values, torch.Tensor) else [values[place] for place in places.tolist()]
