@@ -337,3 +337,11 @@ def test_features_that_are_all_alike_leave_the_shares_of_the_classes() -> None:
     found = logistic(np.ones((20, 30), dtype=np.float32), problem, seed=0)
     odds = np.exp(found.bias - found.bias.max())
     assert np.allclose(odds / odds.sum(), [0.75, 0.25], atol=1e-3) and not found.weight.any()
+
+
+@pytest.mark.timeout(60)
+def test_rows_of_one_class_have_no_least_loss_and_are_solved_all_the_same() -> None:
+    """Biases alone make the loss ever smaller: it ends where what is left counts for nothing."""
+    asked = Problem(np.eye(3)[np.zeros(12, int)], np.ones((12, 1)), "softmax")
+    found = logistic(np.zeros((12, 5), np.float32), asked, seed=0)
+    assert np.isfinite(found.bias).all() and found.bias.argmax() == 0

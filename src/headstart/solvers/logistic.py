@@ -303,5 +303,5 @@ def _minimise(folds: _Folds, penalty: float, start: np.ndarray, small: float, me
         start = ended.x.reshape(start.shape) * steps
         if folds.problem.link == "softmax":  # what all classes have in common changes no answer, and costs penalty
             start = start - start.mean(axis=1, keepdims=True)
-        if ended.fun >= first / FAR:  # else the start was so far away that its steps and its loss say little
-            return start
+        if ended.fun >= first / FAR or ended.fun <= FLAT * folds.least:
+            return start  # else the start was so far away that its steps and its loss say little
