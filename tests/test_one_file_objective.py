@@ -1,4 +1,4 @@
-"""An objective or a criterion is one file: FixMatch, SimCLR with a moving-average teacher, two tasks at once.
+"""An objective or a criterion is one file: UDA, SimCLR with a moving-average teacher, two tasks at once.
 
 Each is dropped into a folder of HEADSTART_PLUGINS and nothing else changes: it trains, is cut off and resumed
 bit-identically, under a strategy that moves everything and one that freezes the backbone.
@@ -29,8 +29,8 @@ from headstart.runs.plan import check_shards, make_plan
 PLUGINS = Path(__file__).parents[1] / "examples" / "plugins"
 STAGE = Stage(steps=4, batch_size=6, lr=1e-2, evaluate=2, patience=0, augment="weak")
 PLAIN = dataclasses.replace(STAGE, augment="plain")  # for vectors
-FIXMATCH_CHOICE = Choice("fixmatch", {"ratio": 2.0, "threshold": 0.4})
-CHOICES = {"fixmatch": FIXMATCH_CHOICE, "simclr": Choice("simclr"), "two_tasks": Choice("two_tasks")}
+UDA_CHOICE = Choice("uda", {"ratio": 2.0, "threshold": 0.4})
+CHOICES = {"uda": UDA_CHOICE, "simclr": Choice("simclr"), "two_tasks": Choice("two_tasks")}
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +114,7 @@ def test_an_objective_of_one_file_trains_and_resumes_bit_identically(
     constant = any("features are computed once" in event.message for event in seen)
     assert constant == (objective == "two_tasks" and strategy == "linear_probe"), "handed over only where declared"
     evaluated = [event for event in seen if event.kind == "evaluation"]
-    assert bool(evaluated) == (objective == "fixmatch")
+    assert bool(evaluated) == (objective == "uda")
 
 
 def test_a_moving_average_teacher_is_resumed_bit_identically_and_never_in_training_mode(
@@ -142,9 +142,9 @@ def test_a_moving_average_teacher_is_resumed_bit_identically_and_never_in_traini
     assert all(torch.equal(tensor, toys.snapshot(kept[-1])[name]) for name, tensor in teacher.items())
 
 
-def test_fixmatch_learns_from_unlabelled_rows(tmp_path: Path) -> None:
+def test_uda_learns_from_unlabelled_rows(tmp_path: Path) -> None:
     """The streams are what it declares: twice the rows, no labels, two views that differ."""
-    kind = plugins.load("objectives", "fixmatch")
+    kind = plugins.load("objectives", "uda")
     given: list[Any] = []
 
     @dataclasses.dataclass(frozen=True)
@@ -153,7 +153,7 @@ def test_fixmatch_learns_from_unlabelled_rows(tmp_path: Path) -> None:
             given.append(batches)
             return super().losses(model, extra, batches, progress)
 
-    model, data = made("fixmatch")
+    model, data = made("uda")
     toys.train(tmp_path, model, data, "full", Watched(ratio=2.0), stage=STAGE)
     batch = given[0]["unlabelled"]
     assert len(given[0]["train"]) == 6 and len(batch) == 12 and batch.labels == {}
@@ -161,10 +161,10 @@ def test_fixmatch_learns_from_unlabelled_rows(tmp_path: Path) -> None:
     assert not torch.equal(batch.views["weak"], batch.views["strong"])
 
 
-@pytest.mark.parametrize("objective", ["supervised", "fixmatch"])
+@pytest.mark.parametrize("objective", ["supervised", "uda"])
 def test_a_criterion_of_one_file_chooses_by_rows_without_labels(tmp_path: Path, objective: str) -> None:
     stage = dataclasses.replace(STAGE, criterion=Choice("information"), evaluate=1)
-    model, data = made("fixmatch")
+    model, data = made("uda")
     choice = CHOICES.get(objective, Choice(objective))
     built = plugins.build("objectives", choice.name, choice.options)
     seen: list[Event] = []
@@ -251,14 +251,12 @@ def test_supervised_sums_the_losses_of_all_targets() -> None:
 
 
 def test_what_is_wrong_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fixmatch, information = (
-        (PLUGINS / file).read_text() for file in ("objectives/fixmatch.py", "criteria/information.py")
-    )
+    uda, information = ((PLUGINS / file).read_text() for file in ("objectives/uda.py", "criteria/information.py"))
     for kind in ("objectives", "criteria"):
         (tmp_path / "plugins" / kind).mkdir(parents=True)
     monkeypatch.setenv("HEADSTART_PLUGINS", str(tmp_path / "plugins"))
     folder = tmp_path / "plugins" / "objectives"
-    (folder / "old_style.py").write_text(fixmatch.replace("(Objective)", "").replace("Fixmatch", "OldStyle"))
+    (folder / "old_style.py").write_text(uda.replace("(Objective)", "").replace("Uda", "OldStyle"))
     settings = {"stages.0.objective.name": "old_style", "stages.0.strategy.name": "full"}
     with pytest.raises(UsageError, match=r"'old_style' must derive from headstart.core.types.Objective"):
         make_plan(Recipe().with_settings(settings), toys.dataset(Vector(6)))

@@ -72,12 +72,12 @@ def fit_twice(folder: Path, data: Any, settings: dict[str, Any], **options: Any)
     return run
 
 
-def test_fixmatch(tmp_path: Path, pictures: Path) -> None:
+def test_uda(tmp_path: Path, pictures: Path) -> None:
     settings = {"stages.0.objective.threshold": 0.6, "stages.0.objective.ratio": 2.0, "stages.0.lr": 0.01}
-    run = fit_twice(tmp_path, pictures, settings, source="digits:cnn", strategy="full", objective="fixmatch")
+    run = fit_twice(tmp_path, pictures, settings, source="digits:cnn", strategy="full", objective="uda")
     assert (run.evaluations["test"].metrics["accuracy"].value or 0) > 0.8
     assert set(hs.load(run.folder).predict(str(pictures / "unlabelled" / "y"))) == {"bright"}
-    assert "fixmatch (threshold 0.6" in (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "uda (threshold 0.6" in (run.folder / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from typing import (
 )
 
 from headstart.core.errors import first_few
+from headstart.core.metric import Form
 
 if TYPE_CHECKING:
     import numpy as np
@@ -192,12 +193,14 @@ class Objective(ABC):
         couples_rows: Whether the losses compare rows of a batch with each other, as a contrast does. The batch is then
             never cut: micro-batches and several processes are refused, as they would change what is minimised.
         criterion: A file of `criteria/`, by which a step is kept where the recipe names none.
+        forms: Of the targets that it can learn; () is every one.
     """
 
     reads: ClassVar[Literal["features", "inputs"]] = "inputs"
     is_heads_loss: ClassVar[bool] = False
     couples_rows: ClassVar[bool] = False
     criterion: ClassVar[str] = "validation"
+    forms: ClassVar[tuple[Form, ...]] = ()
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -228,6 +231,17 @@ class Objective(ABC):
 
         State that lives on belongs in `extra`, where it is saved and resumed.
         """
+
+    def summed(self, extra: Any) -> Sequence[torch.Tensor]:
+        """Name the tensors of `extra` to which `losses` adds what it sees: `after_step` finds those of all processes.
+
+        They are floats, and `after_step` sets them back to zero.
+        """
+        return ()
+
+    def told(self, model: Any, extra: Any) -> str:
+        """Say in a sentence what the user should know at the end; "" where there is nothing."""
+        return ""
 
 
 ModelPart = Literal["backbone", "heads", "extra"]

@@ -16,6 +16,7 @@ import numpy as np
 
 from headstart.core.errors import DataError, UsageError
 from headstart.core.interface import option
+from headstart.core.learning import AUGMENTED
 from headstart.core.seeding import mix, numpy_generator
 from headstart.core.types import Batch, Stream
 from headstart.data.balanced import BalancedOrder
@@ -36,8 +37,8 @@ class BatchStream:
         stream: Its name is part of every seed.
         batch_size: The stage's; the stream's own `size` multiplies it.
         seed: The run's seed.
-        views: Fixed ways in which a row is shown, one after another by epoch, of which the first is plain; 0 draws a
-            new one for each epoch.
+        views: Fixed ways in which the view "augmented" shows a row, one after another by epoch, of which the first is
+            plain; 0 draws a new one for each epoch, as every other view does.
         collate: By target, makes tensors of labels; a target without one takes arrays as they are.
         workers: Processes that open images; text and vectors are ready at hand and need none.
         pin: Copy batches to page-locked memory, for a GPU.
@@ -71,9 +72,8 @@ class BatchStream:
         self._transform = transform
         self._workers = workers if is_costly(self._prepared, transform) else 0
         self._pin = pin
-        self._make = _BatchMaker(
-            self.rows, self._prepared, transform, tuple(stream.views), (seed, stream.name), views, collate or {}
-        )
+        ways = {key: views if view == AUGMENTED else 0 for key, view in stream.views.items()}
+        self._make = _BatchMaker(self.rows, self._prepared, transform, ways, (seed, stream.name), collate or {})
         self._epoch_order = lru_cache(maxsize=2)(self._make_order)
         self._balanced = self._balance() if stream.sampler != "shuffled" else None
 
@@ -168,27 +168,29 @@ def in_order(
     order = np.arange(len(rows)) if lengths is None else np.argsort(-lengths, kind="stable")
     places = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     samples = ([(epoch, int(place)) for place in batch] for batch in places)
-    keys = ("x",) if seed is None else tuple(transform.views)
-    make = _BatchMaker(rows, prepared, transform, keys, seed, 0, collate or {})
+    ways = dict.fromkeys(("x",) if seed is None else transform.views, 0)
+    make = _BatchMaker(rows, prepared, transform, ways, seed, collate or {})
     yield from zip(places, load(make, samples, workers if is_costly(prepared, transform) else 0, pin=pin), strict=True)
 
 
 @dataclass(frozen=True)
 class _BatchMaker:
-    """Makes a batch of the (epoch, row) of its samples; `seed` decides the augmentation, None is for evaluation."""
+    """Makes a batch of the (epoch, row) of its samples; `seed` decides the augmentation, None is for evaluation.
+
+    ways: of each view by its key, as many fixed ways in which it shows a row take turns; 0 where they are not fixed.
+    """
 
     rows: Rows
     prepared: Sequence[Any]
     transform: Transform
-    keys: tuple[str, ...]
+    ways: Mapping[str, int]
     seed: tuple[int, str] | None
-    views: int
     collate: Mapping[str, Collate] = field(default_factory=dict)
 
     def __call__(self, samples: Samples) -> Batch:
         places = [row for _, row in samples]
         items = take(self.prepared, places)
-        views = {key: self.transform.collate(self._examples(samples, items, key)) for key in self.keys}
+        views = {key: self.transform.collate(self._examples(samples, items, key)) for key in self.ways}
         rows = self.rows.take(places)
         labels = {name: self.collate.get(name, _tensor)(values) for name, values in rows.labels.items()}
         return Batch(rows.ids, views, labels, None if rows.domains is None else _tensor(rows.domains))
@@ -198,8 +200,9 @@ class _BatchMaker:
         return [self.transform.example(item, key, draw) for item, draw in zip(items, draws, strict=True)]
 
     def _draw(self, epoch: int, row: int, key: str) -> Draw | None:
-        number = epoch % self.views if self.views else epoch
-        if self.seed is None or (self.views and number == 0):
+        ways = self.ways[key]
+        number = epoch % ways if ways else epoch
+        if self.seed is None or (ways and number == 0):
             return None
         return Draw(number, mix(*self.seed, number, str(self.rows.ids[row]), key))
 

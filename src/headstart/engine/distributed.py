@@ -64,6 +64,11 @@ class World:
         for parameter, gradient in zip(learning, gradients, strict=True):
             parameter.grad = gradient
 
+    def add_up(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Put in the place of each tensor the sum of those of all processes."""
+        for tensor in tensors if self.size > 1 else ():
+            self._reduce(tensor, distributed.ReduceOp.SUM)
+
     def gather(self, values: np.ndarray, count: int) -> np.ndarray:
         """Put the shards of all processes together.
 

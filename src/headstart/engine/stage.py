@@ -99,6 +99,8 @@ class StageRun:
         if built.tuning.merge is not None:
             built.tuning.merge()
             state.moved |= set(built.model.state_dict())  # a merge may write to any of them
+        if told := built.job.objective.told(built.model, built.extra):
+            self._tell("note", told, {})
         if built.optimiser is not None:
             self._tell("detail", f"{built.job.name} ended at step {self.progress.step:,}: {ending}{chosen}", {})
         state.best = self.best
@@ -180,6 +182,7 @@ class StageRun:
             built, batches, step=progress.step, progress=fraction, micro_batches=progress.micro_batches
         )
         with torch.no_grad():
+            built.context.world.add_up(built.job.objective.summed(built.extra))
             built.job.objective.after_step(built.model, built.extra)
         built.average.update()
         progress.step += 1

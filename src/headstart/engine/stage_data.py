@@ -113,6 +113,7 @@ class StageData:
         staged = any(group.start for group in tuning.groups)
         if (
             not (self._is_plain or self._is_fixed)
+            or any(len(stream.views) > 1 for stream in self.job.objective.streams)
             or tuning.watch is not None
             or staged
             or world.size > 1
@@ -197,7 +198,7 @@ class StageData:
             stream=stream,
             batch_size=stage.batch_size,
             seed=self._seed,
-            views=(stage.views or 0) if AUGMENTED in stream.views.values() else 0,
+            views=stage.views or 0,
             collate={name: target.collate for name, target in self.context.task.targets.items()},
             workers=workers,
             pin=self.context.device.type == "cuda",

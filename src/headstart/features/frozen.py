@@ -7,6 +7,7 @@ through. A backbone that is partly frozen is computed each time.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -50,7 +51,7 @@ class FeatureTransform(Transform):
 
     def __init__(self) -> None:
         expects = _Pooled()  # pyright: ignore[reportAbstractUsage]  # it is never read from data
-        super().__init__(expects, {"x": Plain()})
+        super().__init__(expects, defaultdict(Plain))  # by whatever key a stream has it
 
 
 class KnownFeatures:

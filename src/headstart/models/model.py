@@ -190,12 +190,26 @@ class Model(nn.Module):
 
     @contextmanager
     def passes(self) -> Iterator[list[ForwardPass]]:
-        """Keep the forward passes of the backbone that are made inside the block and that a gradient can reach."""
-        self._passes = []
+        """Keep the forward passes of the backbone that are made inside the block and that a gradient can reach.
+
+        Inside another such block, they are kept by the inner one alone.
+        """
+        outer, self._passes = self._passes, []
         try:
             yield self._passes
         finally:
-            self._passes = None
+            self._passes = outer
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Put the model into evaluation mode inside the block."""
+        was_training = [module for module in self.modules() if module.training]
+        self.eval()
+        try:
+            yield
+        finally:
+            for module in was_training:
+                module.training = True
 
     def forward(self, x: Any) -> Any:
         """Compute the outputs of a batch's `x`.

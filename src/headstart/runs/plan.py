@@ -17,7 +17,7 @@ from headstart.core.interface import option
 from headstart.core.options import to_plain
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.tuning import couples_rows
-from headstart.core.types import Criterion, Objective, Strategy
+from headstart.core.types import Criterion, Form, Objective, Strategy, kind_of
 from headstart.data.rows import Dataset
 from headstart.engine.optimisers import SOLVE, check_optimiser
 from headstart.features.frozen import KnownFeatures
@@ -114,6 +114,7 @@ def make_plan(
     for stage in recipe.stages:
         objective = _objective(stage)
         criterion = _criterion(stage, objective)
+        _check_forms(stage.objective.name, objective, data)
         _check_streams(stage.objective.name, objective, data)
         if stage.strategy is None:
             start = defaults.Start(backbone, pretrained=learnt, fixed=fixed)
@@ -267,6 +268,22 @@ def _check_imbalance(kind: str, objective: Objective, data: Dataset) -> None:
 
 def _with_options(name: str, plugin: Any) -> Choice:
     return Choice(name, to_plain(plugin))
+
+
+def _check_forms(name: str, objective: Objective, data: Dataset) -> None:
+    """Refuse targets of a form that the objective does not learn."""
+    for target_name, target in data.task.predicted.items():
+        if objective.forms and target.form not in objective.forms:
+            fitting = [each for each in plugins.names("objectives") if _learns(each, target.form)]
+            raise UsageError(
+                f"The objective '{name}' does not learn '{target_name}', a {kind_of(target)} target. Objectives that "
+                f"do: {first_few(fitting, most=20)} ({option('objective')})."
+            )
+
+
+def _learns(name: str, form: Form) -> bool:
+    forms = getattr(plugins.load("objectives", name), "forms", ())
+    return not forms or form in forms
 
 
 def _check_streams(name: str, objective: Objective, data: Dataset) -> None:

@@ -78,6 +78,36 @@ class Output(nn.Module):
         """Return what two answers are compared by: what outputs [B, outputs] decode to, unless that has a unit."""
         return self.decode(out)
 
+    def guess(self, probabilities: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Take the likeliest labels for the right ones.
+
+        Args:
+            probabilities: What `decode` gave.
+
+        Returns:
+            The probabilities that would be right, of the same shape; how likely each guess is, [B], or [B, C] where
+            each class has a label of its own.
+
+        Raises:
+            UsageError: The target has no classes.
+        """
+        raise UsageError("This kind of target has no classes that could be guessed.")
+
+    def cross_entropy(self, out: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
+        """Compute the cross-entropy of each guess.
+
+        Args:
+            out: Outputs [B, outputs].
+            probabilities: Of the classes, as `decode` gives them; what should have been answered.
+
+        Returns:
+            [B], or [B, C] where each class has a label of its own.
+
+        Raises:
+            UsageError: The target has no classes.
+        """
+        raise UsageError("This kind of target has no classes that could be guessed.")
+
 
 class ClassOutput(Output):
     """Exactly one class: logits [B, C], labels [B] int64. Cross-entropy; softmax."""
@@ -126,6 +156,15 @@ class ClassOutput(Output):
         """Return probabilities [B, C]."""
         return out.softmax(dim=1)
 
+    def guess(self, probabilities: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Take the likeliest class of each row: [B, C] of 0 and 1, and its probability [B]."""
+        likely, label = probabilities.max(dim=1)
+        return functional.one_hot(label, self.classes).to(probabilities.dtype), likely
+
+    def cross_entropy(self, out: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
+        """Compute the cross-entropy of each row, [B]; arguments as of `Output.cross_entropy`."""
+        return functional.cross_entropy(out, probabilities, reduction="none")
+
 
 class LabelsOutput(Output):
     """Any number of classes: logits [B, C], labels [B, C] of 0 and 1. Binary cross-entropy; sigmoid."""
@@ -168,6 +207,14 @@ class LabelsOutput(Output):
     def decode(self, out: torch.Tensor) -> torch.Tensor:
         """Return a probability for each class, [B, C]."""
         return out.sigmoid()
+
+    def guess(self, probabilities: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Take the likelier of 0 and 1 for each label, [B, C], and its probability [B, C]."""
+        return (probabilities >= 0.5).to(probabilities.dtype), torch.maximum(probabilities, 1 - probabilities)
+
+    def cross_entropy(self, out: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
+        """Compute the binary cross-entropy of each label, [B, C]; arguments as of `Output.cross_entropy`."""
+        return functional.binary_cross_entropy_with_logits(out, probabilities, reduction="none")
 
 
 class ValuesOutput(Output):
