@@ -66,8 +66,11 @@ def test_every_strategy_works_with_every_objective(tmp_path: Path, strategy: str
     model = toys.make_model(backbone, data)
     try:
         outcome = toys.train(tmp_path, model, data, strategy, objective, stage=Stage(steps=3, batch_size=8, lr=1e-3))
-    except UsageError as error:  # a strategy that learns from labels first, and an objective that has none
-        assert "labelled rows" in str(error)
+    except UsageError as error:
+        if str(error).startswith(f"{objective} needs"):  # what it moves is fixed under this strategy
+            assert strategy != "full"
+            return
+        assert "labelled rows" in str(error)  # a strategy that learns from labels first, and an objective without any
         assert not any(stream.labelled for stream in plugins.build("objectives", objective, {}).streams)
         return
     assert outcome.steps == 3
@@ -166,7 +169,7 @@ def test_an_objective_names_its_streams_and_gets_no_labels_where_it_asks_for_non
     assert made.streams and len({stream.name for stream in made.streams}) == len(made.streams)
     assert "test" not in {stream.name for stream in made.streams}
     data = toys.with_pools(toys.dataset(Vector(6)), made)
-    model = toys.make_model(toys.tiny(), data)
+    model = toys.make_model(toys.normed(), data)
     batches = {}
     for stream in made.streams:
         rows = data.pools[stream.pool].take(range(stream.rows(8)))

@@ -208,6 +208,23 @@ class Tiny(Backbone):
         return {"pooled": self.second(self.drop(torch.relu(self.first(x))))}
 
 
+class Normed(Tiny):
+    """As `Tiny`, with batch norm in the place of dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop = torch.nn.BatchNorm1d(8)
+
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        return {"norm": ("drop.weight", "drop.bias"), **super().stages()}
+
+
+def normed() -> Normed:
+    """Make a seeded `Normed`."""
+    with torch_seeded("tiny"):
+        return Normed()
+
+
 def tiny(dropout: float = 0.0) -> Tiny:
     """Make a seeded `Tiny`."""
     with torch_seeded("tiny"):

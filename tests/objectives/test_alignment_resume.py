@@ -1,4 +1,7 @@
-"""Claim: a run that is cut off goes on bit-identically where an adversary learns along: its weights, maps, schedule."""
+"""Claim: a run that is cut off goes on bit-identically where an adversary learns along: its weights, maps and schedule.
+
+So does one whose objective keeps a copy of the network (adda), which is made again, or running centroids (shot).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class Cut(BaseException):
     """The process is gone."""
 
 
-@pytest.mark.parametrize("name", ["dann", "cdan", "mdd"])
+@pytest.mark.parametrize("name", ["dann", "cdan", "mdd", "adda", "shot"])
 def test_an_adversary_is_resumed_bit_identically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr("headstart.core.storage.sync_file", lambda path: None)
     monkeypatch.setattr("headstart.core.storage._sync_folder", lambda path: None)

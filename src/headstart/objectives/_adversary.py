@@ -36,7 +36,7 @@ def told_apart(
     Returns:
         The mean binary cross-entropy, a scalar.
     """
-    domain = classifier(torch.cat([source, target]))
+    domain = classifier(torch.cat([source, target])).float()
     is_source = torch.cat([domain.new_ones(len(source)), domain.new_zeros(len(target))])
     return functional.binary_cross_entropy_with_logits(domain, is_source, weight=weights)
 

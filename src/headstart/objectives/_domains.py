@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import nn
 
+from headstart.core.errors import UsageError
 from headstart.core.plugins import name_of
 from headstart.core.types import Batch, Features, Loss, LossOptions, Objective, Stream
 from headstart.models.model import Model, pool
@@ -115,6 +116,20 @@ class Alignment(TwoDomains):
         with torch.autocast(source.pooled.device.type, enabled=False):
             domain = self.weight * self.align(model, extra, source, target, strength_at(progress))
         return {**losses_of(model, outputs[0], labels, self.loss_options), "domain": Loss(domain)}
+
+
+def check_moves(model: Model, objective: str) -> None:
+    """Check that the features can move.
+
+    Args:
+        model: Its strategy has decided what learns.
+        objective: Who moves nothing but features, for the message.
+
+    Raises:
+        UsageError: Nothing in the backbone learns.
+    """
+    if not any(parameter.requires_grad for parameter in model.backbone.parameters()):
+        raise UsageError(f"{objective} needs features that learn: it leaves the heads alone. Use the strategy full.")
 
 
 def strength_at(progress: float) -> float:

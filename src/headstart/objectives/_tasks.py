@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,13 +75,3 @@ def class_head(model: Model, objective: str) -> Head:
             f"{objective} needs a task of one class a row (binary or multi-class). Use dann, dan or supervised."
         )
     return head
-
-
-def another_head(head: Head) -> Head:
-    """Copy a head, with first weights of its own."""
-    other = copy.deepcopy(head)
-    for module in other.modules():
-        reset = getattr(module, "reset_parameters", None)
-        if reset is not None:
-            reset()
-    return other

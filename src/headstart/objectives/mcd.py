@@ -7,6 +7,7 @@ is the mean absolute difference of the two answers (their eq. 9); for a regressi
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -17,7 +18,7 @@ from torch import nn
 from headstart.core.types import MODEL_PARTS, Batch, Features, Loss, Update
 from headstart.models.model import Head, Model
 from headstart.objectives._domains import TwoDomains
-from headstart.objectives._tasks import another_head, only_head
+from headstart.objectives._tasks import only_head
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,12 @@ class Mcd(TwoDomains):
 
     def modules(self, model: Model) -> nn.Module:
         """Make the second classifier: the head's network with weights of its own. UsageError: there are several."""
-        return another_head(only_head(model, "mcd"))
+        second = copy.deepcopy(only_head(model, "mcd"))
+        for module in second.modules():
+            reset = getattr(module, "reset_parameters", None)
+            if reset is not None:
+                reset()
+        return second
 
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the source task's loss of both classifiers."""

@@ -40,5 +40,5 @@ class Supervised(Objective):
 
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the loss "task" of the only target, or "task:NAME" of each."""
-        batch = batches["train"]
+        batch = batches[self.streams[0].name]
         return task_losses(model, model.features(batch.x), batch.labels, self.loss_options)

@@ -66,7 +66,7 @@ def choose_strategy(
         name, why = FEW_ROWS, "the source has no weights, and only the head learns"
     elif not start.pretrained:
         name, why = MANY_ROWS, "the network's weights are not all the source's"
-    elif stage.objective.name != "supervised":
+    elif not objective.is_heads_loss:
         name, why = MANY_ROWS, f"the objective {stage.objective.name} is to change the features"
     else:
         rows, least, what = _rows(data)

@@ -1,0 +1,65 @@
+"""Adaptive batch normalisation: the weights learn on the source, the statistics are the target's (arXiv:1603.04779).
+
+Li et al. 2016. The source's rows are normalised by their own batch, as always in training, and leave the stored
+averages alone; those follow the target's rows, and are what the saved model normalises by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import nn
+
+from headstart.core.errors import UsageError
+from headstart.core.types import Batch, Loss
+from headstart.models.model import Model
+from headstart.objectives._domains import TwoDomains
+from headstart.objectives._tasks import task_losses
+
+
+@dataclass(frozen=True)
+class Adabn(TwoDomains):
+    """Minimise the task's loss on `source`, and take the stored averages of batch norm from `target`."""
+
+    reads: ClassVar[Literal["features", "inputs"]] = "inputs"  # a cut network has its own norms
+    criterion: ClassVar[str] = "last"  # source rows would be measured by the target's averages
+
+    def modules(self, model: Model) -> nn.Module:
+        """Make nothing. UsageError: no batch norm learns."""
+        if not any(p.requires_grad for norm in _norms(model) for p in norm.parameters()):
+            raise UsageError(
+                f"adabn needs batch norm that learns, and with this strategy {model.backbone.card.name} has none. "
+                "Use the strategy full, a source with batch norm, or another objective (dann, dan)."
+            )
+        return nn.Module()
+
+    def losses(self, model: Model, extra: Any, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
+        """Compute the tasks' losses on the source; show the target's rows to the norms."""
+        with _averages_kept(_norms(model)):
+            features = model.features(batches["source"].x)
+        losses = task_losses(model, features, batches["source"].labels, self.loss_options)
+        with torch.no_grad():
+            model.features(batches["target"].x)
+        return losses
+
+
+def _norms(model: Model) -> list[Any]:
+    """Find the norms that store averages over batches."""
+    return [m for m in model.backbone.modules() if isinstance(getattr(m, "running_mean", None), torch.Tensor)]
+
+
+@contextmanager
+def _averages_kept(norms: list[Any]) -> Iterator[None]:
+    """Let norms leave their stored averages alone inside the block."""
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
