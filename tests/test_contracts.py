@@ -175,7 +175,8 @@ def test_an_objective_names_its_streams_and_gets_no_labels_where_it_asks_for_non
         rows = data.pools[stream.pool].take(range(stream.rows(8)))
         x, y = torch.from_numpy(rows.inputs), torch.from_numpy(rows.y) if stream.labelled else None
         labels = {} if y is None else {"target": y}
-        batches[stream.name] = Batch(list(rows.ids), dict.fromkeys(stream.views, x), labels)
+        domains = None if rows.domains is None else torch.from_numpy(rows.domains)
+        batches[stream.name] = Batch(list(rows.ids), dict.fromkeys(stream.views, x), labels, domains)
     extra = made.modules(model)
     losses = made.losses(model, extra, batches, 0.5)
     assert losses and all(loss.value.ndim == 0 and torch.isfinite(loss.value) for loss in losses.values())
