@@ -125,10 +125,15 @@ def test_the_source_is_seen_by_the_network_as_it_was() -> None:
     before = extra.before[0]
     assert not before.training and not any(p.requires_grad for p in before.parameters())
     expected = toys.snapshot(before)
+    given = batches()
     with torch.no_grad():
+        source = before(given["source"].x)["pooled"]
         model.backbone.get_parameter("first.weight").add_(1.0)
+        target = model.backbone(given["target"].x)["pooled"]
     extra.train()
-    Adda().updates[0].losses(model, extra, batches(), 0.5)
+    told = Adda().updates[0].losses(model, extra, given, 0.5)["told_apart"].value
+    logits = [extra.classifier(source), extra.classifier(target)]
+    assert torch.allclose(told, functional.softplus(torch.cat([-logits[0], logits[1]])).mean())
     assert not toys.moved(expected, before)
 
 

@@ -29,6 +29,6 @@ class SelfTraining(Alignment):
 
     def align(self, model: Model, extra: Any, source: Side, target: Side, strength: float) -> torch.Tensor:
         """Compute the cross-entropy of the target's sure answers, over all rows, times the strength."""
-        sure, label = target.probabilities.detach().max(dim=1)
+        sure, label = target.probabilities.max(dim=1)
         each = functional.cross_entropy(target.outputs, label, reduction="none") * (sure >= self.threshold)
         return strength * each.mean()
