@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from headstart.models.surgery.replace import Replace as Replace
     from headstart.models.surgery.siamese import Siamese as Siamese
     from headstart.models.surgery.unfreeze import Unfreeze as Unfreeze
+    from headstart.other_data import adapt as adapt
+    from headstart.other_data import generalise as generalise
     from headstart.runs.compare import compare as compare
     from headstart.runs.look import Shown as Shown
     from headstart.runs.run import Run as Run
@@ -96,6 +98,8 @@ _HOMES = {
     "read": "headstart.api",
     "report": "headstart.api",
     "source": "headstart.api",
+    "adapt": "headstart.other_data",
+    "generalise": "headstart.other_data",
     "Run": "headstart.runs.run",
     "Shown": "headstart.runs.look",
     "show": "headstart.runs.showing",

@@ -125,6 +125,8 @@ def fit(
     encoding: str | None = None,
     source_domain: str | Sequence[str] | None = None,
     target_domain: str | Sequence[str] | None = None,
+    target: str | Path | None = None,
+    transductive: bool | None = None,
     unlabelled: str | Path | None = None,
     blank_labels: str | None = None,
     skip_bad: bool | None = None,
@@ -184,6 +186,8 @@ def fit(
         encoding: Of the table's text, for example "latin-1".
         source_domain: Labelled domain, or several.
         target_domain: The domain that counts; its labels are only used for the test.
+        target: That domain's own data, a folder or a table; all of the data is then the source domain (`hs.adapt`).
+        transductive: Whether test rows may be learnt from without their labels, with the target domain's or others.
         unlabelled: More rows, without labels: a folder of loose files, or a table.
         blank_labels: What training rows without a label are: "refuse" or "unlabelled".
         skip_bad: Whether rows that cannot be read are left out and listed in the run's `left_out.csv`, not refused.

@@ -62,6 +62,10 @@ def fit(
     target_domain: Annotated[
         str | None, typer.Option(help="Domain that counts; its labels are for the test only.")
     ] = None,
+    target: Annotated[str | None, typer.Option(help="That domain's own data (headstart adapt).")] = None,
+    transductive: Annotated[
+        bool, typer.Option("--transductive", help="Test rows may be learnt from, without labels.")
+    ] = False,
     unlabelled: Annotated[str | None, typer.Option(help="More rows, without labels: a folder or a table.")] = None,
     blank_labels: Annotated[
         str | None, typer.Option(help="Training rows without a label: refuse or unlabelled.")
@@ -131,7 +135,12 @@ def fit(
 
     show = Show(as_json, verbose=verbose)
     words = {word: value for word, value in locals().items() if word in PATHS}
-    words |= {"input": inputs, "skip_bad": skip_bad or None, "budget": budget and seconds_of(budget)}
+    words |= {
+        "input": inputs,
+        "skip_bad": skip_bad or None,
+        "transductive": transductive or None,
+        "budget": budget and seconds_of(budget),
+    }
     check_numbers({"processes": processes, "folds": folds, "repeats": repeats})
     if processes > 1 and folds is not None:
         raise UsageError("--folds makes its runs one after another in one process: leave --processes away.")

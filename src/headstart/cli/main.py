@@ -21,7 +21,21 @@ from typing import Annotated
 import typer
 
 from headstart import __version__
-from headstart.cli import cache, compare, demo, evaluate, fit, inspect, listing, predict, rank, report, showing, soup
+from headstart.cli import (
+    cache,
+    compare,
+    demo,
+    evaluate,
+    fit,
+    inspect,
+    listing,
+    other_data,
+    predict,
+    rank,
+    report,
+    showing,
+    soup,
+)
 from headstart.cli.going_on import RUN_FILE, how_to_go_on, what_is_saved
 from headstart.core.errors import DiskError, HeadstartError, LostProcess, TrainingError
 from headstart.core.interface import command_line
@@ -43,6 +57,8 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("fit")(fit.fit)
+app.command("adapt")(other_data.adapt)
+app.command("generalise")(other_data.generalise)
 app.command("rank")(rank.rank)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)

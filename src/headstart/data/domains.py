@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from headstart.core.errors import BadRows, DataError, UsageError, first_few, unk
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Task
+from headstart.data.find import read_tables
 from headstart.data.inference import check_columns
 from headstart.data.pools import UNLABELLED
 from headstart.data.rows import Rows, concatenate
@@ -56,6 +57,35 @@ def beside(tables: Tables, target: Tables, plan: DataPlan) -> Tables:
         absent={**tables.absent, **target.absent},
         wrong=(*tables.wrong, *wrong),
     )
+
+
+def other_domains(data: Any, plan: DataPlan, left_out: Sequence[str]) -> tuple[str, ...]:
+    """Name the domains of a data set but those that are left out.
+
+    Args:
+        data: What `read` takes; None takes `plan.path`.
+        plan: How to read it.
+        left_out: The names of the others.
+
+    Returns:
+        The names, in alphabetical order.
+
+    Raises:
+        UsageError: One that is left out is not there, or nothing else is.
+        DataError: A split has no column `domain`.
+    """
+    tables = read_tables(plan.path if data is None else data, replace(plan, target_domain=tuple(left_out)))
+    known: set[str] = set()
+    for split, frame in tables.splits.items():
+        check_columns(frame, [DOMAIN], f"split '{split}'")
+        known |= {str(cell) for cell in cells_of(frame[DOMAIN])}
+    for name in left_out:
+        if name not in known:
+            raise unknown("domain", name, sorted(known))
+    others = tuple(sorted(known - set(left_out)))
+    if not others:
+        raise UsageError(f"The data has no domain but {first_few(left_out)}: leave out fewer.")
+    return others
 
 
 def by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], list[str]]:

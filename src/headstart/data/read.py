@@ -79,6 +79,7 @@ def _read_usable(
     """Read data without the rows that are bad, where those may be left out."""
     tables = read_tables(where, plan)
     if plan.target is not None:
+        plan = replace(plan, path=str(where) if isinstance(where, str | Path) else None)  # whose name is the domain's
         tables = beside(tables, read_tables(plan.target, plan), plan)
     advice = skip_advice() if task is None else ""
 

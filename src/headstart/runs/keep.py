@@ -87,7 +87,7 @@ def settle(setting: Setting, predictor: Predictor, raw: Raw, outcome: Outcome, l
         curve = label_curve(setting, source, probe.get("validation"), moved=_moved(outcome))
     final = Final(predictor, raw, recipe, outcome, gain, fitted, curve)
     better, why = better_baseline(gain, fitted)
-    if better is None:
+    if better is None or any(recipe.data.domains):  # validation rows of the source say little of the target
         return final
     if recipe.keep_better == "no":
         setting.listen(Event("note", f"{why} {option('keep-better', 'yes')} would save it instead."))

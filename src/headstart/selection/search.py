@@ -26,6 +26,7 @@ from headstart.runs.features import known_features
 from headstart.runs.fit import fit
 from headstart.runs.folder import SEARCH, check_folder, make_folder
 from headstart.runs.run import Run
+from headstart.selection.adapting import Adapting, adapts, choose_adapted
 from headstart.selection.asked import enter
 from headstart.selection.candidates import short
 from headstart.selection.clock import Clock
@@ -86,7 +87,8 @@ def search(
     begun = begin(data, recipe, listen)
     if not wanted.said and not can_choose(begun.dataset):
         return fit(begun, recipe, out=out, listen=listen, stop=stop)
-    begun, recipe = with_more_validation(data, begun, recipe, listen)
+    if not adapts(begun.dataset, recipe):
+        begun, recipe = with_more_validation(data, begun, recipe, listen)
     dataset = begun.dataset
     offers = in_forms(expand(wanted.sources, dataset.task, dataset.splits["train"].inputs), recipe, dataset)
     if not wanted.said:
@@ -198,9 +200,7 @@ class _Search:
             self.note(part.why)
         with self.journal.planning():
             plain = self.journal.get("chosen")
-            chosen = (
-                choose(self.journal, self.recipe, found, self.setup, self.clock) if plain is None else Chosen(**plain)
-            )
+            chosen = self._choose(found) if plain is None else Chosen(**plain)
             self.journal.put("chosen", chosen._asdict())
         self.say(f"chosen: {chosen.name}, {chosen.why}")
         write_record(
@@ -209,11 +209,18 @@ class _Search:
         with self.journal.planning():  # whoever comes second gets what the first one made
             return finish(self.begun, self.recipe, chosen, found, self.folder, self.journal, self.setup, self.clock)
 
+    def _choose(self, found: Sequence[Found]) -> Chosen:
+        if adapts(self.data, self.recipe):
+            return choose_adapted(self.journal, self.recipe, found, self.setup)
+        return choose(self.journal, self.recipe, found, self.setup, self.clock)
+
     def _tune(self, found: Sequence[Found]) -> None:
         """Fine-tune what is worth it."""
         best = found[0]
         self.clock.reserve = self._end(best)
-        if best.score.higher_is_better and best.score.value == 1.0:  # no figure of that kind goes beyond
+        if adapts(self.data, self.recipe):
+            Adapting(self.recipe, self.journal, self.clock, self.setup, self.say, self.note).run(found)
+        elif best.score.higher_is_better and best.score.value == 1.0:  # no figure of that kind goes beyond
             self.note(f"No fine-tuning: the probe of {short(best.offer)} makes no mistake on {best.rows:,} rows.")
         elif "validation" in self.data.splits:
             Tuning(self.recipe, self.journal, self.clock, self.setup, self.say, self.note).run(found)
