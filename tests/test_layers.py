@@ -16,6 +16,7 @@ RANKS = {
     "metrics": 1,
     "solvers": 1,
     "transferability": 2,
+    "mappings": 2,
     "targets": 2,
     "views": 2,
     "data": 3,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from headstart.core.mapping import Mapped
+
 AUGMENTED = "augmented"  # the name of a view that stands for the stage's `augment`
 LABELS_OF_NONE = "The batch has no labels: its stream has labelled=False."
 
@@ -190,6 +192,7 @@ class Objective(ABC):
             computed once, may be handed over in the place of examples. "inputs" always gets the examples themselves.
         is_heads_loss: Whether the only loss is the heads' own on the labelled rows of one stream, so that heads on
             features that stay the same may be solved instead of trained.
+        learns_by_steps: Whether gradients can minimise it; one that only solved heads do is refused elsewhere.
         couples_rows: Whether the losses compare rows of a batch with each other, as a contrast does. The batch is then
             never cut: micro-batches and several processes are refused, as they would change what is minimised.
         criterion: A file of `criteria/`, by which a step is kept where the recipe names none.
@@ -198,6 +201,7 @@ class Objective(ABC):
 
     reads: ClassVar[Literal["features", "inputs"]] = "inputs"
     is_heads_loss: ClassVar[bool] = False
+    learns_by_steps: ClassVar[bool] = True
     couples_rows: ClassVar[bool] = False
     criterion: ClassVar[str] = "validation"
     forms: ClassVar[tuple[Form, ...]] = ()
@@ -225,6 +229,19 @@ class Objective(ABC):
     @abstractmethod
     def losses(self, model: Any, extra: Any, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the named losses of one step; their sum is minimised. `progress` runs from 0 to 1."""
+
+    def maps(self, model: Any, features: Mapping[str, np.ndarray], labels: Mapping[str, Any]) -> Mapped | None:
+        """Say what heads that are solved learn in the place of the labelled stream's features.
+
+        Args:
+            model: Has the heads.
+            features: As the heads pool them, [N, D] by stream.
+            labels: Of the labelled stream, by target.
+
+        Returns:
+            The rows; None: the features as they are.
+        """
+        return None
 
     def after_step(self, model: Any, extra: Any) -> None:  # noqa: B027 - most objectives do nothing here
         """Follow a step, once all its updates of the weights are done; no gradients are recorded.
@@ -275,7 +292,8 @@ class Solving(NamedTuple):
     options: of the loss. imbalance: how rare classes are made up for, as in a recipe's stage. seed: of the folds that
     choose a penalty. groups: of each row; rows of one group are never on both sides of a fold, and None lets every row
     be alone. chosen: what `Solved.chosen` said of other rows, or of other folds: it is taken, not chosen again.
-    left_out: whether each row is to be given what it gets without it all the same.
+    left_out: whether each row is to be given what it gets without it all the same. weights: how much each row counts,
+    [N]; None lets all count alike.
     """
 
     options: LossOptions
@@ -284,6 +302,7 @@ class Solving(NamedTuple):
     groups: Sequence[str] | None = None
     chosen: Sequence[Any] | None = None
     left_out: bool = False
+    weights: np.ndarray | None = None
 
 
 class Solved(NamedTuple):

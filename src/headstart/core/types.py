@@ -30,6 +30,8 @@ from headstart.core.learning import Solving as Solving
 from headstart.core.learning import Stepper as Stepper
 from headstart.core.learning import Stream as Stream
 from headstart.core.learning import Update as Update
+from headstart.core.mapping import FeatureMapping as FeatureMapping
+from headstart.core.mapping import Mapped as Mapped
 from headstart.core.metric import Form as Form
 from headstart.core.metric import Metric as Metric
 from headstart.core.outcome import Calibration as Calibration

@@ -10,7 +10,7 @@ import numpy as np
 from headstart.core.errors import UsageError
 from headstart.core.progress import working
 from headstart.core.seeding import mix
-from headstart.core.types import Labels, Solved, Solving
+from headstart.core.types import Labels, Mapped, Solved, Solving
 from headstart.data.rows import Rows
 from headstart.engine.build import BuiltStage
 from headstart.engine.predict import predict
@@ -51,6 +51,34 @@ def solve_all(
     return found
 
 
+def solve_mapped(
+    model: Model,
+    mapped: Mapped,
+    labels: Mapping[str, Labels],
+    wanted: Solving,
+    chosen: Mapping[str, Sequence[Any] | None] | None = None,
+) -> dict[str, Solved] | None:
+    """Put every head at its optimum for what a mapping made of the rows, and what it does to others before the head.
+
+    Args:
+        model: Its heads are changed.
+        mapped: What they learn.
+        labels: Of the labelled rows, by target, where the mapping gives none.
+        wanted: What the heads are to be the optimum of.
+        chosen: As of `solve_all`.
+
+    Returns:
+        As `solve_all`.
+    """
+    if mapped.labels is not None:  # of other rows, which are in no groups
+        labels, wanted = dict.fromkeys(labels, mapped.labels), wanted._replace(groups=None)
+    found = solve_all(model, mapped.rows, labels, wanted._replace(weights=mapped.weights), chosen)
+    if found is not None and mapped.matrix is not None and mapped.offset is not None:
+        for head in model.by_target().values():
+            head.precede(mapped.matrix, mapped.offset)
+    return found
+
+
 def answers(model: Model, rows: Rows, features: np.ndarray) -> dict[str, np.ndarray]:
     """Give what the heads of a model say of rows whose pooled features [N, D] are known: by target, decoded."""
     return predict(model, frozen_rows(rows, features), FeatureTransform())
@@ -80,8 +108,10 @@ def solve_stage(built: BuiltStage) -> tuple[str, dict[str, Any]]:
     groups = [context.groups.get(name, name) for name in rows.ids] if context.groups else None
     seed = mix(context.seed, "solve", built.number)
     wanted = Solving(built.job.objective.loss_options, stage.imbalance, seed, groups)
+    features = {name: cast(np.ndarray, each.rows.inputs) for name, each in built.data.training.items()}
+    mapped = built.job.objective.maps(built.model, features, rows.labels) or Mapped(cast(np.ndarray, rows.inputs))
     with working("solving the head"):
-        found = solve_all(built.model, cast(np.ndarray, rows.inputs), rows.labels, wanted, built.job.solved)
+        found = solve_mapped(built.model, mapped, rows.labels, wanted, built.job.solved)
     assert found is not None  # a plan solves no other heads
     context.world.copy_from_writer(built.model)
     notes = {name: each.note for name, each in found.items()}

@@ -106,6 +106,10 @@ class Head(nn.Module):
             "This head is trained by steps: it has no solution of its own. Leave optimiser = 'solve' away."
         )
 
+    def precede(self, matrix: np.ndarray, offset: np.ndarray) -> None:
+        """Let features x go through matrix x + offset first, [D, D] and [D]. UsageError: only a linear head can."""
+        raise UsageError("This mapping changes the rows that are predicted too, which only the head 'linear' takes up.")
+
     def loss(self, out: torch.Tensor, y: torch.Tensor, options: LossOptions | None = None) -> torch.Tensor:
         """Compute the mean loss over a batch, a scalar.
 

@@ -16,7 +16,7 @@ from headstart.core.errors import HeadstartError, reason_of
 from headstart.core.interface import option
 from headstart.core.offer import Offer
 from headstart.core.progress import working
-from headstart.core.recipe import LINEAR, Recipe, Stage
+from headstart.core.recipe import LINEAR, SUPERVISED, Recipe, Stage
 from headstart.core.types import Calibration, Event, Solved, Solving
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
@@ -140,7 +140,8 @@ def _offers(data: Dataset, recipe: Recipe) -> list[Offer]:
 
 def is_probe(recipe: Recipe) -> bool:
     """Return whether a run is a solved linear head on the source's features, as the probe is."""
-    return recipe.head.name == LINEAR.name and all(stage.optimiser == SOLVE for stage in recipe.stages)
+    solved = all(s.optimiser == SOLVE and s.objective.name == SUPERVISED.name for s in recipe.stages)
+    return recipe.head.name == LINEAR.name and solved
 
 
 def _of_source(setting: Setting, loaded: Loaded | None) -> Frozen | None:

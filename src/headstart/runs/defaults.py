@@ -64,6 +64,8 @@ def choose_strategy(
     backbone = start.backbone
     if start.fixed:
         name, why = FEW_ROWS, "the source has no weights, and only the head learns"
+    elif not objective.learns_by_steps:
+        name, why = FEW_ROWS, f"the objective {stage.objective.name} is solved on features that stay the same"
     elif not start.pretrained:
         name, why = MANY_ROWS, "the network's weights are not all the source's"
     elif not objective.is_heads_loss:

@@ -43,7 +43,7 @@ def choose_optimiser(
     options = plugins.build("heads", head.name, head.options)
     with torch_seeded("solves"):  # building draws weights, which nobody sees
         heads: list[Head] = [options.build(1, target) for target in targets.values()]
-    by_steps = all(each.learns_by_steps for each in heads)
+    by_steps = objective.learns_by_steps and all(each.learns_by_steps for each in heads)
     if stage.optimiser not in ("auto", SOLVE) and by_steps:
         return stage.optimiser
     reason = _against(stage, strategy, objective, head.name, heads)
@@ -51,13 +51,19 @@ def choose_optimiser(
         return SOLVE
     if not by_steps:
         raise UsageError(
-            f"The head '{head.name}' is solved and cannot be trained by steps, but "
-            f"{reason or f'the optimiser is {stage.optimiser!r}'}. Use the strategy linear_probe, or another head "
-            f"({option('head')})."
+            f"{_solved(stage, objective, head)} is solved and cannot be trained by steps, but "
+            f"{reason or f'the optimiser is {stage.optimiser!r}'}. Use the strategy linear_probe, or another "
+            f"{'head' if objective.learns_by_steps else 'objective'} "
+            f"({option('head' if objective.learns_by_steps else 'objective')})."
         )
     if stage.optimiser == SOLVE:
         raise UsageError(f"optimiser = '{SOLVE}' cannot be used: {reason}. Leave it away, or set it to '{USUAL}'.")
     return USUAL
+
+
+def _solved(stage: Stage, objective: Objective, head: Choice) -> str:
+    """Name what is only solved."""
+    return f"The head '{head.name}'" if objective.learns_by_steps else f"The objective '{stage.objective.name}'"
 
 
 def _against(stage: Stage, strategy: Strategy, objective: Objective, name: str, heads: Sequence[Head]) -> str | None:

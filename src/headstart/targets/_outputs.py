@@ -202,7 +202,7 @@ class LabelsOutput(Output):
         """Return the labels with their weights; arguments as of `Output.for_trees`."""
         from headstart.targets._solvers import label_weights
 
-        return boosting.Labels("any", labels, label_weights(labels, wanted.options, self.balance), labels.shape[1]), 0.0
+        return boosting.Labels("any", labels, label_weights(labels, wanted, self.balance), labels.shape[1]), 0.0
 
     def decode(self, out: torch.Tensor) -> torch.Tensor:
         """Return a probability for each class, [B, C]."""
@@ -242,13 +242,16 @@ class ValuesOutput(Output):
         """Fit ridge regression to the labels in standard deviations; arguments as of `Output.solve`."""
         from headstart.solvers.ridge import ridge
 
+        if wanted.weights is not None:
+            raise UsageError("Weights of rows are for classes: ridge regression leaves none out. Take another mapping.")
         z = (labels - self.mean.cpu().numpy()) / self.std.cpu().numpy()
         return ridge(features, z, seed=wanted.seed, groups=wanted.groups)
 
     def for_trees(self, labels: Labels, wanted: Solving) -> tuple[boosting.Labels, float | np.ndarray]:
         """Return the labels in standard deviations; arguments as of `Output.for_trees`."""
         z = (labels - self.mean.cpu().numpy()) / self.std.cpu().numpy()
-        return boosting.Labels("values", z, np.ones(z.shape), z.shape[1]), 0.0
+        weights = np.ones(z.shape) if wanted.weights is None else np.broadcast_to(wanted.weights[:, None], z.shape)
+        return boosting.Labels("values", z, weights, z.shape[1]), 0.0
 
     def loss(self, out: torch.Tensor, y: torch.Tensor, options: LossOptions) -> torch.Tensor:
         """Compute the mean squared error, or Huber's loss (1964) with its bend at one standard deviation."""

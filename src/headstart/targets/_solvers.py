@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.core.types import LossOptions, Solving
+from headstart.core.types import Solving
 from headstart.solvers.logistic import Problem, logistic
 from headstart.solvers.solution import Solution
 from headstart.targets._balance import Balance
@@ -48,7 +48,7 @@ def solve_labels(features: np.ndarray, labels: np.ndarray, balance: Balance, wan
     """Minimise the binary cross-entropy of rows [N, C] with any number of classes; weights multiply the positives."""
     smooth = wanted.options.label_smoothing
     targets = labels * (1 - smooth) + smooth / 2
-    weights = label_weights(labels, wanted.options, balance)
+    weights = label_weights(labels, wanted, balance)
     problem = Problem(targets, weights, "sigmoid")
     return logistic(features, problem, **_how(wanted))
 
@@ -74,10 +74,12 @@ def class_weights(labels: np.ndarray, classes: int, balance: Balance, wanted: So
         each = np.asarray(given, dtype=np.float64)
     elif wanted.imbalance == "sampler":
         each = 1 / np.bincount(labels, minlength=classes).clip(min=1)
-    return each[labels] / each[labels].mean()
+    weights = each[labels] if wanted.weights is None else each[labels] * wanted.weights
+    return weights / weights.mean()
 
 
-def label_weights(labels: np.ndarray, options: LossOptions, balance: Balance) -> np.ndarray:
+def label_weights(labels: np.ndarray, wanted: Solving, balance: Balance) -> np.ndarray:
     """Return the weight of each row and label, [N, C]: of the positives what is given for their class."""
-    given = options.class_weights or balance.weights
-    return np.where(labels > 0.5, np.asarray(given), 1.0) if given else np.ones(labels.shape)
+    given = wanted.options.class_weights or balance.weights
+    each = np.where(labels > 0.5, np.asarray(given), 1.0) if given else np.ones(labels.shape)
+    return each if wanted.weights is None else each * wanted.weights[:, None]

@@ -46,3 +46,11 @@ class LinearHead(Head):
             layer.weight.copy_(torch.from_numpy(found.weight))
             layer.bias.copy_(torch.from_numpy(found.bias))
         return Solved(found.note, found.out_of_fold, found.chosen)
+
+    def precede(self, matrix: np.ndarray, offset: np.ndarray) -> None:
+        """Take the map [D, D] and [D] up into the layer, which nothing comes before."""
+        layer: Any = self.trunk
+        with torch.no_grad():
+            weight = layer.weight.double().cpu().numpy()
+            layer.bias.add_(torch.from_numpy(weight @ offset))
+            layer.weight.copy_(torch.from_numpy(weight @ matrix))
