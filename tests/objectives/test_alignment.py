@@ -27,7 +27,7 @@ from headstart.objectives._kernels import WIDTHS, gaussian_kernel, mmd
 from headstart.objectives.coral import covariance_distance
 
 ALIGNMENTS = [name for name in plugins.names("objectives") if issubclass(plugins.load("objectives", name), Alignment)]
-OF_CLASSES = [name for name in ALIGNMENTS if plugins.load("objectives", name).of_classes]
+OF_CLASSES = [name for name in ALIGNMENTS if plugins.load("objectives", name).forms]
 
 
 def side(pooled: Any, outputs: Any = ((0.0, 0.0),)) -> Side:

@@ -17,7 +17,7 @@ from headstart.core.types import Event, Score
 from headstart.core.words import recipe_of
 from headstart.inputs.vector import Vector
 from headstart.other_data import adapting as adapting_words
-from headstart.selection import adapting
+from headstart.selection import adapting, candidates, tuning
 from headstart.selection.explain import explain
 from headstart.selection.search import search
 from headstart.selection.wanted import wanted_of
@@ -160,3 +160,20 @@ def test_generalise_learns_all_domains_but_one(frame, sources, here) -> None:
     run = hs.generalise(frame, leave_out="three", objective="vrex", out=here / "out", **words)
     assert run.recipe.data.source_domain == ("four", "one", "two") and run.recipe.data.target_domain == ("three",)
     assert run.evaluations["test"].rows == 20 and run.headlines[0].text.startswith("Test (domain three)")
+
+
+@pytest.mark.parametrize(("named", "tried"), [({}, True), ({"task": "regression"}, False)])
+def test_a_search_with_rows_without_labels_learns_from_them_too(task, sources, here, monkeypatch, named, tried) -> None:
+    pixels, labels = task
+    columns = [f"p{place}" for place in range(64)]
+    pixels = pixels + np.random.default_rng(0).normal(0, 0.02, pixels.shape)
+    pd.DataFrame(pixels[80:], columns=columns).to_csv(here / "more.csv", index=False)
+    label = labels[:80] if tried else np.arange(80) * 0.5
+    frame = pd.DataFrame(pixels[:80], columns=columns).assign(label=label)
+    monkeypatch.setattr(candidates, "METHODS", candidates.METHODS[:1])
+    monkeypatch.setattr(tuning, "FURTHER", 0)
+    words = {**STEPS, "sources": sources[:1], "budget": "1h", "validation": 0.3, "unlabelled": here / "more.csv"}
+    run = hs.fit(frame, out=here / "out", **words, **named)
+    names = [one["name"] for one in figures(run.folder)["tried"]]
+    assert any("objective=fixmatch ratio=2" in name for name in names) == tried
+    assert sum("full" in name for name in names) == 1 + tried

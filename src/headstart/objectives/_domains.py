@@ -75,11 +75,10 @@ class Alignment(TwoDomains):
 
     Attributes:
         weight: Weight of the alignment loss.
-        of_classes: Whether `align` needs one target, of one class a row.
+        forms: Of the one target that `align` needs; empty: it takes any, and several.
     """
 
     weight: float = 1.0
-    of_classes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,7 +87,7 @@ class Alignment(TwoDomains):
 
     def modules(self, model: Model) -> nn.Module:
         """Make nothing. UsageError: `align` needs classes, and the task is another one."""
-        if self.of_classes:
+        if self.forms:
             class_head(model, name_of(self))
         return nn.Module()
 

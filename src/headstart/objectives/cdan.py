@@ -13,6 +13,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from headstart.core.types import Form
 from headstart.models.model import Model
 from headstart.objectives._adversary import DomainClassifier, reverse_gradient, told_apart
 from headstart.objectives._domains import Alignment, Side, entropy
@@ -31,7 +32,7 @@ class Cdan(Alignment):
 
     hidden: int = 256
     entropy: bool = False
-    of_classes: ClassVar[bool] = True
+    forms: ClassVar[tuple[Form, ...]] = ("classes",)
 
     def modules(self, model: Model) -> nn.Module:
         """Make the domain classifier, [B, D] and [B, C] to [B]. UsageError: the task is not one of classes."""

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from headstart.core.types import Form
 from headstart.models.model import Model
 from headstart.objectives._domains import Alignment, Side
 from headstart.objectives._kernels import gaussian_kernel, mmd
@@ -20,7 +21,7 @@ from headstart.objectives._kernels import gaussian_kernel, mmd
 class Jan(Alignment):
     """Minimise the task's loss on `source`, and the joint discrepancy of features and answers (JMMD) to `target`."""
 
-    of_classes: ClassVar[bool] = True
+    forms: ClassVar[tuple[Form, ...]] = ("classes",)
     couples_rows: ClassVar[bool] = True
 
     def align(self, model: Model, extra: Any, source: Side, target: Side, strength: float) -> torch.Tensor:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from headstart.core.types import Form
 from headstart.models.model import Model
 from headstart.objectives._domains import Alignment, Side, entropy
 
@@ -24,7 +25,7 @@ class Mcc(Alignment):
     """
 
     temperature: float = 2.5
-    of_classes: ClassVar[bool] = True
+    forms: ClassVar[tuple[Form, ...]] = ("classes",)
     couples_rows: ClassVar[bool] = True
 
     def align(self, model: Model, extra: Any, source: Side, target: Side, strength: float) -> torch.Tensor:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from headstart.core.types import Form
 from headstart.models.model import Model
 from headstart.objectives._adversary import reverse_gradient
 from headstart.objectives._domains import Alignment, Side
@@ -30,7 +31,7 @@ class Mdd(Alignment):
     weight: float = 0.1
     hidden: int = 256
     margin: float = 4.0
-    of_classes: ClassVar[bool] = True
+    forms: ClassVar[tuple[Form, ...]] = ("classes",)
 
     def modules(self, model: Model) -> nn.Module:
         """Make the second head, [B, D] to [B, C]. UsageError: the task is not one of classes."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch.nn import functional
 
+from headstart.core.types import Form
 from headstart.models.model import Model
 from headstart.objectives._domains import Alignment, Side
 
@@ -25,7 +26,7 @@ class SelfTraining(Alignment):
     """
 
     threshold: float = 0.9
-    of_classes: ClassVar[bool] = True
+    forms: ClassVar[tuple[Form, ...]] = ("classes",)
 
     def align(self, model: Model, extra: Any, source: Side, target: Side, strength: float) -> torch.Tensor:
         """Compute the cross-entropy of the target's sure answers, over all rows, times the strength."""

@@ -15,7 +15,7 @@ from headstart.core.choice import Choice
 from headstart.core.durations import rounded_up
 from headstart.core.interface import option
 from headstart.core.recipe import Recipe
-from headstart.core.types import Criterion, Measured, Objective, Score, Solving
+from headstart.core.types import Criterion, Measured, Score, Solving
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.drawing.text import words
@@ -23,11 +23,11 @@ from headstart.engine.predict import embed
 from headstart.engine.solve import answers, solve_all
 from headstart.runs.choose import first_unless_beaten
 from headstart.runs.network import build_model, load_backbone
-from headstart.selection.candidates import PROBE, Candidate, Method, short, written
+from headstart.selection.candidates import PROBE, Candidate, Method, short, takes, written
 from headstart.selection.finish import Chosen, probe_recipe
 from headstart.selection.found import Found
 from headstart.selection.journal import Journal
-from headstart.selection.trial import Setup, planned, shown
+from headstart.selection.trial import Setup, examples_of_a_row, planned, shown
 from headstart.selection.tuning import Tuning
 
 TARGET = "target"  # the pool of the target's rows
@@ -76,13 +76,12 @@ class Adapting(Tuning):
         return [
             Candidate(best.offer, method, settings={"objective": name, "criterion": chooser})
             for name in OBJECTIVES
-            if fits(name, self.setup.dataset)
+            if takes(name, self.setup.dataset)
         ]
 
     def _add(self, place: int, candidate: Candidate) -> bool:
         """Begin a trial, where there is time for all of its steps; return whether there is."""
-        objective = _objective(candidate.settings["objective"])
-        rows = shown(candidate, self.recipe, self.setup.dataset) * sum(stream.size for stream in objective.streams)
+        rows = shown(candidate, self.recipe, self.setup.dataset) * examples_of_a_row(candidate, self.recipe)
         cost = self._slower(candidate) * rows * self.setup.cost(candidate.offer, self.recipe).learn
         if cost > self.clock.left:
             enough = option("budget", rounded_up(1.2 * (self.clock.spent + self.clock.reserve + cost)))
@@ -110,21 +109,6 @@ def chooser_of(recipe: Recipe, data: Dataset) -> Choice:
         name for name in CRITERIA if forms <= set(getattr(plugins.load("criteria", name), "forms", None) or forms)
     ]
     return recipe.stages[0].criterion or Choice(allowed[0])
-
-
-def fits(objective: str, data: Dataset) -> bool:
-    """Return whether an objective takes the task: some need one target of one class a row.
-
-    Args:
-        objective: Its name, with its options.
-        data: Has the task.
-
-    Returns:
-        Whether it does.
-    """
-    targets = list(data.task.predicted.values())
-    needs_classes = getattr(_objective(objective), "of_classes", False)
-    return not needs_classes or (len(targets) == 1 and targets[0].form == "classes")
 
 
 def choose_adapted(journal: Journal, recipe: Recipe, found: Sequence[Found], setup: Setup) -> Chosen:
@@ -182,11 +166,6 @@ def probe_score(recipe: Recipe, found: Found, setup: Setup) -> Score | None:
         features = embed(model, rows, transform, known=setup.known)
         measured[name] = Measured(rows, answers(model, rows, features), features)
     return criterion.score(data.task, measured)
-
-
-def _objective(name: str) -> Objective:
-    choice = Choice.parse(name, "objective")
-    return cast(Objective, plugins.build("objectives", choice.name, choice.options))
 
 
 def _told(scores: Sequence[Score | None]) -> str:

@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from headstart.core import options
+from headstart.core import options, plugins
 from headstart.core.choice import Choice
 from headstart.core.offer import Offer
 from headstart.core.recipe import Recipe, Stage
+from headstart.data.pools import UNLABELLED
+from headstart.data.rows import Dataset
 from headstart.evaluation.report.facts import short_name
 from headstart.runs.choose import with_offer
 
 PROBE = "linear_probe"
+SEMI_SUPERVISED = ("fixmatch ratio=2",)  # objectives for rows without labels, by docs/other-data.md
 
 
 class Range(NamedTuple):
@@ -108,13 +111,16 @@ def short(offer: Offer) -> str:
     return str(dataclasses.replace(offer, source=short_name(offer.source)))
 
 
-def candidates(recipe: Recipe, offers: Sequence[Offer], first: Sequence[str] = ()) -> list[Candidate]:
+def candidates(
+    recipe: Recipe, offers: Sequence[Offer], first: Sequence[str] = (), objectives: Sequence[str] = ()
+) -> list[Candidate]:
     """List what can be tried, method by method, and of each method the best source first.
 
     Args:
         recipe: A strategy that it names is the only one.
         offers: Sources worth it, the best first.
         first: Methods that earlier searches speak for, the best first.
+        objectives: Others than the recipe's, each tried with the best source and the first method.
 
     Returns:
         The candidates.
@@ -125,7 +131,40 @@ def candidates(recipe: Recipe, offers: Sequence[Offer], first: Sequence[str] = (
         methods = () if named.name == PROBE else (Method(written(named), 1.0),)
     known = {strategy: place for place, strategy in enumerate(first)}
     methods = sorted(methods, key=lambda method: known.get(method.strategy, len(known)))
-    return [Candidate(offer, method) for method in methods for offer in offers]
+    plain = [Candidate(offer, method) for method in methods for offer in offers]
+    more = [Candidate(plain[0].offer, plain[0].method, settings={"objective": name}) for name in objectives if plain]
+    return [*plain[:1], *more, *plain[1:]]
+
+
+def usable_objectives(data: Dataset, recipe: Recipe) -> Sequence[str]:
+    """List the objectives that learn from rows without labels, where there are such rows.
+
+    Args:
+        data: Has the task, and a pool of such rows or none.
+        recipe: An objective that it names is the only one.
+
+    Returns:
+        Their names, with their options; those that do not take the task are left out.
+    """
+    if UNLABELLED not in data.pools or recipe.stages[0].objective != Stage().objective:
+        return ()
+    return [name for name in SEMI_SUPERVISED if takes(name, data)]
+
+
+def takes(objective: str, data: Dataset) -> bool:
+    """Return whether an objective takes the task: some need one target of one class a row.
+
+    Args:
+        objective: Its name, with its options.
+        data: Has the task.
+
+    Returns:
+        Whether it does.
+    """
+    choice = Choice.parse(objective, "objective")
+    forms = plugins.build("objectives", choice.name, choice.options).forms
+    targets = list(data.task.predicted.values())
+    return not forms or (len(targets) == 1 and targets[0].form in forms)
 
 
 def written(choice: Choice) -> str:

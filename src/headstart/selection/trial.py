@@ -91,6 +91,13 @@ def shown(candidate: Candidate, recipe: Recipe, data: Dataset) -> int:
     return batch_size * steps
 
 
+def examples_of_a_row(candidate: Candidate, recipe: Recipe) -> float:
+    """Count the examples that a step shows for each row of its batch: those of all streams, in all of their views."""
+    choice = candidate.recipe(recipe).stages[-1].objective
+    streams = plugins.build("objectives", choice.name, choice.options).streams
+    return sum(stream.size * len(stream.views) for stream in streams)
+
+
 def planned(recipe: Recipe, setup: Setup, *, length: float = 1.0, factor: float = 1.0) -> Plan:
     """Choose all that a candidate's recipe leaves open.
 

@@ -14,14 +14,14 @@ from headstart.core.interface import option
 from headstart.core.recipe import Recipe
 from headstart.core.types import Event, Score
 from headstart.selection import halving
-from headstart.selection.candidates import Candidate, candidates
+from headstart.selection.candidates import Candidate, candidates, usable_objectives
 from headstart.selection.clock import Clock
 from headstart.selection.curve import extrapolated, looks
 from headstart.selection.found import Found
 from headstart.selection.journal import Journal, Trial
 from headstart.selection.prior import Prior, read_prior
 from headstart.selection.space import Space
-from headstart.selection.trial import Setup, planned, shown, train
+from headstart.selection.trial import Setup, examples_of_a_row, planned, shown, train
 from headstart.selection.verify import is_needed, write_outputs
 
 TUNED = 2  # sources at most that are fine-tuned
@@ -74,7 +74,8 @@ class Tuning:
             self.journal.put("prior", list(prior))
         if prior.said:
             self.note(prior.said)
-        return candidates(self.recipe, learnable, prior.methods)
+        without_labels = usable_objectives(self.setup.dataset, self.recipe)
+        return candidates(self.recipe, learnable, prior.methods, without_labels)
 
     def _begin(self, bracket: int, space: Sequence[Candidate]) -> bool:
         """Choose what a bracket tries, by what it costs; return whether there is anything."""
@@ -85,7 +86,8 @@ class Tuning:
         costs, passes = [], []
         for one in left[: halving.MOST]:
             rows = one.length * shown(one, self.recipe, self.setup.dataset)
-            costs.append(one.method.cost * self._slower(one) * rows * self.setup.cost(one.offer, self.recipe).learn)
+            examples = one.method.cost * rows * examples_of_a_row(one, self.recipe)
+            costs.append(self._slower(one) * examples * self.setup.cost(one.offer, self.recipe).learn)
             passes.append(rows / len(self.setup.dataset.splits["train"]))
         again = AGAIN if is_needed(self.setup.dataset) else 0.0
         fits = halving.afford(costs, passes, self.clock.left, again=again, shorter=not bracket) if costs else None
