@@ -156,7 +156,7 @@ def fit(
         sources: Models to choose among: sources, patterns ("package:*", "local:FOLDER/*") or text files with one a
             line. Source and method are then searched for within the budget (`hs.explain(run.folder)` says why).
         strategy: How weights may move: "full", or with options "partial k=2" (`headstart list strategies`).
-        objective: What is minimised (`headstart list objectives`).
+        objective: What is minimised (`headstart list objectives`); "auto" searches for it, too.
         criterion: By what the best step is chosen (`headstart list criteria`).
         head: The new part (`headstart list heads`).
         weights: A safetensors file with the source's weights.

@@ -12,8 +12,7 @@ from headstart.core.interface import option
 from headstart.core.words import recipe_of
 from headstart.data.domains import other_domains
 from headstart.runs.run import Run
-
-AUTO = "auto"
+from headstart.selection.wanted import AUTO
 
 
 def adapt(
@@ -88,10 +87,6 @@ def generalising(data: Any, left_out: Sequence[str], words: Mapping[str, Any], o
 
 
 def adapting(words: Mapping[str, Any], objective: str) -> dict[str, Any]:
-    """Make the words of `fit` for an adaptation: "auto" is a search, of the one source that is named or of several."""
-    own = {"keep_better": "no", "refit": "no", **{name: value for name, value in words.items() if value is not None}}
-    if objective != AUTO:
-        return own | {"objective": objective}
-    if (source := own.pop("source", None)) is not None:
-        own["sources"] = [source]
-    return {"budget": "5m", **own}
+    """Make the words of `fit` for an adaptation: validation rows of the source choose and learn nothing at its end."""
+    named = {name: value for name, value in words.items() if value is not None}
+    return {"keep_better": "no", "refit": "no", **named, "objective": objective}

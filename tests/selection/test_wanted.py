@@ -31,7 +31,6 @@ def test_a_fit_searches_for_named_sources_or_where_a_budget_has_no_source() -> N
         {"head.name": "mlp"},
         {"stages.0.strategy": "full"},
         {"stages.0.lr": 0.1},
-        {"data.unlabelled": "more"},
         {"data.target_domain": ["sketch"]},
     ],
 )
@@ -45,6 +44,18 @@ def test_whoever_names_nothing_of_training_gets_a_search_unless_something_else_a
     assert wanted_of(seeded, None)[0] == Wanted(said=False)
     assert wanted_of(seeded, None, alone=False) == (None, seeded)
     assert wanted_of(seeded, ["package:*"], alone=False)[0] == Wanted(("package:*",))
+
+
+def test_an_objective_that_is_left_open_is_searched_for_with_the_source_that_is_named() -> None:
+    auto = {"stages.0.objective": "auto"}
+    wanted, recipe = wanted_of(Recipe().with_settings(auto), None)
+    assert wanted == Wanted() and recipe == Recipe()
+    wanted, recipe = wanted_of(NAMED.with_settings(auto), None)
+    assert wanted == Wanted(("timm:resnet18",)) and recipe.source is None
+    with pytest.raises(UsageError, match="those to choose among"):
+        wanted_of(NAMED.with_settings(auto), ["package:*"])
+    more = Recipe().with_settings({"data.unlabelled": "more"})
+    assert wanted_of(more, None)[0] == Wanted(said=False), "rows without labels leave as much open"
 
 
 def test_a_search_that_goes_on_takes_what_it_was_begun_with() -> None:

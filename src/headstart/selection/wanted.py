@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from headstart.core.errors import UsageError
 from headstart.core.interface import option
-from headstart.core.recipe import Recipe
+from headstart.core.recipe import SUPERVISED, Recipe
 from headstart.selection.asked import Asked
 
 DEFAULT_BUDGET = 300.0  # seconds
+AUTO = "auto"  # the objective that is searched for
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Wanted:
 def wanted_of(
     recipe: Recipe, sources: Sequence[str] | None, asked: Asked | None = None, *, alone: bool = True
 ) -> tuple[Wanted | None, Recipe]:
-    """Say whether to search: where sources to choose among are named, a budget and no source, or nothing but the data.
+    """Say whether to search: for an objective, among sources, with a budget and no source, or of nothing but the data.
 
     Args:
         recipe: As the user gave it.
@@ -46,7 +47,15 @@ def wanted_of(
     Raises:
         UsageError: Both a source and sources to choose among are named.
     """
-    said = sources is not None or asked is not None or (recipe.budget is not None and recipe.source is None)
+    first = recipe.stages[0]
+    auto = first.objective.name == AUTO
+    if auto:
+        recipe = dataclasses.replace(
+            recipe, stages=(dataclasses.replace(first, objective=SUPERVISED), *recipe.stages[1:])
+        )
+        if sources is None and recipe.source is not None:  # leaves the objective to be found
+            sources, recipe = [recipe.source.name], dataclasses.replace(recipe, source=None)
+    said = auto or sources is not None or asked is not None or (recipe.budget is not None and recipe.source is None)
     if not said and not (alone and is_open(recipe)):
         return None, recipe
     if recipe.source is not None:
@@ -70,12 +79,11 @@ def is_open(recipe: Recipe) -> bool:
         recipe: As the user gave it.
 
     Returns:
-        False where it names a source, a head, surgery, anything of training, or data beside labelled rows.
+        False where it names a source, a head, surgery, anything of training, or domains.
     """
     blank, data = Recipe(), recipe.data
     own = ("source", "surgery", "head", "stages")
-    others = (*data.domains, data.unlabelled)
-    return all(getattr(recipe, name) == getattr(blank, name) for name in own) and not any(others)
+    return all(getattr(recipe, name) == getattr(blank, name) for name in own) and not any(data.domains)
 
 
 def check_search(
