@@ -13,7 +13,7 @@ import pytest
 import headstart as hs
 from headstart.core.errors import UsageError
 from headstart.core.stopping import Stop, Stopped
-from headstart.core.types import Event, Score
+from headstart.core.types import Event
 from headstart.core.words import recipe_of
 from headstart.inputs.vector import Vector
 from headstart.other_data import adapting as adapting_words
@@ -54,8 +54,9 @@ def test_every_objective_is_tried_and_what_the_criterion_says_is_kept(frame, sou
     run = adapted(frame, sources, here / "out")
     told = figures(run.folder)
     tried = [one["name"] for one in told["tried"]]
-    assert [name.partition("objective=")[2].partition(",")[0] for name in tried[1:]] == list(adapting.OBJECTIVES)
-    assert all("criterion=bnm" in name for name in tried[1:])
+    mapped = [f"mapped mapping={name}" for name in adapting.MAPPINGS]
+    assert [name.partition("objective=")[2].partition(",")[0] for name in tried[1:]] == [*mapped, *adapting.OBJECTIVES]
+    assert all("criterion=bnm" in name for name in tried[1 + len(mapped) :])
     assert "beside" in told["chosen"]["why"] and "of the probe" in told["chosen"]["why"]
     assert run.evaluations["test"].rows == 40, "half of the target's rows"
     assert run.gain is not None and "probe" in {each.name for each in run.gain.baselines}
@@ -76,21 +77,30 @@ def test_the_labels_of_the_target_have_no_say(frame, sources, here) -> None:
     assert first.evaluations["test"].metrics != other.evaluations["test"].metrics
 
 
-@pytest.mark.parametrize(("ahead", "chosen"), [(0.2, "objective=dann"), (-0.2, "linear_probe")])
-def test_the_probe_stays_where_nothing_is_ahead_of_it(frame, sources, here, monkeypatch, ahead, chosen) -> None:
-    def score(recipe: Any, found: Any, setup: Any) -> Score:
-        return Score("bnm", made.value - ahead, True, parts=tuple(part - ahead for part in made.parts))
+@pytest.mark.parametrize(
+    ("base", "mapped", "chosen"),
+    [(0.999, 0.5, "linear_probe"), (0.1, 0.999, "linear_probe, objective=mapped mapping=coral"), (0.1, 0.1, "dann")],
+)
+def test_what_is_ahead_by_more_than_noise_is_kept_else_the_probe(
+    frame, sources, here, monkeypatch, base, mapped, chosen
+) -> None:
+    figure = {adapting.BASE: base, "mapped mapping=coral": mapped}
+    real = adapting.probe_score
+
+    def score(recipe: Any, found: Any, setup: Any, objective: str) -> Any:
+        made = real(recipe, found, setup, objective)
+        assert made is not None
+        return made._replace(value=figure[objective], parts=tuple(figure[objective] for _ in made.parts))
 
     monkeypatch.setattr(adapting, "OBJECTIVES", ("dann",))
-    made = Score("bnm", 0.5, True, parts=(0.5, 0.5))
-    real = adapting.first_unless_beaten
-    monkeypatch.setattr(
-        adapting, "first_unless_beaten", lambda scores: real([score(0, 0, 0), *[made] * (len(scores) - 1)])
-    )
+    monkeypatch.setattr(adapting, "MAPPINGS", ("coral",))
+    monkeypatch.setattr(adapting, "probe_score", score)
     run = adapted(frame, sources, here / "out")
-    assert chosen in figures(run.folder)["chosen"]["name"]
-    if ahead < 0:
-        assert figures(run.folder)["chosen"]["why"].startswith("nothing is ahead of it by more than noise: ")
+    told = figures(run.folder)["chosen"]
+    assert told["name"].endswith(chosen) or f"objective={chosen}" in told["name"]
+    assert told["why"].startswith("nothing is ahead of it by more than noise: ") == (base > 0.9)
+    if mapped > 0.9:
+        assert run.recipe.stages[0].objective.options["mapping"] == "coral"
 
 
 def test_a_named_objective_is_one_plain_run(frame, sources, here) -> None:
@@ -106,7 +116,7 @@ def test_objectives_that_need_classes_are_left_out_where_there_are_none(frame, s
     words = {"task": "regression", "validation": 0.7, "listen": lambda event: told.append(event.message)}
     run = adapted(frame, sources, here / "out", **words)
     assert any("objective=dann" in line for line in told) and not any("objective=mcc" in line for line in told)
-    assert all("criterion=iwv" in one["name"] for one in figures(run.folder)["tried"][1:])
+    assert all("criterion=iwv" in one["name"] for one in figures(run.folder)["tried"][3:])
 
 
 def test_a_budget_too_small_leaves_the_probe_and_says_what_would_do(frame, sources, here, monkeypatch) -> None:

@@ -6,21 +6,25 @@ length; a criterion that looks at the target's rows without their labels chooses
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
+
 from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.durations import rounded_up
+from headstart.core.errors import UsageError, reason_of
 from headstart.core.interface import option
 from headstart.core.recipe import Recipe
-from headstart.core.types import Criterion, Measured, Score, Solving
-from headstart.data.rows import Dataset
+from headstart.core.types import Criterion, Event, Mapped, Measured, Objective, Score, Solving
+from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import make_transform
 from headstart.drawing.text import words
 from headstart.engine.predict import embed
-from headstart.engine.solve import answers, solve_all
+from headstart.engine.solve import answers, solve_mapped
 from headstart.runs.choose import first_unless_beaten
 from headstart.runs.network import build_model, load_backbone
 from headstart.selection.candidates import PROBE, Candidate, Method, short, takes, written
@@ -31,8 +35,10 @@ from headstart.selection.trial import Setup, examples_of_a_row, planned, shown
 from headstart.selection.tuning import Tuning
 
 TARGET = "target"  # the pool of the target's rows
+SOLVED = "solved"  # in the journal: what the probes came to
 OBJECTIVES = ("mcc", "dann", "source_only")  # in the order in which they are tried, by bench/adaptation.py
 CRITERIA = ("bnm", "iwv")  # the first that the targets allow chooses steps and objectives, where none is named
+MAPPINGS = ("coral", "jdot")  # of the probe's features, of which each takes seconds
 BASE = "supervised"  # learns the source alone
 STRATEGY = "full"  # where the recipe names none
 
@@ -55,7 +61,8 @@ class Adapting(Tuning):
     """The training of a search with two domains: each objective in turn, as long as there is time."""
 
     def run(self, found: Sequence[Found]) -> None:
-        """Train the objectives that the task allows, one after another while time is left."""
+        """Solve mapped probes, and train the objectives that the task allows, one after another while time is left."""
+        self._solve(found[0])
         space = self._candidates(found[0])
         for place, candidate in enumerate(space):
             with self.journal.planning():
@@ -66,6 +73,23 @@ class Adapting(Tuning):
             self._reach(place, 0, 1.0)
             if self.clock.over:
                 return
+
+    def _solve(self, best: Found) -> None:
+        """Score the probe as it is, and with its features mapped."""
+        names = [BASE, *(f"mapped mapping={name}" for name in MAPPINGS)]
+        with self.journal.planning():
+            solved = self.journal.get(SOLVED) or []
+            for name in names[len(solved) :]:
+                began = time.monotonic()
+                try:
+                    score = probe_score(self.recipe, best, self.setup, name)
+                except UsageError as error:  # a mapping that needs classes
+                    score = None
+                    self.setup.listen(Event("detail", f"{name} is left out: {reason_of(error)}"))
+                plain = None if score is None else score.to_plain()
+                solved.append({"objective": name, "score": plain, "seconds": time.monotonic() - began})
+                self.journal.put(SOLVED, solved)
+        self.clock.keep()
 
     def _candidates(self, best: Found) -> list[Candidate]:
         if not best.params:
@@ -112,59 +136,70 @@ def chooser_of(recipe: Recipe, data: Dataset) -> Choice:
 
 
 def choose_adapted(journal: Journal, recipe: Recipe, found: Sequence[Found], setup: Setup) -> Chosen:
-    """Choose among the probe, which learns the source alone, and the trials, by a criterion without target labels.
+    """Choose among the probe, which learns the source alone, and the others, by a criterion without target labels.
 
     Args:
-        journal: Has the trials.
+        journal: Has the probes that were solved, and the trials.
         recipe: Of the search.
         found: Sources with probes, the best first.
         setup: Of the search.
 
     Returns:
-        What becomes the run: the probe, unless a trial is ahead of it by more than noise.
+        What becomes the run: the probe, unless another is ahead of it by more than noise; of equal ones the cheaper.
     """
-    probe = probe_score(recipe, found[0], setup)
-    alone = f"{short(found[0].offer)}: {PROBE}"
+    source = short(found[0].offer)
+    solved = journal.get(SOLVED) or [{"objective": BASE, "score": None}]
     trials = [trial for trial in journal.trials() if trial.score is not None and trial.step and not trial.ended]
-    plain = None if probe is None else probe.to_plain()
-    if not trials:
-        why = f"nothing else has a figure by {chooser_of(recipe, setup.dataset).name}"
-        return Chosen(None, alone, f"{found[0].figure} on the source; {why}", plain)
-    scores = [probe, *(trial.score for trial in trials)]
+    scores = [*(Score.from_plain(one["score"]) for one in solved), *(trial.score for trial in trials)]
+    if not any(scores[1:]):
+        why = f"{found[0].figure} on the source; nothing else has a figure by {chooser_of(recipe, setup.dataset).name}"
+        return Chosen(None, f"{source}: {PROBE}", why, solved[0]["score"])
     place = first_unless_beaten(scores)
+    probe = Chosen(None, f"{source}: {PROBE}", _told(scores), solved[0]["score"])
     if not place:
-        return Chosen(None, alone, f"nothing is ahead of it by more than noise: {_told(scores)}", plain)
-    best = trials[place - 1]
-    return Chosen(best.number, best.candidate.name, f"{_told(scores)}, without a label of the target", plain)
+        return probe._replace(why=f"nothing is ahead of it by more than noise: {probe.why}")
+    unseen = f"{probe.why}, without a label of the target"
+    if place < len(solved):
+        name = solved[place]["objective"]
+        return probe._replace(name=f"{probe.name}, objective={name}", why=unseen, objective=name)
+    best = trials[place - len(solved)]
+    return probe._replace(trial=best.number, name=best.candidate.name, why=unseen)
 
 
-def probe_score(recipe: Recipe, found: Found, setup: Setup) -> Score | None:
+def probe_score(recipe: Recipe, found: Found, setup: Setup, objective: str = BASE) -> Score | None:
     """Score a head that is solved on the source's rows by the criterion.
 
     Args:
         recipe: Of the search.
         found: The source.
         setup: Of the search.
+        objective: By which it is solved.
 
     Returns:
         The score; None where the head cannot be solved or the criterion gives none.
     """
-    data, own = setup.dataset, probe_recipe(recipe, found)
-    model = build_model(own, data, load_backbone(own, data, loaded=setup.loaded))
-    transform, train = make_transform(model.backbone.card.input), data.splits["train"]
-    options = plugins.build("objectives", BASE, {}).loss_options
-    wanted = Solving(options, own.stages[0].imbalance, own.seed, data.groups_of(train))
-    if solve_all(model, embed(model, train, transform, known=setup.known), train.labels, wanted) is None:
-        return None
-    chooser = chooser_of(recipe, data)
+    data, own = setup.dataset, probe_recipe(recipe, found, objective)
+    choice, chooser = own.stages[0].objective, chooser_of(recipe, data)
     criterion = cast(Criterion, plugins.build("criteria", chooser.name, chooser.options))
-    known, measured = {**data.pools, **data.splits}, {}
+    known = {**data.pools, **data.splits}
     if not set(criterion.pools) <= set(known):
         return None
+    model = build_model(own, data, load_backbone(own, data, loaded=setup.loaded))
+    transform, train = make_transform(model.backbone.card.input), data.pools["source"]
+
+    def features(rows: Rows) -> np.ndarray:
+        return embed(model, rows, transform, known=setup.known)
+
+    minimised = cast(Objective, plugins.build("objectives", choice.name, choice.options))
+    wanted = Solving(minimised.loss_options, own.stages[0].imbalance, own.seed, data.groups_of(train))
+    both = {"source": features(train), TARGET: features(data.pools[TARGET])}
+    mapped = minimised.maps(model, both, train.labels) or Mapped(both["source"])
+    if solve_mapped(model, mapped, train.labels, wanted) is None:
+        return None
+    measured = {}
     for name in criterion.pools:
-        rows = known[name]
-        features = embed(model, rows, transform, known=setup.known)
-        measured[name] = Measured(rows, answers(model, rows, features), features)
+        seen = features(known[name])
+        measured[name] = Measured(known[name], answers(model, known[name], seen), seen)
     return criterion.score(data.task, measured)
 
 

@@ -47,18 +47,21 @@ MOVED = ("checkpoints", "metrics.jsonl")  # of a trial that becomes the run
 class Chosen(NamedTuple):
     """What becomes the run: a trial by its number, or the best probe. name, why: in words.
 
-    probe: the score of the best probe on the validation rows, as JSON data.
+    probe: the score of the best probe on the validation rows, as JSON data. objective: by which a probe is
+    solved.
     """
 
     trial: int | None
     name: str
     why: str
     probe: list[Any] | None = None
+    objective: str = "supervised"
 
 
-def probe_recipe(recipe: Recipe, found: Found) -> Recipe:
-    """Return the recipe that solves a head on a source's features."""
-    stage = Stage(strategy=Choice(PROBE), imbalance=recipe.stages[0].imbalance)
+def probe_recipe(recipe: Recipe, found: Found, objective: str = "supervised") -> Recipe:
+    """Return the recipe that solves a head on a source's features, by an objective."""
+    minimised = Choice.parse(objective, "objective")
+    stage = Stage(strategy=Choice(PROBE), objective=minimised, imbalance=recipe.stages[0].imbalance)
     own = dataclasses.replace(with_offer(recipe, found.offer), stages=(stage,), budget=None, keep_better=_keeps(recipe))
     return dataclasses.replace(own, head=Choice.parse(found.offer.head, "head"))
 
@@ -184,7 +187,7 @@ def finish(
     shared: dict[str, Any] = {"listen": setup.listen, "stop": setup.stop, "known": setup.known, "loaded": setup.loaded}
     shared["out" if read_state(folder) is None else "resume"] = folder
     if chosen.trial is None:
-        return fit(begun, probe_recipe(recipe, found[0]), **shared)
+        return fit(begun, probe_recipe(recipe, found[0], chosen.objective), **shared)
     trial = next(each for each in journal.trials() if each.number == chosen.trial)
     own = Recipe.from_plain(dict(trial.recipe))
     if read_state(folder) is None:

@@ -42,6 +42,7 @@ def write_record(
     """
     probed = {str(one.offer) for one in found}
     tried = [_of_source(plain, probed, found) for plain in journal.get("looked") or []]
+    tried += [_of_solved(plain, chosen, found[0]) for plain in (journal.get("solved") or [])[1:]]
     probe = Score.from_plain(chosen["probe"])
     best: list[tuple[float, float | None]] = []
     if probe is not None:
@@ -84,6 +85,14 @@ def _of_source(plain: Mapping[str, Any], probed: Collection[str], found: Sequenc
     full = found[place]
     verdict = "the best probe" if not place else f"probe number {place + 1}"
     return _row(name, f"all {full.rows:,} rows", full.figure, seconds + full.seconds, verdict)
+
+
+def _of_solved(plain: Mapping[str, Any], chosen: Mapping[str, Any], best: Found) -> dict[str, Any]:
+    score, name = Score.from_plain(plain["score"]), f"{short(best.offer)}: probe, objective={plain['objective']}"
+    figure = "" if score is None else f"{words(score.name)} {number_text(score.value)}"
+    is_chosen = chosen["trial"] is None and chosen["objective"] == plain["objective"]
+    verdict = "chosen" if is_chosen else "not ahead of what was chosen by more than noise"
+    return _row(name, f"all {best.rows:,} rows", figure, plain["seconds"], verdict)
 
 
 def _of_trial(trial: Trial, chosen: Mapping[str, Any]) -> dict[str, Any]:
