@@ -249,6 +249,8 @@ def _fit(
         return Run(folder, dataset.task, recipe, {}, outcome, dataset.notes, outcome.seconds)
     final = _final(setting, raw, outcome, loaded, finished=not writes, compares=report or recipe.keep_better == "yes")
     predictor, recipe, gain = final.predictor, final.recipe, final.gain
+    if final.unlike:
+        dataset = dataclasses.replace(dataset, notes=(*dataset.notes, final.unlike))
     if final.instead is not None and before is not None:
         before = observe_before(final.instead, dataset, views=views_of(recipe), **seen)
     results: Results = {}

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
+
 from headstart.artifact.load import load
 from headstart.artifact.predictor import Predictor
 from headstart.core.interface import option
@@ -16,12 +18,13 @@ from headstart.core.types import Event
 from headstart.engine.job import Outcome
 from headstart.engine.proof import fingerprints, what_moved
 from headstart.models.model import Model
-from headstart.runs.baselines import MAJORITY, PROBE, Artefact, Fitted, fit_baselines, is_probe, measured_splits
+from headstart.runs.baselines import MAJORITY, PROBE, Artefact, Fitted, Frozen, fit_baselines, is_probe, measured_splits
 from headstart.runs.folder import MODEL, TRANSFERRED
 from headstart.runs.gain import Gain, beside, none_yet
 from headstart.runs.label_curve import label_curve
 from headstart.runs.network import Loaded
 from headstart.runs.training import Raw, Setting
+from headstart.runs.unlike import check_alike
 
 NOISE = 1.0  # standard errors of a difference, beyond which one is ahead
 
@@ -32,7 +35,7 @@ class Final:
 
     raw: what it gives for validation rows that it has not learnt. recipe, outcome: how it was made. fitted: the
     baselines of `gain`, in its order. curve: what more labels would gain, as plain data. instead: the baseline's model
-    where one was kept.
+    where one was kept. unlike: that the test rows look unlike the training rows, in words; "" where they do not.
     """
 
     predictor: Predictor
@@ -43,6 +46,7 @@ class Final:
     fitted: Sequence[Fitted] = ()
     curve: Mapping[str, Any] | None = None
     instead: Model | None = None
+    unlike: str = ""
 
 
 def choose_keeping(recipe: Recipe, *, is_open: bool) -> Recipe:
@@ -85,7 +89,8 @@ def settle(setting: Setting, predictor: Predictor, raw: Raw, outcome: Outcome, l
     probe = next((each.outputs for each in fitted if each.name == PROBE), raw if is_probe(recipe) else {})
     with working("solving the head on fewer rows"):
         curve = label_curve(setting, source, probe.get("validation"), moved=_moved(outcome))
-    final = Final(predictor, raw, recipe, outcome, gain, fitted, curve)
+    unlike = _unlike(setting, source, predictor)
+    final = Final(predictor, raw, recipe, outcome, gain, fitted, curve, unlike=unlike)
     better, why = better_baseline(gain, fitted)
     if better is None or any(recipe.data.domains):  # validation rows of the source say little of the target
         return final
@@ -137,6 +142,19 @@ def run_in_words(recipe: Recipe) -> str:
     """Name what was trained: the source and the strategies."""
     strategies = " then ".join(stage.strategy.name for stage in recipe.stages if stage.strategy)
     return f"{strategies} of {recipe.source.name if recipe.source else 'the source'}"
+
+
+def _unlike(setting: Setting, source: Frozen | None, predictor: Predictor) -> str:
+    """Tell whether test rows look unlike the training rows, where features of both are known or cost nothing."""
+    if source is None and predictor.model.backbone.card.params:
+        return ""
+
+    def features(split: str, places: np.ndarray) -> np.ndarray:
+        if source is None:
+            return predictor.features(setting.dataset.splits[split].take(places))
+        return source.features[split][places]
+
+    return check_alike(setting.dataset, features, setting.plan.recipe.seed, setting.listen)
 
 
 def _moved(outcome: Outcome) -> bool:

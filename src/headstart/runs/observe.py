@@ -6,42 +6,46 @@ import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-from headstart.core.seeding import numpy_generator
-from headstart.core.types import Calibration, Card, Colours, Labels, Target, Task
+from headstart.core.types import Calibration, Card, Labels, Target
 from headstart.data.rows import Dataset, Rows
-from headstart.data.transforms import Transform, make_transform
+from headstart.data.transforms import make_transform
 from headstart.engine.machine import place
 from headstart.engine.predict import embed
 from headstart.engine.proof import Moved
-from headstart.evaluation.report.facts import Map, Observed, Seen, StageMoves
+from headstart.evaluation.report.facts import Distance, Observed, Seen, StageMoves
 from headstart.features.frozen import KnownFeatures
 from headstart.models.cards import card_to_plain
 from headstart.models.model import Model, device_of
+from headstart.runs.domains import how_far, two_sides
+from headstart.runs.embedding import Drawn, as_map, drawn_rows
 from headstart.runs.look import look
 from headstart.runs.mistakes import NO_ANSWERS, answers
 
 T = TypeVar("T")
 
 FORMAT = 1
-MAP_ROWS = 150  # two passes of them through the backbone: a small part of what evaluation takes
-MAP_CLASSES = 8  # as many as can be told apart by colour
 
 
 @dataclass(frozen=True)
 class Before:
-    """A model before it is trained: its card, the features [M, D] of some rows, and a few rows as it sees them."""
+    """A model before it is trained: its card, the features [M, D] of some rows, and a few rows as it sees them.
+
+    sides: rows of two domains, and how far these are from each other; None without two domains.
+    """
 
     card: Card
-    split: str
-    rows: Rows | None
+    drawn: Drawn
     features: np.ndarray | None
     shown: Seen
+    sides: tuple[Rows, Rows] | None
+    distance: Distance | None
 
 
 def observe_before(
@@ -58,7 +62,7 @@ def observe_before(
 
     Args:
         model: With the source's backbone; is moved to the device.
-        data: Test rows, else validation rows, else training rows are drawn on the map.
+        data: Rows of it are drawn on the map, and tell how far two domains are from each other.
         views: In which a few rows are shown.
         device: Where to compute.
         precision: The number format.
@@ -68,12 +72,14 @@ def observe_before(
     Returns:
         What `observe_after` compares with.
     """
-    split = next(name for name in ("test", "validation", "train") if name in data.splits)
-    rows = _map_rows(data.task, data.splits[split], seed)
+    drawn = drawn_rows(data, seed)
     shown = look(data, model.backbone.card, views, seed=seed).whole()
     place(model, device)
-    features = embed(model, rows, _transform(model), precision=precision, known=known) if len(rows) > 2 else None
-    return Before(model.backbone.card, split, rows, features, shown)
+    embedded = partial(_embedded, model, precision, known)
+    features = embedded(drawn.rows) if len(drawn.rows) > 2 else None
+    sides = two_sides(data, seed)
+    distance = sides and how_far(sides, embedded, seed)
+    return Before(model.backbone.card, drawn, features, shown, sides, distance)
 
 
 def observe_after(
@@ -126,30 +132,15 @@ def observe_after(
         "told": notes,
         "cost": {**_machine(model, precision), **cost},
     }
-    if before.features is not None and before.rows is not None:
-        still = not any(part["moved"] for name, part in moved.items() if not name.startswith("heads."))
-        after = None if still else embed(model, before.rows, _transform(model), precision=precision, known=known)
-        observed["map"] = _map(data.task, before, after)
+    still = not any(part["moved"] for name, part in moved.items() if not name.startswith("heads."))
+    embedded = partial(_embedded, model, precision, known)
+    if before.features is not None:
+        observed["map"] = as_map(before.drawn, before.features, None if still else embedded(before.drawn.rows))
+    if before.sides and before.distance:
+        observed["apart"] = {"rows": len(before.sides[0]), "before": before.distance}
+        if not still and (distance := how_far(before.sides, embedded, seed)):
+            observed["apart"]["after"] = distance
     return observed
-
-
-def project(features: np.ndarray) -> tuple[np.ndarray, float]:
-    """Project features [M, D] onto their first two principal components (Pearson 1901).
-
-    Args:
-        features: [M, D].
-
-    Returns:
-        Places [M, 2], each component's sign such that its largest entry is positive, and the share of the variance.
-    """
-    centred = features.astype(np.float64) - features.mean(axis=0)
-    u, scale, _ = np.linalg.svd(centred, full_matrices=False)
-    places = np.zeros((len(features), 2))
-    width = min(2, u.shape[1])
-    places[:, :width] = u[:, :width] * scale[:width]
-    places *= np.where(places[np.abs(places).argmax(axis=0), [0, 1]] < 0, -1, 1)
-    total = float((scale**2).sum())
-    return places, float((scale[:2] ** 2).sum() / total) if total else 0.0
 
 
 def peak_memory() -> int | None:
@@ -162,57 +153,9 @@ def peak_memory() -> int | None:
     return peak if platform.system() == "Darwin" else peak * 1024
 
 
-def _transform(model: Model) -> Transform:
-    return make_transform(model.backbone.card.input, once=True)
-
-
-def _map_rows(task: Task, rows: Rows, seed: int) -> Rows:
-    """Choose rows at random; where they are coloured by class, of the most frequent classes, about as many of each."""
-    random = numpy_generator(seed, "map")
-    colours = _colours(task, rows)
-    if not colours.names:
-        return rows.take(np.sort(random.permutation(len(rows))[:MAP_ROWS]))
-    names, counts = np.unique(colours.groups[colours.groups >= 0], return_counts=True)
-    chosen = names[np.argsort(-counts, kind="stable")[:MAP_CLASSES]]
-    share = -(-MAP_ROWS // max(len(chosen), 1))
-    places = [random.permutation(np.flatnonzero(colours.groups == name))[:share] for name in chosen]
-    return rows.take(np.sort(np.concatenate(places)) if places else np.empty(0, dtype=np.int64))
-
-
-def _colours(task: Task, rows: Rows) -> Colours:
-    """Find what colours rows: the first target's labels; without labels all are alike."""
-    for name, target in task.predicted.items():
-        if name in rows.labels:
-            return target.colours(rows.labels[name])
-    return Colours(np.zeros(len(rows), dtype=np.int64), ("rows",))
-
-
-def _map(task: Task, before: Before, after: np.ndarray | None) -> Map:
-    assert before.rows is not None and before.features is not None
-    groups, named = _colours(task, before.rows)
-    names: list[str] = []
-    if named:
-        present = np.unique(groups)
-        names = [named[int(place)] for place in present]
-        groups = np.searchsorted(present, groups)
-    places, share = project(before.features)
-    seen: Map = {
-        "split": before.split,
-        "rows": len(before.rows),
-        "names": names,
-        "groups": [float(value) for value in groups],
-        "before": _rounded(places),
-        "variance": [share],
-    }
-    if after is not None:
-        places, share = project(after)
-        seen["after"] = _rounded(places)
-        seen["variance"].append(share)
-    return seen
-
-
-def _rounded(places: np.ndarray) -> list[list[float]]:
-    return [[float(f"{value:.5g}") for value in row] for row in places]
+def _embedded(model: Model, precision: str, known: KnownFeatures, rows: Rows) -> np.ndarray:
+    transform = make_transform(model.backbone.card.input, once=True)
+    return embed(model, rows, transform, precision=precision, known=known)
 
 
 def _moves(moved: Mapping[str, Moved]) -> list[StageMoves]:

@@ -259,6 +259,37 @@ def test_a_domain_heads_the_table_of_its_rows(make_facts):
     assert "train (photo), rows" in text
 
 
+@pytest.mark.parametrize("kind", ["multiclass", "regression"])
+def test_two_domains_are_on_the_map_beside_the_labels_and_their_distance_is_told(make_facts, kind):
+    facts = make_facts(kind, 60, 3)
+    data = dataclasses.replace(facts.recipe.data, source_domain=("photo",), target_domain=("<art>",))
+    before, after = {"a_distance": 1.5, "mmd": 0.25}, {"a_distance": 0.25, "mmd": -0.001}
+    observed = {**facts.observed, "apart": {"rows": 300, "before": before, "after": after}}
+    observed["map"] = {**facts.observed["map"], "of_target": 25, "groups": [None, *facts.observed["map"]["groups"][1:]]}
+    recipe = dataclasses.replace(facts.recipe, data=data)
+    text = render(dataclasses.replace(facts, recipe=recipe, observed=observed))
+    told = text[text.index('id="how-far-apart-the-domains-are"') : text.index('id="the-data"')]
+    for part in (
+        "1.500",
+        "0.250",
+        "-0.001",
+        "300 rows of photo and 300 of &lt;art&gt;",
+        "about 0, its standard error is 0.082",
+    ):
+        assert part in told, part
+    assert "25 test rows of &lt;art&gt; and 15 training rows of photo; each map" in told
+    maps = told.split("<svg")[1:]
+    assert len(maps) == 4
+    for each, by in zip(maps, ["label", "label", "domain", "domain"], strict=True):
+        titles = re.findall(r"<title>([^<]*)</title>", each)
+        assert ('"s0"' in each and '"s3"' in each) == (by == "label" and kind == "regression")
+        assert titles.count("no label") == (by == "label")
+        assert (titles.count("&lt;art&gt;"), titles.count("photo")) == ((25, 15) if by == "domain" else (0, 0))
+    del observed["apart"]["after"], observed["map"]["after"]
+    text = render(dataclasses.replace(facts, recipe=recipe, observed=observed))
+    assert "after the transfer they are the same" in text and text.count("component 1") == 2
+
+
 def test_both_losses_are_in_one_chart_and_a_solved_head_has_a_sentence(make_facts):
     facts = make_facts("binary", 60, 2)
     history = [*facts.history, {"stage": 0, "step": 9, "seconds": 1.0, "accuracy": 0.5, "validation_loss": 0.75}]

@@ -29,15 +29,35 @@ class StageMoves(TypedDict):
 
 
 class Map(TypedDict):
-    """Rows in two dimensions by PCA of their features; `groups` are places in `names`, or numbers where it is empty."""
+    """Rows in two dimensions by PCA of their features.
+
+    groups: places in `names`, or numbers where it is empty; None without a label. of_target: of two domains, how many
+    rows are of the target; the source's follow.
+    """
 
     split: str
     rows: int
     names: list[str]
-    groups: list[float]
+    groups: list[float | None]
     before: list[list[float]]
     after: NotRequired[list[list[float]]]
     variance: list[float]  # share of the variance that the two dimensions show, before and after
+    of_target: NotRequired[int]
+
+
+class Distance(TypedDict):
+    """How far two domains are from each other by their features: proxy A-distance, squared MMD."""
+
+    a_distance: float
+    mmd: float
+
+
+class Apart(TypedDict):
+    """How far two domains are from each other in the source model, and after training; rows: of each domain."""
+
+    rows: int
+    before: Distance
+    after: NotRequired[Distance]
 
 
 class Example(TypedDict):
@@ -85,6 +105,7 @@ class Observed(TypedDict):
     ranges: dict[str, dict[str, list[float]]]  # of numbers: least, mean and greatest label, by split and column
     moves: list[StageMoves]
     map: NotRequired[Map]
+    apart: NotRequired[Apart]
     mistakes_of: str  # the split
     mistakes: list[Example] | dict[str, list[Example]]
     examples: NotRequired[dict[str, list[Example]]]  # by target: some rows, right and wrong

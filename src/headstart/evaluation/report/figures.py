@@ -1,4 +1,4 @@
-"""The drawings of the report that are of no target: learning curves, embedding map."""
+"""The learning curves of all stages."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from headstart.drawing.blocks import Drawing, Drawings, Legend, Notes, Words
-from headstart.drawing.charts import COLOURS, SHADES, Axes, Chart, Marks, cloud, curve, guide, span
+from headstart.drawing.blocks import Drawing, Drawings, Notes, Words
+from headstart.drawing.charts import COLOURS, Axes, Chart, Marks, curve, guide, span
 from headstart.drawing.text import words
 from headstart.evaluation.quick import MEAN_LOSS
-from headstart.evaluation.report.facts import Facts, Map
+from headstart.evaluation.report.facts import Facts
 
 MOST_POINTS = 200  # on a curve
 COUNTS = ("stage", "step", "seconds")  # of an entry of the history; what else an evaluation holds is its score
@@ -77,26 +77,6 @@ def _loss_unit(facts: Facts) -> str:
     return "Training: mean over the last steps, with penalties" + (f"; {units}." if units else ".")
 
 
-def embedding_map(facts: Facts) -> list[Any]:
-    """Draw rows by the first two principal components of their features, before and after the transfer."""
-    seen = facts.observed.get("map")
-    if seen is None:
-        return []
-    numbers = not seen["names"]
-    colours = _shades(seen["groups"]) if numbers else [COLOURS[int(g) % len(COLOURS)] for g in seen["groups"]]
-    views = [("Before: features of the source model", seen["before"])]
-    if "after" in seen:
-        views.append(("After the transfer", seen["after"]))
-    drawn = []
-    for (title, places), share in zip(views, seen["variance"], strict=False):
-        axes = Axes(span(x for x, _ in places), span(y for _, y in places), "component 1", "component 2")
-        named = [f"{g:.4g}" if numbers else seen["names"][int(g)] for g in seen["groups"]]
-        dots = [(x, y, colour, name) for (x, y), colour, name in zip(places, colours, named, strict=True)]
-        note = f"These two components hold {share:.0%} of the variance."
-        drawn.append(Drawing(title, Chart(axes, [cloud(axes, dots, 3.5)], title), [note]))
-    return [Drawings(drawn), _map_legend(seen, facts), _map_words(seen, facts)]
-
-
 def thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Keep at most `MOST_POINTS` of a curve's points, evenly, with the last one."""
     if len(points) <= MOST_POINTS:
@@ -116,25 +96,3 @@ def _over_steps(history: Sequence[Any], key: str, starts: Sequence[float]) -> li
 def _borders(axes: Axes, starts: Sequence[float]) -> list[Marks]:
     """Mark where a further stage begins."""
     return [guide(axes, (start, axes.y[0]), (start, axes.y[1])) for start in starts[1:]]
-
-
-def _shades(values: Sequence[float]) -> list[str]:
-    order = np.argsort(np.argsort(values)) / max(len(values), 1)
-    return [SHADES[int(rank * len(SHADES))] for rank in order]
-
-
-def _map_legend(seen: Map, facts: Facts) -> Legend:
-    if seen["names"]:
-        return Legend([(name, COLOURS[place % len(COLOURS)]) for place, name in enumerate(seen["names"])])
-    edges = np.quantile(seen["groups"], np.linspace(0, 1, len(SHADES) + 1))
-    column = facts.targets[0].target.columns[0]
-    ranges = zip(edges[:-1], edges[1:], SHADES, strict=True)
-    return Legend([(f"{column} {low:.3g} to {high:.3g}", colour) for low, high, colour in ranges])
-
-
-def _map_words(seen: Map, facts: Facts) -> Words:
-    still = "" if "after" in seen else " The backbone did not move, so that the map after the transfer is the same."
-    by = f" Coloured by {facts.targets[0].name}." if len(facts.targets) > 1 else ""
-    split = facts.targets[0].named(seen["split"]) if facts.targets else seen["split"]
-    note = f"{seen['rows']:,} {split} rows; each map has its own components (PCA, no unit).{still}{by}"
-    return Words(note, "soft")

@@ -6,7 +6,18 @@ from collections.abc import Iterator
 
 from headstart.drawing.blocks import Page, Section
 from headstart.drawing.draw import draw
-from headstart.evaluation.report import examples, figures, gain, labels, overview, protocol, results, search, seen
+from headstart.evaluation.report import (
+    embedding,
+    examples,
+    figures,
+    gain,
+    labels,
+    overview,
+    protocol,
+    results,
+    search,
+    seen,
+)
 from headstart.evaluation.report.facts import Facts, TargetFacts
 
 
@@ -25,7 +36,8 @@ def render(facts: Facts) -> str:
         Section("Would more labels help?", labels.more_labels(facts)),
         Section("Learning curves", figures.learning_curves(facts)),
         *(section for found in facts.targets for section in _named(found, early=False)),
-        Section("Embedding map", figures.embedding_map(facts)),
+        Section("How far apart the domains are", embedding.apart(facts)),
+        Section("Embedding map", embedding.embedding_map(facts)),
         Section("What the network sees", seen.seen(facts)),
         Section("The data", protocol.data(facts)),
         Section("What was learnt from what", protocol.learnt(facts)),
