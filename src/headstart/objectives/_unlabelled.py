@@ -30,12 +30,14 @@ class Unlabelled(Objective):
     Attributes:
         weight: Of the loss on unlabelled rows.
         ratio: Unlabelled rows in a step for each labelled one.
+        pool: The unlabelled rows: "unlabelled", or "target", where they are those of another domain.
         weak: The view of unlabelled rows; "augmented" is that of the labelled ones.
         label_smoothing: As in `supervised`.
     """
 
     weight: float = 1.0
     ratio: float = 3.0
+    pool: str = "unlabelled"
     weak: str = AUGMENTED
     label_smoothing: float = 0.0
     reads: ClassVar[Literal["features", "inputs"]] = "features"
@@ -55,7 +57,8 @@ class Unlabelled(Objective):
     @property
     def streams(self) -> tuple[Stream, ...]:
         """Labelled rows, and unlabelled ones."""
-        return (Stream("train"), Stream("unlabelled", labelled=False, views=self.views, size=self.ratio))
+        unlabelled = Stream("unlabelled", self.pool, labelled=False, views=self.views, size=self.ratio)
+        return (Stream("train"), unlabelled)
 
     @property
     def loss_options(self) -> LossOptions:
