@@ -1,4 +1,4 @@
-"""The rows without labels may be those of another domain: every semi-supervised objective is one across domains, too."""
+"""Rows without labels may be those of another domain: semi-supervised objectives are some across domains, too."""
 
 from __future__ import annotations
 
