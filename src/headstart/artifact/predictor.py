@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.artifact.tent import tented
 from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.types import Calibration, Task
@@ -119,6 +120,20 @@ class Predictor:
                 for name, values in shares.items()
             }
         return self._by_target(shares)
+
+    def adapted(self, rows: Rows) -> Predictor:
+        """Adapt to the rows that are to be predicted, without their labels (TENT, `headstart.artifact.tent`).
+
+        Args:
+            rows: From `rows`.
+
+        Returns:
+            A predictor for these rows; this one stays as it is.
+
+        Raises:
+            UsageError: The network has no norm layers, or the model does not predict one class a row.
+        """
+        return replace(self, model=tented(self.model, rows))
 
     def embed(self, data: Any) -> np.ndarray:
         """Compute the features that the head sees, [N, D]."""

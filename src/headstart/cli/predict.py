@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import typer
 
 from headstart.core.counting import counted
-from headstart.core.errors import UsageError, first_few
+from headstart.core.errors import UsageError, first_few, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -42,6 +42,7 @@ def predict(
         bool,
         typer.Option("--skip-bad", help="No answer for what cannot be read; left_out says why."),
     ] = False,
+    adapt: Annotated[str | None, typer.Option(help="tent: norm layers adapt to these rows.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
     """Predict for new examples.
@@ -55,6 +56,8 @@ def predict(
         raise UsageError(f"--out {out}: the ending says the format, one of .csv, .jsonl, .parquet.")
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder {out.parent}.")
+    if adapt not in (None, "tent"):
+        raise unknown("way to adapt", str(adapt), ["tent"])
     from headstart.artifact.find import find
 
     find(folder)  # before the slow imports
@@ -68,6 +71,9 @@ def predict(
             asked = predictor.ask(_examples(data, predictor.task), skip_bad=skip_bad)
             if told := predictor.cut(asked.rows):
                 show.note(told)
+            if adapt is not None:
+                predictor = predictor.adapted(asked.rows)
+                show.note(f"{counted(len(asked.rows), 'examples')} adapted the norm layers (tent)")
             first = _write(predictor, asked, Workers(workers, show.note), out, records, skip_bad=skip_bad)
         count = len(asked.names)
         if asked.left_out:
