@@ -47,7 +47,6 @@ def test_only_norms_move_and_the_answers_are_surer(source: str) -> None:
 
 
 def test_batch_norm_takes_the_statistics_of_the_rows() -> None:
-    """Rows that are all 2 x + 1 of those before give the same answers, but for the small steps of the scales."""
     backbone = toys.small("timm:test_resnet")
     data = toys.dataset(backbone.card.input, rows=128)
     model = toys.make_model(backbone, data)
@@ -59,7 +58,7 @@ def test_batch_norm_takes_the_statistics_of_the_rows() -> None:
     handle = first.register_forward_hook(lambda module, given, output: seen.append(given[0].detach()))
     predict(model, rows, make_transform(backbone.card.input))
     handle.remove()
-    every = torch.cat(seen)
+    every = torch.cat([part for part in seen if len(part) == 64])  # others ask how the network computes
     assert mine.running_mean is not None and first.running_mean is not None
     assert torch.allclose(mine.running_mean, every.mean(dim=(0, 2, 3)), atol=1e-4)
     assert not torch.allclose(first.running_mean, every.mean(dim=(0, 2, 3)), atol=1e-2)
