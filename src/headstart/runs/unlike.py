@@ -45,7 +45,7 @@ def check_alike(
     told = (
         f"the test rows look unlike the training rows: by their features a linear classifier puts {found.share:.0%} of "
         f"rows that it has not seen in the right split (50% is chance; p = {found.p:.1g}). What is measured is of rows "
-        f"that nothing was learnt from. {call('adapt', 'DATA', target='TARGET')} learns from such rows, too, without "
+        f"unlike those that were learnt. {call('adapt', 'DATA', target='TARGET')} learns from such rows, too, without "
         "labels of theirs"
     )
     listen(Event("warning", told))
