@@ -27,15 +27,19 @@ from headstart.data.transforms import make_transform
 from headstart.engine import distributed
 from headstart.engine.predict import embed
 from headstart.inputs.vector import Vector
+from headstart.objectives.softmatch import Softmatch
 
 STAGE = Stage(steps=6, batch_size=8, lr=1e-2, evaluate=2, patience=0)
 CASES: dict[str, Stage] = {
     "even": STAGE,
     "uneven": dataclasses.replace(STAGE, batch_size=7),
     "micro": dataclasses.replace(STAGE, batch_size=7, accumulate=6),
+    "averages": STAGE,
     "stop": STAGE,
     "dead": dataclasses.replace(STAGE, steps=10**6, evaluate=10**6),
 }
+
+OBJECTIVES = {"averages": Softmatch(weight=3.0, decay=0.5)}  # whose averages are those of both processes
 
 
 def train(folder: Path, case: str, world: distributed.World) -> None:
@@ -55,7 +59,8 @@ def train(folder: Path, case: str, world: distributed.World) -> None:
 
     saved = ""
     try:
-        toys.train(folder, model, data, stage=CASES[case], validate=True, listen=listen, stop=stop, world=world)
+        options = {"stage": CASES[case], "validate": True, "listen": listen, "stop": stop, "world": world}
+        toys.train(folder, model, data, "full", OBJECTIVES.get(case, "supervised"), **options)
     except Stopped as stopped:
         saved = f"stopped {stopped.saved and Path(stopped.saved).name}"
     assert world.is_writer or not seen

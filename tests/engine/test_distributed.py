@@ -47,14 +47,15 @@ def losses(folder: Path) -> list[float]:
 
 
 def test_two_processes_train_as_one(tmp_path: Path) -> None:
-    cases = ("even", "uneven", "micro")
+    cases = ("even", "uneven", "micro", "averages")
     code, error = run_two(tmp_path, *cases)  # one after another in the same two processes
     assert code == 0, error
     data = toys.dataset(Vector(6))
     for case in cases:
         folder = tmp_path / case
         model = toys.make_model(toys.tiny(), data)
-        toys.train(folder / "one", model, data, stage=ranks.CASES[case], validate=True)
+        objective = ranks.OBJECTIVES.get(case, "supervised")
+        toys.train(folder / "one", model, data, "full", objective, stage=ranks.CASES[case], validate=True)
         first, second = (load_file(folder / f"weights-{rank}.safetensors") for rank in range(2))
         for name, tensor in model.state_dict().items():
             assert torch.equal(first[name], second[name]), f"{case}: the processes stay together"
