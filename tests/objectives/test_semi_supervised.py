@@ -149,8 +149,25 @@ def test_softmatch_weighs_by_a_gaussian_below_the_mean() -> None:
 def test_softmatch_judges_answers_as_if_classes_were_as_frequent() -> None:
     """0.6 / 0.5 : 0.3 / 0.25 : 0.1 / 0.25 are 1.2, 1.2, 0.4: the largest is 3/7."""
     objective = built("softmatch")
-    state = state_of(objective, model_of(), likely=5 / 7, spread=0.1, answers=[0.5, 0.25, 0.25])
+    state = state_of(objective, model_of(), likely=5 / 7, spread=0.1, answered=[0.5, 0.25, 0.25])
     assert sure(objective, state, torch.tensor([[0.6, 0.3, 0.1]])) == pytest.approx([math.exp(-((2 / 7) ** 2) / 0.2)])
+
+
+def test_guesses_are_aligned_to_the_classes_of_labelled_rows() -> None:
+    """0.5 * 0.5 / 0.5 : 0.3 * 0.25 / 0.25 : 0.2 * 0.25 / 0.1 are 0.5, 0.3, 0.5."""
+    objective, model = built("fixmatch"), model_of()
+    state = state_of(objective, model, answered=[0.5, 0.25, 0.1], labelled=[0.5, 0.25, 0.25])
+    answers = torch.tensor([[0.5, 0.3, 0.2]])
+    assert objective.aligned(state, answers)[0].tolist() == pytest.approx([5 / 13, 3 / 13, 5 / 13])
+    assert built("fixmatch", align=False).aligned(state, answers) is answers
+    assert built("softmatch").aligned(state, answers) is answers, "which weighs the guess, and leaves it as it is"
+    extra = objective.modules(model)
+    batches = unlabelled(objective)
+    batches["train"] = dataclasses.replace(batches["train"], labels={"target": torch.tensor([0, 0, 0, 0, 0, 0, 1, 1])})
+    objective.losses(model, extra, batches, 0.5)
+    objective.after_step(model, extra)
+    moved: Any = extra
+    assert moved["target"]["labelled"].argsort().tolist() == [2, 1, 0]
 
 
 def test_averages_are_the_same_in_one_piece_and_in_several() -> None:
@@ -167,7 +184,7 @@ def test_averages_are_the_same_in_one_piece_and_in_several() -> None:
 
 
 def test_mean_teacher_averages_plainly_at_first_and_its_weight_ramps_up() -> None:
-    model, objective = model_of(), built("mean_teacher", weight=2.0, full=0.5)
+    model, objective = model_of(), built("mean_teacher", weight=2.0, start=0.0, full=0.5)
     teacher = objective.modules(model)
     weight = model.head.get_parameter("trunk.weight")
     seen = [weight.detach().clone()]
@@ -398,6 +415,7 @@ def test_options_that_mean_nothing_are_refused() -> None:
     for name, options in (
         ("pseudo_label", {"start": 0.7}),
         ("mean_teacher", {"full": 0.0}),
+        ("fixmatch", {"start": 0.5}),
         ("vat", {"iterations": 0}),
         ("fixmatch", {"noise": 1.0}),
         ("fixmatch", {"decay": 1.5}),

@@ -36,6 +36,11 @@ class Averages(nn.Module):
         for name, value in values.items():
             self.get_buffer(f"sum_{name}").add_(value.sum(dim=0))
 
+    @torch.no_grad()
+    def count(self, name: str, sums: torch.Tensor) -> None:
+        """Take in a sum over other rows, in the unit of an average's rows: what matters of it is its direction."""
+        self.get_buffer(f"sum_{name}").add_(sums)
+
     def summed(self) -> list[torch.Tensor]:
         """Return what is to be added up over processes."""
         return [self.rows, *(self.get_buffer(f"sum_{name}") for name in self.names)]

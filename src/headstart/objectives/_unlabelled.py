@@ -28,7 +28,10 @@ class Unlabelled(Objective):
     """Minimise the targets' losses on `train`, and `weight` times a loss on `unlabelled`, added up over targets.
 
     Attributes:
-        weight: Of the loss on unlabelled rows.
+        weight: Of the loss on unlabelled rows, once it has grown.
+        start: Fraction of the stage from which on the weight grows from nothing, as the first guesses of a new head are
+            of no worth, and a short stage would not forget them.
+        full: Fraction of the stage from which on the weight has grown to `weight`.
         ratio: Unlabelled rows in a step for each labelled one.
         pool: The unlabelled rows: "unlabelled", or "target", where they are those of another domain.
         weak: The view of unlabelled rows; "augmented" is that of the labelled ones.
@@ -36,6 +39,8 @@ class Unlabelled(Objective):
     """
 
     weight: float = 1.0
+    start: float = 0.2
+    full: float = 0.5
     ratio: float = 3.0
     pool: str = "unlabelled"
     weak: str = AUGMENTED
@@ -48,6 +53,8 @@ class Unlabelled(Objective):
             raise ValueError(f"label_smoothing must be in [0, 1); it is {self.label_smoothing}.")
         if not 0 <= self.weight < math.inf:
             raise ValueError(f"weight must be 0 or more; it is {self.weight}.")
+        if not 0 <= self.start < self.full <= 1:
+            raise ValueError(f"start and full must be 0 <= start < full <= 1; they are {self.start} and {self.full}.")
 
     @property
     def views(self) -> dict[str, str]:
@@ -70,8 +77,12 @@ class Unlabelled(Objective):
         labelled = batches["train"]
         found = task_losses(model, model.features(labelled.x), labelled.labels, self.loss_options)
         for name, own in self.unlabelled(model, extra, batches["unlabelled"], progress).items():
-            found[name] = Loss(self.weight * own)
+            found[name] = Loss(self.weight * self.grown(progress) * own)
         return found
+
+    def grown(self, progress: float) -> float:
+        """Return how much of the weight counts at a progress in [0, 1]: it grows in a line."""
+        return min(max((progress - self.start) / (self.full - self.start), 0.0), 1.0)
 
     @abstractmethod
     def unlabelled(self, model: Model, extra: nn.Module, batch: Batch, progress: float) -> dict[str, torch.Tensor]:
@@ -91,12 +102,17 @@ class Guessing(Unlabelled):
         on: "examples" shows the row in two views; "features" shows it once, and drops and stretches features in place
             of the strong view: for features that are computed once.
         noise: Share of the features that is dropped, and deviation of the factor by which the others are stretched.
+        align: Whether answers are weighed so that on average each class is as frequent as among the labelled rows
+            (distribution alignment; Berthelot et al. 2020, arXiv:1911.09785, section 3.1): guesses that go on from few
+            labels leave rare classes out sooner or later. Where the labelled rows were chosen class by class from rows
+            of which some classes are much rarer, it does harm.
         decay: Of the moving averages, a step.
     """
 
     strong: str = "strong"
     on: Literal["examples", "features"] = "examples"
     noise: float = 0.3
+    align: bool = True
     decay: float = 0.95
     averages: ClassVar[type[Averages]] = Averages
 
@@ -139,9 +155,19 @@ class Guessing(Unlabelled):
         states = nn.ModuleDict()
         for name, head in model.by_target().items():
             classes = len(head.target.classes)
-            shares = {"looked": torch.zeros(()), "counted": torch.zeros(()), "counted_by_class": torch.zeros(classes)}
-            states[name] = self.averages({**shares, **self.starts(classes)})
+            even = torch.full((classes,), 1 / classes)
+            common = {"looked": torch.zeros(()), "counted": torch.zeros(()), "counted_by_class": torch.zeros(classes)}
+            common |= {"answered": even, "labelled": even.clone()}
+            states[name] = self.averages({**common, **self.starts(classes)})
         return states
+
+    def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
+        """Compute the targets' losses and those of guesses; note the classes of labelled rows."""
+        for name, y in batches["train"].labels.items():
+            if y.ndim == 1:
+                state = cast(Averages, cast(nn.ModuleDict, extra)[name])
+                state.count("labelled", torch.bincount(y, minlength=len(state["labelled"])).float())
+        return super().losses(model, extra, batches, progress)
 
     def unlabelled(self, model: Model, extra: nn.Module, batch: Batch, progress: float) -> dict[str, torch.Tensor]:
         """Compute the cross-entropy of the strong view against the guesses."""
@@ -168,13 +194,21 @@ class Guessing(Unlabelled):
         Returns:
             Scalars by name.
         """
+        answered, answers = answers, self.aligned(state, answers) if head.target.form == "classes" else answers
         labels, likely = head.output.guess(answers)
         counted = self.sure(state, answers, likely)
         by_class = labels * counted.reshape(len(labels), -1)
         every = counted.reshape(len(labels), -1).mean(dim=1)
-        shares = {"looked": torch.ones_like(every), "counted": every, "counted_by_class": by_class}
-        state.add({**shares, **self.seen(state, answers, labels, likely)})
+        common = {"looked": torch.ones_like(every), "counted": every, "counted_by_class": by_class}
+        state.add({**common, "answered": answered, **self.seen(state, answers, labels, likely)})
         return {"guessed": (counted * head.output.cross_entropy(out, labels)).mean()}
+
+    def aligned(self, state: Averages, answers: torch.Tensor) -> torch.Tensor:  # [B, C] to [B, C]
+        """Weigh the answers by how frequent a class is among labelled rows, beside among answers."""
+        if not self.align:
+            return answers
+        weighed = answers * state["labelled"] / state["answered"].clamp(min=1e-6)
+        return weighed / weighed.sum(dim=1, keepdim=True)
 
     def _strong(self, model: Model, batch: Batch) -> Features:
         if self.on == "examples":

@@ -47,8 +47,8 @@ class Freematch(Guessing):
 
     def parts(self, head: Head, state: Averages, answers: torch.Tensor, out: torch.Tensor) -> dict[str, torch.Tensor]:
         """Add the fairness of the strong view's answers (eq. 10 and 11)."""
-        _, likely = head.output.guess(answers)
-        counted = self.sure(state, answers, likely) > 0
+        aligned = self.aligned(state, answers)
+        counted = self.sure(state, aligned, head.output.guess(aligned)[1]) > 0
         found = super().parts(head, state, answers, out)
         if not counted.any():
             return found

@@ -28,25 +28,23 @@ class MeanTeacher(Unlabelled):
 
     Attributes:
         strong: The student's view of rows without labels; the teacher sees the weak one.
-        full: Fraction of the stage from which on the weight has grown to `weight`.
         decay: Of the teacher's average, a step; less in the first steps.
     """
 
     weight: float = 10.0
     strong: str = "strong"
-    full: float = 0.4
+    start: float = 0.0
     decay: float = 0.99
     forms: ClassVar[tuple[Form, ...]] = ()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.full <= 1:
-            raise ValueError(f"full must be in (0, 1]; it is {self.full}.")
 
     @property
     def views(self) -> dict[str, str]:
         """The teacher's view and the student's."""
         return {"weak": self.weak, "strong": self.strong}
+
+    def grown(self, progress: float) -> float:
+        """Return how much of the weight counts: it grows as exp(-5 (1 - t)^2)."""
+        return math.exp(-5 * (1 - super().grown(progress)) ** 2)
 
     def modules(self, model: Model) -> nn.Module:
         """Make the teacher: the student as it is."""
@@ -59,10 +57,9 @@ class MeanTeacher(Unlabelled):
             weak = model.features(batch.views["weak"])
             answers = {name: head.output.comparable(head(weak).float()) for name, head in model.by_target().items()}
         strong, found = model.features(batch.views["strong"]), {}
-        grown = math.exp(-5 * (1 - min(progress / self.full, 1.0)) ** 2)
         for name, head in model.by_target().items():
             apart = (head.output.comparable(head(strong).float()) - answers[name]) ** 2
-            found[self.part("consistency", name, model)] = grown * apart.mean()
+            found[self.part("consistency", name, model)] = apart.mean()
         return found
 
     def after_step(self, model: Model, extra: Any) -> None:

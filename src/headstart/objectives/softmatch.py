@@ -32,26 +32,27 @@ class Spreads(Averages):
 class Softmatch(Guessing):
     """Learn rows without labels in a strong view by the answers to a weak one, each weighted by how sure it is.
 
-    Attributes:
-        align: Whether answers are judged as if every class were as frequent (uniform alignment); the guess stays.
+    Where `align` is on, answers are judged as if every class were as frequent (uniform alignment); the guess stays.
     """
 
-    align: bool = True
     forms: ClassVar[tuple[Form, ...]] = ("classes",)
 
     averages: ClassVar[type[Averages]] = Spreads
 
+    def aligned(self, state: Averages, answers: torch.Tensor) -> torch.Tensor:
+        """Leave the guess as it is."""
+        return answers
+
     def starts(self, classes: int) -> dict[str, torch.Tensor]:
         """Every class is as likely, and sureness varies much: all guesses count."""
-        even = torch.full((classes,), 1 / classes)
-        return {"likely": torch.tensor(1 / classes), SPREAD: torch.tensor(1.0), "answers": even}
+        return {"likely": torch.tensor(1 / classes), SPREAD: torch.tensor(1.0)}
 
     def seen(
         self, state: Averages, answers: torch.Tensor, labels: torch.Tensor, likely: torch.Tensor
     ) -> dict[str, torch.Tensor]:
-        """Note how sure guesses are (eq. 8), and the answers (eq. 10)."""
+        """Note how sure guesses are (eq. 8)."""
         sureness = self._sureness(state, answers)
-        return {"likely": sureness, SPREAD: sureness**2, "answers": answers}
+        return {"likely": sureness, SPREAD: sureness**2}
 
     def sure(self, state: Averages, answers: torch.Tensor, likely: torch.Tensor) -> torch.Tensor:
         """Weigh guesses by the cut Gaussian (eq. 7)."""
@@ -60,5 +61,5 @@ class Softmatch(Guessing):
 
     def _sureness(self, state: Averages, answers: torch.Tensor) -> torch.Tensor:  # [B, C] to [B]
         """Take the largest probability, where asked after alignment (eq. 10)."""
-        aligned = answers / state["answers"].clamp(min=1e-6) if self.align else answers
+        aligned = answers / state["answered"].clamp(min=1e-6) if self.align else answers
         return (aligned / aligned.sum(dim=1, keepdim=True)).amax(dim=1)
