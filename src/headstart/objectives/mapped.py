@@ -26,11 +26,11 @@ class MappedFeatures(Objective):
     """Solve the heads on the source's features, mapped to the target's; with the strategy linear_probe.
 
     Attributes:
-        mapping: A file of `mappings/` with its options: "coral", "subspace dim=32".
+        mapping: A file of `mappings/` with its options: "jdot", "subspace dim=32".
         label_smoothing: As in `supervised`.
     """
 
-    mapping: str = "coral"
+    mapping: str = "jdot"
     label_smoothing: float = 0.0
     reads: ClassVar[Literal["features", "inputs"]] = "features"
     is_heads_loss: ClassVar[bool] = True
