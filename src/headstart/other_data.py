@@ -57,7 +57,7 @@ def generalise(
     Args:
         data: Rows with domains, as DOMAIN/CLASS folders or a column `domain`.
         leave_out: The domain that measures, or several; no row of it is learnt from or chooses.
-        objective: "supervised" learns all the others alike; others are in docs/data.md.
+        objective: "supervised" learns all the others alike; others are in docs/other-data.md.
         **words: All others that `fit` takes.
 
     Returns:
