@@ -36,9 +36,9 @@ from headstart.selection.tuning import Tuning
 
 TARGET = "target"  # the pool of the target's rows
 SOLVED = "solved"  # in the journal: what the probes came to
-OBJECTIVES = ("mcc", "dann", "source_only")  # in the order in which they are tried, by bench/adaptation.py
+OBJECTIVES = ("mcc", "cdan", "source_only")  # in the order in which they are tried, by bench/adaptation.py
 CRITERIA = ("bnm", "iwv")  # the first that the targets allow chooses steps and objectives, where none is named
-MAPPINGS = ("coral", "jdot")  # of the probe's features, of which each takes seconds
+MAPPINGS = ("jdot", "tca")  # of the probe's features, of which each takes seconds
 BASE = "supervised"  # learns the source alone
 STRATEGY = "full"  # where the recipe names none
 
