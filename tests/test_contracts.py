@@ -177,7 +177,11 @@ def test_an_objective_names_its_streams_and_gets_no_labels_where_it_asks_for_non
         labels = {} if y is None else {"target": y}
         domains = None if rows.domains is None else torch.from_numpy(rows.domains)
         batches[stream.name] = Batch(list(rows.ids), dict.fromkeys(stream.views, x), labels, domains)
-    extra = made.modules(model)
+    try:
+        extra = made.modules(model)
+    except UsageError as error:
+        assert f"{objective} needs" in str(error)
+        return
     losses = made.losses(model, extra, batches, 0.5)
     assert losses and all(loss.value.ndim == 0 and torch.isfinite(loss.value) for loss in losses.values())
     assert {loss.target for loss in losses.values()} <= {"target", None}

@@ -200,8 +200,8 @@ def test_rows_that_nothing_reads_are_told(tmp_path: Path) -> None:
 
 def test_a_view_for_another_modality_is_refused_by_the_plan(tmp_path: Path) -> None:
     data = read(table(tmp_path, ["a", "b"] * 20), DataPlan())
-    with pytest.raises(UsageError, match=r"The view 'strong' cannot show vector input\. Views that can: plain"):
-        make_plan(Recipe().with_settings({"stages.0.augment": "strong"}), data)
+    with pytest.raises(UsageError, match=r"The view 'mirror' cannot show vector input\. Views that can: plain"):
+        make_plan(Recipe().with_settings({"stages.0.augment": "mirror"}), data)
 
 
 def test_nothing_is_held_out_for_a_test_where_nothing_is_predicted(tmp_path: Path) -> None:

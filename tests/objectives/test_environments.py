@@ -147,8 +147,9 @@ def test_mixstyle_mixes_the_first_stages_of_some_batches_and_leaves_no_hook() ->
     plain, mixed = (made.losses(net, None, rows, 0.0)["task"].value for made in (never, always))
     assert (plain - mixed).abs().item() > 1e-5
     assert torch.equal(never.losses(net, None, rows, 0.0)["task"].value, plain)
-    with pytest.raises(UsageError, match="mixstyle mixes maps or tokens"):
-        always.losses(model(), None, {"source": batch()}, 0.0)
+    always.modules(net)
+    with pytest.raises(UsageError, match=r"mixstyle needs maps or tokens, .* toy:tiny give none"):
+        always.modules(model())
 
 
 def test_each_step_has_as_many_rows_of_every_domain() -> None:

@@ -18,7 +18,7 @@ from torch import nn
 from headstart.core.errors import UsageError
 from headstart.core.types import Batch, Loss, LossOptions, Objective, Stream
 from headstart.models.model import Model
-from headstart.models.taps import first, stage_modules, with_first
+from headstart.models.taps import first, stage_modules, stage_shapes, with_first
 from headstart.objectives._tasks import task_losses
 
 SMALL = 1e-6  # added to a variance
@@ -60,39 +60,44 @@ class Mixstyle(Objective):
         """What the heads are asked for."""
         return LossOptions(label_smoothing=self.label_smoothing)
 
+    def modules(self, model: Model) -> nn.Module:
+        """Make nothing. UsageError: the first stages give no maps or tokens, whose style could be mixed."""
+        shapes = stage_shapes(model.backbone)
+        first_ones = [name for name in model.backbone.stages() if name in shapes][: self.stages]
+        if not any(len(shapes[name]) in (3, 4) for name in first_ones):
+            raise UsageError(
+                f"mixstyle needs maps or tokens, and the first stages of {model.backbone.card.name} give none. "
+                "Use another objective (domain_coral, vrex)."
+            )
+        return nn.Module()
+
     def losses(self, model: Model, extra: Any, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
-        """Compute the tasks' losses. UsageError: no stage gives maps or tokens, whose style could be mixed."""
+        """Compute the tasks' losses."""
         source = batches["source"]
         if torch.rand(()) >= self.share:
             features = model.features(source.x)
         else:
-            with self._mixing(model, len(source)) as mixed:
+            with self._mixing(model, len(source)):
                 features = model.features(source.x)
-            if not mixed:
-                raise UsageError(
-                    f"mixstyle mixes maps or tokens, and the first stages of {model.backbone.card.name} give none."
-                )
         return task_losses(model, features, source.labels, self.loss_options)
 
     @contextmanager
-    def _mixing(self, model: Model, count: int) -> Iterator[list[str]]:
-        """Mix what the first stages give inside the block; the list names those whose output was mixed."""
+    def _mixing(self, model: Model, count: int) -> Iterator[None]:
+        """Mix what the first stages give inside the block."""
         other = torch.randperm(count)
         share = torch.distributions.Beta(self.alpha, self.alpha).sample((count,))
-        mixed: list[str] = []
         handles = []
-        for name, module in list(stage_modules(model.backbone).items())[: self.stages]:
+        for module in list(stage_modules(model.backbone).values())[: self.stages]:
 
-            def mix(_: nn.Module, __: Any, output: Any, name: str = name) -> Any:
+            def mix(_: nn.Module, __: Any, output: Any) -> Any:
                 hidden = first(output)
                 if not isinstance(hidden, torch.Tensor) or hidden.ndim not in (3, 4) or len(hidden) != count:
                     return output
-                mixed.append(name)
                 return with_first(output, mix_styles(hidden, other.to(hidden.device), share.to(hidden)))
 
             handles.append(module.register_forward_hook(mix))
         try:
-            yield mixed
+            yield
         finally:
             for handle in handles:
                 handle.remove()
