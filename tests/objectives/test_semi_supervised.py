@@ -298,6 +298,17 @@ def test_the_passes_that_find_the_direction_are_no_strategys(tmp_path: Path) -> 
     assert outcome.steps == STAGE.steps
 
 
+def test_passes_of_an_inner_block_are_its_own_and_the_outer_one_goes_on() -> None:
+    model, x = model_of().train(), torch.randn(2, 6)
+    with model.passes() as outer:
+        model.features(x)
+        with model.passes() as inner, model.evaluating():
+            model.features(x)
+            assert not model.training and not model.backbone.training
+        model.features(x)
+    assert (len(outer), len(inner)) == (2, 1) and model.training and model.backbone.training
+
+
 def test_noise_on_features_leaves_them_as_they_are_on_average() -> None:
     torch.manual_seed(0)
     features = torch.tensor([[1e-3, 1.0, 1e3]]).expand(20000, 3)
