@@ -1,7 +1,7 @@
 """Few labels and many rows without: the semi-supervised objectives beside learning from the labels alone.
 
 python bench/semi_supervised.py [--shared FOLDER] [--sets pacs trec sst2] [--labels 4 10] [--steps 200] [--seeds 3]
-    [--objectives 'supervised' 'fixmatch threshold=0.9' …] [--strategy full]
+    [--objectives supervised 'fixmatch threshold=0.9' …] [--strategy full] [--lr 0.003]
 
 PACS photographs with a small MobileNet of ImageNet's weights; questions (TREC) and film sentences (SST-2) with
 all-MiniLM-L6-v2. Of each class so many training rows keep their label, the rest are rows without; test rows are held
