@@ -1,6 +1,6 @@
 """Few labels and many rows without: the semi-supervised objectives beside learning from the labels alone.
 
-python bench/semi_supervised.py [--shared FOLDER] [--sets pacs trec sst2] [--labels 4 10] [--steps 200] [--seeds 3]
+python bench/semi_supervised.py [--shared FOLDER] [--sets pacs trec sst2] [--labels 4 10] [--steps 200] [--seeds 0 1 2]
     [--objectives supervised 'fixmatch threshold=0.9' …] [--strategy full] [--lr 0.003]
 
 PACS photographs with a small MobileNet of ImageNet's weights; questions (TREC) and film sentences (SST-2) with
