@@ -40,7 +40,8 @@ CRITERIA = ("entropy", "bnm", "snd", "iwv", "dev", "circular")
 
 def objectives() -> list[str]:
     """List those that learn two domains in one stage."""
-    found = [name for name in plugins.names("objectives") if issubclass(plugins.load("objectives", name), TwoDomains)]
+    kinds = {name: plugins.load("objectives", name) for name in plugins.names("objectives")}
+    found = [name for name, kind in kinds.items() if issubclass(kind, TwoDomains) and kind.learns_by_steps]
     return ["probe", "source_only", *found, "ceiling"]
 
 

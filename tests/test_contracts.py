@@ -188,6 +188,14 @@ def test_an_objective_names_its_streams_and_gets_no_labels_where_it_asks_for_non
     made.after_step(model, extra)
 
 
+@pytest.mark.parametrize("objective", plugins.names("objectives"))
+def test_a_share_of_the_label_that_is_none_is_refused(objective: str) -> None:
+    if "label_smoothing" in plugins.load("objectives", objective).__dataclass_fields__:
+        for share in (-0.1, 1.0):
+            with pytest.raises(UsageError, match="label_smoothing must be in"):
+                plugins.build("objectives", objective, {"label_smoothing": share})
+
+
 @pytest.mark.parametrize("criterion", plugins.names("criteria"))
 def test_a_criterion_names_its_pools_and_gives_a_score_or_none(criterion: str) -> None:
     made = plugins.build("criteria", criterion, {})

@@ -205,7 +205,7 @@ def domains(kind: str = "multiclass") -> Dataset:
 def solve(folder: Path, mapping: str, data: Dataset) -> Any:
     model = toys.make_model(toys.source("vector:mlp"), data)
     stage = Stage(steps=1, batch_size=8, optimiser="solve", augment="plain")
-    toys.train(folder, model, data, "linear_probe", MappedFeatures(mapping), stage=stage)
+    toys.train(folder, model, data, "linear_probe", MappedFeatures(mapping=mapping), stage=stage)
     return model
 
 
@@ -246,7 +246,7 @@ def test_no_label_of_the_target_is_asked_for_and_steps_are_refused(tmp_path: Pat
     with pytest.raises(UsageError, match="The objective 'mapped' is solved and cannot be trained by steps"):
         make_plan(Recipe().with_settings({**settings, "stages.0.strategy": "full"}), data)
     with pytest.raises(UsageError, match="no mapping 'corral'"):
-        MappedFeatures("corral")
+        MappedFeatures(mapping="corral")
 
 
 @pytest.mark.slow
@@ -257,9 +257,9 @@ def test_a_head_of_trees_takes_what_changes_the_source_alone(tmp_path: Path) -> 
         Stage(steps=1, batch_size=8, optimiser="solve", augment="plain"),
     )
     for mapping in ("coral", "kliep"):
-        toys.train(tmp_path / mapping, model, data, "linear_probe", MappedFeatures(mapping), stage=stage)
+        toys.train(tmp_path / mapping, model, data, "linear_probe", MappedFeatures(mapping=mapping), stage=stage)
     with pytest.raises(UsageError, match="which only the head 'linear' takes up"):
-        toys.train(tmp_path / "tca", model, data, "linear_probe", MappedFeatures("tca"), stage=stage)
+        toys.train(tmp_path / "tca", model, data, "linear_probe", MappedFeatures(mapping="tca"), stage=stage)
 
 
 def test_weights_count_rows_as_repeating_them_does() -> None:

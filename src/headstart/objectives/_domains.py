@@ -10,42 +10,27 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
 from headstart.core.plugins import name_of
-from headstart.core.types import Batch, Features, Loss, LossOptions, Objective, Stream
+from headstart.core.types import Batch, Features, Loss, Stream
 from headstart.models.model import Model, pool
+from headstart.objectives._smoothed import Smoothed
 from headstart.objectives._tasks import class_head, losses_of
 
 
 @dataclass(frozen=True)
-class TwoDomains(Objective):
-    """An objective on a labelled source and a target without labels.
-
-    Attributes:
-        label_smoothing: As in `supervised`.
-    """
-
-    label_smoothing: float = 0.0
-    reads: ClassVar[Literal["features", "inputs"]] = "features"
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be in [0, 1); it is {self.label_smoothing}.")
+class TwoDomains(Smoothed):
+    """An objective on a labelled source and a target without labels."""
 
     @property
     def streams(self) -> tuple[Stream, ...]:
         """A labelled source domain, and a target domain without labels."""
         return (Stream("source"), Stream("target", labelled=False))
-
-    @property
-    def loss_options(self) -> LossOptions:
-        """What the heads are asked for."""
-        return LossOptions(label_smoothing=self.label_smoothing)
 
 
 @dataclass(frozen=True)

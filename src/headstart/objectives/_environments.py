@@ -12,12 +12,13 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 
-from headstart.core.types import Batch, Loss, LossOptions, Objective, Stream
+from headstart.core.types import Batch, Loss, LossOptions, Stream
 from headstart.models.model import Model, pool
+from headstart.objectives._smoothed import Smoothed
 from headstart.objectives._tasks import losses_of
 
 
@@ -41,38 +42,35 @@ class Domain:
 
 
 @dataclass(frozen=True)
-class Environments(Objective):
-    """Minimise the mean of the source domains' risks, and a penalty on how the domains differ.
+class SourceDomains(Smoothed):
+    """An objective on several labelled source domains, which are compared within a batch."""
 
-    Attributes:
-        weight: Of the penalty, once the first part of the stage is over.
-        begin: Share of the stage in which the weight is 1 at most, so that the task is learnt first.
-        label_smoothing: As in `supervised`.
-    """
-
-    weight: float = 1.0
-    begin: float = 0.1
-    label_smoothing: float = 0.0
-    reads: ClassVar[Literal["features", "inputs"]] = "features"
     couples_rows: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.weight < math.inf:
-            raise ValueError(f"weight must be 0 or more; it is {self.weight}.")
-        if not 0 <= self.begin <= 1:
-            raise ValueError(f"begin must be in [0, 1]; it is {self.begin}.")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be in [0, 1); it is {self.label_smoothing}.")
 
     @property
     def streams(self) -> tuple[Stream, ...]:
         """The labelled source domains, each equally often."""
         return (Stream("source", sampler="domains"),)
 
-    @property
-    def loss_options(self) -> LossOptions:
-        """What the heads are asked for."""
-        return LossOptions(label_smoothing=self.label_smoothing)
+
+@dataclass(frozen=True)
+class Environments(SourceDomains):
+    """Minimise the mean of the source domains' risks, and a penalty on how the domains differ.
+
+    Attributes:
+        weight: Of the penalty, once the first part of the stage is over.
+        begin: Share of the stage in which the weight is 1 at most, so that the task is learnt first.
+    """
+
+    weight: float = 1.0
+    begin: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.weight < math.inf:
+            raise ValueError(f"weight must be 0 or more; it is {self.weight}.")
+        if not 0 <= self.begin <= 1:
+            raise ValueError(f"begin must be in [0, 1]; it is {self.begin}.")
 
     @abstractmethod
     def differ(self, model: Model, extra: Any, domains: Sequence[Domain]) -> torch.Tensor:

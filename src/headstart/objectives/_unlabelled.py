@@ -19,14 +19,15 @@ from torch.nn import functional
 
 from headstart.core.errors import first_few
 from headstart.core.learning import AUGMENTED
-from headstart.core.types import Batch, Features, Form, Loss, LossOptions, Objective, Stream
+from headstart.core.types import Batch, Features, Form, Loss, Stream
 from headstart.models.model import Head, Model, pool
 from headstart.objectives._averages import Averages
+from headstart.objectives._smoothed import Smoothed
 from headstart.objectives._tasks import task_losses
 
 
 @dataclass(frozen=True)
-class Unlabelled(Objective):
+class Unlabelled(Smoothed):
     """Minimise the targets' losses on `train`, and `weight` times a loss on `unlabelled`, added up over targets.
 
     Attributes:
@@ -37,7 +38,6 @@ class Unlabelled(Objective):
         ratio: Unlabelled rows in a step for each labelled one.
         pool: The unlabelled rows: "unlabelled", or "target", where they are those of another domain.
         weak: The view of unlabelled rows; "augmented" is that of the labelled ones.
-        label_smoothing: As in `supervised`.
     """
 
     weight: float = 1.0
@@ -46,13 +46,10 @@ class Unlabelled(Objective):
     ratio: float = 3.0
     pool: str = "unlabelled"
     weak: str = AUGMENTED
-    label_smoothing: float = 0.0
-    reads: ClassVar[Literal["features", "inputs"]] = "features"
     forms: ClassVar[tuple[Form, ...]] = ("classes", "labels")
 
     def __post_init__(self) -> None:
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be in [0, 1); it is {self.label_smoothing}.")
+        super().__post_init__()
         if not 0 <= self.weight < math.inf:
             raise ValueError(f"weight must be 0 or more; it is {self.weight}.")
         if not 0 <= self.start < self.full <= 1:
@@ -68,11 +65,6 @@ class Unlabelled(Objective):
         """Labelled rows, and unlabelled ones."""
         unlabelled = Stream("unlabelled", self.pool, labelled=False, views=self.views, size=self.ratio)
         return (Stream("train"), unlabelled)
-
-    @property
-    def loss_options(self) -> LossOptions:
-        """What the heads are asked for."""
-        return LossOptions(label_smoothing=self.label_smoothing)
 
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the targets' losses on labelled rows, and those on unlabelled ones: "unlabelled" or "fair:NAME" …"""

@@ -6,44 +6,36 @@ loss is the sum of q times the risks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Batch, Loss, LossOptions, Objective, Stream
+from headstart.core.types import Batch, Loss
 from headstart.models.model import Model
-from headstart.objectives._environments import domains_of, only
+from headstart.objectives._environments import SourceDomains, domains_of, only
 
 MOST = 256  # domains
 
 
 @dataclass(frozen=True)
-class GroupDro(Objective):
+class GroupDro(SourceDomains):
     """Minimise the risks of the source domains, of which the largest come to weigh most.
 
     Attributes:
         rate: How fast the weights follow the risks.
-        label_smoothing: As in `supervised`.
     """
 
     rate: float = 0.01
-    label_smoothing: float = 0.0
-    reads: ClassVar[Literal["features", "inputs"]] = "features"
-    couples_rows: ClassVar[bool] = True
 
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """The labelled source domains, each equally often."""
-        return (Stream("source", sampler="domains"),)
-
-    @property
-    def loss_options(self) -> LossOptions:
-        """What the heads are asked for."""
-        return LossOptions(label_smoothing=self.label_smoothing)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.rate < math.inf:
+            raise ValueError(f"rate must be 0 or more; it is {self.rate}.")
 
     def modules(self, model: Model) -> nn.Module:
         """Make the logarithms of the domains' weights, not normalised."""

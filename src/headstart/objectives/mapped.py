@@ -9,45 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import nn
 
 from headstart.core import plugins
 from headstart.core.choice import Choice
-from headstart.core.types import Batch, FeatureMapping, Loss, LossOptions, Mapped, Objective, Stream
+from headstart.core.types import Batch, FeatureMapping, Loss, Mapped
 from headstart.models.model import Model
+from headstart.objectives._domains import TwoDomains
 from headstart.objectives._tasks import task_losses
 
 
 @dataclass(frozen=True)
-class MappedFeatures(Objective):
+class MappedFeatures(TwoDomains):
     """Solve the heads on the source's features, mapped to the target's; with the strategy linear_probe.
 
     Attributes:
         mapping: A file of `mappings/` with its options: "jdot", "subspace dim=32".
-        label_smoothing: As in `supervised`.
     """
 
     mapping: str = "jdot"
-    label_smoothing: float = 0.0
-    reads: ClassVar[Literal["features", "inputs"]] = "features"
     is_heads_loss: ClassVar[bool] = True
     learns_by_steps: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._made()
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """A labelled source domain, and a target domain without labels."""
-        return (Stream("source"), Stream("target", labelled=False))
-
-    @property
-    def loss_options(self) -> LossOptions:
-        """What the heads are asked for."""
-        return LossOptions(label_smoothing=self.label_smoothing)
 
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the loss that is minimised, before anything is mapped."""

@@ -16,49 +16,38 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Batch, Loss, LossOptions, Objective, Stream
+from headstart.core.types import Batch, Loss
 from headstart.models.model import Model
 from headstart.models.taps import first, stage_modules, stage_shapes, with_first
+from headstart.objectives._environments import SourceDomains
 from headstart.objectives._tasks import task_losses
 
 SMALL = 1e-6  # added to a variance
 
 
 @dataclass(frozen=True)
-class Mixstyle(Objective):
+class Mixstyle(SourceDomains):
     """Minimise the task's loss on the source domains, with the styles of rows mixed in the first stages.
 
     Attributes:
         stages: Of the backbone, after which styles are mixed.
         share: Of the batches that are mixed.
         alpha: Of the Beta distribution: small ones leave most rows nearly as they are.
-        label_smoothing: As in `supervised`.
     """
 
     stages: int = 2
     share: float = 0.5
     alpha: float = 0.1
-    label_smoothing: float = 0.0
     reads: ClassVar[Literal["features", "inputs"]] = "inputs"
-    couples_rows: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.stages < 1:
             raise ValueError(f"stages must be at least 1; it is {self.stages}.")
         if not 0 <= self.share <= 1:
             raise ValueError(f"share must be in [0, 1]; it is {self.share}.")
         if not self.alpha > 0:
             raise ValueError(f"alpha must be above 0; it is {self.alpha}.")
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """The labelled source domains, each equally often."""
-        return (Stream("source", sampler="domains"),)
-
-    @property
-    def loss_options(self) -> LossOptions:
-        """What the heads are asked for."""
-        return LossOptions(label_smoothing=self.label_smoothing)
 
     def modules(self, model: Model) -> nn.Module:
         """Make nothing. UsageError: the first stages give no maps or tokens, whose style could be mixed."""

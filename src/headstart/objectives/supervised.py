@@ -8,30 +8,24 @@ from typing import ClassVar, Literal
 
 from torch import nn
 
-from headstart.core.types import Batch, Loss, LossOptions, Objective
+from headstart.core.types import Batch, Loss, LossOptions
 from headstart.models.model import Model
+from headstart.objectives._smoothed import Smoothed
 from headstart.objectives._tasks import task_losses
 
 
 @dataclass(frozen=True)
-class Supervised(Objective):
+class Supervised(Smoothed):
     """Minimise the heads' losses on the stream `train`: their sum, where there are several targets.
 
     Attributes:
         loss: "auto" is cross-entropy for classes, binary cross-entropy for multi-label, "mse" for regression.
-        label_smoothing: Fraction of the label spread over all classes (Szegedy et al. 2015, arXiv:1512.00567).
         class_weights: One weight a class, in the order of the class list.
     """
 
     loss: Literal["auto", "cross_entropy", "binary_cross_entropy", "mse", "huber"] = "auto"
-    label_smoothing: float = 0.0
     class_weights: tuple[float, ...] = ()
-    reads: ClassVar[Literal["features", "inputs"]] = "features"
     is_heads_loss: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be in [0, 1); it is {self.label_smoothing}.")
 
     @property
     def loss_options(self) -> LossOptions:
