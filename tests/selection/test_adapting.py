@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import headstart as hs
+from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event
@@ -57,6 +58,7 @@ def test_every_objective_is_tried_and_what_the_criterion_says_is_kept(frame, sou
     mapped = [f"mapped mapping={name}" for name in adapting.MAPPINGS]
     assert [name.partition("objective=")[2].partition(",")[0] for name in tried[1:]] == [*mapped, *adapting.OBJECTIVES]
     assert all("criterion=bnm" in name for name in tried[1 + len(mapped) :])
+    assert told["gains"] == [], "later searches learn nothing of methods from what says nothing of labels"
     assert "beside" in told["chosen"]["why"] and "of the probe" in told["chosen"]["why"]
     assert run.evaluations["test"].rows == 40, "half of the target's rows"
     assert run.gain is not None and "probe" in {each.name for each in run.gain.baselines}
@@ -101,6 +103,29 @@ def test_what_is_ahead_by_more_than_noise_is_kept_else_the_probe(
     assert told["why"].startswith("nothing is ahead of it by more than noise: ") == (base > 0.9)
     if mapped > 0.9:
         assert run.recipe.stages[0].objective.options["mapping"] == "coral"
+
+
+def test_a_mapped_head_is_judged_by_rows_that_its_mapping_was_not_fitted_to(frame, sources, here, monkeypatch) -> None:
+    fitted: list[Any] = []
+    asked: list[Any] = []
+    kind, real = plugins.load("mappings", "coral"), adapting.answers
+    fit = kind.fit
+
+    def note(self: Any, source: Any, target: Any, labels: Any) -> Any:
+        fitted.append({row.tobytes() for row in target.astype(np.float32)})
+        return fit(self, source, target, labels)
+
+    def answers(model: Any, rows: Any, features: Any) -> Any:
+        if fitted:
+            asked.append(({row.tobytes() for row in features.astype(np.float32)}, fitted[-1]))
+        return real(model, rows, features)
+
+    monkeypatch.setattr(kind, "fit", note)
+    monkeypatch.setattr(adapting, "answers", answers)
+    monkeypatch.setattr(adapting, "OBJECTIVES", ())
+    monkeypatch.setattr(adapting, "MAPPINGS", ("coral",))
+    adapted(frame, sources, here / "out")
+    assert [len(rows) for rows, _ in asked] == [20, 20] and all(rows.isdisjoint(known) for rows, known in asked)
 
 
 def test_a_named_objective_is_one_plain_run(frame, sources, here) -> None:

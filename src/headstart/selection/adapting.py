@@ -19,6 +19,7 @@ from headstart.core.durations import rounded_up
 from headstart.core.errors import UsageError, reason_of
 from headstart.core.interface import option
 from headstart.core.recipe import Recipe
+from headstart.core.seeding import numpy_generator
 from headstart.core.types import Criterion, Event, Mapped, Measured, Objective, Score, Solving
 from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import make_transform
@@ -169,6 +170,10 @@ def choose_adapted(journal: Journal, recipe: Recipe, found: Sequence[Found], set
 def probe_score(recipe: Recipe, found: Found, setup: Setup, objective: str = BASE) -> Score | None:
     """Score a head that is solved on the source's rows by the criterion.
 
+    A mapping is fitted to the target's rows: each half of them is answered by the head of a mapping to the other half.
+    Else few rows would be fitted closely, and a head that is sure of what it was fitted to would look better than one
+    that is right.
+
     Args:
         recipe: Of the search.
         found: The source.
@@ -192,14 +197,25 @@ def probe_score(recipe: Recipe, found: Found, setup: Setup, objective: str = BAS
 
     minimised = cast(Objective, plugins.build("objectives", choice.name, choice.options))
     wanted = Solving(minimised.loss_options, own.stages[0].imbalance, own.seed, data.groups_of(train))
-    both = {"source": features(train), TARGET: features(data.pools[TARGET])}
-    mapped = minimised.maps(model, both, train.labels) or Mapped(both["source"])
-    if solve_mapped(model, mapped, train.labels, wanted) is None:
+    source, rows, target = features(train), data.pools[TARGET], features(data.pools[TARGET])
+    every, outputs = np.arange(len(rows)), dict[str, np.ndarray]()
+
+    def solved(places: np.ndarray) -> bool:
+        mapped = minimised.maps(model, {"source": source, TARGET: target[places]}, train.labels) or Mapped(source)
+        return solve_mapped(model, mapped, train.labels, wanted) is not None
+
+    for asked in np.array_split(numpy_generator(own.seed, "halves").permutation(every), 2) if objective != BASE else ():
+        if not solved(np.setdiff1d(every, asked)):
+            return None
+        for name, given in answers(model, rows.take(asked), target[asked]).items():
+            outputs.setdefault(name, np.empty((len(rows), *given.shape[1:]), given.dtype))[asked] = given
+    if not solved(every):
         return None
     measured = {}
     for name in criterion.pools:
         seen = features(known[name])
-        measured[name] = Measured(known[name], answers(model, known[name], seen), seen)
+        own_answers = outputs if name == TARGET and outputs else answers(model, known[name], seen)
+        measured[name] = Measured(known[name], own_answers, seen)
     return criterion.score(data.task, measured)
 
 

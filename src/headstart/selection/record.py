@@ -59,7 +59,7 @@ def write_record(
         "budget": None if math.isinf(clock.budget) else clock.budget,
         "spent": round(clock.spent, 2),
         "modality": modality,
-        "gains": [] if probe is None else [_gain(trial, probe) for trial in journal.trials() if trial.score],
+        "gains": [] if probe is None else [_gain(trial, probe) for trial in journal.trials() if _is_plain(trial)],
         "metric": held.name if held is not None else "",
         "chosen": {"name": chosen["name"], "why": chosen["why"]},
         "tried": tried,
@@ -67,6 +67,11 @@ def write_record(
         "notes": list(notes),
     }
     storage.write_text(folder / RECORD, json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _is_plain(trial: Trial) -> bool:
+    """Return whether a trial says something of its method alone: it has a score, and no objective of its own."""
+    return trial.score is not None and "objective" not in trial.candidate.settings
 
 
 def _gain(trial: Trial, probe: Score) -> dict[str, Any]:

@@ -63,5 +63,5 @@ def found(plain: Mapping[str, Any] | None) -> list[Any]:
             words(plain["metric"]),
         )
         chart = Chart(axes, [curve(axes, steps, COLOURS[0])], "best so far against time")
-        blocks.append(Drawing("Best so far, on the validation rows, against time", chart))
+        blocks.append(Drawing("Best so far, against time", chart))
     return blocks
