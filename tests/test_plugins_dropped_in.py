@@ -153,7 +153,7 @@ def test_one_file_each_is_picked_up_by_the_contract_tests(tmp_path: Path) -> Non
     contracts = Path(__file__).with_name("test_contracts.py")
     of_metrics = contracts.with_name("metrics") / "test_contract.py"
     selected = " or ".join({**NAMES, "objectives": f"({TESTS_OF_THE_OBJECTIVE})"}.values())
-    options = ["-q", "-rA", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    options = ["-q", "-rA", "-m", "slow or not slow", "-p", "no:cacheprovider", "-p", "no:xdist"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, str(contracts), str(of_metrics), "-k", selected],
         env={**os.environ, "HEADSTART_PLUGINS": str(tmp_path)},
