@@ -95,6 +95,7 @@ def test_cut_again_and_again(tmp_path: Path) -> None:
         {"optimiser": "sgd"},
         {"optimiser": "adagrad"},
         {"ema": 0.9},
+        {"swad": 1.3, "evaluate": 1, "lr": 0.5},
         {"schedule": "plateau", "plateau_looks": 1, "evaluate": 1},
         {"accumulate": 3},
         {"lr": 3.0, "evaluate": 1, "patience": 3},

@@ -33,6 +33,13 @@ class Score(NamedTuple):
     parts: tuple[float, ...] = ()
     undecided: str = ""
 
+    @property
+    def validation_loss(self) -> float | None:
+        """What is lower for better weights, as finely as it is known; None where there is no such figure to go by."""
+        if self.undecided or (self.loss is None and self.higher_is_better):
+            return None
+        return self.value if self.loss is None else self.loss
+
     def beats(self, other: Score | None) -> bool:
         """Return whether this is strictly better, by its loss where values tie; one that is not finite never is."""
         if not math.isfinite(self.value):

@@ -55,6 +55,7 @@ RANGES: Mapping[str, Range] = MappingProxyType(
         "plateau_factor": Range("the factor of the rate", 0, 1, above=True),
         "warmup": Range("the share of steps", 0, 1, closed=True),
         "ema": Range("the decay (such as 0.999)", 0, 1),
+        "swad": Range("the tolerance (such as 1.3)"),
         "seed": Range("the seed", high=2**63),
         "workers": Range("the number of processes that load data"),
         "cache_gb": Range("the most gigabytes of features on disk"),

@@ -113,6 +113,7 @@ class Stage:
     plateau_looks: int = 2  # evaluations without gain after which the schedule "plateau" lowers the rate
     plateau_factor: float = 0.3  # by which it does
     ema: float = 0.0  # decay of the moving average of the weights that is evaluated and kept; 0: the weights themselves
+    swad: float = 0.0  # how far the validation loss may rise while the weights of all steps are averaged; 0: they are not
     imbalance: Literal["none", "weights", "sampler", "focal", "logit_adjust", "auto"] = "none"  # for rare classes
     clip: float = 1.0  # largest gradient norm; 0 does not clip
     augment: str | Literal["none"] | None = None  # a view of `views/`; None: the strategy's default
@@ -125,6 +126,8 @@ class Stage:
         check_fields(self, self.__dataclass_fields__)
         if self.views is not None and self.views < 0:
             raise ValueError(f"views must be 0 (a new one each epoch) or more; it is {self.views}.")
+        if 0 < self.swad < 1 or (self.swad and self.ema):
+            raise ValueError(f"swad must be 0 or at least 1, and 0 with ema; it is {self.swad} with ema = {self.ema}.")
         if self.batch_size is not None and self.accumulate > self.batch_size:
             raise ValueError(f"accumulate ({self.accumulate}) cannot be more than batch_size ({self.batch_size}).")
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
+
+Weights = dict[str, torch.Tensor]  # by the parameter's name
 
 
 class Average:
@@ -24,14 +27,19 @@ class Average:
     Attributes:
         decay: The decay as given.
         updates: How many steps were averaged.
-        weights: The average by parameter name: with `updates`, all that a restart needs.
+        weights: The average by parameter name.
+        over: Whether no later step would be averaged.
+        growth: How many times the size of the parameters what is packed may grow by.
     """
+
+    over = False
+    growth = 0
 
     def __init__(self, model: nn.Module, learning: Collection[nn.Parameter], decay: float) -> None:
         self.decay = decay
         self.updates = 0
-        self._parameters = {n: p for n, p in model.named_parameters() if p in set(learning)} if decay else {}
-        self.weights = {name: p.detach().clone() for name, p in self._parameters.items()}
+        self._parameters = named(model, learning) if decay else {}
+        self.weights = copied(self._parameters)
 
     @torch.no_grad()
     def update(self) -> None:
@@ -42,6 +50,9 @@ class Average:
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         for name, parameter in self._parameters.items():
             self.weights[name].lerp_(parameter, 1 - decay)
+
+    def look(self, loss: float | None) -> None:
+        """Take in the validation loss after the last step, None where there is none; it has no say here."""
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
@@ -58,9 +69,33 @@ class Average:
         for name, parameter in self._parameters.items():
             parameter.copy_(self.weights[name])
 
+    def window(self) -> tuple[int, int] | None:
+        """Return the first and the last step that are averaged, where they were chosen by the validation loss."""
+        return None
+
+    def pack(self) -> tuple[Weights, Any]:
+        """Return the tensors and the JSON data that a restart needs."""
+        return self.weights, self.updates
+
+    def restore(self, tensors: Mapping[str, torch.Tensor], plain: Any) -> None:
+        """Put back what `pack` gave."""
+        self.updates = plain
+        for name, weight in self.weights.items():
+            weight.copy_(tensors[name])
+
     @torch.no_grad()
     def _swap(self) -> None:
         for name, parameter in self._parameters.items():
             kept = parameter.detach().clone()
             parameter.copy_(self.weights[name])
             self.weights[name].copy_(kept)
+
+
+def named(model: nn.Module, learning: Collection[nn.Parameter]) -> dict[str, nn.Parameter]:
+    """Return the parameters that learn by their names in the model."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter in set(learning)}
+
+
+def copied(weights: Mapping[str, torch.Tensor]) -> Weights:
+    """Copy tensors."""
+    return {name: weight.detach().clone() for name, weight in weights.items()}

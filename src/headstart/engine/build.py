@@ -19,6 +19,7 @@ from headstart.engine.machine import place
 from headstart.engine.optimisers import SOLVE, make_optimiser
 from headstart.engine.proof import frozen_fingerprints
 from headstart.engine.stage_data import StageData
+from headstart.engine.valley import Dense
 from headstart.models.model import Model, frozen_modules_train
 
 
@@ -110,7 +111,7 @@ def build(model: Model, job: Job, context: RunContext, workers: Workers, number:
         extra,
         tuning,
         None if job.stage.optimiser == SOLVE else make_optimiser([*tuning.groups, extra_group], job.stage),
-        Average(model, learning, job.stage.ema),
+        Dense(model, learning, job.stage.swad) if job.stage.swad else Average(model, learning, job.stage.ema),
         data,
         frozenset(moved | {name for name, p in model.named_parameters() if p.requires_grad}),
         frozen_fingerprints(model, tuning),

@@ -73,7 +73,7 @@ def compare_formats(model: Model, job: Job, context: RunContext) -> Compared | N
     """
     keep_memory()
     context = dataclasses.replace(context, listen=silent, world=World())
-    stage = dataclasses.replace(job.stage, ema=0.0)
+    stage = dataclasses.replace(job.stage, ema=0.0, swad=0.0)
     job = dataclasses.replace(job, strategy=_Plain(job.strategy), stage=stage)
     with torch.random.fork_rng(devices=[]):
         built = build(copy.deepcopy(model), job, context, Workers(0, lambda _: None), 0, set())

@@ -13,7 +13,6 @@ from headstart.engine.state import (
     load_model,
     model_tensors,
     pack_optimiser,
-    unpack_average,
     unpack_optimiser,
 )
 
@@ -25,7 +24,7 @@ def pack(built: BuiltStage) -> tuple[dict[str, Tensors], dict[str, Any]]:
         "model": model_tensors(built.model, built.moved),
         "extra": built.extra.state_dict(),
         "optimiser": optimiser,
-        "average": built.average.weights,
+        "average": built.average.pack()[0],
     }
     return {group: values for group, values in tensors.items() if values}, plain
 
@@ -45,7 +44,7 @@ def restore(built: BuiltStage, saved: Checkpoint) -> tuple[Progress, Score | Non
     built.extra.load_state_dict(tensors.get("extra", {}))
     if built.optimiser is not None:
         unpack_optimiser(built.optimiser, tensors.get("optimiser", {}), state["optimiser"])
-    unpack_average(built.average, tensors.get("average", {}), state["updates"])
+    built.average.restore(tensors.get("average", {}), state["updates"])
     return Progress(**state["stage"]), Score.from_plain(state["score"])
 
 
@@ -59,8 +58,8 @@ def check_room(built: BuiltStage) -> None:
         StorageError: They do not.
     """
     learning = [p for p in built.model.parameters() if p.requires_grad]
-    moments = 2 * sum(p.numel() * p.element_size() for p in learning)
-    step = checkpoint.size(pack(built)[0]) + moments
+    more = (2 + built.average.growth) * sum(p.numel() * p.element_size() for p in learning)
+    step = checkpoint.size(pack(built)[0]) + more
     best = checkpoint.size({"model": model_tensors(built.model, built.moved)})
     whole = checkpoint.size({"": built.model.state_dict()})
     if built.context.world.is_writer:

@@ -27,6 +27,7 @@ from headstart.engine.saver import Saver
 from headstart.engine.solve import solve_stage
 from headstart.engine.state import Progress, TrainingState, load_model, model_tensors
 from headstart.engine.step import train_step
+from headstart.models.norms import learning_norms, measure_norms
 
 LOG_EVERY = 10  # steps
 LEAST_PASSES = 5  # over the training rows, before patience counts
@@ -144,10 +145,11 @@ class StageRun:
         while True:
             fraction = self._fraction_done()
             ending = ""
-            if fraction >= 1 or progress.step == built.job.until:
+            if fraction >= 1 or progress.step == built.job.until or built.average.over:
                 over = f"the time budget of {progress.allowed or 0:.0f} s is used up"
                 done = progress.step in (stage.steps, built.job.until)
-                ending = "all steps done" if done else self._levelled() or over
+                risen = "the validation loss has risen" if built.average.over else ""
+                ending = "all steps done" if done else risen or self._levelled() or over
             if progress.step > progress.evaluated and (ending or progress.step % stage.evaluate == 0):
                 self._evaluate(fraction)
             if stage.patience and progress.evaluations_without_gain >= stage.patience and progress.levelled is None:
@@ -221,6 +223,7 @@ class StageRun:
         progress.losses += self.losses.take()  # a loss that was not finite must not become the best
         with self.built.average.in_place():
             score = self._score()
+            self.built.average.look(None if score is None else score.validation_loss)
             progress.evaluated = progress.step
             progress.last = None if score is None else score.to_plain()
             if score is None:
@@ -254,9 +257,19 @@ class StageRun:
         elif fraction >= stage.warmup and progress.step >= LEAST_PASSES * self.built.data.epoch:
             progress.evaluations_without_gain += 1
 
-    def _choose(self) -> tuple[int, str]:
-        """Leave the model at the best step where that is ahead by more than noise, else at the last; say which, why."""
+    def _choose(self) -> tuple[int | None, str]:
+        """Leave the model at the best step where that is ahead by more than noise, else at the last; say which, why.
+
+        Where the validation loss chose steps to average, it is left at their mean, and no step is given.
+        """
         built, progress, best = self.built, self.progress, self.best
+        if (window := built.average.window()) is not None:
+            built.average.apply()
+            built.train_modes()
+            if norms := learning_norms(built.model.backbone):
+                measure_norms(norms, built.model.backbone, built.data.survey())
+            self.best = self._score()
+            return None, f"; the mean of the weights after the steps {window[0]:,} to {window[1]:,} is taken"
         last = Score.from_plain(progress.last)
         if progress.best is None or best is None:
             built.average.apply()
@@ -331,7 +344,7 @@ class StageRun:
             "stage": asdict(progress),
             "score": None if self.best is None else self.best.to_plain(),
             "optimiser": optimiser,
-            "updates": self.built.average.updates,
+            "updates": self.built.average.pack()[1],
             "log": self.tools.log.position,
         }
         return self.tools.saver.save_step(self.built.number, progress.step, tensors, plain, best=progress.best)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from headstart import views
 from headstart.core.errors import UsageError
 from headstart.core.learning import AUGMENTED
-from headstart.core.seeding import mix
+from headstart.core.seeding import mix, numpy_generator
 from headstart.core.types import Batch, Measured, Stream, Tuning
 from headstart.data.streams import BatchStream, in_order
 from headstart.data.transforms import make_transform
@@ -60,7 +60,7 @@ class StageData:
         """Iterate over every labelled row once, without augmentation, on the model's device, in evaluation mode.
 
         Yields:
-            Batches, the same at each call.
+            Batches of rows from all over, the same at each call.
 
         Raises:
             UsageError: No stream of the objective has labels.
@@ -71,8 +71,9 @@ class StageData:
         self.model.eval()
         transform = make_transform(self.model.backbone.card.input)
         device = device_of(self.model)
+        mixed = numpy_generator(self._seed, "survey").permutation(len(labelled.rows))
         for _, batch in in_order(
-            labelled.rows,
+            labelled.rows.take(mixed),
             transform,
             batch_size=SURVEY_BATCH,
             collate={name: target.collate for name, target in self.context.task.targets.items()},

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from headstart.core.types import Score
-from headstart.engine.averaging import Average
 from headstart.engine.checkpoint import Tensors
 from headstart.models.model import Model
 
@@ -138,10 +137,3 @@ def unpack_optimiser(optimiser: torch.optim.Optimizer, tensors: Tensors, plain: 
             value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         state.setdefault(int(number), {})[key] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-
-
-def unpack_average(average: Average, tensors: Tensors, updates: int) -> None:
-    """Put back a moving average of weights."""
-    average.updates = updates
-    for name, weight in average.weights.items():
-        weight.copy_(tensors[name])

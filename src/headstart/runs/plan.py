@@ -122,6 +122,7 @@ def make_plan(
             notes.append(note)
         strategy = _strategy(stage)
         _check_pools(stage.criterion.name if stage.criterion else objective.criterion, criterion, data)
+        _check_average(stage, criterion, data)
         _check_whole(stage, strategy, objective, 1)
         if stage.augment is not None:
             views.check_kind(stage.augment, by_name(data.task.modality))
@@ -317,4 +318,14 @@ def _check_pools(name: str, criterion: Criterion, data: Dataset) -> None:
         raise UsageError(
             f"The criterion '{name}' looks at the probabilities of classes of which a row has one; the task is "
             f"{data.task.sentence()}. Choose another: {option('criterion')} (headstart list criteria)."
+        )
+
+
+def _check_average(stage: Stage, criterion: Criterion, data: Dataset) -> None:
+    """Refuse an average by the validation loss where no criterion looks at validation rows."""
+    if stage.swad and not ("validation" in criterion.pools and "validation" in data.splits):
+        raise UsageError(
+            f"swad averages the weights by the loss of validation rows, and "
+            f"{'there are none' if 'validation' in criterion.pools else 'the criterion looks at others'}. "
+            f"Use ema=0.999, which needs none, or {option('criterion', 'validation')} with {option('validation', 0.15)}."
         )

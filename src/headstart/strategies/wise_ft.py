@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.core.types import Batch, Defaults, Tuning
 from headstart.models.model import Model
+from headstart.models.norms import measure_norms
 from headstart.strategies._groups import backbone_group, head_group
 from headstart.strategies._rates import FINE_TUNING
 from headstart.strategies._source import Start
@@ -60,7 +60,7 @@ class WiseFt:
                 for now, then, end in ends:
                     now.copy_(end if alpha == 1 else then.lerp(end, alpha))
                 if 0 < alpha < 1 and learnt:
-                    _measure(learnt, model.backbone, training_rows[0]())
+                    measure_norms(learnt, model.backbone, training_rows[0]())
 
             if self.alpha is not None:
                 put(self.alpha)
@@ -77,19 +77,3 @@ class WiseFt:
 
         groups = [backbone_group(model), head_group(model, self.head_lr)]
         return Tuning(groups, select=select, survey=survey if norms else None)
-
-
-def _measure(norms: list[_BatchNorm], backbone: nn.Module, rows: Iterable[Batch]) -> None:
-    """Give batch-norm layers the mean and variance that the rows have there."""
-    kept = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain average over batches
-    for batch in rows:  # they come in evaluation mode
-        for norm in norms:
-            norm.train()
-        if len(batch) > 1:  # one row may have no variance
-            backbone(batch.x)
-    for norm, momentum in zip(norms, kept, strict=True):
-        norm.momentum = momentum
-        norm.eval()
