@@ -1,4 +1,4 @@
-"""Claims of SWAD: start and end are those of the paper's algorithm 1, and the kept weights are the mean between them."""
+"""Claims of SWAD: start and end are those of the paper's algorithm 1, and what is kept is the mean between them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from headstart.core.recipe import Stage
 from headstart.data.streams import in_order
 from headstart.data.transforms import make_transform
 from headstart.engine.valley import Dense
+from headstart.inputs.vector import Vector
 
 EVERY = 2  # steps between looks
 
@@ -105,8 +106,9 @@ def test_the_mean_is_what_is_kept_with_the_statistics_that_batch_norm_has_there(
     monkeypatch.setattr(Dense, "update", watched)
     stage = Stage(steps=6, batch_size=8, lr=1e-2, swad=100.0, evaluate=1, patience=0)
     told: list[str] = []
-    listen = {"listen": lambda event: told.append(event.message)}
-    outcome = toys.train(tmp_path, model, data, stage=stage, validate=True, **listen)
+    outcome = toys.train(
+        tmp_path, model, data, stage=stage, validate=True, listen=lambda event: told.append(event.message)
+    )
     window = kept[-1].window()
     assert window is not None and window[0] < window[1] == 6 and outcome.kept == (None,)
     assert any(f"the mean of the weights after the steps {window[0]} to 6 is taken" in line for line in told)
@@ -125,10 +127,19 @@ def test_the_mean_is_what_is_kept_with_the_statistics_that_batch_norm_has_there(
         assert norm.running_mean is not None and torch.allclose(norm.running_mean, seen[norm], atol=1e-4), name
 
 
+def test_it_is_told_where_nothing_is_averaged(tmp_path: Path) -> None:
+    data = toys.dataset(Vector(6))
+    told: list[str] = []
+    stage = Stage(steps=4, batch_size=8, lr=1e-2, swad=1.3, evaluate=2)
+    model = toys.make_model(toys.tiny(), data)
+    toys.train(tmp_path, model, data, stage=stage, validate=True, listen=lambda event: told.append(event.message))
+    assert "swad: nothing is averaged, as the validation loss fell to the end" in told
+
+
 def test_it_is_refused_without_validation_rows_and_with_another_average() -> None:
-    with pytest.raises(UsageError, match="swad must be 0 or at least 1, and 0 with ema; it is 0.5"):
+    with pytest.raises(UsageError, match=r"swad must be 0 or at least 1, and 0 with ema; it is 0\.5"):
         hs.fit("no such data", settings={"stages.0.swad": 0.5})
-    with pytest.raises(UsageError, match=r"it is 1.3 with ema = 0.9"):
+    with pytest.raises(UsageError, match=r"it is 1\.3 with ema = 0\.9"):
         hs.fit("no such data", settings={"stages.0.swad": 1.3, "stages.0.ema": 0.9})
     rows = np.random.default_rng(0).normal(size=(40, 4)), ["a", "b"] * 20
     words = {"source": "vector:mlp", "strategy": "full", "settings": {"stages.0.swad": 1.3}, "progress": False}

@@ -113,7 +113,7 @@ class Stage:
     plateau_looks: int = 2  # evaluations without gain after which the schedule "plateau" lowers the rate
     plateau_factor: float = 0.3  # by which it does
     ema: float = 0.0  # decay of the moving average of the weights that is evaluated and kept; 0: the weights themselves
-    swad: float = 0.0  # how far the validation loss may rise while the weights of all steps are averaged; 0: they are not
+    swad: float = 0.0  # how far the validation loss may rise while the weights of all steps are averaged; 0: not
     imbalance: Literal["none", "weights", "sampler", "focal", "logit_adjust", "auto"] = "none"  # for rare classes
     clip: float = 1.0  # largest gradient norm; 0 does not clip
     augment: str | Literal["none"] | None = None  # a view of `views/`; None: the strategy's default

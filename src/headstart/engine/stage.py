@@ -270,6 +270,8 @@ class StageRun:
                 measure_norms(norms, built.model.backbone, built.data.survey())
             self.best = self._score()
             return None, f"; the mean of the weights after the steps {window[0]:,} to {window[1]:,} is taken"
+        if built.job.stage.swad:
+            self._tell("note", "swad: nothing is averaged, as the validation loss fell to the end", {})
         last = Score.from_plain(progress.last)
         if progress.best is None or best is None:
             built.average.apply()

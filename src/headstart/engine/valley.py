@@ -117,8 +117,8 @@ class Dense(Average):
         self.updates, self.limit, self.over, spans = plain
         own = self._parameters.items()
         self.spans = [
-            Span(*span, {name: torch.empty_like(p).copy_(tensors[f"{place}.{name}"]) for name, p in own})
-            for place, span in enumerate(spans)
+            Span(first, last, losses, {name: torch.empty_like(p).copy_(tensors[f"{place}.{name}"]) for name, p in own})
+            for place, (first, last, losses) in enumerate(spans)
         ]
 
 

@@ -325,7 +325,7 @@ def _check_average(stage: Stage, criterion: Criterion, data: Dataset) -> None:
     """Refuse an average by the validation loss where no criterion looks at validation rows."""
     if stage.swad and not ("validation" in criterion.pools and "validation" in data.splits):
         raise UsageError(
-            f"swad averages the weights by the loss of validation rows, and "
+            "swad averages the weights by the loss of validation rows, and "
             f"{'there are none' if 'validation' in criterion.pools else 'the criterion looks at others'}. "
-            f"Use ema=0.999, which needs none, or {option('criterion', 'validation')} with {option('validation', 0.15)}."
+            f"Use ema=0.999, which needs none, or {option('criterion', 'validation')} and {option('validation', 0.15)}."
         )
