@@ -1,6 +1,7 @@
 """Claim: a run that is cut off goes on bit-identically where an adversary learns along: its weights, maps and schedule.
 
-So does one whose objective keeps a copy of the network (adda), which is made again, or running centroids (shot).
+So does one whose objective keeps a copy of the network (adda), which is made again, running centroids (shot), or a
+projection with the rows of earlier steps (contrastive, clustering).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Cut(BaseException):
     """The process is gone."""
 
 
-@pytest.mark.parametrize("name", ["dann", "cdan", "mdd", "adda", "shot"])
+@pytest.mark.parametrize("name", ["dann", "cdan", "mdd", "adda", "shot", "contrastive", "clustering"])
 def test_an_adversary_is_resumed_bit_identically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr("headstart.core.storage.sync_file", lambda path: None)
     monkeypatch.setattr("headstart.core.storage._sync_folder", lambda path: None)

@@ -104,7 +104,7 @@ def make_plan(
 
     Raises:
         UsageError: An objective or a criterion needs rows that the data has not, a loss does not fit the task, or a
-            batch would be cut whose rows are compared with each other.
+            batch whose rows are compared with each other would be cut, or be of one row.
     """
     strategies, objectives, criteria, stages, notes = [], [], [], [], []
     operations = [build_operation(choice) for choice in recipe.surgery]
@@ -133,6 +133,7 @@ def make_plan(
             notes.append(note)
         _check_imbalance(stage.imbalance, objective, data)
         stage, note = _choose(stage, strategy, objective, recipe.head, data, backbone, shown)
+        _check_several(stage, objective, data)
         stages.append(stage)
         notes += [note] if note and note not in notes else []
         strategies.append(strategy)
@@ -195,6 +196,16 @@ def _check_whole(stage: Stage, strategy: Strategy, objective: Objective, process
     raise UsageError(
         f"The {whose} compares the rows of a batch with each other: {cut}, which changes what is minimised. Use {mend}."
     )
+
+
+def _check_several(stage: Stage, objective: Objective, data: Dataset) -> None:
+    """Refuse a single row where the rows of a batch are compared with each other."""
+    for stream in objective.streams if objective.couples_rows else ():
+        if (rows := min(stream.rows(stage.batch_size or 1), len(data.pools[stream.pool]))) < 2:
+            raise UsageError(
+                f"The objective '{stage.objective.name}' compares the rows of a batch with each other, and a batch of "
+                f"'{stream.name}' has {rows}. Use {option('batch-size', 2)} or more, and more rows than one."
+            )
 
 
 def _strategy(stage: Stage) -> Strategy:
@@ -294,15 +305,22 @@ def _check_streams(name: str, objective: Objective, data: Dataset) -> None:
             f"The objective '{name}' needs rows for {first_few(missing)}; the data has {first_few(data.pools)}. "
             f"For two domains give {option('source-domain')} and {option('target-domain')} (DOMAIN/CLASS folders, or a "
             f"column `domain`); for rows without labels {option('unlabelled')}, a folder `unlabelled`, or "
-            f"{option('blank-labels', 'unlabelled')}."
+            f"{option('blank-labels', 'unlabelled')}.{_others(name, objective, data)}"
         )
     bare = [stream.pool for stream in objective.streams if stream.labelled and not data.pools[stream.pool].labels]
     if bare:
         raise UsageError(
             f"The objective '{name}' needs labels, and the rows of {first_few(bare)} have none. "
             f"Without labels name another objective ({option('objective')}), one that learns from examples alone "
-            "(docs/extending.md)."
+            "(docs/other-data.md)."
         )
+
+
+def _others(name: str, objective: Objective, data: Dataset) -> str:
+    """Say that an objective without labels can take the training rows, where it has an option for it."""
+    fits = hasattr(objective, "pool") and not any(stream.labelled for stream in objective.streams)
+    example = option("objective", f"{name} pool=train")
+    return f" It takes the training rows, without their labels, by {example}." if fits and "train" in data.pools else ""
 
 
 def _check_pools(name: str, criterion: Criterion, data: Dataset) -> None:
