@@ -187,6 +187,23 @@ def test_the_features_move_and_the_head_stays(tmp_path: Path, name: str) -> None
 
 
 @pytest.mark.parametrize("name", BOTH)
+def test_both_views_learn_and_are_of_the_same_row(name: str) -> None:
+    model = toys.make_model(toys.tiny(), toys.dataset(Vector(6)))
+    objective = plugins.build("objectives", name, {"clusters": 3} if name == "clustering" else {})
+    x = torch.from_numpy(toys.examples(Vector(6), 8).inputs)
+    found = []
+    for other in (x, x.roll(1, dims=0)):  # a row of another class each
+        views = {"one": x.clone().requires_grad_(), "other": other.clone().requires_grad_()}
+        batch = dataclasses.replace(toys.batch(x), views=views)
+        with toys.torch_seeded("projection"):
+            extra = objective.modules(model)
+        found.append(objective.losses(model, extra, {"unlabelled": batch}, 0.5)["views"].value)
+        through = torch.autograd.grad(found[-1], [*views.values()])
+        assert all(slope.abs().sum() > 0 for slope in through)
+    assert found[0] < found[1]
+
+
+@pytest.mark.parametrize("name", BOTH)
 def test_a_batch_that_is_cut_or_of_one_row_is_refused(name: str) -> None:
     data = toys.dataset(Vector(6))
     plain = Recipe().with_settings({"stages.0.objective": name, "stages.0.strategy": "full"})
