@@ -126,6 +126,7 @@ def fit(
     source_domain: str | Sequence[str] | None = None,
     target_domain: str | Sequence[str] | None = None,
     target: str | Path | None = None,
+    target_labels: str | Path | None = None,
     transductive: bool | None = None,
     unlabelled: str | Path | None = None,
     blank_labels: str | None = None,
@@ -187,6 +188,7 @@ def fit(
         source_domain: Labelled domain, or several.
         target_domain: The domain that counts; its labels are only used for the test.
         target: That domain's own data, a folder or a table; all of the data is then the source domain (`hs.adapt`).
+        target_labels: A few rows of the target domain with labels, a folder or a table; they are learnt.
         transductive: Whether test rows may be learnt from without their labels, with the target domain's or others.
         unlabelled: More rows, without labels: a folder of loose files, or a table.
         blank_labels: What training rows without a label are: "refuse" or "unlabelled".

@@ -31,7 +31,7 @@ def adapt(
         source_data: Labelled rows, as for `fit`; both domains, where `source_domain` and `target_domain` name them.
         target: The target's own data: a folder or a table. Labels in it, if any, measure the test alone.
         objective: "auto", or one of `headstart list objectives`, with its options.
-        **words: All others that `fit` takes, such as source, sources, budget, strategy, criterion, transductive, label.
+        **words: All others that `fit` takes, such as source, budget, strategy, target_labels, transductive.
 
     Returns:
         The run; its test figures are of the target's test rows, where these have labels.

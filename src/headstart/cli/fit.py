@@ -63,6 +63,7 @@ def fit(
         str | None, typer.Option(help="Domain that counts; its labels are for the test only.")
     ] = None,
     target: Annotated[str | None, typer.Option(help="That domain's own data (headstart adapt).")] = None,
+    target_labels: Annotated[str | None, typer.Option(help="A few of its rows with labels: they are learnt.")] = None,
     transductive: Annotated[
         bool, typer.Option("--transductive", help="Test rows may be learnt from, without labels.")
     ] = False,

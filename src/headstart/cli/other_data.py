@@ -32,6 +32,7 @@ def adapt(
     data: Annotated[str | None, typer.Argument(help="Both domains, where they are named.")] = None,
     source_data: Annotated[str | None, typer.Option(help="Labelled rows: a folder or a table.")] = None,
     target: Annotated[str | None, typer.Option(help="Rows to answer for; labels only test.")] = None,
+    target_labels: Annotated[str | None, typer.Option(help="A few rows of the target with labels.")] = None,
     source_domain: Annotated[str | None, typer.Option(help="Labelled domain in DATA; several with commas.")] = None,
     target_domain: Annotated[str | None, typer.Option(help="Domain in DATA that counts.")] = None,
     objective: Annotated[str, typer.Option(help="auto, or one by its name.")] = "auto",
@@ -67,7 +68,14 @@ def adapt(
         raise UsageError("DATA holds both domains, and --source-data one: name one of them.")
     check_target(target, target_domain)
     words = {name: value for name, value in locals().items() if name in SHARED}
-    words |= {"target": target, "transductive": transductive, "explain": explain, "budget": budget, "sources": sources}
+    words |= {
+        "target": target,
+        "target_labels": target_labels,
+        "transductive": transductive,
+        "explain": explain,
+        "budget": budget,
+        "sources": sources,
+    }
     fit(context, data=data or source_data, **adapting(words, objective))
 
 

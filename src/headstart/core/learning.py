@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import (
@@ -197,6 +197,7 @@ class Objective(ABC):
             never cut: micro-batches and several processes are refused, as they would change what is minimised.
         criterion: A file of `criteria/`, by which a step is kept where the recipe names none.
         forms: Of the targets that it can learn; () is every one.
+        also: Streams that it takes beside `streams` where the data has their pool, and does without where it has not.
     """
 
     reads: ClassVar[Literal["features", "inputs"]] = "inputs"
@@ -205,11 +206,16 @@ class Objective(ABC):
     couples_rows: ClassVar[bool] = False
     criterion: ClassVar[str] = "validation"
     forms: ClassVar[tuple[Form, ...]] = ()
+    also: ClassVar[tuple[Stream, ...]] = ()
 
     @property
     def streams(self) -> tuple[Stream, ...]:
         """The streams that each step takes one batch of: by default the labelled training rows."""
         return (Stream("train"),)
+
+    def streams_in(self, pools: Container[str]) -> tuple[Stream, ...]:
+        """Return the streams that a step takes batches of, where the data has these pools."""
+        return (*self.streams, *(stream for stream in self.also if stream.pool in pools))
 
     @property
     def loss_options(self) -> LossOptions:

@@ -56,6 +56,7 @@ class DataPlan:
     source_domain: tuple[str, ...] = ()  # DOMAIN folders, or values of the column `domain`: labelled
     target_domain: tuple[str, ...] = ()  # the domain that counts: unlabelled in training, labelled in test
     target: str | None = None  # the target domain's own data, beside `path`, which is then the source domain's
+    target_labels: str | None = None  # a few rows of the target domain with labels, which are learnt
     transductive: bool = False  # whether test rows of the target domain are among its rows without labels, too
     unlabelled: str | None = None  # more rows, without labels: a folder of loose files, or a table
     blank_labels: Literal["refuse", "unlabelled"] = "refuse"  # what training rows without a label are

@@ -30,6 +30,7 @@ PATHS = {
     "source_domain": "data.source_domain",
     "target_domain": "data.target_domain",
     "target": "data.target",
+    "target_labels": "data.target_labels",
     "transductive": "data.transductive",
     "unlabelled": "data.unlabelled",
     "blank_labels": "data.blank_labels",

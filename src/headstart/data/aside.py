@@ -38,7 +38,7 @@ def leave_out(frames: dict[str, pd.DataFrame], given: str, task: Task, data: Any
         DataError: The task is known, and no row at all has a label.
     """
     notes = []
-    for name in [name for name in frames if name not in {given, "target", "source"}]:
+    for name in [name for name in frames if name not in {given, "target", "target_labelled", "source"}]:
         frame = frames[name]
         if any(_lacks(frame, target, frames.get(given)) for target in task.predicted.values()):
             rows = f"{counted(len(frame), 'rows')} without labels {agree(len(frame), 'are')}"

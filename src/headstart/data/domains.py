@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from headstart.core.columns import cells_of
 from headstart.core.counting import agree, counted
-from headstart.core.errors import BadRows, DataError, UsageError, first_few, unknown
+from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few, unknown
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Task
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+FEW = "target_labelled"  # the pool of those rows of the target domain whose labels are learnt
 STRANGE = "strange"  # rows of the target domain whose label the source domain lacks, while they are checked
 
 
@@ -46,17 +48,42 @@ def beside(tables: Tables, target: Tables, plan: DataPlan) -> Tables:
     for split, frame in target.splits.items():
         named = frame.assign(**{DOMAIN: target_name}).set_axis([f"{target_name}/{row}" for row in frame.index])
         found.setdefault("all" if split == "train" else split, []).append(named)
+    return _together(tables, target, target_name, {split: join(frames) for split, frames in found.items()})
+
+
+def with_few(tables: Tables, few: Tables, plan: DataPlan) -> Tables:
+    """Put labelled rows of the target domain beside the rest.
+
+    Args:
+        tables: Of both domains.
+        few: The rows, in any splits.
+        plan: Names the domains, and where the rows are from.
+
+    Returns:
+        All rows; the labelled ones are the split "target_labelled", named "PLACE/ROW".
+
+    Raises:
+        UsageError: No target domain is named.
+    """
+    _, targets = plan.domains
+    if not targets:
+        raise UsageError(
+            f"{option('target-labels')} names rows of a target domain: name that, too ({option('target', 'FOLDER')})."
+        )
+    place = Path(plan.target_labels or FEW).name
+    rows = join(list(few.splits.values())).assign(**{DOMAIN: targets[0]})
+    rows = rows.set_axis([f"{place}/{row}" for row in rows.index])
+    return _together(tables, few, place, {**tables.splits, FEW: rows})
+
+
+def _together(tables: Tables, more: Tables, place: str, splits: dict[str, pd.DataFrame]) -> Tables:
+    """Put what two readings found beside these splits; what is wrong with rows of the second is told with its place."""
     wrong = [
-        BadRows(error.summary, [replace(each, where=f"{target_name}/{each.where}") for each in error.problems])
-        for error in target.wrong
+        BadRows(error.summary, [replace(each, where=f"{place}/{each.where}") for each in error.problems])
+        for error in more.wrong
     ]
-    return replace(
-        tables,
-        splits={split: join(frames) for split, frames in found.items()},
-        notes=(*tables.notes, *target.notes),
-        absent={**tables.absent, **target.absent},
-        wrong=(*tables.wrong, *wrong),
-    )
+    notes, absent = (*tables.notes, *more.notes), {**tables.absent, **more.absent}
+    return replace(tables, splits=splits, notes=notes, absent=absent, wrong=(*tables.wrong, *wrong))
 
 
 def other_domains(data: Any, plan: DataPlan, left_out: Sequence[str]) -> tuple[str, ...]:
@@ -115,8 +142,8 @@ def by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], 
         known |= dict.fromkeys(names)
         for role, domains in (("source", sources), ("target", targets)):
             chosen: pd.DataFrame = frame.iloc[[i for i, name in enumerate(names) if name in domains]]
-            if split == UNLABELLED:
-                part = UNLABELLED
+            if split in (UNLABELLED, FEW):
+                part = split
             elif role == "target":
                 part = "test" if split == "test" else "target"
             else:
@@ -126,7 +153,13 @@ def by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], 
     for name in (*sources, *targets):
         if name not in known:
             raise unknown("domain", name, sorted(known))
-    notes = [f"domains: {first_few(sources)} (labelled) to {first_few(targets)} (labels only in the test split)"]
+    few = found.get(FEW)
+    labels = (
+        "labels only in the test split"
+        if few is None
+        else f"labels only in the test split and of {counted(len(few[0]), 'rows')}"
+    )
+    notes = [f"domains: {first_few(sources)} (labelled) to {first_few(targets)} ({labels})"]
     unused = found.pop("unused", None)
     if unused:
         notes.append(f"test rows of the source domain that are not used: {sum(map(len, unused)):,}")
@@ -187,10 +220,9 @@ def target_pool(splits: Mapping[str, SplitRows], apart: Rows | None, plan: DataP
     if "test" in splits and plan.transductive:
         parts.append(splits["test"].rows.unlabelled())
     total = sum(map(len, parts))
-    if total == 1:
-        raise DataError(
-            f"The target domain {first_few(plan.domains[1])} has one row to learn from; a domain is many rows."
-        )
+    if parts and total < 2:
+        many = f"{'one row' if total else 'no row'} to learn from{' without labels' if plan.target_labels else ''}"
+        raise DataError(f"The target domain {first_few(plan.domains[1])} has {many}; a domain is many rows.")
     notes = []
     if "test" in splits and plan.transductive:
         notes.append("transductive: the test rows are learnt from, too, without their labels")
@@ -198,6 +230,27 @@ def target_pool(splits: Mapping[str, SplitRows], apart: Rows | None, plan: DataP
     if same := [row for part in parts for row, digest in zip(part.ids, part.digests, strict=False) if digest in known]:
         notes.append(f"{counted(len(same), 'rows')} {agree(len(same), 'are')} in both domains: {first_few(same)}")
     return (concatenate(parts) if len(parts) > 1 or "target" not in splits else None) if parts else None, notes
+
+
+def check_few(few: Rows, splits: Mapping[str, SplitRows]) -> None:
+    """Check that no row of the target is learnt with its label and measured on, too.
+
+    Args:
+        few: The rows whose labels are learnt.
+        splits: "test", where there is one.
+
+    Raises:
+        DataError: Some are test rows, by their content.
+    """
+    first = dict(zip(few.digests, few.ids, strict=True))
+    test = splits["test"].rows if "test" in splits else few.take([])
+    same = [(row, first[digest]) for row, digest in zip(test.ids, test.digests, strict=True) if digest in first]
+    if same:
+        raise DataError(
+            f"{counted(len(same), 'test rows', len(test))} {agree(len(same), 'are')} among the labelled rows of the "
+            "target, whose labels are learnt: the figures would be of rows that were seen.",
+            [Problem(row, f"is the same as {twin}", "leave it in one place") for row, twin in same],
+        )
 
 
 def numbers(frame: pd.DataFrame, plan: DataPlan) -> np.ndarray | None:

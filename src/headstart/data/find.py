@@ -37,7 +37,7 @@ def named_data(data: Any, plan: DataPlan) -> Any:
     data = plan.path if data is None else data
     if data is None:
         raise UsageError("Name the data: a folder, a table, or `path` under [data] in the recipe.")
-    for each in (data, plan.target, plan.unlabelled):
+    for each in (data, plan.target, plan.target_labels, plan.unlabelled):
         if isinstance(each, str | Path):
             check_path(each)
     return data

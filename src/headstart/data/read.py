@@ -20,7 +20,17 @@ from headstart.core.recipe import DataPlan
 from headstart.core.types import Input, Labels, Task
 from headstart.data.aside import leave_out, no_training_rows, with_labels
 from headstart.data.checks import check_repeats, check_rows, for_all
-from headstart.data.domains import STRANGE, beside, by_domain, numbers, target_pool, without_unknown
+from headstart.data.domains import (
+    FEW,
+    STRANGE,
+    beside,
+    by_domain,
+    check_few,
+    numbers,
+    target_pool,
+    with_few,
+    without_unknown,
+)
 from headstart.data.find import read_tables
 from headstart.data.inference import check_columns, check_files, describe_labels, infer, needs_labels
 from headstart.data.inputs import make_inputs, make_rows
@@ -81,6 +91,9 @@ def _read_usable(
     if plan.target is not None:
         plan = replace(plan, path=str(where) if isinstance(where, str | Path) else None)  # whose name is the domain's
         tables = beside(tables, read_tables(plan.target, plan), plan)
+    if plan.target_labels is not None:
+        alone = replace(plan, reader=plan.reader if plan.target else None, source_domain=(), target_domain=())
+        tables = with_few(tables, read_tables(plan.target_labels, alone), plan)
     advice = skip_advice() if task is None else ""
 
     def work(bad: Bad) -> Dataset:
@@ -167,6 +180,9 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
     if any(plan.domains) and "train" in splits:
         pool, told_of = target_pool(splits, apart, plan)
         pools |= {"target": pool} if pool is not None else {}
+        if FEW in parts:
+            check_few(parts[FEW].rows, splits)
+            pools[FEW] = parts[FEW].rows
         notes += told_of
     if unlabelled is not None:
         pools[UNLABELLED] = unlabelled
@@ -289,6 +305,8 @@ def make_dataset(
     for name, rows in (more or {}).items():
         hasher.update(f"{name}\0{len(rows)}\0".encode() + b"".join(row.encode() + b"\0" for row in rows.ids))
         hasher.update(b"".join(rows.digests))
+        if name == FEW:
+            hasher.update(b"".join(map(_label_bytes, rows.labels.values())))
     for name, part in splits.items():
         hasher.update(f"{name}\0".encode())
         for row, digest in zip(part.rows.ids, part.rows.digests, strict=True):

@@ -63,7 +63,8 @@ class Dataset:
 
     splits: "train", and where there are any "validation" and "test", all labelled.
     pools: what streams are made of: "train"; "unlabelled" where there are rows without labels; with domains "source"
-    (labelled) and "target" (without labels); with several targets "task:NAME". The test split is never among them.
+    (labelled), "target" (without labels) and perhaps "target_labelled" (a few more rows of it, with labels); with
+    several targets "task:NAME". The test split is never among them.
     notes: what was inferred, in words, to be printed. fingerprint: a hash of all rows and labels.
     groups: by row, what must stay on one side of any split: the group that was asked for, or copies of an image.
     drawn: the splits that were cut from given ones. left_out: what is wrong with the rows that were left out.

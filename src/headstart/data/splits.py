@@ -50,7 +50,8 @@ def make_splits(
 
     Args:
         parts: By what was given: "all", or "train", "validation", "test"; with domains "train" is the
-            source's, "test" the target's, and "target" the rest of the target domain.
+            source's, "test" the target's, "target" the rest of the target domain, "target_labelled" rows of it with
+            labels to learn.
         task: Decides what is balanced over the splits.
         plan: The shares.
         seed: Decides the rows.
@@ -65,6 +66,9 @@ def make_splits(
     splits = dict(parts)
     notes: list[str] = []
     _check_groups(splits)
+    few = splits.pop("target_labelled", None)
+    if few is not None and "target" in splits:
+        splits["target"] = _apart(splits["target"], few, notes)
     if "all" in splits:
         splits["train"] = splits.pop("all")
         _cut(splits, "train", "test", plan.test, task, seed, notes)
@@ -221,6 +225,17 @@ def _keep_copies_together(
             f"stay together (in all {alike:,} of {len(digests):,} repeat others)"
         )
     return chosen & ~copies
+
+
+def _apart(part: SplitRows, few: SplitRows, notes: list[str]) -> SplitRows:
+    """Take those rows out of the target's that are labelled ones, so that none of them is drawn for the test."""
+    known = set(few.rows.digests)
+    same = np.array([digest in known for digest in part.rows.digests], dtype=bool)
+    if same.any():
+        notes.append(
+            f"target: {counted(same.sum(), 'rows', len(part))} {agree(same.sum(), 'are')} among the labelled ones"
+        )
+    return part.take(np.flatnonzero(~same))
 
 
 def _check_groups(parts: Mapping[str, SplitRows]) -> None:

@@ -14,7 +14,7 @@ from headstart.core.choosing import most_rows
 from headstart.core.recipe import Stage
 from headstart.core.seeding import numpy_generator
 from headstart.core.stopping import Stop
-from headstart.core.types import Criterion, Input, Listener, Objective, Score, Strategy, Task
+from headstart.core.types import Criterion, Input, Listener, Objective, Score, Strategy, Stream, Task
 from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import Transform, make_transform
 from headstart.engine.distributed import World
@@ -57,6 +57,11 @@ class Job:
     solved: Mapping[str, Any] = field(default_factory=dict)
     name: str = "training"
 
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The streams that each step takes a batch of."""
+        return tuple(s for s in (*self.objective.streams, *self.objective.also) if s.name in self.training)
+
 
 def make_job(
     strategy: Strategy,
@@ -84,7 +89,7 @@ def make_job(
     assert stage.augment is not None
     training = {
         stream.name: Examples(data.pools[stream.pool], make_transform(expects, views=stream.shown(stage.augment)))
-        for stream in objective.streams
+        for stream in objective.streams_in(data.pools)
     }
     known = {**data.pools, **{name: rows for name, rows in data.splits.items() if name != "test"}}
     plain = make_transform(expects)

@@ -11,7 +11,7 @@ from headstart.core.errors import UsageError
 from headstart.core.progress import working
 from headstart.core.seeding import mix
 from headstart.core.types import Labels, Mapped, Solved, Solving
-from headstart.data.rows import Rows
+from headstart.data.rows import Rows, join
 from headstart.engine.build import BuiltStage
 from headstart.engine.predict import predict
 from headstart.features.frozen import FeatureTransform, frozen_rows
@@ -57,6 +57,7 @@ def solve_mapped(
     labels: Mapping[str, Labels],
     wanted: Solving,
     chosen: Mapping[str, Sequence[Any] | None] | None = None,
+    few: Rows | None = None,
 ) -> dict[str, Solved] | None:
     """Put every head at its optimum for what a mapping made of the rows, and what it does to others before the head.
 
@@ -66,17 +67,32 @@ def solve_mapped(
         labels: Of the labelled rows, by target, where the mapping gives none.
         wanted: What the heads are to be the optimum of.
         chosen: As of `solve_all`.
+        few: Labelled rows of the target, with their features; they count as much as all the others together.
 
     Returns:
         As `solve_all`.
     """
     if mapped.labels is not None:  # of other rows, which are in no groups
         labels, wanted = dict.fromkeys(labels, mapped.labels), wanted._replace(groups=None)
+    if few is not None:
+        mapped, labels = _beside(mapped, labels, few)
+        wanted = wanted._replace(groups=wanted.groups and [*wanted.groups, *few.ids])
     found = solve_all(model, mapped.rows, labels, wanted._replace(weights=mapped.weights), chosen)
     if found is not None and mapped.matrix is not None and mapped.offset is not None:
         for head in model.by_target().values():
             head.precede(mapped.matrix, mapped.offset)
     return found
+
+
+def _beside(mapped: Mapped, labels: Mapping[str, Labels], few: Rows) -> tuple[Mapped, dict[str, Labels]]:
+    """Put labelled rows of the target beside what a mapping made, mapped as such rows are; either side is half."""
+    rows, own = cast(np.ndarray, few.inputs), mapped.rows
+    if mapped.matrix is not None and mapped.offset is not None:
+        rows = rows @ mapped.matrix.T + mapped.offset
+    weights = np.ones(len(own)) if mapped.weights is None else mapped.weights
+    both = np.concatenate([weights / weights.sum(), np.full(len(rows), 1 / len(rows))]) * (len(own) + len(rows)) / 2
+    found = {name: join([given, few.labels[name]]) for name, given in labels.items()}
+    return mapped._replace(rows=np.concatenate([own, rows]).astype(own.dtype), weights=both), found
 
 
 def answers(model: Model, rows: Rows, features: np.ndarray) -> dict[str, np.ndarray]:
@@ -108,10 +124,12 @@ def solve_stage(built: BuiltStage) -> tuple[str, dict[str, Any]]:
     groups = [context.groups.get(name, name) for name in rows.ids] if context.groups else None
     seed = mix(context.seed, "solve", built.number)
     wanted = Solving(built.job.objective.loss_options, stage.imbalance, seed, groups)
-    features = {name: cast(np.ndarray, each.rows.inputs) for name, each in built.data.training.items()}
+    training = built.data.training
+    features = {name: cast(np.ndarray, each.rows.inputs) for name, each in training.items()}
+    few = next((training[stream.name].rows for stream in built.job.objective.also if stream.name in training), None)
     mapped = built.job.objective.maps(built.model, features, rows.labels) or Mapped(cast(np.ndarray, rows.inputs))
     with working("solving the head"):
-        found = solve_mapped(built.model, mapped, rows.labels, wanted, built.job.solved)
+        found = solve_mapped(built.model, mapped, rows.labels, wanted, built.job.solved, few)
     assert found is not None  # a plan solves no other heads
     context.world.copy_from_writer(built.model)
     notes = {name: each.note for name, each in found.items()}

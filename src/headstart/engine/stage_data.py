@@ -48,12 +48,12 @@ class StageData:
     def epoch(self) -> int:
         """The steps in which every stream has shown all its rows."""
         size = self.job.stage.batch_size or 1
-        streams = self.job.objective.streams
+        streams = self.job.streams
         return max(math.ceil(len(self.job.training[s.name].rows) / s.rows(size)) for s in streams)
 
     def labelled(self) -> Examples | None:
         """Return the rows of the objective's first labelled stream."""
-        streams = (stream for stream in self.job.objective.streams if stream.labelled)
+        streams = (stream for stream in self.job.streams if stream.labelled)
         return next((self.training[stream.name] for stream in streams), None)
 
     def survey(self) -> Iterator[Batch]:
@@ -65,7 +65,7 @@ class StageData:
         Raises:
             UsageError: No stream of the objective has labels.
         """
-        labelled = next((self.job.training[s.name] for s in self.job.objective.streams if s.labelled), None)
+        labelled = next((self.job.training[s.name] for s in self.job.streams if s.labelled), None)
         if labelled is None:
             raise UsageError("This strategy looks at labelled rows before it starts, and the objective has none.")
         self.model.eval()
@@ -114,7 +114,7 @@ class StageData:
         staged = any(group.start for group in tuning.groups)
         if (
             not (self._is_plain or self._is_fixed)
-            or any(len(stream.views) > 1 for stream in self.job.objective.streams)
+            or any(len(stream.views) > 1 for stream in self.job.streams)
             or tuning.watch is not None
             or staged
             or world.size > 1
@@ -160,22 +160,19 @@ class StageData:
     @property
     def _is_fixed(self) -> bool:
         """Whether the objective reads features alone, of rows that are shown in one way at a time, of a few."""
-        single = all([*stream.views.values()] == [AUGMENTED] for stream in self.job.objective.streams)
+        single = all([*stream.views.values()] == [AUGMENTED] for stream in self.job.streams)
         return self.job.objective.reads == "features" and single and bool(self.job.stage.views)
 
     @property
     def _is_plain(self) -> bool:
         """Whether the objective reads features alone, of rows that are shown plainly."""
         assert self.job.stage.augment is not None
-        shown = [view for s in self.job.objective.streams for view in s.shown(self.job.stage.augment).values()]
+        shown = [view for s in self.job.streams for view in s.shown(self.job.stage.augment).values()]
         return self.job.objective.reads == "features" and all(view == views.PLAIN for view in shown)
 
     def streams(self, step: int) -> dict[str, Feed[Batch]]:
         """Return the batches of each stream by its name, from a step on."""
-        return {
-            stream.name: Feed(partial(self._batches, stream), self.workers, step)
-            for stream in self.job.objective.streams
-        }
+        return {stream.name: Feed(partial(self._batches, stream), self.workers, step) for stream in self.job.streams}
 
     def measure(self) -> dict[str, Measured]:
         """Compute what the criterion looks at, for each of its pools."""

@@ -10,7 +10,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -19,13 +19,16 @@ from headstart.core.errors import UsageError
 from headstart.core.plugins import name_of
 from headstart.core.types import Batch, Features, Loss, Stream
 from headstart.models.model import Model, pool
+from headstart.objectives._few import FEW, learnt
 from headstart.objectives._smoothed import Smoothed
 from headstart.objectives._tasks import class_head, losses_of
 
 
 @dataclass(frozen=True)
 class TwoDomains(Smoothed):
-    """An objective on a labelled source and a target without labels."""
+    """An objective on a labelled source and a target without labels, of which a few more rows may have some."""
+
+    also: ClassVar[tuple[Stream, ...]] = (FEW,)
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -99,7 +102,8 @@ class Alignment(TwoDomains):
         source, target = _side(model, features[0], outputs[0], labels), _side(model, features[1], outputs[1], {})
         with torch.autocast(source.pooled.device.type, enabled=False):
             domain = self.weight * self.align(model, extra, source, target, strength_at(progress))
-        return {**losses_of(model, outputs[0], labels, self.loss_options), "domain": Loss(domain)}
+        own = learnt(model, losses_of(model, outputs[0], labels, self.loss_options), batches, self.loss_options)
+        return {**own, "domain": Loss(domain)}
 
 
 def check_moves(model: Model, objective: str) -> None:

@@ -22,6 +22,7 @@ from headstart.core.learning import AUGMENTED
 from headstart.core.types import Batch, Features, Form, Loss, Stream
 from headstart.models.model import Head, Model, pool
 from headstart.objectives._averages import Averages
+from headstart.objectives._few import FEW, learnt
 from headstart.objectives._smoothed import Smoothed
 from headstart.objectives._tasks import task_losses
 
@@ -47,6 +48,7 @@ class Unlabelled(Smoothed):
     pool: str = "unlabelled"
     weak: str = AUGMENTED
     forms: ClassVar[tuple[Form, ...]] = ("classes", "labels")
+    also: ClassVar[tuple[Stream, ...]] = (FEW,)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,7 +71,8 @@ class Unlabelled(Smoothed):
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the targets' losses on labelled rows, and those on unlabelled ones: "unlabelled" or "fair:NAME" …"""
         labelled = batches["train"]
-        found = task_losses(model, model.features(labelled.x), labelled.labels, self.loss_options)
+        own = task_losses(model, model.features(labelled.x), labelled.labels, self.loss_options)
+        found = learnt(model, own, batches, self.loss_options)
         for name, own in self.unlabelled(model, extra, batches["unlabelled"], progress).items():
             found[name] = Loss(self.weight * self.grown(progress) * own)
         return found

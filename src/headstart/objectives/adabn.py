@@ -18,6 +18,7 @@ from headstart.core.errors import UsageError
 from headstart.core.types import Batch, Loss
 from headstart.models.model import Model
 from headstart.objectives._domains import TwoDomains
+from headstart.objectives._few import learnt
 from headstart.objectives._tasks import task_losses
 
 
@@ -44,7 +45,7 @@ class Adabn(TwoDomains):
         losses = task_losses(model, features, batches["source"].labels, self.loss_options)
         with torch.no_grad():
             model.features(batches["target"].x)
-        return losses
+        return learnt(model, losses, batches, self.loss_options)
 
 
 def _norms(model: Model) -> list[Any]:

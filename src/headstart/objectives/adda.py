@@ -2,7 +2,7 @@
 
 A stage after one that learnt the source. Their eq. 9: a classifier learns to tell the source's features, by the
 network as it was, from the target's, and the network moves so that the target's are taken for the source's (inverted
-labels). The heads stay.
+labels). The heads stay. Labelled rows of the target, where there are some, are learnt by the features, too.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from headstart.core.types import Batch, Features, Loss, Update
 from headstart.models.model import Backbone, Model, pool
 from headstart.objectives._adversary import DomainClassifier, told_apart
 from headstart.objectives._domains import TwoDomains, check_moves
+from headstart.objectives._few import FEW
+from headstart.objectives._tasks import task_losses
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,11 @@ class Adda(TwoDomains):
     def losses(self, model: Model, extra: Any, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the loss of the target's rows as if they were the source's."""
         logits = extra.classifier(_pooled(model, model.features(batches["target"].x)))
-        return {"domain": Loss(functional.softplus(-logits.float()).mean())}
+        losses = {"domain": Loss(functional.softplus(-logits.float()).mean())}
+        if FEW.name in batches:
+            few = batches[FEW.name]
+            losses |= task_losses(model, model.features(few.x), few.labels, self.loss_options)
+        return losses
 
     def _tell_apart(self, model: Model, extra: Any, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         with torch.no_grad():  # the features stay as they are

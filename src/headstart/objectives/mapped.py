@@ -19,6 +19,7 @@ from headstart.core.choice import Choice
 from headstart.core.types import Batch, FeatureMapping, Loss, Mapped
 from headstart.models.model import Model
 from headstart.objectives._domains import TwoDomains
+from headstart.objectives._few import learnt
 from headstart.objectives._tasks import task_losses
 
 
@@ -41,7 +42,8 @@ class MappedFeatures(TwoDomains):
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the loss that is minimised, before anything is mapped."""
         source = batches["source"]
-        return task_losses(model, model.features(source.x), source.labels, self.loss_options)
+        losses = task_losses(model, model.features(source.x), source.labels, self.loss_options)
+        return learnt(model, losses, batches, self.loss_options)
 
     def maps(self, model: Model, features: Mapping[str, np.ndarray], labels: Mapping[str, Any]) -> Mapped:
         """Fit the mapping to features [N, D] and [M, D] of both streams."""

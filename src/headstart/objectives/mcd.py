@@ -18,6 +18,7 @@ from torch import nn
 from headstart.core.types import MODEL_PARTS, Batch, Features, Loss, Update
 from headstart.models.model import Head, Model
 from headstart.objectives._domains import TwoDomains
+from headstart.objectives._few import with_few
 from headstart.objectives._tasks import only_head
 
 
@@ -53,10 +54,16 @@ class Mcd(TwoDomains):
 
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the source task's loss of both classifiers."""
-        return self._task(model, extra, model.features(batches["source"].x), batches["source"])
+        return self._tasks(model, extra, model.features(batches["source"].x), batches)
 
-    def _task(self, model: Model, extra: nn.Module, features: Features, source: Batch) -> dict[str, Loss]:
-        (name, y), first, second = next(iter(source.labels.items())), model.head, cast(Head, extra)
+    def _tasks(
+        self, model: Model, extra: nn.Module, features: Features, batches: Mapping[str, Batch]
+    ) -> dict[str, Loss]:
+        source = self._task(model, extra, features, batches["source"])
+        return with_few(source, batches, lambda few: self._task(model, extra, model.features(few.x), few))
+
+    def _task(self, model: Model, extra: nn.Module, features: Features, batch: Batch) -> dict[str, Loss]:
+        (name, y), first, second = next(iter(batch.labels.items())), model.head, cast(Head, extra)
         return {
             "task": Loss(first.loss(first(features), y, self.loss_options), name),
             "task_second": Loss(second.loss(second(features), y, self.loss_options), name),
@@ -70,7 +77,7 @@ class Mcd(TwoDomains):
             features = model.features(batches["source"].x)
         first, second = model.head, cast(Head, extra)
         disagreement = -discrepancy(first, second, first(target), second(target))
-        return {**self._task(model, extra, features, batches["source"]), "disagreement": Loss(disagreement)}
+        return {**self._tasks(model, extra, features, batches), "disagreement": Loss(disagreement)}
 
     def _agree(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         target = model.features(batches["target"].x)

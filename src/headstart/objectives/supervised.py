@@ -8,8 +8,9 @@ from typing import ClassVar, Literal
 
 from torch import nn
 
-from headstart.core.types import Batch, Loss, LossOptions
+from headstart.core.types import Batch, Loss, LossOptions, Stream
 from headstart.models.model import Model
+from headstart.objectives._few import FEW, learnt
 from headstart.objectives._smoothed import Smoothed
 from headstart.objectives._tasks import task_losses
 
@@ -26,6 +27,7 @@ class Supervised(Smoothed):
     loss: Literal["auto", "cross_entropy", "binary_cross_entropy", "mse", "huber"] = "auto"
     class_weights: tuple[float, ...] = ()
     is_heads_loss: ClassVar[bool] = True
+    also: ClassVar[tuple[Stream, ...]] = (FEW,)
 
     @property
     def loss_options(self) -> LossOptions:
@@ -35,4 +37,5 @@ class Supervised(Smoothed):
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the loss "task" of the only target, or "task:NAME" of each."""
         batch = batches[self.streams[0].name]
-        return task_losses(model, model.features(batch.x), batch.labels, self.loss_options)
+        losses = task_losses(model, model.features(batch.x), batch.labels, self.loss_options)
+        return learnt(model, losses, batches, self.loss_options)

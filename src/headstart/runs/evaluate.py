@@ -264,7 +264,8 @@ def evaluate_saved(
     if data is None:
         raise UsageError(f"{folder} was fitted on data in memory: name the data to evaluate on.")
     if not own:
-        everything = {"validation": 0.0, "source_domain": (), "target_domain": (), "target": None, "unlabelled": None}
+        more = dict.fromkeys(("target", "target_labels", "unlabelled"))
+        everything = {"validation": 0.0, "source_domain": (), "target_domain": (), **more}
         plan = dataclasses.replace(plan, reader=_reader_for(plan, data), **everything)
     dataset = read(
         data, plan, seed=seed, task=predictor.task, whole=not own, expects=predictor.model.backbone.card.input

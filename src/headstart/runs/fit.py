@@ -172,7 +172,7 @@ def fit(
         with told_to(listen):
             keep = keeping(listen, told)
             dataset, backbone, plan = prepare(data, recipe, keep, known, loaded)
-            check_shards(plan, world.size)
+            check_shards(plan, world.size, dataset.pools)
             check_processes(backbone.card.params, device)
             with threads(choose_threads(backbone.card.params)):
                 plan = with_precision(plan, dataset, backbone, device, world, keep)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import cache
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from headstart.core.options import to_plain
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.tuning import couples_rows
 from headstart.core.types import Criterion, Form, Objective, Strategy, kind_of
+from headstart.data.domains import FEW
 from headstart.data.rows import Dataset
 from headstart.engine.optimisers import SOLVE, check_optimiser
 from headstart.features.frozen import KnownFeatures
@@ -141,21 +142,24 @@ def make_plan(
         criteria.append(criterion)
     refit, note = choose_refit(recipe, stages, objectives, data)
     notes += [note] if note else []
-    read = {stream.pool for objective in objectives for stream in objective.streams}
+    read = {stream.pool for objective in objectives for stream in objective.streams_in(data.pools)}
     read |= {pool for criterion in criteria for pool in criterion.pools}
     if "unlabelled" in data.pools and "unlabelled" not in read:
         notes.append("the rows without labels are not used: no objective or criterion of this recipe asks for them")
+    if FEW in data.pools and FEW not in read:
+        notes.append("the labelled rows of the target are not used: no objective of this recipe asks for them")
     surgery = tuple(Choice.parse(written(operation), "surgery") for operation in operations)
     chosen = dataclasses.replace(recipe, stages=tuple(stages), surgery=surgery, refit=cast(Any, refit))
     return Plan(chosen, tuple(strategies), tuple(objectives), tuple(criteria), tuple(notes))
 
 
-def check_shards(plan: Plan, processes: int) -> None:
+def check_shards(plan: Plan, processes: int, pools: Container[str] = ()) -> None:
     """Check that the batches can be divided among the processes.
 
     Args:
         plan: With everything chosen.
         processes: That divide each batch.
+        pools: Those that the data has.
 
     Raises:
         UsageError: A stage's batch has fewer rows than there are processes, or must not be divided.
@@ -164,7 +168,7 @@ def check_shards(plan: Plan, processes: int) -> None:
     for number, (stage, strategy, objective) in enumerate(stages):
         assert stage.batch_size is not None
         _check_whole(stage, strategy, objective, processes)
-        rows = min(stream.rows(stage.batch_size) for stream in objective.streams)
+        rows = min(stream.rows(stage.batch_size) for stream in objective.streams_in(pools))
         if rows < processes:
             raise UsageError(
                 f"Stage {number} has {rows} rows in a batch, fewer than the {processes} processes. "

@@ -84,7 +84,8 @@ def absolute(recipe: Recipe, place: str | Path) -> Recipe:
     Returns:
         The recipe; what is no path of something that is there stays as it is.
     """
-    paths = {name: _from(place, getattr(recipe.data, name)) for name in ("path", "target", "unlabelled")}
+    named = ("path", "target", "target_labels", "unlabelled")
+    paths = {name: _from(place, getattr(recipe.data, name)) for name in named}
     data = dataclasses.replace(recipe.data, **paths)
     source = recipe.source
     if source is not None:

@@ -21,11 +21,13 @@ from headstart.core.interface import option
 from headstart.core.recipe import Recipe
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import Criterion, Event, Mapped, Measured, Objective, Score, Solving
+from headstart.data.domains import FEW
 from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import make_transform
 from headstart.drawing.text import words
 from headstart.engine.predict import embed
 from headstart.engine.solve import answers, solve_mapped
+from headstart.features.frozen import frozen_rows
 from headstart.runs.choose import first_unless_beaten
 from headstart.runs.network import build_model, load_backbone
 from headstart.selection.candidates import PROBE, Candidate, Method, short, takes, written
@@ -198,11 +200,13 @@ def probe_score(recipe: Recipe, found: Found, setup: Setup, objective: str = BAS
     minimised = cast(Objective, plugins.build("objectives", choice.name, choice.options))
     wanted = Solving(minimised.loss_options, own.stages[0].imbalance, own.seed, data.groups_of(train))
     source, rows, target = features(train), data.pools[TARGET], features(data.pools[TARGET])
+    few = data.pools.get(FEW)
+    few = None if few is None else frozen_rows(few, features(few))
     every, outputs = np.arange(len(rows)), dict[str, np.ndarray]()
 
     def solved(places: np.ndarray) -> bool:
         mapped = minimised.maps(model, {"source": source, TARGET: target[places]}, train.labels) or Mapped(source)
-        return solve_mapped(model, mapped, train.labels, wanted) is not None
+        return solve_mapped(model, mapped, train.labels, wanted, few=few) is not None
 
     for asked in np.array_split(numpy_generator(own.seed, "halves").permutation(every), 2) if objective != BASE else ():
         if not solved(np.setdiff1d(every, asked)):

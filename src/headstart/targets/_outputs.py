@@ -243,7 +243,10 @@ class ValuesOutput(Output):
         from headstart.solvers.ridge import ridge
 
         if wanted.weights is not None:
-            raise UsageError("Weights of rows are for classes: ridge regression leaves none out. Take another mapping.")
+            raise UsageError(
+                "Weights of rows are for classes, and so are labelled rows of a target: ridge regression leaves none "
+                "out. Take another mapping, or the strategy full."
+            )
         z = (labels - self.mean.cpu().numpy()) / self.std.cpu().numpy()
         return ridge(features, z, seed=wanted.seed, groups=wanted.groups)
 
