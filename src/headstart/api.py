@@ -128,6 +128,7 @@ def fit(
     target: str | Path | None = None,
     target_labels: str | Path | None = None,
     transductive: bool | None = None,
+    unseen: bool | None = None,
     unlabelled: str | Path | None = None,
     blank_labels: str | None = None,
     skip_bad: bool | None = None,
@@ -190,6 +191,7 @@ def fit(
         target: That domain's own data, a folder or a table; all of the data is then the source domain (`hs.adapt`).
         target_labels: A few rows of the target domain with labels, a folder or a table; they are learnt.
         transductive: Whether test rows may be learnt from without their labels, with the target domain's or others.
+        unseen: Whether the target domain only tests, with all of its rows, and nothing of it is learnt from.
         unlabelled: More rows, without labels: a folder of loose files, or a table.
         blank_labels: What training rows without a label are: "refuse" or "unlabelled".
         skip_bad: Whether rows that cannot be read are left out and listed in the run's `left_out.csv`, not refused.

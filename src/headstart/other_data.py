@@ -57,7 +57,8 @@ def generalise(
     Args:
         data: Rows with domains, as DOMAIN/CLASS folders or a column `domain`.
         leave_out: The domain that measures, or several; no row of it is learnt from or chooses.
-        objective: "supervised" learns all the others alike; others are in docs/other-data.md.
+        objective: "supervised" learns all the others alike; others are in docs/other-data.md. "auto" tries several
+            within the budget, and chooses by source domains that are left out of training in turn.
         **words: All others that `fit` takes.
 
     Returns:
@@ -83,7 +84,8 @@ def generalising(data: Any, left_out: Sequence[str], words: Mapping[str, Any], o
     plan = recipe_of({"reader": words.get("reader")}).data
     sources, targets = (",".join(names) for names in (other_domains(data, plan, left_out), left_out))
     named = {name: value for name, value in words.items() if value is not None}
-    return {"keep_better": "no", "objective": objective, "source_domain": sources, "target_domain": targets, **named}
+    domains = {"source_domain": sources, "target_domain": targets, "unseen": True}
+    return {"keep_better": "no", "objective": objective, **domains, **named}
 
 
 def adapting(words: Mapping[str, Any], objective: str) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def table(place: Path, classes: str, rows: int = 40, *, labelled: bool = True, t
 def both(folder: Path, **target: Any) -> tuple[str, DataPlan]:
     """Write two tables; return the first one's path, and the plan that names the other."""
     settings: dict[str, Any] = {"classes": "cat dog", "tail": "far away"} | target
-    plain = {name: settings.pop(name) for name in ("transductive",) if name in settings}
+    plain = {name: settings.pop(name) for name in ("transductive", "unseen") if name in settings}
     path = table(folder / "near.csv", "cat dog")
     return path, DataPlan(path=path, target=table(folder / "far.csv", **settings), **plain)
 
@@ -85,6 +85,19 @@ def test_transductive_learns_from_the_test_rows_without_their_labels(tmp_path: P
     assert len(data.pools["target"]) == 40 and data.pools["target"].labels == {}
     assert set(data.splits["test"].ids) <= set(data.pools["target"].ids)
     assert any(note.startswith("transductive: the test rows are learnt from") for note in data.notes)
+
+
+def test_an_unseen_target_only_tests(tmp_path: Path) -> None:
+    data = fetched(tmp_path, classes="cat dog cow", rows=30, unseen=True)
+    assert {name: len(rows) for name, rows in data.splits.items()} == {"train": 40, "test": 20}
+    assert {*data.pools} == {"train", "source"}, "nor are the cows anywhere"
+    assert any("the source domain lacks (cow)" in note for note in data.notes)
+    with pytest.raises(ValueError, match="a target domain that is unseen is not learnt from"):
+        fetched(tmp_path, unseen=True, transductive=True)
+    frame = pd.read_csv(tmp_path / "near.csv").assign(domain=["near", "near", "far", "far"] * 10)
+    plan = DataPlan(source_domain=("near",), target_domain=("far",), unseen=True)
+    rows = read({"train": frame[:30], "unlabelled": frame[30:].drop(columns="label")}, plan)
+    assert len(rows.splits["test"]) == 14 and len(rows.pools["unlabelled"]) == 4
 
 
 def test_a_domain_of_one_row_is_refused(tmp_path: Path) -> None:

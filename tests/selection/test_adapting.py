@@ -194,7 +194,7 @@ def test_generalise_learns_all_domains_but_one(frame, sources, here) -> None:
     words = {**STEPS, "source": sources[0], "strategy": "full"}
     run = hs.generalise(frame, leave_out="three", objective="vrex", out=here / "out", **words)
     assert run.recipe.data.source_domain == ("four", "one", "two") and run.recipe.data.target_domain == ("three",)
-    assert run.evaluations["test"].rows == 20 and run.headlines[0].text.startswith("Test (domain three)")
+    assert run.evaluations["test"].rows == 40 and run.headlines[0].text.startswith("Test (domain three)")
 
 
 @pytest.mark.parametrize(("named", "tried"), [({}, True), ({"task": "regression"}, False)])

@@ -67,6 +67,9 @@ def fit(
     transductive: Annotated[
         bool, typer.Option("--transductive", help="Test rows may be learnt from, without labels.")
     ] = False,
+    unseen: Annotated[
+        bool, typer.Option("--unseen", help="The target domain only tests (headstart generalise).")
+    ] = False,
     unlabelled: Annotated[str | None, typer.Option(help="More rows, without labels: a folder or a table.")] = None,
     blank_labels: Annotated[
         str | None, typer.Option(help="Training rows without a label: refuse or unlabelled.")
@@ -140,6 +143,7 @@ def fit(
         "input": inputs,
         "skip_bad": skip_bad or None,
         "transductive": transductive or None,
+        "unseen": unseen or None,
         "budget": budget and seconds_of(budget),
     }
     check_numbers({"processes": processes, "folds": folds, "repeats": repeats})

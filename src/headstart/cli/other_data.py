@@ -11,6 +11,7 @@ from headstart.cli.fit import fit
 from headstart.core.errors import UsageError
 
 Source = Annotated[str | None, typer.Option(help="The pretrained model (headstart list sources).")]
+Sources = Annotated[list[str] | None, typer.Option(help="Models to choose among: pattern, list file.")]
 Strategy = Annotated[str | None, typer.Option(help="How weights may move: full, 'partial k=2' …")]
 Criterion = Annotated[str | None, typer.Option(help="What chooses steps (headstart list criteria).")]
 Label = Annotated[str | None, typer.Option(help="Column with the label; several with commas.")]
@@ -23,6 +24,7 @@ Setting = Annotated[list[str] | None, typer.Option("--set", help="Any setting of
 Seed = Annotated[int | None, typer.Option(help="Decides everything random. By default 0.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the run, else one below runs/.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Say what was tried, and why it was kept or not.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every figure and each step of the way.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
 
@@ -38,7 +40,7 @@ def adapt(
     objective: Annotated[str, typer.Option(help="auto, or one by its name.")] = "auto",
     budget: Annotated[str | None, typer.Option(help="Time: 90s, 5m, 1h; by default 5m.")] = None,
     source: Source = None,
-    sources: Annotated[list[str] | None, typer.Option(help="Models to choose among: pattern, list file.")] = None,
+    sources: Sources = None,
     strategy: Strategy = None,
     criterion: Criterion = None,
     transductive: Annotated[
@@ -54,7 +56,7 @@ def adapt(
     seed: Seed = None,
     device: Device = None,
     out: Out = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Say what was tried, and why it was kept or not.")] = False,
+    explain: Explain = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
@@ -81,10 +83,12 @@ def adapt(
 
 def generalise(
     context: typer.Context,
-    data: Annotated[str, typer.Argument(help="DOMAIN/CLASS folders, or a table with domain.")],
+    data: Annotated[str, typer.Argument(help="DOMAIN/CLASS folders, or such a table.")],
     leave_out: Annotated[str, typer.Option(help="Domain that measures; several with commas.")],
-    objective: Annotated[str, typer.Option(help="supervised, irm, vrex …")] = "supervised",
+    objective: Annotated[str, typer.Option(help="auto, or one: irm, vrex …")] = "supervised",
+    budget: Annotated[str | None, typer.Option(help="Time: 90s, 5m, 1h; of auto by default 5m.")] = None,
     source: Source = None,
+    sources: Sources = None,
     strategy: Strategy = None,
     criterion: Criterion = None,
     label: Label = None,
@@ -97,6 +101,7 @@ def generalise(
     seed: Seed = None,
     device: Device = None,
     out: Out = None,
+    explain: Explain = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
@@ -107,6 +112,7 @@ def generalise(
     from headstart.other_data import generalising
 
     own: dict[str, Any] = {name: value for name, value in locals().items() if name in SHARED}
+    own |= {"explain": explain, "budget": budget, "sources": sources}
     fit(context, data=data, **generalising(data, leave_out.split(","), own, objective))
 
 

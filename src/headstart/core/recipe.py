@@ -58,12 +58,15 @@ class DataPlan:
     target: str | None = None  # the target domain's own data, beside `path`, which is then the source domain's
     target_labels: str | None = None  # a few rows of the target domain with labels, which are learnt
     transductive: bool = False  # whether test rows of the target domain are among its rows without labels, too
+    unseen: bool = False  # whether nothing of the target domain is learnt from or looked at: all its rows are test rows
     unlabelled: str | None = None  # more rows, without labels: a folder of loose files, or a table
     blank_labels: Literal["refuse", "unlabelled"] = "refuse"  # what training rows without a label are
     skip_bad: bool = False  # whether rows that cannot be read are left out; else they are refused
 
     def __post_init__(self) -> None:
         check_fields(self, self.__dataclass_fields__)
+        if self.unseen and self.transductive:
+            raise ValueError("a target domain that is unseen is not learnt from, and transductive would do that.")
         if not self.targets:
             return
         if self.labels or self.task or self.separator:

@@ -32,6 +32,7 @@ PATHS = {
     "target": "data.target",
     "target_labels": "data.target_labels",
     "transductive": "data.transductive",
+    "unseen": "data.unseen",
     "unlabelled": "data.unlabelled",
     "blank_labels": "data.blank_labels",
     "skip_bad": "data.skip_bad",

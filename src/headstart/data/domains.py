@@ -141,11 +141,13 @@ def by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], 
         names = [str(cell) for cell in cells_of(frame[DOMAIN])]
         known |= dict.fromkeys(names)
         for role, domains in (("source", sources), ("target", targets)):
+            if plan.unseen and role == "target" and split == UNLABELLED:
+                continue
             chosen: pd.DataFrame = frame.iloc[[i for i, name in enumerate(names) if name in domains]]
             if split in (UNLABELLED, FEW):
                 part = split
             elif role == "target":
-                part = "test" if split == "test" else "target"
+                part = "test" if split == "test" or plan.unseen else "target"
             else:
                 part = {"all": "train", "test": "unused"}.get(split, split)
             if len(chosen):

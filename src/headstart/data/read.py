@@ -177,7 +177,7 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
     if partial is not None:
         own = first_few(f"'task:{name}'" for name in task.predicted)
         notes.append(f"rows with the labels of some targets: {len(partial):,}, in the pools {own}, not in 'train'")
-    if any(plan.domains) and "train" in splits:
+    if any(plan.domains) and "train" in splits and not plan.unseen:
         pool, told_of = target_pool(splits, apart, plan)
         pools |= {"target": pool} if pool is not None else {}
         if FEW in parts:

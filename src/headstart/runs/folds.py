@@ -124,7 +124,7 @@ def cross_validate(
         raise UsageError(f"Cross-validation runs in one process: leave {option('processes')} (or torchrun) away.")
     begun = begin(data, recipe, listen)
     dataset, recipe = begun.dataset, begun.named_in(recipe)
-    if "target" in dataset.pools:
+    if "source" in dataset.pools:
         raise UsageError("Cross-validation is for data of one domain; this recipe names two.")
     target = _only_target(dataset.task)
     rows = _all_rows(dataset)

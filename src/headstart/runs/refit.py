@@ -34,7 +34,7 @@ def choose_refit(
     if recipe.refit == "no" or "validation" not in data.splits or "train" not in data.pools:
         return "no", ""
     rows = len(data.splits["validation"])
-    if reason := _impossible(stages, objectives):
+    if reason := impossible(stages, objectives):
         return "no", "" if recipe.refit == "auto" else f"refit: no, as {reason}"
     if recipe.refit == "auto":
         if "validation" not in data.drawn or recipe.budget is not None:
@@ -47,8 +47,16 @@ def choose_refit(
     return "yes", f"refit: yes, the {rows:,} validation rows are learnt too once they have chosen ({other}: not)"
 
 
-def _impossible(stages: Sequence[Stage], objectives: Sequence[Objective]) -> str:
-    """Say what keeps the validation rows from being learnt; "" where nothing does."""
+def impossible(stages: Sequence[Stage], objectives: Sequence[Objective]) -> str:
+    """Say what keeps the validation rows from being learnt.
+
+    Args:
+        stages: With everything chosen.
+        objectives: Of the stages.
+
+    Returns:
+        The reason; "" where nothing does.
+    """
     pools = {stream.pool for objective in objectives for stream in objective.streams if stream.labelled}
     if pools != {"train"}:
         return f"rows are learnt from {', '.join(sorted(pools))}, not from the training rows alone"

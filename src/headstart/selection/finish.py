@@ -28,6 +28,7 @@ from headstart.runs.choose import first_unless_beaten, with_offer
 from headstart.runs.fit import fit
 from headstart.runs.folder import MODEL, RECIPE, SEARCH
 from headstart.runs.network import build_model, load_backbone
+from headstart.runs.refit import impossible
 from headstart.runs.run import Run
 from headstart.runs.state import describe
 from headstart.runs.state import read as read_state
@@ -208,7 +209,9 @@ def _keeps(recipe: Recipe) -> Literal["yes", "no"]:
 
 def _refit(recipe: Recipe, trial: Trial, begun: Begun, clock: Clock) -> str:
     """Decide whether all labelled rows are fitted at the end: where the recipe allows and time is left."""
-    data = begun.dataset
+    data, stages = begun.dataset, Recipe.from_plain(dict(trial.recipe)).stages
+    if impossible(stages, [plugins.build("objectives", s.objective.name, s.objective.options) for s in stages]):
+        return "no"
     if recipe.refit != "auto" or "validation" not in data.drawn:
         return recipe.refit if "validation" in data.splits and recipe.refit != "auto" else "no"
     share = len(data.splits["validation"]) / len(data.splits["train"])

@@ -32,6 +32,7 @@ from headstart.selection.candidates import short
 from headstart.selection.clock import Clock
 from headstart.selection.finish import Chosen, choose, finish, keep_first
 from headstart.selection.found import Found, keep_found
+from headstart.selection.generalising import Generalising, choose_generalised, generalises
 from headstart.selection.journal import Journal
 from headstart.selection.part import END, Part, affordable, cut
 from headstart.selection.rank import labelled, look_at_all, ranked
@@ -87,7 +88,7 @@ def search(
     begun = begin(data, recipe, listen)
     if not wanted.said and not can_choose(begun.dataset):
         return fit(begun, recipe, out=out, listen=listen, stop=stop)
-    if not adapts(begun.dataset, recipe):
+    if not (adapts(begun.dataset, recipe) or generalises(recipe)):
         begun, recipe = with_more_validation(data, begun, recipe, listen)
     dataset = begun.dataset
     offers = in_forms(expand(wanted.sources, dataset.task, dataset.splits["train"].inputs), recipe, dataset)
@@ -212,6 +213,8 @@ class _Search:
     def _choose(self, found: Sequence[Found]) -> Chosen:
         if adapts(self.data, self.recipe):
             return choose_adapted(self.journal, self.recipe, found, self.setup)
+        if generalises(self.recipe):
+            return choose_generalised(self.journal, self.recipe, found)
         return choose(self.journal, self.recipe, found, self.setup, self.clock)
 
     def _tune(self, found: Sequence[Found]) -> None:
@@ -220,6 +223,8 @@ class _Search:
         self.clock.reserve = self._end(best)
         if adapts(self.data, self.recipe):
             Adapting(self.recipe, self.journal, self.clock, self.setup, self.say, self.note).run(found)
+        elif generalises(self.recipe):
+            Generalising(self.recipe, self.journal, self.clock, self.setup, self.say, self.note).run(found)
         elif best.score.higher_is_better and best.score.value == 1.0:  # no figure of that kind goes beyond
             self.note(f"No fine-tuning: the probe of {short(best.offer)} makes no mistake on {best.rows:,} rows.")
         elif "validation" in self.data.splits:

@@ -16,11 +16,12 @@ from headstart.core.offer import Offer
 from headstart.core.recipe import Recipe
 from headstart.core.stopping import Paused, Stop
 from headstart.core.types import Event, Listener, Score
-from headstart.data.rows import Dataset
+from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import make_transform
 from headstart.engine.cost import Cost, measure_cost
 from headstart.engine.fit import fit
 from headstart.engine.machine import choose_device, choose_precision, choose_threads, threads
+from headstart.engine.predict import predict
 from headstart.features.frozen import KnownFeatures
 from headstart.runs import defaults
 from headstart.runs.choose import with_offer
@@ -131,7 +132,14 @@ def planned(recipe: Recipe, setup: Setup, *, length: float = 1.0, factor: float 
     return dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, stages=stages))
 
 
-def train(recipe: Recipe, folder: Path, until: int, setup: Setup, out_of_time: Callable[[], bool]) -> Reached:
+def train(
+    recipe: Recipe,
+    folder: Path,
+    until: int,
+    setup: Setup,
+    out_of_time: Callable[[], bool],
+    asked: Rows | None = None,
+) -> Reached:
     """Train a candidate from where it is to a step.
 
     Args:
@@ -140,6 +148,7 @@ def train(recipe: Recipe, folder: Path, until: int, setup: Setup, out_of_time: C
         until: The step of the last stage to wait at; it is looked at there.
         setup: Of the search.
         out_of_time: Whether the trial has to wait at once.
+        asked: Rows in the place of the validation rows, for which the network gives its outputs once all is done.
 
     Returns:
         Where it stands.
@@ -172,9 +181,11 @@ def train(recipe: Recipe, folder: Path, until: int, setup: Setup, out_of_time: C
             outcome = fit(model, jobs, context)
         except Paused as paused:
             over = step >= (recipe.stages[-1].steps or 0)
-            outputs = paused.looked.get("validation", {})
+            outputs = paused.looked.get("validation", {}) if asked is None else {}
             return Reached(step, paused.score, time.monotonic() - began, over, outputs)
         finally:
             stop.pause = False
-    outputs = outcome.looked.get("validation", {})
+        outputs = outcome.looked.get("validation", {})
+        if asked is not None:
+            outputs = predict(model, asked, make_transform(card.input), precision=context.precision, known=setup.known)
     return Reached(step, outcome.best, time.monotonic() - began, True, outputs)

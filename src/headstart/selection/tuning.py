@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from headstart.core.counting import counted
 from headstart.core.durations import rounded_up
@@ -142,38 +143,38 @@ class Tuning:
             now = next(each for each in self.journal.trials() if each.number == trial.number)
             if not mine or len(now.rungs) != rung or now.ended:
                 return bool(mine)
-            recipe = Recipe.from_plain(dict(trial.recipe))
-            last = recipe.stages[-1]
-            until = max(1, round(share * (last.steps or 1)))
-            folder = self.journal.trial_folder(trial.number)
             try:
-                reached = train(recipe, folder, until, self.setup, lambda: self.clock.over)
+                reached, score = self._trained(now, share)
             except HeadstartError as error:
                 self.journal.end(trial.number, f"failed: {reason_of(error)}")
                 self.setup.listen(Event("warning", f"{trial.candidate.name} is left out: {reason_of(error)}"))
                 return True
-            if reached.outputs:
-                write_outputs(folder, reached.outputs)
-            steps, losses = looks(folder / "metrics.jsonl", len(recipe.stages) - 1)
-            score = reached.score
-            expected = extrapolated(steps, losses, last.steps or 1) if losses else _as_loss(score)
-            self.journal.reached(
-                trial.number,
-                {
-                    "step": reached.step,
-                    "score": None if score is None else score.to_plain(),
-                    "expected": expected if expected is not None and math.isfinite(expected) else None,
-                    "seconds": reached.seconds,
-                    "over": reached.over,
-                    "at": self.clock.spent,
-                },
-            )
+            if reached:
+                plain = None if score is None else score.to_plain()
+                self.journal.reached(trial.number, {**reached, "score": plain, "at": self.clock.spent})
+                value = "no score" if score is None else f"{score.name} {score.value:.4f}"
+                how_far = f"step {reached['step']:,} of {_steps(trial):,}, {reached['seconds']:.0f} s"
+                self.say(f"{trial.candidate.name}: {value} at {how_far}")
             self.clock.keep()
-            value = "no score" if score is None else f"{score.name} {score.value:.4f}"
-            self.say(
-                f"{trial.candidate.name}: {value} at step {reached.step:,} of {last.steps:,}, {reached.seconds:.0f} s"
-            )
             return True
+
+    def _trained(self, trial: Trial, share: float) -> tuple[dict[str, Any], Score | None]:
+        """Train a trial up to a share of its steps; give what its rung is but for the score, and the score."""
+        recipe = Recipe.from_plain(dict(trial.recipe))
+        until = max(1, round(share * _steps(trial)))
+        folder = self.journal.trial_folder(trial.number)
+        reached = train(recipe, folder, until, self.setup, lambda: self.clock.over)
+        if reached.outputs:
+            write_outputs(folder, reached.outputs)
+        steps, losses = looks(folder / "metrics.jsonl", len(recipe.stages) - 1)
+        expected = extrapolated(steps, losses, _steps(trial)) if losses else _as_loss(reached.score)
+        rung = {
+            "step": reached.step,
+            "expected": expected if expected is not None and math.isfinite(expected) else None,
+            "seconds": reached.seconds,
+            "over": reached.over,
+        }
+        return rung, reached.score
 
 
 def _as_loss(score: Score | None) -> float | None:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.recipe import SUPERVISED, Recipe
 from headstart.selection.asked import Asked
@@ -55,6 +55,12 @@ def wanted_of(
         )
         if sources is None and recipe.source is not None:  # leaves the objective to be found
             sources, recipe = [recipe.source.name], dataclasses.replace(recipe, source=None)
+    if auto and recipe.data.unseen and len(recipe.data.source_domain) < 2:
+        raise UsageError(
+            f"{option('objective', AUTO)} chooses by source domains that are left out of training in turn, which takes "
+            f"two of them beside the target; there is one: {first_few(recipe.data.source_domain)}. Name an objective, "
+            f"such as {option('objective', SUPERVISED.name)}."
+        )
     said = auto or sources is not None or asked is not None or (recipe.budget is not None and recipe.source is None)
     if not said and not (alone and is_open(recipe)):
         return None, recipe
