@@ -94,6 +94,8 @@ def test_an_unseen_target_only_tests(tmp_path: Path) -> None:
     assert any("the source domain lacks (cow)" in note for note in data.notes)
     with pytest.raises(ValueError, match="a target domain that is unseen is not learnt from"):
         fetched(tmp_path, unseen=True, transductive=True)
+    with pytest.raises(ValueError, match="a target domain that is unseen is not learnt from"):
+        DataPlan(unseen=True, target_labels="few.csv")
     frame = pd.read_csv(tmp_path / "near.csv").assign(domain=["near", "near", "far", "far"] * 10)
     plan = DataPlan(source_domain=("near",), target_domain=("far",), unseen=True)
     rows = read({"train": frame[:30], "unlabelled": frame[30:].drop(columns="label")}, plan)

@@ -65,8 +65,10 @@ class DataPlan:
 
     def __post_init__(self) -> None:
         check_fields(self, self.__dataclass_fields__)
-        if self.unseen and self.transductive:
-            raise ValueError("a target domain that is unseen is not learnt from, and transductive would do that.")
+        if self.unseen and (self.transductive or self.target_labels):
+            raise ValueError(
+                "a target domain that is unseen is not learnt from, and transductive and target_labels would do that."
+            )
         if not self.targets:
             return
         if self.labels or self.task or self.separator:
