@@ -16,8 +16,8 @@ import toys
 from headstart.core.types import Event
 from headstart.data.rows import Dataset, Rows
 from headstart.inputs.vector import Vector
-from headstart.runs import unlike
 from headstart.runs.unlike import check_alike
+from headstart.solvers import two_samples
 
 TOLD = "the test rows look unlike the training rows: by their features a linear classifier puts "
 
@@ -75,7 +75,7 @@ def test_a_drawn_split_another_domain_few_rows_and_lost_features_are_not_looked_
     data = given(drawn(random, 200), drawn(random, 200, shift=9))
     assert checked(data) != ""
     assert checked(dataclasses.replace(data, drawn=("test",))) == ""
-    assert checked(given(drawn(random, 200), drawn(random, unlike.LEAST - 1, shift=9))) == ""
+    assert checked(given(drawn(random, 200), drawn(random, two_samples.LEAST - 1, shift=9))) == ""
     assert check_alike(data, lambda _, places: np.full((len(places), 2), np.nan), 0) == ""
     other = dataclasses.replace(data.splits["test"], domains=np.ones(200, dtype=np.int64))
     assert checked(dataclasses.replace(data, splits={**data.splits, "test": other})) == ""
@@ -93,7 +93,7 @@ def test_of_like_rows_it_is_hardly_ever_said(monkeypatch: pytest.MonkeyPatch) ->
         return sum(checked(given(*part), number) != "" for number, part in enumerate(parts))
 
     assert alarms() == 0
-    monkeypatch.setattr(unlike, "LEVEL", 0.05)
+    monkeypatch.setattr(two_samples, "LEVEL", 0.05)
     assert 0 < alarms() <= 15 + 3 * np.sqrt(15 * 0.95)
 
 

@@ -10,6 +10,7 @@ import torch
 
 from headstart.artifact.find import DESCRIPTION, find, made_again
 from headstart.artifact.predictor import Predictor
+from headstart.artifact.reference import read as read_reference
 from headstart.artifact.save import FORMAT, WEIGHTS, read_calibrations
 from headstart.core import plugins, storage
 from headstart.core.choice import Choice
@@ -64,6 +65,7 @@ def load(folder: str | Path, *, device: str = "auto") -> Predictor:
         precision=description["precision"],
         fingerprint=description["data"]["fingerprint"],
         calibrations=calibrations,
+        reference=read_reference(path),
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.artifact.reference import Compared
 from headstart.artifact.tent import tented
 from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import Recipe
@@ -22,7 +23,7 @@ from headstart.data.unlabelled import one_row, read_unlabelled
 from headstart.engine.fast import Fast
 from headstart.engine.feed import Feed, Workers
 from headstart.engine.machine import choose_threads, threads
-from headstart.engine.predict import PART, embed, predict, predict_in_parts
+from headstart.engine.predict import FEATURES, PART, embed, predict, predict_in_parts
 from headstart.features.frozen import KnownFeatures
 from headstart.models.model import Model
 
@@ -61,6 +62,7 @@ class Predictor:
     precision: str
     fingerprint: str
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    reference: np.ndarray | None = None
 
     def __repr__(self) -> str:
         """Describe in a sentence what is predicted by what."""
@@ -133,7 +135,7 @@ class Predictor:
         Raises:
             UsageError: The network has no norm layers, or the model does not predict one class a row.
         """
-        return replace(self, model=tented(self.model, rows))
+        return replace(self, model=tented(self.model, rows), reference=None)
 
     def embed(self, data: Any) -> np.ndarray:
         """Compute the features that the head sees, [N, D]."""
@@ -209,8 +211,21 @@ class Predictor:
         self._check_predicts()
         return self.calibrate(self.raw_outputs(rows, workers=workers))
 
+    def compared(self, count: int) -> Compared | None:
+        """Begin to compare so many new rows with rows that were not learnt; None where none of these were kept."""
+        if self.reference is None:
+            return None
+        return Compared(self.model, self.task, self.reference, count, self.recipe.seed)
+
     def outputs_in_parts(
-        self, rows: Rows, workers: Workers, size: int = PART
+        self, rows: Rows, workers: Workers, size: int = PART, *, compared: Compared | None = None
+    ) -> Iterator[tuple[Rows, dict[str, np.ndarray]]]:
+        """Compute outputs as `raw_in_parts` does; of each part, its rows and what `outputs` gives for them."""
+        for own, raw in self.raw_in_parts(rows, workers, size, compared=compared):
+            yield own, self.calibrate(raw)
+
+    def raw_in_parts(
+        self, rows: Rows, workers: Workers, size: int = PART, *, compared: Compared | None = None
     ) -> Iterator[tuple[Rows, dict[str, np.ndarray]]]:
         """Compute outputs of any number of rows in bounded memory, a part at a time, each when it is asked for.
 
@@ -218,9 +233,10 @@ class Predictor:
             rows: The examples.
             workers: Processes that open images; where one is lost, the pass goes on with the part that it was in.
             size: Rows in a part, a multiple of 64.
+            compared: Takes the features of the rows.
 
         Yields:
-            Of each part in order, its rows and what `outputs` gives for them.
+            Of each part in order, its rows and what `raw_outputs` gives for them.
 
         Raises:
             UsageError: The model was pretrained without labels.
@@ -230,13 +246,17 @@ class Predictor:
         def begun(count: int, part: int) -> Iterator[dict[str, np.ndarray]]:
             left = rows.take(range(part * size, len(rows))) if part else rows
             how: Any = {"size": size, "workers": count, "precision": self.precision, "fast": self._fast}
+            how["features"] = compared is not None
             return predict_in_parts(self.model, left, self._transform, **how)
 
         found = Feed(begun, workers, 0)
         with threads(choose_threads(self.model.backbone.card.params)):
             for start in range(0, len(rows), size):
                 own = rows.take(range(start, min(start + size, len(rows))))
-                yield own, self.calibrate(next(found))
+                raw = next(found)
+                if compared is not None:
+                    compared.add(raw.pop(FEATURES))
+                yield own, raw
 
     def calibrate(self, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Scale outputs by target as the network gives them."""

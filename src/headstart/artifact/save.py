@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from headstart.artifact.find import DESCRIPTION
+from headstart.artifact.reference import write as write_reference
 from headstart.core import options, storage
 from headstart.core.recipe import Recipe
 from headstart.core.types import Calibration, Task
@@ -34,6 +36,7 @@ def save(
     fingerprint: str,
     precision: str,
     calibrations: Mapping[str, Calibration] | None = None,
+    reference: np.ndarray | None = None,
 ) -> None:
     """Save a model.
 
@@ -45,6 +48,7 @@ def save(
         fingerprint: Hash of the data that it was trained on.
         precision: The number format that its figures were measured in.
         calibrations: What the probabilities of each target go through; a target without leaves them as they are.
+        reference: Features [N, D] of rows that it has not learnt, which new rows are compared with.
 
     Raises:
         StorageError: The folder exists.
@@ -70,6 +74,7 @@ def save(
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         save_file(tensors, temporary / WEIGHTS)
+        write_reference(temporary, reference)
         (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
 
 

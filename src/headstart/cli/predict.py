@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from headstart.artifact.predictor import Asked, Predictor
     from headstart.core.types import Task
     from headstart.data.rows import Rows
-    from headstart.engine.feed import Workers
 
     Part = tuple[Rows, Mapping[str, np.ndarray]]
 
@@ -65,6 +64,7 @@ def predict(
         records = opened.enter_context(Records()) if as_json else None
         with show.work():
             from headstart.artifact.load import load
+            from headstart.core.types import Event
             from headstart.engine.feed import Workers
 
             predictor = load(folder, device=device)
@@ -74,7 +74,11 @@ def predict(
             if adapt is not None:
                 predictor = predictor.adapted(asked.rows)
                 show.note(f"{counted(len(asked.rows), 'examples')} adapted the norm layers (tent)")
-            first = _write(predictor, asked, Workers(workers, show.note), out, records, skip_bad=skip_bad)
+            compared = predictor.compared(len(asked.rows))
+            parts = predictor.outputs_in_parts(asked.rows, Workers(workers, show.note), compared=compared)
+            first = _write(predictor, asked, parts, out, records, skip_bad=skip_bad)
+            if compared is not None and (told := compared.told()):
+                show.listen(Event("warning", told))
         count = len(asked.names)
         if asked.left_out:
             few = first_few((f"{row} ({problem.what})" for row, problem in asked.left_out.items()), "; ", 2)
@@ -92,14 +96,20 @@ def predict(
 
 
 def _write(
-    predictor: Predictor, asked: Asked, workers: Workers, out: Path | None, records: Records | None, *, skip_bad: bool
+    predictor: Predictor,
+    asked: Asked,
+    parts: Iterable[Part],
+    out: Path | None,
+    records: Records | None,
+    *,
+    skip_bad: bool,
 ) -> pd.DataFrame:
     """Predict for a part of the rows at a time, and write its table before the next part is computed.
 
     Args:
         predictor: The model.
         asked: The examples.
-        workers: Processes that load data.
+        parts: The rows with outputs.
         out: A file for the table.
         records: Takes the rows of the table.
         skip_bad: Whether examples that were left out have rows too.
@@ -112,7 +122,6 @@ def _write(
     from headstart.evaluation.table_files import table_file
 
     first: list[pd.DataFrame] = []
-    parts = predictor.outputs_in_parts(asked.rows, workers)
     with nullcontext() if out is None else table_file(out, predictor.task) as write:
         for names, (rows, outputs) in _with_names(asked, parts):
             frame = _table(predictor, asked, names if skip_bad else None, rows, outputs)

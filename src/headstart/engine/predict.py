@@ -78,6 +78,7 @@ def predict_in_parts(
     workers: int,
     precision: str,
     fast: Fast,
+    features: bool = False,
 ) -> Iterator[dict[str, np.ndarray]]:
     """Predict for rows of any number in bounded memory: in one pass, whose worker processes live through it.
 
@@ -89,12 +90,14 @@ def predict_in_parts(
         workers: Processes that open images.
         precision: Number format.
         fast: The model's faster copy.
+        features: Whether to give the pooled features, too.
 
     Yields:
-        Of each part in order, what `predict` gives; it is computed when it is asked for.
+        Of each part in order, what `predict` gives, and features [N, D] as `FEATURES`; it is computed when it is asked
+        for.
     """
     settings = _Settings("predicting", BATCH, workers, precision, None, ALONE, None, fast)
-    yield from _parts(model, rows, transform, settings, _predicted, size)
+    yield from _parts(model, rows, transform, settings, _measured if features else _predicted, size)
 
 
 def embed(
@@ -176,14 +179,10 @@ def measure(
     fast: Fast | None = None,
 ) -> Measured:
     """Compute what a criterion looks at, in one pass: the outputs and, if asked, the features; else as `predict`."""
-
-    def compute(model: Model, x: Any) -> Tensors:
-        found = model.features(x)
-        return {**_outputs(model, found), **({FEATURES: _pooled(model, found)} if features else {})}
-
     settings = _Settings("measuring", batch_size, workers, precision, check, world, known, fast)
     names = [*model.heads, *([FEATURES] if features else [])]
-    found = _run(model, *_known(model, rows, transform, settings), settings, names, compute)
+    shown = _known(model, rows, transform, settings)
+    found = _run(model, *shown, settings, names, _measured if features else _predicted)
     return Measured(rows, {name: found[name] for name in model.heads}, found.get(FEATURES))
 
 
@@ -230,6 +229,11 @@ def _heads(model: Model) -> dict[str, Head]:
 
 def _predicted(model: Model, x: Any) -> Tensors:
     return _outputs(model, model.features(x))
+
+
+def _measured(model: Model, x: Any) -> Tensors:
+    features = model.features(x)
+    return {**_outputs(model, features), FEATURES: _pooled(model, features)}
 
 
 def _outputs(model: Model, features: Any) -> dict[str, torch.Tensor]:

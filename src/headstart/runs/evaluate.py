@@ -290,11 +290,21 @@ def evaluate_saved(
     if told := next((told for rows in dataset.splits.values() if (told := told_unknown(rows, expects))), ""):
         listen(Event("warning", told))
     helpers = Workers(workers, lambda text: listen(Event("warning", text)))
-    metrics = evaluate_splits(predictor, dataset, seed=seed, results=(results := {}), workers=helpers)
+    raw = {} if own else {"test": _compared(predictor, dataset.splits["test"], helpers, listen)}
+    metrics = evaluate_splits(predictor, dataset, seed=seed, results=(results := {}), raw=raw, workers=helpers)
     if not metrics:
         learnt = f" {LEARNT[0].upper()}{LEARNT[1:]}." if own and predictor.recipe.refit == "yes" else ""
         raise UsageError(f"{data} holds no validation or test rows to evaluate on.{learnt}")
     return Evaluated(Path(folder), predictor.task, metrics, headlines(dataset.task, plan, results, metrics))
+
+
+def _compared(predictor: Predictor, rows: Rows, workers: Workers, listen: Listener) -> dict[str, np.ndarray]:
+    """Compute outputs of new rows, and tell whether they look unlike those that the model was tested on."""
+    compared = predictor.compared(len(rows))
+    parts = [raw for _, raw in predictor.raw_in_parts(rows, workers, compared=compared)]
+    if compared is not None and (told := compared.told()):
+        listen(Event("warning", told))
+    return {name: np.concatenate([raw[name] for raw in parts]) for name in parts[0]}
 
 
 def _reader_for(plan: DataPlan, data: Any) -> Choice | None:

@@ -31,6 +31,7 @@ from headstart.runs.network import build_model, load_backbone
 from headstart.runs.plan import Plan
 from headstart.runs.refit import CHOSEN, REFIT, bounded, can_be_bounded, told, whole
 from headstart.runs.state import RunState
+from headstart.runs.unlike import reference
 
 Raw = Mapping[str, Mapping[str, np.ndarray]]  # what the network gives, by split and target
 
@@ -66,14 +67,16 @@ class Setting:
         """Save a model with all that it was made by."""
         if place.exists():  # of a process that ended before it could say so
             storage.remove_folder(place)
+        data, recipe = self.dataset, self.plan.recipe
         save(
             place,
             model,
-            self.dataset.task,
-            self.plan.recipe,
-            fingerprint=self.dataset.fingerprint,
+            data.task,
+            recipe,
+            fingerprint=data.fingerprint,
             precision=self.precision,
             calibrations=calibrations,
+            reference=reference(model, data, recipe, self.precision, self.known) if place.name == MODEL else None,
         )
 
     def ended(self, state: RunState) -> RunState:

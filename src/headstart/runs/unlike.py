@@ -1,4 +1,4 @@
-"""Whether the given test rows look unlike the training rows, by features that are there anyway."""
+"""Whether given test rows look unlike the training rows; and what is kept to compare new rows with later."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from collections.abc import Callable
 
 import numpy as np
 
+from headstart.artifact.reference import MOST as KEPT
 from headstart.core.interface import call
+from headstart.core.recipe import Recipe
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import Event, Listener, silent
 from headstart.data.rows import Dataset, Rows, join
-from headstart.solvers.two_samples import told_apart
+from headstart.data.transforms import make_transform
+from headstart.engine.predict import embed
+from headstart.features.frozen import KnownFeatures
+from headstart.models.model import Model
+from headstart.solvers.two_samples import LEAST, WIDEST, matched, unlike
 
-LEVEL = 1e-4  # of one in so many splits of like rows it is said that they are not
-MOST, LEAST = 500, 30  # rows of either split
-WIDEST = 5000  # features: those of terms are told apart no faster than they are computed
+MOST = 500  # rows of either split
 
 
 def check_alike(
@@ -37,14 +41,11 @@ def check_alike(
     if "test" not in data.splits or "test" in data.drawn or data.splits["test"].domains is not None:
         return ""
     train, test = (features(split, places) for split, places in _places(data, seed).items())
-    if len(test) < LEAST or train.shape[1] > WIDEST or not (np.isfinite(train).all() and np.isfinite(test).all()):
-        return ""
-    found = told_apart(train, test, seed=seed)
-    if found.p >= LEVEL:
+    found = unlike(train, test, seed=seed)
+    if found is None:
         return ""
     told = (
-        f"the test rows look unlike the training rows: by their features a linear classifier puts {found.share:.0%} of "
-        f"rows that it has not seen in the right split (50% is chance; p = {found.p:.1g}). What is measured is of rows "
+        f"the test rows look unlike the training rows: {found}. What is measured is of rows "
         f"unlike those that were learnt. {call('adapt', 'DATA', target='TARGET')} learns from such rows, too, without "
         "labels of theirs"
     )
@@ -52,21 +53,41 @@ def check_alike(
     return told
 
 
+def reference(model: Model, data: Dataset, recipe: Recipe, precision: str, known: KnownFeatures) -> np.ndarray | None:
+    """Compute the features of some rows that the model has not learnt, for its artefact.
+
+    They are test rows, else validation rows. Rows of groups that the user named are no sample of independent rows, and
+    new rows come without their groups: of such data nothing is kept.
+
+    Args:
+        model: As it is saved.
+        data: Of the run.
+        recipe: Of the run.
+        precision: The number format.
+        known: Features that need not be computed again; takes those that are computed now.
+
+    Returns:
+        [N, D]; None where there are too few rows, or too many features.
+    """
+    rows = data.splits.get("test") or (data.splits.get("validation") if recipe.refit != "yes" else None)
+    if rows is None or recipe.data.group or not data.task.predicted or model.backbone.dim > WIDEST:
+        return None
+    places = _one_of_each(data, rows, numpy_generator(recipe.seed, "reference"))[:KEPT]
+    if len(places) < LEAST:
+        return None
+    transform = make_transform(model.backbone.card.input, once=True)
+    return embed(model, rows.take(places), transform, precision=precision, known=known)
+
+
 def _places(data: Dataset, seed: int) -> dict[str, np.ndarray]:
     """Choose places in the splits "train" and "test": as many of each class, one row of a group."""
     random = numpy_generator(seed, "alike")
     splits = {name: data.splits[name] for name in ("train", "test")}
     strata = _strata(data, list(splits.values()))
-    found: dict[str, list[np.ndarray]] = {name: [] for name in splits}
     firsts = {name: _one_of_each(data, rows, random) for name, rows in splits.items()}
-    for stratum in np.unique(strata["test"]):
-        own = {name: places[strata[name][places] == stratum] for name, places in firsts.items()}
-        count = min(map(len, own.values()))
-        for name, places in own.items():
-            found[name].append(places[:count])
-    places = {name: np.concatenate(parts) for name, parts in found.items()}
-    order = random.permutation(len(places["test"]))[:MOST]  # of the same classes in both
-    return {name: each[order] for name, each in places.items()}
+    chosen = matched(*(strata[name][places] for name, places in firsts.items()))
+    order = random.permutation(len(chosen[0]))[:MOST]  # of the same classes in both
+    return {name: places[own[order]] for (name, places), own in zip(firsts.items(), chosen, strict=True)}
 
 
 def _one_of_each(data: Dataset, rows: Rows, random: np.random.Generator) -> np.ndarray:

@@ -11,11 +11,23 @@ from headstart.core.seeding import numpy_generator
 from headstart.solvers.logistic import Problem, logistic
 
 
+LEVEL = 1e-4  # of one in so many pairs of like samples it is said that they are unlike
+LEAST = 30  # rows of either sample
+WIDEST = 5000  # features: those of terms are told apart no faster than they are computed
+
+
 class Told(NamedTuple):
     """How many rows that it has not seen a classifier gives to the right sample, as a share; and how likely by luck."""
 
     share: float
     p: float
+
+    def __str__(self) -> str:
+        """Say how well and how likely, of rows that go with "unlike"."""
+        return (
+            f"by their features a linear classifier puts {self.share:.0%} of rows that it has not seen in the right "
+            f"split (50% is chance; p = {self.p:.1g})"
+        )
 
 
 def proxy_a_distance(rows: np.ndarray, other: np.ndarray, *, seed: int = 0) -> float:
@@ -64,6 +76,34 @@ def told_apart(rows: np.ndarray, other: np.ndarray, *, seed: int = 0) -> Told:
     total, calls = len(asked) + len(other_asked), said + right
     p = hypergeom.sf(right - 1, total, len(other_asked), calls)
     return Told((right + len(asked) - said) / total, float(p))
+
+
+def unlike(rows: np.ndarray, other: np.ndarray, *, seed: int = 0) -> Told | None:
+    """Return how well two samples [N, D] and [M, D] are told apart; None: not beyond chance, or they are too few."""
+    finite = min(len(rows), len(other)) >= LEAST and np.isfinite(rows).all() and np.isfinite(other).all()
+    if not finite or rows.shape[1] > WIDEST:
+        return None
+    found = told_apart(rows, other, seed=seed)
+    return found if found.p < LEVEL else None
+
+
+def matched(strata: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Choose rows of two samples so that the shares of the strata are no difference: the first ones of each stratum.
+
+    Args:
+        strata: Of the rows of one sample, [N].
+        other: Of those of the other one, [M].
+
+    Returns:
+        Places in either sample, of the same strata.
+    """
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    for stratum in np.unique(other):
+        own, others = np.flatnonzero(strata == stratum), np.flatnonzero(other == stratum)
+        count = min(len(own), len(others))
+        found.append((own[:count], others[:count]))
+    one, another = (np.concatenate(places) for places in zip(*found, strict=True))
+    return one, another
 
 
 def _apart(rows: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, Problem]:
