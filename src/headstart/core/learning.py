@@ -236,6 +236,21 @@ class Objective(ABC):
     def losses(self, model: Any, extra: Any, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the named losses of one step; their sum is minimised. `progress` runs from 0 to 1."""
 
+    def choose_rows(
+        self, model: Any, rows: Mapping[str, Any], features: Callable[[Any], np.ndarray]
+    ) -> tuple[Mapping[str, np.ndarray], str]:
+        """Choose rows to learn from, before the first step.
+
+        Args:
+            model: As it starts.
+            rows: Of each stream, as `Rows`.
+            features: Gives those of rows shown plainly, as the heads pool them, [N, D].
+
+        Returns:
+            The places of the rows that stay, by stream, of those from which some go; and what to tell, "" for nothing.
+        """
+        return {}, ""
+
     def maps(self, model: Any, features: Mapping[str, np.ndarray], labels: Mapping[str, Any]) -> Mapped | None:
         """Say what heads that are solved learn in the place of the labelled stream's features.
 

@@ -113,6 +113,8 @@ class StageRun:
     def _begin(self, resumed: Checkpoint | None) -> None:
         """Put back what was saved, or make the stage's own start the one to beat."""
         built = self.built
+        if told := built.data.choose_rows():
+            self._tell("note", told, {})
         if built.data.freeze_features():
             self.once = "the backbone is constant: its features are computed once"
         else:

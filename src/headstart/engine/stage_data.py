@@ -82,6 +82,18 @@ class StageData:
         ):
             yield to_device(batch, device)
 
+    def choose_rows(self) -> str:
+        """Leave out the rows that the objective does not want; return what it says of them."""
+        plain = make_transform(self.model.backbone.card.input, once=True)
+        compute = partial(embed, known=self.context.constant)
+        rows = {name: each.rows for name, each in self.training.items()}
+        staying, told = self.job.objective.choose_rows(
+            self.model, rows, lambda some: self._compute(compute, Examples(some, plain))
+        )
+        for name, places in staying.items():
+            self.training[name] = Examples(rows[name].take(places), self.training[name].transform)
+        return told
+
     def freeze_features(self) -> bool:
         """Compute the features of all rows once, where they stay the same over the stage; return whether they do.
 
