@@ -18,8 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from headstart.core.counting import agree, counted
-from headstart.core.errors import UsageError, first_few
+from headstart.core.errors import first_few
 from headstart.core.interface import option
 from headstart.core.learning import AUGMENTED
 from headstart.core.plugins import name_of
@@ -27,12 +26,9 @@ from headstart.core.types import Batch, Features, Form, Loss, Stream
 from headstart.models.model import Head, Model, pool
 from headstart.objectives._averages import Averages
 from headstart.objectives._few import FEW, learnt
+from headstart.objectives._open_set import look
 from headstart.objectives._smoothed import Smoothed
 from headstart.objectives._tasks import task_losses
-from headstart.solvers.strangers import strangers
-
-MOST, LEAST = 2000, 16  # rows that are looked at where strange ones are only told; rows of either kind to tell by
-LEVEL = 1e-3  # of as many sets of rows without strange ones it is said that there are some
 
 
 @dataclass(frozen=True)
@@ -92,28 +88,13 @@ class Unlabelled(Smoothed):
         self, model: Model, rows: Mapping[str, Any], features: Callable[[Any], np.ndarray]
     ) -> tuple[Mapping[str, np.ndarray], str]:
         """Find unlabelled rows that look like none of the classes; leave them out where that was asked for."""
-        known, bare, leave = rows["train"], rows["unlabelled"], self.open_set == "yes"
-        heads = model.by_target()
-        one_class = len(heads) == 1 and next(iter(heads.values())).target.form == "classes"
-        if self.open_set == "no" or not one_class or not (leave or self.pool == "unlabelled"):
+        if self.open_set == "no" or (
+            self.open_set == "tell" and self.pool != "unlabelled"
+        ):  # a domain is strange anyway
             return {}, ""
-        if min(len(known), len(bare)) < LEAST:
-            few = f"of fewer than {LEAST} rows, labelled or not, strange ones cannot be told: all are learnt from"
-            return {}, few if leave else ""
-        step = 1 if leave else math.ceil(len(bare) / MOST)
-        asked = np.arange(0, len(bare), step)
-        found = strangers(features(known), known.y, features(bare.take(asked)))
-        if not leave and found.p >= LEVEL:
-            return {}, ""
-        order = np.argsort(found.likely, kind="stable")[: int(found.strange.sum())]
-        many = counted(len(order), "rows without labels", len(asked))
-        names = first_few(bare.ids[asked[place]] for place in order)
-        told = f"{many} {agree(len(order), 'look')} like none of the classes ({names})"
-        if not leave:
-            return {}, f"{told}; {option('objective', f'{name_of(self)} open_set=yes')} leaves such rows out"
-        if len(order) == len(asked):
-            raise UsageError(f"{told}: nothing is left to learn from. Take another pool, or open_set=no.")
-        return {"unlabelled": np.flatnonzero(~found.strange)}, f"{told} and {agree(len(order), 'are')} left out"
+        leave = option("objective", f"{name_of(self)} open_set=yes") if self.open_set == "tell" else ""
+        places, told = look(model, rows["train"], rows["unlabelled"], features, leave)
+        return {} if places is None else {"unlabelled": places}, told
 
     def grown(self, progress: float) -> float:
         """Return how much of the weight counts at a progress in [0, 1]: it grows in a line."""
