@@ -1,8 +1,8 @@
 """Few labels and many rows without: the semi-supervised objectives beside learning from the labels alone.
 
 python bench/semi_supervised.py [--shared FOLDER] [--sets pacs trec sst2] [--labels 4 10] [--steps 200] [--seeds 0 1 2]
-    [--objectives supervised 'fixmatch threshold=0.9' …] [--strategy full] [--lr 0.003] [--domain art_painting]
-    [--first 'contrastive view=weak'] [--first-steps 100]
+    [--known 4] [--objectives supervised 'fixmatch threshold=0.9' …] [--strategy full] [--lr 0.003]
+    [--domain art_painting] [--first 'contrastive view=weak'] [--first-steps 100]
 
 PACS photographs (or another domain) with a small MobileNet of ImageNet's weights; questions (TREC) and film
 sentences (SST-2) with all-MiniLM-L6-v2. Of each class so many training rows keep their label, the rest lose theirs;
@@ -53,6 +53,9 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--lr", type=float)
     parser.add_argument("--domain", default="photo")
+    parser.add_argument(
+        "--known", type=int, help="classes with labels; rows of others are in the pool, none in the test"
+    )
     parser.add_argument("--first")
     parser.add_argument("--first-steps", type=int, default=100)
     given = parser.parse_args()
@@ -64,13 +67,13 @@ def main() -> None:
         )
         for labels in given.labels:
             for seed in given.seeds:
-                data = drawn(name, given.shared / "data", labels, seed, given.domain)
+                data = drawn(name, given.shared / "data", labels, seed, given.domain, given.known)
                 for objective in given.objectives:
                     line = {"set": name, "labels": labels, "seed": seed, "first": given.first, "objective": objective}
                     print(json.dumps(line | fitted(data, source, objective, seed, given)), flush=True)
 
 
-def drawn(name: str, folder: Path, labels: int, seed: int, domain: str) -> dict[str, pd.DataFrame]:
+def drawn(name: str, folder: Path, labels: int, seed: int, domain: str, classes: int | None) -> dict[str, pd.DataFrame]:
     """Draw the labelled rows, those without labels, and the held out ones."""
     random = np.random.default_rng(seed)
     if name == "pacs":
@@ -82,9 +85,10 @@ def drawn(name: str, folder: Path, labels: int, seed: int, domain: str) -> dict[
         rest, test = (pd.read_csv(folder / "text" / name / f"{split}.csv") for split in ("train", "test"))
         rest = rest.rename(columns={"text": "x"}).iloc[random.permutation(len(rest))]
         test = test.rename(columns={"text": "x"})
-    known = rest.groupby("label").head(labels).index
+    named = random.permutation(sorted(rest["label"].unique()))[:classes]
+    known = rest[rest["label"].isin(named)].groupby("label").head(labels).index
     bare = rest.drop(index=known)[["x"]].iloc[:MOST]
-    return {"train": rest.loc[known], "test": test, "unlabelled": bare}
+    return {"train": rest.loc[known], "test": test[test["label"].isin(named)], "unlabelled": bare}
 
 
 def fitted(data: Any, source: str, objective: str, seed: int, given: Any) -> dict[str, Any]:
