@@ -85,10 +85,10 @@ def drawn(name: str, folder: Path, labels: int, seed: int, domain: str, classes:
         rest, test = (pd.read_csv(folder / "text" / name / f"{split}.csv") for split in ("train", "test"))
         rest = rest.rename(columns={"text": "x"}).iloc[random.permutation(len(rest))]
         test = test.rename(columns={"text": "x"})
-    named = random.permutation(sorted(rest["label"].unique()))[:classes]
+    named = random.permutation(sorted(rest["label"].unique()))[:classes].tolist()
     known = rest[rest["label"].isin(named)].groupby("label").head(labels).index
     bare = rest.drop(index=known)[["x"]].iloc[:MOST]
-    return {"train": rest.loc[known], "test": test[test["label"].isin(named)], "unlabelled": bare}
+    return {"train": rest.loc[known], "test": test.loc[test["label"].isin(named)], "unlabelled": bare}
 
 
 def fitted(data: Any, source: str, objective: str, seed: int, given: Any) -> dict[str, Any]:
