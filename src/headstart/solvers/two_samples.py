@@ -10,7 +10,6 @@ from scipy.stats import hypergeom
 from headstart.core.seeding import numpy_generator
 from headstart.solvers.logistic import Problem, logistic
 
-
 LEVEL = 1e-4  # of one in so many pairs of like samples it is said that they are unlike
 LEAST = 30  # rows of either sample
 WIDEST = 5000  # features: those of terms are told apart no faster than they are computed
