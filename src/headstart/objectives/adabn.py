@@ -6,18 +6,16 @@ averages alone; those follow the target's rows, and are what the saved model nor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
 
-from headstart.core.errors import UsageError
 from headstart.core.types import Batch, Loss
 from headstart.models.model import Model
-from headstart.objectives._domains import TwoDomains
+from headstart.objectives._domains import TwoDomains, averages_kept, learning_norms
 from headstart.objectives._few import learnt
 from headstart.objectives._tasks import task_losses
 
@@ -31,36 +29,14 @@ class Adabn(TwoDomains):
 
     def modules(self, model: Model) -> nn.Module:
         """Make nothing. UsageError: no batch norm learns."""
-        if not any(p.requires_grad for norm in _norms(model) for p in norm.parameters()):
-            raise UsageError(
-                f"adabn needs batch norm that learns, and with this strategy {model.backbone.card.name} has none. "
-                "Use the strategy full, a source with batch norm, or another objective (dann, dan)."
-            )
+        learning_norms(model, "adabn")
         return nn.Module()
 
     def losses(self, model: Model, extra: Any, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the tasks' losses on the source; show the target's rows to the norms."""
-        with _averages_kept(_norms(model)):
+        with averages_kept(model, "adabn"):
             features = model.features(batches["source"].x)
         losses = task_losses(model, features, batches["source"].labels, self.loss_options)
         with torch.no_grad():
             model.features(batches["target"].x)
         return learnt(model, losses, batches, self.loss_options)
-
-
-def _norms(model: Model) -> list[Any]:
-    """Find the norms that store averages over batches."""
-    return [m for m in model.backbone.modules() if isinstance(getattr(m, "running_mean", None), torch.Tensor)]
-
-
-@contextmanager
-def _averages_kept(norms: list[Any]) -> Iterator[None]:
-    """Let norms leave their stored averages alone inside the block."""
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    try:
-        yield
-    finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
