@@ -35,7 +35,6 @@ def test_the_stored_averages_follow_the_domain_that_is_named(norm: Any) -> None:
     for domain in domains:
         expected = 0.9 * expected + 0.1 * backbone.first(batches[domain].x).relu().mean(dim=0).detach()
     assert torch.allclose(backbone.drop.running_mean, expected, atol=1e-6)
-    assert int(backbone.drop.num_batches_tracked) == len(domains)
     torch.stack([loss.value for loss in found.values()]).sum().backward()
     assert all(parameter.grad is not None for parameter in backbone.parameters())
     alike = stepped(toys.normed(), Mcc(norm="both"))[2]

@@ -138,7 +138,9 @@ def learning_norms(model: Model, objective: str) -> list[nn.Module]:
 @contextmanager
 def averages_kept(model: Model, objective: str) -> Iterator[None]:
     """Leave the stored averages of batch norm alone inside the block. UsageError: as `learning_norms`."""
-    buffers = [buffer for norm in learning_norms(model, objective) for buffer in norm.buffers(recurse=False)]
+    buffers: list[Any] = [
+        buffer for norm in learning_norms(model, objective) for buffer in (norm.running_mean, norm.running_var)
+    ]
     kept = [buffer.clone() for buffer in buffers]
     yield
     for buffer, own in zip(buffers, kept, strict=True):
