@@ -277,10 +277,9 @@ def test_weights_count_rows_as_repeating_them_does() -> None:
     assert heads[0] == pytest.approx(heads[1], abs=2e-3)
 
 
-def test_ridge_regression_refuses_weights_and_takes_moved_rows(tmp_path: Path) -> None:
+def test_ridge_regression_takes_weights_and_moved_rows(tmp_path: Path) -> None:
     data = domains("regression")
     solve(tmp_path / "coral", "coral", data)
-    with pytest.raises(UsageError, match="Weights of rows are for classes"):
-        solve(tmp_path / "kmm", "kmm", data)
+    solve(tmp_path / "kmm", "kmm", data)
     with pytest.raises(UsageError, match="jdot is for one target"):
         solve(tmp_path / "jdot", "jdot", data)

@@ -65,6 +65,27 @@ def test_ridge_leaves_each_row_out_exactly() -> None:
     assert found.loss == pytest.approx(float(np.square(found.out_of_fold - values).mean()))
 
 
+def test_ridge_of_weighted_rows_leaves_each_out_exactly_and_fits_as_repeated_rows_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ridge_module, "PENALTIES", (0.03,))
+    monkeypatch.setattr(ridge_module, "scalings", lambda _: ("one",))
+    random = np.random.default_rng(0)
+    often = np.arange(30) % 3  # none, one or two of each row
+    x, values = random.normal(size=(30, 4)), random.normal(size=(30, 2))
+    found = ridge(x, values, seed=0, weights=often / 4)  # only ratios count
+    rows = prepare(x, "one").rows
+    for row in (0, 1, 2):
+        others = np.arange(30) != row
+        left = Ridge(alpha=0.03).fit(rows[others], values[others], sample_weight=often[others])
+        assert found.out_of_fold[row] == pytest.approx(left.predict(rows[[row]])[0])
+    whole = Ridge(alpha=0.03).fit(np.repeat(rows, often, axis=0), np.repeat(values, often, axis=0))
+    assert x @ found.weight.T + found.bias == pytest.approx(whole.predict(rows))
+    assert found.loss == pytest.approx(np.average(np.square(found.out_of_fold - values).mean(axis=1), weights=often))
+    folds = ridge(x, values, seed=0, weights=often / 4, groups=[str(row // 3) for row in range(30)])
+    assert x @ folds.weight.T + folds.bias == pytest.approx(whole.predict(rows))
+
+
 def test_no_row_predicts_itself() -> None:
     """Labels drawn by lot: whoever sees a row's own label beats chance by far."""
     random = np.random.default_rng(3)
@@ -155,13 +176,16 @@ def test_few_sparse_rows_are_solved_in_their_row_space_and_many_as_they_are(monk
     np.testing.assert_allclose(x @ narrow.weight.T + narrow.bias, x @ wide.weight.T + wide.bias, atol=0.02)
 
 
-def test_ridge_of_many_sparse_rows_chooses_by_some_and_fits_all(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("weights", [None, 0.5 + np.arange(150) % 2])
+def test_ridge_of_many_sparse_rows_chooses_by_some_and_fits_all(
+    monkeypatch: pytest.MonkeyPatch, weights: np.ndarray | None
+) -> None:
     x, y = words(150, 300)
     monkeypatch.setattr(ridge_module, "PENALTIES", (0.03,))
-    exact = ridge(x, np.eye(3)[y], seed=0)
+    exact = ridge(x, np.eye(3)[y], seed=0, weights=weights)
     monkeypatch.setattr(ridge_module, "FEW", 50)
     monkeypatch.setattr(columns_module, "FEW", 50)
-    some = ridge(x, np.eye(3)[y], seed=0)
+    some = ridge(x, np.eye(3)[y], seed=0, weights=weights)
     np.testing.assert_allclose(some.weight, exact.weight, atol=1e-5)
     np.testing.assert_allclose(some.bias, exact.bias, atol=1e-5)
     assert np.isfinite(some.out_of_fold).all(axis=1).sum() == 50 and "50 of 150 rows" in some.note

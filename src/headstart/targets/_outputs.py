@@ -242,13 +242,8 @@ class ValuesOutput(Output):
         """Fit ridge regression to the labels in standard deviations; arguments as of `Output.solve`."""
         from headstart.solvers.ridge import ridge
 
-        if wanted.weights is not None:
-            raise UsageError(
-                "Weights of rows are for classes, and so are labelled rows of a target: ridge regression leaves none "
-                "out. Take another mapping, or the strategy full."
-            )
         z = (labels - self.mean.cpu().numpy()) / self.std.cpu().numpy()
-        return ridge(features, z, seed=wanted.seed, groups=wanted.groups)
+        return ridge(features, z, seed=wanted.seed, groups=wanted.groups, weights=wanted.weights)
 
     def for_trees(self, labels: Labels, wanted: Solving) -> tuple[boosting.Labels, float | np.ndarray]:
         """Return the labels in standard deviations; arguments as of `Output.for_trees`."""
