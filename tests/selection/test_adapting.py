@@ -211,4 +211,5 @@ def test_a_search_with_rows_without_labels_learns_from_them_too(task, sources, h
     run = hs.fit(frame, out=here / "out", **words, **named)
     names = [one["name"] for one in figures(run.folder)["tried"]]
     assert any("objective=freematch" in name for name in names) == tried
+    assert any("linear_probe, objective=freematch on=features, augment=plain" in name for name in names) == tried
     assert sum("full" in name for name in names) == 1 + tried

@@ -18,6 +18,7 @@ from headstart.runs.choose import with_offer
 
 PROBE = "linear_probe"
 SEMI_SUPERVISED = ("freematch",)  # objectives for rows without labels: the best one in docs/other-data.md
+FROZEN = {"objective": "{} on=features", "augment": "plain"}  # the same on features that are computed once
 
 
 class Range(NamedTuple):
@@ -46,6 +47,7 @@ class Method:
     ranges: Ranges = field(default_factory=lambda: DECAY, compare=False)
 
 
+ON_FEATURES = Method(PROBE, 0.03, {})  # a head by steps, for objectives that no solver has
 METHODS = (  # in the order in which they are tried where nothing is known
     Method("full", 1.0),
     Method("partial k=1", 0.3),
@@ -120,7 +122,8 @@ def candidates(
         recipe: A strategy that it names is the only one.
         offers: Sources worth it, the best first.
         first: Methods that earlier searches speak for, the best first.
-        objectives: Others than the recipe's, each tried with the best source and the first method.
+        objectives: Others than the recipe's, each tried with the best source, on its frozen features and with the first
+            method.
 
     Returns:
         The candidates.
@@ -132,8 +135,12 @@ def candidates(
     known = {strategy: place for place, strategy in enumerate(first)}
     methods = sorted(methods, key=lambda method: known.get(method.strategy, len(known)))
     plain = [Candidate(offer, method) for method in methods for offer in offers]
+    frozen = []
+    if (named is None or named.name == PROBE) and recipe.stages[0].augment is None:
+        found = [{path: value.format(name) for path, value in FROZEN.items()} for name in objectives]
+        frozen = [Candidate(offers[0], ON_FEATURES, settings=settings) for settings in found if offers]
     more = [Candidate(plain[0].offer, plain[0].method, settings={"objective": name}) for name in objectives if plain]
-    return [*plain[:1], *more, *plain[1:]]
+    return [*plain[:1], *frozen, *more, *plain[1:]]
 
 
 def usable_objectives(data: Dataset, recipe: Recipe) -> Sequence[str]:

@@ -82,8 +82,9 @@ class Tuning:
         """Choose what a bracket tries, by what it costs; return whether there is anything."""
         tried = [trial.candidate for trial in self.journal.trials()]
         left = [one for one in space if one not in tried]
-        if not left and space and len(tried) < len(space) + FURTHER:
-            left = Space(self.recipe, self.setup.dataset, space).drawn(self.journal.trials(), DRAWN)
+        plain = [one for one in space if not one.settings]
+        if not left and plain and len(tried) < len(space) + FURTHER:
+            left = Space(self.recipe, self.setup.dataset, plain).drawn(self.journal.trials(), DRAWN)
         costs, passes = [], []
         for one in left[: halving.MOST]:
             rows = one.length * shown(one, self.recipe, self.setup.dataset)
