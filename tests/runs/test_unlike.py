@@ -13,7 +13,7 @@ import pytest
 
 import headstart as hs
 import toys
-from headstart.core.types import Event
+from headstart.core.types import LEAST_TO_COMPARE, Event
 from headstart.data.rows import Dataset, Rows
 from headstart.inputs.vector import Vector
 from headstart.runs.unlike import check_alike
@@ -75,7 +75,7 @@ def test_a_drawn_split_another_domain_few_rows_and_lost_features_are_not_looked_
     data = given(drawn(random, 200), drawn(random, 200, shift=9))
     assert checked(data) != ""
     assert checked(dataclasses.replace(data, drawn=("test",))) == ""
-    assert checked(given(drawn(random, 200), drawn(random, two_samples.LEAST - 1, shift=9))) == ""
+    assert checked(given(drawn(random, 200), drawn(random, LEAST_TO_COMPARE - 1, shift=9))) == ""
     assert check_alike(data, lambda _, places: np.full((len(places), 2), np.nan), 0) == ""
     other = dataclasses.replace(data.splits["test"], domains=np.ones(200, dtype=np.int64))
     assert checked(dataclasses.replace(data, splits={**data.splits, "test": other})) == ""

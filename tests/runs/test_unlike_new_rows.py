@@ -16,7 +16,7 @@ import toys
 from headstart.artifact.load import load
 from headstart.artifact.reference import Compared
 from headstart.cli.main import main
-from headstart.core.types import Event
+from headstart.core.types import LEAST_TO_COMPARE, Event
 from headstart.inputs.vector import Vector
 from headstart.runs.evaluate import evaluate_saved
 from headstart.solvers import two_samples
@@ -57,7 +57,7 @@ def test_a_shift_is_told_in_a_line_with_its_size_and_what_to_do(tell: Tell) -> N
     assert told.startswith(TOLD) and "hs.adapt(DATA, target='ROWS')" in told and "\n" not in told
     assert 0.85 < int(told.removeprefix(TOLD).partition("%")[0]) / 100 < 0.98  # halfway between them: 0.93
     assert told == tell(drawn(0, 400, shift=3), part=400), "parts are no matter"
-    assert tell(drawn(0, two_samples.LEAST - 1, shift=9)) == ""
+    assert tell(drawn(0, LEAST_TO_COMPARE - 1, shift=9)) == ""
     assert tell(np.full((100, 5), np.nan)) == tell(np.full((100, 5), 1e6)) == "", "nothing is said of lost features"
 
 

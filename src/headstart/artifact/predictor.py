@@ -14,7 +14,7 @@ from headstart.artifact.reference import Compared
 from headstart.artifact.tent import tented
 from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import Recipe
-from headstart.core.types import Calibration, Task
+from headstart.core.types import LEAST_TO_COMPARE, Calibration, Task
 from headstart.data.left_out import Bad, without_bad
 from headstart.data.left_out import advice as skip_advice
 from headstart.data.rows import Rows
@@ -212,8 +212,8 @@ class Predictor:
         return self.calibrate(self.raw_outputs(rows, workers=workers))
 
     def compared(self, count: int) -> Compared | None:
-        """Begin to compare so many new rows with rows that were not learnt; None where none of these were kept."""
-        if self.reference is None:
+        """Begin to compare so many new rows with rows that were not learnt; None where there are too few of either."""
+        if self.reference is None or min(count, len(self.reference)) < LEAST_TO_COMPARE:
             return None
         return Compared(self.model, self.task, self.reference, count, self.recipe.seed)
 

@@ -17,7 +17,6 @@ from headstart.data.rows import Rows
 from headstart.engine.predict import predict
 from headstart.features.frozen import FeatureTransform
 from headstart.models.model import Model
-from headstart.solvers.two_samples import matched, unlike
 
 FILE = "reference.safetensors"
 MOST = 300  # rows that are kept, and new ones that are compared with them
@@ -63,6 +62,8 @@ class Compared:
 
         As many rows of each predicted class are compared: other shares of the classes are no matter of looks.
         """
+        from headstart.solvers.two_samples import matched, unlike  # with SciPy, which predicting needs for nothing else
+
         both = np.concatenate([self.reference, self._features]).astype(np.float32)
         rows, other = np.split(both, [len(self.reference)])
         own, others = matched(*np.split(self._strata(both), [len(rows)]))

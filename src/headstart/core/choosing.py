@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 LEAST_TO_CHOOSE = 50  # validation rows; by fewer, steps of one training are told apart by luck
+LEAST_TO_COMPARE = 30  # rows of either of two samples, to tell whether they look alike
 
 
 class Score(NamedTuple):

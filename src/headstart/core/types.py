@@ -6,6 +6,7 @@ from headstart.core.card import Card as Card
 from headstart.core.card import Head as Head
 from headstart.core.card import Source as Source
 from headstart.core.choosing import LEAST_TO_CHOOSE as LEAST_TO_CHOOSE
+from headstart.core.choosing import LEAST_TO_COMPARE as LEAST_TO_COMPARE
 from headstart.core.choosing import Criterion as Criterion
 from headstart.core.choosing import Measured as Measured
 from headstart.core.choosing import Score as Score

@@ -10,13 +10,13 @@ from headstart.artifact.reference import MOST as KEPT
 from headstart.core.interface import call
 from headstart.core.recipe import Recipe
 from headstart.core.seeding import numpy_generator
-from headstart.core.types import Event, Listener, silent
+from headstart.core.types import LEAST_TO_COMPARE, Event, Listener, silent
 from headstart.data.rows import Dataset, Rows, join
 from headstart.data.transforms import make_transform
 from headstart.engine.predict import embed
 from headstart.features.frozen import KnownFeatures
 from headstart.models.model import Model
-from headstart.solvers.two_samples import LEAST, WIDEST, matched, unlike
+from headstart.solvers.two_samples import WIDEST, matched, unlike
 
 MOST = 500  # rows of either split
 
@@ -73,7 +73,7 @@ def reference(model: Model, data: Dataset, recipe: Recipe, precision: str, known
     if rows is None or recipe.data.group or not data.task.predicted or model.backbone.dim > WIDEST:
         return None
     places = _one_of_each(data, rows, numpy_generator(recipe.seed, "reference"))[:KEPT]
-    if len(places) < LEAST:
+    if len(places) < LEAST_TO_COMPARE:
         return None
     transform = make_transform(model.backbone.card.input, once=True)
     return embed(model, rows.take(places), transform, precision=precision, known=known)

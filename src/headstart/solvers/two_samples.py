@@ -8,10 +8,10 @@ import numpy as np
 from scipy.stats import hypergeom
 
 from headstart.core.seeding import numpy_generator
+from headstart.core.types import LEAST_TO_COMPARE
 from headstart.solvers.logistic import Problem, logistic
 
 LEVEL = 1e-4  # of one in so many pairs of like samples it is said that they are unlike
-LEAST = 30  # rows of either sample
 WIDEST = 5000  # features: those of terms are told apart no faster than they are computed
 
 
@@ -79,7 +79,7 @@ def told_apart(rows: np.ndarray, other: np.ndarray, *, seed: int = 0) -> Told:
 
 def unlike(rows: np.ndarray, other: np.ndarray, *, seed: int = 0) -> Told | None:
     """Return how well two samples [N, D] and [M, D] are told apart; None: not beyond chance, or they are too few."""
-    finite = min(len(rows), len(other)) >= LEAST and np.isfinite(rows).all() and np.isfinite(other).all()
+    finite = min(len(rows), len(other)) >= LEAST_TO_COMPARE and np.isfinite(rows).all() and np.isfinite(other).all()
     if not finite or rows.shape[1] > WIDEST:
         return None
     found = told_apart(rows, other, seed=seed)
