@@ -30,6 +30,7 @@ class Cdan(Alignment):
         entropy: Whether rows with a sure answer count more (CDAN+E).
     """
 
+    weight: float = 0.3
     hidden: int = 256
     entropy: bool = False
     forms: ClassVar[tuple[Form, ...]] = ("classes",)

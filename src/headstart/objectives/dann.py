@@ -24,6 +24,7 @@ class Dann(Alignment):
         hidden: Width of the domain classifier's two hidden layers.
     """
 
+    weight: float = 0.1
     hidden: int = 256
 
     def modules(self, model: Model) -> nn.Module:
