@@ -17,9 +17,16 @@ import headstart as hs
 from headstart.core.recipe import Recipe
 from headstart.core.seeding import torch_seeded
 from headstart.core.storage import sha256
+from headstart.inputs.vector import Vector
 from headstart.models import timm_backbone
 
 Saver = Callable[..., Path]
+
+
+@pytest.fixture
+def no_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the baselines of tables, which take longer than what they stand beside in these tests."""
+    monkeypatch.setattr(Vector, "baselines", classmethod(lambda cls, inputs: ()))
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ from headstart.core.errors import UsageError
 from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event
 from headstart.core.words import recipe_of
-from headstart.inputs.vector import Vector
 from headstart.other_data import adapting as adapting_words
 from headstart.selection import adapting, candidates, tuning
 from headstart.selection.explain import explain
@@ -24,11 +23,7 @@ from headstart.selection.search import search
 from headstart.selection.wanted import wanted_of
 
 STEPS: dict[str, Any] = {"steps": 16, "lr": 3e-3, "seed": 0, "progress": False}
-
-
-@pytest.fixture(autouse=True)
-def no_trees(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Vector, "baselines", classmethod(lambda cls, inputs: ()))
+pytestmark = pytest.mark.usefixtures("no_trees")
 
 
 @pytest.fixture

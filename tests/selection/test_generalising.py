@@ -16,7 +16,6 @@ from headstart.core.errors import UsageError
 from headstart.core.offer import Offer
 from headstart.core.recipe import Recipe
 from headstart.core.types import Score
-from headstart.inputs.vector import Vector
 from headstart.selection import generalising, trial
 from headstart.selection.candidates import Candidate, Method
 from headstart.selection.found import Found
@@ -26,11 +25,7 @@ from headstart.selection.journal import Trial
 
 STEPS: dict[str, Any] = {"steps": 16, "lr": 3e-3, "seed": 0, "progress": False, "validation": 0.45}
 WAYS = ({"objective": "supervised"}, {"objective": "vrex"})
-
-
-@pytest.fixture(autouse=True)
-def no_trees(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Vector, "baselines", classmethod(lambda cls, inputs: ()))
+pytestmark = pytest.mark.usefixtures("no_trees")
 
 
 @pytest.fixture
