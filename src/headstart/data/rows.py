@@ -23,6 +23,8 @@ class Rows:
     regression, a list of N where rows are ragged. Empty without labels.
     digests: the SHA-256 of each row's content; empty where it was not computed.
     domains: [N] int64, the number of each row's domain, the source domains first; None where none are named.
+    known: by target, [N] bool, which rows have its label; the others hold zeros there. A target that is not named has
+        a label in every row.
     """
 
     ids: Sequence[str]
@@ -30,6 +32,7 @@ class Rows:
     labels: Mapping[str, Labels] = field(default_factory=dict)
     digests: Sequence[bytes] = ()
     domains: np.ndarray | None = None
+    known: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Count the rows and name the first few."""
@@ -50,11 +53,23 @@ class Rows:
         labels = {name: take(labels, places) for name, labels in self.labels.items()}
         digests = take(self.digests, places) if self.digests else ()
         domains = None if self.domains is None else self.domains[places]
-        return Rows(take(self.ids, places), take(self.inputs, places), labels, digests, domains)
+        known = {name: known[places] for name, known in self.known.items()}
+        return Rows(take(self.ids, places), take(self.inputs, places), labels, digests, domains, known)
 
     def unlabelled(self) -> Rows:
         """Drop the labels."""
-        return replace(self, labels={})
+        return replace(self, labels={}, known={})
+
+    def places(self, target: str) -> np.ndarray | slice:
+        """Return where the rows stand that have a label of a target: all of them as a slice, which copies nothing."""
+        known = self.known.get(target)
+        return slice(None) if known is None else np.flatnonzero(known)
+
+    def of(self, target: str) -> Rows:
+        """Keep the rows that have a label of a target, with the labels of it alone."""
+        alone = replace(self, labels={target: self.labels[target]}, known={})
+        known = self.known.get(target)
+        return alone if known is None else alone.take(np.flatnonzero(known))
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,12 +108,39 @@ class Dataset:
 
 
 def concatenate(parts: Sequence[Rows]) -> Rows:
-    """Put rows below each other; all are labelled for the same targets, or none is. Digests stay if all have them."""
-    labels = {name: join([part.labels[name] for part in parts]) for name in parts[0].labels}
+    """Put rows below each other; digests and domains stay if all have them.
+
+    Args:
+        parts: Rows, each perhaps with labels of other targets, or with none.
+
+    Returns:
+        The rows of all; `known` says which have a label of each target.
+    """
+    names = list(dict.fromkeys(name for part in parts for name in part.labels))
+    labels = {name: join(_labels(parts, name)) for name in names}
+    known = {name: np.concatenate([_known(part, name) for part in parts]) for name in names}
     digests = join([part.digests for part in parts]) if all(part.digests for part in parts) else ()
-    known = [part.domains for part in parts if part.domains is not None]
-    domains = np.concatenate(known) if len(known) == len(parts) else None
-    return Rows(join([part.ids for part in parts]), join([part.inputs for part in parts]), labels, digests, domains)
+    numbered = [part.domains for part in parts if part.domains is not None]
+    domains = np.concatenate(numbered) if len(numbered) == len(parts) else None
+    ids, inputs = join([part.ids for part in parts]), join([part.inputs for part in parts])
+    return Rows(ids, inputs, labels, digests, domains, {name: has for name, has in known.items() if not has.all()})
+
+
+def _labels(parts: Sequence[Rows], name: str) -> list[Labels]:
+    """Return each part's labels of a target; those of a part without any are zeros, or empty where rows are ragged."""
+    like = max((part.labels[name] for part in parts if name in part.labels), key=len)
+    return [part.labels[name] if name in part.labels else blank(like, len(part)) for part in parts]
+
+
+def blank(like: Labels, count: int) -> Labels:
+    """Make what stands for the labels of rows that have none, such as these: zeros, or empty where rows are ragged."""
+    if isinstance(like, np.ndarray):
+        return np.zeros((count, *like.shape[1:]), like.dtype)
+    return [like[0][:0] for _ in range(count)]
+
+
+def _known(part: Rows, name: str) -> np.ndarray:
+    return part.known.get(name, np.full(len(part), name in part.labels))
 
 
 def join(values: Sequence[Any]) -> Any:
