@@ -10,11 +10,16 @@ import torch
 
 import toys
 from headstart.core.errors import UsageError
+from headstart.core.recipe import Recipe
 from headstart.core.types import Batch
+from headstart.criteria.last import Last
+from headstart.criteria.validation import Validation
 from headstart.inputs.vector import Vector
 from headstart.models.model import Backbone, Model
 from headstart.objectives.dann import Dann
 from headstart.objectives.mcc import Mcc
+from headstart.objectives.mcd import Mcd
+from headstart.runs.plan import make_plan
 
 
 def stepped(backbone: Backbone, objective: Any) -> tuple[Model, Mapping[str, Batch], dict[str, Any]]:
@@ -39,6 +44,35 @@ def test_the_stored_averages_follow_the_domain_that_is_named(norm: Any) -> None:
     assert all(parameter.grad is not None for parameter in backbone.parameters())
     alike = stepped(toys.normed(), Mcc(norm="both"))[2]
     assert all(torch.equal(loss.value, alike[name].value) for name, loss in found.items()), "training is the same"
+
+
+@pytest.mark.parametrize("norm", ["both", "target"])
+def test_of_two_classifiers_too(norm: Any) -> None:
+    """A step of `mcd agree=2` shows the source twice and the target three times."""
+    objective = Mcd(norm=norm, agree=2)
+    model, batches, _ = stepped(toys.normed(), objective)
+    backbone: Any = model.backbone
+    torch.nn.init.zeros_(backbone.drop.running_mean)
+    extra = objective.modules(model)
+    for update in objective.updates:
+        losses = update.losses(model, extra, batches, 0.5)
+        torch.stack([loss.value for loss in losses.values()]).sum().backward()
+    means = {name: backbone.first(batch.x).relu().mean(dim=0) for name, batch in batches.items()}
+    expected = torch.zeros(8)
+    for domain in ("source", "target", "source", "target", "target"):
+        if domain == "target" or norm == "both":
+            expected = 0.9 * expected + 0.1 * means[domain]
+    assert torch.allclose(backbone.drop.running_mean, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["dann", "mcc", "mcd"])
+def test_source_rows_measured_by_averages_of_the_target_choose_no_step(name: str) -> None:
+    data = toys.dataset(Vector(6))
+    for norm, criterion in {"both": Validation(), "target": Last()}.items():
+        recipe = Recipe().with_settings({"stages.0.objective": f"{name} norm={norm}"})
+        assert make_plan(recipe, data).criteria == (criterion,)
+    named = recipe.with_settings({"stages.0.criterion": "validation"})
+    assert make_plan(named, data).criteria == (Validation(),), "what the user names"
 
 
 def test_a_network_without_batch_norm_is_refused() -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -21,6 +21,7 @@ from headstart.core.plugins import name_of
 from headstart.core.types import Batch, Features, Loss, Stream
 from headstart.models.model import Model, pool
 from headstart.objectives._few import FEW, learnt
+from headstart.objectives._norms import averages_kept
 from headstart.objectives._smoothed import Smoothed
 from headstart.objectives._tasks import class_head, losses_of
 
@@ -35,6 +36,28 @@ class TwoDomains(Smoothed):
     def streams(self) -> tuple[Stream, ...]:
         """A labelled source domain, and a target domain without labels."""
         return (Stream("source"), Stream("target", labelled=False))
+
+
+@dataclass(frozen=True)
+class OneNetwork(TwoDomains):
+    """An objective by which one network learns the rows of both domains.
+
+    Attributes:
+        norm: Whose rows the stored averages of batch norm follow, by which the saved model normalises: "both", or
+            "target", the statistics of domain-specific batch normalisation (Chang et al. 2019, arXiv:1906.03950), with
+            scale and shift in common. In training each domain is normalised by its own batch in either case.
+    """
+
+    norm: Literal["both", "target"] = "both"
+
+    @property
+    def criterion(self) -> str:
+        """Validation rows of the source; the last step where these would be measured by the target's averages."""
+        return "last" if self.norm == "target" else "validation"
+
+    def source_rows(self, model: Model) -> AbstractContextManager[None]:
+        """Begin a pass of source rows. UsageError: the averages are to follow the target, and no batch norm learns."""
+        return averages_kept(model, name_of(self)) if self.norm == "target" else nullcontext()
 
 
 @dataclass(frozen=True)
@@ -59,19 +82,15 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Alignment(TwoDomains):
+class Alignment(OneNetwork):
     """Minimise the tasks' losses on the source, and `weight` times a loss that brings the target to it.
 
     Attributes:
         weight: Weight of the alignment loss.
-        norm: Whose rows the stored averages of batch norm follow, by which the saved model normalises: "both", or
-            "target", the statistics of domain-specific batch normalisation (Chang et al. 2019, arXiv:1906.03950), with
-            scale and shift in common. In training each domain is normalised by its own batch in either case.
         forms: Of the one target that `align` needs; empty: it takes any, and several.
     """
 
     weight: float = 1.0
-    norm: Literal["both", "target"] = "both"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -101,7 +120,7 @@ class Alignment(TwoDomains):
 
     def losses(self, model: Model, extra: Any, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the tasks' losses on the source, and the loss "domain" on both."""
-        with averages_kept(model, name_of(self)) if self.norm == "target" else nullcontext():
+        with self.source_rows(model):
             features = [model.features(batches["source"].x)]
         features.append(model.features(batches["target"].x))
         outputs = [{name: head(seen) for name, head in model.by_target().items()} for seen in features]
@@ -111,40 +130,6 @@ class Alignment(TwoDomains):
             domain = self.weight * self.align(model, extra, source, target, strength_at(progress))
         own = learnt(model, losses_of(model, outputs[0], labels, self.loss_options), batches, self.loss_options)
         return {**own, "domain": Loss(domain)}
-
-
-def learning_norms(model: Model, objective: str) -> list[nn.Module]:
-    """Find the norms that store averages over batches.
-
-    Args:
-        model: Its strategy has decided what learns.
-        objective: Who needs them, for the message.
-
-    Returns:
-        The modules.
-
-    Raises:
-        UsageError: None of them learns.
-    """
-    norms = [m for m in model.backbone.modules() if isinstance(getattr(m, "running_mean", None), torch.Tensor)]
-    if any(parameter.requires_grad for norm in norms for parameter in norm.parameters()):
-        return norms
-    raise UsageError(
-        f"{objective} needs batch norm that learns, and with this strategy {model.backbone.card.name} has none. "
-        "Use the strategy full, a source with batch norm, or an objective that leaves batch norm alone (dann, dan)."
-    )
-
-
-@contextmanager
-def averages_kept(model: Model, objective: str) -> Iterator[None]:
-    """Leave the stored averages of batch norm alone inside the block. UsageError: as `learning_norms`."""
-    buffers: list[Any] = [
-        buffer for norm in learning_norms(model, objective) for buffer in (norm.running_mean, norm.running_var)
-    ]
-    kept = [buffer.clone() for buffer in buffers]
-    yield
-    for buffer, own in zip(buffers, kept, strict=True):
-        buffer.data.copy_(own)  # unseen by autograd: in training no gradient is made of averages
 
 
 def check_moves(model: Model, objective: str) -> None:

@@ -15,8 +15,9 @@ from torch import nn
 
 from headstart.core.types import Batch, Loss
 from headstart.models.model import Model
-from headstart.objectives._domains import TwoDomains, averages_kept, learning_norms
+from headstart.objectives._domains import TwoDomains
 from headstart.objectives._few import learnt
+from headstart.objectives._norms import averages_kept, learning_norms
 from headstart.objectives._tasks import task_losses
 
 

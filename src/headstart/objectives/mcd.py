@@ -17,13 +17,13 @@ from torch import nn
 
 from headstart.core.types import MODEL_PARTS, Batch, Features, Loss, Update
 from headstart.models.model import Head, Model
-from headstart.objectives._domains import TwoDomains
+from headstart.objectives._domains import OneNetwork
 from headstart.objectives._few import with_few
 from headstart.objectives._tasks import only_head
 
 
 @dataclass(frozen=True)
-class Mcd(TwoDomains):
+class Mcd(OneNetwork):
     """Minimise the task's loss on `source` with two classifiers, and their discrepancy on `target` against them.
 
     Attributes:
@@ -54,7 +54,9 @@ class Mcd(TwoDomains):
 
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the source task's loss of both classifiers."""
-        return self._tasks(model, extra, model.features(batches["source"].x), batches)
+        with self.source_rows(model):
+            features = model.features(batches["source"].x)
+        return self._tasks(model, extra, features, batches)
 
     def _tasks(
         self, model: Model, extra: nn.Module, features: Features, batches: Mapping[str, Batch]
@@ -74,7 +76,8 @@ class Mcd(TwoDomains):
     ) -> dict[str, Loss]:
         with torch.no_grad():  # the features stay as they are
             target = model.features(batches["target"].x)
-            features = model.features(batches["source"].x)
+            with self.source_rows(model):
+                features = model.features(batches["source"].x)
         first, second = model.head, cast(Head, extra)
         disagreement = -discrepancy(first, second, first(target), second(target))
         return {**self._tasks(model, extra, features, batches), "disagreement": Loss(disagreement)}
