@@ -53,7 +53,7 @@ def main() -> None:
 
         def plain(objective: Any = objective) -> Any:
             source, target = (model.features(batches[each].x) for each in ("source", "target"))
-            losses = task_losses(model, source, batches["source"].labels, objective.loss_options)
+            losses = task_losses(model, source, batches["source"], objective.loss_options)
             return sum(loss.value for loss in losses.values()) + 0 * target["pooled"].sum()
 
         def aligned(objective: Any = objective, extra: Any = extra) -> Any:

@@ -98,7 +98,7 @@ def compared(
         else:
             mapped = MappedFeatures(mapping=mapping).maps(model, features, labels)
         few = some if places and mapping != CEILING else None
-        solve_mapped(model, mapped, labels, Solving(LossOptions(), seed=seed), few=few)
+        solve_mapped(model, mapped, rows["source"], Solving(LossOptions(), seed=seed), few=few)
         line: dict[str, Any] = {"head": head, "mapping": mapping, "fit_cpu": round(time.process_time() - began, 2)}
         outputs = {name: answers(model, rows[name], features[name]) for name in ("validation", "target", "test")}
         line["accuracy"] = float((outputs["test"]["target"].argmax(axis=1) == rows["test"].y).mean())

@@ -15,7 +15,7 @@ from headstart.core.choice import Choice
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.seeding import torch_seeded
 from headstart.core.stopping import Stop
-from headstart.core.types import Batch, Card, Input, Listener, Objective, Strategy, Task, silent
+from headstart.core.types import TARGET, Batch, Card, Input, Listener, Objective, Strategy, Task, silent
 from headstart.criteria.last import Last
 from headstart.data.rows import Dataset, Rows
 from headstart.engine.distributed import World
@@ -250,3 +250,29 @@ def save_tokenizer(folder: Path, words: str = "good bad film", *, pad: int = 0, 
     tokens = {f"{name[1:4].lower()}_token": name for name in names}
     PreTrainedTokenizerFast(tokenizer_object=made, **tokens).save_pretrained(folder)
     return folder
+
+
+def mixed(rows: int = 24) -> Dataset:
+    """Make a data set of two targets, "mood" (3 classes) and "size" (a number): two rows of three have each label."""
+    expects = Vector(6)
+
+    def made(count: int, start: int) -> Rows:
+        own = examples(expects, count, start=start)
+        size = examples(expects, count, "regression", start=start).labels["target"]
+        places = np.arange(count)
+        known = {"mood": (places + places // 3) % 3 > 0, "size": (places + places // 3) % 3 < 2}
+        mood = np.where(known["mood"], own.labels["target"], 0)
+        labels = {"mood": mood, "size": np.where(known["size"][:, None], size, 0)}
+        return dataclasses.replace(own, labels=labels, known=known)
+
+    task = Task.of("vector", "multiclass", ("x",), ("y",), ("a", "b", "c"))
+    number = Task.of("vector", "regression", ("x",), ("z",))
+    task = dataclasses.replace(task, targets={"mood": task.targets[TARGET], "size": number.targets[TARGET]})
+    splits = {"train": made(rows, 0), "validation": made(12, 1000), "test": made(12, 3000)}
+    train = splits["train"]
+    pools = {
+        "train": train,
+        "unlabelled": train.unlabelled(),
+        **{f"task:{name}": train.of(name) for name in task.targets},
+    }
+    return Dataset(task, splits, pools, fingerprint="mixed")

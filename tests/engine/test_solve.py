@@ -22,7 +22,7 @@ RNG = np.random.default_rng(0)
 FEATURES = RNG.normal(size=(60, 4)).astype(np.float32)
 SIDE = (FEATURES[:, 0] + RNG.normal(size=60) > 0.8).astype(np.int64)
 SIZE = (3 * FEATURES[:, 1:2] + 5).astype(np.float32)
-LABELS = {"side": SIDE, "size": SIZE}
+ROWS = Rows([str(row) for row in range(60)], FEATURES, {"side": SIDE, "size": SIZE})
 
 
 def model(kind: type[Linear | Mlp] = Linear) -> Model:
@@ -39,14 +39,13 @@ def layer(made: Model, name: str = "side") -> Any:
 
 def test_every_head_is_solved_and_what_was_chosen_before_is_taken() -> None:
     made = model()
-    solved = solve_all(made, FEATURES, LABELS, Solving(LossOptions(), seed=1))
+    solved = solve_all(made, FEATURES, ROWS, Solving(LossOptions(), seed=1))
     assert solved is not None and list(solved) == ["side", "size"]
-    rows = Rows([str(row) for row in range(60)], FEATURES, {})
-    given = answers(made, rows, FEATURES)
+    given = answers(made, ROWS, FEATURES)
     assert np.abs(given["size"] - SIZE).max() < 0.05 and ((given["side"][:, 1] > 0.5) == SIDE).mean() > 0.7
     again = model()
     stronger = {"side": ("one", 100.0)}
-    kept = solve_all(again, FEATURES, LABELS, Solving(LossOptions(), seed=1), stronger)
+    kept = solve_all(again, FEATURES, ROWS, Solving(LossOptions(), seed=1), stronger)
     assert kept is not None and kept["side"].chosen == ("one", 100.0) and "as chosen before" in kept["side"].note
     assert layer(again).trunk.weight.abs().max() < layer(made).trunk.weight.abs().max()
 
@@ -54,14 +53,31 @@ def test_every_head_is_solved_and_what_was_chosen_before_is_taken() -> None:
 @pytest.mark.parametrize(("kind", "same"), [("focal", True), ("weights", False), ("logit_adjust", False)])
 def test_rare_classes_are_made_up_for_unless_that_has_no_solution(kind: str, same: bool) -> None:
     plain, other = model(), model()
-    assert solve_all(plain, FEATURES, LABELS, Solving(LossOptions()))
-    assert solve_all(other, FEATURES, LABELS, Solving(LossOptions(), kind))
+    assert solve_all(plain, FEATURES, ROWS, Solving(LossOptions()))
+    assert solve_all(other, FEATURES, ROWS, Solving(LossOptions(), kind))
     one, two = layer(plain), layer(other)
     assert torch.allclose(one.trunk.bias, two.trunk.bias) == same and (one.output.balance == two.output.balance) == same
+
+
+def test_each_head_is_solved_on_the_rows_that_have_its_label_and_answers_no_others() -> None:
+    known = np.arange(60) % 3 > 0
+    labels = {"side": np.where(known, SIDE, 0), "size": SIZE}
+    mixed, alone = model(), model()
+    wanted = Solving(LossOptions(), seed=1, groups=[str(row // 2) for row in range(60)], weights=np.linspace(1, 2, 60))
+    solved = solve_all(mixed, FEATURES, Rows(ROWS.ids, FEATURES, labels, known={"side": known}), wanted)
+    some = ROWS.take(np.flatnonzero(known))
+    groups = [group for group, has in zip(wanted.groups or (), known, strict=True) if has]
+    assert wanted.weights is not None
+    own = solve_all(alone, some.inputs, some, wanted._replace(groups=groups, weights=wanted.weights[known]))
+    assert solved is not None and own is not None
+    assert torch.equal(layer(mixed).trunk.weight, layer(alone).trunk.weight)
+    out = solved["side"].out_of_fold
+    assert np.isnan(out[~known]).all() and np.array_equal(out[known], own["side"].out_of_fold)
+    assert np.isfinite(solved["size"].out_of_fold).all()
 
 
 def test_a_head_that_needs_steps_leaves_all_as_they_are() -> None:
     made = model(Mlp)
     before = layer(made).trunk.weight.detach().clone()
-    assert solve_all(made, FEATURES, LABELS, Solving(LossOptions())) is None
+    assert solve_all(made, FEATURES, ROWS, Solving(LossOptions())) is None
     assert torch.equal(before, layer(made).trunk.weight)

@@ -36,7 +36,8 @@ def model() -> Any:
 def domain(number: int, pooled: Any, risk: float, outputs: Any = ((0.0, 0.0, 0.0),), y: Any = (0,)) -> Domain:
     made = torch.tensor(outputs, requires_grad=True)
     pooled = torch.as_tensor(pooled, dtype=torch.float32)
-    return Domain(number, pooled, {"target": made}, {"target": torch.tensor(y)}, torch.tensor(risk, requires_grad=True))
+    rows = Batch([], {}, {"target": torch.tensor(y)})
+    return Domain(number, pooled, {"target": made}, rows, torch.tensor(risk, requires_grad=True))
 
 
 def differ(name: str, *domains: Domain) -> float:

@@ -73,7 +73,7 @@ def test_adda_moves_the_features_by_the_labels_of_the_target_too() -> None:
     model = toys.make_model(toys.tiny(), toys.dataset(Vector(6)))
     extra, batches = objective.modules(model), batches_of(objective)
     found = losses(objective, model, extra, batches)
-    own = task_losses(model, model.features(batches[FEW.name].x), batches[FEW.name].labels, LossOptions())
+    own = task_losses(model, model.features(batches[FEW.name].x), batches[FEW.name], LossOptions())
     assert set(found) == {"domain", "task"} and torch.equal(found["task"], own["task"].value)
     del batches[FEW.name]
     assert set(losses(objective, model, extra, batches)) == {"domain"}
@@ -127,7 +127,8 @@ def test_a_solved_head_weighs_either_domain_the_same_and_maps_the_labelled_rows_
     source, few = np.zeros((4, 5), np.float32), np.ones((2, 5), np.float32)
     mapped = Mapped(source, np.array([1.0, 1, 1, 3]), matrix=2 * np.eye(5), offset=np.arange(5.0))
     labels, wanted = {"target": np.array([0, 1, 2, 0])}, Solving(LossOptions(), groups=["a", "a", "b", "c"])
-    solve_mapped(model, mapped, labels, wanted, few=Rows(["t", "u"], few, {"target": np.array([2, 1])}))
+    labelled = Rows(list("pqrs"), source, labels)
+    solve_mapped(model, mapped, labelled, wanted, few=Rows(["t", "u"], few, {"target": np.array([2, 1])}))
     rows, classes, how = given
     assert rows[:4].any() == 0 and rows[4:].tolist() == [[2, 3, 4, 5, 6]] * 2
     assert classes.tolist() == [0, 1, 2, 0, 2, 1] and how.groups == ["a", "a", "b", "c", "t", "u"]

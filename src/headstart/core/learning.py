@@ -81,12 +81,14 @@ class Batch:
         labels: By target, what its kind collates: [B] int64 classes, [B, C] float32 multi-label, [B, T] float32
             regression, a list of B where rows are ragged. Empty without labels.
         domains: [B] int64, the number of each row's domain, the source domains first; None where none are named.
+        known: By target, [B] bool, which rows have its label; a target that is not named has a label in every row.
     """
 
     ids: Sequence[str]
     views: Mapping[str, Any]
     labels: Mapping[str, Any] = field(default_factory=dict)
     domains: torch.Tensor | None = None
+    known: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -103,8 +105,8 @@ class Batch:
 
     def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
         """Return the batch with a function applied to each tensor in it."""
-        views, labels, domains = (map_tensors(part, function) for part in (self.views, self.labels, self.domains))
-        return Batch(self.ids, views, labels, domains)
+        parts = (self.views, self.labels, self.domains, self.known)
+        return Batch(self.ids, *(map_tensors(part, function) for part in parts))
 
     def pin_memory(self) -> Batch:
         """Copy the tensors to page-locked memory, from which a GPU can copy beside the computing."""
@@ -113,11 +115,8 @@ class Batch:
     def split(self, count: int) -> list[Batch]:
         """Cut the batch into so many micro-batches of nearly equal size, in order."""
         edges = [len(self) * number // count for number in range(count + 1)]
-        domains = [None if self.domains is None else self.domains[a:b] for a, b in pairwise(edges)]
-        return [
-            Batch(self.ids[a:b], cut(dict(self.views), a, b), cut(dict(self.labels), a, b), own)
-            for (a, b), own in zip(pairwise(edges), domains, strict=True)
-        ]
+        parts = {"views": self.views, "labels": self.labels, "domains": self.domains, "known": self.known}
+        return [Batch(self.ids[a:b], **cut(parts, a, b)) for a, b in pairwise(edges)]
 
 
 def map_tensors(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
@@ -134,10 +133,18 @@ def map_tensors(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) ->
 
 
 def cut(value: Any, start: int, end: int) -> Any:
-    """Cut rows out of a tensor, a list, or each value of a (nested) dict."""
+    """Cut rows out of a tensor, a list, or each value of a (nested) dict; None stays."""
     if isinstance(value, Mapping):
         return {key: cut(inner, start, end) for key, inner in value.items()}
-    return value[start:end]
+    return None if value is None else value[start:end]
+
+
+def where_known(values: Any, known: torch.Tensor | None) -> Any:
+    """Keep the rows of a tensor or a list that have a label, where `known` [B] says which; None: all of them."""
+    if known is None:
+        return values
+    places = known.nonzero()[:, 0]
+    return values[places] if hasattr(values, "shape") else [values[place] for place in places.tolist()]
 
 
 def _only(values: Mapping[str, Any], what: str, where: str, none: str) -> Any:

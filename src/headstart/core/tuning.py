@@ -45,12 +45,13 @@ class ForwardPass:
     """One forward pass that the objective made in this step: what the backbone was given, what it gave, the labels.
 
     `labels` holds the targets that the objective's losses are made of. It is empty where the stream has no labels, or
-    where the objective changed the batch before it passed it on.
+    where the objective changed the batch before it passed it on. `known` is as of `Batch`.
     """
 
     x: Any
     features: Features
     labels: Mapping[str, Any] = field(default_factory=dict)
+    known: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     @property
     def y(self) -> Any:

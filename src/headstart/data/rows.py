@@ -68,8 +68,17 @@ class Rows:
     def of(self, target: str) -> Rows:
         """Keep the rows that have a label of a target, with the labels of it alone."""
         alone = replace(self, labels={target: self.labels[target]}, known={})
-        known = self.known.get(target)
-        return alone if known is None else alone.take(np.flatnonzero(known))
+        return alone if target not in self.known else alone.take(np.flatnonzero(self.known[target]))
+
+    def labels_of(self, target: str) -> Labels:
+        """Return the labels of the rows that have one of a target, in the order of `places`."""
+        labels = self.labels[target]
+        return labels if target not in self.known else take(labels, np.flatnonzero(self.known[target]))
+
+    @property
+    def targets(self) -> list[str]:
+        """The targets of which some row has a label."""
+        return [name for name in self.labels if name not in self.known or self.known[name].any()]
 
 
 @dataclass(frozen=True, repr=False)

@@ -87,9 +87,15 @@ class BatchStream:
                 )
             parts: np.ndarray | None = self.rows.domains
         else:
-            labels = self.rows.labels.values()
-            parts = next((y for y in labels if isinstance(y, np.ndarray) and y.ndim == 1), None)
+            parts = next((classes for name in self.rows.labels if (classes := self._classes(name)) is not None), None)
         return BalancedOrder(parts, (self.seed, self.stream.name))
+
+    def _classes(self, target: str) -> np.ndarray | None:
+        """Return the class of each row by a target, -1 where it has none; None where rows have no class each."""
+        y = self.rows.labels[target]
+        if not isinstance(y, np.ndarray) or y.ndim != 1:
+            return None
+        return np.where(self.rows.known.get(target, True), y, -1)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -193,7 +199,8 @@ class _BatchMaker:
         views = {key: self.transform.collate(self._examples(samples, items, key)) for key in self.ways}
         rows = self.rows.take(places)
         labels = {name: self.collate.get(name, _tensor)(values) for name, values in rows.labels.items()}
-        return Batch(rows.ids, views, labels, None if rows.domains is None else _tensor(rows.domains))
+        known = {name: _tensor(has) for name, has in rows.known.items()}
+        return Batch(rows.ids, views, labels, None if rows.domains is None else _tensor(rows.domains), known)
 
     def _examples(self, samples: Samples, items: Sequence[Any], key: str) -> list[Any]:
         draws = [self._draw(epoch, row, key) for epoch, row in samples]

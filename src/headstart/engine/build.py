@@ -92,9 +92,9 @@ def build(model: Model, job: Job, context: RunContext, workers: Workers, number:
     _let_learn(model, tuning)
     place(model, context.device)
     if (labelled := data.labelled()) is not None:  # before anything copies the heads or computes their losses
-        for name, labels in labelled.rows.labels.items():
+        for name in labelled.rows.targets:
             head: Any = model.heads[name]
-            head.output.rebalance(job.stage.imbalance, labels)
+            head.output.rebalance(job.stage.imbalance, labelled.rows.labels_of(name))
     extra = place(job.objective.modules(model), context.device)
     for module in (model, extra):
         context.world.copy_from_writer(module)

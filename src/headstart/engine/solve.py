@@ -10,8 +10,8 @@ import numpy as np
 from headstart.core.errors import UsageError
 from headstart.core.progress import working
 from headstart.core.seeding import mix
-from headstart.core.types import Labels, Mapped, Solved, Solving
-from headstart.data.rows import Rows, join
+from headstart.core.types import Mapped, Solved, Solving
+from headstart.data.rows import Rows, concatenate
 from headstart.engine.build import BuiltStage
 from headstart.engine.predict import predict
 from headstart.features.frozen import FeatureTransform, frozen_rows
@@ -21,18 +21,18 @@ from headstart.models.model import Model
 def solve_all(
     model: Model,
     features: np.ndarray,
-    labels: Mapping[str, Labels],
+    rows: Rows,
     wanted: Solving,
     chosen: Mapping[str, Sequence[Any] | None] | None = None,
 ) -> dict[str, Solved] | None:
-    """Put every head of a model at its optimum.
+    """Put every head of a model at its optimum, each for the rows that have a label of its target.
 
     A head that has no solution under this way with rare classes (focal loss) is solved without it.
 
     Args:
         model: Its heads are changed.
         features: As the heads pool them, [N, D].
-        labels: Of the same N rows, by target.
+        rows: The same N rows, labelled.
         wanted: What the heads are to be the optimum of.
         chosen: By target what was chosen for other rows, which is taken, not chosen again.
 
@@ -45,16 +45,35 @@ def solve_all(
         return None
     found = {}
     for name, head in heads.items():
-        own = wanted if head.solves(wanted) else plain
-        head.output.rebalance(own.imbalance, labels[name])
-        found[name] = head.solve(features, labels[name], own._replace(chosen=(chosen or {}).get(name)))
+        labels, own = rows.labels_of(name), _of_some(wanted, rows.known.get(name))
+        own = own if head.solves(wanted) else own._replace(imbalance="none")
+        head.output.rebalance(own.imbalance, labels)
+        solved = head.solve(features[rows.places(name)], labels, own._replace(chosen=(chosen or {}).get(name)))
+        found[name] = _of_all(solved, rows.known.get(name))
     return found
+
+
+def _of_some(wanted: Solving, known: np.ndarray | None) -> Solving:
+    """Keep the groups and the weights of the rows that have a label, [N]; None: of all."""
+    if known is None:
+        return wanted
+    groups = wanted.groups and [group for group, has in zip(wanted.groups, known, strict=True) if has]
+    return wanted._replace(groups=groups, weights=None if wanted.weights is None else wanted.weights[known])
+
+
+def _of_all(solved: Solved, known: np.ndarray | None) -> Solved:
+    """Give the rows without a label no answer beside those of the others."""
+    if known is None:
+        return solved
+    out = np.full((len(known), *solved.out_of_fold.shape[1:]), np.nan, solved.out_of_fold.dtype)
+    out[known] = solved.out_of_fold
+    return solved._replace(out_of_fold=out)
 
 
 def solve_mapped(
     model: Model,
     mapped: Mapped,
-    labels: Mapping[str, Labels],
+    rows: Rows,
     wanted: Solving,
     chosen: Mapping[str, Sequence[Any] | None] | None = None,
     few: Rows | None = None,
@@ -64,7 +83,7 @@ def solve_mapped(
     Args:
         model: Its heads are changed.
         mapped: What they learn.
-        labels: Of the labelled rows, by target, where the mapping gives none.
+        rows: The labelled rows, whose labels count where the mapping gives none.
         wanted: What the heads are to be the optimum of.
         chosen: As of `solve_all`.
         few: Labelled rows of the target, with their features; they count as much as all the others together.
@@ -72,27 +91,29 @@ def solve_mapped(
     Returns:
         As `solve_all`.
     """
+    rows = Rows(rows.ids, mapped.rows, rows.labels, known=rows.known)
     if mapped.labels is not None:  # of other rows, which are in no groups
-        labels, wanted = dict.fromkeys(labels, mapped.labels), wanted._replace(groups=None)
+        labels, wanted = dict.fromkeys(rows.labels, mapped.labels), wanted._replace(groups=None)
+        rows = Rows([str(place) for place in range(len(mapped.rows))], mapped.rows, labels)
     if few is not None:
-        mapped, labels = _beside(mapped, labels, few)
+        rows, mapped = _beside(mapped, rows, few)
         wanted = wanted._replace(groups=wanted.groups and [*wanted.groups, *few.ids])
-    found = solve_all(model, mapped.rows, labels, wanted._replace(weights=mapped.weights), chosen)
+    found = solve_all(model, rows.inputs, rows, wanted._replace(weights=mapped.weights), chosen)
     if found is not None and mapped.matrix is not None and mapped.offset is not None:
         for head in model.by_target().values():
             head.precede(mapped.matrix, mapped.offset)
     return found
 
 
-def _beside(mapped: Mapped, labels: Mapping[str, Labels], few: Rows) -> tuple[Mapped, dict[str, Labels]]:
+def _beside(mapped: Mapped, rows: Rows, few: Rows) -> tuple[Rows, Mapped]:
     """Put labelled rows of the target beside what a mapping made, mapped as such rows are; either side is half."""
-    rows, own = cast(np.ndarray, few.inputs), mapped.rows
+    inputs, own = cast(np.ndarray, few.inputs), mapped.rows
     if mapped.matrix is not None and mapped.offset is not None:
-        rows = rows @ mapped.matrix.T + mapped.offset
+        inputs = inputs @ mapped.matrix.T + mapped.offset
     weights = np.ones(len(own)) if mapped.weights is None else mapped.weights
-    both = np.concatenate([weights / weights.sum(), np.full(len(rows), 1 / len(rows))]) * (len(own) + len(rows)) / 2
-    found = {name: join([given, few.labels[name]]) for name, given in labels.items()}
-    return mapped._replace(rows=np.concatenate([own, rows]).astype(own.dtype), weights=both), found
+    both = np.concatenate([weights / weights.sum(), np.full(len(few), 1 / len(few))]) * (len(own) + len(few)) / 2
+    few = Rows(few.ids, inputs.astype(own.dtype), few.labels, known=few.known)
+    return concatenate([rows, few]), mapped._replace(weights=both)
 
 
 def answers(model: Model, rows: Rows, features: np.ndarray) -> dict[str, np.ndarray]:
@@ -129,7 +150,7 @@ def solve_stage(built: BuiltStage) -> tuple[str, dict[str, Any]]:
     few = next((training[stream.name].rows for stream in built.job.objective.also if stream.name in training), None)
     mapped = built.job.objective.maps(built.model, features, rows.labels) or Mapped(cast(np.ndarray, rows.inputs))
     with working("solving the head"):
-        found = solve_mapped(built.model, mapped, rows.labels, wanted, built.job.solved, few)
+        found = solve_mapped(built.model, mapped, rows, wanted, built.job.solved, few)
     assert found is not None  # a plan solves no other heads
     context.world.copy_from_writer(built.model)
     notes = {name: each.note for name, each in found.items()}

@@ -192,8 +192,9 @@ def learning_of(model: Model, extra: nn.Module, update: Update) -> list[nn.Param
 
 def _with_labels(seen: ForwardPass, batches: Mapping[str, Batch], targets: Set[str | None]) -> ForwardPass:
     """Return a pass with the labels of the view that it was made of, of the targets that the losses are made of."""
-    labels = next((b.labels for b in batches.values() if any(x is seen.x for x in b.views.values())), {})
-    return ForwardPass(seen.x, seen.features, {name: y for name, y in labels.items() if name in targets})
+    batch = next((b for b in batches.values() if any(x is seen.x for x in b.views.values())), None)
+    labels = {} if batch is None else {name: y for name, y in batch.labels.items() if name in targets}
+    return ForwardPass(seen.x, seen.features, labels, {} if batch is None else batch.known)
 
 
 def _split(batches: Mapping[str, Batch], count: int) -> list[dict[str, Batch]]:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError, first_few
+from headstart.core.learning import where_known
 from headstart.core.types import Card, Features, ForwardPass, Labels, LossOptions, Prefix, Solved, Solving, Target
 from headstart.targets._outputs import Output
 
@@ -110,18 +111,31 @@ class Head(nn.Module):
         """Let features x go through matrix x + offset first, [D, D] and [D]. UsageError: only a linear head can."""
         raise UsageError("This mapping changes the rows that are predicted too, which only the head 'linear' takes up.")
 
-    def loss(self, out: torch.Tensor, y: torch.Tensor, options: LossOptions | None = None) -> torch.Tensor:
+    def loss(
+        self,
+        out: torch.Tensor,
+        y: torch.Tensor,
+        options: LossOptions | None = None,
+        known: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Compute the mean loss over a batch, a scalar.
 
         Args:
             out: What `forward` gave, [B, outputs].
             y: Labels as in `Batch`.
             options: Options of the loss; None is the task's usual one.
+            known: Which rows have a label, [B]: the others count as 0, so that the mean over the batch is that of its
+                micro-batches. None: all have one.
 
         Returns:
             The loss.
         """
-        return self.output.loss(out.float(), y, options or LossOptions())
+        if known is None:
+            return self.output.loss(out.float(), y, options or LossOptions())
+        own = where_known(out, known)
+        if not len(own):
+            return own.float().sum()  # 0, and every parameter still has a gradient
+        return self.loss(own, where_known(y, known), options) * (len(own) / len(out))
 
     def decode(self, out: torch.Tensor) -> torch.Tensor:
         """Turn outputs [B, outputs] into probabilities [B, C] or regression values [B, T]."""

@@ -124,11 +124,13 @@ class Alignment(OneNetwork):
             features = [model.features(batches["source"].x)]
         features.append(model.features(batches["target"].x))
         outputs = [{name: head(seen) for name, head in model.by_target().items()} for seen in features]
-        labels = batches["source"].labels
-        source, target = _side(model, features[0], outputs[0], labels), _side(model, features[1], outputs[1], {})
+        labelled = batches["source"]
+        source = _side(model, features[0], outputs[0], labelled.labels)
+        target = _side(model, features[1], outputs[1], {})
         with torch.autocast(source.pooled.device.type, enabled=False):
             domain = self.weight * self.align(model, extra, source, target, strength_at(progress))
-        own = learnt(model, losses_of(model, outputs[0], labels, self.loss_options), batches, self.loss_options)
+        own = losses_of(model, outputs[0], labelled, self.loss_options)
+        own = learnt(model, own, batches, self.loss_options)
         return {**own, "domain": Loss(domain)}
 
 

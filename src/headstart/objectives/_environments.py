@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from headstart.core.learning import where_known
 from headstart.core.types import Batch, Loss, LossOptions, Stream
 from headstart.models.model import Model, pool
 from headstart.objectives._smoothed import Smoothed
@@ -30,14 +31,14 @@ class Domain:
         number: Of the domain, counted from 0.
         pooled: Features as the heads pool them, [B, D].
         outputs: By target, [B, outputs].
-        labels: By target, as in `Batch`.
+        batch: The rows, without their views.
         risk: The sum of the targets' losses, a scalar.
     """
 
     number: int
     pooled: torch.Tensor
     outputs: Mapping[str, torch.Tensor]
-    labels: Mapping[str, Any]
+    batch: Batch
     risk: torch.Tensor
 
 
@@ -103,19 +104,16 @@ def domains_of(model: Model, batch: Batch, options: LossOptions) -> list[Domain]
     pooled = pool(features, next(iter(heads.values())).pooling).float()
     found = []
     for number in batch.domains.unique().tolist():
-        take = partial(_take, places=(batch.domains == number).nonzero()[:, 0])
+        take = partial(where_known, known=batch.domains == number)
         own = {name: take(out) for name, out in outputs.items()}
-        labels = {name: take(y) for name, y in batch.labels.items()}
-        losses = losses_of(model, own, labels, options).values()
+        labels, known = ({name: take(each) for name, each in part.items()} for part in (batch.labels, batch.known))
+        rows = Batch(take(batch.ids), {}, labels, take(batch.domains), known)
+        losses = losses_of(model, own, rows, options).values()
         risk = torch.stack([loss.value.float() for loss in losses]).sum()
-        found.append(Domain(number, take(pooled), {name: out.float() for name, out in own.items()}, labels, risk))
+        found.append(Domain(number, take(pooled), {name: out.float() for name, out in own.items()}, rows, risk))
     return found
 
 
 def only(labels: Mapping[str, Any]) -> str | None:
     """Return the name of the only target; None where there are several."""
     return next(iter(labels)) if len(labels) == 1 else None
-
-
-def _take(values: Any, places: torch.Tensor) -> Any:
-    return values[places] if isinstance(values, torch.Tensor) else [values[place] for place in places.tolist()]

@@ -38,4 +38,4 @@ def learnt(
     model: Model, source: dict[str, Loss], batches: Mapping[str, Batch], options: LossOptions
 ) -> dict[str, Loss]:
     """Do so with the targets' own losses."""
-    return with_few(source, batches, lambda few: task_losses(model, model.features(few.x), few.labels, options))
+    return with_few(source, batches, lambda few: task_losses(model, model.features(few.x), few, options))

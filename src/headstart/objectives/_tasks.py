@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 
 from headstart.core.errors import UsageError, first_few
-from headstart.core.types import Features, Loss, LossOptions
+from headstart.core.types import Batch, Features, Loss, LossOptions
 from headstart.models.model import Head, Model
 
 
-def task_losses(model: Model, features: Features, labels: Mapping[str, Any], options: LossOptions) -> dict[str, Loss]:
-    """Compute each target's own loss.
+def task_losses(model: Model, features: Features, batch: Batch, options: LossOptions) -> dict[str, Loss]:
+    """Compute each target's own loss; rows without a label of a target count as 0 to the mean over the batch.
 
     Args:
         model: Has the heads.
         features: Features of a batch.
-        labels: Labels of the same rows, by target.
+        batch: The batch, with its labels.
         options: What the heads' loss is asked for.
 
     Returns:
         The loss "task" of the only target, or "task:NAME" of each.
     """
     heads = model.by_target()
-    return losses_of(model, {name: heads[name](features) for name in labels}, labels, options)
+    return losses_of(model, {name: heads[name](features) for name in batch.labels}, batch, options)
 
 
-def losses_of(
-    model: Model, outputs: Mapping[str, torch.Tensor], labels: Mapping[str, Any], options: LossOptions
-) -> dict[str, Loss]:
+def losses_of(model: Model, outputs: Mapping[str, torch.Tensor], batch: Batch, options: LossOptions) -> dict[str, Loss]:
     """Compute each target's own loss, as `task_losses` does, where the heads' outputs [B, outputs] are known."""
     heads = model.by_target()
-    losses = {name: Loss(heads[name].loss(outputs[name], y, options), name) for name, y in labels.items()}
+    losses = {
+        name: Loss(heads[name].loss(outputs[name], y, options, batch.known.get(name)), name)
+        for name, y in batch.labels.items()
+    }
     return {"task" if len(losses) == 1 else f"task:{name}": loss for name, loss in losses.items()}
 
 

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from headstart.core.errors import first_few
 from headstart.core.interface import option
-from headstart.core.learning import AUGMENTED
+from headstart.core.learning import AUGMENTED, where_known
 from headstart.core.plugins import name_of
 from headstart.core.types import Batch, Features, Form, Loss, Stream
 from headstart.models.model import Head, Model, pool
@@ -78,7 +78,7 @@ class Unlabelled(Smoothed):
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the targets' losses on labelled rows, and those on unlabelled ones: "unlabelled" or "fair:NAME" …"""
         labelled = batches["train"]
-        own = task_losses(model, model.features(labelled.x), labelled.labels, self.loss_options)
+        own = task_losses(model, model.features(labelled.x), labelled, self.loss_options)
         found = learnt(model, own, batches, self.loss_options)
         for name, own in self.unlabelled(model, extra, batches["unlabelled"], progress).items():
             found[name] = Loss(self.weight * self.grown(progress) * own)
@@ -179,7 +179,8 @@ class Guessing(Unlabelled):
 
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the targets' losses and those of guesses; note the classes of labelled rows."""
-        for name, y in batches["train"].labels.items():
+        for name, labels in batches["train"].labels.items():
+            y = where_known(labels, batches["train"].known.get(name))
             if y.ndim == 1:
                 state = cast(Averages, cast(nn.ModuleDict, extra)[name])
                 state.count("labelled", torch.bincount(y, minlength=len(state["labelled"])).float())

@@ -37,7 +37,7 @@ class Adabn(TwoDomains):
         """Compute the tasks' losses on the source; show the target's rows to the norms."""
         with averages_kept(model, "adabn"):
             features = model.features(batches["source"].x)
-        losses = task_losses(model, features, batches["source"].labels, self.loss_options)
+        losses = task_losses(model, features, batches["source"], self.loss_options)
         with torch.no_grad():
             model.features(batches["target"].x)
         return learnt(model, losses, batches, self.loss_options)

@@ -52,7 +52,7 @@ class Adda(TwoDomains):
         losses = {"domain": Loss(functional.softplus(-logits.float()).mean())}
         if FEW.name in batches:
             few = batches[FEW.name]
-            losses |= task_losses(model, model.features(few.x), few.labels, self.loss_options)
+            losses |= task_losses(model, model.features(few.x), few, self.loss_options)
         return losses
 
     def _tell_apart(self, model: Model, extra: Any, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:

@@ -28,7 +28,7 @@ class Irm(Environments):
         for domain in domains:
             scale = torch.ones((), device=domain.risk.device, requires_grad=True)
             scaled = {name: out * scale for name, out in domain.outputs.items()}
-            losses = losses_of(model, scaled, domain.labels, self.loss_options).values()
+            losses = losses_of(model, scaled, domain.batch, self.loss_options).values()
             risk = torch.stack([loss.value for loss in losses]).sum()
             (slope,) = torch.autograd.grad(risk, scale, create_graph=True)
             penalties.append(slope.square())

@@ -42,7 +42,7 @@ class MappedFeatures(TwoDomains):
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the loss that is minimised, before anything is mapped."""
         source = batches["source"]
-        losses = task_losses(model, model.features(source.x), source.labels, self.loss_options)
+        losses = task_losses(model, model.features(source.x), source, self.loss_options)
         return learnt(model, losses, batches, self.loss_options)
 
     def maps(self, model: Model, features: Mapping[str, np.ndarray], labels: Mapping[str, Any]) -> Mapped:

@@ -68,7 +68,7 @@ class Mixstyle(SourceDomains):
         else:
             with self._mixing(model, len(source)):
                 features = model.features(source.x)
-        return task_losses(model, features, source.labels, self.loss_options)
+        return task_losses(model, features, source, self.loss_options)
 
     @contextmanager
     def _mixing(self, model: Model, count: int) -> Iterator[None]:

@@ -37,5 +37,5 @@ class Supervised(Smoothed):
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
         """Compute the loss "task" of the only target, or "task:NAME" of each."""
         batch = batches[self.streams[0].name]
-        losses = task_losses(model, model.features(batch.x), batch.labels, self.loss_options)
+        losses = task_losses(model, model.features(batch.x), batch, self.loss_options)
         return learnt(model, losses, batches, self.loss_options)

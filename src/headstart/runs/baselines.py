@@ -258,7 +258,7 @@ def solve_heads(
     options = plugins.build("objectives", "supervised", {}).loss_options
     wanted = Solving(options, recipe.stages[0].imbalance, recipe.seed, data.groups_of(train))
     before = {name: each.chosen for name, each in (chosen or {}).items()}
-    solved = solve_all(model, features, train.labels, wanted, before)
+    solved = solve_all(model, features, train, wanted, before)
     assert solved is not None  # it is planned so
     return model, solved
 

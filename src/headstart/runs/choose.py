@@ -231,7 +231,7 @@ def out_of_fold(
     options = plugins.build("objectives", "supervised", {}).loss_options
     wanted = Solving(options, recipe.stages[0].imbalance, mix(recipe.seed, "choose"), groups, left_out=True)
     heads, made = model.by_target(), []
-    solved = solve_all(model, features, rows.labels, wanted)
+    solved = solve_all(model, features, rows, wanted)
     chosen = {} if solved is None else {name: found.chosen for name, found in solved.items()}
     while solved is not None:
         outs = {name: torch.from_numpy(found.out_of_fold) for name, found in solved.items()}
@@ -239,5 +239,5 @@ def out_of_fold(
         if len(made) >= divisions or None in chosen.values():
             break
         again = wanted._replace(seed=mix(recipe.seed, "choose", len(made)))
-        solved = solve_all(model, features, rows.labels, again, chosen)
+        solved = solve_all(model, features, rows, again, chosen)
     return made

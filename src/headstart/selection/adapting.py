@@ -206,7 +206,7 @@ def probe_score(recipe: Recipe, found: Found, setup: Setup, objective: str = BAS
 
     def solved(places: np.ndarray) -> bool:
         mapped = minimised.maps(model, {"source": source, TARGET: target[places]}, train.labels) or Mapped(source)
-        return solve_mapped(model, mapped, train.labels, wanted, few=few) is not None
+        return solve_mapped(model, mapped, train, wanted, few=few) is not None
 
     for asked in np.array_split(numpy_generator(own.seed, "halves").permutation(every), 2) if objective != BASE else ():
         if not solved(np.setdiff1d(every, asked)):

@@ -155,7 +155,7 @@ def probe_outputs(recipe: Recipe, setup: Setup) -> dict[str, np.ndarray] | None:
     options = plugins.build("objectives", "supervised", {}).loss_options
     wanted = Solving(options, recipe.stages[0].imbalance, recipe.seed, data.groups_of(train))
     features = embed(model, train, transform, known=setup.known)
-    if solve_all(model, features, train.labels, wanted) is None:
+    if solve_all(model, features, train, wanted) is None:
         return None
     return answers(model, asked, embed(model, asked, transform, known=setup.known))
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.types import Features
+from headstart.core.types import Batch, Features
 from headstart.models.model import Backbone, Head, Model, device_of
 
 
@@ -104,18 +104,20 @@ def class_heads(model: Model, strategy: str) -> dict[str, Head]:
     return found
 
 
-def task_loss(heads: Mapping[str, Head], features: Features, labels: Mapping[str, torch.Tensor]) -> torch.Tensor:
+def task_loss(heads: Mapping[str, Head], features: Features, batch: Batch) -> torch.Tensor:
     """Compute the sum of the heads' own losses.
 
     Args:
         heads: Heads by target.
         features: Features of a batch.
-        labels: Labels by target; a head without labels counts nothing.
+        batch: Labels of the same rows; a head without labels counts nothing.
 
     Returns:
         A scalar.
     """
-    found = [head.loss(head(features), labels[name]) for name, head in heads.items() if name in labels]
+    labels = batch.labels
+    known = {name: batch.known.get(name) for name in labels}
+    found = [head.loss(head(features), labels[n], known=known[n]) for n, head in heads.items() if n in labels]
     assert found, "no labelled rows"
     return torch.stack(found).sum()
 

@@ -17,7 +17,8 @@ from torch.nn import functional
 
 from headstart.core.errors import UsageError
 from headstart.core.interface import option
-from headstart.core.types import Defaults, Features, ForwardPass, ParamGroup, Tuning
+from headstart.core.learning import where_known
+from headstart.core.types import Defaults, ForwardPass, ParamGroup, Tuning
 from headstart.models.model import Head, Model, pool
 from headstart.strategies._groups import backbone_group, head_group
 from headstart.strategies._rates import FINE_TUNING
@@ -56,9 +57,11 @@ class BiTuning:
         def watch(passes: Sequence[ForwardPass]) -> torch.Tensor:
             losses = []
             for seen in passes:
-                for name, y in seen.labels.items():
-                    if name in heads:
-                        losses.append(self._loss(heads[name], cast(Keys, keys[name]), seen.features, y))
+                for name, labels in seen.labels.items():
+                    y = where_known(labels, known := seen.known.get(name))
+                    if name in heads and len(y):
+                        h = where_known(pool(seen.features, heads[name].pooling).float(), known)
+                        losses.append(self._loss(heads[name], cast(Keys, keys[name]), h, y))
             return 2 * self.weight * mean([loss for pair in losses for loss in pair], model)
 
         def merge() -> None:
@@ -67,10 +70,9 @@ class BiTuning:
         groups = [backbone_group(model), ParamGroup(list(keys.parameters())), head_group(model, self.head_lr)]
         return Tuning(groups, watch=watch, merge=merge)
 
-    def _loss(self, head: Head, keys: Keys, features: Features, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute the contrast by the classifier, and that of the projections."""
+    def _loss(self, head: Head, keys: Keys, h: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute the contrast by the classifier, and that of the projections, of pooled features [B, D]."""
         trunk = cast(nn.Linear, head.trunk)
-        h = pool(features, head.pooling).float()
         z = functional.normalize(keys.projector(h).float(), dim=1)  # [B, P]
         h = functional.normalize(functional.pad(h, (0, 1), value=1.0), dim=1)  # [B, D + 1]: 1 meets the bias
         with torch.no_grad():

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from headstart.core.learning import where_known
 from headstart.core.types import TARGET, Batch, Defaults, ForwardPass, ParamGroup, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import backbone_group, head_group
@@ -55,12 +56,13 @@ class CoTuning:
                 relations[name] = category_relation(model, head, rows(), classes, self.temperature, target=name)
 
         def watch(passes: Sequence[ForwardPass]) -> torch.Tensor:
-            losses = [
-                functional.cross_entropy(head(seen.features["pooled"]).float(), relations[name][y])
-                for seen in passes
-                for name, y in seen.labels.items()
-                if name in relations
-            ]
+            losses = []
+            for seen in passes:
+                for name, labels in seen.labels.items():
+                    pooled, y = (where_known(part, seen.known.get(name)) for part in (seen.features["pooled"], labels))
+                    if name in relations and len(y):
+                        soft = functional.cross_entropy(head(pooled).float(), relations[name][y])
+                        losses.append(soft * (len(y) / len(labels)))
             return self.weight * mean(losses, model)
 
         def merge() -> None:
@@ -95,8 +97,9 @@ def category_relation(
     """
     sums, counts = None, torch.zeros(classes)
     for batch in batches:
-        y = batch.labels[target]
-        answers = (head(model.features(batch.x)["pooled"]) / temperature).softmax(dim=1).double()  # [B, S]
+        found = (batch.labels[target], model.features(batch.x)["pooled"])
+        y, pooled = (where_known(part, batch.known.get(target)) for part in found)
+        answers = (head(pooled) / temperature).softmax(dim=1).double()  # [B, S]
         if sums is None:
             sums = answers.new_zeros(classes, answers.shape[1])
             counts = answers.new_zeros(classes)

@@ -150,7 +150,7 @@ def channel_attention(model: Model, taps: Taps, rows: Callable[[], Iterable[Batc
     for batch in rows():
         with torch.enable_grad():
             features = model.backbone(batch.x)
-            loss = task_loss(heads, features, batch.labels) * len(batch)
+            loss = task_loss(heads, features, batch) * len(batch)
         maps = taps.of(features)
         slopes = torch.autograd.grad(loss, list(maps.values()), allow_unused=True)
         for (stage, hidden), slope in zip(maps.items(), slopes, strict=True):
@@ -166,18 +166,20 @@ def channel_attention(model: Model, taps: Taps, rows: Callable[[], Iterable[Batc
 
 def _fit_heads(model: Model, rows: Callable[[], Iterable[Batch]]) -> dict[str, Head]:
     """Fit copies of the heads on the start's pooled features."""
-    pooled, labels = [], []
+    pooled, seen = [], []
     with torch.inference_mode():
         for batch in rows():
             pooled.append(model.features(batch.x)["pooled"].float())
-            labels.append(batch.labels)
+            seen.append(batch)
     x = torch.cat(pooled)
-    y = {name: torch.cat([each[name] for each in labels]) for name in labels[0]}
+    labels = {name: torch.cat([each.labels[name] for each in seen]) for name in seen[0].labels}
+    known = {name: torch.cat([each.known[name] for each in seen]) for name in seen[0].known}
+    together = Batch([row for each in seen for row in each.ids], {}, labels, known=known)
     features: Features = {"pooled": x, "tokens": x.unsqueeze(1)}
     heads = {name: copy.deepcopy(head).requires_grad_(True).eval() for name, head in model.by_target().items()}
     optimiser = torch.optim.AdamW([p for head in heads.values() for p in head.parameters()], lr=1e-2)
     for _ in range(HEAD_STEPS):
         optimiser.zero_grad()
-        task_loss(heads, features, y).backward()
+        task_loss(heads, features, together).backward()
         optimiser.step()
     return heads

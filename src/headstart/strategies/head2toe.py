@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
+from headstart.core.learning import where_known
 from headstart.core.types import Batch, Defaults, Features, Tuning
 from headstart.models.model import Backbone, Head, Model, device_of, mean_over_tokens
 from headstart.models.taps import channel_axes, first, stage_modules, stage_shapes
@@ -42,13 +43,15 @@ class Head2Toe:
         @torch.no_grad()
         def survey(rows: Callable[[], Iterable[Batch]]) -> None:
             select.take_all()
-            seen = [(model.backbone(batch.x)["pooled"].float(), batch.labels) for batch in rows()]
+            seen = [(model.backbone(batch.x)["pooled"].float(), batch) for batch in rows()]
             features = torch.cat([pooled for pooled, _ in seen])  # [N, F]
             mean, std = features.mean(dim=0), features.std(dim=0, correction=0).clamp(min=1e-6)
             scores = torch.zeros_like(mean)
             for name, head in model.by_target().items():
-                y = torch.cat([labels[name] for _, labels in seen])
-                scores += feature_scores((features - mean) / std, y, head, head.target.outputs, self.lasso)
+                known = torch.cat([batch.known.get(name, own.new_ones(len(own)).bool()) for own, batch in seen])
+                y = where_known(torch.cat([batch.labels[name] for _, batch in seen]), known)
+                own = where_known((features - mean) / std, known)
+                scores += feature_scores(own, y, head, head.target.outputs, self.lasso)
             best = scores.topk(model.backbone.dim).indices.sort().values
             select.take(best, mean[best], std[best])
 

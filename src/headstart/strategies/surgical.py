@@ -49,7 +49,7 @@ class Surgical:
 
         def survey(rows: Callable[[], Iterable[Batch]]) -> None:
             for batch in rows():
-                loss = task_loss(model.by_target(), model.features(batch.x), batch.labels)
+                loss = task_loss(model.by_target(), model.features(batch.x), batch)
                 (loss * len(batch)).backward()
             chosen = sorted(stages.values(), key=relative_gradient_norm, reverse=True)[: self.k]
             tuning.groups = [ParamGroup([p for stage in chosen for p in stage]), head]
