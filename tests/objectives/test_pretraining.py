@@ -87,6 +87,29 @@ def test_with_plain_views_dropout_tells_them_apart() -> None:
     assert dropped > objective.losses(model.eval(), extra, {"unlabelled": batch}, 0.5)["views"].value.item()
 
 
+def test_views_that_nothing_tells_apart_are_refused(tmp_path: Path) -> None:
+    """A network without dropout, or with dropout in what stays alone; a pass that asks leaves the network as it is."""
+    data, said = toys.dataset(Vector(6)), r"^contrastive view=plain leaves it to dropout .* toy:tiny drops nothing"
+    for backbone in (toys.tiny(), toys.normed()):
+        model = toys.make_model(backbone, data).eval()
+        before = toys.snapshot(model)
+        with pytest.raises(UsageError, match=said + r".*contrastive view=weak"):
+            Contrastive(view="plain").modules(model)
+        assert not toys.moved(before, model) and not any(module.training for module in model.modules())
+        Contrastive().modules(model)
+    part: Any = toys.tiny(dropout=0.5)
+    part.drop = torch.nn.Sequential(torch.nn.Linear(8, 8), part.drop)
+    model = toys.make_model(part, data)
+    Contrastive(view="plain").modules(model)
+    part.drop.requires_grad_(False)  # what is frozen is in evaluation mode
+    with pytest.raises(UsageError, match=said):
+        Contrastive(view="plain").modules(model)
+    with pytest.raises(UsageError, match=said):
+        toys.train(
+            tmp_path, toys.make_model(toys.tiny(), data), data, "full", Contrastive("train", "plain"), stage=STAGE
+        )
+
+
 # Clustering
 
 
