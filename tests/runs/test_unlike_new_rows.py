@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ import torch
 import headstart as hs
 import toys
 from headstart.artifact.load import load
+from headstart.artifact.predictor import Predictor
 from headstart.artifact.reference import Compared
 from headstart.cli.main import main
 from headstart.core.types import LEAST_TO_COMPARE, Event
@@ -119,6 +121,26 @@ def test_predict_and_evaluate_say_it_once_and_a_served_model_nothing(
     predictor.predict_proba(rows.drop(columns="label"))
     heard.clear()
     evaluate_saved(run, listen=heard.append)  # its own rows
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shift", [0.0, 4.0])
+def test_rows_are_compared_before_a_model_adapts_to_them(
+    run: Path, tmp_path: Path, shift: float, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 1,000 rows the first 300 are like the others, so that it takes a sample of all."""
+    rows = pd.concat([table(1, 300), table(2, 700, shift)], ignore_index=True).drop(columns="label")
+    rows.to_csv(tmp_path / "new.csv", index=False)
+    predictor, seen = load(run), list[int]()
+    features = Predictor.features
+    monkeypatch.setattr(Predictor, "features", lambda self, rows: seen.append(len(rows)) or features(self, rows))
+    assert predictor.unlike(predictor.rows(rows)).startswith(TOLD) == (shift > 0) and seen == [300]
+    assert predictor.unlike(predictor.rows(rows[-20:])) == "" and len(seen) == 1
+    monkeypatch.setattr(Predictor, "adapted", lambda self, rows: replace(self, reference=None))  # it has no norms
+    with pytest.raises(SystemExit):
+        main(["predict", str(run), str(tmp_path / "new.csv"), "--adapt", "tent", "--out", str(tmp_path / "out.csv")])
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count(TOLD) == (shift > 0) and "1,000 examples adapted the norm layers (tent)" in said
 
 
 @pytest.mark.slow

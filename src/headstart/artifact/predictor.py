@@ -217,6 +217,20 @@ class Predictor:
             return None
         return Compared(self.model, self.task, self.reference, count, self.recipe.seed)
 
+    def unlike(self, rows: Rows) -> str:
+        """Tell whether rows look unlike those that the model was tested on; "" where not, or where it cannot be told.
+
+        Args:
+            rows: From `rows`; features of at most 300 of them are computed.
+
+        Returns:
+            What `headstart predict` would warn of.
+        """
+        if (compared := self.compared(len(rows))) is None:
+            return ""
+        compared.sample(rows, self.features)
+        return compared.told()
+
     def outputs_in_parts(
         self, rows: Rows, workers: Workers, size: int = PART, *, compared: Compared | None = None
     ) -> Iterator[tuple[Rows, dict[str, np.ndarray]]]:

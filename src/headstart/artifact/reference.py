@@ -5,6 +5,7 @@ Rows that a network has learnt look unlike new ones of the same kind to it, so t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,10 @@ class Compared:
         own = np.flatnonzero((places >= 0) & (places < len(features)))
         self._features[own] = _rounded(features[places[own]])
         self._start += len(features)
+
+    def sample(self, rows: Rows, features: Callable[[Rows], np.ndarray]) -> None:
+        """Take in what is compared of all rows at once; features are computed of these alone."""
+        self._features = _rounded(features(rows.take(self._drawn)))
 
     def told(self) -> str:
         """Tell whether the rows look unlike the reference, once all are taken in; "" where they do not.

@@ -72,6 +72,8 @@ def predict(
             if told := predictor.cut(asked.rows):
                 show.note(told)
             if adapt is not None:
+                if told := predictor.unlike(asked.rows):  # once it has adapted, its features are others
+                    show.listen(Event("warning", told))
                 predictor = predictor.adapted(asked.rows)
                 show.note(f"{counted(len(asked.rows), 'examples')} adapted the norm layers (tent)")
             compared = predictor.compared(len(asked.rows))
