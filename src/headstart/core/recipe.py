@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -20,6 +20,7 @@ from headstart.core.ranges import check_fields
 from headstart.core.task import TARGET
 
 SUPERVISED, LINEAR = Choice("supervised"), Choice("linear")  # the objective and the head where none is named
+_OF_ONE_DATA_SET = ("targets", "source_domain", "target_domain", "target", "target_labels", "unseen")
 _OLDER_VIEWS = {"none": "plain", "light": "weak"}  # the spellings of version 0.1
 
 KindName = str | Literal["none"] | None  # a file of targets/, "none" for pretraining; None infers it
@@ -77,8 +78,7 @@ class DataPlan:
                 f"({first_few(f'data.targets.{name}.labels' for name in self.targets)})."
             )
         for name, plan in self.targets.items():
-            if not re.fullmatch(r"[A-Za-z][\w-]*", name):
-                raise ValueError(f"a target's name is a word of letters, digits, _ and -; got {name!r}.")
+            _check_word("target", name)
             if not plan.labels:
                 raise ValueError(f"the target '{name}' needs its label columns: data.targets.{name}.labels.")
 
@@ -143,6 +143,7 @@ class Recipe:
     """The whole plan of a run."""
 
     data: DataPlan = DataPlan()
+    tasks: Mapping[str, DataPlan] | None = None  # several data sets by name, in place of `data`: each is a task
     source: Choice | None = None
     surgery: tuple[Choice, ...] = ()  # operations on the source's network, in order
     head: Choice = LINEAR
@@ -166,11 +167,23 @@ class Recipe:
         """Say in a line what is trained; `to_toml` writes the whole recipe."""
         strategies = " then ".join(stage.strategy.name if stage.strategy else "a strategy" for stage in self.stages)
         source = self.source.name if self.source else "a source"
-        data = f" on {self.data.path}" if self.data.path else ""
+        data = f" on {self.title}" if self.title else ""
         return f"Recipe: {strategies} of {source}{data}, seed {self.seed} (to_toml() writes all of it)"
 
     def __post_init__(self) -> None:
         check_fields(self, self.__dataclass_fields__)
+        if self.tasks:
+            _check_tasks(self.tasks, self.data)
+
+    @property
+    def plans(self) -> Mapping[str, DataPlan]:
+        """The plan of each data set: of several tasks by their names, of a single data set by ""."""
+        return self.tasks or {"": self.data}
+
+    @property
+    def title(self) -> str | None:
+        """What the data is called: its path, or the names of the tasks; None for data in memory."""
+        return "+".join(self.tasks) if self.tasks else self.data.path
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Self:
@@ -243,6 +256,31 @@ class Recipe:
                 raise UsageError(f"Give {option('steps')} or {option('epochs')} for a stage, not both.")
             _assign(plain, [*above, last], settings[path], path)
         return self.from_plain(plain)
+
+
+def _check_word(what: str, name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z][\w-]*", name):
+        raise ValueError(f"a {what}'s name is a word of letters, digits, _ and -; got {name!r}.")
+
+
+def _check_tasks(tasks: Mapping[str, DataPlan], data: DataPlan) -> None:
+    """Check that each task can be one of several, and that no single data set is named beside them."""
+    names = first_few(tasks)
+    named = next((each.name for each in fields(data) if getattr(data, each.name) != each.default), None)
+    if named == "path":
+        raise ValueError(
+            f"the data {data.path} and the tasks {names} are both named, and a run learns either. Make the data a task "
+            "too (tasks.NAME.path), or leave it away."
+        )
+    if named is not None:
+        first = next(iter(tasks))
+        raise ValueError(f"data.{named} is of a single data set; with the tasks {names} it is tasks.{first}.{named}.")
+    for name, plan in tasks.items():
+        _check_word("task", name)
+        for each in _OF_ONE_DATA_SET:
+            if getattr(plan, each):
+                why = "give each target its own task" if each == "targets" else "domains are those of a single data set"
+                raise ValueError(f"tasks.{name}.{each} cannot be named for one of several tasks: {why}.")
 
 
 def parse_setting(text: str) -> tuple[str, str]:

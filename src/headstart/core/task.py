@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from headstart.core import plugins
-from headstart.core.errors import first_few
+from headstart.core.errors import first_few, unknown
 from headstart.core.options import to_plain
 from headstart.core.outcome import Outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import numpy as np
     import pandas as pd
@@ -125,12 +125,14 @@ class Task:
     """What is to be predicted from what: input columns of one modality, and targets by name.
 
     modality: a file of `inputs/`. inputs: the columns. targets: instances of the kinds in `targets/`; one alone is
-    called "target", and `target`, `kind`, `classes` and `labels` are short forms for it.
+    called "target", and `target`, `kind`, `classes` and `labels` are short forms for it. inputs_of: by target,
+    the columns of its own data where they are others, as those of several data sets may be.
     """
 
     modality: str
     inputs: tuple[str, ...]
     targets: Mapping[str, Target]
+    inputs_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def sentence(self) -> str:
         """Say what is predicted from what: "image to 2 classes (ants, bees), read as binary"."""
@@ -139,6 +141,19 @@ class Task:
             f"{name}: {target.describe()}" if named else target.describe() for name, target in self.targets.items()
         )
         return f"{self.modality} to {first_few(found, '; ')}"
+
+    def alone(self, name: str) -> Self:
+        """Keep one target, with the input columns of its own data. UsageError: there is none of that name."""
+        if name not in self.predicted:
+            raise unknown("task", name, list(self.predicted))
+        return replace(
+            self, inputs=self.inputs_of.get(name, self.inputs), targets={name: self.targets[name]}, inputs_of={}
+        )
+
+    def for_columns(self, columns: Collection[str]) -> Self:
+        """Read the inputs from the columns that a table has, where those of one of the targets are all there."""
+        known = (self.inputs, *self.inputs_of.values())
+        return replace(self, inputs=next((names for names in known if set(names) <= set(columns)), self.inputs))
 
     @property
     def target(self) -> Target:
@@ -186,7 +201,8 @@ class Task:
     def plain(self) -> dict[str, Any]:
         """Return the JSON object of `model.json`."""
         targets = {name: {"kind": kind_of(target), **to_plain(target)} for name, target in self.targets.items()}
-        return {"modality": self.modality, "inputs": list(self.inputs), "targets": targets}
+        more = {"inputs_of": {name: list(own) for name, own in self.inputs_of.items()}} if self.inputs_of else {}
+        return {"modality": self.modality, "inputs": list(self.inputs), "targets": targets, **more}
 
     @classmethod
     def parse(cls, value: Any, where: str) -> Self:
@@ -200,4 +216,5 @@ class Task:
             name: plugins.build("targets", plain["kind"], {k: v for k, v in plain.items() if k != "kind"})
             for name, plain in named.items()
         }
-        return cls(given["modality"], tuple(given["inputs"]), targets)
+        inputs_of = {name: tuple(own) for name, own in given.get("inputs_of", {}).items()}
+        return cls(given["modality"], tuple(given["inputs"]), targets, inputs_of)

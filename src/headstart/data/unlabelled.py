@@ -73,6 +73,7 @@ def loose_rows(data: Any, plan: DataPlan, task: Task, where: str, bad: Bad) -> t
         names = [str(row) for row in frame.index]
     else:
         tables = read_tables(data, plan)
+        task = task.for_columns({column for frame in tables.splits.values() for column in frame.columns})
         check_files(tables, task.modality, task.inputs, named=True)
         usable(tables, bad)
         frame = join(list(tables.splits.values()))
@@ -87,12 +88,17 @@ def loose_rows(data: Any, plan: DataPlan, task: Task, where: str, bad: Bad) -> t
 
 def one_row(data: Any, task: Task) -> Any:
     """Take a row that is given alone, as a dict or as a row of a frame, for a list of one; other data as it is."""
+    task = task.for_columns(_keys(data))
     row = data.to_dict() if type(data).__name__ == "Series" and set(task.inputs) <= set(data.index) else data
     if type(row) is not dict or not set(task.inputs) <= set(row):
         return data
     cells = [row[name] for name in task.inputs]
     columns = any(isinstance(cell, list | tuple | set | np.ndarray) or hasattr(cell, "iloc") for cell in cells)
     return data if columns else [row]
+
+
+def _keys(data: Any) -> list[str]:
+    return list(data.index) if type(data).__name__ == "Series" else list(data) if type(data) is dict else []
 
 
 def loose_items(data: Any, task: Task) -> Any:

@@ -44,6 +44,7 @@ class Text(Input):
 
     positions: the most tokens that the network could take; None where that is not known.
     A pair of texts is one sequence [B, T] with a mark between them; where it is `separate`, two of their own [B, 2, T].
+    Single texts and pairs may stand beside each other, where the pairs are not separate.
     A tokenizer may give the tokens of a text weights.
     prefix: what the network was trained to find before each text. terms: the folder of terms that are told, with their
     weights, beside the tokens; "" is none.
@@ -158,7 +159,7 @@ class Text(Input):
 
     def refuses(self, inputs: Sequence[Any]) -> str:
         """Refuse lone texts where there must be pairs, and lengths that leave nothing of a text."""
-        if self.separate and not isinstance(inputs[0], tuple):
+        if self.separate and not all(isinstance(item, tuple) for item in inputs):
             return "takes pairs of texts, each for itself (surgery `siamese`), and these are single texts"
         if self.max_length > MOST_SPECIAL or isinstance(self._tokenizer, Terms) or not len(inputs):
             return ""
@@ -252,11 +253,13 @@ class Text(Input):
         """Tokenise, cut to the most tokens that the network takes; tokens of a text that comes again are kept."""
         found: dict[Any, dict[str, np.ndarray] | None] = {text: self._kept.get(text) for text in inputs}
         new = [text for text, tokens in found.items() if tokens is None]
-        for start in range(0, len(new), 1000):
-            part = new[start : start + 1000]
-            for text, tokens in zip(part, self._tokenise(part), strict=True):
-                found[text] = tokens
-                self._kept.put(text, tokens, 500 + 2 * len(str(text)) + sum(ids.nbytes for ids in tokens.values()))
+        pairs = [text for text in new if isinstance(text, tuple)]
+        for alike in (pairs, [text for text in new if isinstance(text, str)]) if pairs else (new,):
+            for start in range(0, len(alike), 1000):
+                part = alike[start : start + 1000]
+                for text, tokens in zip(part, self._tokenise(part), strict=True):
+                    found[text] = tokens
+                    self._kept.put(text, tokens, 500 + 2 * len(str(text)) + sum(ids.nbytes for ids in tokens.values()))
         return [found[text] for text in inputs]  # pyright: ignore[reportReturnType]  # none is left open
 
     def forget(self) -> None:

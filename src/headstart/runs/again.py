@@ -7,7 +7,7 @@ from pathlib import Path
 from headstart.artifact.load import load
 from headstart.core.errors import DataError, UsageError
 from headstart.core.progress import working
-from headstart.data.read import read
+from headstart.data.tasks import read_data
 from headstart.evaluation.report.facts import Facts, Observed
 from headstart.evaluation.tables import frame_arrays
 from headstart.runs.folder import read_predictions
@@ -33,15 +33,15 @@ def seen_again(folder: Path, facts: Facts) -> Observed:
         StorageError: The model is damaged.
     """
     recipe = placed(facts.recipe, folder)
-    path = recipe.data.path
-    if path is None or not Path(path).exists():
-        raise UsageError("its data was in memory" if path is None else f"its data is no longer at {path}")
+    paths = [plan.path for plan in recipe.plans.values()]
+    if gone := [path for path in paths if path is None or not Path(path).exists()]:
+        raise UsageError("its data was in memory" if None in gone else f"its data is no longer at {gone[0]}")
     with working("reading the data and the model again"):
         predictor = load(folder)
         card, seen = predictor.model.backbone.card, facts.observed
-        data = read(path, recipe.data, seed=recipe.seed, task=predictor.task, expects=card.input)
+        data = read_data(None, recipe, task=predictor.task, expects=card.input)
         if data.fingerprint != predictor.fingerprint:
-            raise DataError(f"its data in {path} has changed")
+            raise DataError(f"its data in {recipe.title} has changed")
         split, told = seen["mistakes_of"], list(seen.get("told", []))
         found = NO_ANSWERS
         if split:
@@ -49,7 +49,7 @@ def seen_again(folder: Path, facts: Facts) -> Observed:
             ids, _, outputs = frame_arrays(predictor.task, frame.loc[frame["split"] == split])
             places = {row: place for place, row in enumerate(data.splits[split].ids)}
             if not places.keys() >= set(ids):
-                raise DataError(f"its data in {path} is split otherwise by this version")
+                raise DataError(f"its data in {recipe.title} is split otherwise by this version")
             rows = data.splits[split].take([places[row] for row in ids])
             found = answers(predictor.model, data.task, rows, outputs, predictor.calibrations, recipe.seed, told)
         shown = look(data, card, views_of(recipe), seed=recipe.seed).whole()

@@ -16,16 +16,15 @@ from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.types import Event, Listener, silent
-from headstart.data.find import named_data
-from headstart.data.read import read
 from headstart.data.rows import Dataset
+from headstart.data.tasks import named, read_data
 
 QUICK_DEVICES = ("auto", "cpu")  # of which torch need not be asked whether they are there
 
 
 @dataclass(frozen=True)
 class Begun:
-    """Data that was read and told. path: where it is; None in memory."""
+    """Data that was read and told. path: where it is; None in memory, and of several tasks, whose paths have names."""
 
     dataset: Dataset
     path: str | None
@@ -39,7 +38,8 @@ def begin(data: Any, recipe: Recipe, listen: Listener = silent) -> Begun:
     """Check the names in a recipe and read its data.
 
     Args:
-        data: What `headstart.read` takes, a `Dataset`, or what this returned; None takes the recipe's path.
+        data: What `headstart.read` takes, of tasks by name; a `Dataset`, or what this returned; None takes the
+            recipe's path.
         recipe: The plan.
         listen: Is told what was inferred.
 
@@ -54,8 +54,7 @@ def begin(data: Any, recipe: Recipe, listen: Listener = silent) -> Begun:
         return data
     check(recipe)
     path = str(data) if isinstance(data, str | Path) else recipe.data.path
-    data = named_data(data, recipe.data)
-    dataset = data if isinstance(data, Dataset) else read(data, recipe.data, seed=recipe.seed)
+    dataset = data if isinstance(data, Dataset) else read_data(named(data, recipe), recipe)
     for note in dataset.notes:
         listen(Event("note", note))
     return Begun(dataset, path)
@@ -82,10 +81,10 @@ def check(recipe: Recipe) -> None:
 
 def _of_data(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Yield the plug-ins that say how the data is read, with their kinds."""
-    plan = recipe.data
-    yield from (("targets", named.task) for named in plan.by_target.values() if named.task)
-    yield from (("inputs", name) for name in [plan.modality] if name)
-    yield from (("readers", choice.name) for choice in [plan.reader] if choice)
+    for plan in recipe.plans.values():
+        yield from (("targets", named.task) for named in plan.by_target.values() if named.task)
+        yield from (("inputs", name) for name in [plan.modality] if name)
+        yield from (("readers", choice.name) for choice in [plan.reader] if choice)
 
 
 def _is_plain(recipe: Recipe) -> bool:

@@ -20,8 +20,8 @@ from headstart.core.recipe import Recipe
 from headstart.core.stopping import Stop
 from headstart.core.types import Card, Event, Listener, silent
 from headstart.data.left_out import written
-from headstart.data.read import read
 from headstart.data.rows import Dataset
+from headstart.data.tasks import read_data
 from headstart.engine.distributed import World, connect, disconnect
 from headstart.engine.feed import Workers
 from headstart.engine.job import Outcome
@@ -90,11 +90,11 @@ def prepare(
     try:
         recipe, backbone = _start(recipe, dataset, listen, known, loaded)
     except BadRows as error:  # that only the network knows to be so
-        if isinstance(data, Dataset) or not recipe.data.skip_bad:
+        if isinstance(data, Dataset) or not all(plan.skip_bad for plan in recipe.plans.values()):
             raise
         bad = {problem.row: problem for problem in dataset.left_out} | error.rows
         again = begun.path if data is None or isinstance(data, Begun) else data
-        dataset = read(again, recipe.data, seed=recipe.seed, bad=bad)
+        dataset = read_data(again, recipe, bad=bad)
         listen(Event("note", dataset.notes[0]))
         recipe, backbone = _start(recipe, dataset, listen, known, loaded)
     card = backbone.card

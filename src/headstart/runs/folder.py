@@ -147,7 +147,7 @@ def claimed(
         if world.is_writer:
             try:
                 strategy = recipe.stages[-1].strategy
-                folder = make_folder(named, recipe.data.path, strategy.name if strategy else "")
+                folder = make_folder(named, recipe.title, strategy.name if strategy else "")
                 held.enter_context(locked(folder, lambda text: listen(Event("note", text))))
                 claim = _enter(folder, describe(recipe, dataset, device=device, processes=world.size), recipe, listen)
             except HeadstartError as error:

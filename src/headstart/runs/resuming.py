@@ -12,7 +12,7 @@ from headstart.artifact.find import RUN_STATE
 from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
 from headstart.core.interface import call, on_command_line, option
-from headstart.core.recipe import Recipe
+from headstart.core.recipe import DataPlan, Recipe
 
 FOLDS = "folds"  # of the runs of a cross-validation, in its folder
 OF_PATHS = ("local", "run")  # sources that are named by a path
@@ -36,7 +36,9 @@ def begun_recipe(folder: str | Path, data: object = None) -> Recipe:
     plain = _state(folder).get("recipe")
     recipe = placed(Recipe.from_plain(plain) if plain else Recipe.read(Path(folder) / "recipe.toml"), folder)
     if data is None:
-        check_there(recipe.data.path, call("fit", "DATA", resume=str(folder)))
+        for name, plan in recipe.plans.items():
+            again = {"task": f"{name}=DATA"} if name else {}
+            check_there(plan.path, call("fit", None if name else "DATA", resume=str(folder), **again))
     return recipe
 
 
@@ -84,15 +86,18 @@ def absolute(recipe: Recipe, place: str | Path) -> Recipe:
     Returns:
         The recipe; what is no path of something that is there stays as it is.
     """
-    named = ("path", "target", "target_labels", "unlabelled")
-    paths = {name: _from(place, getattr(recipe.data, name)) for name in named}
-    data = dataclasses.replace(recipe.data, **paths)
+    tasks = recipe.tasks and {name: _absolute(plan, place) for name, plan in recipe.tasks.items()}
     source = recipe.source
     if source is not None:
         kind, colon, name = source.name.partition(":")
         named = f"{kind}:{_from(place, name)}" if colon and kind in OF_PATHS else source.name
         source = Choice(named, {key: _from(place, value) for key, value in source.options.items()})
-    return dataclasses.replace(recipe, data=data, source=source)
+    return dataclasses.replace(recipe, data=_absolute(recipe.data, place), tasks=tasks, source=source)
+
+
+def _absolute(plan: DataPlan, place: str | Path) -> DataPlan:
+    named = ("path", "target", "target_labels", "unlabelled")
+    return dataclasses.replace(plan, **{name: _from(place, getattr(plan, name)) for name in named})
 
 
 def check_there(path: object, again: str) -> None:

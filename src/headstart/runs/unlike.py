@@ -70,7 +70,8 @@ def reference(model: Model, data: Dataset, recipe: Recipe, precision: str, known
         [N, D]; None where there are too few rows, or too many features.
     """
     rows = data.splits.get("test") or (data.splits.get("validation") if recipe.refit != "yes" else None)
-    if rows is None or recipe.data.group or not data.task.predicted or model.backbone.dim > WIDEST:
+    grouped = any(plan.group for plan in recipe.plans.values())
+    if rows is None or grouped or not data.task.predicted or model.backbone.dim > WIDEST:
         return None
     places = _one_of_each(data, rows, numpy_generator(recipe.seed, "reference"))[:KEPT]
     if len(places) < LEAST_TO_COMPARE:

@@ -96,7 +96,7 @@ def search(
         listen(
             Event("note", f"source and method are searched for ({option('source')} or {option('strategy')} ends that)")
         )
-    folder = make_folder(resume or out, recipe.data.path, SEARCH)
+    folder = make_folder(resume or out, recipe.title, SEARCH)
     stop = stop or Stop()
     enter(folder, list(wanted.sources), wanted.budget, dataset.fingerprint, recipe, said=wanted.said)
     with stop.working_on(str(folder)):

@@ -101,13 +101,18 @@ def _frame_columns(frame: Any) -> dict[str, Sequence[Any]]:
     return {name: list(frame[column]) for name, column in zip(names, frame.columns, strict=True)}
 
 
+def is_table(data: Any) -> bool:
+    """Return whether this is a whole table: a frame, or a pair of examples and labels."""
+    return _is_frame(data) or _is_other_frame(data) or _is_pair(data)
+
+
 def _parts(data: Any) -> dict[str, Any]:
     if not isinstance(data, dict):
         return {"all": data}
     if all(str(key).lower() in SPLITS for key in data):
         return {SPLITS[str(key).lower()]: part for key, part in data.items()}
     splits = [str(key) for key in data if str(key).lower() in SPLITS]
-    tables = [str(key) for key, part in data.items() if _is_frame(part) or _is_other_frame(part) or _is_pair(part)]
+    tables = [str(key) for key, part in data.items() if is_table(part)]
     if splits and len(tables) == len(data):
         others = first_few(map(repr, (name for name in tables if name not in splits)))
         raise UsageError(

@@ -182,7 +182,7 @@ def _name(facts: Facts) -> str:
 
 
 def _data(facts: Facts) -> str:
-    path = facts.recipe.data.path
+    path = facts.recipe.title
     return _one_line(path.rstrip("/").rpartition("/")[2]) if path else "data in memory"
 
 

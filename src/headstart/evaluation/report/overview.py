@@ -15,7 +15,7 @@ from headstart.evaluation.tables import interval_text
 
 def title(facts: Facts) -> str:
     """Name the data and the source."""
-    path = facts.recipe.data.path
+    path = facts.recipe.title
     name = path.rstrip("/").rpartition("/")[2] if path else "Data in memory"
     return f"{name}, learnt from {short_name(facts.observed['source']['name'])}"
 

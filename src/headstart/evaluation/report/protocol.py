@@ -63,7 +63,7 @@ def data(facts: Facts) -> list[Any]:
     """Describe what the data is and how it was split."""
     seen = facts.observed
     rows: list[tuple[str, str]] = [
-        ("Data", facts.recipe.data.path or "in memory"),
+        *((f"Data{name and f' of {name}'}", plan.path or "in memory") for name, plan in facts.recipe.plans.items()),
         ("Task", f"{facts.kind}, {facts.task.modality} input"),
         ("Rows", "; ".join(f"{split} {count:,}" for split, count in seen["rows"].items())),
     ]
@@ -154,13 +154,13 @@ def cost(facts: Facts) -> list[Any]:
 
 def again(facts: Facts) -> list[Any]:
     """Show the commands that run, measure and use it again."""
-    folder, path = shlex.quote(facts.folder), shlex.quote(facts.recipe.data.path or "DATA")
+    folder, named = shlex.quote(facts.folder), "" if facts.recipe.tasks else facts.recipe.data.path or "DATA"
     recipe = f"{folder}/recipe.toml"
     if facts.folds:
         recipe = f"{folder}/folds/recipe.toml --folds {facts.folds['k']} --repeats {facts.folds['repeats']}"
     lines = [
         "# the same run in a new folder",
-        f"headstart fit {path} --recipe {recipe}",
+        " ".join(["headstart fit", *([shlex.quote(named)] if named else []), f"--recipe {recipe}"]),
         "# measure the saved model again",
         f"headstart evaluate {folder}",
         "# use it",
