@@ -30,7 +30,9 @@ OBJECTIVES = {
     "dann": ["domains.csv", "--objective", "dann", "--source-domain", "near", "--target-domain", "far"],
     "mean_teacher": ["few.csv", "--objective", "mean_teacher", "--unlabelled", "more.csv"],
     "flexmatch": ["few.csv", "--objective", "flexmatch threshold=0.6", "--unlabelled", "more.csv"],
+    "open_set": ["few.csv", "--objective", "fixmatch threshold=0.6 open_set=yes", "--unlabelled", "strange.csv"],
 }
+LEFT_OUT = "rows without labels look like none of the classes"  # by the network as it started, not as it was killed
 pytestmark = pytest.mark.slow  # each process loads the libraries anew
 
 
@@ -45,6 +47,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     named.assign(domain=np.array(["near", "far"])[domains]).to_csv(path / "domains.csv", index=False)
     named[:80].to_csv(path / "few.csv", index=False)
     rows[80:].to_csv(path / "more.csv", index=False)
+    other = pd.DataFrame(random.normal(size=(60, 6)) - 4 * np.eye(6)[4], columns=list("uvwxyz"))
+    pd.concat([rows[80:], other]).to_csv(path / "strange.csv", index=False)
     return path
 
 
@@ -54,9 +58,10 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment, cwd=folder)
 
 
-def end(process: subprocess.Popen[str]) -> None:
+def end(process: subprocess.Popen[str]) -> str:
     _, error = process.communicate(timeout=300)
     assert process.returncode == 0, error
+    return " ".join(error.split())
 
 
 def newest(run: Path) -> Path | None:
@@ -85,7 +90,8 @@ def test_a_killed_run_ends_as_one_that_was_not(folder: Path, name: str) -> None:
     common = ["--source", "vector:mlp", "--steps", str(STEPS), "--batch-size", "8", "--set", "checkpoint=0"]
     common += ["--set", "stages.0.evaluate=15", "--set", "stages.0.patience=0", "--set", "refit=no"]
     words = [*OBJECTIVES[name], *common, "--out"]
-    end(start(folder, *words, str(whole)))
+    said = end(start(folder, *words, str(whole)))
+    assert (LEFT_OUT in said) == (name == "open_set")
     process = start(folder, *words, str(cut))
     while step_of(newest(cut)) < KILLED:
         assert process.poll() is None, process.communicate()[1]
