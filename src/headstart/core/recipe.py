@@ -102,6 +102,7 @@ class Stage:
 
     strategy: Choice | None = None
     objective: Choice = SUPERVISED
+    combine: Choice | None = None  # how several losses become one update, a file of combine/; None: their sum
     criterion: Choice | None = None  # by what the best step is chosen; None: the objective's
     steps: int | None = None  # None: from `epochs`
     epochs: float | None = None  # None: the strategy's default

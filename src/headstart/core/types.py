@@ -10,6 +10,8 @@ from headstart.core.choosing import LEAST_TO_COMPARE as LEAST_TO_COMPARE
 from headstart.core.choosing import Criterion as Criterion
 from headstart.core.choosing import Measured as Measured
 from headstart.core.choosing import Score as Score
+from headstart.core.combine import OfGradients as OfGradients
+from headstart.core.combine import Rule as Rule
 from headstart.core.events import Event as Event
 from headstart.core.events import Listener as Listener
 from headstart.core.events import Tracker as Tracker

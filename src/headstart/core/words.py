@@ -38,6 +38,7 @@ PATHS = {
     "skip_bad": "data.skip_bad",
     "strategy": "stages.0.strategy",
     "objective": "stages.0.objective",
+    "combine": "stages.0.combine",
     "criterion": "stages.0.criterion",
     "epochs": "stages.0.epochs",
     "steps": "stages.0.steps",

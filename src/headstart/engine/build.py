@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
+from headstart.core.errors import UsageError
+from headstart.core.interface import option
+from headstart.core.plugins import name_of
 from headstart.core.seeding import seed_torch
 from headstart.core.types import Event, ParamGroup, Tuning
 from headstart.engine.averaging import Average
+from headstart.engine.combiner import Combiner
 from headstart.engine.feed import Workers
 from headstart.engine.freezing import apply_freezes, let_learn
 from headstart.engine.job import Job, RunContext
@@ -33,6 +37,7 @@ class BuiltStage:
         extra: The objective's modules, some of which may learn along.
         tuning: What the strategy decided.
         optimiser: Over all that learns; None where heads are solved.
+        combiner: Makes one update of several losses; None: their sum is minimised.
         average: Average of the weights that learn.
         data: The rows.
         moved: Names of the model's tensors that may differ from the source's.
@@ -47,6 +52,7 @@ class BuiltStage:
     extra: nn.Module
     tuning: Tuning
     optimiser: torch.optim.Optimizer | None
+    combiner: Combiner | None
     average: Average
     data: StageData
     moved: frozenset[str]
@@ -103,6 +109,7 @@ def build(model: Model, job: Job, context: RunContext, workers: Workers, number:
         model.zero_grad(set_to_none=True)
         _let_learn(model, tuning)
     learning = [p for group in tuning.groups for p in group.params]
+    _check_common(model, learning, job)
     with_model = [p for p in extra.parameters() if p.requires_grad]
     extra_group = ParamGroup(with_model, max(group.lr_scale for group in tuning.groups))
     return BuiltStage(
@@ -111,6 +118,7 @@ def build(model: Model, job: Job, context: RunContext, workers: Workers, number:
         extra,
         tuning,
         None if job.stage.optimiser == SOLVE else make_optimiser([*tuning.groups, extra_group], job.stage),
+        None if job.rule is None else Combiner(job.rule),
         Dense(model, learning, job.stage.swad) if job.stage.swad else Average(model, learning, job.stage.ema),
         data,
         frozenset(moved | {name for name, p in model.named_parameters() if p.requires_grad}),
@@ -118,6 +126,16 @@ def build(model: Model, job: Job, context: RunContext, workers: Workers, number:
         job,
         context,
     )
+
+
+def _check_common(model: Model, learning: Sequence[nn.Parameter], job: Job) -> None:
+    """Refuse a rule for gradients where the losses have no weights in common."""
+    inside = {id(p) for p in model.backbone.parameters()}
+    if job.rule is not None and job.rule.reads_gradients and not any(id(p) in inside for p in learning):
+        raise UsageError(
+            f"The rule '{name_of(job.rule)}' combines gradients of the weights that the losses have in common, and "
+            f"of the backbone nothing learns. Choose another strategy, such as {option('strategy', 'partial')}."
+        )
 
 
 def _let_learn(model: Model, tuning: Tuning) -> None:

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from headstart.core import plugins
 from headstart.core.choosing import most_rows
 from headstart.core.recipe import Stage
 from headstart.core.seeding import numpy_generator
 from headstart.core.stopping import Stop
-from headstart.core.types import Criterion, Input, Listener, Objective, Score, Strategy, Stream, Task
+from headstart.core.types import Criterion, Input, Listener, Objective, Rule, Score, Strategy, Stream, Task
 from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import Transform, make_transform
 from headstart.engine.distributed import World
@@ -43,6 +44,7 @@ class Job:
         until: The step to end after, where all the stage's steps are too many; the schedule is that of all steps.
         levelled: The step from which on the rest of the schedule is run through, and its fraction that is done then.
         solved: What was chosen for heads that are solved, by target; what is not there is chosen.
+        rule: What makes one update of several losses; None: their sum is minimised.
         name: What messages call it: "training", or "stage 2 of 3".
     """
 
@@ -55,6 +57,7 @@ class Job:
     until: int | None = None
     levelled: tuple[int, float] | None = None
     solved: Mapping[str, Any] = field(default_factory=dict)
+    rule: Rule | None = None
     name: str = "training"
 
     @property
@@ -98,7 +101,8 @@ def make_job(
         name: Examples(_some(known[name], most, seed, name), plain) for name in criterion.pools if name in known
     }
     complete = len(measured) == len(criterion.pools)
-    return Job(strategy, objective, criterion, stage, training, measured if complete else {})
+    rule = None if stage.combine is None else plugins.build("combine", stage.combine.name, stage.combine.options)
+    return Job(strategy, objective, criterion, stage, training, measured if complete else {}, rule=rule)
 
 
 def _some(rows: Rows, most: int | None, seed: int, pool: str) -> Rows:

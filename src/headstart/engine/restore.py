@@ -24,6 +24,7 @@ def pack(built: BuiltStage) -> tuple[dict[str, Tensors], dict[str, Any]]:
         "model": model_tensors(built.model, built.moved),
         "extra": built.extra.state_dict(),
         "optimiser": optimiser,
+        "combine": {} if built.combiner is None else built.combiner.pack(),
         "average": built.average.pack()[0],
     }
     return {group: values for group, values in tensors.items() if values}, plain
@@ -44,6 +45,8 @@ def restore(built: BuiltStage, saved: Checkpoint) -> tuple[Progress, Score | Non
     built.extra.load_state_dict(tensors.get("extra", {}))
     if built.optimiser is not None:
         unpack_optimiser(built.optimiser, tensors.get("optimiser", {}), state["optimiser"])
+    if built.combiner is not None:
+        built.combiner.restore(tensors.get("combine", {}), state["combined"])
     built.average.restore(tensors.get("average", {}), state["updates"])
     return Progress(**state["stage"]), Score.from_plain(state["score"])
 

@@ -348,6 +348,7 @@ class StageRun:
             "stage": asdict(progress),
             "score": None if self.best is None else self.best.to_plain(),
             "optimiser": optimiser,
+            "combined": [] if self.built.combiner is None else self.built.combiner.names,
             "updates": self.built.average.pack()[1],
             "log": self.tools.log.position,
         }

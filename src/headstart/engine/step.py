@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 
-from headstart.core.errors import TrainingError, UsageError, first_few, unknown
+from headstart.core.errors import TrainingError
 from headstart.core.interface import option
-from headstart.core.seeding import seed_torch
 from headstart.core.tuning import couples_rows
-from headstart.core.types import MODEL_PARTS, Batch, Event, ForwardPass, Loss, Objective, Stepper, Update
+from headstart.core.types import MODEL_PARTS, Batch, Event, Objective, Stepper, Update
 from headstart.engine.build import BuiltStage
+from headstart.engine.combining import combined_gradients
+from headstart.engine.forward import Place, forward, fractions, is_finite, wrong_with
 from headstart.engine.lone import lone_values
-from headstart.engine.machine import autocast, to_device
 from headstart.engine.memory import is_out_of_memory
-from headstart.engine.penalties import penalties
 from headstart.models.model import Model
 
 
@@ -46,6 +45,7 @@ def train_step(
     means: dict[str, torch.Tensor] = {}
     world, optimiser = built.context.world, built.optimiser
     assert optimiser is not None, "a stage that is solved has no steps"
+    how = gradients if built.combiner is None else combined_gradients
     micro_batches = min(micro_batches, *map(len, batches.values()))  # of several processes each has fewer rows
     for number, update in enumerate(updates_of(built.job.objective)):
         learning = learning_of(built.model, built.extra, update)
@@ -57,7 +57,7 @@ def train_step(
             try:
                 cut = _split(batches, micro_batches)
                 with lone_values(built, cut):
-                    found = gradients(built, cut, update, learning, key=(built.number, step, number), progress=progress)
+                    found = how(built, cut, update, learning, Place(built.number, step, number, progress))
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -111,9 +111,7 @@ def gradients(
     micro_batches: Sequence[Mapping[str, Batch]],
     update: Update,
     learning: Sequence[nn.Parameter],
-    *,
-    key: tuple[int, int, int],
-    progress: float,
+    place: Place,
 ) -> tuple[dict[str, torch.Tensor], str]:
     """Add up the gradients of one update over the micro-batches.
 
@@ -122,59 +120,23 @@ def gradients(
         micro_batches: Micro-batches of each stream.
         update: Computes the losses.
         learning: What they are minimised over.
-        key: Numbers of the stage, the step and the update.
-        progress: Fraction of the stage that is done.
+        place: Which update of which step.
 
     Returns:
         The fraction of each named loss, and what is wrong where one is not finite.
     """
-    model, tuning, job, context = built.model, built.tuning, built.job, built.context
     sums: dict[str, torch.Tensor] = {}
-    sizes = [len(next(iter(batches.values()))) for batches in micro_batches]
-    assert job.stage.batch_size is not None
-    whole = job.objective.streams[0].rows(job.stage.batch_size)  # rows of all processes
-    rows = sum(sizes) if context.world.size == 1 else whole
-    others = ("process", context.world.rank) if context.world.rank else ()  # dropout is another one in each process
-    for number, batches in enumerate(micro_batches):
-        fraction = sizes[number] / rows
-        seed_torch(context.seed, "step", *key, number, *others)
-        on_device = {name: to_device(batch, context.device) for name, batch in batches.items()}
-        with autocast(context.precision, context.device), model.passes() as passes:
-            named = update.losses(model, built.extra, on_device, progress)
-            _check_losses(named, model)
-            losses = {name: loss.value for name, loss in named.items()}
-            if tuning.watch is not None:
-                targets = {loss.target for loss in named.values()}
-                losses["watched"] = tuning.watch([_with_labels(seen, on_device, targets) for seen in passes])
-        losses |= penalties(tuning, learning, job.stage)
+    for number, fraction in enumerate(fractions(built, micro_batches)):
+        named, added = forward(built, micro_batches[number], update, learning, place, number)
+        losses = named | added
         total = torch.stack([loss.float() for loss in losses.values()]).sum() * fraction
-        if context.device.type == "cpu" and not torch.isfinite(total):  # a GPU would have to be waited for
-            return sums, _not_finite(losses, batches, job.name, key, job.stage.lr)
+        if not is_finite(built, total):
+            return sums, wrong_with(built, losses, micro_batches[number], place)
         total.backward(inputs=learning)
         for name, loss in losses.items():
             value = loss.detach().double() * fraction
             sums[name] = sums[name] + value if name in sums else value
     return sums, ""
-
-
-def _check_losses(losses: Mapping[str, Loss], model: Model) -> None:
-    """Check what an objective gave.
-
-    Args:
-        losses: Losses by name.
-        model: Has the heads.
-
-    Raises:
-        UsageError: One is no `Loss`, or is of a target that the model has no head for.
-    """
-    for name, loss in losses.items():
-        if not isinstance(loss, Loss):
-            raise UsageError(
-                f"The objective gave a {type(loss).__name__} for the loss '{name}'. Make it Loss(value), or "
-                "Loss(value, target) where it is made of a target's labels (headstart.core.types)."
-            )
-        if loss.target is not None and loss.target not in model.heads:
-            raise unknown("target", loss.target, list(model.heads))
 
 
 def learning_of(model: Model, extra: nn.Module, update: Update) -> list[nn.Parameter]:
@@ -190,32 +152,9 @@ def learning_of(model: Model, extra: nn.Module, update: Update) -> list[nn.Param
     return found
 
 
-def _with_labels(seen: ForwardPass, batches: Mapping[str, Batch], targets: Set[str | None]) -> ForwardPass:
-    """Return a pass with the labels of the view that it was made of, of the targets that the losses are made of."""
-    batch = next((b for b in batches.values() if any(x is seen.x for x in b.views.values())), None)
-    labels = {} if batch is None else {name: y for name, y in batch.labels.items() if name in targets}
-    return ForwardPass(seen.x, seen.features, labels, {} if batch is None else batch.known)
-
-
 def _split(batches: Mapping[str, Batch], count: int) -> list[dict[str, Batch]]:
     """Cut each stream's batch into the same number of micro-batches."""
     if count == 1:
         return [dict(batches)]
     cut = {name: batch.split(count) for name, batch in batches.items()}
     return [{name: pieces[i] for name, pieces in cut.items()} for i in range(count)]
-
-
-def _not_finite(
-    losses: Mapping[str, torch.Tensor],
-    batches: Mapping[str, Batch],
-    name: str,
-    key: tuple[int, int, int],
-    lr: float | None,
-) -> str:
-    wrong = first_few(f"{name} = {loss.item()}" for name, loss in losses.items() if not torch.isfinite(loss))
-    rows = first_few((f"{name}: {first_few(batch.ids)}" for name, batch in batches.items()), "; ")
-    update = f", update {key[2]}" if key[2] else ""
-    return (
-        f"The loss is not finite in {name} at step {key[1]}{update} ({wrong}). Rows of the batch: {rows}. "
-        f"No weight was changed by it. Look at these rows, or lower the learning rate (now {lr:g})."
-    )

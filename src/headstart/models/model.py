@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError, first_few
-from headstart.core.learning import where_known
+from headstart.core.learning import map_tensors, where_known
 from headstart.core.types import Card, Features, ForwardPass, Labels, LossOptions, Prefix, Solved, Solving, Target
 from headstart.targets._outputs import Output
 
@@ -142,6 +142,30 @@ class Head(nn.Module):
         return self.output.decode(out.float())
 
 
+class Cuts:
+    """Features that a graph was cut at.
+
+    Attributes:
+        features: As the backbone gave them, with what they were computed of.
+        leaves: The copies that the losses are made of.
+    """
+
+    def __init__(self) -> None:
+        self.features: list[torch.Tensor] = []
+        self.leaves: list[torch.Tensor] = []
+
+    def cut(self, features: Features) -> Features:
+        """Put copies in the place of those features that a gradient can reach."""
+        return cast(Features, map_tensors(features, self._copy))
+
+    def _copy(self, tensor: torch.Tensor) -> torch.Tensor:
+        if not tensor.requires_grad:
+            return tensor
+        self.features.append(tensor)
+        self.leaves.append(tensor.detach().requires_grad_())
+        return self.leaves[-1]
+
+
 class Model(nn.Module):
     """A backbone with one head a target, by the target's name; without heads it gives features only.
 
@@ -164,6 +188,7 @@ class Model(nn.Module):
         except KeyError as error:  # "type", "float" … are attributes of every torch module
             raise UsageError(f"A target cannot be called so ({error.args[0]}). Name it otherwise.") from error
         self._passes: list[ForwardPass] | None = None
+        self._cuts: Cuts | None = None
         self.after: Callable[..., Features] | None = None
 
     def __repr__(self) -> str:
@@ -202,6 +227,8 @@ class Model(nn.Module):
             features = self.after(x.get("x"), kept, training=self.backbone.training)
         else:
             features = cast(Features, self.backbone(x))
+        if self._cuts is not None:
+            features = self._cuts.cut(features)
         if self._passes is not None and features["pooled"].requires_grad:
             self._passes.append(ForwardPass(x, features))
         return features
@@ -217,6 +244,15 @@ class Model(nn.Module):
             yield self._passes
         finally:
             self._passes = outer
+
+    @contextmanager
+    def cutting(self) -> Iterator[Cuts]:
+        """Cut the graph between backbone and heads inside the block: losses end at copies of the features."""
+        self._cuts = cuts = Cuts()
+        try:
+            yield cuts
+        finally:
+            self._cuts = None
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:

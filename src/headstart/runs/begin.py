@@ -105,6 +105,7 @@ def _named(recipe: Recipe) -> Iterator[tuple[str, Choice]]:
         named = {
             "strategies": stage.strategy,
             "objectives": stage.objective,
+            "combine": stage.combine,
             "criteria": stage.criterion,
             "views": stage.augment,
         }

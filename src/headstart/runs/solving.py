@@ -17,7 +17,20 @@ from headstart.models.model import Head
 
 USUAL = "adamw"
 OF_STEPS = (  # settings of a stage that have a meaning for steps alone
-    *("epochs", "lr", "accumulate", "weight_decay", "l1", "l2", "schedule", "warmup", "ema", "clip", "patience"),
+    *(
+        "epochs",
+        "lr",
+        "accumulate",
+        "weight_decay",
+        "l1",
+        "l2",
+        "schedule",
+        "warmup",
+        "ema",
+        "clip",
+        "patience",
+        "combine",
+    ),
 )
 CHOSEN = ("steps", "batch_size", "evaluate")  # as OF_STEPS, but planned for a stage that is solved, too
 

@@ -1,0 +1,52 @@
+"""The rule of a stage, which makes one update of several losses: whether there is something to combine."""
+
+from __future__ import annotations
+
+from headstart.core import plugins
+from headstart.core.choice import Choice
+from headstart.core.errors import UsageError
+from headstart.core.interface import option
+from headstart.core.recipe import Stage
+from headstart.core.types import Objective, Rule, Task
+from headstart.engine.optimisers import SOLVE
+
+
+def build_rule(choice: Choice) -> Rule:
+    """Make a rule of its name and options.
+
+    Args:
+        choice: A file of `combine/`.
+
+    Returns:
+        The rule.
+
+    Raises:
+        UsageError: There is none of that name, an option is wrong, or it is no rule.
+    """
+    made = plugins.build("combine", choice.name, choice.options)
+    if not isinstance(made, Rule):
+        raise UsageError(f"The rule '{choice.name}' must derive from headstart.core.types.Rule.")
+    return made
+
+
+def check_rule(stage: Stage, objective: Objective, task: Task) -> None:
+    """Refuse a rule where there are no steps, or one loss alone.
+
+    Args:
+        stage: May have a rule.
+        objective: Of the stage.
+        task: What is learnt.
+
+    Raises:
+        UsageError: There is nothing to combine.
+    """
+    if stage.combine is None:
+        return
+    build_rule(stage.combine)
+    if stage.optimiser == SOLVE or not objective.learns_by_steps:
+        raise UsageError(f"Solved heads take no steps in which '{stage.combine.name}' could combine losses.")
+    if objective.is_heads_loss and len(task.predicted) < 2:
+        raise UsageError(
+            f"The rule '{stage.combine.name}' combines several losses, and '{stage.objective.name}' has one here. "
+            f"Leave {option('combine')} away, name several targets, or choose an objective of several losses."
+        )
