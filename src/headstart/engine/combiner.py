@@ -30,7 +30,7 @@ class Combiner:
     def weigh(
         self, losses: Mapping[str, float], gram: np.ndarray, random: np.random.Generator
     ) -> tuple[np.ndarray, Combiner]:
-        """Weigh the losses of a step; a single one counts as it is.
+        """Weigh the losses of a step; one without a gradient counts as it is, and so does one alone.
 
         Args:
             losses: Values over the whole batch.
@@ -45,13 +45,15 @@ class Combiner:
         after.names = self.names + more
         fresh = self.rule.start(len(more))
         after._state = {key: np.concatenate([rows, fresh[key]]) for key, rows in self._state.items()}
-        if len(losses) == 1:
-            return np.ones(1), after
-        places = [after.names.index(name) for name in losses]
-        own = {key: rows[places] for key, rows in after._state.items()}
-        weights = self.rule.weights(np.array(list(losses.values())), gram, own, random)
-        for key, rows in own.items():
-            after._state[key][places] = rows
+        pull = gram.diagonal() > 0 if self.rule.reads_gradients else np.ones(len(losses), bool)
+        weights = np.ones(len(losses))
+        if pull.sum() > 1:
+            places = np.array([after.names.index(name) for name in losses])[pull]
+            own = {key: rows[places] for key, rows in after._state.items()}
+            values = np.array(list(losses.values()))[pull]
+            weights[pull] = self.rule.weights(values, gram[np.ix_(pull, pull)], own, random)
+            for key, rows in own.items():
+                after._state[key][places] = rows
         after.last = dict(zip(losses, weights.tolist(), strict=True))
         return weights, after
 
