@@ -17,6 +17,7 @@ RANKS = {
     "solvers": 1,
     "transferability": 2,
     "mappings": 2,
+    "combine": 1,
     "targets": 2,
     "views": 2,
     "data": 3,
