@@ -22,12 +22,12 @@ from headstart.core.types import Batch, Features, Loss, Stream
 from headstart.models.model import Model, pool
 from headstart.objectives._few import FEW, learnt
 from headstart.objectives._norms import averages_kept
-from headstart.objectives._smoothed import Smoothed
+from headstart.objectives._open_set import OpenSet
 from headstart.objectives._tasks import class_head, losses_of
 
 
 @dataclass(frozen=True)
-class TwoDomains(Smoothed):
+class TwoDomains(OpenSet):
     """An objective on a labelled source and a target without labels, of which a few more rows may have some."""
 
     also: ClassVar[tuple[Stream, ...]] = (FEW,)

@@ -9,30 +9,26 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
 from headstart.core.errors import first_few
-from headstart.core.interface import option
 from headstart.core.learning import AUGMENTED, where_known
-from headstart.core.plugins import name_of
 from headstart.core.types import Batch, Features, Form, Loss, Stream
 from headstart.models.model import Head, Model, pool
 from headstart.objectives._averages import Averages
 from headstart.objectives._few import FEW, learnt
-from headstart.objectives._open_set import look
-from headstart.objectives._smoothed import Smoothed
+from headstart.objectives._open_set import OpenSet
 from headstart.objectives._tasks import task_losses
 
 
 @dataclass(frozen=True)
-class Unlabelled(Smoothed):
+class Unlabelled(OpenSet):
     """Minimise the targets' losses on `train`, and `weight` times a loss on `unlabelled`, added up over targets.
 
     Attributes:
@@ -43,8 +39,6 @@ class Unlabelled(Smoothed):
         ratio: Unlabelled rows in a step for each labelled one.
         pool: The unlabelled rows: "unlabelled", or "target", where they are those of another domain.
         weak: The view of unlabelled rows; "augmented" is that of the labelled ones.
-        open_set: Of unlabelled rows that look like none of the classes "tell" tells, where there are many (of at most
-            2,000 that are looked at), "yes" leaves them out, "no" does not look.
     """
 
     weight: float = 1.0
@@ -53,7 +47,6 @@ class Unlabelled(Smoothed):
     ratio: float = 3.0
     pool: str = "unlabelled"
     weak: str = AUGMENTED
-    open_set: Literal["tell", "yes", "no"] = "tell"
     forms: ClassVar[tuple[Form, ...]] = ("classes", "labels")
     also: ClassVar[tuple[Stream, ...]] = (FEW,)
 
@@ -83,18 +76,6 @@ class Unlabelled(Smoothed):
         for name, own in self.unlabelled(model, extra, batches["unlabelled"], progress).items():
             found[name] = Loss(self.weight * self.grown(progress) * own)
         return found
-
-    def choose_rows(
-        self, model: Model, rows: Mapping[str, Any], features: Callable[[Any], np.ndarray]
-    ) -> tuple[Mapping[str, np.ndarray], str]:
-        """Find unlabelled rows that look like none of the classes; leave them out where that was asked for."""
-        if self.open_set == "no" or (
-            self.open_set == "tell" and self.pool != "unlabelled"
-        ):  # a domain is strange anyway
-            return {}, ""
-        leave = option("objective", f"{name_of(self)} open_set=yes") if self.open_set == "tell" else ""
-        places, told = look(model, rows["train"], rows["unlabelled"], features, leave)
-        return {} if places is None else {"unlabelled": places}, told
 
     def grown(self, progress: float) -> float:
         """Return how much of the weight counts at a progress in [0, 1]: it grows in a line."""
