@@ -14,6 +14,15 @@ from sklearn.datasets import load_digits
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+@pytest.mark.slow  # a whole run
+def test_several_tasks(tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / "several_tasks.py")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Run runs/price_let-linear_probe-1" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("Name: let")
+
+
 @pytest.mark.slow  # a whole run of 400 steps
 def test_fit_folder(tmp_path: Path) -> None:
     digits: Any = load_digits()

@@ -17,6 +17,7 @@ from headstart.core.types import Event, Listener
 from headstart.core.words import PATHS, crossed, recipe_of
 from headstart.data.read import read as read_data
 from headstart.data.rows import Dataset
+from headstart.data.tasks import paths_of
 from headstart.drawing.listening import shown
 from headstart.evaluation.headline import Headline
 from headstart.models.load import load_source
@@ -154,7 +155,8 @@ def fit(
     recipe has several stages, the words about training are for the first one.
 
     Args:
-        data: As for `read`, or a `Dataset`; None takes that of the run to go on with, or of the recipe.
+        data: As for `read`, or a `Dataset`; None takes that of the run to go on with, or of the recipe. Several data
+            sets by name, {"mood": "reviews.csv", "topic": frame}, are tasks that one network learns (docs/tasks.md).
         source: The pretrained model to start from: "timm:resnet18" (`headstart list sources`).
         sources: Models to choose among: sources, patterns ("package:*", "local:FOLDER/*") or text files with one a
             line. Source and method are then searched for within the budget (`hs.explain(run.folder)` says why).
@@ -227,7 +229,9 @@ def fit(
         recipe = Recipe.from_plain(searched.recipe)
     elif recipe is None and resume is not None:
         recipe = begun_recipe(resume, data)
-    plan = recipe_of(words, recipe=recipe, surgery=surgery, load_layers=load_layers, settings=settings)
+    tasks = paths_of(data)
+    named: Any = {"load_layers": load_layers, "settings": settings, "tasks": tasks}
+    plan = recipe_of(words, recipe=recipe, surgery=surgery, **named)
     alone = count() == 1 and resume is None and not is_plain(out)
     wanted, plan = wanted_of(plan, [sources] if isinstance(sources, str) else sources, searched, alone=alone)
     if wanted is not None:
@@ -301,6 +305,7 @@ def evaluate(
     folder: str | Path,
     data: Any = None,
     *,
+    task: str | None = None,
     device: str = "auto",
     workers: int = 0,
     progress: bool = True,
@@ -311,6 +316,7 @@ def evaluate(
     Args:
         folder: A run or an artefact.
         data: Labelled rows; None takes the run's own.
+        task: The only one of several tasks to evaluate, whose labels the data has.
         device: Where to compute.
         workers: Processes that load data.
         progress: Whether to show what goes on.
@@ -324,7 +330,7 @@ def evaluate(
         DataError: Rows are wrong, or have classes that the model does not know.
     """
     with shown(progress, False, listen) as hearer:
-        evaluated = evaluate_saved(folder, data, device=device, workers=workers, listen=hearer)
+        evaluated = evaluate_saved(folder, data, task=task, device=device, workers=workers, listen=hearer)
         _tell_result(hearer, evaluated.headlines)
     return evaluated
 

@@ -11,7 +11,8 @@ import pytest
 
 from headstart.core.cells import blank
 from headstart.core.errors import DataError, UsageError
-from headstart.core.recipe import DataPlan
+from headstart.core.recipe import DataPlan, TargetPlan
+from headstart.core.task import kind_of
 from headstart.data.read import read
 from headstart.data.tables import make_frame
 from headstart.targets._class_list import _order
@@ -90,7 +91,7 @@ def test_numbers_name_classes_or_measure(cells: list[Any], kind: str) -> None:
             DataPlan(labels=("a",), task="multiclass", separator="|"),
             "A separator is for multilabel tasks; the task is mult",
         ),
-        (DataPlan(labels=("a", "word")), "Several label columns must hold numbers: a, word"),
+        (DataPlan(targets={"both": TargetPlan(("a", "word"))}), "Several label columns must hold numbers: a, word"),
         (DataPlan(labels=("a",), task="binery"), "There is no kind of target 'binery'. Did you mean 'binary'"),
     ],
 )
@@ -98,6 +99,45 @@ def test_kinds_and_columns_that_do_not_go_together(plan: DataPlan, message: str)
     frame = pd.DataFrame({"x": NUMBERS[:, 0], "a": [0, 1] * 30, "b": [1, 0] * 30, "word": ["no", "yes"] * 30})
     with pytest.raises(UsageError, match=message):
         read(frame, plan)
+
+
+DAY = pd.DataFrame(
+    {
+        "x": NUMBERS[:, 0],
+        "y": NUMBERS[:, 1],
+        "the mood": ["glad", "sad", "calm"] * 20,
+        "sold": [0, 1] * 30,
+        "new": [1, 0, 0] * 20,
+        "price": NUMBERS[:, 0] * 7,
+        "size": NUMBERS[:, 1] * 3,
+        "town": ["Rome", "Oslo"] * 30,
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("labels", "kinds"),
+    [
+        (("the mood", "price"), {"the_mood": "multiclass", "price": "regression"}),
+        (("sold", "price"), {"sold": "binary", "price": "regression"}),
+        (("the mood", "town"), {"the_mood": "multiclass", "town": "binary"}),
+        (("town", "town2"), {"town": "binary", "town2": "binary"}),
+        (("price", "size"), {"target": "regression"}),
+        (("sold", "new"), {"target": "multilabel"}),
+    ],
+)
+def test_label_columns_of_one_kind_are_one_target_and_others_one_each(
+    labels: tuple[str, ...], kinds: dict[str, str]
+) -> None:
+    data = read(DAY.assign(town2=DAY["town"]), DataPlan(labels=labels, inputs=("x", "y")))
+    assert {name: kind_of(target) for name, target in data.task.targets.items()} == kinds
+    assert [column for target in data.task.targets.values() for column in target.columns] == list(labels)
+    assert any("each a target of its own" in note for note in data.notes) == (len(kinds) > 1)
+
+
+def test_a_kind_that_is_named_makes_one_target_of_all_columns() -> None:
+    data = read(DAY, DataPlan(labels=("sold", "price"), inputs=("x", "y"), task="regression"))
+    assert data.task.kind == "regression" and data.task.labels == ("sold", "price")
 
 
 def test_two_classes_are_not_three() -> None:

@@ -123,6 +123,23 @@ class Predictor:
             }
         return self._by_target(shares)
 
+    def alone(self, task: str) -> Predictor:
+        """Answer for one of several targets alone, from the columns of its own data.
+
+        Args:
+            task: Its name.
+
+        Returns:
+            A predictor for it; this one stays as it is.
+
+        Raises:
+            UsageError: There is none of that name; the nearest one is given.
+        """
+        lone, heads = self.task.alone(task), self.model.by_target()
+        calibrations = {name: found for name, found in self.calibrations.items() if name == task}
+        model = Model(self.model.backbone, {task: heads[task]}).eval()
+        return replace(self, model=model, task=lone, recipe=self.recipe.alone(task), calibrations=calibrations)
+
     def adapted(self, rows: Rows) -> Predictor:
         """Adapt to the rows that are to be predicted, without their labels (TENT, `headstart.artifact.tent`).
 
@@ -171,7 +188,7 @@ class Predictor:
         """
 
         def read(bad: Bad) -> tuple[Rows, Sequence[str]]:
-            rows, names = read_unlabelled(data, self.recipe.data, self.task, bad)
+            rows, names = read_unlabelled(data, self.recipe.reading, self.task, bad)
             if bad and not len(rows):
                 raise DataError("No example can be read:", bad.values())
             if not len(rows):

@@ -10,6 +10,7 @@ import typer
 def evaluate(
     folder: Annotated[str, typer.Argument(help="Folder of a run or of a saved model.")],
     data: Annotated[str | None, typer.Argument(help="Labelled rows; by default the run's own splits.")] = None,
+    task: Annotated[str | None, typer.Option(help="One of several tasks, whose labels DATA has.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that load data.")] = 0,
     verbose: Annotated[
@@ -28,7 +29,7 @@ def evaluate(
         from headstart.cli.results import show_evaluations, show_headlines
         from headstart.runs.evaluate import evaluate_saved
 
-        evaluated = evaluate_saved(folder, data, device=device, workers=workers, listen=show.listen)
+        evaluated = evaluate_saved(folder, data, task=task, device=device, workers=workers, listen=show.listen)
     if verbose:
         show_evaluations(show, evaluated.evaluations)
     show_headlines(show, evaluated.headlines)

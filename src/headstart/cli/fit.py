@@ -49,7 +49,10 @@ def fit(
     reader: Annotated[str | None, typer.Option(help="How to read the data (headstart list readers).")] = None,
     label: Annotated[str | None, typer.Option(help="Column with the label; several with commas.")] = None,
     inputs: Annotated[str | None, typer.Option("--input", help="Column with the input; several with commas.")] = None,
-    task: Annotated[str | None, typer.Option(help=f"{', '.join(plugins.names('targets'))}.")] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(help="Kind (headstart list targets); or a task, NAME=DATA."),
+    ] = None,
     modality: Annotated[str | None, typer.Option(help=f"{', '.join(plugins.names('inputs'))}.")] = None,
     separator: Annotated[str | None, typer.Option(help="Between the labels in a cell of a multi-label task.")] = None,
     group: Annotated[str | None, typer.Option(help="Column whose equal values stay in one split.")] = None,
@@ -132,16 +135,18 @@ def fit(
     from headstart.core.durations import seconds_of
     from headstart.core.ranges import check_numbers
     from headstart.core.recipe import Recipe, parse_setting
-    from headstart.core.words import PATHS, crossed, recipe_of
+    from headstart.core.words import PATHS, crossed, named_tasks, recipe_of
     from headstart.runs.resuming import begun_recipe, folds_recipe
     from headstart.selection.asked import asked as asked_of
     from headstart.selection.asked import is_plain
     from headstart.selection.wanted import check_search, is_open, wanted_of
 
     show = Show(as_json, verbose=verbose)
+    kind, tasks = named_tasks(task or [])
     words = {word: value for word, value in locals().items() if word in PATHS}
     words |= {
         "input": inputs,
+        "task": kind,
         "skip_bad": skip_bad or None,
         "transductive": transductive or None,
         "unseen": unseen or None,
@@ -159,11 +164,12 @@ def fit(
         begun = Recipe.from_plain(asked.recipe)
     elif recipe is None and resume is not None:
         begun = begun_recipe(resume, data) if folds is None else folds_recipe(resume)
-    plan = recipe_of(words, recipe=recipe or begun, surgery=surgery or (), load_layers=load_layers, settings=settings)
+    also = {"load_layers": load_layers, "settings": settings, "tasks": tasks}
+    plan = recipe_of(words, recipe=recipe or begun, surgery=surgery or (), **also)
     if folds is not None and recipe is None and begun is None:
         plan = crossed(plan, words, settings)
     from headstart.core import plugins
-    from headstart.data.find import named_data
+    from headstart.data.tasks import named, told
     from headstart.runs.begin import begin, check
     from headstart.runs.folder import check_folder
     from headstart.runs.track import parse_tracker, tracked
@@ -179,7 +185,7 @@ def fit(
         raise UsageError("--explain is for a search: name --sources, or neither --source nor how to train.")
     if folds is None:
         check_folder(out, resume)
-    reading = named_data(data, plan.data)
+    reading = told(named(data, plan))
     if processes > 1 and not dry_run:
         check(plan)
         launch(processes)

@@ -35,6 +35,7 @@ def predict(
     folder: Annotated[str, typer.Argument(help="Folder of a run or of a saved model.")],
     data: Annotated[list[str], typer.Argument(help="A folder, a table, image files, or texts.")],
     out: Annotated[Path | None, typer.Option(help="Write the predictions here: .csv, .jsonl or .parquet.")] = None,
+    task: Annotated[str | None, typer.Option(help="Answer for this one of several tasks alone.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that load data.")] = 0,
     skip_bad: Annotated[
@@ -68,6 +69,7 @@ def predict(
             from headstart.engine.feed import Workers
 
             predictor = load(folder, device=device)
+            predictor = predictor if task is None else predictor.alone(task)
             asked = predictor.ask(_examples(data, predictor.task), skip_bad=skip_bad)
             if told := predictor.cut(asked.rows):
                 show.note(told)

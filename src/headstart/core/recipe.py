@@ -20,6 +20,7 @@ from headstart.core.ranges import check_fields
 from headstart.core.task import TARGET
 
 SUPERVISED, LINEAR = Choice("supervised"), Choice("linear")  # the objective and the head where none is named
+TASKS = "supervised"  # the objective of several tasks, where none is named
 _OF_ONE_DATA_SET = ("targets", "source_domain", "target_domain", "target", "target_labels", "unseen")
 _OLDER_VIEWS = {"none": "plain", "light": "weak"}  # the spellings of version 0.1
 
@@ -182,13 +183,30 @@ class Recipe:
         return self.tasks or {"": self.data}
 
     @property
+    def reading(self) -> DataPlan:
+        """How further rows are read: as those of all tasks were, where these were read alike."""
+        first, *others = self.plans.values()
+        return first if all(plan.reader == first.reader for plan in others) else DataPlan()
+
+    def alone(self, task: str) -> Self:
+        """Keep the data of one of several tasks."""
+        return replace(self, data=self.tasks[task], tasks=None) if self.tasks else self
+
+    @property
     def title(self) -> str | None:
         """What the data is called: its path, or the names of the tasks; None for data in memory."""
         return "+".join(self.tasks) if self.tasks else self.data.path
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Self:
-        """Build a recipe from nested dicts; an unknown key is an error with the nearest name."""
+        """Build a recipe from nested dicts; an unknown key is an error with the nearest name.
+
+        Several tasks are learnt by the objective `tasks`, where the first stage names none.
+        """
+        several = len(values.get("tasks") or ()) > 1
+        first, *others = values.get("stages") or ({},)
+        if several and isinstance(first, Mapping) and "objective" not in first:
+            values = {**values, "stages": [{**first, "objective": TASKS}, *others]}
         return options.build(cls, values, "the recipe")
 
     @classmethod
@@ -259,8 +277,13 @@ class Recipe:
         return self.from_plain(plain)
 
 
+def is_word(name: str) -> bool:
+    """Return whether a target or a task can be called so: letters, digits, _ and -, a letter first."""
+    return bool(re.fullmatch(r"[A-Za-z][\w-]*", name))
+
+
 def _check_word(what: str, name: str) -> None:
-    if not re.fullmatch(r"[A-Za-z][\w-]*", name):
+    if not is_word(name):
         raise ValueError(f"a {what}'s name is a word of letters, digits, _ and -; got {name!r}.")
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from headstart.core.errors import UsageError, WrongValue, unknown
+from headstart.core.errors import UsageError, WrongValue, first_few, unknown
 from headstart.core.interface import option
 from headstart.core.ranges import check_numbers
-from headstart.core.recipe import Recipe
+from headstart.core.recipe import Recipe, is_word
 
+NONE: Mapping[str, Any] = MappingProxyType({})
 PATHS = {
     "source": "source",
     "weights": "source.weights",
@@ -86,6 +88,7 @@ def recipe_of(
     surgery: str | Sequence[str] = (),
     load_layers: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    tasks: Mapping[str, str | None] = NONE,
 ) -> Recipe:
     """Make a recipe of what a user names.
 
@@ -95,6 +98,7 @@ def recipe_of(
         surgery: Operations on the network, each as "cut after=layer3".
         load_layers: The layers whose weights are taken over; names or patterns with commas between.
         settings: Any other setting by its path, such as {"stages.0.l2": 0.01}.
+        tasks: The paths of several data sets by name, None for one in memory. Words about the data hold for each.
 
     Returns:
         The recipe.
@@ -110,7 +114,14 @@ def recipe_of(
     found = {PATHS[word]: str(value) if isinstance(value, Path) else value for word, value in named.items()}
     if "encoding" in named and "reader" not in named:
         found["data.reader.name"] = "table"
-    plan = recipe if isinstance(recipe, Recipe) else Recipe() if recipe is None else Recipe.read(Path(recipe))
+    if recipe is None:
+        plan = Recipe.from_plain({"tasks": {name: {} for name in tasks}} if tasks else {})
+    else:
+        plan = recipe if isinstance(recipe, Recipe) else Recipe.read(Path(recipe))
+    names = list(dict.fromkeys([*(plan.tasks or {}), *tasks]))
+    if names:
+        found = {each: value for path, value in found.items() for each in of_each(path, names)}
+        found |= {f"tasks.{name}.path": path for name, path in tasks.items()}
     operations = [surgery] if isinstance(surgery, str) else list(surgery)
     if load_layers:
         operations.append(f"load_layers layers={load_layers}")
@@ -122,6 +133,40 @@ def recipe_of(
         if word is None:
             raise
         raise UsageError(f"{option(word.replace('_', '-'), error.value)} is not right: {error.why}.") from error
+
+
+def of_each(path: str, tasks: Collection[str]) -> list[str]:
+    """Return the paths of a setting: one about the data stands at each of several tasks, if there are any."""
+    part, _, rest = path.partition(".")
+    return [f"tasks.{name}.{rest}" for name in tasks] if part == "data" and tasks else [path]
+
+
+def named_tasks(words: Sequence[str]) -> tuple[str | None, dict[str, str]]:
+    """Tell the kind of the target from tasks with their data.
+
+    Args:
+        words: What was given with `--task`: a kind, or NAME=DATA, each perhaps several times.
+
+    Returns:
+        The kind, if any, and the data by the names of the tasks.
+
+    Raises:
+        UsageError: There are two kinds, a name comes twice or is no word, or a name has no data.
+    """
+    kinds = [word for word in words if "=" not in word]
+    if len(kinds) > 1:
+        raise UsageError(f"{option('task')} names one kind of target, and {first_few(kinds)} are named.")
+    tasks: dict[str, str] = {}
+    for name, _, data in (word.partition("=") for word in words if "=" in word):
+        if not is_word(name) or not data:
+            raise UsageError(
+                f"{option('task', f'{name}={data}')} is not right: a task is NAME=DATA, and its name a word of "
+                "letters, digits, _ and -."
+            )
+        if name in tasks:
+            raise UsageError(f"The task '{name}' is named twice: with {tasks[name]} and with {data}.")
+        tasks[name] = data
+    return next(iter(kinds), None), tasks
 
 
 def crossed(plan: Recipe, words: Mapping[str, Any], settings: Mapping[str, Any] | None) -> Recipe:

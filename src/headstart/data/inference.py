@@ -17,6 +17,7 @@ from headstart.core.columns import Column, cells_of, distinct, numbers_of
 from headstart.core.errors import DataError, UsageError, first_few, unknown
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan, TargetPlan
+from headstart.core.task import TARGET
 from headstart.core.types import Input, Task
 from headstart.data.inputs import contents, guess_inputs
 from headstart.data.tables import DOMAIN, UNNAMED, Tables
@@ -24,7 +25,7 @@ from headstart.inputs import by_name, modalities
 from headstart.inputs._kinds import names_rows, written_form
 from headstart.inputs._written import describe_form, readings
 from headstart.targets._doubts import amount, written_list
-from headstart.targets._infer import doubts, infer_target
+from headstart.targets._infer import divided, doubts, infer_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +68,11 @@ def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, li
     for name in (*plan.inputs, *labelled, *([plan.group] if plan.group else [])):
         if name not in columns:
             raise unknown("column", name, columns)
-    columns_of = {name: _label_columns(tables, frame, plan, named) for name, named in plan.by_target.items()}
+    plans = plan.by_target
+    columns_of = {name: _label_columns(tables, frame, plan, named) for name, named in plans.items()}
+    apart = {} if plan.targets else divided(frame, columns_of[TARGET], plans[TARGET])
+    if apart:
+        plans, columns_of = apart, {name: named.labels for name, named in apart.items()}
     labels = tuple(dict.fromkeys(column for names in columns_of.values() for column in names))
     unnamed = {c for c in columns if UNNAMED.fullmatch(c) and c not in {*plan.inputs, *labels}}
     reserved = {*labels, *tables.labels_hint, *tables.asides, plan.group, *unnamed}
@@ -76,12 +81,14 @@ def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, li
     overlap = set(inputs) & set(labels)
     if overlap:
         raise UsageError(f"The column '{overlap.pop()}' cannot be both input and label.")
-    targets = {name: infer_target(frame, columns_of[name], named) for name, named in plan.by_target.items()}
+    targets = {name: infer_target(frame, columns_of[name], named) for name, named in plans.items()}
     pairs = " pairs" if len(inputs) == 2 and not by_name(modality).tabular else ""
     notes = [_say("input", inputs, f"read as {modality}{pairs}")]
+    if apart:
+        notes.append(_say("labels", labels, f"each a target of its own ({option('task', 'KIND')} makes one of all)"))
     check_files(tables, modality, inputs, named=bool(plan.modality))
     for name, target in targets.items():
-        notes += doubts(frame, target, plan.by_target[name])
+        notes += doubts(frame, target, plans[name])
     written = {c: said for c in inputs if c not in plan.inputs and (said := _written_numbers(frame[c]))}
     notes += [f"input: column '{c}': {said}" for c, said in list(written.items())[:MOST_TOLD]]
     ignored = [c for c in columns if c in unnamed or c not in {*inputs, *reserved}]

@@ -27,6 +27,13 @@ from headstart.data.tables import SPLITS
 from headstart.inputs import by_name
 
 
+def paths_of(data: Any) -> dict[str, str | None]:
+    """Return the paths of tasks by name, None for one in memory; nothing where the data is a single data set."""
+    if not are_tasks(data):
+        return {}
+    return {str(name): str(own) if isinstance(own, str | Path) else None for name, own in data.items()}
+
+
 def are_tasks(data: Any) -> bool:
     """Return whether data in Python is several data sets by name: paths, frames, pairs, or dicts of splits."""
     if type(data) is not dict or any(str(name).lower() in SPLITS for name in data):
@@ -65,10 +72,17 @@ def named(data: Any, recipe: Recipe) -> Any:
     return {name: _named(name, given.get(name), plan) for name, plan in recipe.tasks.items()}
 
 
+def told(data: Any) -> str:
+    """Write what is read, as `named` gives it: a path, or the tasks with theirs."""
+    if not isinstance(data, Mapping):
+        return str(data)
+    return first_few(f"{name} ({own})" for name, own in data.items())
+
+
 def _named(name: str, data: Any, plan: DataPlan) -> Any:
     if data is None and plan.path is None:
         raise UsageError(f"Name the data of the task '{name}': {option('task', f'{name}=DATA')}, or tasks.{name}.path.")
-    with _telling(name):
+    with _telling(name, settings=False):
         return named_data(data, plan)
 
 
@@ -114,13 +128,13 @@ def read_data(
 
 
 @contextmanager
-def _telling(name: str) -> Iterator[None]:
-    """Say of which task it is that something is wrong."""
+def _telling(name: str, *, settings: bool = True) -> Iterator[None]:
+    """Say of which task it is that something is wrong, and where its settings are."""
     try:
         yield
     except (DataError, UsageError) as error:
-        own = f" (For this task alone: tasks.{name}.labels, tasks.{name}.inputs …)"
-        error.args = (f"Task '{name}': {error}{own if isinstance(error, UsageError) else ''}",)
+        own = f" (For this task alone: {option('set', f'tasks.{name}.labels=COLUMN')}, and likewise inputs …)"
+        error.args = (f"Task '{name}': {error}{own if settings and isinstance(error, UsageError) else ''}",)
         raise
 
 

@@ -22,6 +22,7 @@ from headstart.core.types import Calibration, Event, Listener, Target, Task, sil
 from headstart.data.checks import for_all
 from headstart.data.read import read
 from headstart.data.rows import Dataset, Rows
+from headstart.data.tasks import read_data
 from headstart.data.transforms import check_examples, told_cut, told_unknown
 from headstart.engine.feed import Workers
 from headstart.evaluation.headline import Headline, headline
@@ -230,13 +231,20 @@ def _uncalibrated(target: Target, name: str, outputs: Outputs) -> dict[str, floa
 
 
 def evaluate_saved(
-    folder: str | Path, data: Any = None, *, device: str = "auto", workers: int = 0, listen: Listener = silent
+    folder: str | Path,
+    data: Any = None,
+    *,
+    task: str | None = None,
+    device: str = "auto",
+    workers: int = 0,
+    listen: Listener = silent,
 ) -> Evaluated:
     """Evaluate a saved model again.
 
     Args:
         folder: A run or an artefact.
         data: Labelled rows, all of which are evaluated as "test"; None evaluates on the run's own splits.
+        task: The only one of several targets to evaluate; other data needs the labels of this one alone.
         device: Where to compute.
         workers: Processes that load data.
         listen: Is told what was read.
@@ -247,7 +255,8 @@ def evaluate_saved(
     Raises:
         StorageError: The artefact is damaged.
         DataError: Rows are wrong, or have classes that the model does not know.
-        UsageError: No data was named, and the run was fitted on data in memory; or the model predicts nothing.
+        UsageError: No data was named, and the run was fitted on data in memory; the model predicts nothing; or it is
+            not said of which task the labels are.
     """
     predictor = load(folder, device=device)
     if not predictor.task.predicted:
@@ -255,35 +264,46 @@ def evaluate_saved(
             f"{folder} was pretrained without labels: there is nothing to measure. Start from it with "
             f"{option('source', f'run:{folder}')}, and measure that."
         )
-    plan, seed = placed(predictor.recipe, folder).data, predictor.recipe.seed
-    own = data is None
+    recipe, whole, own = placed(predictor.recipe, folder), predictor.task, data is None
+    seed = recipe.seed
     if own:
         again = f"headstart evaluate {folder} DATA" if on_command_line() else f"hs.evaluate({str(folder)!r}, DATA)"
-        check_there(plan.path, again)
-    data = plan.path if own else data
-    if data is None:
-        raise UsageError(f"{folder} was fitted on data in memory: name the data to evaluate on.")
+        for each in recipe.plans.values():
+            check_there(each.path, again)
+            if each.path is None:
+                raise UsageError(f"{folder} was fitted on data in memory: name the data to evaluate on.")
+    elif recipe.tasks and task is None:
+        one = first_few((option("task", name) for name in recipe.tasks), " or ")
+        raise UsageError(
+            f"Say of which task the labels in {data if isinstance(data, str | Path) else 'DATA'} are: {one}."
+        )
+    predictor = predictor if task is None else predictor.alone(task)
+    plan = recipe.data if task is None else recipe.alone(task).data
     if not own:
         more = dict.fromkeys(("target", "target_labels", "unlabelled"))
         everything = {"validation": 0.0, "source_domain": (), "target_domain": (), **more}
         plan = dataclasses.replace(plan, reader=_reader_for(plan, data), **everything)
-    dataset = read(
-        data, plan, seed=seed, task=predictor.task, whole=not own, expects=predictor.model.backbone.card.input
-    )
+    expects = predictor.model.backbone.card.input
+    if own:
+        dataset = read_data(None, recipe, task=whole, expects=expects)
+    else:
+        dataset = read(data, plan, seed=seed, task=predictor.task, whole=True, expects=expects)
     for note in dataset.notes:
         listen(Event("detail" if own else "note", note))  # of its own rows the run has said it
     if own and dataset.fingerprint != predictor.fingerprint:
         listen(
             Event(
                 "warning",
-                f"the data in {data} has changed since the model was fitted: its figures are not those of the run",
+                f"the data in {recipe.title} has changed since the model was fitted: these are not the run's figures",
             )
         )
     if own and predictor.recipe.refit == "yes" and "validation" in dataset.splits:
         listen(Event("note", f"{LEARNT}; their figures from before are in the run's metrics.json"))
         others = {name: rows for name, rows in dataset.splits.items() if name != "validation"}
         dataset = dataclasses.replace(dataset, splits=others)
-    expects = predictor.model.backbone.card.input
+    if own and task is not None:
+        splits = {name: rows.of(task) for name, rows in dataset.splits.items() if task in rows.labels}
+        dataset = dataclasses.replace(dataset, task=predictor.task, splits=splits)
     for_all(dataset.splits, lambda rows: check_examples(rows, expects))
     if told := told_cut(list(dataset.splits.values()), expects, advise=False):
         listen(Event("detail" if own else "note", told))
@@ -294,7 +314,7 @@ def evaluate_saved(
     metrics = evaluate_splits(predictor, dataset, seed=seed, results=(results := {}), raw=raw, workers=helpers)
     if not metrics:
         learnt = f" {LEARNT[0].upper()}{LEARNT[1:]}." if own and predictor.recipe.refit == "yes" else ""
-        raise UsageError(f"{data} holds no validation or test rows to evaluate on.{learnt}")
+        raise UsageError(f"{recipe.title if own else data} holds no validation or test rows to evaluate on.{learnt}")
     return Evaluated(Path(folder), predictor.task, metrics, headlines(dataset.task, plan, results, metrics))
 
 

@@ -84,9 +84,9 @@ class Run:
         """Compute the features that the head sees, [N, D]: as `Predictor.embed`."""
         return self.model.embed(data)
 
-    def evaluate(self, data: Any = None) -> Evaluated:
+    def evaluate(self, data: Any = None, *, task: str | None = None) -> Evaluated:
         """Evaluate on other labelled rows, or again on the run's own: as `headstart.evaluate`."""
-        return evaluate_saved(self.folder, data)
+        return evaluate_saved(self.folder, data, task=task)
 
     def report(self) -> Path:
         """Draw the report anew, and return the page's path."""

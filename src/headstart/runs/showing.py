@@ -11,8 +11,9 @@ from headstart.core.errors import UsageError
 from headstart.core.interface import option
 from headstart.core.recipe import Recipe
 from headstart.core.types import Event, Listener, silent
-from headstart.data.read import read
 from headstart.data.rows import Dataset
+from headstart.data.tasks import named as named_data
+from headstart.data.tasks import paths_of, read_data
 from headstart.data.transforms import told_cut
 from headstart.models.offers import gather
 from headstart.runs.choose import with_offer
@@ -37,7 +38,7 @@ def show(
     """Show some training rows as a network sees them: what the command `headstart show` does.
 
     Args:
-        data: As for `read`, or a `Dataset`.
+        data: As for `read`, or a `Dataset`; several data sets by name are tasks, as for `fit`.
         source: The pretrained model; None takes the first one on this machine that fits such data.
         surgery: Operations on it, such as "adapt_input max_length=512".
         views: In which rows are shown, such as "weak"; by default all that show such data.
@@ -58,9 +59,11 @@ def show(
     if rows < 1:
         raise UsageError(f"{option('rows')} is how many rows are shown, at least 1; it is {rows}.")
     named = {"source": source, "seed": seed, **(settings or {})}
-    plan = (recipe or Recipe()).with_settings({path: value for path, value in named.items() if value is not None})
+    tasks = {f"tasks.{name}.path": path for name, path in paths_of(data).items()}
+    given = {path: value for path, value in named.items() if value is not None}
+    plan = (recipe or Recipe()).with_settings({**tasks, **given})
     plan = plan.with_surgery(surgery)
-    dataset = data if isinstance(data, Dataset) else read(data, plan.data, seed=plan.seed)
+    dataset = data if isinstance(data, Dataset) else read_data(named_data(data, plan), plan)
     for note in (note for note in dataset.notes if note not in dataset.aside):  # those are on the page
         listen(Event("note", note))
     train = dataset.splits["train"]

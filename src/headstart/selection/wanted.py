@@ -62,6 +62,11 @@ def wanted_of(
             f"such as {option('objective', SUPERVISED.name)}."
         )
     said = auto or sources is not None or asked is not None or (recipe.budget is not None and recipe.source is None)
+    if said and recipe.tasks:
+        raise UsageError(
+            "Source and method are searched for with a single data set, and these are several tasks: name one "
+            f"{option('source', 'NAME')}."
+        )
     if not said and not (alone and is_open(recipe)):
         return None, recipe
     if recipe.source is not None:
@@ -85,11 +90,15 @@ def is_open(recipe: Recipe) -> bool:
         recipe: As the user gave it.
 
     Returns:
-        False where it names a source, a head, surgery, anything of training, or domains.
+        False where it names a source, a head, surgery, anything of training, domains, or several tasks.
     """
     blank, data = Recipe(), recipe.data
     own = ("source", "surgery", "head", "stages")
-    return all(getattr(recipe, name) == getattr(blank, name) for name in own) and not any(data.domains)
+    return (
+        all(getattr(recipe, name) == getattr(blank, name) for name in own)
+        and not any(data.domains)
+        and not recipe.tasks
+    )
 
 
 def check_search(

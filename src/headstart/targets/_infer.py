@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +14,12 @@ from headstart.core import plugins
 from headstart.core.columns import Column, as_text, blank_cells, cells_of, numbers_of
 from headstart.core.errors import UsageError, first_few
 from headstart.core.interface import option
+from headstart.core.recipe import TargetPlan, is_word
 from headstart.targets._doubts import amount, hint, written_list
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from headstart.core.recipe import TargetPlan
     from headstart.core.types import Target
 
 MOST_INTEGER_CLASSES = 20
@@ -125,8 +126,7 @@ def infer_target(frame: pd.DataFrame, columns: Sequence[str], plan: TargetPlan) 
     if plan.task:
         return plugins.load("targets", plan.task).of(columns, plan.separator)  # pyright: ignore[reportAttributeAccessIssue]
     labels = LabelCells.of(frame, columns, plan.separator)
-    kinds: list[Any] = [plugins.load("targets", name) for name in plugins.names("targets")]
-    kind = next((kind for kind in sorted(kinds, key=lambda kind: kind.order) if kind.fits(labels)), None)
+    kind = _kind_of(labels)
     if kind is None:
         raise UsageError(
             f"Several label columns must hold numbers: {first_few(columns)}. For classes, name one column."
@@ -145,6 +145,37 @@ def infer_target(frame: pd.DataFrame, columns: Sequence[str], plan: TargetPlan) 
             f"{f'; {said}' if said else ''}. {mend}"
         )
     return kind.of(columns, plan.separator)
+
+
+def divided(frame: pd.DataFrame, columns: Sequence[str], plan: TargetPlan) -> dict[str, TargetPlan]:
+    """Make a target of each of several label columns that are of different kinds, or that no kind takes together.
+
+    Args:
+        frame: The labelled training rows.
+        columns: The label columns.
+        plan: What the user named.
+
+    Returns:
+        The plan of each by name, which is its column's in letters, digits, _ and -; none where one target has all of
+        the columns: they are of one kind, or the kind or a separator is named.
+    """
+    if plan.task or plan.separator or len(columns) < 2:
+        return {}
+    alone = {_kind_of(LabelCells.of(frame, [column], None)) for column in columns}
+    if (len(alone) == 1 or not plan.labels) and _kind_of(LabelCells.of(frame, columns, None)) is not None:
+        return {}
+    names: dict[str, TargetPlan] = {}
+    for column in columns:
+        word = re.sub(r"[^\w-]+", "_", column)
+        word = word if is_word(word) else f"label_{word}"
+        names[word if word not in names else f"{word}_{len(names)}"] = TargetPlan((column,))
+    return names
+
+
+def _kind_of(labels: LabelCells) -> Any:
+    """Return the first kind in order that says that the cells are its own; None where none does."""
+    kinds: list[Any] = [plugins.load("targets", name) for name in plugins.names("targets")]
+    return next((kind for kind in sorted(kinds, key=lambda kind: kind.order) if kind.fits(labels)), None)
 
 
 def doubts(frame: pd.DataFrame, target: Target, plan: TargetPlan) -> list[str]:

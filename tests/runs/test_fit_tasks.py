@@ -1,0 +1,132 @@
+"""Two small data sets as tasks of one run: fitted, predicted, evaluated, by the command and in Python."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import headstart as hs
+from headstart.cli.main import main
+from headstart.core.errors import UsageError
+from headstart.core.recipe import Recipe
+from headstart.core.types import kind_of
+
+
+def colours(rows: int, start: int = 0) -> pd.DataFrame:
+    """Numbers whose first says the class."""
+    x = np.random.default_rng([1, start]).normal(size=(rows, 3))
+    return pd.DataFrame(x, columns=["a", "b", "c"]).assign(colour=np.where(x[:, 0] > 0, "red", "blue"))
+
+
+def prices(rows: int, start: int = 0) -> pd.DataFrame:
+    """Numbers whose second says the price."""
+    x = np.random.default_rng([2, start]).normal(size=(rows, 3))
+    return pd.DataFrame(x, columns=["a", "b", "c"]).assign(price=100 + 10 * x[:, 1])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("tasks")
+    colours(80).to_csv(place / "colours.csv", index=False)
+    prices(60).to_csv(place / "prices.csv", index=False)
+    return place
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> hs.Run:
+    tasks = {"colour": folder / "colours.csv", "price": str(folder / "prices.csv")}
+    return hs.fit(tasks, source="vector:columns", out=folder / "run", progress=False)
+
+
+def called(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main([*map(str, arguments)])
+    shown = capsys.readouterr()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, shown.out, shown.err
+
+
+def test_the_artefact_has_a_head_for_each_task_and_its_recipe_has_the_paths(run: hs.Run, folder: Path) -> None:
+    assert {name: kind_of(target) for name, target in run.task.targets.items()} == {
+        "colour": "binary",
+        "price": "regression",
+    }
+    assert list(run.model.model.heads) == ["colour", "price"]
+    recipe = Recipe.read(run.folder / "recipe.toml")
+    assert [plan.path for plan in recipe.plans.values()] == [
+        str(folder / name) for name in ("colours.csv", "prices.csv")
+    ]
+    assert "colours.csv" in (run.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_task_answers_for_new_rows_and_one_alone_where_it_is_named(run: hs.Run) -> None:
+    new = colours(50, start=5)
+    both = run.predict(new)
+    assert list(both.columns) == ["colour", "price"]
+    assert (both["colour"] == new["colour"]).mean() > 0.9
+    assert np.corrcoef(both["price"], new["b"])[0, 1] > 0.9
+    assert run.model.alone("price").predict(new).equals(both["price"])
+    assert run.model.alone("colour").predict(new).equals(both["colour"])
+    with pytest.raises(UsageError, match=r"There is no task 'prise'\. Did you mean 'price'"):
+        run.model.alone("prise")
+
+
+def test_the_command_predicts_for_all_tasks_or_one(
+    run: hs.Run, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = called(capsys, "predict", run.folder, folder / "prices.csv", "--json")
+    found = json.loads(out.splitlines()[-1])["predictions"]
+    assert code == 0 and {"colour.prediction", "price.prediction"} <= found[0].keys()
+    code, out, _ = called(capsys, "predict", run.folder, folder / "prices.csv", "--task", "price", "--json")
+    alone = json.loads(out.splitlines()[-1])["predictions"]
+    assert code == 0 and alone[3]["prediction"] == pytest.approx(found[3]["price.prediction"])
+    code, _, err = called(capsys, "predict", run.folder, folder / "prices.csv", "--task", "prise")
+    assert code == 2 and "There is no task 'prise'. Did you mean 'price'?" in err
+
+
+def test_a_task_is_evaluated_on_rows_with_its_labels_alone(run: hs.Run) -> None:
+    evaluated = run.evaluate(prices(50, start=5), task="price")
+    assert list(evaluated.evaluations) == ["test"] and evaluated.evaluations["test"].rows == 50
+    assert evaluated.evaluations["test"].metrics["r2"].value > 0.9
+    own = run.evaluate(task="colour")
+    assert own.evaluations["test"].rows == 12
+    with pytest.raises(UsageError, match="Say of which task the labels in DATA are: task='colour' or task='price'"):
+        run.evaluate(prices(50))
+    with pytest.raises(UsageError, match="There is no task 'color'"):
+        run.evaluate(prices(50), task="color")
+
+
+@pytest.mark.slow  # two runs
+def test_the_command_learns_what_python_does_and_goes_on_where_it_was(
+    run: hs.Run, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    words = ["--task", "colour=colours.csv", "--task", "price=prices.csv", "--source", "vector:columns"]
+    code, out, err = called(capsys, "fit", *words, "--dry-run", "--test", "0.2")
+    assert code == 0 and "colour: label: column 'colour', 2 classes" in err + out and "price: rows: train" in err + out
+    recipe = Recipe.from_toml(out[out.index("surgery =") :])
+    assert [plan.test for plan in recipe.plans.values()] == [0.2, 0.2]
+    code, _, err = called(capsys, "fit", *words, "--out", "again")
+    assert code == 0, err
+    rows = colours(9, start=7)
+    assert hs.load("again").predict(rows).equals(run.predict(rows))
+    code, out, _ = called(capsys, "show", *words, "--rows", "2")
+    assert code == 0 and "2 of 119 training rows" in out and "price/prices.csv:" in out
+    assert called(capsys, "show", "colours.csv", *words)[0] == 2
+    monkeypatch.chdir(folder.parent)
+    assert called(capsys, "fit", "--resume", folder / "again")[0] == 0
+
+
+@pytest.mark.slow  # a run of a network
+def test_tasks_in_memory_are_fitted_and_ask_for_their_data_later(folder: Path) -> None:
+    tasks = {"colour": colours(80), "price": (prices(60)[["a", "b", "c"]].to_numpy(), prices(60)["price"].to_numpy())}
+    with pytest.raises(UsageError, match="The tasks differ in their columns: 'colour' is vector"):
+        hs.fit(tasks, source="vector:columns", out=folder / "memory", progress=False)
+    run = hs.fit({**tasks, "price": prices(60)}, source="vector:mlp", steps=2, out=folder / "memory", progress=False)
+    assert set(run.predict(colours(3)).columns) == {"colour", "price"}
+    with pytest.raises(UsageError, match="was fitted on data in memory"):
+        run.evaluate()
