@@ -118,7 +118,7 @@ def recipe_of(
         plan = Recipe.from_plain({"tasks": {name: {} for name in tasks}} if tasks else {})
     else:
         plan = recipe if isinstance(recipe, Recipe) else Recipe.read(Path(recipe))
-    names = list(dict.fromkeys([*(plan.tasks or {}), *tasks]))
+    names = {**(plan.tasks or {}), **tasks}.keys()
     if names:
         found = {each: value for path, value in found.items() for each in of_each(path, names)}
         found |= {f"tasks.{name}.path": path for name, path in tasks.items()}
