@@ -134,11 +134,11 @@ def test_runs_of_other_targets_are_not_compared(tmp_path):
 
 def test_steps_are_scored_by_the_mean_of_the_losses():
     test = rows()
-    name, good, higher = score_all(TASK, test.labels, outputs(test, 0.1))
+    name, good, higher = score_all(TASK, test, outputs(test, 0.1))
     assert name == "mean_loss" and not higher
-    assert good < score_all(TASK, test.labels, outputs(test, 1.0))[1]
+    assert good < score_all(TASK, test, outputs(test, 1.0))[1]
     broken = outputs(test, 0.1) | {"age": np.full((40, 1), np.nan)}
-    assert score_all(TASK, test.labels, broken)[1] == np.inf
+    assert score_all(TASK, test, broken)[1] == np.inf
 
 
 def test_mistakes_are_of_one_target():

@@ -46,12 +46,22 @@ class OfImportance(ABC):
             return None
         validation, other = measured["validation"], measured[self.pool]
         assert validation.features is not None and other.features is not None
-        labels, outputs = validation.rows.labels, validation.outputs
-        losses = np.mean([row_losses(t, labels[name], outputs[name]) for name, t in task.predicted.items()], axis=0)
+        losses = _mean_losses(task, validation)
         finite = all(np.isfinite(each).all() for each in (validation.features, other.features, losses))
         weights = density_ratio(validation.features, other.features) if finite else np.full(len(losses), np.inf)
         figure = (lambda kept: self.risk(weights[kept], losses[kept])) if finite else (lambda kept: np.inf)
         return jackknifed(name_of(self), False, len(losses), self.least, figure)
+
+
+def _mean_losses(task: Task, measured: Measured) -> np.ndarray:
+    """Average what is wrong in each row, [N], over the targets that it has labels of."""
+    rows = measured.rows
+    total, count = np.zeros(len(rows)), np.zeros(len(rows))
+    for name, target in rows.predicted(task).items():
+        places = rows.places(name)
+        total[places] += row_losses(target, rows.labels_of(name), measured.outputs[name][places])
+        count[places] += 1
+    return total / count
 
 
 def row_losses(target: Target, labels: Labels, outputs: np.ndarray) -> np.ndarray:

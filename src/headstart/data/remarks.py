@@ -31,12 +31,12 @@ def conflicts(parts: Iterable[Rows], task: Task) -> list[str]:
     if len(set(digests)) == len(digests):
         return []
     labels = [_written(rows) for rows in known]
-    first: dict[bytes, tuple[str, tuple[object, ...]]] = {}
+    first: dict[bytes, tuple[str, Mapping[str, object]]] = {}
     against: dict[bytes, tuple[str, str]] = {}
     for rows, written in zip(known, labels, strict=True):
         for row, digest, label in zip(rows.ids, rows.digests, written, strict=True):
             name, other = first.setdefault(digest, (row, label))
-            if label != other:
+            if any(label[target] != other[target] for target in label.keys() & other.keys()):
                 against.setdefault(digest, (name, row))
     if not against:
         return []
@@ -77,8 +77,8 @@ def uncovered(splits: Mapping[str, Rows], task: Task) -> list[str]:
     """
     notes = []
     for name in ("validation", "test"):
-        for target, labels in splits[name].labels.items() if name in splits else ():
-            counts = task.targets[target].counts(labels)
+        for target in splits[name].targets if name in splits else ():
+            counts = task.targets[target].counts(splits[name].labels_of(target))
             absent = [label for label, rows in counts.items() if not rows]
             if absent:
                 notes.append(
@@ -88,9 +88,14 @@ def uncovered(splits: Mapping[str, Rows], task: Task) -> list[str]:
     return notes
 
 
-def _written(rows: Rows) -> list[tuple[object, ...]]:
-    """Write the labels of each row, of all targets, as something that can be compared."""
-    return list(zip(*(_comparable(labels) for labels in rows.labels.values()), strict=True))
+def _written(rows: Rows) -> list[dict[str, object]]:
+    """Write the labels of each row by target, as far as it has some, as something that can be compared."""
+    written: list[dict[str, object]] = [{} for _ in rows.ids]
+    for name in rows.targets:
+        places = np.arange(len(rows))[rows.places(name)]
+        for place, label in zip(places.tolist(), _comparable(rows.labels_of(name)), strict=True):
+            written[place][name] = label
+    return written
 
 
 def _comparable(labels: Labels) -> Sequence[object]:

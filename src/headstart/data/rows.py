@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from headstart.core.errors import Problem, first_few
 from headstart.core.lazy import Lazy
 from headstart.core.packed import Packed
-from headstart.core.types import Labels, Task
+from headstart.core.types import Labels, Target, Task
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,10 +75,32 @@ class Rows:
         labels = self.labels[target]
         return labels if target not in self.known else take(labels, np.flatnonzero(self.known[target]))
 
+    def among_all(self, target: str, values: np.ndarray, missing: float = -1) -> np.ndarray:
+        """Put what was found for the rows that have a label of a target, [n, …], in their places among all, [N, …]."""
+        if target not in self.known:
+            return values
+        found = np.full((len(self), *values.shape[1:]), missing, values.dtype)
+        found[self.known[target]] = values
+        return found
+
+    def by_row(self, target: str, find: Callable[[Labels], np.ndarray | None]) -> np.ndarray | None:
+        """Find something of each row's label of a target, [N], -1 where it has none; None where `find` gives None."""
+        found = find(self.labels_of(target))
+        return None if found is None else self.among_all(target, found)
+
+    def bare(self) -> Rows:
+        """Leave the inputs away: what is left costs next to nothing to take and to put together."""
+        return replace(self, inputs=range(len(self)), digests=(), domains=None)
+
     @property
     def targets(self) -> list[str]:
         """The targets of which some row has a label."""
         return [name for name in self.labels if name not in self.known or self.known[name].any()]
+
+    def predicted(self, task: Task) -> dict[str, Target]:
+        """Return the targets of a task of which some row has a label, by name."""
+        known = self.targets
+        return {name: target for name, target in task.predicted.items() if name in known}
 
 
 @dataclass(frozen=True, repr=False)

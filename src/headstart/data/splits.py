@@ -150,8 +150,8 @@ def _check_share(name: str, share: float, strata: np.ndarray) -> None:
 
 def _strata(task: Task, rows: Rows) -> tuple[Target | None, np.ndarray]:
     """Find the class to balance each row by, [N], -1 without any: that of the first target that has some."""
-    for name, labels in rows.labels.items():
-        strata = task.targets[name].strata(labels)
+    for name in rows.targets:
+        strata = rows.by_row(name, task.targets[name].strata)
         if strata is not None:
             return task.targets[name], strata
     return None, np.full(len(rows), -1)

@@ -49,7 +49,7 @@ def solve_all(
         own = own if head.solves(wanted) else own._replace(imbalance="none")
         head.output.rebalance(own.imbalance, labels)
         solved = head.solve(features[rows.places(name)], labels, own._replace(chosen=(chosen or {}).get(name)))
-        found[name] = _of_all(solved, rows.known.get(name))
+        found[name] = solved._replace(out_of_fold=rows.among_all(name, solved.out_of_fold, np.nan))
     return found
 
 
@@ -59,15 +59,6 @@ def _of_some(wanted: Solving, known: np.ndarray | None) -> Solving:
         return wanted
     groups = wanted.groups and [group for group, has in zip(wanted.groups, known, strict=True) if has]
     return wanted._replace(groups=groups, weights=None if wanted.weights is None else wanted.weights[known])
-
-
-def _of_all(solved: Solved, known: np.ndarray | None) -> Solved:
-    """Give the rows without a label no answer beside those of the others."""
-    if known is None:
-        return solved
-    out = np.full((len(known), *solved.out_of_fold.shape[1:]), np.nan, solved.out_of_fold.dtype)
-    out[known] = solved.out_of_fold
-    return solved._replace(out_of_fold=out)
 
 
 def solve_mapped(

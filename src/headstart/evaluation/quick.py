@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from headstart.core.types import Labels, Score, Target, Task
-from headstart.data.rows import Rows, take
+from headstart.data.rows import Rows
 from headstart.evaluation.measure import measured
 from headstart.metrics import _find
 
@@ -37,7 +37,7 @@ def rated(task: Task, rows: Rows, outputs: Mapping[str, np.ndarray], least: int)
         weights = (_groups(len(rows))[:, None] != np.arange(min(GROUPS, len(rows)))).astype(np.float64)
         values = _find.load(found[0]).weighted(measured(target, rows.labels[name], outputs[name]))(weights)
         parts = tuple(float(value) for value in values)
-    return Score(*found, mean_loss(task, rows.labels, outputs), parts, _undecided(len(rows), least))
+    return Score(*found, mean_loss(task, rows, outputs), parts, _undecided(len(rows), least))
 
 
 def rated_by_loss(task: Task, rows: Rows, outputs: Mapping[str, np.ndarray], least: int) -> Score:
@@ -53,9 +53,10 @@ def rated_by_loss(task: Task, rows: Rows, outputs: Mapping[str, np.ndarray], lea
         The score.
     """
 
+    bare = rows.bare()
+
     def loss(kept: np.ndarray) -> float:
-        labels = {name: take(values, kept) for name, values in rows.labels.items()}
-        return mean_loss(task, labels, {name: values[kept] for name, values in outputs.items()})
+        return mean_loss(task, bare.take(kept), {name: values[kept] for name, values in outputs.items()})
 
     return jackknifed(MEAN_LOSS, False, len(rows), least, loss)
 
@@ -136,12 +137,12 @@ def score(target: Target, labels: Labels, outputs: np.ndarray) -> tuple[str, flo
     return name, value if math.isfinite(value) else worst, metric.higher_is_better
 
 
-def score_all(task: Task, labels: Mapping[str, Labels], outputs: Mapping[str, np.ndarray]) -> tuple[str, float, bool]:
+def score_all(task: Task, rows: Rows, outputs: Mapping[str, np.ndarray]) -> tuple[str, float, bool]:
     """Score all targets by one number: as `score` where there is one, else by the mean of their validation losses.
 
     Args:
         task: A task with at least one target.
-        labels: Labels by target.
+        rows: With labels.
         outputs: Outputs by target.
 
     Returns:
@@ -150,21 +151,24 @@ def score_all(task: Task, labels: Mapping[str, Labels], outputs: Mapping[str, np
     """
     if len(task.predicted) == 1:
         ((name, target),) = task.predicted.items()
-        return score(target, labels[name], outputs[name])
-    return MEAN_LOSS, mean_loss(task, labels, outputs), False
+        return score(target, rows.labels[name], outputs[name])
+    return MEAN_LOSS, mean_loss(task, rows, outputs), False
 
 
-def mean_loss(task: Task, labels: Mapping[str, Labels], outputs: Mapping[str, np.ndarray]) -> float:
-    """Average the validation losses of all targets; infinite where one is not finite.
+def mean_loss(task: Task, rows: Rows, outputs: Mapping[str, np.ndarray]) -> float:
+    """Average the validation losses of all targets of which some row has a label; infinite where one is not finite.
 
     Args:
         task: A task with at least one target.
-        labels: Labels by target.
+        rows: With labels; each target's loss is of the rows that have its label.
         outputs: Decoded, by target.
 
     Returns:
         The mean, lower being better.
     """
-    losses = [target.validation_loss(labels[name], outputs[name]) for name, target in task.predicted.items()]
-    value = float(np.mean(losses))
+    losses = [
+        target.validation_loss(rows.labels_of(name), outputs[name][rows.places(name)])
+        for name, target in rows.predicted(task).items()
+    ]
+    value = float(np.mean(losses)) if losses else math.inf
     return value if math.isfinite(value) else math.inf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,6 +103,7 @@ def predictions_frame(
     outputs: Mapping[str, np.ndarray],
     *,
     calibrations: Mapping[str, Calibration] | None = None,
+    known: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Make the table of predictions, one row an example.
 
@@ -116,6 +118,7 @@ def predictions_frame(
         outputs: Probabilities [N, C] or values [N, T] by target.
         calibrations: Calibrations by target; their thresholds decide, so that the column `prediction` is what was
             evaluated.
+        known: By target, which rows have its label, [N]: the others' cells are missing. None is named where all do.
 
     Returns:
         The data frame.
@@ -126,8 +129,15 @@ def predictions_frame(
     for name, target in task.predicted.items():
         thresholds = (calibrations or {}).get(name, Calibration()).thresholds
         table = target.table(labels.get(name), outputs[name], thresholds)
+        for column in (column for column in table if name in known and _holds_labels(column)):
+            table[column] = pd.Series(table[column]).where(known[name])
         columns |= {f"{_prefix(task, name)}{column}": cells for column, cells in table.items()}
     return pd.DataFrame(columns)
+
+
+def _holds_labels(column: str) -> bool:
+    """Return whether a column of a target's table holds labels: `label`, or `label:COLUMN` of several numbers."""
+    return column.partition(":")[0] == "label"
 
 
 def flat_frame(task: Task, frame: pd.DataFrame) -> pd.DataFrame:
@@ -158,7 +168,8 @@ def frame_arrays(task: Task, frame: pd.DataFrame) -> tuple[list[str], dict[str, 
         frame: A labelled one from `predictions_frame`.
 
     Returns:
-        The ids, and by target the labels and the outputs.
+        The ids, and by target the labels and the outputs. Where `known_labels` says that there is none, a label is
+        that of another row.
 
     Raises:
         DataError: A column is missing, or a label is no class of the task.
@@ -169,13 +180,33 @@ def frame_arrays(task: Task, frame: pd.DataFrame) -> tuple[list[str], dict[str, 
     missing = [column for columns in (["id"], *needed.values()) for column in columns if column not in frame.columns]
     if missing:
         raise DataError(f"The predictions lack columns: {first_few(missing)}. Are they of another task, or unlabelled?")
-    labels, outputs = {}, {}
+    labels, outputs, known = {}, {}, known_labels(task, frame)
     for name, target in task.predicted.items():
         table: dict[str, Any] = {
             column.removeprefix(_prefix(task, name)): frame[column].to_numpy() for column in needed[name]
         }
+        if name in known:
+            stands_in = np.where(known[name], np.arange(len(frame)), np.argmax(known[name]))
+            table = {column: cells[stands_in] if _holds_labels(column) else cells for column, cells in table.items()}
         labels[name], outputs[name] = target.read_table(table)
     return frame["id"].astype(str).tolist(), labels, outputs
+
+
+def known_labels(task: Task, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Say which rows of a table of predictions have a label of a target, [N], for each that some row lacks.
+
+    Args:
+        task: What was predicted.
+        frame: A labelled one from `predictions_frame`.
+
+    Returns:
+        By target.
+    """
+    found = {}
+    for name, target in task.predicted.items():
+        columns = [f"{_prefix(task, name)}{column}" for column in target.table_columns if _holds_labels(column)]
+        found[name] = np.all([frame[column].notna() for column in columns], axis=0)
+    return {name: known for name, known in found.items() if not known.all()}
 
 
 def _prefix(task: Task, target: str) -> str:

@@ -124,8 +124,10 @@ def learnt(data: Dataset, recipe: Recipe, split: str) -> Dataset:
 def _majority(data: Dataset, recipe: Recipe) -> Fitted:
     outputs: dict[str, dict[str, np.ndarray]] = {}
     for split in measured_splits(data):
-        labels = learnt(data, recipe, split).splits["train"].labels
-        shares = {name: target.as_outputs(labels[name]).mean(axis=0) for name, target in data.task.predicted.items()}
+        rows = learnt(data, recipe, split).splits["train"]
+        shares = {
+            name: target.as_outputs(rows.labels_of(name)).mean(axis=0) for name, target in data.task.predicted.items()
+        }
         outputs[split] = {name: np.tile(row, (len(data.splits[split]), 1)) for name, row in shares.items()}
     what = "the same answer for every row: the shares of the classes in training, or the mean"
     return Fitted(MAJORITY, what, "", False, outputs, {name: Calibration() for name in data.task.predicted})
@@ -296,15 +298,15 @@ def _knn(setting: Setting, frozen: Frozen) -> Fitted:
             rows = own.splits["train"]
             among = features["train"] if own is data else np.concatenate([features["train"], features["validation"]])
             found = nearest(
-                among,
-                target.as_outputs(rows.labels[name]),
+                among[rows.places(name)],
+                target.as_outputs(rows.labels_of(name)),
                 [features[split]],
                 seed=frozen.plan.recipe.seed,
-                groups=own.groups_of(rows),
+                groups=own.groups_of(rows.of(name)),
             )
             outputs[split][name] = found.answers[0].astype(np.float32)
             if own is data:
-                left_out[name] = found.left_out
+                left_out[name] = rows.among_all(name, found.left_out, np.nan)
             counts[name] = found.count
     shown = ", ".join(map(str, dict.fromkeys(counts.values())))
     what = f"the mean over the {shown} nearest training rows, by the angle between the source's features"
@@ -316,7 +318,10 @@ def _calibrations(data: Dataset, outputs: Outputs, left_out: Mapping[str, np.nda
     made = {}
     for name, target in data.task.predicted.items():
         if "validation" in outputs:
-            made[name] = target.calibrate(data.splits["validation"].labels[name], outputs["validation"][name])
+            rows = data.splits["validation"]
+            known = name in rows.targets
+            given = (rows.labels_of(name), outputs["validation"][name][rows.places(name)]) if known else (None, None)
+            made[name] = target.calibrate(*given)
             continue
         found = left_out.get(name, np.empty((0, 0)))
         asked = np.flatnonzero(np.isfinite(found).all(axis=1))

@@ -18,7 +18,8 @@ from headstart.core.errors import DataError, Problem, UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.ranges import check_numbers
 from headstart.core.recipe import Recipe
-from headstart.core.types import Calibration, Labels, Task
+from headstart.core.types import Calibration, Task
+from headstart.data.rows import Rows
 from headstart.drawing.blocks import Words
 from headstart.drawing.draw import draw
 from headstart.drawing.text import UNKNOWN
@@ -26,7 +27,7 @@ from headstart.evaluation.bootstrap import paired
 from headstart.evaluation.report.comparison import metrics_table, render
 from headstart.evaluation.report.sides import Side, Sides
 from headstart.evaluation.results import Comparison, Interval
-from headstart.evaluation.tables import frame_arrays
+from headstart.evaluation.tables import frame_arrays, known_labels
 from headstart.runs.folder import read_json, read_predictions
 
 SEED = "seed"  # its path in the recipe
@@ -143,8 +144,7 @@ class _Measured:
     settings: Mapping[str, str]
     calibrations: Mapping[str, Calibration]
     metrics: Mapping[str, Mapping[str, Any]]  # by target
-    ids: list[str]
-    labels: Mapping[str, Labels]
+    rows: Rows
     outputs: Mapping[str, np.ndarray]
 
 
@@ -180,13 +180,14 @@ def compare(folders: Sequence[str | PathLike[str]], *, seed: int = 0, resamples:
     first, *others = runs
     aligned = {other.name: _aligned(first, other, split) for other in others}
     targets = {}
-    for name, target in first.task.predicted.items():
+    for name, target in first.rows.predicted(first.task).items():
+        places = first.rows.places(name)
         comparisons = {
             other.name: paired(
                 target,
-                first.labels[name],
-                first.outputs[name],
-                aligned[other.name][name],
+                first.rows.labels_of(name),
+                first.outputs[name][places],
+                aligned[other.name][name][places],
                 seed=seed,
                 resamples=resamples,
                 thresholds=(first.calibrations[name].thresholds, other.calibrations[name].thresholds),
@@ -200,7 +201,7 @@ def compare(folders: Sequence[str | PathLike[str]], *, seed: int = 0, resamples:
         units = first.metrics[name].get("units", {})  # runs of version 0.1 recorded none
         targets[name] = TargetCompared(first.metrics[name]["primary"], metrics, comparisons, units)
     settings = {run.name: run.settings for run in runs}
-    return Compared(split, len(first.ids), targets, _differing(settings), _groups(settings))
+    return Compared(split, len(first.rows), targets, _differing(settings), _groups(settings))
 
 
 def _groups(settings: Mapping[str, Mapping[str, str]]) -> list[list[str]]:
@@ -239,31 +240,35 @@ def _measured(folder: Path, metrics: Mapping[str, Any], split: str) -> _Measured
     task = Task.parse(description["task"], str(folder))
     calibrations = read_calibrations(task, description.get("calibration", {}), str(folder))
     frame = read_predictions(folder)
-    ids, labels, outputs = frame_arrays(task, frame.loc[frame["split"] == split])
-    own = {name: metrics[task.key(split, name)] for name in task.predicted}
+    own = frame.loc[frame["split"] == split]
+    ids, labels, outputs = frame_arrays(task, own)
+    rows = Rows(ids, None, labels, known=known_labels(task, own))
+    figures = {name: metrics[task.key(split, name)] for name in rows.predicted(task)}
     settings = _flat(Recipe.from_plain(description["recipe"]).to_plain())
-    return _Measured(str(folder), task, settings, calibrations, own, ids, labels, outputs)
+    return _Measured(str(folder), task, settings, calibrations, figures, rows, outputs)
 
 
 def _aligned(first: _Measured, other: _Measured, split: str) -> dict[str, np.ndarray]:
     """Return the other's outputs by target, with rows and classes in the order of the first's."""
     _check_same_targets(first, other)
-    places = {row: place for place, row in enumerate(other.ids)}
-    common = [row for row in first.ids if row in places]
-    if len(common) < len(first.ids) or len(common) < len(other.ids):
+    places = {row: place for place, row in enumerate(other.rows.ids)}
+    common = [row for row in first.rows.ids if row in places]
+    if len(common) < len(first.rows) or len(common) < len(other.rows):
         raise DataError(
-            f"The runs were not measured on the same {split} rows: {first.name} on {len(first.ids):,}, {other.name} on "
-            f"{len(other.ids):,}, of which {len(common):,} are common. Fit both with the same splits: the same data "
-            f"and seed ({option('seed')}), or splits that are given."
+            f"The runs were not measured on the same {split} rows: {first.name} on {len(first.rows):,}, {other.name} "
+            f"on {len(other.rows):,}, of which {len(common):,} are common. Fit both with the same splits: the same "
+            f"data and seed ({option('seed')}), or splits that are given."
         )
-    order = [places[row] for row in first.ids]
-    aligned = {}
+    order = [places[row] for row in first.rows.ids]
+    aligned, every = {}, np.ones(len(order), dtype=bool)
     for name, target in first.task.predicted.items():
         classes = other.task.targets[name].classes
-        labels, outputs = target.reorder(classes, other.labels[name][order], other.outputs[name][order])
-        unlike = np.flatnonzero((labels != first.labels[name]).reshape(len(labels), -1).any(axis=1))
+        labels, outputs = target.reorder(classes, other.rows.labels[name][order], other.outputs[name][order])
+        known, theirs = first.rows.known.get(name, every), other.rows.known.get(name, every)[order]
+        differ = (labels != first.rows.labels[name]).reshape(len(labels), -1).any(axis=1)
+        unlike = np.flatnonzero(np.where(known & theirs, differ, known != theirs))
         if unlike.size:
-            problems = [Problem(first.ids[place], "has another label") for place in unlike[:SHOWN]]
+            problems = [Problem(str(first.rows.ids[place]), "has another label") for place in unlike[:SHOWN]]
             raise DataError(f"{unlike.size} of {len(labels)} rows have different labels in the two runs:", problems)
         aligned[name] = outputs
     return aligned

@@ -142,8 +142,8 @@ def view(
     rows = data.pools.get("train")
     if backbone is None or rows is None or not rows.labels:
         return usual, ""
-    target = data.task.targets[next(iter(rows.labels))]
-    why = blurred(usual, backbone, rows, target, seed, known)
+    name = rows.targets[0]
+    why = blurred(usual, backbone, rows.of(name), data.task.targets[name], seed, known)
     if not why:
         return usual, f"training rows are shown by '{usual}' (plainly: {option('augment', 'plain')})"
     return (
@@ -166,8 +166,11 @@ def imbalance(stage: Stage, objective: Objective, data: Dataset) -> tuple[Stage,
         The stage, and what to tell.
     """
     pool = next(stream.pool for stream in objective.streams if stream.labelled)
-    labels = data.pools[pool].labels
-    chosen = [data.task.targets[name].choose_imbalance(labels[name], objective.loss_options) for name in labels]
+    rows = data.pools[pool]
+    chosen = [
+        target.choose_imbalance(rows.labels_of(name), objective.loss_options)
+        for name, target in rows.predicted(data.task).items()
+    ]
     kind, why = next((pair for pair in chosen if pair[0] != "none"), chosen[0])
     return dataclasses.replace(stage, imbalance=cast(Any, kind)), f"imbalance: {kind}, as {why}"
 
@@ -175,7 +178,7 @@ def imbalance(stage: Stage, objective: Objective, data: Dataset) -> tuple[Stage,
 def _rows(data: Dataset) -> tuple[float, int, str]:
     """Count the labelled rows of a class, on average, or all; give what is many, and what was counted."""
     rows = data.pools["train"]
-    classes = [data.task.targets[name].counts(labels) for name, labels in rows.labels.items()]
+    classes = [target.counts(rows.labels_of(name)) for name, target in rows.predicted(data.task).items()]
     means = [float(np.mean(list(counts.values()))) for counts in classes if counts]
     return (min(means), A_CLASS, "training rows a class") if means else (len(rows), MANY, "training rows")
 

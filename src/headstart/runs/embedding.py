@@ -111,6 +111,7 @@ def project(features: np.ndarray) -> tuple[np.ndarray, float]:
 def _chosen(task: Task, rows: Rows, seed: int, only: np.ndarray | None = None) -> tuple[Rows, Colours]:
     """Choose rows at random; where they are coloured by class, about as many of each of the frequent ones."""
     random = numpy_generator(seed, "map")
+    rows = rows.of(rows.targets[0]) if rows.known else rows
     colours = _colours(task, rows)
     if not colours.names:
         places = np.sort(random.permutation(len(rows))[:MAP_ROWS])

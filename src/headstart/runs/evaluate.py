@@ -128,13 +128,14 @@ def evaluate_splits(
         outputs = _raw_outputs(predictor, rows, workers, known) if found is None else found
         results[split] = Outputs(rows, outputs, predictor.calibrate(outputs))
         chose = (OPTIMISTIC,) if split == "validation" else ()
-        for name, target in task.predicted.items():
+        for name, target in rows.predicted(task).items():
+            own = rows.of(name)
             made = evaluate(
                 target,
-                rows.labels[name],
-                results[split].calibrated[name],
+                own.labels[name],
+                results[split].calibrated[name][rows.places(name)],
                 seed=seed,
-                groups=dataset.groups_of(rows),
+                groups=dataset.groups_of(own),
                 thresholds=predictor.calibrations[name].thresholds,
             )
             evaluations[task.key(split, name)] = dataclasses.replace(made, notes=(*chose, *made.notes))
@@ -170,11 +171,11 @@ def headlines(
             task.key(split, name),
             target,
             evaluations[task.key(split, name)],
-            rows.labels[name],
+            rows.labels_of(name),
             domain=domain_of(plan, split),
             plain=gain and gain.plain(task.key(split, name), evaluations[task.key(split, name)].primary),
         )
-        for name, target in task.predicted.items()
+        for name, target in rows.predicted(task).items()
     )
 
 
@@ -203,14 +204,16 @@ def write_results(
 
     plain: dict[str, Any] = {key: evaluation.to_plain() for key, evaluation in metrics.items()}
     for split, outputs in results.items():
-        for name, target in task.predicted.items():
+        for name, target in outputs.rows.predicted(task).items():
             if calibrations[name].temperature is not None:
                 plain[task.key(split, name)]["uncalibrated"] = _uncalibrated(target, name, outputs)
     storage.write_text(
         folder / "metrics.json", json.dumps(plain, indent=_indent(task), ensure_ascii=False, allow_nan=False)
     )
     frames = [
-        predictions_frame(task, list(rows.ids), rows.labels, calibrated, calibrations=calibrations).assign(split=split)
+        predictions_frame(
+            task, list(rows.ids), rows.labels, calibrated, calibrations=calibrations, known=rows.known
+        ).assign(split=split)
         for split, (rows, _, calibrated) in results.items()
     ]
     if frames:
@@ -225,7 +228,8 @@ def _indent(task: Task) -> int | None:
 
 def _uncalibrated(target: Target, name: str, outputs: Outputs) -> dict[str, float | None]:
     """Return what the metrics would be without the temperature."""
-    found = measured(target, outputs.rows.labels[name], outputs.raw[name])
+    rows = outputs.rows
+    found = measured(target, rows.labels_of(name), outputs.raw[name][rows.places(name)])
     known = suited(found.form, found.names)
     return {name: finite(value(metric, found)) for name, metric in known.items() if metric.of_probabilities}
 

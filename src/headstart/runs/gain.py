@@ -226,23 +226,22 @@ def beside(
         The gain with the keys of the split.
     """
     rows, task = data.splits[split], data.task
-    groups = data.groups_of(rows)
     metrics, measures = dict(gain.metrics), dict(gain.measures)
     found: list[tuple[dict[str, Metrics], dict[str, Metrics]]] = [({}, {}) for _ in fitted]
-    for name, target in task.predicted.items():
-        key, labels = task.key(split, name), rows.labels[name]
-        how: dict[str, Any] = {"seed": seed, "resamples": RESAMPLES, "groups": groups}
+    for name, target in rows.predicted(task).items():
+        key, labels, places = task.key(split, name), rows.labels_of(name), rows.places(name)
+        how: dict[str, Any] = {"seed": seed, "resamples": RESAMPLES, "groups": data.groups_of(rows.of(name))}
         limits = calibrations[name].thresholds
-        mine = target.scale(own[split][name], calibrations[name].temperature)
+        mine = target.scale(own[split][name][places], calibrations[name].temperature)
         measured = evaluate(target, labels, mine, thresholds=limits, **how)
-        metric = target.selection(data.splits["train"].labels[name])
+        metric = target.selection(data.splits["train"].labels_of(name))
         metric = metric if metric in measured.metrics else target.primary
         measures[key] = Measure(metric, measured.higher_is_better[metric])
         if not gain.kept:
             metrics[key] = measured.metrics
         for each, (theirs, differences) in zip(fitted, found, strict=True):
             calibration = each.calibrations[name]
-            outputs = target.scale(each.outputs[split][name], calibration.temperature)
+            outputs = target.scale(each.outputs[split][name][places], calibration.temperature)
             theirs[key] = evaluate(target, labels, outputs, thresholds=calibration.thresholds, **how).metrics
             if each.name != gain.kept:
                 both = (calibration.thresholds, limits)

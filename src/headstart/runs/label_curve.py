@@ -105,10 +105,11 @@ def _measured(
             whole = {name: head.decode(left_out[name]).numpy() for name, head in heads.items()}
     points = {}
     for name, target in data.task.predicted.items():
-        outputs, rows = whole[name], some if validation is None else validation
+        rows = some if validation is None else validation
+        outputs, rows = whole[name][rows.places(name)], rows.of(name)
         asked = np.flatnonzero(np.isfinite(outputs).all(axis=1))
         rows = rows.take(asked)
-        metric = _find.load(target.selection(train.labels[name]))
+        metric = _find.load(target.selection(train.labels_of(name)))
         points[name] = _point(target, metric, len(places), rows.labels[name], outputs[asked], data.groups_of(rows))
     return points
 
@@ -128,7 +129,7 @@ def _drawn(data: Dataset, size: int, repeat: int, seed: int) -> np.ndarray:
     order = numpy_generator(seed, "label curve", repeat).permutation(len(rows))
     first: list[int] = []
     for name, target in data.task.predicted.items():
-        strata = target.fold_strata(rows.labels[name])
+        strata = rows.by_row(name, target.fold_strata)
         if strata is not None:
             first += order[np.unique(strata[order], return_index=True)[1]].tolist()
     return np.sort(np.array(list(dict.fromkeys([*first, *order.tolist()]))[:size]))
@@ -138,7 +139,7 @@ def _told(setting: Setting, name: str, points: list[list[_Point]], how: str, *, 
     """Fit the law to the errors, and put it into words."""
     data = setting.dataset
     target = data.task.predicted[name]
-    kind = target.selection(data.splits["train"].labels[name])
+    kind = target.selection(data.splits["train"].labels_of(name))
     metric = _find.load(kind)
     plain: dict[str, Any] = {
         "metric": kind,

@@ -140,7 +140,7 @@ def _example(
 ) -> dict[str, Any]:
     """Show one row in each view."""
     row = rows.take([place])
-    labels = {name: _label(dataset.task.targets[name], own[0]) for name, own in row.labels.items()}
+    labels = {name: _label(dataset.task.targets[name], row.labels[name][0]) for name in row.targets}
     said = [told if len(labels) == 1 else f"{name}: {told}" for name, told in labels.items()]
     shown = {ITSELF: by_name(dataset.task.modality).preview(row.inputs[0], dataset.task.inputs)}
     for view in views:

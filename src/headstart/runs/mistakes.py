@@ -60,8 +60,9 @@ def answers(
     wrong: dict[str, int] = {}
     mistakes: dict[str, list[Example]] = {}
     examples: dict[str, list[Example]] = {}
-    for name in task.predicted:
-        given = (task, name, rows, outputs[name], calibrations[name].thresholds)
+    for name in rows.predicted(task):
+        own = outputs[name][rows.places(name)]
+        given = (task, name, rows.of(name), own, calibrations[name].thresholds)
         examples[name] = some(*given, seed)
         wrong[name], mistakes[name] = worst(*given, partial(_explained, notes, model, *given))
     if len(task.targets) > 1:

@@ -176,10 +176,9 @@ def _moves(moved: Mapping[str, Moved]) -> list[StageMoves]:
 def _by_split(data: Dataset, describe: Callable[[Target, Labels], dict[str, T]]) -> dict[str, dict[str, T]]:
     """Describe the labels of each split, by "SPLIT:TARGET" where there are several; what says nothing is left out."""
     found = {
-        data.task.key(split, name): describe(target, rows.labels[name])
+        data.task.key(split, name): describe(target, rows.labels_of(name))
         for split, rows in data.splits.items()
-        for name, target in data.task.predicted.items()
-        if name in rows.labels
+        for name, target in rows.predicted(data.task).items()
     }
     return {key: described for key, described in found.items() if described}
 

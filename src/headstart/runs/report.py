@@ -15,10 +15,11 @@ from headstart.core.errors import HeadstartError, StorageError
 from headstart.core.interface import call
 from headstart.core.recipe import Recipe
 from headstart.core.types import Event, Listener, Task, silent
+from headstart.data.rows import Rows
 from headstart.evaluation.report.facts import Arrays, Facts, Observed
 from headstart.evaluation.report.model_card import model_card
 from headstart.evaluation.report.page import render
-from headstart.evaluation.tables import frame_arrays
+from headstart.evaluation.tables import frame_arrays, known_labels
 from headstart.runs.folder import read_json, read_predictions
 from headstart.runs.state import read
 
@@ -97,8 +98,13 @@ def read_facts(folder: Path) -> Facts:
     if metrics:
         frame = read_predictions(folder)
         for split in frame["split"].unique():
-            _, labels, outputs = frame_arrays(task, frame.loc[frame["split"] == split])
-            arrays |= {task.key(split, name): Arrays(labels[name], outputs[name]) for name in labels}
+            own = frame.loc[frame["split"] == split]
+            _, labels, outputs = frame_arrays(task, own)
+            rows = Rows(own["id"].tolist(), None, labels, known=known_labels(task, own))
+            arrays |= {
+                task.key(split, name): Arrays(rows.labels_of(name), outputs[name][rows.places(name)])
+                for name in rows.predicted(task)
+            }
     folds, search = folder / "folds.json", folder / "search.json"
     return Facts(
         folder=str(folder),

@@ -186,13 +186,12 @@ def _scorer(first: Predictor, dataset: Dataset) -> Callable[[Tensors], Score] | 
     rows = dataset.splits.get("validation")
     if rows is None or not rows.labels:
         return None
-    labels = rows.labels
     transform = make_transform(first.model.backbone.card.input)
 
     def scorer(state: Tensors) -> Score:
         first.model.load_state_dict(state)
         outputs = predict(first.model, rows, transform, precision=first.precision)
-        return Score(*score_all(first.task, labels, outputs))
+        return Score(*score_all(first.task, rows, outputs))
 
     return scorer
 

@@ -50,7 +50,7 @@ def trained_loss(recipe: Recipe, data: Dataset, rows: Rows, groups: Sequence[str
         precision=recipe.precision,
     )
     name, target = next(iter(data.task.predicted.items()))
-    fold = make_folds(len(rows), recipe.seed, target.fold_strata(rows.labels[name]), groups) % FOLDS
+    fold = make_folds(len(rows), recipe.seed, rows.by_row(name, target.fold_strata), groups) % FOLDS
     outputs: dict[str, np.ndarray] = {}
     for number in np.unique(fold):
         left_out = np.flatnonzero(fold == number)

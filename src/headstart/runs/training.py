@@ -165,11 +165,13 @@ def _validation_outputs(model: Model, dataset: Dataset, context: RunContext) -> 
 def _calibrations(dataset: Dataset, raw: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Calibration]:
     """Calibrate each target on the validation rows, where there are any."""
     rows = dataset.splits.get("validation")
-    labels = {} if rows is None else rows.labels
-    outputs = raw.get("validation", {})
-    return {
-        name: target.calibrate(labels.get(name), outputs.get(name)) for name, target in dataset.task.predicted.items()
-    }
+    made, outputs = {}, raw.get("validation", {})
+    for name, target in dataset.task.predicted.items():
+        if rows is None or name not in rows.targets or name not in outputs:
+            made[name] = target.calibrate(None, None)
+        else:
+            made[name] = target.calibrate(rows.labels_of(name), outputs[name][rows.places(name)])
+    return made
 
 
 def make_jobs(

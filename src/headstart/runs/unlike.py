@@ -11,7 +11,7 @@ from headstart.core.interface import call
 from headstart.core.recipe import Recipe
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import LEAST_TO_COMPARE, Event, Listener, silent
-from headstart.data.rows import Dataset, Rows, join
+from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.data.transforms import make_transform
 from headstart.engine.predict import embed
 from headstart.features.frozen import KnownFeatures
@@ -100,7 +100,7 @@ def _one_of_each(data: Dataset, rows: Rows, random: np.random.Generator) -> np.n
 def _strata(data: Dataset, splits: list[Rows]) -> dict[str, np.ndarray]:
     """Find the class of each row by split; all are alike where the first target has none."""
     for name, target in data.task.predicted.items():
-        strata = target.strata(join([rows.labels[name] for rows in splits]))
+        strata = concatenate([rows.bare() for rows in splits]).by_row(name, target.strata)
         if strata is not None:
             return {"train": strata[: len(splits[0])], "test": strata[len(splits[0]) :]}
     return {"train": np.zeros(len(splits[0])), "test": np.zeros(len(splits[1]))}

@@ -160,11 +160,13 @@ def measured_probe(data: Dataset, rows: Rows, divisions: Sequence[Mapping[str, n
     name, target = next(iter(data.task.predicted.items()))
     figures, scores, answered, primary = [], [], [], ""
     for outputs in divisions:
-        asked = np.flatnonzero(np.isfinite(outputs[name]).all(axis=1))
+        found = np.isfinite(outputs[name]).all(axis=1)
+        asked = np.flatnonzero(np.where(rows.known.get(name, True), found, True))
         some, own = rows.take(asked), {each: values[asked] for each, values in outputs.items()}
         answered.append(own)
-        groups = data.groups_of(some)
-        measured = evaluate(target, some.labels[name], own[name], seed=seed, resamples=RESAMPLES, groups=groups)
+        of, places = some.of(name), some.places(name)
+        groups = data.groups_of(of)
+        measured = evaluate(target, of.labels[name], own[name][places], seed=seed, resamples=RESAMPLES, groups=groups)
         primary = measured.primary
         figures.append(measured.metrics[primary])
         scores.append(rated(data.task, some, own, least=0))
@@ -195,7 +197,7 @@ def score_all(
     }  # the first of a process loads libraries, which is no cost of this model
     began = time.perf_counter()
     seen = [
-        _seen(target, features, rows.labels[name], backbone)
+        _seen(target, features[rows.places(name)], rows.labels_of(name), backbone)
         for name, target in data.task.predicted.items()
         if isinstance(rows.labels[name], np.ndarray)
     ]

@@ -45,7 +45,7 @@ def fold_datasets(data: Dataset, seed: int) -> list[Dataset]:
     """
     rows = data.splits["train"]
     name, target = next(iter(data.task.predicted.items()))
-    fold = make_folds(len(rows), seed, target.fold_strata(rows.labels[name]), data.groups_of(rows), count=FOLDS)
+    fold = make_folds(len(rows), seed, rows.by_row(name, target.fold_strata), data.groups_of(rows), count=FOLDS)
     made = []
     for number in np.unique(fold):
         learnt = rows.take(np.flatnonzero(fold != number))
