@@ -138,12 +138,50 @@ def test_each_of_several_targets_has_a_pool_with_the_rows_that_have_its_label(tm
     )
     targets = {"mood": TargetPlan(("mood",)), "size": TargetPlan(("size",), "regression")}
     data = read(str(path), DataPlan(targets=targets, blank_labels="unlabelled", test=0, validation=0))
-    assert len(data.pools["train"]) == 16 and set(data.pools["train"].labels) == {"mood", "size"}
-    mood, size = data.pools["task:mood"], data.pools["task:size"]
+    train, mood, size = (data.pools[name] for name in ("train", "task:mood", "task:size"))
+    assert len(train) == 32 and set(train.labels) == {"mood", "size"} and "unlabelled" not in data.pools
     assert len(mood) == len(size) == 24
     assert set(mood.labels) == {"mood"} and set(size.labels) == {"size"}
-    assert set(mood.ids) & set(size.ids) == set(data.pools["train"].ids)
-    assert "unlabelled" not in data.pools
+    assert set(mood.ids) | set(size.ids) == set(train.ids) and len(set(mood.ids) & set(size.ids)) == 16
+    assert train.known["size"].tolist() == [True, True, True, False] * 8
+    assert train.labels_of("size")[:3].tolist() == [[1.0], [2.5], [3.0]] and not train.labels["size"][3].any()
+    assert any("some lack the label of a target" in note and "mood 8, size 8" in note for note in data.notes)
+
+
+def test_rows_with_some_labels_are_in_all_splits_and_refused_unless_the_user_says_so(tmp_path: Path) -> None:
+    rows = [("glad", "1"), ("sad", "2.5"), ("", "3"), ("glad", ""), ("", "")] * 30
+    lines = [f"{i * 37 % 150 / 7:.3f},{i % 7},{m},{s}" for i, (m, s) in enumerate(rows)]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,mood,size", *lines]))
+    targets = {"mood": TargetPlan(("mood",)), "size": TargetPlan(("size",), "regression")}
+    with pytest.raises(DataError, match=r"Rows lack the labels of some targets \(blank_labels='unlabelled'"):
+        read(str(tmp_path / "rows.csv"), DataPlan(targets=targets))
+    plan = DataPlan(targets=targets, blank_labels="unlabelled")
+    data = read(str(tmp_path / "rows.csv"), plan)
+    assert len(data.pools["unlabelled"]) == 30 and sum(map(len, data.splits.values())) == 120
+    for rows in data.splits.values():
+        lacking = {name: float((~known).mean()) for name, known in rows.known.items()}
+        assert set(lacking) == {"mood", "size"} and all(0.1 < share < 0.4 for share in lacking.values())
+    again = read(str(tmp_path / "rows.csv"), plan, task=data.task)
+    assert again.fingerprint == data.fingerprint
+    alone = read(str(tmp_path / "rows.csv"), DataPlan(labels=("mood",), inputs=("a", "b"), blank_labels="unlabelled"))
+    assert not alone.splits["train"].known and len(alone.pools["unlabelled"]) == 60
+
+
+def test_a_test_split_with_the_labels_of_one_target_measures_that_one(tmp_path: Path) -> None:
+    header, targets = "a,mood,size\n", {"mood": TargetPlan(("mood",)), "size": TargetPlan(("size",), "regression")}
+    lines = [f"{i},{'glad' if i % 3 else 'sad'},{i / 3:.2f}\n" for i in range(40)]
+    (tmp_path / "train.csv").write_text(header + "".join(lines))
+    (tmp_path / "test.csv").write_text(header + "50,glad,\n51,sad,\n")
+    plan = DataPlan(targets=targets, blank_labels="unlabelled", validation=0)
+    data = read(str(tmp_path), plan)
+    assert data.splits["test"].targets == ["mood"] and not data.splits["test"].known
+    (tmp_path / "test.csv").write_text(header + "50,glad,\n51,,\n")
+    with pytest.raises(DataError, match="missing") as caught:
+        read(str(tmp_path), plan)
+    assert {problem.row for problem in caught.value.problems} == {"test.csv:3"}
+    (tmp_path / "train.csv").write_text(header + "".join(line.rpartition(",")[0] + ",\n" for line in lines))
+    with pytest.raises(DataError, match="No training row has a label of the target 'size'"):
+        read(str(tmp_path), plan)
 
 
 def test_an_objective_without_its_rows_says_where_they_come_from(

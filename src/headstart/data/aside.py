@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NO_CLASS = {"-1", "?"}  # in place of a label, where no class is called so
 
 
-def leave_out(frames: dict[str, pd.DataFrame], given: str, task: Task, data: Any) -> list[str]:
+def leave_out(frames: dict[str, pd.DataFrame], given: str, task: Task, data: Any, *, partly: bool = False) -> list[str]:
     """Take out the splits beside the training rows in which no row has a label.
 
     Args:
@@ -30,6 +30,7 @@ def leave_out(frames: dict[str, pd.DataFrame], given: str, task: Task, data: Any
         given: The training rows' split.
         task: Its targets say which columns hold labels.
         data: What was read, to name the place.
+        partly: Whether rows with the labels of some targets are labelled.
 
     Returns:
         A note for each of them, with how to predict on it.
@@ -37,10 +38,10 @@ def leave_out(frames: dict[str, pd.DataFrame], given: str, task: Task, data: Any
     Raises:
         DataError: The task is known, and no row at all has a label.
     """
-    notes = []
+    notes, lacking = [], all if partly else any
     for name in [name for name in frames if name not in {given, "target", "target_labelled", "source"}]:
         frame = frames[name]
-        if any(_lacks(frame, target, frames.get(given)) for target in task.predicted.values()):
+        if task.predicted and lacking(_lacks(frame, t, frames.get(given)) for t in task.predicted.values()):
             rows = f"{counted(len(frame), 'rows')} without labels {agree(len(frame), 'are')}"
             notes.append(f"{name}: {rows} set aside ({_how(frame, data)} answers {agree(len(frame), 'them')})")
             del frames[name]

@@ -1,9 +1,9 @@
-"""Rows without labels, and with only some: what is set apart from the splits, and the pools made of it."""
+"""Rows without labels, which are set apart from the splits, and with only some; and the pools made of both."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +11,7 @@ import numpy as np
 from headstart.core.counting import agree, counted
 from headstart.core.errors import DataError, Problem, first_few
 from headstart.core.interface import option
-from headstart.core.packed import packed
 from headstart.core.types import Target, Task
-from headstart.data.inputs import make_inputs
 from headstart.data.rows import Rows, concatenate
 from headstart.inputs import by_name
 
@@ -21,57 +19,83 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNLABELLED = "unlabelled"
-PARTIAL = "partial"  # rows with the labels of some targets, while they are checked
+TASK = "task:"  # before the name of a target: the pool of the rows that have its label
 SHOWN = 5  # rows that a note names
 
 
-@dataclass(frozen=True)
-class Apart:
-    """Rows of a table that are in no split: `unlabelled` have no label at all, `partial` lack those of some targets."""
-
-    unlabelled: pd.DataFrame
-    partial: pd.DataFrame
-
-
-def set_apart(frame: pd.DataFrame, task: Task) -> tuple[pd.DataFrame, Apart]:
-    """Take the rows out that lack a label.
+def set_apart(frame: pd.DataFrame, task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Take the rows out that have no label at all.
 
     Args:
         frame: Training rows.
         task: Its targets say which columns hold labels, and when a cell holds none.
 
     Returns:
-        The rows with all labels, and the others.
+        The rows with a label, and the others.
     """
-    has = np.array([_labelled(frame, target) for target in task.predicted.values()])  # [targets, N]
-    some, every = has.any(axis=0), has.all(axis=0)
-    return frame.loc[every], Apart(frame.loc[~some], frame.loc[some & ~every])
+    some = _some(frame, task)
+    return frame.loc[some], frame.loc[~some]
 
 
-def _labelled(frame: pd.DataFrame, target: Target) -> np.ndarray:
+def has_labels(frame: pd.DataFrame, target: Target) -> np.ndarray:
     """Return which rows have the labels of a target, [N]: a label in each of its columns."""
     return ~np.any([target.unlabelled(frame[column]) for column in target.columns], axis=0)
 
 
-def task_pools(train: Rows, partial: pd.DataFrame | None, task: Task) -> dict[str, Rows]:
-    """Make a pool `task:NAME` for each of several targets.
+def _some(frame: pd.DataFrame, task: Task) -> np.ndarray:
+    """Return which rows have the label of a target, [N], of whichever."""
+    return np.any([has_labels(frame, target) for target in task.predicted.values()], axis=0)
+
+
+def lacks_some(frame: pd.DataFrame, task: Task) -> bool:
+    """Return whether a row has the labels of some targets and not of all."""
+    has = [has_labels(frame, target) for target in task.predicted.values()]
+    return bool((np.any(has, axis=0) & ~np.all(has, axis=0)).any())
+
+
+def with_labels_of(frames: Mapping[str, pd.DataFrame], name: str, task: Task) -> dict[str, pd.DataFrame]:
+    """Keep the rows that lack no label of a target, or all labels: of these each target says that they are wrong.
 
     Args:
-        train: Rows with all labels.
-        partial: Rows with the labels of some targets; None without any.
-        task: Its targets encode the labels.
+        frames: Labelled rows by split.
+        name: Of the target.
+        task: Has all of them.
 
     Returns:
-        The rows by pool, each with the labels of its own target alone; none where there is one target.
+        The rows by split.
     """
-    pools: dict[str, Rows] = {}
-    for name, target in task.predicted.items() if len(task.predicted) > 1 else ():
-        rows = replace(train, labels={name: train.labels[name]}, digests=())
-        if partial is not None and len(frame := partial.loc[_labelled(partial, target)]):
-            more = Rows(packed(map(str, frame.index)), make_inputs(frame, task), {name: target.encode(frame)})
-            rows = concatenate([rows, more])
-        pools[f"task:{name}"] = rows
-    return pools
+    return {
+        split: frame.loc[has_labels(frame, task.targets[name]) | ~_some(frame, task)] for split, frame in frames.items()
+    }
+
+
+def task_pools(train: Rows) -> dict[str, Rows]:
+    """Make a pool `task:NAME` for each of several targets, of the training rows that have its label, and it alone."""
+    return {
+        f"{TASK}{name}": replace(train.of(name), digests=()) for name in (train.labels if len(train.labels) > 1 else ())
+    }
+
+
+def with_training(pools: Mapping[str, Rows], train: Rows) -> dict[str, Rows]:
+    """Return the pools with other training rows, in those of tasks too."""
+    return {**pools, "train": train, **{name: rows for name, rows in task_pools(train).items() if name in pools}}
+
+
+def told_lacking(splits: Sequence[Rows]) -> list[str]:
+    """Count the rows that lack the label of a target.
+
+    Args:
+        splits: Labelled rows.
+
+    Returns:
+        A note, or none.
+    """
+    if not splits:
+        return []
+    rows = concatenate([part.bare() for part in splits])
+    lacking = [f"{name} {len(rows) - int(known.sum()):,}" for name, known in rows.known.items()]
+    told = f"of {len(rows):,} rows some lack the label of a target, which does not learn from these"
+    return [f"{told}: {first_few(lacking)}"] if lacking else []
 
 
 def repeated(rows: Rows, others: Rows) -> list[str]:

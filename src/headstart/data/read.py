@@ -15,9 +15,10 @@ import numpy as np
 from headstart.core.columns import blank_cells, cells_of, check_text, release_memory
 from headstart.core.counting import agree, counted
 from headstart.core.errors import BadRows, DataError, Problem, first_few
+from headstart.core.interface import option
 from headstart.core.packed import packed
 from headstart.core.recipe import DataPlan
-from headstart.core.types import Input, Labels, Task
+from headstart.core.types import Input, Labels, Target, Task
 from headstart.data.aside import leave_out, no_training_rows, with_labels
 from headstart.data.checks import check_repeats, check_rows, for_all
 from headstart.data.domains import (
@@ -36,9 +37,19 @@ from headstart.data.inference import check_columns, check_files, describe_labels
 from headstart.data.inputs import make_inputs, make_rows
 from headstart.data.left_out import Bad, told, usable, without_bad
 from headstart.data.left_out import advice as skip_advice
-from headstart.data.pools import PARTIAL, UNLABELLED, repeated, set_apart, task_pools, unlabelled_notes
+from headstart.data.pools import (
+    UNLABELLED,
+    has_labels,
+    lacks_some,
+    repeated,
+    set_apart,
+    task_pools,
+    told_lacking,
+    unlabelled_notes,
+    with_labels_of,
+)
 from headstart.data.remarks import conflicts
-from headstart.data.rows import Dataset, Rows, concatenate
+from headstart.data.rows import Dataset, Rows, concatenate, filled
 from headstart.data.splits import SplitRows, make_splits
 from headstart.data.tables import Tables, join
 from headstart.data.transforms import check_examples
@@ -114,28 +125,30 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
     if whole and "all" in frames:
         frames["test"] = frames.pop("all")
     given = "train" if "train" in frames else "all"
-    partly = None
+    partly = plan.blank_labels != "refuse"
     if task is None:
         if given not in frames and bare is not None and not any(map(needs_labels, plan.by_target.values())):
             frames[given], bare = bare, None
         if given not in frames:
             raise DataError(no_training_rows(frames, bare))
         open_task, inferred = infer(tables, frames[given], plan)
-        notes += (aside := leave_out(frames, given, open_task, where))
+        notes += (aside := leave_out(frames, given, open_task, where, partly=partly))
         labelled = with_labels(frames, given, open_task)
         _check_frames(labelled, frames, open_task, plan)
-        bare, partly = _without_labels(frames, labelled, given, open_task, plan, bare)
-        train = labelled[given]
-        task = replace(open_task, targets=for_all(open_task.targets, lambda target: target.complete(train, labelled)))
+        bare = _without_labels(frames, labelled, given, open_task, plan, bare)
+        task = _complete(open_task, labelled, given, plan)
         notes += [*inferred, *describe_labels(task)]
         fresh = True
     else:
         check_files(tables, task.modality, task.inputs, named=True)
-        notes += (aside := leave_out(frames, given, task, where))
+        notes += (aside := leave_out(frames, given, task, where, partly=partly))
         labelled = with_labels(frames, given, task)
         _check_frames(labelled, frames, task, plan)
-        bare, partly = _without_labels(frames, labelled, given, task, plan, bare)
-        for_all(task.predicted, lambda target: target.check_present(labelled))
+        bare = _without_labels(frames, labelled, given, task, plan, bare)
+        for_all(
+            {n: (t, with_labels_of(labelled, n, task) if partly else labelled) for n, t in task.predicted.items()},
+            lambda each: each[0].check_present(each[1]),
+        )
         fresh = False
     known, strange = task, None
     if any(plan.domains):
@@ -147,14 +160,14 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
     named = {**frames, STRANGE: strange}
     rows = {name: replace(part, domains=numbers(named[name], plan)) for name, part in rows.items()}
     if fresh:
-        labels = rows["train" if "train" in rows else "all"].labels
-        for_all({name: name for name in labels}, lambda name: known.targets[name].check_training(labels[name]))
+        learnt = rows["train" if "train" in rows else "all"]
+        names = {name: name for name in learnt.labels}
+        for_all(names, lambda name: known.targets[name].check_training(learnt.labels_of(name)))
     if (more_rows := _unlabelled_rows(bare, plan, task, bad)) is not None:
         rows[UNLABELLED] = more_rows
-    if partly is not None:
-        rows[PARTIAL] = make_rows(partly, task)
     rows, more = check_rows(rows, task.modality)
-    unlabelled, partial, apart = (rows.pop(name, None) for name in (UNLABELLED, PARTIAL, STRANGE))
+    unlabelled, apart = (rows.pop(name, None) for name in (UNLABELLED, STRANGE))
+    notes += told_lacking([part for part in rows.values() if part.labels])
     more += conflicts((part for name, part in rows.items() if name != "target"), task)
     parts = {name: SplitRows(part, _groups(frames[name], plan.group)) for name, part in rows.items()}
     if not task.predicted:
@@ -162,7 +175,7 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
     splits, split_notes = make_splits(parts, task, plan, seed)
     notes += [*more, *split_notes]
     if "test" in splits and "train" in splits:
-        given_for_training = [splits["train"].rows, *([partial] if partial is not None else [])]
+        given_for_training = [splits["train"].rows]
         if "test" in parts and "validation" not in parts and "validation" in splits:
             given_for_training.append(splits["validation"].rows)  # was drawn from them
         notes += check_repeats(given_for_training, splits["test"].rows, task.modality)
@@ -173,10 +186,7 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
             f"{counted(len(same), 'test rows', len(parts['test'].rows))} {agree(len(same), 'are')} in validation too"
         )
         notes.append(f"{found}, on which the best step is chosen: {first_few(same)}")
-    pools = task_pools(splits["train"].rows, partly, task) if "train" in splits else {}
-    if partial is not None:
-        own = first_few(f"'task:{name}'" for name in task.predicted)
-        notes.append(f"rows with the labels of some targets: {len(partial):,}, in the pools {own}, not in 'train'")
+    pools = task_pools(splits["train"].rows) if "train" in splits else {}
     if any(plan.domains) and "train" in splits and not plan.unseen:
         pool, told_of = target_pool(splits, apart, plan)
         pools |= {"target": pool} if pool is not None else {}
@@ -199,11 +209,11 @@ def _without_labels(
     task: Task,
     plan: DataPlan,
     bare: pd.DataFrame | None,
-) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    """Take training rows without a label out of the frames, where the plan says that there are such rows.
+) -> pd.DataFrame | None:
+    """Take training rows without any label out of the frames, where the plan says that there are such rows.
 
     Args:
-        frames: All rows by split; training rows are replaced by those with all labels.
+        frames: All rows by split; training rows are replaced by those with a label.
         labelled: Those of them that have labels, by split; likewise.
         given: Name of the training split.
         task: Its targets say when a cell holds no label.
@@ -211,14 +221,46 @@ def _without_labels(
         bare: Rows that came without labels; None without any.
 
     Returns:
-        All rows without any label, and those with the labels of some targets; None where there are none.
+        All rows without any label; None where there are none.
     """
     if plan.blank_labels == "refuse" or not task.predicted or given not in labelled:
-        return bare, None
-    frames[given], apart = set_apart(labelled[given], task)
+        return bare
+    frames[given], without = set_apart(labelled[given], task)
     labelled[given] = frames[given]
-    found = [frame for frame in (bare, apart.unlabelled) if frame is not None and len(frame)]
-    return (join(found) if found else None), (apart.partial if len(apart.partial) else None)
+    found = [frame for frame in (bare, without) if frame is not None and len(frame)]
+    return join(found) if found else None
+
+
+def _complete(task: Task, frames: Mapping[str, pd.DataFrame], given: str, plan: DataPlan) -> Task:
+    """Complete the targets, each by the rows that have its label.
+
+    Args:
+        task: As it was inferred.
+        frames: Labelled rows by split.
+        given: Name of the training split.
+        plan: Says whether rows may lack labels.
+
+    Returns:
+        The task.
+
+    Raises:
+        DataError: Labels are missing or cannot be used.
+    """
+
+    def completed(name: str) -> Target:
+        target = task.targets[name]
+        own = with_labels_of(frames, name, task) if task.predicted and plan.blank_labels != "refuse" else frames
+        if not len(own[given]):
+            raise DataError(f"No training row has a label of the target '{name}' ({first_few(target.columns)}).")
+        return target.complete(own[given], own)
+
+    try:
+        return replace(task, targets=for_all({name: name for name in task.targets}, completed))
+    except BadRows as error:
+        if plan.blank_labels != "refuse" or not any(lacks_some(frame, task) for frame in frames.values()):
+            raise
+        mend = f"{option('blank-labels', 'unlabelled')} lets each target learn from the rows that have its label"
+        raise BadRows(f"Rows lack the labels of some targets ({mend}). {error.summary}", error.problems) from error
 
 
 def _unlabelled_rows(bare: pd.DataFrame | None, plan: DataPlan, task: Task, bad: Bad) -> Rows | None:
@@ -265,10 +307,15 @@ def _check_frames(
 def _labelled_rows(frame: pd.DataFrame, task: Task) -> Rows:
     """Make rows with labels; what is wrong with inputs and with labels comes in one error."""
     check_text(frame, list(dict.fromkeys(name for target in task.predicted.values() for name in target.columns)))
+    known = {name: has_labels(frame, target) for name, target in task.predicted.items()}
     jobs: dict[str, Callable[[], Any]] = {"": lambda: make_inputs(frame, task)}  # no target has an empty name
-    jobs |= {name: partial(target.encode, frame) for name, target in task.predicted.items()}
+    for name, has in known.items():
+        if has.any():
+            jobs[name] = partial(task.targets[name].encode, frame if has.all() else frame.loc[has])
     done = for_all(jobs, lambda job: job())
-    return Rows(packed(map(str, frame.index)), done.pop(""), done)
+    ids, inputs = packed(map(str, frame.index)), done.pop("")
+    lacking = {name: has for name, has in known.items() if not has.all() and name in done}
+    return Rows(ids, inputs, {**done, **{n: filled(done[n], has) for n, has in lacking.items()}}, known=lacking)
 
 
 def _groups(frame: pd.DataFrame, column: str | None) -> list[str] | None:
@@ -315,6 +362,7 @@ def make_dataset(
             for target, labels in part.rows.labels.items():
                 hasher.update(b"" if len(part.rows.labels) == 1 else f"{target}\0".encode())
                 hasher.update(_label_bytes(labels))
+                hasher.update(part.rows.known[target].tobytes() if target in part.rows.known else b"")
     pools = {"train": splits["train"].rows} if "train" in splits else {}
     if splits.get("train") and splits["train"].rows.domains is not None:
         pools["source"] = splits["train"].rows

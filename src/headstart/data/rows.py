@@ -170,6 +170,14 @@ def blank(like: Labels, count: int) -> Labels:
     return [like[0][:0] for _ in range(count)]
 
 
+def filled(labels: Labels, known: np.ndarray) -> Labels:
+    """Put the labels of the rows that have one in their places among all, with `blank` labels between them."""
+    found = blank(labels, len(known))
+    for place, label in zip(np.flatnonzero(known).tolist(), labels, strict=True):
+        found[place] = label
+    return found
+
+
 def _known(part: Rows, name: str) -> np.ndarray:
     return part.known.get(name, np.full(len(part), name in part.labels))
 

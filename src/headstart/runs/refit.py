@@ -9,6 +9,7 @@ from headstart.core.interface import option
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.types import Event, Objective
 from headstart.criteria.last import Last
+from headstart.data.pools import with_training
 from headstart.data.rows import Dataset, concatenate
 from headstart.engine.job import Job, Outcome
 from headstart.engine.optimisers import SOLVE
@@ -72,7 +73,7 @@ def whole(data: Dataset) -> Dataset:
         "train": rows,
         **{name: part for name, part in data.splits.items() if name not in ("train", "validation")},
     }
-    return dataclasses.replace(data, splits=splits, pools={**data.pools, "train": rows}, drawn=())
+    return dataclasses.replace(data, splits=splits, pools=with_training(data.pools, rows), drawn=())
 
 
 def bounded(jobs: Sequence[Job], outcome: Outcome) -> list[Job]:

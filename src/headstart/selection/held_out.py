@@ -16,6 +16,7 @@ import numpy as np
 
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import Score
+from headstart.data.pools import with_training
 from headstart.data.rows import Dataset, Rows, concatenate
 
 ASKED = 1000  # rows of a domain at most
@@ -39,7 +40,7 @@ def hold_out(data: Dataset, number: int, seed: int) -> tuple[Dataset, Rows]:
         asked.append(rows.take(np.flatnonzero(rows.domains == number)))
         splits[name] = rows.take(np.flatnonzero(rows.domains != number))
     splits = {name: rows for name, rows in splits.items() if len(rows)}
-    pools = {**data.pools, "train": splits["train"], "source": splits["train"]}
+    pools = {**with_training(data.pools, splits["train"]), "source": splits["train"]}
     own = dataclasses.replace(data, splits=splits, pools=pools, fingerprint=f"{data.fingerprint}-without-{number}")
     rows = concatenate(asked)
     some = numpy_generator(seed, "held out", number).permutation(len(rows))[:ASKED]

@@ -10,6 +10,7 @@ import numpy as np
 
 from headstart.core.durations import rounded_up
 from headstart.core.interface import call, option
+from headstart.data.pools import with_training
 from headstart.data.rows import Dataset
 from headstart.selection.candidates import short
 from headstart.selection.clock import Clock
@@ -82,5 +83,5 @@ def cut(data: Dataset, part: Part, seed: int) -> Dataset:
         start += count
     if not part.test:
         splits.pop("test", None)
-    pools = {**data.pools, "train": splits["train"]}
+    pools = with_training(data.pools, splits["train"])
     return dataclasses.replace(data, splits=splits, pools=pools, fingerprint=f"{data.fingerprint}-{part.rows}")

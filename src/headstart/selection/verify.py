@@ -16,6 +16,7 @@ import numpy as np
 from headstart.core import storage
 from headstart.core.recipe import Recipe
 from headstart.core.types import Score, Task
+from headstart.data.pools import with_training
 from headstart.data.rows import Dataset, Rows, concatenate
 from headstart.evaluation.quick import rated
 from headstart.selection.trial import Setup, train
@@ -52,7 +53,7 @@ def fold_datasets(data: Dataset, seed: int) -> list[Dataset]:
         if "validation" in data.drawn:
             learnt = concatenate([learnt, data.splits["validation"]])
         splits = {"train": learnt, "validation": rows.take(np.flatnonzero(fold == number))}
-        own = {**data.pools, "train": learnt}
+        own = with_training(data.pools, learnt)
         made.append(dataclasses.replace(data, splits=splits, pools=own, fingerprint=f"{data.fingerprint}-{number}"))
     return made
 
