@@ -94,8 +94,8 @@ def told_lacking(splits: Sequence[Rows]) -> list[str]:
         return []
     rows = concatenate([part.bare() for part in splits])
     lacking = [f"{name} {len(rows) - int(known.sum()):,}" for name, known in rows.known.items()]
-    told = f"of {len(rows):,} rows some lack the label of a target, which does not learn from these"
-    return [f"{told}: {first_few(lacking)}"] if lacking else []
+    told = f"of {len(rows):,} rows some lack the label of a target, which learns and is measured by the others: "
+    return [f"{told}{first_few(lacking)}"] if lacking else []
 
 
 def repeated(rows: Rows, others: Rows) -> list[str]:
