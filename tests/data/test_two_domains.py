@@ -109,7 +109,10 @@ def test_a_domain_of_one_row_is_refused(tmp_path: Path) -> None:
 
 def test_rows_of_both_domains_are_told(tmp_path: Path) -> None:
     data = fetched(tmp_path, labelled=False, tail="")
-    assert any(note.startswith("40 rows are in both domains: far.csv/") for note in data.notes)
+    assert any(
+        note.startswith("40 rows are in both domains, which makes these look nearer than they are: far.csv/")
+        for note in data.notes
+    )
 
 
 def test_a_target_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,15 +12,13 @@ import numpy as np
 
 from headstart.core.columns import cells_of
 from headstart.core.counting import agree, counted
-from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few, unknown
+from headstart.core.errors import BadRows, DataError, UsageError, first_few, unknown
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Task
 from headstart.data.find import read_tables
 from headstart.data.inference import check_columns
 from headstart.data.pools import UNLABELLED
-from headstart.data.rows import Rows, concatenate
-from headstart.data.splits import SplitRows
 from headstart.data.tables import DOMAIN, Tables, join
 
 if TYPE_CHECKING:
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
 
 
 FEW = "target_labelled"  # the pool of those rows of the target domain whose labels are learnt
-STRANGE = "strange"  # rows of the target domain whose label the source domain lacks, while they are checked
+BARE = "bare"  # rows of the target domain that came without labels, as a folder of files has none
+STRANGE = "strange"  # those, and rows whose label the source domain lacks, while they are checked
 
 
 def beside(tables: Tables, target: Tables, plan: DataPlan) -> Tables:
@@ -127,7 +127,7 @@ def by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], 
 
     Raises:
         UsageError: One side is not named, or a domain is not there or named on both sides.
-        DataError: A split has no column `domain`.
+        DataError: A split has no column `domain`, or a source domain has one row.
     """
     sources, targets = plan.domains
     if not sources and not targets:
@@ -135,17 +135,17 @@ def by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], 
     if not sources or not targets or set(sources) & set(targets):
         raise UsageError(f"Name {option('source-domain')} and {option('target-domain')}, and no domain as both.")
     found: dict[str, list[pd.DataFrame]] = {}
-    known: dict[str, None] = {}
+    known = Counter[str]()
     for split, frame in tables.splits.items():
         check_columns(frame, [DOMAIN], f"split '{split}'")
         names = [str(cell) for cell in cells_of(frame[DOMAIN])]
-        known |= dict.fromkeys(names)
+        known.update(names)
         for role, domains in (("source", sources), ("target", targets)):
             if plan.unseen and role == "target" and split == UNLABELLED:
                 continue
             chosen: pd.DataFrame = frame.iloc[[i for i, name in enumerate(names) if name in domains]]
             if split in (UNLABELLED, FEW):
-                part = split
+                part = BARE if role == "target" and split == UNLABELLED else split
             elif role == "target":
                 part = "test" if split == "test" or plan.unseen else "target"
             else:
@@ -155,6 +155,11 @@ def by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], 
     for name in (*sources, *targets):
         if name not in known:
             raise unknown("domain", name, sorted(known))
+    for name in sources:
+        if known[name] == 1:
+            raise DataError(
+                f"The source domain {name} has one row; a domain is many rows. Add some, or name it no more."
+            )
     few = found.get(FEW)
     labels = (
         "labels only in the test split"
@@ -162,6 +167,10 @@ def by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], 
         else f"labels only in the test split and of {counted(len(few[0]), 'rows')}"
     )
     notes = [f"domains: {first_few(sources)} (labelled) to {first_few(targets)} ({labels})"]
+    if BARE in found:
+        notes.append(
+            f"rows of the target domain without any label: {sum(map(len, found[BARE])):,}, in the pool 'target'"
+        )
     unused = found.pop("unused", None)
     if unused:
         notes.append(f"test rows of the source domain that are not used: {sum(map(len, unused)):,}")
@@ -172,7 +181,7 @@ def by_domain(tables: Tables, plan: DataPlan) -> tuple[dict[str, pd.DataFrame], 
 
 
 def without_unknown(
-    frames: dict[str, pd.DataFrame], labelled: dict[str, pd.DataFrame], task: Task
+    frames: dict[str, pd.DataFrame], labelled: dict[str, pd.DataFrame], task: Task, bare: pd.DataFrame | None
 ) -> tuple[pd.DataFrame | None, list[str]]:
     """Take rows of the target domain out of its test whose class no row of the source domain has.
 
@@ -180,9 +189,10 @@ def without_unknown(
         frames: All rows by split; those are taken out.
         labelled: Those of them that have labels; likewise.
         task: With its classes.
+        bare: Rows of the target domain that came without labels; None without any.
 
     Returns:
-        What was taken out, which belongs to the rows without labels, as in use; None without any. And a note on it.
+        What was taken out and those, which are learnt from without labels; None without any. And a note on it.
     """
     apart = []
     for split in [name for name in ("test", "target") if name in labelled]:
@@ -192,67 +202,15 @@ def without_unknown(
             apart.append(frame.loc[~known])
             labelled[split] = frames[split] = frame.loc[known]
     if not apart:
-        return None, []
+        return bare, []
     rows = join(apart)
     columns = dict.fromkeys(column for target in task.predicted.values() for column in target.columns)
     held = first_few(sorted({str(cell) for column in columns for cell in cells_of(rows[column])}))
     many, them = f"{counted(len(rows), 'rows')} of the target domain", agree(len(rows), "them")
-    return rows, [
+    return (rows if bare is None else join([rows, bare])), [
         f"{many} {agree(len(rows), 'have')} a label that the source domain lacks ({held}): whatever is answered for "
         f"{them} is wrong; the figures leave {them} out"
     ]
-
-
-def target_pool(splits: Mapping[str, SplitRows], apart: Rows | None, plan: DataPlan) -> tuple[Rows | None, list[str]]:
-    """Put together the rows of the target domain that are learnt from without labels, where more than its split are.
-
-    Args:
-        splits: "target" and "test" of that domain, and "train" of the source's.
-        apart: Rows whose label the source domain lacks; None without any.
-        plan: Says whether the test rows are among them.
-
-    Returns:
-        The rows, None where they are those of the split "target"; and notes.
-
-    Raises:
-        DataError: There is one row.
-    """
-    parts = [splits["target"].rows.unlabelled()] if "target" in splits else []
-    parts += [apart] if apart is not None else []
-    if "test" in splits and plan.transductive:
-        parts.append(splits["test"].rows.unlabelled())
-    total = sum(map(len, parts))
-    if parts and total < 2:
-        many = f"{'one row' if total else 'no row'} to learn from{' without labels' if plan.target_labels else ''}"
-        raise DataError(f"The target domain {first_few(plan.domains[1])} has {many}; a domain is many rows.")
-    notes = []
-    if "test" in splits and plan.transductive:
-        notes.append("transductive: the test rows are learnt from, too, without their labels")
-    known = set(splits["train"].rows.digests)
-    if same := [row for part in parts for row, digest in zip(part.ids, part.digests, strict=False) if digest in known]:
-        notes.append(f"{counted(len(same), 'rows')} {agree(len(same), 'are')} in both domains: {first_few(same)}")
-    return (concatenate(parts) if len(parts) > 1 or "target" not in splits else None) if parts else None, notes
-
-
-def check_few(few: Rows, splits: Mapping[str, SplitRows]) -> None:
-    """Check that no row of the target is learnt with its label and measured on, too.
-
-    Args:
-        few: The rows whose labels are learnt.
-        splits: "test", where there is one.
-
-    Raises:
-        DataError: Some are test rows, by their content.
-    """
-    first = dict(zip(few.digests, few.ids, strict=True))
-    test = splits["test"].rows if "test" in splits else few.take([])
-    same = [(row, first[digest]) for row, digest in zip(test.ids, test.digests, strict=True) if digest in first]
-    if same:
-        raise DataError(
-            f"{counted(len(same), 'test rows', len(test))} {agree(len(same), 'are')} among the labelled rows of the "
-            "target, whose labels are learnt: the figures would be of rows that were seen.",
-            [Problem(row, f"is the same as {twin}", "leave it in one place") for row, twin in same],
-        )
 
 
 def numbers(frame: pd.DataFrame, plan: DataPlan) -> np.ndarray | None:

@@ -104,11 +104,11 @@ def repeated(rows: Rows, others: Rows) -> list[str]:
     return [row for row, digest in zip(rows.ids, rows.digests, strict=True) if digest in known]
 
 
-def unlabelled_notes(unlabelled: Rows, splits: Mapping[str, Rows], modality: str, *, transductive: bool) -> list[str]:
-    """Describe how many rows have no label, and which of them are labelled rows that something is measured on.
+def measured_notes(unlabelled: Rows, splits: Mapping[str, Rows], modality: str, *, transductive: bool) -> list[str]:
+    """Describe which rows without labels are labelled rows that something is measured on.
 
     Args:
-        unlabelled: The pool.
+        unlabelled: What is learnt from.
         splits: Labelled rows.
         modality: What the rows are; a file must not be a test row too, other rows may, by chance, as long as few are.
         transductive: Whether test rows may be among them.
@@ -119,7 +119,7 @@ def unlabelled_notes(unlabelled: Rows, splits: Mapping[str, Rows], modality: str
     Raises:
         DataError: Test rows are among them, and may not be.
     """
-    notes = [f"rows without labels: {len(unlabelled):,}, the pool 'unlabelled'"]
+    notes = []
     for name in ("validation", "test"):
         if name in splits and (same := repeated(unlabelled, splits[name])):
             many = f"{counted(len(same), 'rows')} without labels {agree(len(same), 'are')} in {name} too"

@@ -22,13 +22,12 @@ from headstart.core.types import Input, Labels, Target, Task
 from headstart.data.aside import leave_out, no_training_rows, with_labels
 from headstart.data.checks import check_repeats, check_rows, for_all
 from headstart.data.domains import (
+    BARE,
     FEW,
     STRANGE,
     beside,
     by_domain,
-    check_few,
     numbers,
-    target_pool,
     with_few,
     without_unknown,
 )
@@ -41,17 +40,18 @@ from headstart.data.pools import (
     UNLABELLED,
     has_labels,
     lacks_some,
+    measured_notes,
     repeated,
     set_apart,
     task_pools,
     told_lacking,
-    unlabelled_notes,
     with_labels_of,
 )
 from headstart.data.remarks import conflicts
 from headstart.data.rows import Dataset, Rows, concatenate, filled
 from headstart.data.splits import SplitRows, make_splits
 from headstart.data.tables import Tables, join
+from headstart.data.target_rows import target_pools
 from headstart.data.transforms import check_examples
 from headstart.data.unlabelled import loose_rows
 from headstart.inputs import by_name
@@ -121,7 +121,7 @@ def _read_usable(
 def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: bool, bad: Bad, where: Any) -> Dataset:
     """Read tables to a data set."""
     frames, notes = by_domain(tables, plan)
-    bare = frames.pop(UNLABELLED, None)
+    bare, of_target = (frames.pop(name, None) for name in (UNLABELLED, BARE))
     if whole and "all" in frames:
         frames["test"] = frames.pop("all")
     given = "train" if "train" in frames else "all"
@@ -152,7 +152,7 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
         fresh = False
     known, strange = task, None
     if any(plan.domains):
-        strange, told_of = without_unknown(frames, labelled, task)
+        strange, told_of = without_unknown(frames, labelled, task, of_target)
         notes += told_of
     rows = for_all(labelled, lambda frame: _labelled_rows(frame, known))
     rows |= for_all({n: f for n, f in frames.items() if n not in labelled}, lambda frame: make_rows(frame, known))
@@ -188,16 +188,14 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
         notes.append(f"{found}, on which the best step is chosen: {first_few(same)}")
     pools = task_pools(splits["train"].rows) if "train" in splits else {}
     if any(plan.domains) and "train" in splits and not plan.unseen:
-        pool, told_of = target_pool(splits, apart, plan)
-        pools |= {"target": pool} if pool is not None else {}
-        if FEW in parts:
-            check_few(parts[FEW].rows, splits)
-            pools[FEW] = parts[FEW].rows
+        found, told_of = target_pools(parts, splits, apart, task, plan)
+        pools |= found
         notes += told_of
     if unlabelled is not None:
         pools[UNLABELLED] = unlabelled
         measured = {name: part.rows for name, part in splits.items()}
-        notes += unlabelled_notes(unlabelled, measured, task.modality, transductive=plan.transductive)
+        notes.append(f"rows without labels: {len(unlabelled):,}, the pool 'unlabelled'")
+        notes += measured_notes(unlabelled, measured, task.modality, transductive=plan.transductive)
     drawn = [name for name in splits if name not in parts]
     return replace(make_dataset(task, splits, [*tables.notes, *notes], pools, drawn), aside=tuple(aside))
 
