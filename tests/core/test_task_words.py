@@ -10,7 +10,7 @@ from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.interface import command_line
 from headstart.core.recipe import TASKS, Recipe
-from headstart.core.words import named_tasks, recipe_of
+from headstart.core.words import crossed, named_tasks, recipe_of
 from headstart.selection.wanted import is_open, wanted_of
 
 BOTH = {"mood": "reviews.csv", "topic": None}
@@ -64,6 +64,11 @@ def test_several_tasks_have_an_objective_of_their_own_unless_one_is_named(tmp_pa
     recipe = Recipe.read(file)
     assert objective(recipe) == TASKS and recipe.stages[0].steps == 5
     assert objective(recipe_of({"objective": "supervised"}, recipe=file)) == "supervised"
+
+
+def test_a_cross_validation_leaves_the_tasks_as_they_are() -> None:
+    recipe = recipe_of({}, tasks=BOTH)
+    assert crossed(recipe, {}, {}) is recipe and crossed(Recipe(), {}, {}).data.test == 0.0
 
 
 def test_source_and_method_are_not_searched_for_with_several_tasks() -> None:

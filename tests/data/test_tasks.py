@@ -136,8 +136,8 @@ def table(**columns: Any) -> pd.DataFrame:
 STEPS = np.arange(40.0) / 3
 UNLIKE = {
     "modality": (table(a=STEPS, b=STEPS**2), "differ in modality: 'mood' is text .column 'text'.*'other' is vector"),
-    "labels": (table(text=MOODS).assign(label=None), "Task 'other': "),
-    "rows": (table(text=MOODS)[:0], "Task 'other': "),
+    "labels": (table(text=MOODS).assign(label=None), "Task 'other': The column 'label' has no label in any of 40 rows"),
+    "rows": (table(text=MOODS)[:0], "Task 'other': There are no labelled training rows; the data has no rows"),
 }
 
 

@@ -14,6 +14,9 @@ from headstart.cli.main import main
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.types import kind_of
+from toys import ENGLISH
+
+WORDS = ["the", "a", "film", "plot", "was", "is", "not", "very", "good", "fine", "great", "bad", "dull", "poor"]
 
 
 def colours(rows: int, start: int = 0) -> pd.DataFrame:
@@ -119,6 +122,22 @@ def test_the_command_learns_what_python_does_and_goes_on_where_it_was(
     assert called(capsys, "show", "colours.csv", *words)[0] == 2
     monkeypatch.chdir(folder.parent)
     assert called(capsys, "fit", "--resume", folder / "again")[0] == 0
+
+
+@pytest.mark.slow  # two runs of a network
+def test_single_texts_and_pairs_are_tasks_of_one_network(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    texts = [" ".join(random.choice(WORDS, 9)) for _ in range(240)]
+    reviews = pd.DataFrame({"text": texts[:120], "mood": [text.startswith(("the", "a")) for text in texts[:120]]})
+    pairs = pd.DataFrame({"sentence1": texts[120:], "sentence2": texts[:0:-2], "alike": random.normal(size=120)})
+    tasks = {"mood": reviews, "alike": pairs}
+    how = {"source": f"run:{ENGLISH}", "strategy": "full", "steps": 4}
+    run = hs.fit(tasks, objective="supervised", out=tmp_path / "run", progress=False, **how)
+    alone = run.model.alone("alike")
+    assert run.task.inputs == ("text",) and alone.task.inputs == ("sentence1", "sentence2")
+    both = [*zip(pairs["sentence1"], pairs["sentence2"], strict=True)]
+    assert np.allclose(alone.predict(pairs), alone.predict(both)) and len(run.predict(pairs)) == 120
+    assert set(run.predict(["a good film"])) == {"mood", "alike"}
 
 
 @pytest.mark.slow  # a run of a network

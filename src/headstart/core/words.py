@@ -171,6 +171,6 @@ def named_tasks(words: Sequence[str]) -> tuple[str | None, dict[str, str]]:
 
 def crossed(plan: Recipe, words: Mapping[str, Any], settings: Mapping[str, Any] | None) -> Recipe:
     """Set no test rows apart where nobody asked for some: in cross-validation each row is tested in its fold."""
-    if words.get("test") is not None or "data.test" in (settings or {}):
+    if plan.tasks or words.get("test") is not None or "data.test" in (settings or {}):
         return plan
     return dataclasses.replace(plan, data=dataclasses.replace(plan.data, test=0.0))

@@ -10,7 +10,8 @@ import numpy as np
 
 from headstart.core.columns import Column, blank_cells
 from headstart.core.counting import agree, counted
-from headstart.core.errors import BadRows, Problem, UsageError, first_few
+from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
+from headstart.core.interface import option
 from headstart.core.task import kind_of
 
 if TYPE_CHECKING:
@@ -94,8 +95,15 @@ class BaseTarget:
             frames: Rows by split.
 
         Raises:
-            DataError: Labels are missing; all rows are listed.
+            DataError: Labels are missing; all rows are listed, but where a column has none at all.
         """
+        rows = sum(map(len, frames.values()))
+        for column in self.columns if rows > 1 else ():
+            if all(self.unlabelled(frame[column]).all() for frame in frames.values()):
+                raise DataError(
+                    f"The column '{column}' has no label in any of {rows:,} rows. Fill it in, or name another one: "
+                    f"{option('label')}."
+                )
         problems = [
             Problem(str(row), f"has no label (column '{column}')", "label the row or delete it")
             for frame in frames.values()
