@@ -30,6 +30,9 @@ class Backbone(nn.Module):
         source_classifier: Weight [C, D] and bias [C] of the source task's own linear classifier on the pooled
             features, where the source has one. It is no part of the backbone: no artefact holds it, and of the
             strategies only `lwf` trains it on.
+        source_form: The form of the target that it answers: "classes", one class a row, unless the source knows better.
+        source_hidden: Weight [H, D] and bias [H] of the hidden layer, GELU behind it, of the source's head where it
+            has one.
         freeze_overrides: Parameters by name that surgery freezes (True) or lets learn (False) under any strategy.
         prefix: What the first tokens of an image are, before its patches; None where that is not known, and for texts.
         kept_rows: None, or by which names a linear head starts from the rows of `source_classifier` ("CLASS=LABEL").
@@ -39,6 +42,8 @@ class Backbone(nn.Module):
     dim: int
     channels_last: bool = False
     source_classifier: tuple[torch.Tensor, torch.Tensor | None] | None = None
+    source_form: str = "classes"
+    source_hidden: tuple[torch.Tensor, torch.Tensor] | None = None
     freeze_overrides: Mapping[str, bool] = MappingProxyType({})
     prefix: Prefix | None = None
     kept_rows: tuple[str, ...] | None = None
@@ -84,6 +89,9 @@ class Head(nn.Module):
 
     def forward(self, features: Features) -> torch.Tensor:  # [B, target.outputs]
         return self.trunk(pool(features, self.pooling))
+
+    def start(self, backbone: Backbone) -> None:
+        """Take what it needs of the source before training; nothing unless a head says so. UsageError: it lacks it."""
 
     def solves(self, wanted: Solving) -> bool:
         """Return whether `solve` finds the optimum of this loss; heads that need steps do not."""

@@ -63,7 +63,7 @@ class Body:
         """
         if self.backbone.kept_rows is not None:
             raise UsageError(f"{what} leaves other features than the source's classifier, which adapt_output asks for.")
-        self.backbone.source_classifier = None
+        self.backbone.source_classifier = self.backbone.source_hidden = None
 
 
 class Operation(Protocol):
@@ -201,8 +201,9 @@ def _step(
         raise UsageError(_does_not_fit(operation, error, before)) from error
     assert trace.features is not None
     patient.dim = trace.features["pooled"].shape[1]
-    if patient.source_classifier is not None and patient.source_classifier[0].shape[1] != patient.dim:
-        takes = patient.source_classifier[0].shape[1]
+    own = patient.source_classifier or patient.source_hidden
+    if own is not None and own[0].shape[1] != patient.dim:
+        takes = own[0].shape[1]
         widths = f"the source's classifier takes [B, {takes}], and the features are now [B, {patient.dim}]"
         body.drop_classifier(f"{plugins.name_of(operation)} ({widths})")
         body.note(f"{widths}: it is left out")

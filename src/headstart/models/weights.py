@@ -86,13 +86,17 @@ def check_sha256(path: Path, expected: str, stated_by: str) -> None:
 
 
 class AnyShape(nn.Module):
-    """A module whose buffers take the shapes of what is loaded, as they are known only once it has learnt."""
+    """A module with tensors that take the shapes of what is loaded, as they are known only once it has learnt."""
+
+    def open_shapes(self) -> dict[str, torch.Tensor]:
+        """Return these tensors of its own by name: the buffers, unless a module says otherwise."""
+        return dict(self.named_buffers(recurse=False))
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        for name, buffer in list(self.named_buffers(recurse=False)):
+        for name, own in self.open_shapes().items():
             given = state_dict.get(prefix + name)
-            if given is not None and given.shape != buffer.shape:
-                setattr(self, name, buffer.new_empty(given.shape))
+            if given is not None and given.shape != own.shape:
+                own.data = own.new_empty(given.shape)
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
@@ -115,7 +119,7 @@ def load_exactly(
         f"{at}.{name}"
         for at, part in module.named_modules()
         if isinstance(part, AnyShape)
-        for name, _ in part.named_buffers(recurse=False)
+        for name in part.open_shapes()
     }
     given = {n: t for n, t in tensors.items() if not any(n == d or n.startswith(f"{d}.") for d in drop)}
     missing = [f"{name}: missing" for name in expected if name not in given]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
@@ -19,6 +20,7 @@ class Mlp:
     other ones (of texts: the first token, and the mean over all).
     """
 
+    hidden_layer: ClassVar[str] = "trunk.0"  # of what it builds, for heads of later runs that feed on it
     hidden: int = 256
     dropout: float = 0.1
     pooling: Pooling = "auto"

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import torch
+
+from headstart.core import plugins
+from headstart.core.choice import Choice
 from headstart.core.errors import SourceError
+from headstart.core.recipe import LINEAR
 from headstart.core.storage import sha256, verify
 from headstart.core.types import TARGET, Card
 from headstart.models import load
@@ -49,18 +56,8 @@ class Run:
         prefix = "backbone."
         own = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
         load_exactly(backbone, own, str(weights))
-        labels = backbone.card.labels
-        class_lists = _class_lists(folder)
-        for target, classes in class_lists.items():
-            found = classifier_in(tensors, (f"heads.{target}.trunk",), backbone.dim)
-            if found is not None and len(class_lists) > 1 and len(found[0]) != len(classes):
-                continue  # a regression beside a classifier
-            if found is not None:
-                backbone.source_classifier, labels = found, classes
-                break
-        backbone.card = replace(
-            backbone.card, name=f"run:{Path(name).name}", labels=labels, sha256=sha256(weights), revision=""
-        )
+        backbone.card = replace(backbone.card, name=f"run:{Path(name).name}", sha256=sha256(weights), revision="")
+        _take_head(backbone, json.loads((folder / "model.json").read_text(encoding="utf-8")), tensors)
         return backbone
 
     def rebuild(self, card: Card) -> Backbone:
@@ -74,8 +71,24 @@ def _model_folder(path: Path) -> Path | None:
     return next((folder for folder in (path, path / "model") if (folder / "model.json").is_file()), None)
 
 
-def _class_lists(folder: Path) -> dict[str, tuple[str, ...]]:
-    """Read the run's own class list of each target: the rows of its classifier."""
-    task = json.loads((folder / "model.json").read_text(encoding="utf-8")).get("task", {})
-    targets = task.get("targets", {TARGET: task})  # version 0.1 had one target without a name
-    return {name: tuple(plain.get("classes", ())) for name, plain in targets.items()}
+def _take_head(backbone: Backbone, plain: dict[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
+    """Take the first classifier of the run for the source's, with its class list, and hidden layers of its heads."""
+    head, task = Choice.parse(plain.get("head", LINEAR.plain()), "head"), plain.get("task", {})
+    if head.options.get("pooling", "auto") != "auto":
+        return  # it stands on other features than a backbone gives by itself
+    inner = _declared("heads", head.name, "hidden_layer")
+    for target, own in task.get("targets", {TARGET: task}).items():  # version 0.1 had one target without a name
+        found = classifier_in(tensors, (f"heads.{target}.trunk",), backbone.dim)
+        classes = tuple(own.get("classes", ()))
+        if found is not None and (not own or len(found[0]) == len(classes)):  # no regression, whose answer is no class
+            backbone.source_classifier, backbone.card = found, replace(backbone.card, labels=classes)
+            backbone.source_form = _declared("targets", own.get("kind", ""), "form") or backbone.source_form
+            return
+        hidden = classifier_in(tensors, (f"heads.{target}.{inner}",), backbone.dim) if inner else None
+        if hidden is not None and hidden[1] is not None and backbone.source_hidden is None:
+            backbone.source_hidden = (hidden[0], hidden[1])
+
+
+def _declared(kind: str, name: str, what: str) -> str:
+    """Return what a plug-in says of itself; "" where it says nothing, or is an own one that is not here."""
+    return getattr(plugins.load(kind, name), what, "") if name in plugins.names(kind) else ""
