@@ -1,17 +1,26 @@
-"""What the small programmes of rules start from: inner products of K gradients, [K, K]."""
+"""What the small programmes of rules start from: K gradients, of which only the inner products [K, K] are known."""
 
 from __future__ import annotations
 
 import numpy as np
 
-
-def scaled(gram: np.ndarray) -> tuple[np.ndarray, float]:
-    """Divide inner products by their mean diagonal, which is returned too; all zeros stay so, with 1."""
-    size = float(np.trace(gram)) / len(gram)
-    return (gram / size, size) if size > 0 else (gram, 1.0)
+NOISE = 1e-6  # of inner products of unit vectors in single precision
 
 
-def root(gram: np.ndarray) -> np.ndarray:
-    """Return R [K, K] with R'R = gram, whose columns have the gradients' inner products."""
-    lengths, axes = np.linalg.eigh(gram)
-    return np.sqrt(lengths.clip(min=0))[:, None] * axes.T
+def unit_vectors(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find unit vectors with the gradients' directions, in as many dimensions as differ by more than rounding.
+
+    Args:
+        gram: Inner products, whose diagonal is above zero.
+
+    Returns:
+        The vectors in columns, [K, K], and the gradients' lengths, which may be of very different sizes.
+    """
+    lengths = np.sqrt(gram.diagonal())
+    sizes, axes = np.linalg.eigh(gram / lengths / lengths[:, None])
+    return np.sqrt(np.where(sizes > NOISE, sizes, 0.0))[:, None] * axes.T, lengths
+
+
+def typical(lengths: np.ndarray) -> float:
+    """Return the geometric mean: one gradient times 1000 changes it by a factor that is the same at every step."""
+    return float(np.exp(np.log(lengths).mean()))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headstart.combine._programmes import root, scaled
+from headstart.combine._programmes import unit_vectors
 from headstart.core.types import OfGradients
 
 
@@ -24,7 +24,7 @@ class Mgda(OfGradients):
         """Solve for the weights, which sum to 1."""
         from scipy.optimize import nnls
 
-        products, _ = scaled(gram)
-        rows = np.vstack([root(products), np.ones(len(products))])
-        found = nnls(rows, np.append(np.zeros(len(products)), 1.0))[0]
+        vectors, lengths = unit_vectors(gram)
+        rows = np.vstack([vectors * (lengths / lengths.max()), np.ones(len(gram))])
+        found = nnls(rows, np.append(np.zeros(len(gram)), 1.0))[0]
         return found / found.sum()

@@ -1,7 +1,8 @@
 """Weighting by uncertainty (Kendall et al. 2018, arXiv:1705.07115), with a log-variance s for each loss.
 
 Their equation 10 with s = log sigma²: sum over k of exp(-s_k) L_k + s_k, halves and constants left out. Here each s
-takes a step of gradient descent of its own after each update: s -= rate (1 - exp(-s) L). At rest exp(-s) = 1 / L.
+takes a step of gradient descent of its own after each update: s -= rate (1 - exp(-s) L). At rest exp(-s) = 1 / L. It
+stays within 20 of zero, as a loss that comes to zero would let its weight grow without end.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from headstart.combine._values import positive
 from headstart.core.types import Rule
+
+MOST = 20.0
 
 
 @dataclass(frozen=True)
@@ -35,5 +39,6 @@ class Uncertainty(Rule):
     ) -> np.ndarray:
         """Weigh by the precisions as they are, then let them follow the losses."""
         precision = np.exp(-state["log_variance"])
-        state["log_variance"] = state["log_variance"] - self.rate * (1 - precision * losses)
+        slope = 1 - precision * positive(losses, self)
+        state["log_variance"] = (state["log_variance"] - self.rate * slope).clip(-MOST, MOST)
         return precision

@@ -48,7 +48,15 @@ class Rule(ABC):
         """
 
     def combine(self, gradients: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        """Make one gradient [N] of those of the losses [K, N]: by default the weighted sum."""
+        """Make one gradient [N] of those of the losses [K, N]: by default the weighted sum.
+
+        Args:
+            gradients: Elements of the gradients; of a step it gets them in several parts.
+            weights: What `weights` gave.
+
+        Returns:
+            [N]. It may draw from torch's generators, which are seeded for each step.
+        """
         import torch
 
         return (weights.to(gradients.device, torch.float32) @ gradients.float()).to(gradients.dtype)
