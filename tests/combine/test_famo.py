@@ -22,10 +22,9 @@ def test_values_by_hand() -> None:
 def test_the_loss_that_falls_faster_counts_less_relative_to_its_size() -> None:
     made = rule("famo")
     state = made.start(2)
-    for step in range(20):
-        losses = np.array([0.9**step, 0.99**step])
-        weights = weigh(made, some(2, 3), losses, state)
-    assert (weights * losses)[0] < 0.5 * (weights * losses)[1]
+    steps = np.array([0.9, 0.99]) ** np.arange(20)[:, None]
+    weighted = [weigh(made, some(2, 3), losses, state) * losses for losses in steps][-1]
+    assert weighted[0] < 0.5 * weighted[1]
 
 
 def test_noise_of_batches_cancels() -> None:
