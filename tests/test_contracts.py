@@ -35,6 +35,7 @@ from models.surgery.patients import tiny_bert
 
 SOURCES = ("digits:cnn", "timm:test_resnet", "timm:test_vit")
 NEEDED = {  # options without which a plug-in cannot be built
+    ("combine", "fixed"): {"factors": (1.0, 0.5)},
     ("inputs", "image"): {"height": 16, "width": 16},
     ("inputs", "text"): {"tokenizer": "tokenizer", "max_length": 8},
 }
