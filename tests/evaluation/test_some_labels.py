@@ -56,6 +56,16 @@ def test_a_table_of_predictions_has_no_label_where_there_is_none(tmp_path: Path)
         assert np.array_equal(labels[name][has], ROWS.labels[name][has]) and np.allclose(outputs[name], OUT[name])
 
 
+def test_a_target_that_no_row_has_a_label_of_is_not_measured() -> None:
+    lone = ROWS.take(np.flatnonzero(~ROWS.known["mood"]))
+    out = {name: values[~ROWS.known["mood"]] for name, values in OUT.items()}
+    frame = predictions_frame(TASK, list(lone.ids), lone.labels, out, known=lone.known)
+    for read in (frame, frame.drop(columns="mood.label")):  # as it is written where no split has one
+        _, labels, outputs = frame_arrays(TASK, read)
+        assert list(labels) == list(outputs) == ["size"] and not known_labels(TASK, read)["mood"].any()
+        assert np.array_equal(labels["size"], lone.labels["size"])
+
+
 def test_copies_differ_where_both_have_a_label() -> None:
     labels = {"mood": np.array([0, 1, 0]), "size": np.array([[1.0], [1], [1]], np.float32)}
     known = {"mood": np.array([True, False, True])}

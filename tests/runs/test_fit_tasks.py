@@ -124,7 +124,17 @@ def test_the_command_learns_what_python_does_and_goes_on_where_it_was(
     assert called(capsys, "fit", "--resume", folder / "again")[0] == 0
 
 
-@pytest.mark.slow  # two runs of a network
+@pytest.mark.slow  # a run
+def test_each_task_is_measured_on_the_rows_that_it_has(folder: Path) -> None:
+    chosen = {"train": colours(80), "validation": colours(60, start=9)}
+    tasks = {"colour": chosen, "price": folder / "prices.csv"}
+    run = hs.fit(tasks, source="vector:columns", out=folder / "some", progress=False)
+    assert {key: own.rows for key, own in run.evaluations.items()} == {"validation:colour": 60, "test:price": 9}
+    assert [made.text.partition(")")[0] for made in run.headlines] == ["Validation (colour", "Test (price"]
+    assert hs.report(run).is_file() and set(run.evaluate().evaluations) == {"validation:colour", "test:price"}
+
+
+@pytest.mark.slow  # a run of a network
 def test_single_texts_and_pairs_are_tasks_of_one_network(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     texts = [" ".join(random.choice(WORDS, 9)) for _ in range(240)]

@@ -169,19 +169,20 @@ def frame_arrays(task: Task, frame: pd.DataFrame) -> tuple[list[str], dict[str, 
 
     Returns:
         The ids, and by target the labels and the outputs. Where `known_labels` says that there is none, a label is
-        that of another row.
+        that of another row; a target of which no row has a label is left out.
 
     Raises:
         DataError: A column is missing, or a label is no class of the task.
     """
-    needed = {
-        name: [f"{_prefix(task, name)}{column}" for column in t.table_columns] for name, t in task.predicted.items()
-    }
+    known = known_labels(task, frame)
+    measured = {name: t for name, t in task.predicted.items() if name not in known or known[name].any()}
+    measured = measured or task.predicted
+    needed = {name: [f"{_prefix(task, name)}{column}" for column in t.table_columns] for name, t in measured.items()}
     missing = [column for columns in (["id"], *needed.values()) for column in columns if column not in frame.columns]
     if missing:
         raise DataError(f"The predictions lack columns: {first_few(missing)}. Are they of another task, or unlabelled?")
-    labels, outputs, known = {}, {}, known_labels(task, frame)
-    for name, target in task.predicted.items():
+    labels, outputs = {}, {}
+    for name, target in measured.items():
         table: dict[str, Any] = {
             column.removeprefix(_prefix(task, name)): frame[column].to_numpy() for column in needed[name]
         }
@@ -205,7 +206,8 @@ def known_labels(task: Task, frame: pd.DataFrame) -> dict[str, np.ndarray]:
     found = {}
     for name, target in task.predicted.items():
         columns = [f"{_prefix(task, name)}{column}" for column in target.table_columns if _holds_labels(column)]
-        found[name] = np.all([frame[column].notna() for column in columns], axis=0)
+        there = frame.reindex(columns=columns)
+        found[name] = there.notna().all(axis=1).to_numpy()
     return {name: known for name, known in found.items() if not known.all()}
 
 

@@ -162,20 +162,23 @@ def headlines(
     Returns:
         The sentences, of the test rows or else of the validation rows; none where nothing was measured.
     """
-    split = next((name for name in ("test", "validation") if name in results), None)
-    if split is None:
-        return ()
-    rows = results[split].rows
+    measured = {
+        name: split
+        for split in ("validation", "test")
+        if split in results
+        for name in results[split].rows.predicted(task)
+    }
     return tuple(
         headline(
             task.key(split, name),
             target,
             evaluations[task.key(split, name)],
-            rows.labels_of(name),
+            results[split].rows.labels_of(name),
             domain=domain_of(plan, split),
             plain=gain and gain.plain(task.key(split, name), evaluations[task.key(split, name)].primary),
         )
-        for name, target in rows.predicted(task).items()
+        for name, target in task.predicted.items()
+        for split in ([measured[name]] if name in measured else ())
     )
 
 
