@@ -131,7 +131,7 @@ def test_each_task_is_measured_on_the_rows_that_it_has(folder: Path) -> None:
     run = hs.fit(tasks, source="vector:columns", out=folder / "some", progress=False)
     assert {key: own.rows for key, own in run.evaluations.items()} == {"validation:colour": 60, "test:price": 9}
     assert [made.text.partition(")")[0] for made in run.headlines] == ["Validation (colour", "Test (price"]
-    assert hs.report(run).is_file() and set(run.evaluate().evaluations) == {"validation:colour", "test:price"}
+    assert run.report().is_file()
 
 
 @pytest.mark.slow  # a run of a network
