@@ -164,6 +164,8 @@ def test_a_task_needs_labels_and_data() -> None:
         read_data({"mood": moods(), "talk": talks()}, recipe(mood={}, talk={"task": "none"}))
     with pytest.raises(UsageError, match="Name the data of the task 'talk'"):
         named({"mood": moods()}, recipe(mood={}, talk={}))
+    with pytest.raises(UsageError, match=r"Several data sets are named .mood, talk., and this takes one"):
+        named({"mood": moods(), "talk": talks()}, Recipe())
     with pytest.raises(UsageError, match=r"The data a\.csv and the tasks mood are both named"):
         named("a.csv", recipe(mood={}))
     with pytest.raises(UsageError, match=r"Task 'mood': There is no file or folder 'no\.csv'"):

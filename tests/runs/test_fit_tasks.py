@@ -122,6 +122,13 @@ def test_the_command_learns_what_python_does_and_goes_on_where_it_was(
     assert called(capsys, "show", "colours.csv", *words)[0] == 2
     monkeypatch.chdir(folder.parent)
     assert called(capsys, "fit", "--resume", folder / "again")[0] == 0
+    moved = folder / "moved" / "colours.csv"
+    moved.parent.mkdir()
+    (folder / "colours.csv").rename(moved)
+    code, _, err = called(capsys, "fit", "--resume", folder / "again")
+    assert code == 2 and "fit --resume" in err and "--task colour=DATA" in err
+    assert called(capsys, "fit", "--resume", folder / "again", "--task", f"colour={moved}")[0] == 0
+    moved.rename(folder / "colours.csv")
 
 
 @pytest.mark.slow  # a run

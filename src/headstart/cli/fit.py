@@ -163,7 +163,7 @@ def fit(
     if asked is not None:
         begun = Recipe.from_plain(asked.recipe)
     elif recipe is None and resume is not None:
-        begun = begun_recipe(resume, data) if folds is None else folds_recipe(resume)
+        begun = begun_recipe(resume, data or tasks or None) if folds is None else folds_recipe(resume)
     also = {"load_layers": load_layers, "settings": settings, "tasks": tasks}
     plan = recipe_of(words, recipe=recipe or begun, surgery=surgery or (), **also)
     if folds is not None and recipe is None and begun is None:

@@ -61,6 +61,8 @@ def named(data: Any, recipe: Recipe) -> Any:
         UsageError: Nothing is named, there is no such path, or a data set is named beside tasks.
     """
     if not recipe.tasks:
+        if are_tasks(data):
+            raise UsageError(f"Several data sets are named ({first_few(data)}), and this takes one; fit takes several.")
         return named_data(data, recipe.data)
     if data is not None and not isinstance(data, Mapping):
         what = str(data) if isinstance(data, str | Path) else f"a {type(data).__name__}"
