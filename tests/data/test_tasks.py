@@ -121,6 +121,12 @@ def test_a_row_that_one_task_learns_and_another_is_tested_on_is_refused() -> Non
     assert any("1 validation row of 'topic' is learnt by 'mood' too" in note for note in data.notes)
 
 
+def test_validation_rows_are_learnt_in_the_end_only_where_every_task_drew_its_own() -> None:
+    given = {"train": moods(), "validation": moods(text=[f"an {text}" for text in MOODS])}
+    data = read_data({"mood": given, "talk": talks()}, recipe(mood={}, talk={"validation": 0.2}))
+    assert "validation" not in data.drawn and {*data.splits["validation"].targets} == {"mood", "talk"}
+
+
 def test_rows_that_the_network_finds_bad_are_left_out_of_their_task() -> None:
     plan = recipe(mood={"skip_bad": True}, talk={"skip_bad": True})
     data = read_data({"mood": moods(), "talk": talks()}, plan, bad={"talk/all[3]": Problem("talk/all[3]", "is bad")})
