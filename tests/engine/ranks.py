@@ -20,9 +20,10 @@ import torch._dynamo  # the first optimiser imports it, which takes seconds in e
 from safetensors.torch import save_file
 
 import toys
+from headstart.core.choice import Choice
 from headstart.core.recipe import Stage
 from headstart.core.stopping import Stop, Stopped
-from headstart.core.types import Event
+from headstart.core.types import Event, Objective
 from headstart.data.transforms import make_transform
 from headstart.engine import distributed
 from headstart.engine.predict import embed
@@ -30,16 +31,29 @@ from headstart.inputs.vector import Vector
 from headstart.objectives.softmatch import Softmatch
 
 STAGE = Stage(steps=6, batch_size=8, lr=1e-2, evaluate=2, patience=0)
+
+
+def combined(rule: str, on: str) -> Stage:
+    """Let a rule combine two losses, of batches that do not go into two."""
+    return dataclasses.replace(STAGE, batch_size=7, objective=Choice("dann"), combine=Choice(rule, {"on": on}))
+
+
 CASES: dict[str, Stage] = {
     "even": STAGE,
     "uneven": dataclasses.replace(STAGE, batch_size=7),
     "micro": dataclasses.replace(STAGE, batch_size=7, accumulate=6),
     "averages": STAGE,
+    "rule-features": combined("upgrad", "features"),
+    "rule-weights": combined("nash", "weights"),
+    "rule-signs": combined("graddrop", "weights"),
     "stop": STAGE,
     "dead": dataclasses.replace(STAGE, steps=10**6, evaluate=10**6),
 }
 
-OBJECTIVES = {"averages": Softmatch(weight=3.0, decay=0.5)}  # whose averages are those of both processes
+OBJECTIVES: dict[str, Objective | str] = {
+    "averages": Softmatch(weight=3.0, decay=0.5),  # whose averages are those of both processes
+    **{case: "dann" for case in CASES if case.startswith("rule")},
+}
 
 
 def train(folder: Path, case: str, world: distributed.World) -> None:

@@ -47,7 +47,7 @@ def losses(folder: Path) -> list[float]:
 
 
 def test_two_processes_train_as_one(tmp_path: Path) -> None:
-    cases = ("even", "uneven", "micro", "averages")
+    cases = ("even", "uneven", "micro", "averages", "rule-features", "rule-weights", "rule-signs")
     code, error = run_two(tmp_path, *cases)  # one after another in the same two processes
     assert code == 0, error
     data = toys.dataset(Vector(6))
