@@ -1,4 +1,4 @@
-"""Claims of `headstart fit` that is killed where its objective has a state of its own: resumed, no bit is different."""
+"""Claims of `headstart fit` that is killed where an objective or a rule has state: resumed, no bit is different."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ remove = storage.remove_folder
 storage.remove_folder = lambda path: path.name == "checkpoints" or remove(path)
 main(sys.argv[1:])
 """
+DANN = ["domains.csv", "--objective", "dann", "--source-domain", "near", "--target-domain", "far"]
 OBJECTIVES = {
-    "dann": ["domains.csv", "--objective", "dann", "--source-domain", "near", "--target-domain", "far"],
+    "dann": DANN,
+    "gradnorm": [*DANN, "--combine", "gradnorm rate=0.2"],
+    "nash": [*DANN, "--combine", "nash on=weights"],
     "mean_teacher": ["few.csv", "--objective", "mean_teacher", "--unlabelled", "more.csv"],
     "flexmatch": ["few.csv", "--objective", "flexmatch threshold=0.6", "--unlabelled", "more.csv"],
     "open_set": ["few.csv", "--objective", "fixmatch threshold=0.6 open_set=yes", "--unlabelled", "strange.csv"],

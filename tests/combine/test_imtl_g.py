@@ -22,7 +22,7 @@ def test_by_hand() -> None:
 
 
 def test_weights_of_both_signs_do_not_turn_it_round() -> None:
-    gradients = np.array([[1.0, 0.05, 0.5], [1.0, -0.05, 0.5], [1.0, 0.0, 0.49]])
+    gradients = np.array([[1.0, 0.05, 0.5], [1.0, -0.05, 0.5], [1.0, 0.0, 0.49]]) * [[1e-3], [1e-3], [1.0]]
     weights = weigh(rule("imtl_g"), gradients)
     assert weights.min() < 0 < weights.max()
     assert (gradients @ update(rule("imtl_g"), gradients)).min() > 0

@@ -2,8 +2,8 @@
 
 Their section 3.1: the update's inner products with the unit vectors u_k of all gradients are equal. With the cosines C
 of gradients, weights b = C^-1 1 of unit vectors give 1 for each. Their condition that weights sum to 1 is taken for
-gradients scaled to one length, the geometric mean of theirs, and for sizes of weights: a rescaled loss then changes
-nothing, and weights of both signs do not turn the update round. Where gradients cancel, there is no such update.
+unit vectors, whose sum 1'C^-1 1 is above zero: a rescaled loss then changes nothing, and the update is never turned
+round. It is as long as for gradients of the geometric mean's length. Where gradients cancel, there is none.
 """
 
 from __future__ import annotations
@@ -26,5 +26,5 @@ class ImtlG(OfGradients):
         """Solve for the weights of unit vectors, and scale them."""
         vectors, lengths = unit_vectors(gram)
         found = np.linalg.pinv(vectors.T @ vectors, rcond=NOISE, hermitian=True).sum(axis=1)
-        size = np.abs(found).sum()
+        size = found.sum()
         return found / size * typical(lengths) / lengths if size > NOISE else np.zeros(len(gram))

@@ -157,7 +157,6 @@ def _by_gradients(work: Work) -> dict[str, torch.Tensor]:
         weights = _weigh(work, own, gram)
         for number in range(count):
             seen = seen if count == 1 else _look(work, number)
-            _seed(work, number, world.rank)
             passed = [_combined(work, g[:-1], weights, g[-1]) for g in zip(*seen.by_features, strict=True)]
             direct = [_combined(work, g[:-1], weights, g[-1]) for g in zip(*seen.by_common, strict=True)]
             _grow(work.common, _sum(direct, seen.through(passed, work)))
@@ -175,7 +174,7 @@ def _by_gradients(work: Work) -> dict[str, torch.Tensor]:
             common[:-1] = each
         gram = _gram(list(zip(*common[:-1], strict=True)), len(own))
         weights = _weigh(work, own, gram)
-        _seed(work)
+        seed_torch(work.built.context.seed, "combine", *work.place[:3])  # drawn as in one piece, and one process
         made = [_combined(work, g, weights, None) for g in zip(*common[:-1], strict=True)]
         _grow(work.common, made if world.is_writer else [None] * len(made))  # the others' are added to these
         _grow(work.common, common[-1])
@@ -210,11 +209,6 @@ def _weigh(work: Work, losses: Mapping[str, torch.Tensor], gram: torch.Tensor | 
     weights, after = built.combiner.weigh(dict(zip(losses, values, strict=True)), products, random)
     built.combiner.become(after)
     return torch.from_numpy(weights)
-
-
-def _seed(work: Work, *parts: int) -> None:
-    """Seed what a rule draws elementwise: whole gradients of a step draw the same in any number of processes."""
-    seed_torch(work.built.context.seed, "combine", *work.place[:3], *parts)
 
 
 def _gram(by_tensor: Sequence[Gradients], count: int) -> torch.Tensor:
