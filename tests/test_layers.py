@@ -18,6 +18,7 @@ RANKS = {
     "transferability": 2,
     "mappings": 2,
     "combine": 1,
+    "sharing": 4,
     "targets": 2,
     "views": 2,
     "data": 3,

@@ -99,6 +99,7 @@ def fit(
     sources: str | Sequence[str] | None = None,
     strategy: str | None = None,
     objective: str | None = None,
+    sharing: str | None = None,
     combine: str | None = None,
     criterion: str | None = None,
     head: str | None = None,
@@ -162,6 +163,7 @@ def fit(
             line. Source and method are then searched for within the budget (`hs.explain(run.folder)` says why).
         strategy: How weights may move: "full", or with options "partial k=2" (`headstart list strategies`).
         objective: What is minimised (`headstart list objectives`); "auto" searches for it, too.
+        sharing: What several targets have of their own (`headstart list sharing`); their heads alone without it.
         combine: How several losses become one update (`headstart list combine`); their sum without it.
         criterion: By what the best step is chosen (`headstart list criteria`).
         head: The new part (`headstart list heads`).

@@ -103,6 +103,7 @@ class Stage:
 
     strategy: Choice | None = None
     objective: Choice = SUPERVISED
+    sharing: Choice | None = None  # what several targets have of their own, a file of sharing/; None: heads alone
     combine: Choice | None = None  # how several losses become one update, a file of combine/; None: their sum
     criterion: Choice | None = None  # by what the best step is chosen; None: the objective's
     steps: int | None = None  # None: from `epochs`

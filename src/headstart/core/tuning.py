@@ -75,11 +75,13 @@ class Tuning:
         paid for. Passes that no gradient can reach are left out; the list may be empty.
     select: once after the last step, at the best weights, with a function that scores the model as it stands by the
         stage's criterion (higher is better; None without a score). Gives a sentence on what it chose.
+    gradients: at each update, once the gradients of all processes are there; changes them.
     merge: at the very end; folds inserted modules into the model before it is saved.
     """
 
     groups: list[ParamGroup]
     penalty: Callable[[], torch.Tensor] | None = None
+    gradients: Callable[[], None] | None = None
     merge: Callable[[], None] | None = None
     survey: Callable[[Callable[[], Iterable[Batch]]], None] | None = None
     watch: Callable[[Sequence[ForwardPass]], torch.Tensor] | None = None

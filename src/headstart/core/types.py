@@ -42,6 +42,7 @@ from headstart.core.outcome import Colours as Colours
 from headstart.core.outcome import Measurements as Measurements
 from headstart.core.outcome import Outcomes as Outcomes
 from headstart.core.outcome import Wrong as Wrong
+from headstart.core.sharing import Scheme as Scheme
 from headstart.core.task import TARGET as TARGET
 from headstart.core.task import Labels as Labels
 from headstart.core.task import Target as Target

@@ -40,6 +40,7 @@ PATHS = {
     "skip_bad": "data.skip_bad",
     "strategy": "stages.0.strategy",
     "objective": "stages.0.objective",
+    "sharing": "stages.0.sharing",
     "combine": "stages.0.combine",
     "criterion": "stages.0.criterion",
     "epochs": "stages.0.epochs",

@@ -25,6 +25,7 @@ from headstart.engine.proof import frozen_fingerprints
 from headstart.engine.stage_data import StageData
 from headstart.engine.valley import Dense
 from headstart.models.model import Model, frozen_modules_train
+from headstart.models.paths import own_parameters
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def build(model: Model, job: Job, context: RunContext, workers: Workers, number:
     """
     data = StageData(model, job, context, workers, number)
     seed_torch(context.seed, "stage", number)
-    tuning = job.strategy.prepare(model)
+    tuning = job.prepare(model)
     _let_learn(model, tuning)
     place(model, context.device)
     if (labelled := data.labelled()) is not None:  # before anything copies the heads or computes their losses
@@ -130,7 +131,7 @@ def build(model: Model, job: Job, context: RunContext, workers: Workers, number:
 
 def _check_common(model: Model, learning: Sequence[nn.Parameter], job: Job) -> None:
     """Refuse a rule for gradients where the losses have no weights in common."""
-    inside = {id(p) for p in model.backbone.parameters()}
+    inside = {id(p) for p in model.backbone.parameters()} - own_parameters(model.backbone)
     if job.rule is not None and job.rule.reads_gradients and not any(id(p) in inside for p in learning):
         raise UsageError(
             f"The rule '{name_of(job.rule)}' combines gradients of the weights that the losses have in common, and "

@@ -19,6 +19,7 @@ from headstart.core.seeding import numpy_generator, seed_torch
 from headstart.core.types import Batch, Update
 from headstart.engine.build import BuiltStage
 from headstart.engine.forward import Place, forward, fractions, is_finite, wrong_with
+from headstart.models.paths import own_parameters
 
 Gradients = Sequence[torch.Tensor | None]  # of some tensors; None where the loss does not depend on one
 
@@ -39,13 +40,14 @@ class Work:
 
     @cached_property
     def common(self) -> list[nn.Parameter]:
-        """What learns in the backbone."""
-        inside = {id(p) for p in self.built.model.backbone.parameters()}
+        """What learns in the backbone and belongs to no target alone."""
+        backbone = self.built.model.backbone
+        inside = {id(p) for p in backbone.parameters()} - own_parameters(backbone)
         return [p for p in self.learning if id(p) in inside]
 
     @cached_property
     def private(self) -> list[nn.Parameter]:
-        """What else learns: heads, and the objective's modules."""
+        """What else learns: heads, what else is a target's own, and the objective's modules."""
         common = {id(p) for p in self.common}
         return [p for p in self.learning if id(p) not in common]
 

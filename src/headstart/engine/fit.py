@@ -126,7 +126,7 @@ def _go_back(model: Model, jobs: Sequence[Job], context: RunContext, state: Trai
     """Bring the model to where the stage started: modules that earlier stages inserted, then the weights."""
     for number, job in enumerate(jobs[: state.stage]):
         seed_torch(context.seed, "stage", number)
-        tuning = job.strategy.prepare(model)
+        tuning = job.prepare(model)
         if tuning.merge is not None:
             tuning.merge()
     place(model, context.device)

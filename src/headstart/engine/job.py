@@ -15,12 +15,25 @@ from headstart.core.choosing import most_rows
 from headstart.core.recipe import Stage
 from headstart.core.seeding import numpy_generator
 from headstart.core.stopping import Stop
-from headstart.core.types import Criterion, Input, Listener, Objective, Rule, Score, Strategy, Stream, Task
+from headstart.core.types import (
+    Criterion,
+    Input,
+    Listener,
+    Objective,
+    Rule,
+    Scheme,
+    Score,
+    Strategy,
+    Stream,
+    Task,
+    Tuning,
+)
 from headstart.data.rows import Dataset, Rows
 from headstart.data.transforms import Transform, make_transform
 from headstart.engine.distributed import World
 from headstart.engine.proof import Moved
 from headstart.features.frozen import KnownFeatures
+from headstart.models.model import Model
 
 
 class Examples(NamedTuple):
@@ -45,6 +58,7 @@ class Job:
         levelled: The step from which on the rest of the schedule is run through, and its fraction that is done then.
         solved: What was chosen for heads that are solved, by target; what is not there is chosen.
         rule: What makes one update of several losses; None: their sum is minimised.
+        sharing: What several targets have of their own; None: their heads alone.
         name: What messages call it: "training", or "stage 2 of 3".
     """
 
@@ -58,12 +72,17 @@ class Job:
     levelled: tuple[int, float] | None = None
     solved: Mapping[str, Any] = field(default_factory=dict)
     rule: Rule | None = None
+    sharing: Scheme | None = None
     name: str = "training"
 
     @property
     def streams(self) -> tuple[Stream, ...]:
         """The streams that each step takes a batch of."""
         return tuple(s for s in (*self.objective.streams, *self.objective.also) if s.name in self.training)
+
+    def prepare(self, model: Model) -> Tuning:
+        """Let the strategy prepare the model, and give targets what they have of their own."""
+        return self.strategy.prepare(model) if self.sharing is None else self.sharing.prepare(model, self.strategy)
 
 
 def make_job(
@@ -102,7 +121,9 @@ def make_job(
     }
     complete = len(measured) == len(criterion.pools)
     rule = None if stage.combine is None else plugins.build("combine", stage.combine.name, stage.combine.options)
-    return Job(strategy, objective, criterion, stage, training, measured if complete else {}, rule=rule)
+    scheme = None if stage.sharing is None else plugins.build("sharing", stage.sharing.name, stage.sharing.options)
+    seen = measured if complete else {}
+    return Job(strategy, objective, criterion, stage, training, seen, rule=rule, sharing=scheme)
 
 
 def _some(rows: Rows, most: int | None, seed: int, pool: str) -> Rows:

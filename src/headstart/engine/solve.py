@@ -15,7 +15,7 @@ from headstart.data.rows import Rows, concatenate
 from headstart.engine.build import BuiltStage
 from headstart.engine.predict import predict
 from headstart.features.frozen import FeatureTransform, frozen_rows
-from headstart.models.model import Model
+from headstart.models.model import Model, own_part
 
 
 def solve_all(
@@ -48,7 +48,9 @@ def solve_all(
         labels, own = rows.labels_of(name), _of_some(wanted, rows.known.get(name))
         own = own if head.solves(wanted) else own._replace(imbalance="none")
         head.output.rebalance(own.imbalance, labels)
-        solved = head.solve(features[rows.places(name)], labels, own._replace(chosen=(chosen or {}).get(name)))
+        solved = head.solve(
+            own_part(features[rows.places(name)], head.part), labels, own._replace(chosen=(chosen or {}).get(name))
+        )
         found[name] = solved._replace(out_of_fold=rows.among_all(name, solved.out_of_fold, np.nan))
     return found
 

@@ -66,6 +66,8 @@ def train_step(
         if world.most(float(bool(wrong))):
             raise TrainingError(wrong or "The loss is not finite in another process, which names the rows.")
         world.add_gradients(learning)
+        if built.tuning.gradients is not None:
+            built.tuning.gradients()
         means |= losses
         if built.job.stage.clip:
             torch.nn.utils.clip_grad_norm_(learning, built.job.stage.clip)

@@ -10,7 +10,7 @@ from typing import Any
 from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.errors import SourceError, UsageError
-from headstart.core.types import Card, Inserting
+from headstart.core.types import Card, Inserting, Scheme
 from headstart.models.model import Backbone
 from headstart.models.operate import RECORD, replay
 from headstart.models.parts import check_parts
@@ -49,6 +49,16 @@ def parts_of(name: str) -> tuple[str, str]:
     return prefix, rest
 
 
+SHARING = "sharing"  # the kind of the entry that a scheme makes in a card
+
+
+def insert_shared(backbone: Backbone, entry: Mapping[str, Any]) -> None:
+    """Divide a backbone among targets, as a scheme recorded it."""
+    options = {key: value for key, value in entry.items() if key not in ("kind", "name", "targets", "own")}
+    scheme: Scheme = plugins.build(SHARING, str(entry["name"]), options)
+    scheme.insert(backbone, entry["targets"], entry["own"])
+
+
 def rebuild(card: Card) -> Backbone:
     """Build the network of a card with random weights, offline.
 
@@ -72,6 +82,9 @@ def rebuild(card: Card) -> Backbone:
     base = dataclasses.replace(card, inserted=())
     backbone: Backbone = replay(base, source) if RECORD in card.architecture else source(base)
     for plain in card.inserted:
+        if plain.get("kind") == SHARING:
+            insert_shared(backbone, plain)
+            continue
         choice = Choice.parse(plain, "inserted modules of the card")
         strategy: Inserting = plugins.build("strategies", choice.name, choice.options)
         strategy.insert(backbone)

@@ -18,6 +18,8 @@ from headstart.core.types import Card, Features, ForwardPass, Labels, LossOption
 from headstart.targets._outputs import Output
 
 Pooling = Literal["auto", "cls", "mean"]
+Part = tuple[int, int]  # which part of the features, of how many equal ones
+WHOLE: Part = (0, 1)
 
 
 class Backbone(nn.Module):
@@ -35,6 +37,8 @@ class Backbone(nn.Module):
             has one.
         freeze_overrides: Parameters by name that surgery freezes (True) or lets learn (False) under any strategy.
         prefix: What the first tokens of an image are, before its patches; None where that is not known, and for texts.
+        parts: Which part of the features is whose, by target, where targets have features of their own.
+        only: The target whose features alone are asked for; None: those of all.
         kept_rows: None, or by which names a linear head starts from the rows of `source_classifier` ("CLASS=LABEL").
     """
 
@@ -47,6 +51,8 @@ class Backbone(nn.Module):
     freeze_overrides: Mapping[str, bool] = MappingProxyType({})
     prefix: Prefix | None = None
     kept_rows: tuple[str, ...] | None = None
+    parts: Mapping[str, Part] = MappingProxyType({})
+    only: str | None = None
 
     def __repr__(self) -> str:
         """Describe it in a sentence; `headstart.inspect` shows its layers."""
@@ -86,9 +92,10 @@ class Head(nn.Module):
         self.target = target
         self.pooling: Pooling = pooling
         self.output = cast(Output, target.output())
+        self.part = WHOLE
 
     def forward(self, features: Features) -> torch.Tensor:  # [B, target.outputs]
-        return self.trunk(pool(features, self.pooling))
+        return self.trunk(own_part(pool(features, self.pooling), self.part))
 
     def start(self, backbone: Backbone) -> None:
         """Take what it needs of the source before training; nothing unless a head says so. UsageError: it lacks it."""
@@ -195,6 +202,8 @@ class Model(nn.Module):
             self.heads = nn.ModuleDict(heads)
         except KeyError as error:  # "type", "float" … are attributes of every torch module
             raise UsageError(f"A target cannot be called so ({error.args[0]}). Name it otherwise.") from error
+        for name, head in heads.items():
+            head.part = backbone.parts.get(name, WHOLE)
         self._passes: list[ForwardPass] | None = None
         self._cuts: Cuts | None = None
         self.after: Callable[..., Features] | None = None
@@ -222,8 +231,10 @@ class Model(nn.Module):
         """Return the heads by the names of their targets."""
         return {name: cast(Head, head) for name, head in self.heads.items()}
 
-    def features(self, x: Any) -> Features:
+    def features(self, x: Any, target: str | None = None) -> Features:
         """Compute a batch's features; features that were computed before pass through.
+
+        Where targets have features of their own, `target` asks for those of one alone; the others' are zeros.
 
         Of what is kept of the backbone's constant part, {"kept": tensors, "x"}, `after` computes them.
         """
@@ -234,7 +245,11 @@ class Model(nn.Module):
             kept = list(x["kept"].values())
             features = self.after(x.get("x"), kept, training=self.backbone.training)
         else:
-            features = cast(Features, self.backbone(x))
+            self.backbone.only = target
+            try:
+                features = cast(Features, self.backbone(x))
+            finally:
+                self.backbone.only = None
         if self._cuts is not None:
             features = self._cuts.cut(features)
         if self._passes is not None and features["pooled"].requires_grad:
@@ -331,6 +346,13 @@ def pool(features: Features, pooling: Pooling) -> torch.Tensor:
     if prefix and len(prefix) == tokens.shape[1]:
         raise UsageError("Pooling 'mean' needs a backbone that gives tokens of patches; use pooling 'auto'.")
     return mean_over_tokens(tokens[:, len(prefix or ()) :], features.get("mask"))
+
+
+def own_part(pooled: Any, part: Part) -> Any:
+    """Take a target's own columns of pooled features [B, P · D], a tensor or an array: all of them where P is 1."""
+    place, count = part
+    width = pooled.shape[1] // count
+    return pooled if count == 1 else pooled[:, place * width : (place + 1) * width]
 
 
 def mean_over_tokens(tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:

@@ -106,6 +106,7 @@ def _named(recipe: Recipe) -> Iterator[tuple[str, Choice]]:
             "strategies": stage.strategy,
             "objectives": stage.objective,
             "combine": stage.combine,
+            "sharing": stage.sharing,
             "criteria": stage.criterion,
             "views": stage.augment,
         }

@@ -30,7 +30,7 @@ from headstart.models.operate import build as build_operation
 from headstart.models.operate import keeps_weights, written
 from headstart.runs import defaults
 from headstart.runs.refit import choose_refit
-from headstart.runs.rules import build_rule, check_rule
+from headstart.runs.rules import build_rule, build_scheme, check_rule, check_scheme
 from headstart.runs.solving import choose_optimiser
 
 
@@ -126,6 +126,7 @@ def make_plan(
         _check_pools(stage.criterion.name if stage.criterion else objective.criterion, criterion, data)
         _check_average(stage, criterion, data)
         check_rule(stage, objective, data.task)
+        check_scheme(stage, data.task)
         _check_whole(stage, strategy, objective, 1)
         if stage.augment is not None:
             views.check_kind(stage.augment, by_name(data.task.modality))
@@ -253,7 +254,8 @@ def _choose(
         stage,
         strategy=_with_options((stage.strategy or Choice(defaults.MANY_ROWS)).name, strategy),
         objective=_with_options(stage.objective.name, objective),
-        combine=stage.combine and Choice(stage.combine.name, to_plain(build_rule(stage.combine))),
+        sharing=stage.sharing and _with_options(stage.sharing.name, build_scheme(stage.sharing)),
+        combine=stage.combine and _with_options(stage.combine.name, build_rule(stage.combine)),
         criterion=stage.criterion and Choice(stage.criterion.name, to_plain(_criterion(stage, objective))),
         optimiser=choose_optimiser(stage, strategy, objective, head, data.task.predicted),
         epochs=None,

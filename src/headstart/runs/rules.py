@@ -1,4 +1,4 @@
-"""The rule of a stage, which makes one update of several losses: whether there is something to combine."""
+"""The rule and the scheme of a stage: whether there are several losses to combine, and targets to divide among."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
 from headstart.core.interface import option
 from headstart.core.recipe import Stage
-from headstart.core.types import Objective, Rule, Task
+from headstart.core.types import Objective, Rule, Scheme, Task
 from headstart.engine.optimisers import SOLVE
 
 
@@ -49,4 +49,44 @@ def check_rule(stage: Stage, objective: Objective, task: Task) -> None:
         raise UsageError(
             f"The rule '{stage.combine.name}' combines several losses, and '{stage.objective.name}' has one here. "
             f"Leave {option('combine')} away, name several targets, or choose an objective of several losses."
+        )
+
+
+def build_scheme(choice: Choice) -> Scheme:
+    """Make a scheme of its name and options.
+
+    Args:
+        choice: A file of `sharing/`.
+
+    Returns:
+        The scheme.
+
+    Raises:
+        UsageError: There is none of that name, an option is wrong, or it is no scheme.
+    """
+    made = plugins.build("sharing", choice.name, choice.options)
+    if not isinstance(made, Scheme):
+        raise UsageError(f"The scheme '{choice.name}' must derive from headstart.core.types.Scheme.")
+    return made
+
+
+def check_scheme(stage: Stage, task: Task) -> None:
+    """Refuse a scheme for several targets where there is one.
+
+    Args:
+        stage: May have a scheme.
+        task: What is learnt.
+
+    Raises:
+        UsageError: There is none of that name, an option is wrong, or there is nothing to divide.
+    """
+    if stage.sharing is None:
+        return
+    build_scheme(stage.sharing)
+    if stage.optimiser == SOLVE:
+        raise UsageError(f"Solved heads move nothing that '{stage.sharing.name}' could divide.")
+    if len(task.predicted) < 2:
+        raise UsageError(
+            f"The scheme '{stage.sharing.name}' divides a network among several targets, and there is one. Leave "
+            f"{option('sharing')} away, or name several targets."
         )

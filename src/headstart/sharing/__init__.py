@@ -1,0 +1,1 @@
+"""One file a scheme: what several targets of one network share, and what each has of its own."""
