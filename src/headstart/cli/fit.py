@@ -32,9 +32,7 @@ def fit(
     load_layers: Annotated[str | None, typer.Option(help="Take over only these layers; names or patterns.")] = None,
     strategy: Annotated[str | None, typer.Option(help="How weights may move: full, 'partial k=2' …")] = None,
     objective: Annotated[str | None, typer.Option(help="What is minimised: auto, or one of the list.")] = None,
-    sharing: Annotated[
-        str | None, typer.Option(help="What targets have of their own: 'share_weights common=4' …")
-    ] = None,
+    sharing: Annotated[str | None, typer.Option(help="What targets have of their own: soft, mmoe …")] = None,
     combine: Annotated[str | None, typer.Option(help="How several losses become one: pcgrad, mgda …")] = None,
     criterion: Annotated[str | None, typer.Option(help="What chooses the best step (headstart list criteria).")] = None,
     head: Annotated[str | None, typer.Option(help="The new part (headstart list heads).")] = None,
