@@ -1,4 +1,4 @@
-"""What the head `nested` brings beside a linear one: paintings, told apart with the help of what a source already answers.
+"""What the head `nested` brings beside a linear one: paintings, told apart with what a source already answers.
 
 python bench/nested.py [--shared FOLDER] [--seeds 3] [--labels 12 100] [--vision mobilenetv1_025_imagenet]
 

@@ -25,7 +25,8 @@ def measured(form: Form, labels: np.ndarray, predictions: np.ndarray, decisions:
         if array is not None:
             array.flags.writeable = False
     names = tuple(f"c{i}" for i in range(predictions.shape[1]))
-    return Measured(form, names, labels, predictions, decisions)
+    above = np.arange(len(names)) % max(2, len(names) // 2) if form == "classes" else None  # a tree, if need be
+    return Measured(form, names, labels, predictions, decisions, above)
 
 
 def random(form: Form, rows: int, width: int, *, seed: int = 0, digits: int | None = None) -> Measured:

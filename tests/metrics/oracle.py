@@ -21,7 +21,18 @@ def values(found: Measured) -> dict[str, float]:
     """Compute every metric that suits."""
     y, p, decided = found.labels, found.predictions, found.decisions
     compute: Any = {"classes": _classes, "labels": _labels, "values": _values}[found.form]
-    return {name: float(value) for name, value in compute(y, p, decided).items()}
+    found_values = compute(y, p, decided) | ({} if found.above is None else _tree(y, p, decided, found.above))
+    return {name: float(value) for name, value in found_values.items()}
+
+
+def _tree(y: Any, p: Any, decided: Any, above: Any) -> dict[str, float]:
+    parents = np.unique(above)
+    sets = np.concatenate([np.eye(len(above)), above[:, None] == parents], axis=1).astype(int)  # a class and its parent
+    shares = np.array([[row[above == parent].sum() for parent in parents] for row in p])
+    return {
+        "hierarchical_f1": metrics.f1_score(sets[y], sets[decided], average="micro"),
+        "parent_accuracy": metrics.accuracy_score(above[y], parents[shares.argmax(axis=1)]),
+    }
 
 
 def _classes(y: Any, p: Any, decided: Any) -> dict[str, float]:

@@ -122,6 +122,7 @@ class _Given:
     def __init__(self, found: Measured) -> None:
         self.found, self.outputs = found, len(found.names)
         self.form, self.names, self.decide = found.form, found.names, lambda outputs, limits: found.decisions
+        self.above = found.above
 
     def check(self, labels: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return labels, outputs
@@ -131,4 +132,4 @@ class _Given:
 
 
 def _with_labels(found: Measured, labels: np.ndarray) -> Measured:
-    return Measured(found.form, found.names, labels, found.predictions, found.decisions)
+    return Measured(found.form, found.names, labels, found.predictions, found.decisions, found.above)

@@ -21,11 +21,11 @@ OURS = {path.stem for path in Path(headstart.metrics.__file__).parent.glob("[a-z
 
 
 def weighted(found: Measured, weights: np.ndarray) -> dict[str, float]:
-    return {n: float(metric.weighted(found)(weights)[0]) for n, metric in suited(found.form, found.names).items()}
+    return {n: float(metric.weighted(found)(weights)[0]) for n, metric in suited(found).items()}
 
 
 def compare(found: Measured) -> None:
-    known = suited(found.form, found.names)
+    known = suited(found)
     for name, expected in oracle.values(found).items():
         assert value(known[name], found) == pytest.approx(expected, abs=1e-9, nan_ok=True), name
 

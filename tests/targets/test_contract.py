@@ -26,14 +26,15 @@ LABELLED = [name for name in KINDS if plugins.load("targets", name).needs_column
 
 
 def table(cells: list[Any]) -> pd.DataFrame:
-    return make_frame({"y": cells}, [f"row {i}" for i in range(len(cells))])
+    parents = [f"of {cell}" for cell in cells]
+    return make_frame({"y": cells, "parent": parents}, [f"row {i}" for i in range(len(cells))])
 
 
 def made(name: str) -> tuple[Any, pd.DataFrame]:
     """Make a target of a kind as reading a table makes it, and the table."""
     kind: Any = plugins.load("targets", name)
     frame = table(CELLS[kind.form])
-    return kind.of(("y",)).complete(frame, {"train": frame}), frame
+    return kind.of(("y", "parent") if kind.takes_parents else ("y",)).complete(frame, {"train": frame}), frame
 
 
 @pytest.mark.parametrize("name", LABELLED)

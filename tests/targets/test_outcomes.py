@@ -13,6 +13,7 @@ from headstart.core import plugins
 from headstart.core.errors import DataError
 from headstart.core.types import Calibration, Measurements, Target
 from headstart.drawing.draw import draw
+from headstart.evaluation.measure import measured as bring
 from headstart.evaluation.metrics import evaluate
 from headstart.evaluation.quick import score
 from headstart.metrics._find import suited
@@ -153,7 +154,7 @@ def test_labels_are_described(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_measured_by_metrics_of_its_form_and_its_sections_render(kind: str) -> None:
     target, labels, outputs = examples(kind)
-    known = suited(target.form, target.names)
+    known = suited(bring(target, labels, outputs))
     assert {target.primary, target.selection(labels)} <= set(known)
     got = evaluate(target, labels, outputs, resamples=20)
     assert got.primary == target.primary and set(got.metrics) == set(known)

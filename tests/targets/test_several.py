@@ -48,7 +48,7 @@ def test_a_recipe_names_them_and_comes_back_from_toml() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({**SETTINGS, "data.labels": "mood"}, "labels, task and separator are for a single target"),
+        ({**SETTINGS, "data.labels": "mood"}, "labels, task, separator and parents are for a single target"),
         ({"data.targets.mood.lables": "mood"}, "Did you mean 'labels'"),
         ({"data.targets.mood.task": "binary"}, "the target 'mood' needs its label columns"),
         ({"data.targets.the mood.labels": "mood"}, "a target's name is a word"),

@@ -18,7 +18,8 @@ class Metric(Protocol):
     title: as a heading. forms: the forms of prediction that it measures. width: how many classes or columns it is
     for; None is any number. limits: the least and the greatest value there can be. undefined: what it needs to be
     defined, as "it needs labels that vary"; "" where it always is. of_probabilities: whether it measures how right the
-    probabilities themselves are, so that it is worth to see before and after a temperature.
+    probabilities themselves are, so that it is worth to see before and after a temperature. One that needs a tree of
+    classes says so (`of_trees`).
     """
 
     title: ClassVar[str]

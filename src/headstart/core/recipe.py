@@ -34,13 +34,15 @@ class TargetPlan:
     labels: tuple[str, ...] = ()
     task: KindName = None  # kind of target; None infers it
     separator: str | None = None  # splits a multi-label cell: "cat|dog"
+    parents: str | None = None  # the column of the parents of the classes, which are then a tree
 
 
 @dataclass(frozen=True)
 class DataPlan:
     """Which data, and how to read it. Columns and the task are inferred where they are not named.
 
-    `labels`, `task` and `separator` are the short form for one target; several have a table each in `targets`, by name.
+    `labels`, `task`, `separator` and `parents` are the short form for one target; several have a table each in
+    `targets`, by name.
     """
 
     path: str | None = None
@@ -50,7 +52,8 @@ class DataPlan:
     task: KindName = None  # kind of target; None infers it
     modality: str | None = None  # None infers it
     separator: str | None = None  # splits a multi-label cell: "cat|dog"
-    targets: Mapping[str, TargetPlan] | None = None  # by name, in place of `labels`, `task` and `separator`
+    parents: str | None = None  # the column of the parents of the classes, which are then a tree
+    targets: Mapping[str, TargetPlan] | None = None  # by name, in place of the four
     group: str | None = None  # rows with the same value stay in one split
     validation: float | None = None  # share of the training rows, where no validation split is given; None: 0.15, and
     # nothing where that is too little to choose by
@@ -73,9 +76,9 @@ class DataPlan:
             )
         if not self.targets:
             return
-        if self.labels or self.task or self.separator:
+        if self.labels or self.task or self.separator or self.parents:
             raise ValueError(
-                "labels, task and separator are for a single target; with data.targets name them there "
+                "labels, task, separator and parents are for a single target; with data.targets name them there "
                 f"({first_few(f'data.targets.{name}.labels' for name in self.targets)})."
             )
         for name, plan in self.targets.items():
@@ -94,7 +97,7 @@ class DataPlan:
     @property
     def by_target(self) -> Mapping[str, TargetPlan]:
         """The plan of each target by name; a single one is called "target"."""
-        return self.targets or {TARGET: TargetPlan(self.labels, self.task, self.separator)}
+        return self.targets or {TARGET: TargetPlan(self.labels, self.task, self.separator, self.parents)}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from headstart.core import plugins
 from headstart.core.errors import UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.recipe import DataPlan
+from headstart.data.inference import takes_parents
 from headstart.data.tables import Tables
 from headstart.data.walk import files_in
 from headstart.data.wrapped import inner_folder
@@ -78,9 +79,13 @@ def read_tables(data: Any, plan: DataPlan) -> Tables:
 
 
 def _build(name: str, plan: DataPlan, options: Mapping[str, Any]) -> Any:
-    domains = plan.target is None and bool(plan.source_domain or plan.target_domain)
-    takes = "domains" in getattr(plugins.load("readers", name), "__dataclass_fields__", {})
-    return plugins.build("readers", name, {"domains": True, **options} if domains and takes else options)
+    asked = {
+        "domains": plan.target is None and bool(plan.source_domain or plan.target_domain),
+        "parents": any(map(takes_parents, plan.by_target.values())),
+    }
+    takes = getattr(plugins.load("readers", name), "__dataclass_fields__", {})
+    found = {option: True for option, wanted in asked.items() if wanted and option in takes}
+    return plugins.build("readers", name, {**found, **options})
 
 
 def check_path(data: str | Path) -> None:

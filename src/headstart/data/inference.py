@@ -20,7 +20,7 @@ from headstart.core.recipe import DataPlan, TargetPlan
 from headstart.core.task import TARGET
 from headstart.core.types import Input, Task
 from headstart.data.inputs import contents, guess_inputs
-from headstart.data.tables import DOMAIN, UNNAMED, Tables
+from headstart.data.tables import DOMAIN, PARENT, UNNAMED, Tables
 from headstart.inputs import by_name, modalities
 from headstart.inputs._kinds import names_rows, written_form
 from headstart.inputs._written import describe_form, readings
@@ -64,7 +64,7 @@ def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, li
         UsageError: A named column is not there, or no column can be the label or the input.
     """
     columns = [str(name) for name in frame.columns]
-    labelled = [column for named in plan.by_target.values() for column in named.labels]
+    labelled = [c for named in plan.by_target.values() for c in (*named.labels, named.parents) if c is not None]
     for name in (*plan.inputs, *labelled, *([plan.group] if plan.group else [])):
         if name not in columns:
             raise unknown("column", name, columns)
@@ -144,15 +144,24 @@ def needs_labels(named: TargetPlan) -> bool:
     return not named.task or plugins.load("targets", named.task).needs_columns  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def takes_parents(named: TargetPlan) -> bool:
+    """Return whether a target has a column of the parents of its classes."""
+    kind = plugins.load("targets", named.task) if named.task else None
+    return named.parents is not None or getattr(kind, "takes_parents", False)
+
+
 def _label_columns(tables: Tables, frame: pd.DataFrame, plan: DataPlan, named: TargetPlan) -> tuple[str, ...]:
     """Return the label columns of a target: those that are named, or the most likely ones where it needs some."""
-    if named.labels or not needs_labels(named):
+    if not needs_labels(named):
         return named.labels
-    return _guess_labels(tables, frame, plan)
+    found = named.labels or _guess_labels(tables, frame, plan)
+    if named.parents is not None or (takes_parents(named) and PARENT in tables.asides):
+        return (*found, named.parents or PARENT)
+    return found
 
 
 def _guess_labels(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[str, ...]:
-    apart = {*plan.inputs, plan.group, *tables.asides}
+    apart = {*plan.inputs, plan.group, plan.parents, *tables.asides}
     columns = [c for c in map(str, frame.columns) if c not in apart and not UNNAMED.fullmatch(c)]
     if tables.labels_hint:
         return tables.labels_hint

@@ -31,6 +31,7 @@ SPLITS = {
 }
 
 DOMAIN = "domain"  # the column that says which domain a row is of
+PARENT = "parent"  # the column of the parents of classes, where folders hold the folders of classes
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*|__index_level_\d+__")  # the index of a frame, in a file
 
 

@@ -70,7 +70,7 @@ def paired(
 
     places = group_places(groups)
     spread = sampled(difference, len(labels), seed=seed, resamples=count, groups=places)
-    found, known = values(both[0], difference), suited(both[0].form, both[0].names)
+    found, known = values(both[0], difference), suited(both[0])
     differences, details = {}, list(notes)
     for name, value in found.items():
         differences[name], missing = spread_interval(value, spread.get(name, np.empty(0)), level)

@@ -35,6 +35,7 @@ def edge_interval(metric: Metric, found: Measured, level: float, units: int) -> 
         np.concatenate([found.labels, turned.labels]),
         np.concatenate([found.predictions, turned.predictions]),
         _joined(found.decisions, turned.decisions),
+        found.above,
     )
     share, more = 1 - (1 - level) ** (1 / units), len(turned.labels)
     weights = np.concatenate([np.full(rows, (1 - share) / rows), np.full(more, share / more)])[:, None]
@@ -59,7 +60,7 @@ def _turned(found: Measured, places: np.ndarray) -> Measured:
     other = np.where(labels == decisions, second, labels)
     swapped = predictions.copy()
     swapped[rows, other], swapped[rows, decisions] = predictions[rows, decisions], predictions[rows, other]
-    return Measured(found.form, found.names, labels, swapped, other)
+    return Measured(found.form, found.names, labels, swapped, other, found.above)
 
 
 def _joined(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:

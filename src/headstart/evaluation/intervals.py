@@ -78,7 +78,7 @@ def shares(found: Measured, level: float, groups: np.ndarray | None = None) -> d
         The intervals by name of the metric; without those of no row.
     """
     intervals = {}
-    for name, metric in suited(found.form, found.names).items():
+    for name, metric in suited(found).items():
         if isinstance(metric, ShareOfRows):
             right, among = metric.counted(found)
             if among.any():

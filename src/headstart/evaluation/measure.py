@@ -32,7 +32,8 @@ def measured(
         DataError: Arrays do not fit the target or hold impossible values; every such row is listed.
     """
     y, p = target.check(labels, outputs)
-    return Measured(target.form, target.names, y, p, target.decide(p, thresholds))
+    above = getattr(target, "above", None)
+    return Measured(target.form, target.names, y, p, target.decide(p, thresholds), above)
 
 
 def measure(found: Measured) -> Measure:
@@ -44,7 +45,7 @@ def measure(found: Measured) -> Measure:
     Returns:
         A function from weights [N, R] to metrics.
     """
-    prepared = {name: metric.weighted(found) for name, metric in _find.suited(found.form, found.names).items()}
+    prepared = {name: metric.weighted(found) for name, metric in _find.suited(found).items()}
     return lambda weights: {name: compute(weights) for name, compute in prepared.items()}
 
 

@@ -55,7 +55,7 @@ def evaluate(
     rows = len(found.labels)
     count, details = planned(rows, target.outputs, resamples, level)
     places = group_places(groups)
-    known = suited(found.form, found.names)
+    known = suited(found)
     compute = measure(found)
     points = values(found, compute)
     spread = sampled(compute, rows, seed=seed, resamples=count, groups=places)

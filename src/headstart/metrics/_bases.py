@@ -22,6 +22,7 @@ class Usual:
     limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
     undefined: ClassVar[str] = ""
     of_probabilities: ClassVar[bool] = False
+    of_trees: ClassVar[bool] = False
 
 
 class ShareOfRows(Usual, ABC):

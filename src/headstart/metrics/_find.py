@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from functools import cache
 
 from headstart.core import plugins
 from headstart.core.errors import UsageError, first_few
-from headstart.core.types import Form, Metric
+from headstart.core.types import Metric
 from headstart.metrics._measured import Measured
 
 MEMBERS = {*Metric.__annotations__, "unit", "weighted"}
@@ -26,12 +25,11 @@ def every() -> dict[str, Metric]:
     return {name: load(name) for name in _names(os.environ.get("HEADSTART_PLUGINS", ""))}
 
 
-def suited(form: Form, names: Sequence[str]) -> dict[str, Metric]:
-    """Load the metrics of a form of prediction.
+def suited(found: Measured) -> dict[str, Metric]:
+    """Load the metrics that can measure predictions.
 
     Args:
-        form: Form of the predictions.
-        names: Names of the classes, or of the columns of values.
+        found: The predictions.
 
     Returns:
         The metrics by name, in the order of their names.
@@ -40,7 +38,11 @@ def suited(form: Form, names: Sequence[str]) -> dict[str, Metric]:
         UsageError: A file defines no whole metric.
     """
     return {
-        name: metric for name, metric in every().items() if form in metric.forms and metric.width in (None, len(names))
+        name: metric
+        for name, metric in every().items()
+        if found.form in metric.forms
+        and metric.width in (None, len(found.names))
+        and (found.above is not None or not getattr(metric, "of_trees", False))
     }
 
 

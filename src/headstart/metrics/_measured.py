@@ -61,7 +61,7 @@ class Measured:
     form: "classes", one class a row: labels [N] int64, predictions are probabilities [N, C], decisions [N] int64.
     "labels", any number of classes a row: labels [N, C] of 0 and 1, predictions are probabilities [N, C], decisions
     [N, C]. "values", numbers: labels and predictions [N, T] float64, no decisions.
-    names: the C classes, or the T columns.
+    names: the C classes, or the T columns. above: of classes in a tree the place of each one's parent, [C].
     """
 
     form: Form
@@ -69,6 +69,7 @@ class Measured:
     labels: np.ndarray
     predictions: np.ndarray
     decisions: np.ndarray | None = None
+    above: np.ndarray | None = None
     kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property

@@ -233,7 +233,7 @@ def _uncalibrated(target: Target, name: str, outputs: Outputs) -> dict[str, floa
     """Return what the metrics would be without the temperature."""
     rows = outputs.rows
     found = measured(target, rows.labels_of(name), outputs.raw[name][rows.places(name)])
-    known = suited(found.form, found.names)
+    known = suited(found)
     return {name: finite(value(metric, found)) for name, metric in known.items() if metric.of_probabilities}
 
 

@@ -27,18 +27,24 @@ MOST_INTEGER_CLASSES = 20
 
 @dataclass(frozen=True)
 class LabelCells:
-    """The label columns of the training rows. filled: the cells of each that are not blank. gaps: others are there."""
+    """The label columns of the training rows.
+
+    filled: the cells of each that are not blank. gaps: others are there. parents: the last column is of parents.
+    """
 
     columns: tuple[str, ...]
     filled: tuple[Column, ...]
     separator: str | None = None
     gaps: bool = False
+    parents: bool = False
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, columns: Sequence[str], separator: str | None) -> LabelCells:
+    def of(
+        cls, frame: pd.DataFrame, columns: Sequence[str], separator: str | None, *, parents: bool = False
+    ) -> LabelCells:
         """Take the cells of label columns."""
         filled = tuple(frame[name][~blank_cells(frame[name])] for name in columns)
-        return cls(tuple(columns), filled, separator, sum(map(len, filled)) < len(frame) * len(columns))
+        return cls(tuple(columns), filled, separator, sum(map(len, filled)) < len(frame) * len(columns), parents)
 
     @cached_property
     def cells(self) -> list[Any]:
@@ -125,7 +131,7 @@ def infer_target(frame: pd.DataFrame, columns: Sequence[str], plan: TargetPlan) 
     """
     if plan.task:
         return plugins.load("targets", plan.task).of(columns, plan.separator)  # pyright: ignore[reportAttributeAccessIssue]
-    labels = LabelCells.of(frame, columns, plan.separator)
+    labels = LabelCells.of(frame, columns, plan.separator, parents=plan.parents is not None)
     kind = _kind_of(labels)
     if kind is None:
         raise UsageError(
@@ -159,7 +165,7 @@ def divided(frame: pd.DataFrame, columns: Sequence[str], plan: TargetPlan) -> di
         The plan of each by name, which is its column's in letters, digits, _ and -; none where one target has all of
         the columns: they are of one kind, or the kind or a separator is named.
     """
-    if plan.task or plan.separator or len(columns) < 2:
+    if plan.task or plan.separator or plan.parents or len(columns) < 2:
         return {}
     alone = {_kind_of(LabelCells.of(frame, [column], None)) for column in columns}
     if (len(alone) == 1 or not plan.labels) and _kind_of(LabelCells.of(frame, columns, None)) is not None:

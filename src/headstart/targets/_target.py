@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -36,6 +37,7 @@ class BaseTarget:
         needs_columns: Whether there is a label column to look for.
         losses: Names of the losses that fit.
         balances: Ways of making up for rare classes that fit.
+        takes_parents: Whether it has a column of the classes' parents beside that of the classes.
         array_type: How scikit-learn's `type_of_target` calls arrays of these labels; "" where it has no word for them.
     """
 
@@ -47,6 +49,7 @@ class BaseTarget:
     needs_columns: ClassVar[bool] = True
     losses: ClassVar[tuple[str, ...]] = ()
     balances: ClassVar[tuple[str, ...]] = ()
+    takes_parents: ClassVar[bool] = False
     array_type: ClassVar[str] = ""
 
     @classmethod
@@ -140,6 +143,16 @@ class BaseTarget:
     def as_outputs(self, labels: Labels) -> np.ndarray:
         """Write labels [N, …] as the outputs that would be right, [N, outputs] float64."""
         return np.asarray(labels, dtype=np.float64).reshape(len(labels), -1)
+
+    @property
+    def units(self) -> int:
+        """Numbers that a head's last layer gives for one example, of which the output makes its answers."""
+        return self.outputs
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """Numbers that a head gives for one example."""
 
     def strata(self, labels: Labels) -> np.ndarray | None:
         """Return the class to balance each row by in splits and folds, [N], -1 without any; None: at random."""

@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from headstart.core.counting import counted
 from headstart.core.errors import BadRows, DataError, Problem, first_few
 from headstart.core.interface import option
 from headstart.data.formats import is_table, stem
-from headstart.data.tables import SPLITS, Tables, make_frame, splits_of
+from headstart.data.tables import PARENT, SPLITS, Tables, make_frame, splits_of
 from headstart.data.walk import files_below, files_in, folders_in
 from headstart.inputs import by_name, of_file
 
@@ -29,10 +29,12 @@ class ImageFolder:
     """Read a folder of images.
 
     With `domains` the top folders are domains: DOMAIN/CLASS or DOMAIN/train/CLASS. None finds it out: they are where
-    all hold folders of the same names, no fewer than they are. False takes the top folders for classes.
+    all hold folders of the same names, no fewer than they are. False takes the top folders for classes. With `parents`
+    the folders of classes are in folders of their parents: PARENT/CLASS.
     """
 
     domains: bool | None = None
+    parents: bool = False
 
     def matches(self, data: Any) -> bool:
         """Return whether `data` is a folder of images, or of folders of them, and not a table or a saved data set."""
@@ -71,8 +73,8 @@ class ImageFolder:
         sorted_in = _modality(folders_in(root))
         modality = sorted_in or _modality([root])
         assert modality is not None, "matches was not asked"
-        walk = _Walk(root, modality)
-        common = sorted(_common_classes(root)) if self.domains is None else []
+        walk = _Walk(root, modality, self.parents)
+        common = sorted(_common_classes(root)) if self.domains is None and not self.parents else []
         inner = len(common) >= len(set(folders_in(root)) - set(_splits(root)))
         if sorted_in is None:
             walk.read_unlabelled(walk.root, None)
@@ -88,13 +90,20 @@ class ImageFolder:
         return walk.tables(_say_other(root, common, inner=inner) if common else "")
 
 
+class _Row(NamedTuple):
+    name: str
+    file: Path
+    label: str | None = None
+    domain: str | None = None
+    parent: str | None = None
+
+
 @dataclass
 class _Walk:
     root: Path
     modality: str
-    rows: dict[str, list[tuple[str, Path, str | None, str | None]]] = field(
-        default_factory=dict
-    )  # id, file, label, domain
+    parents: bool = False
+    rows: dict[str, list[_Row]] = field(default_factory=dict)
     empty: list[Problem] = field(default_factory=list)  # folders of classes
     wrong: list[Problem] = field(default_factory=list)  # links and loose files, each by itself
     ignored: list[str] = field(default_factory=list)
@@ -115,7 +124,7 @@ class _Walk:
         known = {other.name for other in others}
         beside = any(split == "validation" and known & _names(_within(sub)) for sub, split in splits.items())
         if not set(splits.values()) & {"train", "test"} and not beside:
-            if others and all(_inner_splits(sub) for sub in others):
+            if others and not self.parents and all(_inner_splits(sub) for sub in others):
                 for sub in others:
                     self.read_class_splits(sub, domain)
                 self.name_loose(folder)
@@ -131,7 +140,7 @@ class _Walk:
             classes = {name for sub, split in splits.items() if split == "train" for name in _names(_within(sub))}
         for sub, split in splits.items():
             if split and split not in {"train", UNLABELLED} and self.lacks_classes(_within(sub), classes):
-                found = [(self.name(file), file, None, domain) for file in self.images(sub)]
+                found = [_Row(self.name(file), file, None, domain) for file in self.images(sub)]
                 self.rows.setdefault(split, []).extend(found)
             elif split and sub not in bare:
                 self.read_classes(_within(sub), split, domain)
@@ -145,19 +154,25 @@ class _Walk:
     def read_class_splits(self, folder: Path, domain: str | None) -> None:
         """Read CLASS/train, CLASS/val, CLASS/test."""
         for sub, split in _splits(folder).items():
-            found = [(self.name(file), file, folder.name, domain) for file in self.images(sub)]
+            found = [_Row(self.name(file), file, folder.name, domain) for file in self.images(sub)]
             self.rows.setdefault(split, []).extend(found)
 
     def read_unlabelled(self, folder: Path, domain: str | None) -> None:
-        found = [(self.name(file), file, None, domain) for file in self.images(folder)]
+        found = [_Row(self.name(file), file, None, domain) for file in self.images(folder)]
         self.rows.setdefault(UNLABELLED, []).extend(found)
 
-    def read_classes(self, folder: Path, split: str, domain: str | None, apart: Sequence[Path] = ()) -> None:
+    def read_classes(
+        self, folder: Path, split: str, domain: str | None, apart: Sequence[Path] = (), parent: str | None = None
+    ) -> None:
+        """Read CLASS, or PARENT/CLASS where classes have parents."""
         self.name_loose(folder)
         for sub in folders_in(folder):
             if sub in apart:
                 continue
-            found = [(self.name(file), file, sub.name, domain) for file in self.images(sub)]
+            if self.parents and parent is None and folders_in(sub):
+                self.read_classes(sub, split, domain, parent=sub.name)
+                continue
+            found = [_Row(self.name(file), file, sub.name, domain, parent) for file in self.images(sub)]
             if not found:
                 self.empty.append(
                     Problem(f"{self.name(sub)}/", f"has no {self.plural}", "add some, or delete the folder")
@@ -198,9 +213,10 @@ class _Walk:
         for split, rows in self.rows.items():
             if not rows:
                 raise DataError(f"{self.root} has no {self.plural} in its '{split}' part.")
-            ids, files, labels, domains = zip(*rows, strict=True)
+            ids, files, labels, domains, parents = zip(*rows, strict=True)
             columns = {self.modality: files} | ({} if split == UNLABELLED else {"label": labels})
             columns |= {"domain": domains} if any(domains) else {}
+            columns |= {PARENT: parents} if self.parents else {}
             frames[split] = make_frame(columns, ids)
         notes = [*([note] if note else []), *self.said]
         if self.ignored:
@@ -208,7 +224,9 @@ class _Walk:
             listing = first_few(self.ignored)
             notes.append(f"ignored {counted(kinds.total(), 'entries')} other than {self.plural}: {listing}")
         wrong = (BadRows(summary, self.wrong),) if self.wrong else ()
-        return Tables(frames, ("label",), tuple(notes), asides=("domain",), wrong=wrong)
+        return Tables(
+            frames, ("label",), tuple(notes), asides=("domain", *([PARENT] if self.parents else [])), wrong=wrong
+        )
 
 
 def _splits(folder: Path) -> dict[Path, str]:
