@@ -40,3 +40,12 @@ def test_decay_draws_logits_to_zero() -> None:
     state = {"logit": np.array([1.0, -1.0]), "before": np.ones(2)}
     weigh(made, some(2, 3), (1.0, 1.0), state)
     assert state["logit"] == pytest.approx([0.9, -0.9])
+
+
+def test_a_rescaled_loss_changes_no_direction() -> None:
+    made = rule("famo")
+    plain, scaled = made.start(2), made.start(2)
+    for losses in np.random.default_rng(0).uniform(0.5, 2, (5, 2)):
+        one = weigh(made, some(2, 3), losses, plain)
+        other = weigh(made, some(2, 3), losses * [1000, 1], scaled) * [1000, 1]
+        assert other / other.sum() == pytest.approx(one / one.sum())
