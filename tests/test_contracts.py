@@ -172,7 +172,7 @@ def test_an_objective_names_its_streams_and_gets_no_labels_where_it_asks_for_non
     data = toys.with_pools(toys.dataset(Vector(6)), made)
     model = toys.make_model(toys.normed(), data)
     batches = {}
-    for stream in made.streams:
+    for stream in made.streams_in(data.pools):
         rows = data.pools[stream.pool].take(range(stream.rows(8)))
         x, y = torch.from_numpy(rows.inputs), torch.from_numpy(rows.y) if stream.labelled else None
         labels = {} if y is None else {"target": y}

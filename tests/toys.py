@@ -108,8 +108,9 @@ def dataset(expects: Input, kind: str = "multiclass", rows: int = 24) -> Dataset
 
 def with_pools(data: Dataset, objective: Objective) -> Dataset:
     """Add a pool for each stream of an objective that the data has none for."""
-    pools = dict(data.pools)
-    for stream in objective.streams:
+    train = data.splits["train"]
+    pools = {**data.pools, **{f"task:{name}": train.of(name) for name in train.labels}}
+    for stream in objective.streams_in(pools):
         rows = data.splits["train"]
         pools.setdefault(stream.pool, rows if stream.labelled else rows.unlabelled())
         if stream.sampler == "domains":

@@ -82,8 +82,8 @@ def test_adda_moves_the_features_by_the_labels_of_the_target_too() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_without_such_rows_there_is_no_such_stream(name: str) -> None:
     objective: Any = plugins.build("objectives", name, {})
-    assert objective.streams_in(()) == objective.streams
-    assert objective.streams_in({FEW.pool}) == (*objective.streams, Stream("target_labelled", size=0.5))
+    assert objective.streams_in({}) == objective.streams
+    assert objective.streams_in({FEW.pool: ()}) == (*objective.streams, Stream("target_labelled", size=0.5))
 
 
 @pytest.mark.parametrize("name", ["dann", "mcd", "fixmatch", "mapped"])

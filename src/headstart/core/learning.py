@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import (
@@ -220,9 +220,21 @@ class Objective(ABC):
         """The streams that each step takes one batch of: by default the labelled training rows."""
         return (Stream("train"),)
 
-    def streams_in(self, pools: Container[str]) -> tuple[Stream, ...]:
-        """Return the streams that a step takes batches of, where the data has these pools."""
+    def streams_in(self, pools: Mapping[str, Sized]) -> tuple[Stream, ...]:
+        """Return the streams that the data's pools are learnt from."""
         return (*self.streams, *(stream for stream in self.also if stream.pool in pools))
+
+    def turn(self, rows: Mapping[str, int], seed: int) -> tuple[str, ...]:
+        """Choose the streams that one step takes a batch of: by default all.
+
+        Args:
+            rows: How many each stream has, by name.
+            seed: The step's: all that is drawn is a function of it.
+
+        Returns:
+            Their names; what is left out shows its next batch at its next turn.
+        """
+        return tuple(rows)
 
     @property
     def loss_options(self) -> LossOptions:

@@ -58,7 +58,21 @@ def forward(
         if tuning.watch is not None:
             targets = {loss.target for loss in named.values()}
             added["watched"] = tuning.watch([_with_labels(seen, on_device, targets) for seen in passes])
-    return {name: loss.value for name, loss in named.items()}, added | penalties(tuning, learning, job.stage)
+    values = {name: loss.value * _share(built, batches, name, loss) for name, loss in named.items()}
+    return values, added | penalties(tuning, learning, job.stage)
+
+
+def _share(built: BuiltStage, batches: Mapping[str, Batch], name: str, loss: Loss) -> float:
+    """Return the share of its batch that a piece has of the stream that a target's loss is named after, by the first's.
+
+    It is 1 where all are cut alike; else the loss of the whole batch would not be the sum of those of its pieces.
+    """
+    if loss.target is None or name not in batches:
+        return 1.0
+    assert built.job.stage.batch_size is not None
+    whole = {stream.name: stream.rows(built.job.stage.batch_size) for stream in built.job.streams}
+    own, first = (len(batches[stream]) / whole[stream] for stream in (name, next(iter(batches))))
+    return own / first
 
 
 def fractions(built: BuiltStage, micro_batches: Sequence[Mapping[str, Batch]]) -> list[float]:
@@ -66,7 +80,8 @@ def fractions(built: BuiltStage, micro_batches: Sequence[Mapping[str, Batch]]) -
     stage, world = built.job.stage, built.context.world
     sizes = [len(next(iter(batches.values()))) for batches in micro_batches]
     assert stage.batch_size is not None
-    whole = built.job.streams[0].rows(stage.batch_size)
+    first = next(iter(micro_batches[0]))
+    whole = next(stream.rows(stage.batch_size) for stream in built.job.streams if stream.name == first)
     rows = sum(sizes) if world.size == 1 else whole
     return [size / rows for size in sizes]
 

@@ -52,7 +52,8 @@ class Job:
         objective: What is minimised.
         criterion: What chooses the best step.
         stage: Has its steps, lr, augment and evaluate.
-        training: The rows of each of the objective's streams, by the stream's name.
+        streams: What the objective learns from.
+        training: The rows of each stream, by its name.
         measured: The rows of each of the criterion's pools; none where one of them has no rows.
         until: The step to end after, where all the stage's steps are too many; the schedule is that of all steps.
         levelled: The step from which on the rest of the schedule is run through, and its fraction that is done then.
@@ -66,6 +67,7 @@ class Job:
     objective: Objective
     criterion: Criterion
     stage: Stage
+    streams: tuple[Stream, ...]
     training: Mapping[str, Examples]
     measured: Mapping[str, Examples]
     until: int | None = None
@@ -74,11 +76,6 @@ class Job:
     rule: Rule | None = None
     sharing: Scheme | None = None
     name: str = "training"
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """The streams that each step takes a batch of."""
-        return tuple(s for s in (*self.objective.streams, *self.objective.also) if s.name in self.training)
 
     def prepare(self, model: Model) -> Tuning:
         """Let the strategy prepare the model, and give targets what they have of their own."""
@@ -109,9 +106,10 @@ def make_job(
         The job. Pools of streams and criteria never contain the test rows.
     """
     assert stage.augment is not None
+    streams = objective.streams_in(data.pools)
     training = {
         stream.name: Examples(data.pools[stream.pool], make_transform(expects, views=stream.shown(stage.augment)))
-        for stream in objective.streams_in(data.pools)
+        for stream in streams
     }
     known = {**data.pools, **{name: rows for name, rows in data.splits.items() if name != "test"}}
     plain = make_transform(expects)
@@ -123,7 +121,7 @@ def make_job(
     rule = None if stage.combine is None else plugins.build("combine", stage.combine.name, stage.combine.options)
     scheme = None if stage.sharing is None else plugins.build("sharing", stage.sharing.name, stage.sharing.options)
     seen = measured if complete else {}
-    return Job(strategy, objective, criterion, stage, training, seen, rule=rule, sharing=scheme)
+    return Job(strategy, objective, criterion, stage, streams, training, seen, rule=rule, sharing=scheme)
 
 
 def _some(rows: Rows, most: int | None, seed: int, pool: str) -> Rows:

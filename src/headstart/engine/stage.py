@@ -177,7 +177,7 @@ class StageRun:
     def _step(self, streams: Mapping[str, Feed[Batch]], fraction: float, optimiser: torch.optim.Optimizer) -> None:
         built, progress = self.built, self.progress
         stage = built.job.stage
-        batches = {name: next(stream) for name, stream in streams.items()}
+        batches = {name: next(streams[name]) for name in built.data.turn(progress.step)}
         if any(group.start for group in built.tuning.groups):
             let_learn(built.model, built.tuning, fraction)
             built.train_modes()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 from headstart import views
@@ -13,6 +15,7 @@ from headstart.core.errors import UsageError
 from headstart.core.learning import AUGMENTED
 from headstart.core.seeding import mix, numpy_generator
 from headstart.core.types import Batch, Measured, Stream, Tuning
+from headstart.data.rows import concatenate
 from headstart.data.streams import BatchStream, in_order
 from headstart.data.transforms import make_transform
 from headstart.engine.constant import keep_constant
@@ -27,6 +30,18 @@ from headstart.models.model import Model, device_of
 
 SURVEY_BATCH = 32
 T = TypeVar("T")
+
+
+def _labelled(streams: Sequence[Examples]) -> Examples | None:
+    """Put rows of labelled streams together, but for those whose targets an earlier one has; None without any."""
+    found: dict[str, Examples] = {}
+    for each in streams:
+        if not each.rows.labels.keys() <= found.keys():
+            found |= dict.fromkeys(each.rows.labels, each)
+    parts = list({id(each): each for each in found.values()}.values())
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    return Examples(concatenate([each.rows for each in parts]), parts[0].transform)
 
 
 class StageData:
@@ -52,9 +67,8 @@ class StageData:
         return max(math.ceil(len(self.job.training[s.name].rows) / s.rows(size)) for s in streams)
 
     def labelled(self) -> Examples | None:
-        """Return the rows of the objective's first labelled stream."""
-        streams = (stream for stream in self.job.streams if stream.labelled)
-        return next((self.training[stream.name] for stream in streams), None)
+        """Return the rows of the objective's first labelled stream, and of those that have labels of other targets."""
+        return _labelled([self.training[stream.name] for stream in self.job.streams if stream.labelled])
 
     def survey(self) -> Iterator[Batch]:
         """Iterate over every labelled row once, without augmentation, on the model's device, in evaluation mode.
@@ -65,7 +79,7 @@ class StageData:
         Raises:
             UsageError: No stream of the objective has labels.
         """
-        labelled = next((self.job.training[s.name] for s in self.job.streams if s.labelled), None)
+        labelled = _labelled([self.job.training[s.name] for s in self.job.streams if s.labelled])
         if labelled is None:
             raise UsageError("This strategy looks at labelled rows before it starts, and the objective has none.")
         self.model.eval()
@@ -182,9 +196,15 @@ class StageData:
         shown = [view for s in self.job.streams for view in s.shown(self.job.stage.augment).values()]
         return self.job.objective.reads == "features" and all(view == views.PLAIN for view in shown)
 
+    def turn(self, step: int) -> tuple[str, ...]:
+        """Name the streams that a step takes a batch of."""
+        rows = {stream.name: len(self.job.training[stream.name].rows) for stream in self.job.streams}
+        return self.job.objective.turn(rows, mix(self._seed, "turn", step))
+
     def streams(self, step: int) -> dict[str, Feed[Batch]]:
         """Return the batches of each stream by its name, from a step on."""
-        return {stream.name: Feed(partial(self._batches, stream), self.workers, step) for stream in self.job.streams}
+        taken = Counter(chain.from_iterable(self.turn(earlier) for earlier in range(step)))
+        return {s.name: Feed(partial(self._batches, s), self.workers, taken[s.name]) for s in self.job.streams}
 
     def measure(self) -> dict[str, Measured]:
         """Compute what the criterion looks at, for each of its pools."""

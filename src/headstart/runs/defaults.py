@@ -119,7 +119,8 @@ def rate(defaults: Defaults, backbone: Backbone | None) -> float:
 
 def passed(objective: Objective, data: Dataset) -> int:
     """Count the rows of a pass: those of the stream that takes longest to show all of its own."""
-    return max(math.ceil(len(data.pools[stream.pool]) / stream.size) for stream in objective.streams)
+    streams = (stream for stream in objective.streams_in(data.pools) if stream not in objective.also)
+    return max(math.ceil(len(data.pools[stream.pool]) / stream.size) for stream in streams)
 
 
 def view(
@@ -165,10 +166,10 @@ def imbalance(stage: Stage, objective: Objective, data: Dataset) -> tuple[Stage,
     Returns:
         The stage, and what to tell.
     """
-    pool = next(stream.pool for stream in objective.streams if stream.labelled)
-    rows = data.pools[pool]
+    labelled = [data.pools[s.pool] for s in objective.streams_in(data.pools) if s.labelled and s not in objective.also]
     chosen = [
         target.choose_imbalance(rows.labels_of(name), objective.loss_options)
+        for rows in labelled
         for name, target in rows.predicted(data.task).items()
     ]
     kind, why = next((pair for pair in chosen if pair[0] != "none"), chosen[0])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Container
+from collections.abc import Callable, Mapping, Sized
 from functools import cache
+from types import MappingProxyType
 from typing import Any, cast
 
 from headstart import views
@@ -156,7 +157,7 @@ def make_plan(
     return Plan(chosen, tuple(strategies), tuple(objectives), tuple(criteria), tuple(notes))
 
 
-def check_shards(plan: Plan, processes: int, pools: Container[str] = ()) -> None:
+def check_shards(plan: Plan, processes: int, pools: Mapping[str, Sized] = MappingProxyType({})) -> None:
     """Check that the batches can be divided among the processes.
 
     Args:
