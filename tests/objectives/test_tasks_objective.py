@@ -165,7 +165,8 @@ def test_the_heads_of_all_tasks_make_up_for_rare_classes(tmp_path: Path) -> None
     plan = make_plan(Recipe().with_settings({"stages.0.imbalance": "weights", "stages.0.objective": "tasks"}), data)
     model = toys.make_model(toys.tiny(), data)
     toys.train(tmp_path, model, data, "full", Tasks(), stage=dataclasses.replace(plan.recipe.stages[0], steps=2))
-    assert len(model.by_target()["mood"].output.balance.weights) == 3  # pyright: ignore[reportAttributeAccessIssue]
+    head: Any = model.by_target()["mood"]
+    assert len(head.output.balance.weights) == 3
 
 
 def test_validation_rows_that_are_learnt_in_the_end_join_their_tasks() -> None:
@@ -174,13 +175,10 @@ def test_validation_rows_that_are_learnt_in_the_end_join_their_tasks() -> None:
 
 
 def test_its_rows_are_in_the_job_and_a_temperature_below_one_is_refused() -> None:
-    job = make_job(*planned(), DATA, Vector(6))
+    plan = make_plan(Recipe().with_settings({"stages.0.objective": "tasks"}), DATA)
+    chosen = (plan.strategies[0], plan.objectives[0], plan.criteria[0], plan.recipe.stages[0])
+    job = make_job(*chosen, DATA, Vector(6))
     assert [(s.name, s.pool) for s in job.streams] == [("task:mood", "task:mood"), ("task:size", "task:size")]
     assert Tasks().streams == (Stream("train"),)
     with pytest.raises(UsageError, match="temperature must be 1 or more"):
         toys.plugins.build("objectives", "tasks", {"temperature": 0.5})
-
-
-def planned() -> Any:
-    plan = make_plan(Recipe().with_settings({"stages.0.objective": "tasks"}), DATA)
-    return plan.strategies[0], plan.objectives[0], plan.criteria[0], plan.recipe.stages[0]

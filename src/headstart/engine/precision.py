@@ -19,6 +19,7 @@ from headstart.core.types import Batch, Defaults, Strategy, Tuning, silent
 from headstart.engine.build import BuiltStage, build
 from headstart.engine.distributed import World
 from headstart.engine.feed import Workers
+from headstart.engine.forward import Place
 from headstart.engine.job import Job, RunContext
 from headstart.engine.lone import lone_values
 from headstart.engine.machine import keep_memory
@@ -136,8 +137,8 @@ def _pass(built: BuiltStage, batches: Mapping[str, Batch], precision: str) -> li
         for number, update in enumerate(updates_of(built.job.objective)):
             learning = learning_of(built.model, built.extra, update)
             if learning:
-                key = (built.number, 0, number)
-                found, wrong = gradients(built, [batches], update, learning, key=key, progress=0.0)
+                place = Place(built.number, 0, number, 0.0)
+                found, wrong = gradients(built, [batches], update, learning, place)
                 losses += [torch.tensor(torch.nan)] if wrong else found.values()
     return losses
 

@@ -48,10 +48,11 @@ def solve_all(
         labels, own = rows.labels_of(name), _of_some(wanted, rows.known.get(name))
         own = own if head.solves(wanted) else own._replace(imbalance="none")
         head.output.rebalance(own.imbalance, labels)
-        solved = head.solve(
-            own_part(features[rows.places(name)], head.part), labels, own._replace(chosen=(chosen or {}).get(name))
-        )
-        found[name] = solved._replace(out_of_fold=rows.among_all(name, solved.out_of_fold, np.nan))
+        seen = own_part(features[rows.places(name)], head.part)
+        solved = head.solve(seen, labels, own._replace(chosen=(chosen or {}).get(name)))
+        if name in rows.known:
+            solved = solved._replace(out_of_fold=rows.among_all(name, solved.out_of_fold, np.nan))
+        found[name] = solved
     return found
 
 
