@@ -16,7 +16,7 @@ import numpy as np
 from headstart.combine._programmes import NOISE, typical, unit_vectors
 from headstart.core.types import OfGradients
 
-MOST_STEPS = 1000  # ten are usual; gradients that cancel take hundreds
+MOST_STEPS = 200  # ten are usual, forty where gradients cancel
 
 
 @dataclass(frozen=True)
