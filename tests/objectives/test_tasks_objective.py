@@ -162,7 +162,8 @@ def test_the_heads_of_all_tasks_make_up_for_rare_classes(tmp_path: Path) -> None
     labels = {"size": rows.labels["size"], "mood": np.where(rows.labels["mood"] == 2, 1, rows.labels["mood"])}
     rows = dataclasses.replace(rows, labels=labels)
     data = dataclasses.replace(DATA, splits={**DATA.splits, "train": rows}, pools=with_training(DATA.pools, rows))
-    plan = make_plan(Recipe().with_settings({"stages.0.imbalance": "weights", "stages.0.objective": "tasks"}), data)
+    how = {"stages.0.imbalance": "weights", "stages.0.objective": "tasks", "stages.0.strategy": "full"}
+    plan = make_plan(Recipe().with_settings(how), data)
     model = toys.make_model(toys.tiny(), data)
     toys.train(tmp_path, model, data, "full", Tasks(), stage=dataclasses.replace(plan.recipe.stages[0], steps=2))
     head: Any = model.by_target()["mood"]

@@ -59,6 +59,7 @@ def test_the_artefact_has_a_head_for_each_task_and_its_recipe_has_the_paths(run:
         "price": "regression",
     }
     assert list(run.model.model.heads) == ["colour", "price"]
+    assert run.recipe.stages[0].objective.name == "tasks" and run.recipe.stages[0].optimiser == "solve"
     recipe = Recipe.read(run.folder / "recipe.toml")
     assert [plan.path for plan in recipe.plans.values()] == [
         str(folder / name) for name in ("colours.csv", "prices.csv")
@@ -76,6 +77,15 @@ def test_every_task_answers_for_new_rows_and_one_alone_where_it_is_named(run: hs
     assert run.model.alone("colour").predict(new).equals(both["colour"])
     with pytest.raises(UsageError, match=r"There is no task 'prise'\. Did you mean 'price'"):
         run.model.alone("prise")
+
+
+@pytest.mark.slow  # a run
+def test_heads_of_features_that_stay_are_those_of_each_task_alone(run: hs.Run, folder: Path) -> None:
+    lone = hs.fit(folder / "prices.csv", source="vector:columns", out=folder / "lone", progress=False)
+    new = prices(20, start=6)
+    assert np.allclose(
+        run.predict(new)["price"], lone.predict(new), rtol=0, atol=0.5
+    )  # the columns are scaled by all rows
 
 
 def test_the_command_predicts_for_all_tasks_or_one(

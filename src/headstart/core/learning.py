@@ -197,8 +197,8 @@ class Objective(ABC):
     Attributes:
         reads: "features" where the losses come from `model.features` alone, so that features of a frozen backbone,
             computed once, may be handed over in the place of examples. "inputs" always gets the examples themselves.
-        is_heads_loss: Whether the only loss is the heads' own on the labelled rows of one stream, so that heads on
-            features that stay the same may be solved instead of trained.
+        is_heads_loss: Whether the only losses are the heads' own, each on the labelled rows of one stream, so that
+            heads on features that stay the same may be solved instead of trained.
         learns_by_steps: Whether gradients can minimise it; one that only solved heads do is refused elsewhere.
         couples_rows: Whether the losses compare rows of a batch with each other, as a contrast does. The batch is then
             never cut: micro-batches and several processes are refused, as they would change what is minimised.

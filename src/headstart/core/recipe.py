@@ -20,7 +20,7 @@ from headstart.core.ranges import check_fields
 from headstart.core.task import TARGET
 
 SUPERVISED, LINEAR = Choice("supervised"), Choice("linear")  # the objective and the head where none is named
-TASKS = "supervised"  # the objective of several tasks, where none is named
+TASKS = "tasks"  # the objective of several tasks, where none is named
 _OF_ONE_DATA_SET = ("targets", "source_domain", "target_domain", "target", "target_labels", "unseen")
 _OLDER_VIEWS = {"none": "plain", "light": "weak"}  # the spellings of version 0.1
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sized
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from torch import nn
@@ -25,6 +25,8 @@ from headstart.objectives._tasks import task_losses
 class Tasks(Smoothed):
     """Minimise the sum of the tasks' losses, each the mean over a batch of its own.
 
+    Heads on features that stay the same have no part in common, so that each may be solved on all rows of its task.
+
     A batch has rows of one task, so that rows with labels of several are shown for each of them. Where the data has one
     task, it is learnt as `supervised` does.
 
@@ -36,6 +38,7 @@ class Tasks(Smoothed):
             number of the step. A task that is drawn more often then weighs more, too.
     """
 
+    is_heads_loss: ClassVar[bool] = True
     sampling: Literal["equal", "proportional", "temperature"] = "equal"
     temperature: float = 2.0
     alternating: bool = False
