@@ -183,3 +183,10 @@ def test_its_rows_are_in_the_job_and_a_temperature_below_one_is_refused() -> Non
     assert Tasks().streams == (Stream("train"),)
     with pytest.raises(UsageError, match="temperature must be 1 or more"):
         toys.plugins.build("objectives", "tasks", {"temperature": 0.5})
+
+
+def test_a_rule_has_nothing_to_combine_where_a_step_takes_one_task() -> None:
+    settings = {"stages.0.objective": {"name": "tasks", "alternating": True}, "stages.0.combine": "upgrad"}
+    with pytest.raises(UsageError, match="takes one task a step here"):
+        make_plan(Recipe().with_settings(settings), DATA)
+    assert make_plan(Recipe().with_settings({**settings, "stages.0.objective": "tasks"}), DATA)

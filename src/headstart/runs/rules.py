@@ -50,6 +50,11 @@ def check_rule(stage: Stage, objective: Objective, task: Task) -> None:
             f"The rule '{stage.combine.name}' combines several losses, and '{stage.objective.name}' has one here. "
             f"Leave {option('combine')} away, name several targets, or choose an objective of several losses."
         )
+    if len(task.predicted) > 1 and len(objective.turn(dict.fromkeys(task.predicted, 1), 0)) < 2:
+        raise UsageError(
+            f"The rule '{stage.combine.name}' combines the losses of one step, and '{stage.objective.name}' takes one "
+            f"task a step here. Leave {option('combine')} or the alternating away."
+        )
 
 
 def build_scheme(choice: Choice) -> Scheme:
