@@ -90,11 +90,6 @@ class Target(Outcomes, Protocol):
         """Numbers that a head gives for one example."""
         ...
 
-    @property
-    def units(self) -> int:
-        """Numbers that a head's last layer gives, of which `output` makes them: as many, but in a tree of classes."""
-        ...
-
     def output(self) -> nn.Module:
         """Make the module that gives a head's numbers their meaning: a `headstart.targets._outputs.Output`."""
         ...

@@ -61,5 +61,4 @@ def _back(target: Target, features: np.ndarray, outputs: np.ndarray, asked: np.n
     output = cast(Output, target.output())
     output.start(labels)
     found = output.solve(features, labels, Solving(LossOptions()))
-    units = torch.from_numpy(asked @ found.weight.T + found.bias).float()
-    return output.decode(output.answers(units)).numpy()
+    return output.decode(torch.from_numpy(asked @ found.weight.T + found.bias).float()).numpy()

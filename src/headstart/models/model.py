@@ -74,7 +74,7 @@ class Head(nn.Module):
     """The part that is new for a target: pools the features, then maps them to the target's outputs.
 
     Args:
-        trunk: Maps pooled features [B, D] to [B, target.units], of which the target's output makes [B, target.outputs].
+        trunk: Maps pooled features [B, D] to [B, target.outputs].
         target: Decides the loss and the decoding.
         pooling: "auto" takes the backbone's own pooled features; "cls" the class token, of a text the first token;
             "mean" the mean over the tokens of a text or of an image's patches.
@@ -95,7 +95,7 @@ class Head(nn.Module):
         self.part = WHOLE
 
     def forward(self, features: Features) -> torch.Tensor:  # [B, target.outputs]
-        return self.output.answers(self.trunk(own_part(pool(features, self.pooling), self.part)))
+        return self.trunk(own_part(pool(features, self.pooling), self.part))
 
     def start(self, backbone: Backbone) -> None:
         """Take what it needs of the source before training; nothing unless a head says so. UsageError: it lacks it."""

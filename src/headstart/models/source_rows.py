@@ -77,7 +77,7 @@ def rows_for(backbone: Backbone, targets: Mapping[str, Target]) -> dict[str, dic
         UsageError: No target has an output for each of its classes, or none of the classes was found.
     """
     fitting = {
-        name: target for name, target in targets.items() if target.classes and target.units == len(target.classes)
+        name: target for name, target in targets.items() if target.classes and target.outputs == len(target.classes)
     }
     if not fitting:
         kinds = first_few(dict.fromkeys(kind_of(target) for target in targets.values()))

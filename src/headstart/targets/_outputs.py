@@ -31,10 +31,6 @@ class Output(nn.Module):
             labels: Labels as the target's `encode` gave them.
         """
 
-    def answers(self, units: torch.Tensor) -> torch.Tensor:
-        """Turn what a head's last layer gives, [B, target.units], into outputs [B, target.outputs]; most are them."""
-        return units
-
     @abstractmethod
     def loss(self, out: torch.Tensor, y: torch.Tensor, options: LossOptions) -> torch.Tensor:
         """Compute the mean loss of outputs [B, outputs] for labels [B, …]."""
@@ -56,7 +52,7 @@ class Output(nn.Module):
             wanted: The loss, whose way with rare classes `rebalance` has been told, and the folds.
 
         Returns:
-            The layer, [target.units, D]; what it says of rows that were left out are outputs, [N, target.outputs].
+            The layer.
 
         Raises:
             UsageError: There is no solver for it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -143,16 +142,6 @@ class BaseTarget:
     def as_outputs(self, labels: Labels) -> np.ndarray:
         """Write labels [N, …] as the outputs that would be right, [N, outputs] float64."""
         return np.asarray(labels, dtype=np.float64).reshape(len(labels), -1)
-
-    @property
-    def units(self) -> int:
-        """Numbers that a head's last layer gives for one example, of which the output makes its answers."""
-        return self.outputs
-
-    @property
-    @abstractmethod
-    def outputs(self) -> int:
-        """Numbers that a head gives for one example."""
 
     def strata(self, labels: Labels) -> np.ndarray | None:
         """Return the class to balance each row by in splits and folds, [N], -1 without any; None: at random."""

@@ -23,8 +23,6 @@ from headstart.targets._infer import LabelCells
 if TYPE_CHECKING:
     import pandas as pd
 
-    from headstart.targets._outputs import Output
-
 
 @dataclass(frozen=True)
 class Tree(OneClass):
@@ -126,17 +124,6 @@ class Tree(OneClass):
     def above(self) -> np.ndarray:
         """The place of each class's parent in `tops`, [C]."""
         return np.array([self.tops.index(name) for name in self.parents], dtype=np.int64)
-
-    @property
-    def units(self) -> int:
-        """Numbers that a head's last layer gives: one for each parent, and one for each class."""
-        return len(self.tops) + len(self.classes)
-
-    def output(self) -> Output:
-        """Make the module that multiplies the probability of a parent by those of its classes."""
-        from headstart.targets._tree_output import TreeOutput
-
-        return TreeOutput(self.above)
 
     def describe(self) -> str:
         """Describe the classes, the parents, and which parents have one class only."""

@@ -30,7 +30,7 @@ class ImageFolder:
 
     With `domains` the top folders are domains: DOMAIN/CLASS or DOMAIN/train/CLASS. None finds it out: they are where
     all hold folders of the same names, no fewer than they are. False takes the top folders for classes. With `parents`
-    the folders of classes are in folders of their parents: PARENT/CLASS.
+    the folders of classes are in folders of their parents, and a class is called PARENT/CLASS.
     """
 
     domains: bool | None = None
@@ -172,7 +172,8 @@ class _Walk:
             if self.parents and parent is None and folders_in(sub):
                 self.read_classes(sub, split, domain, parent=sub.name)
                 continue
-            found = [_Row(self.name(file), file, sub.name, domain, parent) for file in self.images(sub)]
+            label = sub.name if parent is None else f"{parent}/{sub.name}"
+            found = [_Row(self.name(file), file, label, domain, parent) for file in self.images(sub)]
             if not found:
                 self.empty.append(
                     Problem(f"{self.name(sub)}/", f"has no {self.plural}", "add some, or delete the folder")

@@ -25,7 +25,7 @@ class Linear:
 
     def build(self, dim: int, target: Target) -> Head:
         """Make the head for features of width `dim`. Small first weights: the first loss is that of an even guess."""
-        layer = nn.Linear(dim, target.units)
+        layer = nn.Linear(dim, target.outputs)
         nn.init.trunc_normal_(layer.weight, std=0.01)
         nn.init.zeros_(layer.bias)
         return LinearHead(layer, target, self.pooling)

@@ -33,7 +33,7 @@ class Mlp:
 
     def build(self, dim: int, target: Target) -> Head:
         """Make the head for features of width `dim`. Small last weights: the first loss is that of an even guess."""
-        last = nn.Linear(self.hidden, target.units)
+        last = nn.Linear(self.hidden, target.outputs)
         nn.init.trunc_normal_(last.weight, std=0.01)
         nn.init.zeros_(last.bias)
         return Head(

@@ -37,7 +37,7 @@ class Nested:
 
     def build(self, dim: int, target: Target) -> Head:
         """Make the head for features of width `dim`; until it has seen the source, that is one class and no more."""
-        return NestedHead(Inner(torch.zeros(1, dim), torch.zeros(1), target.units, self), target, self)
+        return NestedHead(Inner(torch.zeros(1, dim), torch.zeros(1), target.outputs, self), target, self)
 
 
 class Dense(AnyShape):
@@ -93,7 +93,7 @@ class NestedHead(Head):
         """Take a copy of the source's head. UsageError: the source has none of the kind that is asked for."""
         weight, bias = (_classifier if self.options.answer == "probabilities" else _hidden)(backbone)
         bias = torch.zeros(len(weight)) if bias is None else bias
-        self.trunk = Inner(weight.float(), bias.float(), self.target.units, self.options)
+        self.trunk = Inner(weight.float(), bias.float(), self.target.outputs, self.options)
 
     def solves(self, wanted: Solving) -> bool:
         """Return whether the source's head stays as it is, and the target's loss has a solver."""
