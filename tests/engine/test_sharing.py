@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import toys
 from headstart.core.choice import Choice
@@ -18,6 +19,7 @@ from headstart.data.rows import Dataset, Rows
 from headstart.inputs.vector import Vector
 from headstart.models.model import Model
 from headstart.models.paths import paths_of
+from headstart.objectives.tasks import Tasks
 from headstart.runs.network import build_model
 
 
@@ -149,6 +151,26 @@ def test_only_one_target_s_features_can_be_asked_for(tmp_path: Path) -> None:
     with model.evaluating(), torch.no_grad():
         both, one = model.features(x)["pooled"].chunk(2, dim=1), model.features(x, "second")["pooled"].chunk(2, dim=1)
     assert torch.equal(one[1], both[1]) and not one[0].any() and both[0].any()
+
+
+def test_a_batch_of_one_task_goes_one_task_s_way_alone(tmp_path: Path) -> None:
+    """Two tasks, two passes a step, not four: the network is called for the rows of a task by its own tensors alone."""
+    data = toys.mixed()
+    passes: list[list[int]] = []
+
+    class Counted(Tasks):
+        def losses(self, model: Any, extra: Any, batches: Any, progress: float) -> Any:
+            layer = next(module for module in model.backbone.modules() if isinstance(module, nn.Linear))
+            with layer.register_forward_hook(lambda *_: passes[-1].append(1)):
+                passes.append([])
+                return super().losses(model, extra, batches, progress)
+
+    for alternating, each in ((False, 2), (True, 1)):
+        model = build_model(Recipe(), data, toys.tiny())
+        stage = Stage(sharing=Choice("share_weights"), steps=3, batch_size=8, lr=1e-2)
+        toys.train(tmp_path / str(each), model, data, "full", Counted(alternating=alternating), stage=stage)
+        assert [len(step) for step in passes] == 3 * [each]
+        passes.clear()
 
 
 def test_what_cannot_be_divided_is_refused(tmp_path: Path) -> None:

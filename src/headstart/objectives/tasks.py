@@ -63,11 +63,12 @@ class Tasks(Smoothed):
         return (str(numpy_generator(seed).choice(list(rows), p=self._shares(rows))),)
 
     def losses(self, model: Model, extra: nn.Module, batches: Mapping[str, Batch], progress: float) -> dict[str, Loss]:
-        """Compute the loss "task:NAME" of each task that the step has a batch of."""
+        """Compute the loss "task:NAME" of each task that the step has a batch of, from the features of that task."""
         found: dict[str, Loss] = {}
         for stream, batch in batches.items():
-            own = task_losses(model, model.features(batch.x), batch, self.loss_options)
-            found |= {stream: own["task"]} if stream.startswith(TASK) else own
+            name = stream.removeprefix(TASK) if stream.startswith(TASK) else None
+            own = task_losses(model, model.features(batch.x, name), batch, self.loss_options)
+            found |= own if name is None else {stream: own["task"]}
         return found
 
     def _shares(self, rows: Mapping[str, int]) -> np.ndarray:
