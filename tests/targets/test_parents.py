@@ -14,6 +14,7 @@ import headstart as hs
 from headstart.core.choice import Choice
 from headstart.core.errors import DataError, UsageError
 from headstart.core.recipe import DataPlan, TargetPlan
+from headstart.core.types import kind_of
 from headstart.data.read import read
 from headstart.targets.tree import Tree
 
@@ -44,6 +45,12 @@ def test_a_column_of_parents_makes_a_tree(plan):
     assert (target.classes, target.parents, target.tops) == (PETS.classes, PETS.parents, ("pet", "vehicle"))
     assert data.task.inputs == ("x", "z")
     assert any("4 classes (car, cat, dog, van) under 2 parents (pet, vehicle), read as tree" in n for n in data.notes)
+
+
+def test_a_tree_stands_beside_another_target():
+    plan = DataPlan(inputs=("x",), targets={"kind": TargetPlan(("kind",), parents="group"), "size": TargetPlan(("z",))})
+    kinds = {name: kind_of(target) for name, target in read(frame(CELLS), plan).task.targets.items()}
+    assert kinds == {"kind": "tree", "size": "regression"}
 
 
 def test_a_parent_of_one_class_is_told():

@@ -80,3 +80,16 @@ def test_parents_without_rows_to_tell_their_classes_apart_answer_by_shares():
     head.solve(np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32), labels, Solving(LossOptions()))
     p = head.decode(head(Features(pooled=torch.randn(4, 2))))
     assert torch.allclose(p[:, 1] / p[:, 2], torch.tensor(3.0))  # (2 + 1) / (0 + 1)
+
+
+def test_rows_are_judged_by_fits_that_left_them_out():
+    """Of noise nothing can be learnt: siblings are told apart by the rows that were learnt alone."""
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(80, 100)).astype(np.float32), rng.permutation(np.arange(80) % 4)
+    head = Tree().build(100, PETS)
+    solved = head.solve(x, labels, Solving(LossOptions()))
+    learnt = head(Features(pooled=torch.from_numpy(x))).detach().numpy()
+    sibling = np.array([3, 2, 1, 0])[labels]
+    rows = np.arange(80)
+    ahead = [(out[rows, labels] > out[rows, sibling]).mean() for out in (learnt, solved.out_of_fold)]
+    assert ahead[0] > 0.9 and ahead[1] < 0.65
