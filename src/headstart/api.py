@@ -194,7 +194,9 @@ def fit(
         encoding: Of the table's text, for example "latin-1".
         source_domain: Labelled domain, or several.
         target_domain: The domain that counts; its labels are only used for the test.
-        target: That domain's own data, a folder or a table; all of the data is then the source domain (`hs.adapt`).
+        target: Of several tasks or label columns the one that counts: by its validation rows alone steps are chosen.
+            With one of them the target domain's own data, a folder or a table; all of the data is then the source
+            domain (`hs.adapt`).
         target_labels: A few rows of the target domain with labels, a folder or a table; they are learnt.
         transductive: Whether test rows may be learnt from without their labels, with the target domain's or others.
         unseen: Whether the target domain only tests, with all of its rows, and nothing of it is learnt from.

@@ -76,3 +76,23 @@ def test_source_and_method_are_not_searched_for_with_several_tasks() -> None:
     assert not is_open(recipe) and wanted_of(recipe, None) == (None, recipe)
     with pytest.raises(UsageError, match="these are several tasks: name one source="):
         wanted_of(recipe_of({"budget": 60.0}, tasks=BOTH), None)
+
+
+def test_the_word_target_names_one_of_several_targets_or_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tasks = recipe_of({"target": "topic"}, tasks=BOTH)
+    assert tasks.main == "topic" and not any(plan.target for plan in tasks.plans.values())
+    assert tasks.alone("topic").main is None and recipe_of({}, tasks=BOTH).main is None
+    table = recipe_of({"target": "sold", "label": "price,sold"})
+    assert table.main == "sold" and table.data.target is None
+    named = recipe_of({"target": "price"}, settings={f"data.targets.{name}.labels": name for name in ("price", "sold")})
+    assert named.main == "price"
+    domain = recipe_of({"target": "paintings", "label": "sort"})
+    assert domain.data.target == "paintings" and domain.main is None
+    (tmp_path / "paintings").mkdir()
+    assert recipe_of({"target": "paintings", "label": "price,sold"}).data.target == "paintings"
+    with pytest.raises(UsageError, match=r"one is to count: name one source='NAME', or leave target='sold' away"):
+        wanted_of(table, ["package:*"])
+    assert is_open(recipe_of({"label": "price,sold"})) and not is_open(table)

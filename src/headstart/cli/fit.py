@@ -67,7 +67,7 @@ def fit(
     target_domain: Annotated[
         str | None, typer.Option(help="Domain that counts; its labels are for the test only.")
     ] = None,
-    target: Annotated[str | None, typer.Option(help="That domain's own data (headstart adapt).")] = None,
+    target: Annotated[str | None, typer.Option(help="The task that counts; for adapt: its own data.")] = None,
     target_labels: Annotated[str | None, typer.Option(help="A few of its rows with labels: they are learnt.")] = None,
     transductive: Annotated[
         bool, typer.Option("--transductive", help="Test rows may be learnt from, without labels.")

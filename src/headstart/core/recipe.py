@@ -150,6 +150,7 @@ class Recipe:
 
     data: DataPlan = DataPlan()
     tasks: Mapping[str, DataPlan] | None = None  # several data sets by name, in place of `data`: each is a task
+    main: str | None = None  # the one of several targets by which steps and models are chosen; None: by all of them
     source: Choice | None = None
     surgery: tuple[Choice, ...] = ()  # operations on the source's network, in order
     head: Choice = LINEAR
@@ -194,7 +195,7 @@ class Recipe:
 
     def alone(self, task: str) -> Self:
         """Keep the data of one of several tasks."""
-        return replace(self, data=self.tasks[task], tasks=None) if self.tasks else self
+        return replace(self, data=self.tasks[task], tasks=None, main=None) if self.tasks else self
 
     @property
     def title(self) -> str | None:

@@ -69,7 +69,7 @@ def option_of(path: str) -> str:
         The option or argument that stands for it, `--strategy` or `strategy=`; of an option of a plug-in both, such as
         `k of --strategy`; where there is none, the path, and of a stage its words: `weight decay of stage 2`.
     """
-    parts = path.split(".")
+    parts = ("data.target" if path == "main" else path).split(".")
     for count in range(len(parts), 0, -1):
         words = [word for word, own in PATHS.items() if own == ".".join(parts[:count])]
         if words:
@@ -112,6 +112,7 @@ def recipe_of(
             raise unknown("setting", word, list(PATHS))
     named = {word: value for word, value in words.items() if value is not None}
     check_numbers(named)
+    target = named.pop("target", None)
     found = {PATHS[word]: str(value) if isinstance(value, Path) else value for word, value in named.items()}
     if "encoding" in named and "reader" not in named:
         found["data.reader.name"] = "table"
@@ -127,13 +128,22 @@ def recipe_of(
     if load_layers:
         operations.append(f"load_layers layers={load_layers}")
     try:
-        return plan.with_surgery(operations).with_settings({**found, **(settings or {})})
+        made = plan.with_surgery(operations).with_settings({**found, **(settings or {})})
+        return made if target is None else made.with_settings({_path_of_target(str(target), made): str(target)})
     except WrongValue as error:  # named as the user wrote it, where it is one of the words
         places = error.where.removeprefix("the recipe, ").replace(", ", ".")
         word = next((word for word in named if PATHS[word] == places), None)
         if word is None:
             raise
         raise UsageError(f"{option(word.replace('_', '-'), error.value)} is not right: {error.why}.") from error
+
+
+def _path_of_target(target: str, recipe: Recipe) -> str:
+    """Say whether `--target` names one of several targets, or a path: the target domain's own data."""
+    targets = [*(recipe.tasks or recipe.data.targets or recipe.data.labels)]
+    if recipe.tasks or (len(targets) > 1 and (target in targets or (is_word(target) and not Path(target).exists()))):
+        return "main"
+    return PATHS["target"]
 
 
 def of_each(path: str, tasks: Collection[str]) -> list[str]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from headstart.core import plugins
 from headstart.core.choice import Choice
+from headstart.core.errors import unknown
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.types import Event, Listener, silent
 from headstart.data.rows import Dataset
@@ -55,6 +56,7 @@ def begin(data: Any, recipe: Recipe, listen: Listener = silent) -> Begun:
     check(recipe)
     path = str(data) if isinstance(data, str | Path) else recipe.data.path
     dataset = data if isinstance(data, Dataset) else read_data(named(data, recipe), recipe)
+    check_main(recipe, dataset.task.predicted)
     for note in dataset.notes:
         listen(Event("note", note))
     return Begun(dataset, path)
@@ -71,12 +73,20 @@ def check(recipe: Recipe) -> None:
     """
     for kind, name in _of_data(recipe):
         plugins.load(kind, name)
+    if recipe.tasks or recipe.data.targets:
+        check_main(recipe, recipe.tasks or recipe.data.targets or ())
     if not _is_plain(recipe):
         from headstart.engine.machine import choose_device
         from headstart.runs.plan import check_names
 
         check_names(recipe)
         choose_device(recipe.device)
+
+
+def check_main(recipe: Recipe, targets: Collection[str]) -> None:
+    """Check that the target that counts is one of those that there are. UsageError: it is none."""
+    if recipe.main is not None and recipe.main not in targets:
+        raise unknown("target" if recipe.tasks is None else "task", recipe.main, list(targets))
 
 
 def _of_data(recipe: Recipe) -> Iterator[tuple[str, str]]:

@@ -91,7 +91,8 @@ def settle(setting: Setting, predictor: Predictor, raw: Raw, outcome: Outcome, l
         curve = label_curve(setting, source, probe.get("validation"), moved=_moved(outcome))
     unlike = _unlike(setting, source, predictor)
     final = Final(predictor, raw, recipe, outcome, gain, fitted, curve, unlike=unlike)
-    better, why = better_baseline(gain, fitted)
+    main = recipe.main and data.task.key("validation", recipe.main)
+    better, why = better_baseline(gain, fitted, main)
     if better is None or any(recipe.data.domains):  # validation rows of the source say little of the target
         return final
     if recipe.keep_better == "no":
@@ -100,7 +101,7 @@ def settle(setting: Setting, predictor: Predictor, raw: Raw, outcome: Outcome, l
     return _kept(setting, final, gain, better, why)
 
 
-def better_baseline(gain: Gain, fitted: Sequence[Fitted]) -> tuple[Fitted | None, str]:
+def better_baseline(gain: Gain, fitted: Sequence[Fitted], main: str | None = None) -> tuple[Fitted | None, str]:
     """Find the baseline that is better than what was trained, by validation rows alone.
 
     It is ahead by more than one standard error of the paired difference for a target and behind by more for none; or,
@@ -110,11 +111,12 @@ def better_baseline(gain: Gain, fitted: Sequence[Fitted]) -> tuple[Fitted | None
     Args:
         gain: With what was measured on validation rows.
         fitted: Its baselines.
+        main: The key of the target that counts; None: all targets do.
 
     Returns:
         The best one and why, in a sentence; None where there is none.
     """
-    keys = [key for key in gain.measures if key.partition(":")[0] == "validation"]
+    keys = [key for key in gain.measures if key.partition(":")[0] == "validation" and main in (None, key)]
     leads = {each.name: [gain.lead(gain[each.name], key) for key in keys] for each in fitted}
     known = {name: cast(list[float], found) for name, found in leads.items() if found and None not in found}
     useless = MAJORITY in known and max(known[MAJORITY]) <= NOISE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from functools import cache
 from types import MappingProxyType
 from typing import Any, cast
@@ -13,12 +13,14 @@ from headstart import views
 from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.choosing import suits
+from headstart.core.counting import agree, counted
 from headstart.core.errors import UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.options import to_plain
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.tuning import couples_rows
 from headstart.core.types import Criterion, Form, Objective, Strategy, kind_of
+from headstart.criteria._target import OfTarget
 from headstart.data.domains import FEW
 from headstart.data.rows import Dataset
 from headstart.engine.optimisers import SOLVE, check_optimiser
@@ -114,6 +116,7 @@ def make_plan(
     learnt = pretrained and all(keeps_weights(operation) for operation in operations)
     judge = backbone if pretrained and not fixed else None
     shown = cache(lambda usual: defaults.view(usual, data, judge, recipe.seed, known))
+    judged = data if recipe.main is None else dataclasses.replace(data, task=data.task.alone(recipe.main))
     for stage in recipe.stages:
         objective = _objective(stage)
         criterion = _criterion(stage, objective)
@@ -124,7 +127,7 @@ def make_plan(
             stage, note = defaults.choose_strategy(stage, recipe, data, objective, start)
             notes.append(note)
         strategy = _strategy(stage)
-        _check_pools(stage.criterion.name if stage.criterion else objective.criterion, criterion, data)
+        _check_pools(stage.criterion.name if stage.criterion else objective.criterion, criterion, judged)
         _check_average(stage, criterion, data)
         check_rule(stage, objective, data.task)
         check_scheme(stage, data.task)
@@ -143,9 +146,10 @@ def make_plan(
         notes += [note] if note and note not in notes else []
         strategies.append(strategy)
         objectives.append(objective)
-        criteria.append(criterion)
+        criteria.append(criterion if recipe.main is None else OfTarget(criterion, recipe.main))
     refit, note = choose_refit(recipe, stages, objectives, data)
     notes += [note] if note else []
+    notes += [_main(recipe.main, data, stages)] if recipe.main is not None else []
     read = {stream.pool for objective in objectives for stream in objective.streams_in(data.pools)}
     read |= {pool for criterion in criteria for pool in criterion.pools}
     if "unlabelled" in data.pools and "unlabelled" not in read:
@@ -214,6 +218,21 @@ def _check_several(stage: Stage, objective: Objective, data: Dataset) -> None:
                 f"The objective '{stage.objective.name}' compares the rows of a batch with each other, and a batch of "
                 f"'{stream.name}' has {rows}. Use {option('batch-size', 2)} or more, and more rows than one."
             )
+
+
+def _main(name: str, data: Dataset, stages: Sequence[Stage]) -> str:
+    """Tell which of several targets counts."""
+    rows = data.splits.get("validation")
+    count = 0 if rows is None or name not in rows.targets else len(rows.of(name))
+    others = [f"'{other}'" for other in data.task.predicted if other != name]
+    helped = f"; {first_few(others)} {agree(len(others), 'help')}" if others else ""
+    if all(stage.optimiser == SOLVE for stage in stages):
+        chosen = "each head is solved by itself, and no step is chosen"
+    elif count:
+        chosen = f"steps are chosen by its {counted(count, 'validation rows')} alone{helped}"
+    else:
+        chosen = f"it has no validation rows, so that the last step is taken{helped}"
+    return f"the target that counts is '{name}': {chosen}"
 
 
 def _strategy(stage: Stage) -> Strategy:

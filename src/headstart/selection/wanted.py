@@ -67,6 +67,11 @@ def wanted_of(
             "Source and method are searched for with a single data set, and these are several tasks: name one "
             f"{option('source', 'NAME')}."
         )
+    if said and recipe.main:
+        raise UsageError(
+            "A search chooses source and method by all targets, and one is to count: name one "
+            f"{option('source', 'NAME')}, or leave {option('target', recipe.main)} away."
+        )
     if not said and not (alone and is_open(recipe)):
         return None, recipe
     if recipe.source is not None:
@@ -90,7 +95,7 @@ def is_open(recipe: Recipe) -> bool:
         recipe: As the user gave it.
 
     Returns:
-        False where it names a source, a head, surgery, anything of training, domains, or several tasks.
+        False where it names a source, a head, surgery, anything of training, domains, tasks, or the one that counts.
     """
     blank, data = Recipe(), recipe.data
     own = ("source", "surgery", "head", "stages")
@@ -98,6 +103,7 @@ def is_open(recipe: Recipe) -> bool:
         all(getattr(recipe, name) == getattr(blank, name) for name in own)
         and not any(data.domains)
         and not recipe.tasks
+        and recipe.main is None
     )
 
 
