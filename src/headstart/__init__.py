@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from headstart.runs.run import Run as Run
     from headstart.runs.showing import show as show
     from headstart.runs.soup import soup as soup
+    from headstart.selection.affinity import Affinity as Affinity
+    from headstart.selection.api import affinity as affinity
     from headstart.selection.api import rank as rank
     from headstart.selection.explain import explain as explain
     from headstart.selection.rank import Ranking as Ranking
@@ -104,6 +106,8 @@ _HOMES = {
     "Shown": "headstart.runs.look",
     "show": "headstart.runs.showing",
     "soup": "headstart.runs.soup",
+    "Affinity": "headstart.selection.affinity",
+    "affinity": "headstart.selection.api",
     "rank": "headstart.selection.api",
     "explain": "headstart.selection.explain",
     "Ranking": "headstart.selection.rank",

@@ -22,6 +22,7 @@ import typer
 
 from headstart import __version__
 from headstart.cli import (
+    affinity,
     cache,
     compare,
     demo,
@@ -60,6 +61,7 @@ app.command("fit")(fit.fit)
 app.command("adapt")(other_data.adapt)
 app.command("generalise")(other_data.generalise)
 app.command("rank")(rank.rank)
+app.command("affinity")(affinity.affinity)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)

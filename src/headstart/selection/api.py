@@ -1,4 +1,4 @@
-"""The functions of the public API that choose among sources."""
+"""The functions of the public API that choose among sources, and among tasks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from headstart.core.ranges import check_numbers
 from headstart.core.recipe import Recipe
 from headstart.core.types import Event, Listener
 from headstart.core.words import PATHS, recipe_of
+from headstart.data.tasks import paths_of
 from headstart.drawing.listening import shown
+from headstart.selection.affinity import Affinity
+from headstart.selection.find_affinity import find_affinity
+from headstart.selection.for_pairs import for_pairs
 from headstart.selection.rank import MOST_ROWS, Ranking, rank_sources
 
 
@@ -71,4 +75,61 @@ def rank(
         found = rank_sources(data, plan, named, layers=layers, rows=rows, budget=limit, listen=hearer)
         for line in found.said():
             hearer(Event("note", line))
+    return found
+
+
+def affinity(
+    data: Any,
+    *,
+    source: str | None = None,
+    surgery: str | Sequence[str] = (),
+    strategy: str | None = None,
+    steps: int | None = None,
+    budget: float | str = "5m",
+    label: str | Sequence[str] | None = None,
+    input: str | Sequence[str] | None = None,
+    validation: float | None = None,
+    seed: int | None = None,
+    recipe: Recipe | str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    progress: bool = True,
+    verbose: bool = False,
+    listen: Listener | None = None,
+) -> Affinity:
+    """Find out which tasks help each other: what the command `headstart affinity` does.
+
+    Args:
+        data: Several data sets by name, as for `fit`, or one with several targets. Test rows are not looked at.
+        source: The pretrained model; without it one is chosen for all tasks.
+        surgery: Operations on it, such as "cut after=layers.2".
+        strategy: Which weights learn; without it the last stage, "partial k=1".
+        steps: Of each training; without it 100.
+        budget: Seconds, or "90s", "5m", for all. Pairs for which there is no time are not measured.
+        label: Column with the label, or several.
+        input: Column with the text, image path or number, or several.
+        validation: Share of the labelled rows on which gains are measured; without it 0.3.
+        seed: Decides the splits and the batches.
+        recipe: A whole recipe or its TOML file; its last stage says how pairs are trained.
+        settings: Any other setting by its path, such as {"stages.0.lr": 1e-4}.
+        progress: Whether to show what goes on.
+        verbose: Whether details are shown, too.
+        listen: Is told what happens, as `Event`s; nothing is shown then.
+
+    Returns:
+        The affinity: `found.groups`, `found.gains`, `found.save("affinity.html")`; a notebook shows the matrices.
+
+    Raises:
+        UsageError: There is one task alone, tasks differ in modality, or the budget is too small for anything.
+        DataError: Rows are wrong; all of them are named.
+        SourceError: The source cannot be loaded.
+    """
+    words = {name: value for name, value in locals().items() if name in PATHS and name != "budget"}
+    plan = recipe_of(words, recipe=recipe, surgery=surgery, settings=settings, tasks=paths_of(data))
+    limit = seconds_of(budget)
+    with shown(progress, verbose, listen) as hearer:
+        found = find_affinity(data, for_pairs(plan), budget=limit, listen=hearer)
+        for line in found.said():
+            hearer(Event("note", line))
+        for line in found.warnings():
+            hearer(Event("warning", line))
     return found
