@@ -35,6 +35,9 @@ OBJECTIVES = {
     "flexmatch": ["few.csv", "--objective", "flexmatch threshold=0.6", "--unlabelled", "more.csv"],
     "open_set": ["few.csv", "--objective", "fixmatch threshold=0.6 open_set=yes", "--unlabelled", "strange.csv"],
 }
+TASKS = ["--task", "kind=few.csv", "--task", "price=prices.csv", "--target", "kind"]
+OBJECTIVES["tasks"] = [*TASKS, "--combine", "gradnorm rate=0.2"]
+STATE = {"tasks": "combine.safetensors"}  # the rule's; the others have modules of their own
 LEFT_OUT = "rows without labels look like none of the classes"  # by the network as it started, not as it was killed
 pytestmark = pytest.mark.slow  # each process loads the libraries anew
 
@@ -52,12 +55,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows[80:].to_csv(path / "more.csv", index=False)
     other = pd.DataFrame(random.normal(size=(60, 6)) - 4 * np.eye(6)[4], columns=list("uvwxyz"))
     pd.concat([rows[80:], other]).to_csv(path / "strange.csv", index=False)
+    prices = pd.DataFrame(random.normal(size=(90, 6)), columns=list("uvwxyz"))
+    prices.assign(label=prices["u"] + prices["w"]).to_csv(path / "prices.csv", index=False)
     return path
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+def start(folder: Path, *words: str, **more: str) -> subprocess.Popen[str]:
     command, pipe = [sys.executable, "-c", KEEPING, "fit", *words], subprocess.PIPE
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **more}
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment, cwd=folder)
 
 
@@ -102,7 +107,7 @@ def test_a_killed_run_ends_as_one_that_was_not(folder: Path, name: str) -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL and KILLED <= step_of(newest(cut)) < STEPS
-    then = tensors(newest(cut))["extra.safetensors"]
+    then = tensors(newest(cut))[STATE.get(name, "extra.safetensors")]
     end(start(folder, "--resume", str(cut)))
     for one, other in [(newest(whole), newest(cut)), (whole / "model", cut / "model")]:
         expected, found = tensors(one), tensors(other)
@@ -110,5 +115,22 @@ def test_a_killed_run_ends_as_one_that_was_not(folder: Path, name: str) -> None:
         for part, values in expected.items():
             assert all(np.array_equal(value, found[part][key]) for key, value in values.items()), f"{other} {part}"
     assert logged(whole) == logged(cut)
-    ended = tensors(newest(whole))["extra.safetensors"]
+    ended = tensors(newest(whole))[STATE.get(name, "extra.safetensors")]
     assert any(not np.array_equal(value, then[key]) for key, value in ended.items()), "the state goes on moving"
+
+
+def test_a_run_that_is_killed_while_a_task_is_trained_alone_measures_the_same_gains(folder: Path) -> None:
+    words = [*TASKS, "--source", "vector:mlp", "--strategy", "full", "--steps", "40", "--set", "alone=yes", "--out"]
+    whole, cut, place = folder / "alone-whole", folder / "alone-cut", folder / "temporary"
+    place.mkdir()
+    end(start(folder, *words, str(whole)))
+    process = start(folder, *words, str(cut), TMPDIR=str(place))
+    while not any(place.glob("headstart-*/metrics.jsonl")):
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL and not (cut / "run.json").exists()
+    end(start(folder, "--resume", str(cut)))
+    expected, found = (json.loads((run / "run.json").read_text())["gain"] for run in (whole, cut))
+    assert expected == found and list(found["alone"]) == ["test:kind", "test:price"]

@@ -84,7 +84,7 @@ def test_the_word_target_names_one_of_several_targets_or_a_path(
     monkeypatch.chdir(tmp_path)
     tasks = recipe_of({"target": "topic"}, tasks=BOTH)
     assert tasks.main == "topic" and not any(plan.target for plan in tasks.plans.values())
-    assert tasks.alone("topic").main is None and recipe_of({}, tasks=BOTH).main is None
+    assert tasks.of_task("topic").main is None and recipe_of({}, tasks=BOTH).main is None
     table = recipe_of({"target": "sold", "label": "price,sold"})
     assert table.main == "sold" and table.data.target is None
     named = recipe_of({"target": "price"}, settings={f"data.targets.{name}.labels": name for name in ("price", "sold")})

@@ -138,7 +138,7 @@ class Predictor:
         lone, heads = self.task.alone(task), self.model.by_target()
         calibrations = {name: found for name, found in self.calibrations.items() if name == task}
         model = Model(self.model.backbone, {task: heads[task]}).eval()
-        return replace(self, model=model, task=lone, recipe=self.recipe.alone(task), calibrations=calibrations)
+        return replace(self, model=model, task=lone, recipe=self.recipe.of_task(task), calibrations=calibrations)
 
     def adapted(self, rows: Rows) -> Predictor:
         """Adapt to the rows that are to be predicted, without their labels (TENT, `headstart.artifact.tent`).

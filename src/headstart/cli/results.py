@@ -32,6 +32,8 @@ def show_run(show: Show, run: Run, measured: CrossValidated | None = None) -> No
     show_headlines(show, run.headlines if measured is None else [measured.headline])
     for line in run.gain.not_ahead() if run.gain else ():
         show.say(line)
+    for line in run.gain.over_alone().values() if run.gain else ():
+        show.say(line)
     if run.task.predicted and not run.headlines and measured is None:
         show.say("Nothing was measured, as there are no test rows. --folds 5 measures by cross-validation.")
     took = time.monotonic() - show.began

@@ -162,6 +162,9 @@ class Recipe:
     scratch: Literal["auto", "yes", "no"] = (
         "auto"  # whether the same network with random weights is a baseline; "auto": where the time of a search allows
     )
+    alone: Literal["auto", "yes", "no"] = (
+        "auto"  # whether each of several tasks is trained by itself beside the run; "auto": where the budget allows
+    )
     seed: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
@@ -193,7 +196,7 @@ class Recipe:
         first, *others = self.plans.values()
         return first if all(plan.reader == first.reader for plan in others) else DataPlan()
 
-    def alone(self, task: str) -> Self:
+    def of_task(self, task: str) -> Self:
         """Keep the data of one of several tasks."""
         return replace(self, data=self.tasks[task], tasks=None, main=None) if self.tasks else self
 

@@ -36,7 +36,7 @@ from headstart.solvers.knn import nearest
 
 MOST_ROWS = 50_000  # of training: beyond them the features are cut so much that they say little
 MEASURED = ("validation", "test")
-MAJORITY, KNN, PROBE, SCRATCH = "majority", "knn", "probe", "scratch"
+MAJORITY, KNN, PROBE, SCRATCH, ALONE = "majority", "knn", "probe", "scratch", "alone"
 Outputs = Mapping[str, Mapping[str, np.ndarray]]  # what a model gives, by split and target
 
 

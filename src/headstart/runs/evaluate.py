@@ -285,7 +285,7 @@ def evaluate_saved(
             f"Say of which task the labels in {data if isinstance(data, str | Path) else 'DATA'} are: {one}."
         )
     predictor = predictor if task is None else predictor.alone(task)
-    plan = recipe.data if task is None else recipe.alone(task).data
+    plan = recipe.data if task is None else recipe.of_task(task).data
     if not own:
         more = dict.fromkeys(("target", "target_labels", "unlabelled"))
         everything = {"validation": 0.0, "source_domain": (), "target_domain": (), **more}

@@ -14,7 +14,8 @@ from headstart.evaluation.bootstrap import paired
 from headstart.evaluation.metrics import evaluate
 from headstart.evaluation.results import Interval
 from headstart.evaluation.tables import interval_text
-from headstart.runs.baselines import MAJORITY, Fitted, Outputs
+from headstart.metrics import _find
+from headstart.runs.baselines import ALONE, MAJORITY, Fitted, Outputs
 
 RESAMPLES = 300  # for each baseline; those of a run's own figures are more
 HALF_WIDTH = 1.96  # of an interval of 95 %, in standard errors
@@ -71,6 +72,11 @@ class Gain:
         tested = [key for key in self.measures if key.partition(":")[0] == "test"]
         return tested or list(self.measures)
 
+    @property
+    def _cheap(self) -> list[Baseline]:
+        """The baselines but for tasks that were trained alone, of which `over_alone` tells."""
+        return [each for each in self.baselines if each.name != ALONE]
+
     def said(self) -> list[str]:
         """Say for each target which is ahead, the run or the best of the baselines; or that one was kept, and why."""
         return [self.why] if self.kept else [text for text, _ in map(self._verdict, self.keys) if text]
@@ -84,7 +90,7 @@ class Gain:
         """Return the best figure of the models without pretraining, but for the constant answer; None without any."""
         found = [
             each.metrics[key][metric].value
-            for each in self.baselines
+            for each in self._cheap
             if not each.pretrained and each.name not in (MAJORITY, self.kept) and key in each.metrics
         ]
         known = [value for value in found if value is not None]
@@ -92,7 +98,7 @@ class Gain:
 
     def best(self, key: str) -> Baseline | None:
         """Return the best baseline by key, the first of equals; None where nothing was compared there."""
-        compared = [(self._figure(each, key), each) for each in self.baselines if key in each.differences]
+        compared = [(self._figure(each, key), each) for each in self._cheap if key in each.differences]
         known = [(value, each) for value, each in compared if value is not None]
         return max(known, key=lambda pair: pair[0])[1] if known else None
 
@@ -111,8 +117,31 @@ class Gain:
         size, bounds = interval_text(baseline.differences[key][metric])
         return f"{key.replace(':', ' ')} {words(metric)} of the run minus that of the baseline {size}, {bounds}"
 
+    def over_alone(self) -> dict[str, str]:
+        """Say by key what each target gained over being trained alone, of what counts; nothing unless it was."""
+        found = next((each for each in self.baselines if each.name == ALONE), None)
+        if found is None or self.kept:
+            return {}
+        return {key: self._over(found, key) for key in self.keys if key in found.differences}
+
+    def _over(self, alone: Baseline, key: str) -> str:
+        metric, higher = self.measures[key]
+        change = alone.differences[key][metric]
+        target = key.partition(":")[2]
+        if change.value is None or change.low is None or change.high is None:
+            return f"{target}: the difference from being trained alone cannot be measured"
+        if _find.load(metric).limits == (0.0, 1.0):
+            size, unit = 100, f"points of {words(metric)}"
+        else:
+            size, unit = 1, words(metric)
+        value, bounds = interval_text(Interval(change.value * size, change.low * size, change.high * size))
+        sign = "+" if change.value > 0 else ""
+        better = "" if higher else "; lower is better"
+        return f"{target}: {sign}{value} {unit} over being trained alone ({bounds}{better})"
+
     def to_plain(self) -> dict[str, Any]:
         """Return plain data, safe for JSON."""
+        alone = self.over_alone()
         return {
             "run": self.run,
             "metrics": _plain(self.metrics),
@@ -131,6 +160,7 @@ class Gain:
             "kept": self.kept,
             "why": self.why,
             "said": self.said(),
+            **({"alone": alone} if alone else {}),
         }
 
     @classmethod
@@ -181,11 +211,11 @@ class Gain:
         Returns:
             A sentence; "" where the run has no pretraining, or is ahead of all that have none.
         """
-        if not any(each.pretrained for each in self.baselines):
+        if not any(each.pretrained for each in self._cheap):
             return ""
         leads = {
             each.name: self.lead(each, key)
-            for each in self.baselines
+            for each in self._cheap
             if not each.pretrained and each.name != MAJORITY and key in each.differences
         }
         level = {name: lead for name, lead in leads.items() if lead is not None and lead <= HALF_WIDTH}

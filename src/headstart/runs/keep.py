@@ -18,6 +18,7 @@ from headstart.core.types import Event
 from headstart.engine.job import Outcome
 from headstart.engine.proof import fingerprints, what_moved
 from headstart.models.model import Model
+from headstart.runs.alone import train_alone
 from headstart.runs.baselines import MAJORITY, PROBE, Artefact, Fitted, Frozen, fit_baselines, is_probe, measured_splits
 from headstart.runs.folder import MODEL, TRANSFERRED
 from headstart.runs.gain import Gain, beside, none_yet
@@ -80,6 +81,7 @@ def settle(setting: Setting, predictor: Predictor, raw: Raw, outcome: Outcome, l
     recipe, data = setting.plan.recipe, setting.dataset
     with working("fitting the baselines"):
         fitted, source = fit_baselines(setting, loaded)
+    fitted += train_alone(setting, outcome, loaded)
     if not fitted:
         return Final(predictor, raw, recipe, outcome)
     gain = none_yet(run_in_words(recipe), fitted)

@@ -24,6 +24,7 @@ def gained(facts: Facts) -> list[Any]:
         keys = [key for split in ("validation", "test") if (key := facts.task.key(split, name)) in gain["measures"]]
         if len(facts.task.predicted) > 1:
             parts.append(Heading(name))
+        parts += [Words(gain["alone"][key]) for key in keys if key in gain.get("alone", {})]
         parts.append(_table(gain, keys))
     named = [("what was trained" if gain["kept"] else "this run", gain["run"])]
     named += [(each["name"], each["what"]) for each in gain["baselines"]]

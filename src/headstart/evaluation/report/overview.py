@@ -35,7 +35,8 @@ def top(facts: Facts) -> list[Any]:
         text = "There is no test split: keep rows apart that choose nothing, and the figure is an honest one."
         warning.append(Words(text, "warning"))
     figures = [_figure(found, found.split) for found in facts.targets if found.split]
-    beside = [Words(line) for line in facts.run.get("gain", {}).get("said", ())]
+    gain = facts.run.get("gain", {})
+    beside = [Words(line) for line in (*gain.get("said", ()), *gain.get("alone", {}).values())]
     return [*found, *warning, *figures, *beside, run]
 
 
