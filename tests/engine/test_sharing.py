@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import torch
 from torch import nn
 
 import toys
+from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe, Stage
-from headstart.core.types import Task
+from headstart.core.stopping import Stop, Stopped
+from headstart.core.types import Event, Scheme, Task
 from headstart.data.rows import Dataset, Rows
 from headstart.inputs.vector import Vector
 from headstart.models.model import Model
@@ -130,7 +133,6 @@ def test_every_strategy_s_changes_are_merged_saved_and_loaded(tmp_path: Path, sh
 
 def rebuild_toy(model: Model) -> Model:
     """Make the network anew as a saved model's card says, then load the weights."""
-    from headstart.core import plugins
     from headstart.models.load import insert_shared
 
     fresh = toys.tiny()
@@ -209,3 +211,69 @@ def test_own_experts_of_a_target_are_moved_by_its_loss_alone() -> None:
     moved = {name for name, p in levels[0].named_parameters() if p.grad is not None and p.grad.abs().max() > 0}
     assert any(name.startswith("own.0") for name in moved) and any(name.startswith("shared") for name in moved)
     assert not any(name.startswith(("own.1", "gates.1")) for name in moved)
+
+
+@pytest.mark.parametrize("sharing", ["share_weights common=1", "share_gradients share=0.5", "soft", "ple"])
+@pytest.mark.parametrize("strategy", ["full", "lora"])
+def test_it_goes_on_as_if_it_had_not_stopped(tmp_path: Path, sharing: str, strategy: str) -> None:
+    whole = trained(tmp_path / "whole", sharing, strategy, steps=6, checkpoint=0)
+    stop = Stop()
+
+    def listen(event: Event) -> None:
+        if event.kind == "step" and event.values["step"] == 3:
+            stop.signal = 15
+
+    with pytest.raises(Stopped):
+        trained(tmp_path / "cut", sharing, strategy, steps=6, checkpoint=0, stop=stop, listen=listen)
+    resumed = trained(tmp_path / "cut", sharing, strategy, steps=6, checkpoint=0, resume=True)
+    assert all(torch.equal(tensor, whole.state_dict()[name]) for name, tensor in resumed.state_dict().items())
+
+
+def test_stages_keep_one_division(tmp_path: Path) -> None:
+    data = two()
+    first = Stage(steps=3, batch_size=8, lr=1e-2, sharing=Choice.parse("fix_common common=1", "sharing"))
+    second = Stage(steps=3, batch_size=8, lr=1e-2, strategy=Choice("full"), augment="plain")
+    second = dataclasses.replace(second, sharing=Choice.parse("share_weights common=1", "sharing"))
+    model = build_model(Recipe(), data, toys.tiny())
+    toys.train(tmp_path, model, data, "full", "supervised", stage=first, more=(second,))
+    assert [entry["name"] for entry in model.backbone.card.inserted] == ["share_weights"]
+    one, other = own(model, "first"), own(model, "second")
+    common = set(next(iter(stages().values())))
+    assert moved(model, "first") == set(one)  # the second stage moved what the first one kept
+    assert {name for name in one if torch.equal(one[name], other[name])} == common
+    third = dataclasses.replace(second, sharing=Choice.parse("soft", "sharing"))
+    with pytest.raises(UsageError, match="an earlier stage divided the network otherwise"):
+        toys.train(tmp_path / "other", model, data, "full", "supervised", stage=third)
+
+
+@pytest.mark.parametrize("rule", ["upgrad", "graddrop", "gradnorm", "uncertainty"])
+@pytest.mark.parametrize("strategy", ["full", "lora"])
+def test_rules_combine_what_is_common_alone(tmp_path: Path, rule: str, strategy: str) -> None:
+    model = trained(tmp_path, "share_weights common=1", strategy, combine=Choice(rule))
+    assert all(tensor.isfinite().all() for tensor in model.state_dict().values() if tensor.is_floating_point())
+    pieces = trained(tmp_path / "pieces", "share_weights common=1", strategy, combine=Choice(rule), accumulate=2)
+    if rule != "graddrop":  # which draws by chance
+        for name, tensor in model.state_dict().items():
+            torch.testing.assert_close(pieces.state_dict()[name], tensor, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("strategy", ["lora", "dora", "ia3"])
+@pytest.mark.parametrize("sharing", ["share_weights common=1", "soft", "mmoe"])
+def test_merging_changes_no_target_s_answers(strategy: str, sharing: str) -> None:
+    model = build_model(Recipe(), two(), toys.tiny())
+    choice = Choice.parse(sharing, "sharing")
+    scheme: Scheme = plugins.build("sharing", choice.name, choice.options)
+    tuning = scheme.prepare(model, plugins.build("strategies", strategy, {}))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in (p for group in tuning.groups for p in group.params):
+            parameter.add_(torch.randn_like(parameter) / 4)
+    x = torch.randn(3, 6)
+    with model.evaluating(), torch.no_grad():
+        before = model(x)
+        assert tuning.merge is not None
+        tuning.merge()
+        after = model(x)
+    for name in before:
+        torch.testing.assert_close(after[name], before[name], rtol=1e-5, atol=1e-6)
+    assert not any("parametrizations" in name for name in model.state_dict())
