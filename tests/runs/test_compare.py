@@ -108,7 +108,7 @@ def test_what_is_ahead_by_chance_is_said():
     def side(low: float, high: float, better: bool = True) -> Side:
         change = Comparison("m", {"m": Interval((low + high) / 2, low, high)}, None, {"m": better}, 9, 0.95)
         value = {"m": Interval(0.5)}
-        return Side("target", "m", {"a": value, "b": value}, {"b": change}, {"m": "share"}, [["a"], ["b"]])
+        return Side("target", "m", {"a": value, "b": value}, {"b": change}, {"m": "share"}, [["a"], ["b"]], 90)
 
     assert side(0.1, 0.3).said() == ["b against a: m +0.20 (0.10 to 0.30): ahead."]
     assert side(0.1, 0.3, better=False).said()[0].endswith("behind.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from headstart.cli.main import main
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.types import kind_of
+from headstart.data.tasks import read_data
+from headstart.runs.embedding import drawn_rows
 from toys import ENGLISH
 
 WORDS = ["the", "a", "film", "plot", "was", "is", "not", "very", "good", "fine", "great", "bad", "dull", "poor"]
@@ -77,6 +80,26 @@ def test_every_task_answers_for_new_rows_and_one_alone_where_it_is_named(run: hs
     assert run.model.alone("colour").predict(new).equals(both["colour"])
     with pytest.raises(UsageError, match=r"There is no task 'prise'\. Did you mean 'price'"):
         run.model.alone("prise")
+
+
+def test_notes_of_a_task_name_no_folds_as_there_are_none(run: hs.Run) -> None:
+    told = [note for note in run.notes if "are too few to choose a step by" in note]
+    assert len(told) == 2 and all(note.endswith("(validation=0.2 takes some)") for note in told)
+
+
+def test_the_map_shows_rows_of_every_task(run: hs.Run, folder: Path) -> None:
+    tasks = {name: {"path": str(folder / f"{name}s.csv")} for name in ("colour", "price")}
+    drawn = drawn_rows(read_data(None, Recipe.from_plain({"tasks": tasks})), seed=0)
+    assert drawn.split == "test" and drawn.names == ("colour", "price")
+    assert [row.partition("/")[0] for row in drawn.rows.ids] == [drawn.names[place] for place in drawn.groups]
+    assert "Coloured by task." in (run.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_comparison_counts_the_rows_of_each_task(run: hs.Run, tmp_path: Path) -> None:
+    shutil.copytree(run.folder, tmp_path / "again")
+    found = hs.compare([run.folder, tmp_path / "again"])
+    assert {name: compared.rows for name, compared in found.targets.items()} == {"colour": 12, "price": 9}
+    assert "rmse of price on 9 test rows" in repr(found) and found.rows == 21
 
 
 @pytest.mark.slow  # a run

@@ -48,7 +48,7 @@ def compare(
     sides = compared.sides
     for side in sides.targets if verbose else ():
         whose = f" of {side.name}" if len(sides.targets) > 1 else ""
-        _show_target(show, f"{sides.split}{whose} ({sides.rows:,} rows)", side)
+        _show_target(show, f"{sides.split}{whose} ({side.rows:,} rows)", side)
     others = len(sides.groups) - 1
     if others > 1:
         show.note(f"note: {others} comparisons with one baseline; intervals and p values are not adjusted for that.")

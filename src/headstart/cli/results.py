@@ -35,7 +35,8 @@ def show_run(show: Show, run: Run, measured: CrossValidated | None = None) -> No
     for line in run.gain.over_alone().values() if run.gain else ():
         show.say(line)
     if run.task.predicted and not run.headlines and measured is None:
-        show.say("Nothing was measured, as there are no test rows. --folds 5 measures by cross-validation.")
+        crossed = "" if run.recipe.tasks else " --folds 5 measures by cross-validation."
+        show.say(f"Nothing was measured, as there are no test rows.{crossed}")
     took = time.monotonic() - show.began
     show.say(f"Run: {folder} ({took:.0f} s). Report: {shlex.quote(str(run.folder / 'report.html'))}")
     if run.task.predicted:

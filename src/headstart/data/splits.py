@@ -92,6 +92,11 @@ def make_splits(
     return {name: splits[name] for name in order}, notes
 
 
+def crossed() -> str:
+    """Write what a note about too few validation rows ends with; several tasks have no folds, and leave it away."""
+    return f", {option('folds', 5)} measures by cross-validation"
+
+
 def _validation_share(rows: Rows, task: Task, notes: list[str], test: float) -> float | None:
     """Decide whether a validation split is worth its rows; None, and a note, where it could not tell steps apart."""
     made = round(VALIDATION_SHARE * len(rows))
@@ -101,10 +106,9 @@ def _validation_share(rows: Rows, task: Task, notes: list[str], test: float) -> 
         return VALIDATION_SHARE
     few = f"fewer than {LEAST_TO_CHOOSE}" if made < LEAST_TO_CHOOSE else f"under {LEAST_OF_A_CLASS} a class"
     few = f"{counted(made, 'rows')} ({few}) {agree(made, 'are')}"
-    crossed = f", {option('folds', 5)} measures by cross-validation" if test else ""  # which takes no test rows
     notes.append(
         f"validation: none, as {few} too few to choose a step by; all rows learn "
-        f"({option('validation', 0.2)} takes some{crossed})"
+        f"({option('validation', 0.2)} takes some{crossed() if test else ''})"  # folds take no test rows
     )
     return None
 

@@ -23,6 +23,7 @@ from headstart.data.pools import UNLABELLED
 from headstart.data.read import read
 from headstart.data.readers.memory import is_table
 from headstart.data.rows import Dataset, Rows, concatenate
+from headstart.data.splits import crossed
 from headstart.data.tables import SPLITS
 from headstart.inputs import by_name
 
@@ -166,7 +167,7 @@ def _called(name: str, data: Dataset) -> Dataset:
         task=replace(data.task, targets={name: data.task.target}),
         splits={split: _rows(name, rows) for split, rows in data.splits.items()},
         pools={pool: _rows(name, rows) for pool, rows in data.pools.items()},
-        notes=[f"{name}: {note}" for note in data.notes],
+        notes=[f"{name}: {note.replace(crossed(), '')}" for note in data.notes],
         groups={f"{name}/{row}": f"{name}/{group}" for row, group in data.groups.items()},
         left_out=[replace(problem, where=f"{name}/{problem.where}") for problem in data.left_out],
         aside=[f"{name}: {note}" for note in data.aside],

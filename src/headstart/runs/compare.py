@@ -42,6 +42,7 @@ class TargetCompared:
     metrics: Mapping[str, Mapping[str, Interval]]  # by run
     comparisons: Mapping[str, Comparison]  # by run
     units: Mapping[str, str]  # by metric
+    rows: int  # that have its label
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain data, safe for JSON."""
@@ -51,6 +52,7 @@ class TargetCompared:
                 run: {name: interval.to_plain() for name, interval in metrics.items()}
                 for run, metrics in self.metrics.items()
             },
+            "rows": self.rows,
             "baseline": next(iter(self.metrics)),
             "comparisons": {run: comparison.to_plain() for run, comparison in self.comparisons.items()},
         }
@@ -79,7 +81,7 @@ class Compared:
                 for name, group in zip(side.names, side.groups, strict=True)
             )
             of = f" of {side.name}" if len(self.targets) > 1 else ""
-            lines += [f"{side.primary}{of} on {self.rows:,} {self.split} rows: {first_few(figures)}", *side.said()]
+            lines += [f"{side.primary}{of} on {side.rows:,} {self.split} rows: {first_few(figures)}", *side.said()]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -102,7 +104,7 @@ class Compared:
     def sides(self) -> Sides:
         """What the page and the terminal show."""
         sides = [
-            Side(name, found.primary, found.metrics, found.comparisons, found.units, self.groups)
+            Side(name, found.primary, found.metrics, found.comparisons, found.units, self.groups, found.rows)
             for name, found in self.targets.items()
         ]
         return Sides(self.split, self.rows, sides, self.settings)
@@ -199,7 +201,9 @@ def compare(folders: Sequence[str | PathLike[str]], *, seed: int = 0, resamples:
             for run in runs
         }
         units = first.metrics[name].get("units", {})  # runs of version 0.1 recorded none
-        targets[name] = TargetCompared(first.metrics[name]["primary"], metrics, comparisons, units)
+        targets[name] = TargetCompared(
+            first.metrics[name]["primary"], metrics, comparisons, units, len(first.rows.labels_of(name))
+        )
     settings = {run.name: run.settings for run in runs}
     return Compared(split, len(first.rows), targets, _differing(settings), _groups(settings))
 

@@ -20,7 +20,8 @@ class Drawn:
     """Rows on the map.
 
     split: the split or pool that is drawn; of two domains the target's. rows: M of them, without labels. groups: [M],
-    the place of each row's class in `names`, or the number where it is empty; nan without a label. of_target: how many
+    the place of each row's class in `names`, of its task where each has rows of its own, or the number where it is
+    empty; nan without a label. of_target: how many
     rows of two domains are of the target; the source's follow.
     """
 
@@ -111,8 +112,10 @@ def project(features: np.ndarray) -> tuple[np.ndarray, float]:
 def _chosen(task: Task, rows: Rows, seed: int, only: np.ndarray | None = None) -> tuple[Rows, Colours]:
     """Choose rows at random; where they are coloured by class, about as many of each of the frequent ones."""
     random = numpy_generator(seed, "map")
-    rows = rows.of(rows.targets[0]) if rows.known else rows
-    colours = _colours(task, rows)
+    colours = _by_task(rows)
+    if colours is None:
+        rows = rows.of(rows.targets[0]) if rows.known else rows
+        colours = _colours(task, rows)
     if not colours.names:
         places = np.sort(random.permutation(len(rows))[:MAP_ROWS])
     else:
@@ -123,6 +126,14 @@ def _chosen(task: Task, rows: Rows, seed: int, only: np.ndarray | None = None) -
         found = [random.permutation(np.flatnonzero(colours.groups == name))[:share] for name in chosen]
         places = np.sort(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
     return rows.take(places), Colours(colours.groups[places], colours.names)
+
+
+def _by_task(rows: Rows) -> Colours | None:
+    """Colour rows by the target that they have a label of, where each has one of several; else None."""
+    if len(rows.targets) < 2 or len(rows.known) < len(rows.labels):
+        return None
+    known = np.stack([rows.known[name] for name in rows.labels])
+    return Colours(known.argmax(axis=0), tuple(rows.labels)) if (known.sum(axis=0) == 1).all() else None
 
 
 def _colours(task: Task, rows: Rows) -> Colours:

@@ -125,7 +125,9 @@ def compared(runs: int, seeds: int = 1) -> str:
     metrics = {name: {m: Interval(0.5, 0.41, 0.63) for m in ("accuracy", "macro_f1")} for name in names}
     change = Comparison("accuracy", {"accuracy": Interval(0.1, 0.01, 0.2)}, None, {"accuracy": True}, 90, 0.95)
     groups = [names[start : start + seeds] for start in range(0, runs, seeds)]
-    side = Side("target", "accuracy", metrics, dict.fromkeys(names[1:], change), {"accuracy": "share of rows"}, groups)
+    side = Side(
+        "target", "accuracy", metrics, dict.fromkeys(names[1:], change), {"accuracy": "share of rows"}, groups, 90
+    )
     settings = {"stages.0.strategy.name": dict.fromkeys(names, "linear_probe"), "source.name": {names[0]: "x" * 90}}
     return render_comparison(Sides("test", 90, [side], settings))
 

@@ -98,7 +98,9 @@ def _legend(seen: Map, facts: Facts) -> Legend:
 
 def _words(seen: Map, facts: Facts) -> Words:
     still = "" if "after" in seen else " The backbone did not move, so that the map after the transfer is the same."
-    by = f" Coloured by {facts.targets[0].name}." if len(facts.targets) > 1 else ""
+    tasks = {found.name for found in facts.targets}
+    by = "task" if seen["names"] and tasks.issuperset(seen["names"]) else facts.targets[0].name if tasks else ""
+    by = f" Coloured by {by}." if len(tasks) > 1 else ""
     split = facts.targets[0].named(seen["split"]) if facts.targets else seen["split"]
     rows = f"{seen['rows']:,} {split} rows"
     if "of_target" in seen:

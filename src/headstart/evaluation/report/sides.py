@@ -56,7 +56,7 @@ class Side:
     """One target of all runs.
 
     metrics: by run. comparisons: for each run but the first, how it differs from it. groups: the runs, those that
-    differ in the seed alone together; the group of the first run comes first.
+    differ in the seed alone together; the group of the first run comes first. rows: how many have its label.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Side:
     comparisons: Mapping[str, Comparison]
     units: Mapping[str, str]
     groups: Sequence[Sequence[str]]
+    rows: int
 
     @property
     def names(self) -> list[str]:
