@@ -92,7 +92,7 @@ class Affinity:
         lines = [f"Learn {'; '.join(parts)}."]
         if self.foretold is not None:
             what = f"{counted(len(self.gains), 'measured gains')}"
-            lines.append(f"How well the agreement foretold the {what}: Spearman's correlation {self.foretold:.2f}.")
+            lines.append(f"The lookahead foretold the order of {what} by {self.foretold:.2f} (Spearman; 1: rightly).")
         if missing := self.unmeasured:
             pairs = first_few(f"{one} and {other}" for one, other in missing)
             enough = option("budget", rounded_up(self.needed))
