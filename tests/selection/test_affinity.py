@@ -47,27 +47,35 @@ def rows(labels: Any, start: int = 0, count: int = 60) -> tuple[np.ndarray, list
     return x, ["p" if value > 0 else "q" for value in labels(x, random)]
 
 
-def tasks() -> dict[str, Any]:
-    """Two tasks of one rule, and one of labels at random."""
-    return {
-        "one": rows(lambda x, _: x[:, 0] * x[:, 1], 1),
-        "same": rows(lambda x, _: x[:, 0] * x[:, 1], 2),
-        "chance": rows(lambda x, random: random.normal(size=len(x)), 3),
-    }
+RULES: dict[str, Any] = {
+    "one": lambda x, _: x[:, 0] * x[:, 1],
+    "same": lambda x, _: x[:, 0] * x[:, 1],
+    "chance": lambda x, random: random.normal(size=len(x)),
+}
 
 
 def found(data: Any, **more: Any) -> Affinity:
     return hs.affinity(data, **{"source": "vector:mlp", "progress": False, **more})
 
 
-def test_gains_beyond_noise_decide_and_the_lookahead_where_there_are_none() -> None:
+def test_gains_decide_where_they_were_measured_and_else_the_lookahead() -> None:
     some = made(
-        {("mood", "topic"): gain(0.2), ("topic", "mood"): gain(-0.05)}, [[0, 0, 0], [0, 0, 0.01], [0, -0.03, 0]]
+        {("mood", "topic"): gain(0.2), ("topic", "mood"): gain(-0.05)}, [[9, 0, 0], [0, 9, 0.01], [0, -0.03, 9]]
     )
     assert some.helps.tolist() == [[0, 0.2, 0], [-0.05, 0, 0.01], [0, -0.03, 0]]
     assert some.groups == [["mood", "topic"], ["noise"]]
-    unsure = made({("mood", "topic"): gain(0.2, 0.11), ("topic", "mood"): gain(0.01)}, -0.001)
-    assert unsure.helps[0, 1] == -0.001 and unsure.groups == [["mood"], ["topic"], ["noise"]]
+    assert made({}, [[0, 0.1, -1], [0.1, 0, -1], [-1, -1, 0]]).groups == [["mood", "topic"], ["noise"]]
+
+
+def test_it_is_told_where_a_group_is_not_sure() -> None:
+    pairs = [("mood", "topic"), ("topic", "mood")]
+    for gains, told in (
+        ([gain(0.2), gain(-0.05)], "mood and topic together; noise alone."),
+        ([gain(0.02, 0.011), gain(0.0)], "mood and topic together (within noise); noise alone."),
+        ([], "mood and topic together (by the agreement alone); noise alone."),
+    ):
+        some = made(dict(zip(pairs, gains, strict=False)), [[0, 0.1, -1], [0.1, 0, -1], [-1, -1, 0]])
+        assert some.said()[0] == f"Learn {told}"
 
 
 def test_a_helper_that_harms_is_warned_of_and_what_was_not_measured_is_told() -> None:
@@ -131,9 +139,21 @@ def test_tasks_with_the_same_labels_agree_and_those_at_random_stay_alone(monkeyp
     assert some.tasks == ["one", "same", "chance"] and not some.gains
     assert some.agreement.cosine[0, 1] == pytest.approx(1, abs=1e-5)
     assert abs(some.agreement.cosine[0, 2]) < 0.5
-    assert ["one", "same"] in [group[:2] for group in some.groups]
+    assert some.groups == [["one", "same"], ["chance"]]
     assert len(some.unmeasured) == 3
     assert some.rows == {"one": 15, "same": 15, "chance": 15}
+
+
+@pytest.mark.slow
+def test_tasks_of_one_rule_gain_by_each_other_and_one_of_chance_stays_alone() -> None:
+    data = {
+        name: {"train": rows(rule, start, 100), "validation": rows(rule, start + 500, 300)}
+        for start, (name, rule) in enumerate(RULES.items(), 1)
+    }
+    some = found(data, strategy="full", steps=150, settings={"stages.0.lr": 3e-3})
+    assert some.groups == [["one", "same"], ["chance"]]
+    assert min(some.gains["one", "same"].gain, some.gains["same", "one"].gain) > 0.1
+    assert some.gains["chance", "same"].gain < 0 and some.rows == dict.fromkeys(RULES, 300)
 
 
 @pytest.mark.slow
@@ -142,7 +162,8 @@ def test_the_command_measures_pairs_and_writes_a_page(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     words = []
-    for name, (x, y) in tasks().items():
+    for start, (name, rule) in enumerate(RULES.items()):
+        x, y = rows(rule, start)
         pd.DataFrame(x, columns=list("abcd")).assign(label=y).to_csv(tmp_path / f"{name}.csv", index=False)
         words += ["--task", f"{name}={tmp_path / name}.csv"]
     page = tmp_path / "affinity.html"
@@ -157,7 +178,7 @@ def test_the_command_measures_pairs_and_writes_a_page(
         main(["affinity", *given, "--json"])
     plain = json.loads(capsys.readouterr().out)
     assert len(plain["gains"]) == 6 and plain["not_measured"] == [] and plain["steps"] == 20
-    again = found({name: tmp_path / f"{name}.csv" for name in tasks()}, steps=20, budget="2m")
+    again = found({name: tmp_path / f"{name}.csv" for name in RULES}, steps=20, budget="2m")
     assert [each["gain"] for each in plain["gains"]] == [each.gain for each in again.gains.values()], "the same again"
 
 

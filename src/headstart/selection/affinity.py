@@ -43,14 +43,13 @@ class Affinity:
 
     @property
     def helps(self) -> np.ndarray:
-        """How much the row's task helps the column's, [K, K]: the gain where it is beyond noise, else the lookahead.
+        """How much the row's task helps the column's, [K, K]: the gain where it was measured, else the lookahead.
 
         Both are relative falls of a loss, one of a training and one of a step, which is smaller.
         """
         found = np.where(np.eye(len(self.tasks), dtype=bool), 0.0, self.agreement.lookahead)
         for (helper, helped), gain in self.gains.items():
-            if gain.is_sure:
-                found[self.tasks.index(helper), self.tasks.index(helped)] = gain.gain
+            found[self.tasks.index(helper), self.tasks.index(helped)] = gain.gain
         return found
 
     @property
@@ -88,7 +87,10 @@ class Affinity:
         """Write the result in sentences."""
         together = [group for group in self.groups if len(group) > 1]
         alone = [group[0] for group in self.groups if len(group) == 1]
-        parts = [*(f"{' and '.join(group)} together" for group in together), *(f"{name} alone" for name in alone)]
+        parts = [
+            *(f"{' and '.join(group)} together{self._unsure(group)}" for group in together),
+            *(f"{name} alone" for name in alone),
+        ]
         lines = [f"Learn {'; '.join(parts)}."]
         if self.foretold is not None:
             what = f"{counted(len(self.gains), 'measured gains')}"
@@ -98,6 +100,13 @@ class Affinity:
             enough = option("budget", rounded_up(self.needed))
             lines.append(f"Not measured, as the budget was used up: {pairs}. {enough} would do for all pairs.")
         return lines
+
+    def _unsure(self, group: Sequence[str]) -> str:
+        """Say so where no gain within a group is beyond noise."""
+        gains = [self.gains[pair] for pair in itertools.permutations(group, 2) if pair in self.gains]
+        if not gains:
+            return " (by the agreement alone)"
+        return "" if any(gain.is_sure and gain.gain > 0 for gain in gains) else " (within noise)"
 
     def warnings(self) -> list[str]:
         """Name each helper that harms by more than noise."""

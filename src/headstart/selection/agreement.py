@@ -64,9 +64,8 @@ def agreement(
             f"one: {option('strategy', 'partial')}."
         )
     model.eval()
-    found = [_step(model, common, batches, options) for batches in steps]
-    cosine, lookahead = (np.mean([each[part] for each in found], axis=0) for part in (0, 1))
-    return Agreement(cosine, lookahead)
+    cosines, falls = zip(*(_step(model, common, batches, options) for batches in steps), strict=True)
+    return Agreement(np.mean(cosines, axis=0), np.mean(falls, axis=0))
 
 
 def _step(
