@@ -102,6 +102,7 @@ def test_the_page_has_heat_maps(tmp_path: Path) -> None:
     html = some.save(tmp_path / "a.html").read_text(encoding="utf-8")
     assert html.count('class="confusion short"') == 3
     assert "mood for topic: +20.0 ± 1.0" in html and "topic harms mood" in html and "+20.0" in some._repr_html_()
+    assert "mood for noise: +1.00" in html and "mood for noise: 0.00" in html, "the lookahead, and a cosine"
     assert "--share:0.25" in html, "a quarter of the shade of the largest"
     assert json.loads(json.dumps(some.to_dict()))["groups"] == [["mood", "topic"], ["noise"]]
 
@@ -121,6 +122,13 @@ def test_a_budget_that_is_too_small_for_anything_is_refused(monkeypatch: pytest.
     data = {name: rows(lambda x, _: x[:, 0], start) for start, name in enumerate(("one", "other"))}
     with pytest.raises(UsageError, match=r"budget='20s' is too small.* takes about 100 s\. budget='[45]m' would do"):
         found(data, budget=20)
+
+
+def test_a_strategy_without_common_weights_is_refused_before_slow_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find_affinity, "solve", lambda setup: pytest.fail("features were computed"))
+    data = {name: rows(lambda x, _: x[:, 0], start) for start, name in enumerate(("one", "other"))}
+    with pytest.raises(UsageError, match=r"nothing in the network learns.*strategy='partial'"):
+        found(data, strategy="linear_probe")
 
 
 def test_tasks_without_validation_rows_are_refused() -> None:

@@ -42,7 +42,7 @@ def measured_rows(found: Affinity) -> list[tuple[str, ...]]:
             *pair,
             words(g.metric),
             *map(number_text, (g.alone, g.together)),
-            f"{100 * g.gain:+.1f}",
+            _percent(g.gain, 1),
             f"{100 * g.error:.1f}",
         )
         for pair, g in found.gains.items()
@@ -94,13 +94,19 @@ def _matrices(found: Affinity) -> dict[str, tuple[np.ndarray, Callable[[int, int
 
     def gain_text(row: int, column: int) -> str:
         gain = found.gains.get((tasks[row], tasks[column]))
-        return UNKNOWN if gain is None else f"{100 * gain.gain:+.1f} ± {100 * gain.error:.1f}"
+        return UNKNOWN if gain is None else f"{_percent(gain.gain, 1)} ± {100 * gain.error:.1f}"
 
     shown = {
         COSINE: (seen.cosine, lambda row, column: f"{seen.cosine[row, column]:.2f}"),
-        LOOKAHEAD: (seen.lookahead, lambda row, column: f"{100 * seen.lookahead[row, column]:+.2f}"),
+        LOOKAHEAD: (seen.lookahead, lambda row, column: _percent(float(seen.lookahead[row, column]), 2)),
     }
     return {GAIN: (gains, gain_text), **shown} if found.gains else shown
+
+
+def _percent(share: float, places: int) -> str:
+    """Write a share in percent with its sign; without one where it is rounded to 0."""
+    text = f"{100 * share:+.{places}f}"
+    return text if float(text) else text[1:]
 
 
 def _heat(tasks: Sequence[str], values: np.ndarray, text: Callable[[int, int], str]) -> Table:

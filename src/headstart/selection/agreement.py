@@ -54,6 +54,14 @@ def agreement(
     Raises:
         UsageError: Nothing in the backbone learns.
     """
+    common = common_weights(model, strategy)
+    model.eval()
+    cosines, falls = zip(*(_step(model, common, batches, options) for batches in steps), strict=True)
+    return Agreement(np.mean(cosines, axis=0), np.mean(falls, axis=0))
+
+
+def common_weights(model: Model, strategy: Strategy) -> list[nn.Parameter]:
+    """Let a strategy prepare a model, and return what learns in its backbone. UsageError: that is nothing."""
     tuning = strategy.prepare(model)
     tuning.groups = apply_freezes(model.backbone, tuning.groups)
     let_learn(model, tuning)
@@ -63,9 +71,7 @@ def agreement(
             "With this strategy nothing in the network learns, so that tasks cannot help each other. Choose another "
             f"one: {option('strategy', 'partial')}."
         )
-    model.eval()
-    cosines, falls = zip(*(_step(model, common, batches, options) for batches in steps), strict=True)
-    return Agreement(np.mean(cosines, axis=0), np.mean(falls, axis=0))
+    return common
 
 
 def _step(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import math
 import time
 from typing import Any
 
@@ -22,6 +24,7 @@ from headstart.runs.features import known_features
 from headstart.runs.network import build_model, load_backbone
 from headstart.runs.plan import make_plan
 from headstart.selection.affinity import Affinity
+from headstart.selection.agreement import common_weights
 from headstart.selection.for_pairs import SHARE, one_alone
 from headstart.selection.pairs import measured
 from headstart.selection.together import Setup, compared, seconds_of, solve, trained
@@ -59,12 +62,13 @@ def find_affinity(
         start, transform = build_model(plan.recipe, dataset, backbone), make_transform(backbone.card.input)
         place(start, choose_device(recipe.device))
         setup = Setup(dataset, plan, start, transform, known, stop or Stop())
+        common_weights(copy.deepcopy(start), plan.strategies[-1])  # refused before slow work, where there are none
         look, training = seconds_of(setup)
         if look > budget - (time.monotonic() - began):
             enough = rounded_up(1.5 * (time.monotonic() - began + look) + 3 * training)
             raise UsageError(
                 f"{option('budget', f'{budget:g}s')} is too small: to compare the gradients alone takes about "
-                f"{look:.0f} s. {option('budget', enough)} would do for a pair, too."
+                f"{math.ceil(look)} s. {option('budget', enough)} would do for a pair, too."
             )
         with working("comparing gradients"):
             solve(setup)
