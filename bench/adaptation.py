@@ -3,7 +3,8 @@
 python bench/adaptation.py [--shared FOLDER] [--pairs PAIR …] [--objectives NAME …] [--seeds 3] [--out FILE]
 
 Pictures of PACS with a MobileNetV1 at half its width; reviews of Amazon, the first 40 words of 2,000 training and 500
-test rows of each domain, with all-MiniLM-L6-v2; the last stages learn (`partial`), for 200 steps of 32 rows of each domain, shown plainly, at the strategy's usual rate; the last step counts.
+test rows of each domain, with all-MiniLM-L6-v2; the last stages learn (`partial`), for 200 steps of 32 rows of each
+domain, shown plainly, at the strategy's usual rate; the last step counts.
 Half of the target's rows are learnt from without labels, the other half test. `probe` is the solved head on the
 source's features, `ceiling` the same with the labels of the target's own rows. Each line is one JSON object: accuracy
 on the target's test rows and the source's validation rows, what each criterion says of the model without a label of the
