@@ -50,7 +50,7 @@ def measured_rows(found: Affinity) -> list[tuple[str, ...]]:
 
 
 def matrices(found: Affinity) -> list[Any]:
-    """Draw the matrices as heat maps: green where a task helps, red where it harms.
+    """Draw the matrices as heat maps: one colour where a task helps, another where it harms.
 
     Args:
         found: What there is to say.
@@ -80,7 +80,10 @@ def render(found: Affinity) -> str:
 
 def _sections(found: Affinity) -> list[Section]:
     return [
-        Section(title[0].upper() + title[1:], [_heat(found.tasks, values, cell), Words(TOLD[title], "soft")])
+        Section(
+            title[0].upper() + title[1:],
+            [_heat(found.tasks, values, cell, 1.0 if title == COSINE else None), Words(TOLD[title], "soft")],
+        )
         for title, (values, cell) in _matrices(found).items()
     ]
 
@@ -109,10 +112,10 @@ def _percent(share: float, places: int) -> str:
     return text if float(text) else text[1:]
 
 
-def _heat(tasks: Sequence[str], values: np.ndarray, text: Callable[[int, int], str]) -> Table:
-    """Shade each cell by its value beside the largest one of two different tasks."""
+def _heat(tasks: Sequence[str], values: np.ndarray, text: Callable[[int, int], str], most: float | None) -> Table:
+    """Shade each cell by its value beside `most`; None: beside the largest one of two different tasks."""
     apart = np.abs(values[~np.eye(len(tasks), dtype=bool)])
-    most = float(np.nanmax(apart, initial=1e-12))
+    most = float(np.nanmax(apart, initial=1e-12)) if most is None else most
     rows = []
     for row, helper in enumerate(tasks):
         cells = [Cell(helper, title=helper)]
