@@ -4,7 +4,8 @@ python bench/tasks.py [--shared FOLDER] [--ways WAY …] [--seeds 3] [--rows 500
 
 Sentiment (SST-2), kinds of questions (TREC) and likeness of sentences (STS-B, a number for a pair), 500 training rows
 each, the first 500 rows of the official test splits; all-MiniLM-L6-v2 after its first three layers, its last two
-learn (`partial k=2`) at the rate 6e-4, the last step counts. A way is "alone", "sum", a rule of `combine/`, or a scheme of `sharing/`.
+learn (`partial k=2`) at the rate 6e-4, the last step counts. A way is "alone", "sum", a rule of `combine/`, or a scheme
+of `sharing/`.
 Each line is one JSON object: on the tasks' test rows accuracy, accuracy and the correlation r; and CPU seconds.
 """
 
