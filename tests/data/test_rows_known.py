@@ -27,7 +27,7 @@ def test_those_of_a_target_have_its_labels_alone() -> None:
     both = concatenate([MOOD, SIZE]).take([2, 1])
     own = both.of("mood")
     assert own.ids == ["b"] and own.labels["mood"].tolist() == [0] and set(own.labels) == {"mood"} and not own.known
-    assert both.places("size").tolist() == [0] and both.of("size").inputs.tolist() == [[1.0] * 3]
+    assert np.arange(2)[both.places("size")].tolist() == [0] and both.of("size").inputs.tolist() == [[1.0] * 3]
     assert both.unlabelled().known == {}
 
 
