@@ -178,6 +178,7 @@ def test_what_a_recipe_says_that_says_nothing() -> None:
     assert Recipe().to_plain() == {
         "keep_better": "auto",
         "scratch": "auto",
+        "alone": "auto",
         "data": {
             "inputs": [],
             "labels": [],
