@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2)
     given = parser.parse_args()
     frame = table(given.shared)
+    seconds(frame, "sum", BASE)  # imports, and the model's first pass
     steps: dict[str, list[float]] = {}
     for _ in range(given.repeats):
         for rule in ("sum", *given.rules):

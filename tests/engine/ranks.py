@@ -46,6 +46,7 @@ CASES: dict[str, Stage] = {
     "rule-features": combined("upgrad", "features"),
     "rule-weights": combined("nash", "weights"),
     "rule-signs": combined("graddrop", "weights"),
+    "rule-nan": combined("upgrad", "features"),
     "stop": STAGE,
     "dead": dataclasses.replace(STAGE, steps=10**6, evaluate=10**6),
 }
@@ -59,6 +60,8 @@ OBJECTIVES: dict[str, Objective | str] = {
 def train(folder: Path, case: str, world: distributed.World) -> None:
     """Train and write the weights and what was told."""
     data = toys.dataset(Vector(6))
+    if case == "rule-nan":
+        data.splits["train"].inputs[3] = np.nan  # of one process's rows, in one of its steps
     model = toys.make_model(toys.tiny(), data)
     seen: list[Event] = []
     stop = Stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
 from headstart.core.stopping import Stop
+from headstart.core.types import Loss
 from headstart.engine.combiner import Combiner
 from headstart.inputs.vector import Vector
+from headstart.objectives.supervised import Supervised
 
 RULE = """
 from dataclasses import dataclass
@@ -42,14 +45,16 @@ def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADSTART_PLUGINS", str(tmp_path / "own"))
 
 
-def trained(folder: Path, combine: str | None, strategy: str = "full", **more: Any) -> dict[str, torch.Tensor]:
-    """Train with two losses, the task's and the domains'; return the weights."""
+def trained(
+    folder: Path, combine: str | None, strategy: str = "full", objective: Any = "dann", **more: Any
+) -> dict[str, torch.Tensor]:
+    """Train with two losses, the task's and by default the domains'; return the weights."""
     data = toys.dataset(Vector(6))
     model = toys.make_model(toys.tiny(), data)
     settings = {"steps": 4, "batch_size": 8, "lr": 1e-2, "optimiser": "sgd"} | more.pop("stage", {})
     choice = None if combine is None else Choice.parse(combine, "combine")
     stage = Stage(objective=Choice("dann"), combine=choice, **settings)
-    toys.train(folder, model, data, strategy, "dann", stage=stage, **more)
+    toys.train(folder, model, data, strategy, objective, stage=stage, **more)
     return toys.snapshot(model)
 
 
@@ -133,3 +138,73 @@ def test_it_goes_on_as_if_it_had_not_stopped(tmp_path: Path, rule: str) -> None:
 def test_nothing_common_is_refused_before_the_first_step(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="of the backbone nothing learns"):
         trained(tmp_path, "mgda", "linear_probe")
+
+
+class Seen(torch.nn.Module):
+    """Counts rows, as an objective's averages do."""
+
+    rows: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("rows", torch.zeros(()))
+
+
+@dataclass(frozen=True)
+class Counting(Supervised):
+    """Counts the rows that it takes in of each step, and has two losses."""
+
+    steps: list[float] = field(default_factory=list)
+
+    def modules(self, model: Any) -> torch.nn.Module:
+        return Seen()
+
+    def losses(self, model: Any, extra: Any, batches: Any, progress: float) -> dict[str, Loss]:
+        extra.rows += len(batches["train"])
+        loss = next(iter(super().losses(model, extra, batches, progress).values()))
+        return {"task": loss, "twice": Loss(2 * loss.value, loss.target)}
+
+    def summed(self, extra: Any) -> list[torch.Tensor]:
+        return [extra.rows]
+
+    def after_step(self, model: Any, extra: Any) -> None:
+        self.steps.append(float(extra.rows))
+        extra.rows.zero_()
+
+
+@pytest.mark.parametrize("rule", [None, "uncertainty", "mgda", "mgda on=weights"])
+@pytest.mark.parametrize("pieces", [1, 2])
+@pytest.mark.parametrize("fails", [False, True])
+def test_rows_are_taken_in_once_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str | None, pieces: int, fails: bool
+) -> None:
+    objective, forward, calls = Counting(), Supervised.losses, []
+
+    def hungry(self: Any, *given: Any) -> Any:
+        calls.append(1)
+        if fails and len(calls) == pieces:  # memory runs out in the last piece of the first step
+            raise MemoryError
+        return forward(self, *given)
+
+    monkeypatch.setattr(Supervised, "losses", hungry)
+    trained(tmp_path, rule, objective=objective, stage={"accumulate": pieces})
+    assert objective.steps == [8.0] * 4
+
+
+def test_what_a_rule_remembers_moves_once_where_memory_runs_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = trained(tmp_path / "whole", "uncertainty rate=0.5")
+    backward, failed = torch.Tensor.backward, []
+
+    def hungry(self: torch.Tensor, **options: Any) -> None:
+        if not failed:
+            failed.append(True)
+            raise MemoryError
+        backward(self, **options)
+
+    monkeypatch.setattr(torch.Tensor, "backward", hungry)
+    pieces = trained(tmp_path / "pieces", "uncertainty rate=0.5")
+    assert failed
+    for name, tensor in whole.items():
+        torch.testing.assert_close(pieces[name], tensor, rtol=1e-4, atol=1e-6)

@@ -77,6 +77,13 @@ def test_a_stop_of_one_stops_all_at_the_same_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_loss_of_one_that_is_not_finite_ends_all_where_a_rule_combines_losses(tmp_path: Path) -> None:
+    code, error = run_two(tmp_path, "rule-nan")
+    assert code == 1 and "The loss is not finite in training" in error
+    assert "The loss is not finite in another process" in error and "lost touch" not in error
+
+
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_others(tmp_path: Path) -> None:
     started = time.monotonic()
     code, error = run_two(tmp_path, "dead")

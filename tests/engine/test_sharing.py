@@ -242,7 +242,7 @@ def test_stages_keep_one_division(tmp_path: Path) -> None:
     assert moved(model, "first") == set(one)  # the second stage moved what the first one kept
     assert {name for name in one if torch.equal(one[name], other[name])} == common
     third = dataclasses.replace(second, sharing=Choice.parse("soft", "sharing"))
-    with pytest.raises(UsageError, match="an earlier stage divided the network otherwise"):
+    with pytest.raises(UsageError, match="divided the network among targets otherwise"):
         toys.train(tmp_path / "other", model, data, "full", "supervised", stage=third)
 
 

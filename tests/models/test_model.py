@@ -9,7 +9,8 @@ from torch import nn
 from headstart.core.errors import UsageError
 from headstart.core.types import Features, LossOptions, Task
 from headstart.models.load import load_source
-from headstart.models.model import Head, Model, mean_over_tokens, pool
+from headstart.models.model import Head, Model
+from headstart.models.pooling import mean_over_tokens, pool
 
 TARGET = Task.of("image", "multiclass", ("file",), ("label",), ("a", "b", "c")).target
 TOKENS = torch.arange(12.0).reshape(2, 3, 2)

@@ -14,7 +14,7 @@ import toys
 from headstart.core.errors import UsageError
 from headstart.core.types import Prefix
 from headstart.models.hf_backbone import VisionBackbone
-from headstart.models.model import pool
+from headstart.models.pooling import pool
 from headstart.models.prefix import prefix_of
 from models.surgery.patients import patient_after, tiny_bert, tiny_vit
 

@@ -17,7 +17,8 @@ import toys
 from headstart.core.types import Input, Task
 from headstart.data.rows import Dataset, Rows
 from headstart.inputs._evidence import column_pieces, cut_pieces, overlay, text_pieces
-from headstart.models.model import Model, pool
+from headstart.models.model import Model
+from headstart.models.pooling import pool
 from headstart.runs.evidence import heat_maps
 from headstart.runs.mistakes import some
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 import torch
@@ -73,6 +73,21 @@ def _share(built: BuiltStage, batches: Mapping[str, Batch], name: str, loss: Los
     whole = {stream.name: stream.rows(built.job.stage.batch_size) for stream in built.job.streams}
     own, first = (len(batches[stream]) / whole[stream] for stream in (name, next(iter(batches))))
     return own / first
+
+
+def remember(built: BuiltStage) -> Callable[[], None]:
+    """Return what lets the objective forget what it takes in of a step from now on (`Objective.summed`).
+
+    Rows that are computed once more, in smaller pieces or with other weights of their losses, would count twice.
+    """
+    tensors = built.job.objective.summed(built.extra)
+    before = [tensor.clone() for tensor in tensors]
+
+    def put_back() -> None:
+        for tensor, value in zip(tensors, before, strict=True):
+            tensor.copy_(value)
+
+    return put_back
 
 
 def fractions(built: BuiltStage, micro_batches: Sequence[Mapping[str, Batch]]) -> list[float]:

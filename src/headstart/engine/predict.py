@@ -23,7 +23,8 @@ from headstart.engine.machine import autocast, keep_memory, to_device
 from headstart.engine.memory import is_out_of_memory
 from headstart.features.frozen import FeatureTransform, KnownFeatures, frozen_rows
 from headstart.models.hidden import features_at, prefix_at
-from headstart.models.model import Head, Model, Pooling, device_of, pool
+from headstart.models.model import Head, Model, device_of
+from headstart.models.pooling import Pooling, pool
 from headstart.models.taps import channel_axes, first, stage_modules
 
 ALONE = World()

@@ -15,7 +15,8 @@ from headstart.data.rows import Rows, concatenate
 from headstart.engine.build import BuiltStage
 from headstart.engine.predict import predict
 from headstart.features.frozen import FeatureTransform, frozen_rows
-from headstart.models.model import Model, own_part
+from headstart.models.model import Model
+from headstart.models.pooling import own_part
 
 
 def solve_all(

@@ -13,7 +13,7 @@ from headstart.core.tuning import couples_rows
 from headstart.core.types import MODEL_PARTS, Batch, Event, Objective, Stepper, Update
 from headstart.engine.build import BuiltStage
 from headstart.engine.combining import combined_gradients
-from headstart.engine.forward import Place, forward, fractions, is_finite, wrong_with
+from headstart.engine.forward import Place, forward, fractions, is_finite, remember, wrong_with
 from headstart.engine.lone import lone_values
 from headstart.engine.memory import is_out_of_memory
 from headstart.models.model import Model
@@ -51,7 +51,7 @@ def train_step(
         learning = learning_of(built.model, built.extra, update)
         if not learning:
             continue
-        found = None
+        found, put_back = None, remember(built)
         while found is None:
             optimiser.zero_grad(set_to_none=True)
             try:
@@ -62,6 +62,7 @@ def train_step(
                 if not is_out_of_memory(error):
                     raise
                 micro_batches = _smaller(built, micro_batches, batches, error)
+                put_back()
         losses, wrong = found
         if world.most(float(bool(wrong))):
             raise TrainingError(wrong or "The loss is not finite in another process, which names the rows.")

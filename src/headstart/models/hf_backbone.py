@@ -18,8 +18,9 @@ from headstart.inputs.image import Image
 from headstart.inputs.text import Text
 from headstart.models import stages
 from headstart.models.dryrun import FAILURES
-from headstart.models.model import Backbone, mean_over_tokens
+from headstart.models.model import Backbone
 from headstart.models.parts import misfit_of
+from headstart.models.pooling import mean_over_tokens
 from headstart.models.prefix import prefix_of
 from headstart.models.weights import misfit
 

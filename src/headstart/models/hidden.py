@@ -8,7 +8,8 @@ from typing import Any, Literal, cast
 import torch
 
 from headstart.core.types import Features, Prefix
-from headstart.models.model import Backbone, mean_over_tokens
+from headstart.models.model import Backbone
+from headstart.models.pooling import mean_over_tokens
 from headstart.models.surgery._blocks import pool_maps
 from headstart.models.taps import first
 

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -15,11 +15,8 @@ from torch import nn
 from headstart.core.errors import UsageError, first_few
 from headstart.core.learning import map_tensors, where_known
 from headstart.core.types import Card, Features, ForwardPass, Labels, LossOptions, Prefix, Solved, Solving, Target
+from headstart.models.pooling import WHOLE, Part, Pooling, own_part, pool
 from headstart.targets._outputs import Output
-
-Pooling = Literal["auto", "cls", "mean"]
-Part = tuple[int, int]  # which part of the features, of how many equal ones
-WHOLE: Part = (0, 1)
 
 
 class Backbone(nn.Module):
@@ -318,49 +315,6 @@ class Model(nn.Module):
 def device_of(module: nn.Module) -> torch.device:
     """Return the device that a module's parameters are on; one without parameters computes wherever it is asked to."""
     return next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
-
-
-def pool(features: Features, pooling: Pooling) -> torch.Tensor:
-    """Pool features to [B, D].
-
-    Args:
-        features: What a backbone gave.
-        pooling: How, as of `Head`.
-
-    Returns:
-        The pooled features [B, D].
-
-    Raises:
-        UsageError: "cls" or "mean" was asked for, and the backbone gives no tokens or none of that kind.
-    """
-    if pooling == "auto":
-        return features["pooled"]
-    tokens = features.get("tokens")
-    if tokens is None:
-        raise UsageError(f"Pooling '{pooling}' needs a backbone that gives tokens; use pooling 'auto'.")
-    prefix = features.get("prefix")
-    if pooling == "cls":
-        if prefix is not None and prefix[:1] != ("class",):
-            raise UsageError("Pooling 'cls' needs a backbone with a class token, and this one has none; use 'mean'.")
-        return tokens[:, 0]
-    if prefix and len(prefix) == tokens.shape[1]:
-        raise UsageError("Pooling 'mean' needs a backbone that gives tokens of patches; use pooling 'auto'.")
-    return mean_over_tokens(tokens[:, len(prefix or ()) :], features.get("mask"))
-
-
-def own_part(pooled: Any, part: Part) -> Any:
-    """Take a target's own columns of pooled features [B, P · D], a tensor or an array: all of them where P is 1."""
-    place, count = part
-    width = pooled.shape[1] // count
-    return pooled if count == 1 else pooled[:, place * width : (place + 1) * width]
-
-
-def mean_over_tokens(tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Average tokens [B, T, D] over those that the mask [B, T] keeps, to [B, D]."""
-    if mask is None:
-        return tokens.mean(dim=1)
-    weights = mask.unsqueeze(-1).to(tokens.dtype)  # [B, T, 1]
-    return (tokens * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
 def _freeze_modes(module: nn.Module) -> None:

@@ -7,20 +7,23 @@ is there once. Features of all targets stand side by side; each head takes its p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
 from torch import nn
 from torch.func import functional_call
 
+from headstart.core.errors import UsageError
 from headstart.core.learning import map_tensors
 from headstart.core.types import Features
-from headstart.models.model import WHOLE, Backbone, Model
+from headstart.models.model import Backbone, Model
+from headstart.models.pooling import WHOLE
 from headstart.models.surgery._around import Around, forward_of, set_forward
 from headstart.models.tree import INSERTED
 
 NAME = f"{INSERTED}paths"
+OTHERWISE = "An earlier stage or run divided the network among targets otherwise. Divide it alike in all of them."
 
 
 class Paths(nn.Module):
@@ -86,7 +89,7 @@ class _Net(nn.Module):
         return self._through.within(x)
 
 
-def insert_paths(backbone: Backbone, targets: Sequence[str], own: Iterable[str]) -> Paths:
+def insert_paths(backbone: Backbone, targets: Sequence[str], own: Sequence[str]) -> Paths:
     """Give each target but the first a copy of some tensors; those that are there already stay.
 
     Args:
@@ -96,9 +99,16 @@ def insert_paths(backbone: Backbone, targets: Sequence[str], own: Iterable[str])
 
     Returns:
         The copies.
+
+    Raises:
+        UsageError: The network is divided already, among other targets or otherwise.
     """
     if (present := paths_of(backbone)) is not None:
+        if set(present.names) != set(own) or present.targets != tuple(targets):
+            raise UsageError(OTHERWISE)
         return present
+    if backbone.parts:
+        raise UsageError(OTHERWISE)
     tensors = dict(backbone.named_parameters()) | dict(backbone.named_buffers())
     paths = Paths(targets, {name: tensors[name] for name in own})
     set_forward(backbone, Through(backbone, forward_of(backbone)))

@@ -19,7 +19,8 @@ from torch import nn
 from headstart.core.errors import UsageError
 from headstart.core.plugins import name_of
 from headstart.core.types import Batch, Features, Loss, Stream
-from headstart.models.model import Model, pool
+from headstart.models.model import Model
+from headstart.models.pooling import pool
 from headstart.objectives._few import FEW, learnt
 from headstart.objectives._norms import averages_kept
 from headstart.objectives._open_set import OpenSet

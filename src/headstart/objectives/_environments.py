@@ -18,7 +18,8 @@ import torch
 
 from headstart.core.learning import where_known
 from headstart.core.types import Batch, Loss, LossOptions, Stream
-from headstart.models.model import Model, pool
+from headstart.models.model import Model
+from headstart.models.pooling import pool
 from headstart.objectives._smoothed import Smoothed
 from headstart.objectives._tasks import losses_of
 

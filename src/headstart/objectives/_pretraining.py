@@ -18,7 +18,8 @@ from torch.nn import functional
 
 from headstart.core.plugins import name_of
 from headstart.core.types import Batch, Loss, Objective, Stream, Update
-from headstart.models.model import Model, pool
+from headstart.models.model import Model
+from headstart.models.pooling import pool
 from headstart.objectives._domains import check_moves
 
 

@@ -20,7 +20,8 @@ from torch.nn import functional
 from headstart.core.errors import first_few
 from headstart.core.learning import AUGMENTED, where_known
 from headstart.core.types import Batch, Features, Form, Loss, Stream
-from headstart.models.model import Head, Model, pool
+from headstart.models.model import Head, Model
+from headstart.models.pooling import pool
 from headstart.objectives._averages import Averages
 from headstart.objectives._few import FEW, learnt
 from headstart.objectives._open_set import OpenSet

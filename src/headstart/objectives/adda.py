@@ -17,7 +17,8 @@ from torch import nn
 from torch.nn import functional
 
 from headstart.core.types import Batch, Features, Loss, Update
-from headstart.models.model import Backbone, Model, pool
+from headstart.models.model import Backbone, Model
+from headstart.models.pooling import pool
 from headstart.objectives._adversary import DomainClassifier, told_apart
 from headstart.objectives._domains import TwoDomains, check_moves
 from headstart.objectives._few import FEW

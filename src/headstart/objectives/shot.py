@@ -16,7 +16,8 @@ from torch import nn
 from torch.nn import functional
 
 from headstart.core.types import Batch, Loss, Objective, Stream, Update
-from headstart.models.model import Model, pool
+from headstart.models.model import Model
+from headstart.models.pooling import pool
 from headstart.objectives._domains import check_moves, entropy
 from headstart.objectives._tasks import class_head
 

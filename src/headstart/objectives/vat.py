@@ -16,7 +16,8 @@ from torch import nn
 
 from headstart.core.errors import UsageError
 from headstart.core.types import Batch
-from headstart.models.model import Model, pool
+from headstart.models.model import Model
+from headstart.models.pooling import pool
 from headstart.objectives._unlabelled import Unlabelled
 
 

@@ -18,9 +18,10 @@ from headstart.data.rows import Dataset
 from headstart.data.transforms import check_examples, check_fits
 from headstart.inputs import by_name
 from headstart.models.load import load_source
-from headstart.models.model import Backbone, Model, pool
+from headstart.models.model import Backbone, Model
 from headstart.models.operate import build as build_operation
 from headstart.models.operate import operate
+from headstart.models.pooling import pool
 from headstart.models.source_rows import rows_for, start_rows
 from headstart.models.taps import probe
 from headstart.runs.refit import whole

@@ -19,7 +19,7 @@ from headstart.core.interface import option
 from headstart.core.options import to_plain
 from headstart.core.recipe import Recipe, Stage
 from headstart.core.tuning import couples_rows
-from headstart.core.types import Criterion, Form, Objective, Strategy, kind_of
+from headstart.core.types import Criterion, Form, Objective, Rule, Scheme, Strategy, kind_of
 from headstart.criteria._target import OfTarget
 from headstart.data.domains import FEW
 from headstart.data.rows import Dataset
@@ -33,7 +33,7 @@ from headstart.models.operate import build as build_operation
 from headstart.models.operate import keeps_weights, written
 from headstart.runs import defaults
 from headstart.runs.refit import choose_refit
-from headstart.runs.rules import build_rule, build_scheme, check_rule, check_scheme
+from headstart.runs.rules import check_rule, check_scheme, made
 from headstart.runs.solving import choose_optimiser
 
 
@@ -274,8 +274,8 @@ def _choose(
         stage,
         strategy=_with_options((stage.strategy or Choice(defaults.MANY_ROWS)).name, strategy),
         objective=_with_options(stage.objective.name, objective),
-        sharing=stage.sharing and _with_options(stage.sharing.name, build_scheme(stage.sharing)),
-        combine=stage.combine and _with_options(stage.combine.name, build_rule(stage.combine)),
+        sharing=stage.sharing and _with_options(stage.sharing.name, made(Scheme, stage.sharing)),
+        combine=stage.combine and _with_options(stage.combine.name, made(Rule, stage.combine)),
         criterion=stage.criterion and Choice(stage.criterion.name, to_plain(_criterion(stage, objective))),
         optimiser=choose_optimiser(stage, strategy, objective, head, data.task.predicted),
         epochs=None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
@@ -10,23 +12,29 @@ from headstart.core.recipe import Stage
 from headstart.core.types import Objective, Rule, Scheme, Task
 from headstart.engine.optimisers import SOLVE
 
+T = TypeVar("T", Rule, Scheme)
 
-def build_rule(choice: Choice) -> Rule:
-    """Make a rule of its name and options.
+
+def made(kind: type[T], choice: Choice) -> T:
+    """Make a rule or a scheme of its name and options.
 
     Args:
-        choice: A file of `combine/`.
+        kind: `Rule` or `Scheme`.
+        choice: A file of `combine/` or `sharing/`.
 
     Returns:
-        The rule.
+        The plug-in.
 
     Raises:
-        UsageError: There is none of that name, an option is wrong, or it is no rule.
+        UsageError: There is none of that name, an option is wrong, or it is of another type.
     """
-    made = plugins.build("combine", choice.name, choice.options)
-    if not isinstance(made, Rule):
-        raise UsageError(f"The rule '{choice.name}' must derive from headstart.core.types.Rule.")
-    return made
+    folder = "combine" if kind is Rule else "sharing"
+    found = plugins.build(folder, choice.name, choice.options)
+    if not isinstance(found, kind):
+        raise UsageError(
+            f"The {plugins.SINGULAR[folder]} '{choice.name}' must derive from headstart.core.types.{kind.__name__}."
+        )
+    return found
 
 
 def check_rule(stage: Stage, objective: Objective, task: Task) -> None:
@@ -38,11 +46,11 @@ def check_rule(stage: Stage, objective: Objective, task: Task) -> None:
         task: What is learnt.
 
     Raises:
-        UsageError: There is nothing to combine.
+        UsageError: There is nothing to combine, or no such rule.
     """
     if stage.combine is None:
         return
-    build_rule(stage.combine)
+    made(Rule, stage.combine)
     if stage.optimiser == SOLVE or not objective.learns_by_steps:
         raise UsageError(f"Solved heads take no steps in which '{stage.combine.name}' could combine losses.")
     if objective.is_heads_loss and len(task.predicted) < 2:
@@ -57,24 +65,6 @@ def check_rule(stage: Stage, objective: Objective, task: Task) -> None:
         )
 
 
-def build_scheme(choice: Choice) -> Scheme:
-    """Make a scheme of its name and options.
-
-    Args:
-        choice: A file of `sharing/`.
-
-    Returns:
-        The scheme.
-
-    Raises:
-        UsageError: There is none of that name, an option is wrong, or it is no scheme.
-    """
-    made = plugins.build("sharing", choice.name, choice.options)
-    if not isinstance(made, Scheme):
-        raise UsageError(f"The scheme '{choice.name}' must derive from headstart.core.types.Scheme.")
-    return made
-
-
 def check_scheme(stage: Stage, task: Task) -> None:
     """Refuse a scheme for several targets where there is one.
 
@@ -83,11 +73,11 @@ def check_scheme(stage: Stage, task: Task) -> None:
         task: What is learnt.
 
     Raises:
-        UsageError: There is none of that name, an option is wrong, or there is nothing to divide.
+        UsageError: There is nothing to divide, or no such scheme.
     """
     if stage.sharing is None:
         return
-    build_scheme(stage.sharing)
+    made(Scheme, stage.sharing)
     if stage.optimiser == SOLVE:
         raise UsageError(f"Solved heads move nothing that '{stage.sharing.name}' could divide.")
     if len(task.predicted) < 2:

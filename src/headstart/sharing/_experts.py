@@ -16,7 +16,7 @@ from headstart.core.plugins import name_of
 from headstart.core.sharing import Scheme
 from headstart.core.types import Features, ParamGroup, Strategy, Tuning
 from headstart.models.model import Backbone, Model, device_of
-from headstart.models.paths import divide
+from headstart.models.paths import OTHERWISE, divide
 from headstart.models.surgery._around import Around, forward_of, set_forward
 from headstart.models.tree import INSERTED
 
@@ -98,8 +98,11 @@ class Experts(Scheme):
         tuning = strategy.prepare(model)
         if any(head.pooling != "auto" for head in model.by_target().values()):
             raise UsageError(f"{name_of(self)} mixes pooled features: use the head's pooling 'auto'.")
-        if getattr(model.backbone, NAME, None) is None:
+        entry = self._entry(targets)
+        if not model.backbone.parts:
             self.insert(model.backbone, targets, ())
+        elif entry not in model.backbone.card.inserted:
+            raise UsageError(OTHERWISE)
         divide(model)
         experts = getattr(model.backbone, NAME)
         known = {id(p) for group in tuning.groups for p in group.params}
@@ -113,5 +116,7 @@ class Experts(Scheme):
         backbone.add_module(NAME, levels.to(device_of(backbone)))
         backbone.parts = {name: (place, len(targets)) for place, name in enumerate(targets)}
         set_forward(backbone, Mixed(backbone, forward_of(backbone)))
-        entry = {"kind": "sharing", "name": name_of(self), "targets": list(targets), "own": [], **to_plain(self)}
-        backbone.card = dataclasses.replace(backbone.card, inserted=(*backbone.card.inserted, entry))
+        backbone.card = dataclasses.replace(backbone.card, inserted=(*backbone.card.inserted, self._entry(targets)))
+
+    def _entry(self, targets: Sequence[str]) -> dict[str, Any]:
+        return {"kind": "sharing", "name": name_of(self), "targets": list(targets), "own": [], **to_plain(self)}

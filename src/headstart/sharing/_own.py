@@ -63,10 +63,6 @@ class OwnTensors(Scheme):
         modules = {name.rpartition(".")[0] for name in own}
         own += [name for name, _ in backbone.named_buffers() if name.rpartition(".")[0] in modules]
         paths = insert_paths(backbone, targets, own)
-        if set(paths.names) != set(own) or paths.targets != tuple(targets):
-            raise UsageError(
-                f"{name_of(self)}: an earlier stage divided the network otherwise. Divide it alike in all stages."
-            )
         divide(model)
         self._record(backbone, paths)
         copies = {name: [named[name], *(paths.of(t)[name] for t in targets[1:])] for name in own if name in named}

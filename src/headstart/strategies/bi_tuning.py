@@ -19,7 +19,8 @@ from headstart.core.errors import UsageError
 from headstart.core.interface import option
 from headstart.core.learning import where_known
 from headstart.core.types import Defaults, ForwardPass, ParamGroup, Tuning
-from headstart.models.model import Head, Model, pool
+from headstart.models.model import Head, Model
+from headstart.models.pooling import pool
 from headstart.strategies._groups import backbone_group, head_group
 from headstart.strategies._rates import FINE_TUNING
 from headstart.strategies._source import class_heads, mean

@@ -17,7 +17,8 @@ from torch import nn
 from headstart.core.errors import UsageError
 from headstart.core.learning import where_known
 from headstart.core.types import Batch, Defaults, Features, Tuning
-from headstart.models.model import Backbone, Head, Model, device_of, mean_over_tokens
+from headstart.models.model import Backbone, Head, Model, device_of
+from headstart.models.pooling import mean_over_tokens
 from headstart.models.taps import channel_axes, first, stage_modules, stage_shapes
 from headstart.strategies._groups import head_group
 from headstart.strategies._insert import insert_once

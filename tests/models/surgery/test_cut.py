@@ -9,8 +9,8 @@ import torch
 
 from headstart.core.errors import UsageError
 from headstart.models.load import load_source
-from headstart.models.model import mean_over_tokens
 from headstart.models.operate import operate
+from headstart.models.pooling import mean_over_tokens
 from models.surgery.patients import patient_after, tiny_bert, toy
 
 

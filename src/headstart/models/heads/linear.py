@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from headstart.core.types import Labels, Solved, Solving, Target
-from headstart.models.model import Head, Pooling
+from headstart.models.model import Head
+from headstart.models.pooling import Pooling
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from torch import nn
 
 from headstart.core.types import Labels, Solved, Solving, Target
 from headstart.models.heads.linear import LinearHead
-from headstart.models.model import Head, Pooling
+from headstart.models.model import Head
+from headstart.models.pooling import Pooling
 
 SCALES = 10.0 ** (np.arange(-24, 9) / 4)  # of logits, by the mean squared length of centred rows
 NEVER = 1e4  # what is taken off the logit of a class without rows

@@ -8,7 +8,8 @@ from typing import ClassVar
 from torch import nn
 
 from headstart.core.types import Target
-from headstart.models.model import Head, Pooling
+from headstart.models.model import Head
+from headstart.models.pooling import Pooling
 
 
 @dataclass(frozen=True)

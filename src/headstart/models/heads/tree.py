@@ -18,7 +18,8 @@ from torch import nn
 
 from headstart.core.types import Labels, Solved, Solving, Target
 from headstart.models.heads.linear import Linear
-from headstart.models.model import Head, Pooling
+from headstart.models.model import Head
+from headstart.models.pooling import Pooling
 from headstart.solvers.logistic import Problem, logistic
 from headstart.solvers.solution import Solution
 from headstart.targets._outputs import ClassOutput
