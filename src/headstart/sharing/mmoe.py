@@ -1,6 +1,7 @@
 """Multi-gate mixture of experts: each target mixes all experts by a gate of its own (MMoE, Ma et al. 2018, KDD).
 
-Equations 5 to 7 of doi:10.1145/3219819.3220007: target k gets the sum over experts of softmax(W_k x) times what each gives, x the pooled features of the backbone.
+Equations 5 to 7 of doi:10.1145/3219819.3220007: target k gets the sum over experts of softmax(W_k x) times
+what each gives, x the pooled features of the backbone.
 """
 
 from __future__ import annotations

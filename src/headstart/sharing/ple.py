@@ -1,6 +1,7 @@
 """Progressive layered extraction: some experts shared, some each target's own (PLE, Tang et al. 2020, RecSys).
 
-Section 4 of doi:10.1145/3383313.3412236: at each level a target mixes its own experts with the shared ones; what goes on in common mixes all experts.
+Section 4 of doi:10.1145/3383313.3412236: at each level a target mixes its own experts with the shared
+ones; what goes on in common mixes all experts.
 """
 
 from __future__ import annotations
