@@ -58,6 +58,7 @@ for view in ("noise deviation=0.2", "plain"):
 """
 
 
+@pytest.mark.slow
 def test_noise_is_one_file(tmp_path: Path) -> None:
     (tmp_path / "views").mkdir()
     (tmp_path / "views" / "noise.py").write_text(NOISE)

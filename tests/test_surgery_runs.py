@@ -179,6 +179,7 @@ def test_options_of_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert json.loads(captured.out.splitlines()[-1])["moved"]["layer4"]["moved"] > 0
 
 
+@pytest.mark.slow
 def test_digits_of_28_pixels_train_in_a_network_for_colour(shared, tmp_path: Path) -> None:
     held = np.load(shared("data/image/mnist_t10k/mnist_t10k.npz"))
     images, labels = (held[name] for name in held.files[:2])

@@ -91,6 +91,7 @@ def test_what_the_data_was_taken_for_is_told_before_torch_is_imported(
     assert ("headstart: " in found) == bool(imported), found
 
 
+@pytest.mark.slow
 def test_predict_imports_what_it_needs_alone(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     for name in ("ants", "bees"):

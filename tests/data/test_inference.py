@@ -136,6 +136,7 @@ def test_real_data_is_read_with_the_right_task(
     assert tuple(counts) == sizes
 
 
+@pytest.mark.slow
 def test_real_domains_of_images_and_of_text(shared: Callable[[str], Path]) -> None:
     pacs = read(shared("data/image/pacs"), DataPlan(source_domain=("photo",), target_domain=("art_painting",)))
     assert (len(pacs.task.classes), len(pacs.pools["target"]), len(pacs.splits["test"])) == (7, 1024, 1024)

@@ -139,6 +139,7 @@ def test_what_was_kept_is_there_for_the_next_run(tmp_path: Path) -> None:
     assert len(shelves()) == 2, "another cut has a shelf of its own"
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_very_same_weights(tmp_path: Path) -> None:
     backbone = toys.small("timm:test_resnet")
     data = with_digests(toys.dataset(backbone.card.input))

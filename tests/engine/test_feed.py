@@ -55,7 +55,7 @@ def hang() -> None:
     time.sleep(60)
 
 
-@pytest.mark.parametrize("harm", [die, overrun, hang])
+@pytest.mark.parametrize("harm", [die, overrun, pytest.param(hang, marks=pytest.mark.slow)])
 def test_a_lost_worker_is_named_and_the_batches_stay_the_same(
     harm: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -74,6 +74,7 @@ def test_rows_come_back_and_are_computed_once() -> None:
     assert (shelf.about, shelf.rows) == ("about it", 4)
 
 
+@pytest.mark.slow
 def test_a_writer_that_is_killed_leaves_the_shards_that_it_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +99,7 @@ def test_a_writer_that_is_killed_leaves_the_shards_that_it_finished(
     assert not orphan.exists()
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_shelf_get_the_same() -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"

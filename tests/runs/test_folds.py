@@ -98,6 +98,7 @@ def test_intervals_stay_where_a_metric_can_be_and_no_fold_speaks_of_the_others(c
     assert fold["rows"]["test"] == 6
 
 
+@pytest.mark.slow
 def test_a_stopped_one_goes_on_and_measures_the_same(cancer, tmp_path, monkeypatch):
     recipe = hs.Recipe().with_settings({**SETTINGS, "source.name": "vector:mlp", "data.test": 0.0})
     whole = cross_validate(cancer, recipe, k=3, out=tmp_path / "whole")

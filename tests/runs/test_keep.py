@@ -101,7 +101,9 @@ def test_test_rows_have_no_say(tmp_path: Path) -> None:
     assert blind.gain is not None and not blind.gain.kept and "is ahead of the run" in blind.gain.said()[0]
 
 
-@pytest.mark.parametrize("where", ["settle", "write_results", "after_renaming"])
+@pytest.mark.parametrize(
+    "where", ["settle", *(pytest.param(later, marks=pytest.mark.slow) for later in ("write_results", "after_renaming"))]
+)
 def test_a_run_that_was_killed_keeps_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     whole = made({}, tmp_path / "whole", keep_better="yes")
 
@@ -143,6 +145,7 @@ def test_a_kept_model_that_is_lost_is_made_again(tmp_path: Path) -> None:
     assert again.gain == run.gain and hs.load(run.folder).predict(["the 坏饭菜汤面快"]) == ["sad"]
 
 
+@pytest.mark.slow
 def test_a_kept_baseline_has_a_folder_for_each_fold(tmp_path: Path) -> None:
     texts, labels = reviews(train=150)["train"]
     settings = {**SETTINGS, "stages.0.evaluate": 2}

@@ -160,7 +160,13 @@ def test_folds_of_a_backbone_that_stays_compute_each_picture_once(
         assert not (fold / "report.html").exists() and not (fold / "model").exists()
 
 
-@pytest.mark.parametrize("changed", ["nothing", "weights", "preprocessing", "a row"])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "changed",
+    ["nothing", pytest.param("weights", marks=SLOW), pytest.param("preprocessing", marks=SLOW), "a row"],
+)
 def test_a_later_run_computes_only_what_changed(
     tmp_path: Path, pictures: Path, source: str, passes: Passes, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:

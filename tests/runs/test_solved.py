@@ -85,7 +85,9 @@ def test_a_refit_takes_the_steps_that_were_kept(tmp_path: Path) -> None:
     assert kept is not None and steps[-1] == kept and len(steps) == run.outcome.steps + kept
 
 
-@pytest.mark.parametrize("after", [8, 20], ids=["in the first fit", "in the refit"])
+@pytest.mark.parametrize(
+    "after", [pytest.param(8, id="in the first fit", marks=pytest.mark.slow), pytest.param(20, id="in the refit")]
+)
 def test_a_run_cut_in_either_fit_ends_the_same(tmp_path: Path, after: int) -> None:
     settings = {"stages.0.strategy": "full", "stages.0.steps": 15, "stages.0.criterion": "last", "checkpoint": 0}
     given = recipe(**settings, **{"data.validation": 0.3})

@@ -118,6 +118,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_runs_are_averaged_from_any_folder(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (files / "other").mkdir()
     monkeypatch.chdir(files / "other")

@@ -147,6 +147,7 @@ def test_a_budget_too_small_leaves_the_probe_and_says_what_would_do(frame, sourc
     assert any("Not tried: " in note and "budget=" in note for note in told["notes"])
 
 
+@pytest.mark.slow
 def test_a_search_that_was_stopped_goes_on_to_the_same_choice(frame, sources, here, monkeypatch) -> None:
     monkeypatch.setattr(adapting, "OBJECTIVES", ("dann", "source_only"))
     path = here / "rows.csv"

@@ -149,6 +149,7 @@ def test_data_without_a_target_is_refused(photos: Path, zoo: Path) -> None:
         rank(photos, f"local:{zoo}/vit", task="none")
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_ranking(photos: Path, zoo: Path) -> None:
     def figures(seed: int) -> Any:
         plain = rank(photos, f"local:{zoo}/*", rows=20, seed=seed).to_plain()

@@ -122,9 +122,8 @@ def undisturbed(sources, tmp_path_factory):
     return get
 
 
-@pytest.mark.parametrize(
-    "phase", [pytest.param(name, marks=[pytest.mark.slow] * (name != "between rungs")) for name in PHASES]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", PHASES)
 def test_a_search_that_was_stopped_goes_on_to_the_same_end(phase, task, short, sources, here, undisturbed) -> None:
     whole = undisturbed(task, short)
     stop = Stop()
