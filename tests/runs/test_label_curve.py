@@ -104,3 +104,21 @@ def test_a_penalty_is_chosen_once_a_size_and_each_class_is_drawn(
     sizes = sorted({size for size, *_ in seen})
     assert [known for _, known, _ in seen] == [False, True, True] * len(sizes)
     assert {classes for *_, classes in seen} == {2}
+
+
+def test_a_task_without_validation_rows_is_judged_by_rows_left_out(tmp_path: Path) -> None:
+    def rows(first: int, last: int) -> pd.DataFrame:
+        texts, labels = sentences(last, noise=0.1)
+        return pd.DataFrame({"text": texts, "label": labels}).iloc[first:].reset_index(drop=True)
+
+    tasks = {
+        "large": {"train": rows(0, 200), "validation": rows(200, 260), "test": rows(260, 280)},
+        "small": {"train": rows(280, 370), "test": rows(370, 390)},
+    }
+    words: dict[str, Any] = {"source": f"run:{ENGLISH}", "progress": False, "settings": {"tasks.small.validation": 0}}
+    curves = hs.fit(tasks, out=tmp_path / "both", **words).label_curve or {}
+    assert {name: curve["measured_on"] for name, curve in curves.items()} == {
+        "large": "validation",
+        "small": "left out",
+    }
+    assert len(curves["small"]["points"]) == len(curves["large"]["points"]) >= 3

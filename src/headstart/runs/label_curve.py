@@ -74,11 +74,16 @@ def label_curve(
         chosen: dict[str, Solved] = {}  # a penalty is chosen once for each size
         for repeat in range(1 if size == rows or rows > MANY else REPEATS):
             some = _drawn(data, size, repeat, frozen.plan.recipe.seed)
-            outputs = whole if size == rows and whole else None
-            for name, point in _measured(setting, frozen, some, outputs, chosen).items():
+            known = whole if size == rows else None
+            for name, point in _measured(setting, frozen, some, known, chosen).items():
                 found[name][-1].append(point)
-    how = "validation" if "validation" in frozen.features else "left out"
-    return {name: _told(setting, name, points, how, moved=moved) for name, points in found.items()}
+    how = {name: "validation" if name in _judged(data) else "left out" for name in found}
+    return {name: _told(setting, name, points, how[name], moved=moved) for name, points in found.items()}
+
+
+def _judged(data: Dataset) -> list[str]:
+    """List the targets that have validation rows: of several data sets a small one may have none."""
+    return list(data.splits["validation"].predicted(data.task)) if "validation" in data.splits else []
 
 
 def _measured(
@@ -91,26 +96,27 @@ def _measured(
     """Solve heads on some rows, measure what they give the validation rows; without these, rows that are left out."""
     data = setting.dataset
     train, validation = data.splits["train"], data.splits.get("validation")
-    some = train.take(places)
-    if whole is None:
+    some, judged = train.take(places), _judged(data)
+    outputs = {name: values for name, values in (whole or {}).items() if name in judged}
+    if set(outputs) != set(data.task.predicted):
         own = dataclasses.replace(data, splits={**data.splits, "train": some})
         model, solved = solve_heads(setting, frozen, own, frozen.features["train"][places], chosen)
-        if validation is not None:  # a head whose penalty is given says nothing of rows that are left out
-            chosen |= solved
+        # a head whose penalty is given says nothing of rows that are left out
+        chosen |= {name: found for name, found in solved.items() if name in judged}
         heads = model.by_target()
+        left_out = {name: torch.from_numpy(solved[name].out_of_fold) for name in heads if name not in judged}
+        outputs = {name: heads[name].decode(values).numpy() for name, values in left_out.items()}
         if validation is not None:
-            whole = answers(model, validation, frozen.features["validation"])
-        else:
-            left_out = {name: torch.from_numpy(solved[name].out_of_fold) for name in heads}
-            whole = {name: head.decode(left_out[name]).numpy() for name, head in heads.items()}
+            given = answers(model, validation, frozen.features["validation"])
+            outputs |= {name: values for name, values in given.items() if name in judged}
     points = {}
     for name, target in data.task.predicted.items():
-        rows = some if validation is None else validation
-        outputs, rows = whole[name][rows.places(name)], rows.of(name)
-        asked = np.flatnonzero(np.isfinite(outputs).all(axis=1))
+        rows = validation if validation is not None and name in judged else some
+        values, rows = outputs[name][rows.places(name)], rows.of(name)
+        asked = np.flatnonzero(np.isfinite(values).all(axis=1))
         rows = rows.take(asked)
         metric = _find.load(target.selection(train.labels_of(name)))
-        points[name] = _point(target, metric, len(places), rows.labels[name], outputs[asked], data.groups_of(rows))
+        points[name] = _point(target, metric, len(places), rows.labels[name], values[asked], data.groups_of(rows))
     return points
 
 
