@@ -34,7 +34,8 @@ PAINTINGS = {
     "photo": ("photo", 100),
 }  # the domain, and pictures a class to learn from
 FIGURES = {"likeness": "pearson"}
-WAYS = ("alone", "sum", *plugins.names("combine"), *plugins.names("sharing"))
+RULES = [name for name in plugins.names("combine") if name != "fixed"]  # that is the sum with other factors
+WAYS = ("alone", "sum", *RULES, *plugins.names("sharing"))
 Data = dict[str, dict[str, pd.DataFrame]]
 
 
