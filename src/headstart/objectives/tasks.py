@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from torch import nn
 
+from headstart.core.errors import unknown
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import Batch, Loss, Stream
 from headstart.data.pools import TASK
@@ -36,23 +37,31 @@ class Tasks(Smoothed):
         temperature: Of that.
         alternating: Whether a step takes one task, with a full batch: drawn with these shares, by the seed and the
             number of the step. A task that is drawn more often then weighs more, too.
+        only: The one task that learns, where the others wait for another stage. None lets all learn.
     """
 
     is_heads_loss: ClassVar[bool] = True
     sampling: Literal["equal", "proportional", "temperature"] = "equal"
     temperature: float = 2.0
     alternating: bool = False
+    only: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.temperature >= 1:
             raise ValueError(f"temperature must be 1 or more; it is {self.temperature}.")
+        if self.only is not None and (self.alternating or self.sampling != "equal"):
+            raise ValueError("only leaves one task, and nothing to choose by sampling or alternating.")
 
     def streams_in(self, pools: Mapping[str, Sized]) -> tuple[Stream, ...]:
-        """Return a stream for the pool of each task."""
+        """Return a stream for the pool of each task that learns. UsageError: there is no such task."""
         rows = {name: len(pool) for name, pool in pools.items() if name.startswith(TASK)}
         if not rows:
             return self.streams
+        if self.only is not None:
+            if f"{TASK}{self.only}" not in rows:
+                raise unknown("task", self.only, [name.removeprefix(TASK) for name in rows])
+            return (Stream(f"{TASK}{self.only}"),)
         sizes = np.ones(len(rows)) if self.alternating else len(rows) * self._shares(rows)
         return tuple(Stream(name, size=float(size)) for name, size in zip(rows, sizes, strict=True))
 

@@ -121,5 +121,7 @@ def _recipe(recipe: Recipe, data: Dataset, objectives: tuple[Objective, ...]) ->
             own = dataclasses.replace(own, imbalance="none")
         return dataclasses.replace(own, sharing=None, combine=None)
 
-    stages = tuple(map(stage, recipe.stages, objectives))
+    name = next(iter(data.task.predicted))
+    learning = ((own, objective) for own, objective in zip(recipe.stages, objectives, strict=True))
+    stages = tuple(stage(own, objective) for own, objective in learning if objective.only in (None, name))
     return dataclasses.replace(recipe, stages=stages, tasks=None, main=None, alone="no", scratch="no")

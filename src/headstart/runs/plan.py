@@ -116,10 +116,10 @@ def make_plan(
     learnt = pretrained and all(keeps_weights(operation) for operation in operations)
     judge = backbone if pretrained and not fixed else None
     shown = cache(lambda usual: defaults.view(usual, data, judge, recipe.seed, known))
-    judged = data if recipe.main is None else dataclasses.replace(data, task=data.task.alone(recipe.main))
     for stage in recipe.stages:
         objective = _objective(stage)
         criterion = _criterion(stage, objective)
+        main = objective.only or recipe.main
         _check_forms(stage.objective.name, objective, data)
         _check_streams(stage.objective.name, objective, data)
         if stage.strategy is None:
@@ -127,6 +127,7 @@ def make_plan(
             stage, note = defaults.choose_strategy(stage, recipe, data, objective, start)
             notes.append(note)
         strategy = _strategy(stage)
+        judged = data if main is None else dataclasses.replace(data, task=data.task.alone(main))
         _check_pools(stage.criterion.name if stage.criterion else objective.criterion, criterion, judged)
         _check_average(stage, criterion, data)
         check_rule(stage, objective, data.task)
@@ -146,7 +147,8 @@ def make_plan(
         notes += [note] if note and note not in notes else []
         strategies.append(strategy)
         objectives.append(objective)
-        criteria.append(criterion if recipe.main is None else OfTarget(criterion, recipe.main))
+        criteria.append(criterion if main is None else OfTarget(criterion, main))
+    _check_learnt(objectives, data)
     refit, note = choose_refit(recipe, stages, objectives, data)
     notes += [note] if note else []
     notes += [_main(recipe.main, data, stages)] if recipe.main is not None else []
@@ -159,6 +161,16 @@ def make_plan(
     surgery = tuple(Choice.parse(written(operation), "surgery") for operation in operations)
     chosen = dataclasses.replace(recipe, stages=tuple(stages), surgery=surgery, refit=cast(Any, refit))
     return Plan(chosen, tuple(strategies), tuple(objectives), tuple(criteria), tuple(notes))
+
+
+def _check_learnt(objectives: Sequence[Objective], data: Dataset) -> None:
+    """Refuse a task that no stage learns."""
+    learnt = {objective.only for objective in objectives}
+    left = [] if None in learnt else [name for name in data.task.predicted if name not in learnt]
+    if left:
+        raise UsageError(
+            f"No stage learns {first_few(left)}: each has an objective with only=TASK. Add a stage or leave it away."
+        )
 
 
 def check_shards(plan: Plan, processes: int, pools: Mapping[str, Sized] = MappingProxyType({})) -> None:

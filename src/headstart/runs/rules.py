@@ -53,7 +53,7 @@ def check_rule(stage: Stage, objective: Objective, task: Task) -> None:
     made(Rule, stage.combine)
     if stage.optimiser == SOLVE or not objective.learns_by_steps:
         raise UsageError(f"Solved heads take no steps in which '{stage.combine.name}' could combine losses.")
-    if objective.is_heads_loss and len(task.predicted) < 2:
+    if objective.is_heads_loss and (len(task.predicted) < 2 or objective.only is not None):
         raise UsageError(
             f"The rule '{stage.combine.name}' combines several losses, and '{stage.objective.name}' has one here. "
             f"Leave {option('combine')} away, name several targets, or choose an objective of several losses."

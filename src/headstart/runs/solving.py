@@ -85,6 +85,8 @@ def _against(stage: Stage, strategy: Strategy, objective: Objective, name: str, 
         return f"the strategy '{stage.strategy.name if stage.strategy else ''}' moves more than heads"
     if not objective.is_heads_loss or not heads:
         return f"the objective '{stage.objective.name}' minimises more than the heads' loss"
+    if objective.only is not None:
+        return f"the objective '{stage.objective.name}' learns one of the tasks"
     if stage.augment != views.PLAIN:
         return f"the view '{stage.augment}' shows each row in many ways"
     usual = Stage()
