@@ -12,14 +12,12 @@ from typing import Any, cast
 from headstart import views
 from headstart.core import plugins
 from headstart.core.choice import Choice
-from headstart.core.choosing import suits
 from headstart.core.counting import agree, counted
 from headstart.core.errors import UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.options import to_plain
 from headstart.core.recipe import Recipe, Stage
-from headstart.core.tuning import couples_rows
-from headstart.core.types import Criterion, Form, Objective, Rule, Scheme, Strategy, kind_of
+from headstart.core.types import Criterion, Objective, Rule, Scheme, Strategy
 from headstart.criteria._target import OfTarget
 from headstart.data.domains import FEW
 from headstart.data.rows import Dataset
@@ -31,7 +29,7 @@ from headstart.models.load import parts_of
 from headstart.models.model import Backbone
 from headstart.models.operate import build as build_operation
 from headstart.models.operate import keeps_weights, written
-from headstart.runs import defaults
+from headstart.runs import checks, defaults
 from headstart.runs.refit import choose_refit
 from headstart.runs.rules import check_rule, check_scheme, made
 from headstart.runs.solving import choose_optimiser
@@ -120,19 +118,19 @@ def make_plan(
         objective = _objective(stage)
         criterion = _criterion(stage, objective)
         main = objective.only or recipe.main
-        _check_forms(stage.objective.name, objective, data)
-        _check_streams(stage.objective.name, objective, data)
+        checks.check_forms(stage.objective.name, objective, data)
+        checks.check_streams(stage.objective.name, objective, data)
         if stage.strategy is None:
             start = defaults.Start(backbone, pretrained=learnt, fixed=fixed)
             stage, note = defaults.choose_strategy(stage, recipe, data, objective, start)
             notes.append(note)
         strategy = _strategy(stage)
         judged = data if main is None else dataclasses.replace(data, task=data.task.alone(main))
-        _check_pools(stage.criterion.name if stage.criterion else objective.criterion, criterion, judged)
-        _check_average(stage, criterion, data)
+        checks.check_pools(stage.criterion.name if stage.criterion else objective.criterion, criterion, judged)
+        checks.check_average(stage, criterion, data)
         check_rule(stage, objective, data.task)
         check_scheme(stage, data.task)
-        _check_whole(stage, strategy, objective, 1)
+        checks.check_whole(stage, strategy, objective, 1)
         if stage.augment is not None:
             views.check_kind(stage.augment, by_name(data.task.modality))
         for target in data.task.predicted.values():
@@ -140,15 +138,15 @@ def make_plan(
         if stage.imbalance == "auto":
             stage, note = defaults.imbalance(stage, objective, data)
             notes.append(note)
-        _check_imbalance(stage.imbalance, objective, data)
+        checks.check_imbalance(stage.imbalance, objective, data)
         stage, note = _choose(stage, strategy, objective, recipe.head, data, backbone, shown)
-        _check_several(stage, objective, data)
+        checks.check_several(stage, objective, data)
         stages.append(stage)
         notes += [note] if note and note not in notes else []
         strategies.append(strategy)
         objectives.append(objective)
         criteria.append(criterion if main is None else OfTarget(criterion, main))
-    _check_learnt(objectives, data)
+    checks.check_learnt(objectives, data)
     refit, note = choose_refit(recipe, stages, objectives, data)
     notes += [note] if note else []
     notes += [_main(recipe.main, data, stages)] if recipe.main is not None else []
@@ -161,16 +159,6 @@ def make_plan(
     surgery = tuple(Choice.parse(written(operation), "surgery") for operation in operations)
     chosen = dataclasses.replace(recipe, stages=tuple(stages), surgery=surgery, refit=cast(Any, refit))
     return Plan(chosen, tuple(strategies), tuple(objectives), tuple(criteria), tuple(notes))
-
-
-def _check_learnt(objectives: Sequence[Objective], data: Dataset) -> None:
-    """Refuse a task that no stage learns."""
-    learnt = {objective.only for objective in objectives}
-    left = [] if None in learnt else [name for name in data.task.predicted if name not in learnt]
-    if left:
-        raise UsageError(
-            f"No stage learns {first_few(left)}: each has an objective with only=TASK. Add a stage or leave it away."
-        )
 
 
 def check_shards(plan: Plan, processes: int, pools: Mapping[str, Sized] = MappingProxyType({})) -> None:
@@ -187,48 +175,12 @@ def check_shards(plan: Plan, processes: int, pools: Mapping[str, Sized] = Mappin
     stages = zip(plan.recipe.stages, plan.strategies, plan.objectives, strict=True)
     for number, (stage, strategy, objective) in enumerate(stages):
         assert stage.batch_size is not None
-        _check_whole(stage, strategy, objective, processes)
+        checks.check_whole(stage, strategy, objective, processes)
         rows = min(stream.rows(stage.batch_size) for stream in objective.streams_in(pools))
         if rows < processes:
             raise UsageError(
                 f"Stage {number} has {rows} rows in a batch, fewer than the {processes} processes. "
                 f"Use fewer processes or a larger batch ({option('batch-size')})."
-            )
-
-
-def _check_whole(stage: Stage, strategy: Strategy, objective: Objective, processes: int) -> None:
-    """Refuse to cut a batch whose rows are compared with each other."""
-    if stage.accumulate == 1 and processes == 1:
-        return
-    if objective.couples_rows:
-        whose = f"objective '{stage.objective.name}'"
-    elif couples_rows(strategy):
-        whose = f"strategy '{stage.strategy.name if stage.strategy else ''}'"
-    else:
-        return
-    cut, mend = (
-        (
-            f"accumulate = {stage.accumulate} would cut it into micro-batches",
-            f"accumulate = 1 and a smaller batch ({option('batch-size')})",
-        )
-        if stage.accumulate > 1
-        else (
-            f"{processes} processes would divide it",
-            f"one process, with a batch that fits its memory ({option('batch-size')})",
-        )
-    )
-    raise UsageError(
-        f"The {whose} compares the rows of a batch with each other: {cut}, which changes what is minimised. Use {mend}."
-    )
-
-
-def _check_several(stage: Stage, objective: Objective, data: Dataset) -> None:
-    """Refuse a single row where the rows of a batch are compared with each other."""
-    for stream in objective.streams if objective.couples_rows else ():
-        if (rows := min(stream.rows(stage.batch_size or 1), len(data.pools[stream.pool]))) < 2:
-            raise UsageError(
-                f"The objective '{stage.objective.name}' compares the rows of a batch with each other, and a batch of "
-                f"'{stream.name}' has {rows}. Use {option('batch-size', 2)} or more, and more rows than one."
             )
 
 
@@ -307,84 +259,5 @@ def _choose(
     return chosen, told
 
 
-def _check_imbalance(kind: str, objective: Objective, data: Dataset) -> None:
-    """Refuse a way of making up for rare classes that fits none of the targets."""
-    refusals = []
-    for target in data.task.predicted.values():
-        try:
-            target.check_imbalance(kind, objective.loss_options)
-        except UsageError as error:
-            refusals.append(error)
-    if refusals and len(refusals) == len(data.task.predicted):
-        raise refusals[0]
-
-
 def _with_options(name: str, plugin: Any) -> Choice:
     return Choice(name, to_plain(plugin))
-
-
-def _check_forms(name: str, objective: Objective, data: Dataset) -> None:
-    """Refuse targets of a form that the objective does not learn."""
-    for target_name, target in data.task.predicted.items():
-        if objective.forms and target.form not in objective.forms:
-            fitting = [each for each in plugins.names("objectives") if _learns(each, target.form)]
-            raise UsageError(
-                f"The objective '{name}' does not learn '{target_name}', a {kind_of(target)} target. Objectives that "
-                f"do: {first_few(fitting, most=20)} ({option('objective')})."
-            )
-
-
-def _learns(name: str, form: Form) -> bool:
-    forms = getattr(plugins.load("objectives", name), "forms", ())
-    return not forms or form in forms
-
-
-def _check_streams(name: str, objective: Objective, data: Dataset) -> None:
-    missing = [stream.pool for stream in objective.streams if stream.pool not in data.pools]
-    if missing:
-        raise UsageError(
-            f"The objective '{name}' needs rows for {first_few(missing)}; the data has {first_few(data.pools)}. "
-            f"For two domains give {option('source-domain')} and {option('target-domain')} (DOMAIN/CLASS folders, or a "
-            f"column `domain`); for rows without labels {option('unlabelled')}, a folder `unlabelled`, or "
-            f"{option('blank-labels', 'unlabelled')}.{_others(name, objective, data)}"
-        )
-    bare = [stream.pool for stream in objective.streams if stream.labelled and not data.pools[stream.pool].labels]
-    if bare:
-        raise UsageError(
-            f"The objective '{name}' needs labels, and the rows of {first_few(bare)} have none. "
-            f"Without labels name another objective ({option('objective')}), one that learns from examples alone "
-            "(docs/other-data.md)."
-        )
-
-
-def _others(name: str, objective: Objective, data: Dataset) -> str:
-    """Say that an objective without labels can take the training rows, where it has an option for it."""
-    fits = hasattr(objective, "pool") and not any(stream.labelled for stream in objective.streams)
-    example = option("objective", f"{name} pool=train")
-    return f" It takes the training rows, without their labels, by {example}." if fits and "train" in data.pools else ""
-
-
-def _check_pools(name: str, criterion: Criterion, data: Dataset) -> None:
-    """Refuse a criterion without its rows; without validation rows the last step counts, as is told elsewhere."""
-    known = [*data.pools, *(split for split in data.splits if split not in (*data.pools, "test"))]
-    missing = [pool for pool in criterion.pools if pool not in (*known, "validation")]
-    if missing:
-        raise UsageError(
-            f"The criterion '{name}' needs rows for {first_few(missing)}; the data has {first_few(known)}. "
-            f"Choose another: {option('criterion')} (headstart list criteria)."
-        )
-    if not suits(criterion, [target.form for target in data.task.predicted.values()]):
-        raise UsageError(
-            f"The criterion '{name}' looks at the probabilities of classes of which a row has one; the task is "
-            f"{data.task.sentence()}. Choose another: {option('criterion')} (headstart list criteria)."
-        )
-
-
-def _check_average(stage: Stage, criterion: Criterion, data: Dataset) -> None:
-    """Refuse an average by the validation loss where no criterion looks at validation rows."""
-    if stage.swad and not ("validation" in criterion.pools and "validation" in data.splits):
-        raise UsageError(
-            "swad averages the weights by the loss of validation rows, and "
-            f"{'there are none' if 'validation' in criterion.pools else 'the criterion looks at others'}. "
-            f"Use ema=0.999, which needs none, or {option('criterion', 'validation')} and {option('validation', 0.15)}."
-        )
