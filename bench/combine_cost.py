@@ -25,6 +25,7 @@ import headstart as hs
 from headstart.core import plugins
 
 SHARED = Path(os.environ.get("HEADSTART_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+RULES = [name for name in plugins.names("combine") if name != "fixed"]  # it needs factors
 BASE = 20  # steps of the run that is taken away
 
 
@@ -66,7 +67,7 @@ def main() -> None:
     """Print a line for each rule."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=SHARED)
-    parser.add_argument("--rules", nargs="+", default=plugins.names("combine"))
+    parser.add_argument("--rules", nargs="+", default=RULES)
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=2)
     given = parser.parse_args()
