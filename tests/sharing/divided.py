@@ -45,7 +45,7 @@ def own(model: Model, target: str) -> dict[str, torch.Tensor]:
     """Return a target's tensors of the backbone, by the network's names."""
     paths = paths_of(model.backbone)
     assert paths is not None
-    every = {n: t for n, t in model.backbone.state_dict().items() if not n.startswith("inserted_paths")}
+    every = {n: t for n, t in model.backbone.state_dict().items() if not n.startswith("inserted_")}
     return every | paths.of(target)
 
 

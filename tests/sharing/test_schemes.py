@@ -39,7 +39,10 @@ def test_fix_common_stays_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["lora", "ia3", "partial", "bottleneck", "l2_sp", "layerwise_lr"])
-@pytest.mark.parametrize("sharing", [*plugins.names("sharing"), "share_gradients common=1 share=0.5"])
+@pytest.mark.parametrize(
+    "sharing",
+    [*plugins.names("sharing"), "share_gradients common=1 share=0.5", "ple own=3", "cross_stitch own=0.5 by=stage"],
+)
 def test_every_strategy_s_changes_are_merged_saved_and_loaded(tmp_path: Path, sharing: str, strategy: str) -> None:
 
     model = trained(tmp_path, sharing, strategy)
@@ -132,6 +135,20 @@ def test_rules_combine_what_is_common_alone(tmp_path: Path, rule: str, strategy:
     if rule != "graddrop":  # which draws by chance
         for name, tensor in model.state_dict().items():
             torch.testing.assert_close(pieces.state_dict()[name], tensor, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["upgrad", "mgda", "gradnorm"])
+@pytest.mark.parametrize("on", ["features", "weights"])
+@pytest.mark.parametrize("sharing", ["share_weights common=1", "cross_stitch own=1"])
+def test_a_rule_leaves_each_target_s_own_part_to_its_own_loss(tmp_path: Path, rule: str, on: str, sharing: str) -> None:
+    """The first step of the private tensors is that of the sum; what gradnorm weighs losses by is 1 then."""
+    summed = trained(tmp_path / "sum", sharing, steps=1)
+    model = trained(tmp_path / rule, sharing, steps=1, combine=Choice(rule, {"on": on}))
+    common = set(next(iter(stages().values()))) if sharing.startswith("share") else set()
+    for target in ("first", "second"):
+        for name in set(stages()["second"]) | set(stages()["first"]) - common:
+            torch.testing.assert_close(own(model, target)[name], own(summed, target)[name], rtol=1e-5, atol=1e-7)
+            assert name in moved(model, target)
 
 
 @pytest.mark.parametrize("strategy", ["lora", "dora", "ia3"])

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+from headstart.core.options import to_plain
+from headstart.core.plugins import name_of
 from headstart.core.tuning import Strategy, Tuning
 
 
@@ -36,3 +38,8 @@ class Scheme(ABC):
             targets: The targets, in order.
             own: Names of the tensors that each has of its own.
         """
+
+    def entry(self, targets: Sequence[str], own: Sequence[str]) -> dict[str, Any]:
+        """Return what the card records: what `insert` takes, the scheme's name, and its options."""
+        known = {"kind": "sharing", "name": name_of(self), "targets": list(targets), "own": list(own)}
+        return known | {"options": to_plain(self)}

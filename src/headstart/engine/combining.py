@@ -17,7 +17,7 @@ from torch import nn
 from headstart.core.errors import TrainingError
 from headstart.core.interface import option
 from headstart.core.seeding import numpy_generator, seed_torch
-from headstart.core.types import Batch, Update
+from headstart.core.types import Batch, Rule, Update
 from headstart.engine.build import BuiltStage
 from headstart.engine.combiner import Combiner
 from headstart.engine.forward import Place, forward, fractions, is_finite, remember, wrong_with
@@ -53,6 +53,12 @@ class Work:
         """What else learns: heads, what else is a target's own, and the objective's modules."""
         common = {id(p) for p in self.common}
         return [p for p in self.learning if id(p) not in common]
+
+    @cached_property
+    def divided(self) -> bool:
+        """Whether some of the private weights lie in the backbone, behind the cut."""
+        inside = {id(p) for p in self.built.model.backbone.parameters()}
+        return any(id(p) in inside for p in self.private)
 
     @property
     def by_gradients(self) -> bool:
@@ -159,12 +165,16 @@ def _by_gradients(work: Work, again: Iterable[Seen], own: Mapping[str, torch.Ten
             direct = added(combined(seen.by_common[:-1], rule, weights), seen.by_common[-1])
             grow(work.common, added(direct, seen.through(passed, work.common)))
             private = added_each(private, seen.by_private)
+            if work.divided:
+                sums = added(weighted(seen.by_features[:-1], _factors(rule, weights)), seen.by_features[-1])
+                grow(work.private, seen.through(sums, work.private))
     else:
         common: list[Gradients] = []
         for seen in again:
-            passed = [seen.through(gradients, work.common) for gradients in seen.by_features]
-            common = added_each(common, added_each(seen.by_common, passed))
-            private = added_each(private, seen.by_private)
+            passed = [seen.through(gradients, [*work.common, *work.private]) for gradients in seen.by_features]
+            first = len(work.common)
+            common = added_each(common, added_each(seen.by_common, [each[:first] for each in passed]))
+            private = added_each(private, added_each(seen.by_private, [each[first:] for each in passed]))
         each = [whole(gradients, work.common) for gradients in common[:-1]] if world.size > 1 else common[:-1]
         for gradients in each:
             world.add_up([g for g in gradients if g is not None])
@@ -173,9 +183,13 @@ def _by_gradients(work: Work, again: Iterable[Seen], own: Mapping[str, torch.Ten
         made = combined(each, rule, weights)
         grow(work.common, made if world.is_writer else [None] * len(made))  # the others' are added to these
         grow(work.common, common[-1])
-    factors = weights if rule.weighs_losses else torch.ones_like(weights)
-    grow(work.private, added(weighted(private[:-1], factors), private[-1]))
+    grow(work.private, added(weighted(private[:-1], _factors(rule, weights)), private[-1]))
     return after
+
+
+def _factors(rule: Rule, weights: torch.Tensor) -> torch.Tensor:
+    """Return by how much each loss counts in what is private."""
+    return weights if rule.weighs_losses else torch.ones_like(weights)
 
 
 def _look(work: Work, number: int) -> Seen:

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from headstart.models.each import Each
 from headstart.models.model import Backbone
 
 TOLERANCE = 1e-4  # of the largest feature
@@ -54,6 +55,8 @@ def _watch(backbone: Backbone, x: Any) -> tuple[list[tuple[str, str]], torch.Ten
 
     def after(name: str, module: nn.Module, given: Any, out: Any) -> None:
         runs[name] = runs.get(name, 0) + 1
+        if isinstance(out, Each):  # of which each target has one
+            return
         if _is_convolution(module):
             outputs[id(out)] = (name, out)
         elif id(given[0]) in outputs:

@@ -54,8 +54,7 @@ SHARING = "sharing"  # the kind of the entry that a scheme makes in a card
 
 def insert_shared(backbone: Backbone, entry: Mapping[str, Any]) -> None:
     """Divide a backbone among targets, as a scheme recorded it."""
-    options = {key: value for key, value in entry.items() if key not in ("kind", "name", "targets", "own")}
-    scheme: Scheme = plugins.build(SHARING, str(entry["name"]), options)
+    scheme: Scheme = plugins.build(SHARING, str(entry["name"]), entry["options"])
     scheme.insert(backbone, entry["targets"], entry["own"])
 
 

@@ -67,15 +67,21 @@ class Through(Around):
         """Compute the features of all targets, side by side."""
         paths = paths_of(self.backbone)
         assert paths is not None
-        found = {name: self._by(paths, name, x) for name in paths.targets if self.backbone.only in (None, name)}
-        like = next(iter(found.values()))
+        asked = [name for name in paths.targets if self.backbone.only in (None, name)]
+        found = dict(zip(asked, self.of(paths, asked, x), strict=True))
+        like = found[asked[0]]
         return _beside([found.get(name) or _zeros(like) for name in paths.targets])
 
-    def _by(self, paths: Paths, target: str, x: Any) -> Features:
-        own = {f"net.{name}": tensor for name, tensor in paths.of(target).items()}
+    def of(self, paths: Paths, targets: Sequence[str], x: Any) -> list[Features]:
+        """Compute the features of some targets."""
+        return [self.run(paths.of(target), x) for target in targets]
+
+    def run(self, own: Mapping[str, torch.Tensor], x: Any) -> Features:
+        """Call the network with some tensors in the place of its own, by their names."""
         if not own:
             return self.within(x)
-        return cast(Features, functional_call(_Net(self), own, (x,), tie_weights=False))
+        named = {f"net.{name}": tensor for name, tensor in own.items()}
+        return cast(Features, functional_call(_Net(self), named, (x,), tie_weights=False))
 
 
 class _Net(nn.Module):
@@ -89,13 +95,16 @@ class _Net(nn.Module):
         return self._through.within(x)
 
 
-def insert_paths(backbone: Backbone, targets: Sequence[str], own: Sequence[str]) -> Paths:
+def insert_paths(
+    backbone: Backbone, targets: Sequence[str], own: Sequence[str], through: type[Through] = Through
+) -> Paths:
     """Give each target but the first a copy of some tensors; those that are there already stay.
 
     Args:
         backbone: The network.
         targets: All of them, in order.
         own: Names of parameters and buffers.
+        through: How a batch goes through the network.
 
     Returns:
         The copies.
@@ -111,7 +120,7 @@ def insert_paths(backbone: Backbone, targets: Sequence[str], own: Sequence[str])
         raise UsageError(OTHERWISE)
     tensors = dict(backbone.named_parameters()) | dict(backbone.named_buffers())
     paths = Paths(targets, {name: tensors[name] for name in own})
-    set_forward(backbone, Through(backbone, forward_of(backbone)))
+    set_forward(backbone, through(backbone, forward_of(backbone)))
     backbone.add_module(NAME, paths)
     backbone.parts = dict(zip(targets, ((k, len(targets)) for k in range(len(targets))), strict=True))
     return paths

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 Stages = dict[str, tuple[str, ...]]
+PARAMETRISED = ".parametrizations."
 
 
 def from_matcher(net: nn.Module) -> Stages:
@@ -74,6 +75,12 @@ def from_children(net: nn.Module) -> Stages:
 def prefixed(stages: Stages, prefix: str) -> Stages:
     """Put a prefix before each parameter name."""
     return {stage: tuple(prefix + name for name in names) for stage, names in stages.items()}
+
+
+def plain(name: str) -> str:
+    """Return the name that a parameter of a parametrised weight has as the weight: what is merged of it."""
+    module, found, rest = name.partition(PARAMETRISED)
+    return f"{module}.{rest.partition('.')[0]}" if found else name
 
 
 def _shortest_own_prefix(group: Sequence[str], others: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from torch import nn
 from headstart.core.types import Features
 from headstart.models.dryrun import Shape, Trace, dry_run, root, to_device
 from headstart.models.model import Backbone, device_of
+from headstart.models.stages import plain
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)  # they hold modules, and nothing calls them
 
@@ -29,7 +30,8 @@ def stage_modules(backbone: Backbone) -> dict[str, nn.Module]:
     Returns:
         The modules by stage. A stage without a module of its own, a lone parameter, is left out.
     """
-    found = {stage: _last_within(backbone, "", frozenset(names)) for stage, names in backbone.stages().items()}
+    stages = {stage: frozenset(map(plain, names)) for stage, names in backbone.stages().items()}
+    found = {stage: _last_within(backbone, "", names) for stage, names in stages.items()}
     return {stage: module for stage, module in found.items() if module is not None}
 
 
@@ -45,14 +47,29 @@ def stage_shapes(backbone: Backbone) -> dict[str, tuple[int, ...]]:
     Raises:
         UsageError: The card does not say how large an example is.
     """
-    seen: dict[str, tuple[int, ...]] = {}
+    return {stage: tuple(hidden.shape) for stage, hidden in stage_outputs(backbone).items()}
+
+
+def stage_outputs(backbone: Backbone) -> dict[str, torch.Tensor]:
+    """Compute what each stage gives for one example, where its shape is one of `stage_shapes`.
+
+    Args:
+        backbone: Cut into stages.
+
+    Returns:
+        Hidden states by stage.
+
+    Raises:
+        UsageError: The card does not say how large an example is.
+    """
+    seen: dict[str, torch.Tensor] = {}
     handles = []
     for stage, module in stage_modules(backbone).items():
 
         def note(_: nn.Module, __: Any, output: Any, stage: str = stage) -> None:
             hidden = first(output)
             if isinstance(hidden, torch.Tensor) and hidden.ndim in (2, 3, 4):
-                seen[stage] = tuple(hidden.shape)
+                seen[stage] = hidden
 
         handles.append(module.register_forward_hook(note))
     try:
@@ -158,7 +175,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 def _last_within(module: nn.Module, prefix: str, own: Collection[str]) -> nn.Module | None:
     found = None
     for name, child in module.named_children():
-        names = [f"{prefix}{name}.{parameter}" for parameter, _ in child.named_parameters()]
+        names = [plain(f"{prefix}{name}.{parameter}") for parameter, _ in child.named_parameters()]
         inside = sum(parameter in own for parameter in names)
         if inside and inside == len(names) and not isinstance(child, CONTAINERS):
             found = child

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError
-from headstart.core.options import to_plain
 from headstart.core.plugins import name_of
 from headstart.core.sharing import Scheme
 from headstart.core.types import Features, ParamGroup, Strategy, Tuning
@@ -98,7 +97,7 @@ class Experts(Scheme):
         tuning = strategy.prepare(model)
         if any(head.pooling != "auto" for head in model.by_target().values()):
             raise UsageError(f"{name_of(self)} mixes pooled features: use the head's pooling 'auto'.")
-        entry = self._entry(targets)
+        entry = self.entry(targets, ())
         if not model.backbone.parts:
             self.insert(model.backbone, targets, ())
         elif entry not in model.backbone.card.inserted:
@@ -116,7 +115,4 @@ class Experts(Scheme):
         backbone.add_module(NAME, levels.to(device_of(backbone)))
         backbone.parts = {name: (place, len(targets)) for place, name in enumerate(targets)}
         set_forward(backbone, Mixed(backbone, forward_of(backbone)))
-        backbone.card = dataclasses.replace(backbone.card, inserted=(*backbone.card.inserted, self._entry(targets)))
-
-    def _entry(self, targets: Sequence[str]) -> dict[str, Any]:
-        return {"kind": "sharing", "name": name_of(self), "targets": list(targets), "own": [], **to_plain(self)}
+        backbone.card = dataclasses.replace(backbone.card, inserted=(*backbone.card.inserted, self.entry(targets, ())))

@@ -13,14 +13,13 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError, first_few, unknown
-from headstart.core.options import to_plain
 from headstart.core.plugins import name_of
 from headstart.core.sharing import Scheme
 from headstart.core.types import Strategy, Tuning
 from headstart.models.model import Backbone, Model
 from headstart.models.paths import NAME, Paths, divide, insert_paths, paths_of, remove_paths
+from headstart.models.stages import plain
 
-PARAMETRISED = ".parametrizations."
 Copies = Mapping[str, Sequence[nn.Parameter]]
 
 
@@ -30,6 +29,10 @@ class OwnTensors(Scheme):
     @abstractmethod
     def is_own(self, backbone: Backbone) -> Any:
         """Return a function that says of a parameter, by its name, whether each target has one of its own."""
+
+    def put_in(self, backbone: Backbone, targets: Sequence[str], own: Sequence[str]) -> Paths:
+        """Give the targets copies of some tensors, by their names, unless they have them."""
+        return insert_paths(backbone, targets, own)
 
     def complete(self, backbone: Backbone, tuning: Tuning, common: Sequence[nn.Parameter], copies: Copies) -> Tuning:
         """Add what the scheme does in training.
@@ -62,7 +65,7 @@ class OwnTensors(Scheme):
             )
         modules = {name.rpartition(".")[0] for name in own}
         own += [name for name, _ in backbone.named_buffers() if name.rpartition(".")[0] in modules]
-        paths = insert_paths(backbone, targets, own)
+        paths = self.put_in(backbone, targets, own)
         divide(model)
         self._record(backbone, paths)
         copies = {name: [named[name], *(paths.of(t)[name] for t in targets[1:])] for name in own if name in named}
@@ -83,10 +86,8 @@ class OwnTensors(Scheme):
 
     def insert(self, backbone: Backbone, targets: Sequence[str], own: Sequence[str]) -> None:
         """Copy the tensors that are recorded."""
-        insert_paths(backbone, targets, own)
-        backbone.card = dataclasses.replace(
-            backbone.card, inserted=(*backbone.card.inserted, self._entry(targets, own))
-        )
+        self.put_in(backbone, targets, own)
+        backbone.card = dataclasses.replace(backbone.card, inserted=(*backbone.card.inserted, self.entry(targets, own)))
 
     def _merge(self, model: Model, merge: Any) -> None:
         """Fold what the strategy inserted into the weights of each target."""
@@ -100,7 +101,7 @@ class OwnTensors(Scheme):
                 merged[target] = {name: attrgetter(name)(backbone).detach().clone() for name in names}
         remove_paths(backbone)
         merge()
-        paths = insert_paths(backbone, paths.targets, names)
+        paths = self.put_in(backbone, paths.targets, names)
         for target, tensors in merged.items():
             for name, tensor in paths.of(target).items():
                 tensor.data.copy_(tensors[name])
@@ -109,17 +110,8 @@ class OwnTensors(Scheme):
 
     def _record(self, backbone: Backbone, paths: Paths) -> None:
         others = [entry for entry in backbone.card.inserted if entry.get("kind") != "sharing"]
-        entry = self._entry(paths.targets, paths.names)
+        entry = self.entry(paths.targets, paths.names)
         backbone.card = dataclasses.replace(backbone.card, inserted=(*others, entry))
-
-    def _entry(self, targets: Sequence[str], own: Sequence[str]) -> dict[str, Any]:
-        return {"kind": "sharing", "name": name_of(self), "targets": list(targets), "own": list(own), **to_plain(self)}
-
-
-def plain(name: str) -> str:
-    """Return the name that a parameter of a parametrised weight has as the weight: what is merged of it."""
-    module, found, rest = name.partition(PARAMETRISED)
-    return f"{module}.{rest.partition('.')[0]}" if found else name
 
 
 def common_stages(backbone: Backbone, common: str | None, scheme: Any) -> set[str]:

@@ -14,7 +14,8 @@ from torch import nn
 
 from headstart.core.types import Tuning
 from headstart.models.model import Backbone
-from headstart.sharing._own import Copies, OwnTensors, common_stages, plain
+from headstart.models.stages import plain
+from headstart.sharing._own import Copies, OwnTensors, common_stages
 
 
 @dataclass(frozen=True)
