@@ -83,6 +83,11 @@ def test_each_target_s_batch_norm_sees_what_is_its_own() -> None:
     assert own(model, "first")["drop.num_batches_tracked"] == own(model, "second")["drop.num_batches_tracked"] == 1
 
 
+def test_the_others_share_evenly_what_is_not_a_target_s_own() -> None:
+    start = CrossStitch(own=0.5)._start(3, 2)
+    assert start[:, :, 1].tolist() == [[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.25, 0.25, 0.5]]
+
+
 def test_the_mix_learns_at_a_rate_of_its_own_and_is_saved(tmp_path: Path) -> None:
     def moved(rate: float) -> list[torch.Tensor]:
         model = trained(tmp_path / str(rate), f"cross_stitch rate={rate}", steps=1, schedule="constant", warmup=0.0)
@@ -110,11 +115,11 @@ def test_a_unit_stands_from_the_first_stage_on_where_targets_differ() -> None:
 
 
 class Endless(toys.Tiny):
-    """The second stage is no layer that is called."""
+    """The first stage is no layer that is called."""
 
     def forward(self, x: torch.Tensor) -> Any:
-        hidden = torch.relu(self.first(x))
-        return {"pooled": torch.nn.functional.linear(hidden, self.second.weight, self.second.bias)}
+        hidden = torch.nn.functional.linear(x, self.first.weight, self.first.bias)
+        return {"pooled": self.second(torch.relu(hidden))}
 
 
 class Writing(toys.Tiny):
@@ -135,7 +140,7 @@ class Steering(toys.Tiny):
 
 
 def test_a_network_that_targets_cannot_pass_in_step_is_refused() -> None:
-    with pytest.raises(UsageError, match="no layer ends second"):
+    with pytest.raises(UsageError, match="no layer whose output could be mixed: first"):
         divided(Endless())
     with pytest.raises(UsageError, match="'__setitem__' puts what is each target's own into a tensor"):
         divided(Writing())

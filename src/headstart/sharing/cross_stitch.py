@@ -97,12 +97,13 @@ class CrossStitch(OwnTensors):
             for stage, hidden in stage_outputs(backbone).items()
             if isinstance(hidden, Each) and len(hidden) == 1
         }
+        *before, _ = backbone.stages().items()  # behind the last one there are the heads, if no layer ends it
         learns = {plain(name) for name in own}
-        learning = [stage for stage, names in backbone.stages().items() if not learns.isdisjoint(map(plain, names))]
-        if endless := [stage for stage in learning if stage not in found]:
+        endless = [stage for stage, names in before if stage not in found and not learns.isdisjoint(map(plain, names))]
+        if endless:
             raise UsageError(
-                f"{name_of(self)}: of {backbone.card.name} no layer ends {first_few(endless)} with an activation that "
-                "could be mixed. Choose a strategy by which nothing learns there, or another scheme."
+                f"{name_of(self)}: these stages of {backbone.card.name} end with no layer whose output could be mixed: "
+                f"{first_few(endless)}. Choose a strategy by which nothing learns there, or another scheme."
             )
         if not found:
             raise UsageError(
