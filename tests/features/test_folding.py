@@ -15,6 +15,8 @@ from headstart.features.folding import folded, has_norms
 from headstart.inputs.image import Image
 from headstart.models.load import load_source
 from headstart.models.model import Backbone
+from headstart.models.paths import insert_paths
+from headstart.sharing.cross_stitch import InStep
 from headstart.strategies.head2toe import Head2Toe
 
 
@@ -83,3 +85,22 @@ def test_what_would_change_the_features_is_not_folded() -> None:
 def test_a_network_without_batch_norm_stays_as_it_is() -> None:
     backbone = toys.source("timm:test_vit")
     assert not has_norms(backbone)
+
+
+def test_what_each_target_has_of_its_own_stays() -> None:
+    """Targets that pass the network in step: a norm of their own stays, what they have in common before it is folded."""
+    with torch_seeded("net"):
+        backbone = shaken(toys.small("timm:test_resnet"))
+    own = [name for name, _ in backbone.named_parameters() if name.startswith("net.layer3.0.bn1.")]
+    paths = insert_paths(backbone, ["first", "second"], own, InStep)
+    with torch.no_grad():
+        for tensor in paths.of("second").values():
+            tensor.add_(1.0)
+    x = torch.rand(backbone.card.input.blank(2).shape)
+    fast = folded(backbone, x)
+    left = {name for name, module in fast.named_modules() if isinstance(module, nn.BatchNorm2d)}
+    assert "net.layer3.0.bn1" in left and not any(name.startswith("net.layer1.") for name in left)
+    with torch.inference_mode():
+        one, other = fast(x)["pooled"].chunk(2, dim=1)
+        assert torch.allclose(fast(x)["pooled"], backbone.eval()(x)["pooled"], atol=1e-4)
+    assert not torch.allclose(one, other, atol=1e-2)
