@@ -88,7 +88,7 @@ def test_a_network_without_batch_norm_stays_as_it_is() -> None:
 
 
 def test_what_each_target_has_of_its_own_stays() -> None:
-    """Targets that pass the network in step: a norm of their own stays, what they have in common before it is folded."""
+    """Of targets in step a norm of their own stays; what they have in common before it is folded."""
     with torch_seeded("net"):
         backbone = shaken(toys.small("timm:test_resnet"))
     own = [name for name, _ in backbone.named_parameters() if name.startswith("net.layer3.0.bn1.")]

@@ -14,7 +14,7 @@ from headstart.core import plugins
 from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.types import Tuning
-from headstart.models.each import Each
+from headstart.models.each import Each, part_of
 from headstart.models.model import Backbone, Model
 from headstart.runs.network import build_model
 from headstart.sharing.cross_stitch import NAME, CrossStitch, Stitch
@@ -157,8 +157,8 @@ def test_what_is_computed_of_each_target_s_tensor_is_each_target_s() -> None:
     assert isinstance(values, Each) and torch.equal(values.parts[1], other.max(dim=1).values)
     assert isinstance(indices, Each) and torch.equal(indices.parts[0], one.argmax(dim=1))
     joined = torch.cat([torch.ones(2, 1), each], dim=1)
-    assert joined.shape == (2, 4) and torch.equal(joined.parts[1][:, 1:], other)
-    assert torch.equal(each.view(torch.Size([3, 2])).parts[0], one.view(3, 2))
+    assert joined.shape == (2, 4) and torch.equal(part_of(joined, 1)[:, 1:], other)
+    assert torch.equal(part_of(each.view(torch.Size([3, 2])), 0), one.view(3, 2))
     each.mul_(2.0)
     assert torch.equal(each.parts[0], one) and isinstance(each.chunk(2)[0], Each)
     with pytest.raises(UsageError, match="common"):
