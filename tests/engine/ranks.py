@@ -21,14 +21,17 @@ from safetensors.torch import save_file
 
 import toys
 from headstart.core.choice import Choice
-from headstart.core.recipe import Stage
+from headstart.core.recipe import Recipe, Stage
 from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event, Objective
+from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.engine import distributed
 from headstart.engine.predict import embed
 from headstart.inputs.vector import Vector
+from headstart.models.model import Model
 from headstart.objectives.softmatch import Softmatch
+from headstart.runs.network import build_model
 
 STAGE = Stage(steps=6, batch_size=8, lr=1e-2, evaluate=2, patience=0)
 
@@ -46,6 +49,8 @@ CASES: dict[str, Stage] = {
     "rule-features": combined("upgrad", "features"),
     "rule-weights": combined("nash", "weights"),
     "rule-signs": combined("graddrop", "weights"),
+    "shared": dataclasses.replace(STAGE, batch_size=7, sharing=Choice("cross_stitch")),
+    "shared-rule": dataclasses.replace(STAGE, batch_size=7, sharing=Choice("cross_stitch"), combine=Choice("upgrad")),
     "rule-nan": combined("upgrad", "features"),
     "stop": STAGE,
     "dead": dataclasses.replace(STAGE, steps=10**6, evaluate=10**6),
@@ -57,12 +62,17 @@ OBJECTIVES: dict[str, Objective | str] = {
 }
 
 
+def made(case: str) -> tuple[Dataset, Model]:
+    """Make the rows and the network of a case."""
+    data = toys.mixed() if case.startswith("shared") else toys.dataset(Vector(6))
+    return data, build_model(Recipe(), data, toys.tiny())
+
+
 def train(folder: Path, case: str, world: distributed.World) -> None:
     """Train and write the weights and what was told."""
-    data = toys.dataset(Vector(6))
+    data, model = made(case)
     if case == "rule-nan":
         data.splits["train"].inputs[3] = np.nan  # of one process's rows, in one of its steps
-    model = toys.make_model(toys.tiny(), data)
     seen: list[Event] = []
     stop = Stop()
 

@@ -19,7 +19,6 @@ from safetensors.torch import load_file
 
 import toys
 from headstart.engine.distributed import World
-from headstart.inputs.vector import Vector
 
 TESTS = Path(__file__).parents[1]
 
@@ -47,13 +46,22 @@ def losses(folder: Path) -> list[float]:
 
 
 def test_two_processes_train_as_one(tmp_path: Path) -> None:
-    cases = ("even", "uneven", "micro", "averages", "rule-features", "rule-weights", "rule-signs")
+    cases = (
+        "even",
+        "uneven",
+        "micro",
+        "averages",
+        "rule-features",
+        "rule-weights",
+        "rule-signs",
+        "shared",
+        "shared-rule",
+    )
     code, error = run_two(tmp_path, *cases)  # one after another in the same two processes
     assert code == 0, error
-    data = toys.dataset(Vector(6))
     for case in cases:
         folder = tmp_path / case
-        model = toys.make_model(toys.tiny(), data)
+        data, model = ranks.made(case)
         objective = ranks.OBJECTIVES.get(case, "supervised")
         toys.train(folder / "one", model, data, "full", objective, stage=ranks.CASES[case], validate=True)
         first, second = (load_file(folder / f"weights-{rank}.safetensors") for rank in range(2))
@@ -62,7 +70,9 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
             assert torch.allclose(first[name], tensor, atol=1e-5), case
         assert losses(folder) == pytest.approx(losses(folder / "one"), abs=1e-5), case
         found: list[dict[str, Any]] = [json.loads((folder / f"found-{rank}.json").read_text()) for rank in range(2)]
-        each_once = all(f["shape"] == [11, 5] and f["features"] < 1e-6 for f in found)
+        each_once = all(
+            f["shape"] == [11, 10 if case.startswith("shared") else 5] and f["features"] < 1e-6 for f in found
+        )
         assert each_once, f"{case}: each row once, in every process"
 
 
