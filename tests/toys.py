@@ -148,6 +148,7 @@ def train(
     resume: bool = False,
     world: World = ALONE,
     cache: int = 0,
+    precision: str = "float32",
 ) -> Outcome:
     """Train through the engine; the first stage takes `strategy` and `objective`."""
     folder.mkdir(exist_ok=True)
@@ -168,7 +169,7 @@ def train(
     context = RunContext(
         folder=folder,
         device=torch.device("cpu"),
-        precision="float32",
+        precision=precision,
         seed=seed,
         workers=workers,
         task=data.task,

@@ -41,6 +41,12 @@ def combined(rule: str, on: str) -> Stage:
     return dataclasses.replace(STAGE, batch_size=7, objective=Choice("dann"), combine=Choice(rule, {"on": on}))
 
 
+def divided(sharing: str, rule: str) -> Stage:
+    """Let two targets divide the network, and a rule combine their losses."""
+    scheme, combine = Choice.parse(sharing, "sharing"), Choice.parse(rule, "combine")
+    return dataclasses.replace(STAGE, batch_size=7, sharing=scheme, combine=combine, accumulate=2)
+
+
 CASES: dict[str, Stage] = {
     "even": STAGE,
     "uneven": dataclasses.replace(STAGE, batch_size=7),
@@ -52,6 +58,12 @@ CASES: dict[str, Stage] = {
     "shared": dataclasses.replace(STAGE, batch_size=7, sharing=Choice("cross_stitch")),
     "shared-rule": dataclasses.replace(STAGE, batch_size=7, sharing=Choice("cross_stitch"), combine=Choice("upgrad")),
     "rule-nan": combined("upgrad", "features"),
+    "shared-weights": divided("share_weights", "upgrad"),
+    "shared-features": divided("share_weights", "mgda on=features"),
+    "shared-copies": divided("share_gradients share=0.5", "nash"),
+    "shared-sum": divided("share_gradients share=0.5", "fixed factors=1,2"),
+    "shared-experts": divided("mmoe", "gradnorm rate=0.3"),
+    "shared-soft": divided("soft", "uncertainty rate=0.5"),
     "stop": STAGE,
     "dead": dataclasses.replace(STAGE, steps=10**6, evaluate=10**6),
 }
@@ -59,7 +71,10 @@ CASES: dict[str, Stage] = {
 OBJECTIVES: dict[str, Objective | str] = {
     "averages": Softmatch(weight=3.0, decay=0.5),  # whose averages are those of both processes
     **{case: "dann" for case in CASES if case.startswith("rule")},
+    "shared-copies": "tasks",  # a loss reaches one copy alone
 }
+
+STRATEGIES = {"shared-weights": "lora", "shared-sum": "l2_sp"}
 
 
 def made(case: str) -> tuple[Dataset, Model]:
@@ -87,7 +102,7 @@ def train(folder: Path, case: str, world: distributed.World) -> None:
     saved = ""
     try:
         options = {"stage": CASES[case], "validate": True, "listen": listen, "stop": stop, "world": world}
-        toys.train(folder, model, data, "full", OBJECTIVES.get(case, "supervised"), **options)
+        toys.train(folder, model, data, STRATEGIES.get(case, "full"), OBJECTIVES.get(case, "supervised"), **options)
     except Stopped as stopped:
         saved = f"stopped {stopped.saved and Path(stopped.saved).name}"
     assert world.is_writer or not seen

@@ -136,7 +136,7 @@ def test_it_goes_on_as_if_it_had_not_stopped(tmp_path: Path, rule: str) -> None:
 
 
 def test_nothing_common_is_refused_before_the_first_step(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="of the backbone nothing learns"):
+    with pytest.raises(UsageError, match="of these none learns"):
         trained(tmp_path, "mgda", "linear_probe")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import toys
 from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.recipe import Recipe, Stage
-from headstart.core.types import Task
+from headstart.core.seeding import torch_seeded
+from headstart.core.types import Strategy, Task
 from headstart.data.rows import Dataset, Rows
 from headstart.inputs.vector import Vector
-from headstart.models.model import Model
+from headstart.models.model import Backbone, Model
 from headstart.models.paths import paths_of
 from headstart.runs.network import build_model
 
@@ -31,10 +33,38 @@ def two() -> Dataset:
     return Dataset(Task("vector", ("x",), targets), splits, {"train": splits["train"]}, fingerprint="two")
 
 
-def trained(folder: Path, sharing: str | None, strategy: str = "full", **settings: Any) -> Model:
+class Three(toys.Tiny):
+    """A third layer, so that of what learns by `partial k=2` one stage may be common and one not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.third = torch.nn.Linear(5, 5)
+
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        return {**super().stages(), "third": ("third.weight", "third.bias")}
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return {"pooled": self.third(torch.relu(super().forward(x)["pooled"]))}
+
+
+def three() -> Three:
+    """Make a seeded `Three`."""
+    with torch_seeded("three"):
+        return Three()
+
+
+def trained(
+    folder: Path,
+    sharing: str | None,
+    strategy: str | Strategy = "full",
+    network: Callable[[], Backbone] = toys.tiny,
+    **settings: Any,
+) -> Model:
     data = two()
-    model = build_model(Recipe(), data, toys.tiny())
-    train = {key: settings.pop(key) for key in ("resume", "checkpoint", "stop", "listen") if key in settings}
+    model = build_model(Recipe(), data, network())
+    train = {
+        key: settings.pop(key) for key in ("resume", "checkpoint", "stop", "listen", "precision") if key in settings
+    }
     options = {"steps": 4, "batch_size": 8, "lr": 1e-2, "optimiser": "sgd", "clip": 0.0} | settings
     stage = Stage(sharing=None if sharing is None else Choice.parse(sharing, "sharing"), **options)
     toys.train(folder, model, data, strategy, "supervised", stage=stage, **train)

@@ -38,6 +38,7 @@ class ParamGroup:
     lr_scale: float = 1.0
     weight_decay: float | None = None  # None takes the stage's
     start: float = 0.0  # fraction of the stage that passes before they learn; they are frozen until then
+    hold: float = 0.0  # times half the squared distance from where the stage starts is added to the loss
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,19 @@ class ForwardPass:
         return next(iter(self.labels.values()), None)
 
 
+@dataclass(frozen=True)
+class Tied:
+    """Weights of which each target has a copy, and that stand for one: what the losses say of it reaches all copies.
+
+    copies: of each weight, those of all targets.
+    share: a copy moves by its own gradient times 1 - share, and by that of the one weight times share: the sum of the
+        copies' gradients, or what a rule makes of the losses' gradients by it. Penalties are each copy's own.
+    """
+
+    copies: Sequence[Sequence[nn.Parameter]]
+    share: float
+
+
 @dataclass
 class Tuning:
     """What a strategy decided for one model.
@@ -75,17 +89,16 @@ class Tuning:
         paid for. Passes that no gradient can reach are left out; the list may be empty.
     select: once after the last step, at the best weights, with a function that scores the model as it stands by the
         stage's criterion (higher is better; None without a score). Gives a sentence on what it chose.
-    gradients: at each update, once the gradients of all processes are there; changes them.
     merge: at the very end; folds inserted modules into the model before it is saved.
     """
 
     groups: list[ParamGroup]
     penalty: Callable[[], torch.Tensor] | None = None
-    gradients: Callable[[], None] | None = None
     merge: Callable[[], None] | None = None
     survey: Callable[[Callable[[], Iterable[Batch]]], None] | None = None
     watch: Callable[[Sequence[ForwardPass]], torch.Tensor] | None = None
     select: Callable[[Callable[[], float | None]], str] | None = None
+    tied: Tied | None = None
 
 
 class Strategy(Protocol):

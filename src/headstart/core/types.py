@@ -54,4 +54,5 @@ from headstart.core.tuning import ForwardPass as ForwardPass
 from headstart.core.tuning import Inserting as Inserting
 from headstart.core.tuning import ParamGroup as ParamGroup
 from headstart.core.tuning import Strategy as Strategy
+from headstart.core.tuning import Tied as Tied
 from headstart.core.tuning import Tuning as Tuning

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -18,6 +18,7 @@ from headstart.engine.averaging import Average
 from headstart.engine.combiner import Combiner
 from headstart.engine.feed import Workers
 from headstart.engine.freezing import apply_freezes, let_learn
+from headstart.engine.gradients import common_weights
 from headstart.engine.job import Job, RunContext
 from headstart.engine.machine import place
 from headstart.engine.optimisers import SOLVE, make_optimiser
@@ -25,7 +26,14 @@ from headstart.engine.proof import frozen_fingerprints
 from headstart.engine.stage_data import StageData
 from headstart.engine.valley import Dense
 from headstart.models.model import Model, frozen_modules_train
-from headstart.models.paths import own_parameters
+
+
+class Held(NamedTuple):
+    """A weight that is pulled back to where the stage starts: times half the squared distance, it adds to the loss."""
+
+    now: nn.Parameter
+    then: torch.Tensor
+    strength: float
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,7 @@ class BuiltStage:
         tuning: What the strategy decided.
         optimiser: Over all that learns; None where heads are solved.
         combiner: Makes one update of several losses; None: their sum is minimised.
+        held: What is pulled back to where the stage starts.
         average: Average of the weights that learn.
         data: The rows.
         moved: Names of the model's tensors that may differ from the source's.
@@ -54,6 +63,7 @@ class BuiltStage:
     tuning: Tuning
     optimiser: torch.optim.Optimizer | None
     combiner: Combiner | None
+    held: Sequence[Held]
     average: Average
     data: StageData
     moved: frozenset[str]
@@ -110,7 +120,7 @@ def build(model: Model, job: Job, context: RunContext, workers: Workers, number:
         model.zero_grad(set_to_none=True)
         _let_learn(model, tuning)
     learning = [p for group in tuning.groups for p in group.params]
-    _check_common(model, learning, job)
+    _check_common(model, tuning, learning, job)
     with_model = [p for p in extra.parameters() if p.requires_grad]
     extra_group = ParamGroup(with_model, max(group.lr_scale for group in tuning.groups))
     return BuiltStage(
@@ -120,6 +130,7 @@ def build(model: Model, job: Job, context: RunContext, workers: Workers, number:
         tuning,
         None if job.stage.optimiser == SOLVE else make_optimiser([*tuning.groups, extra_group], job.stage),
         None if job.rule is None else Combiner(job.rule),
+        [Held(p, p.detach().clone(), group.hold) for group in tuning.groups if group.hold for p in group.params],
         Dense(model, learning, job.stage.swad) if job.stage.swad else Average(model, learning, job.stage.ema),
         data,
         frozenset(moved | {name for name, p in model.named_parameters() if p.requires_grad}),
@@ -129,13 +140,20 @@ def build(model: Model, job: Job, context: RunContext, workers: Workers, number:
     )
 
 
-def _check_common(model: Model, learning: Sequence[nn.Parameter], job: Job) -> None:
-    """Refuse a rule for gradients where the losses have no weights in common."""
-    inside = {id(p) for p in model.backbone.parameters()} - own_parameters(model.backbone)
-    if job.rule is not None and job.rule.reads_gradients and not any(id(p) in inside for p in learning):
+def _check_common(model: Model, tuning: Tuning, learning: Sequence[nn.Parameter], job: Job) -> None:
+    """Refuse a rule for gradients where the losses have no weights in common that learn."""
+    if job.rule is None or not job.rule.reads_gradients:
+        return
+    if not common_weights(model.backbone, tuning.tied, learning):
         raise UsageError(
             f"The rule '{name_of(job.rule)}' combines gradients of the weights that the losses have in common, and "
-            f"of the backbone nothing learns. Choose another strategy, such as {option('strategy', 'partial')}."
+            f"of these none learns. Choose another strategy, such as {option('strategy', 'full')}, or a scheme with "
+            "something in common."
+        )
+    if tuning.tied is not None and job.rule.on == "features":
+        raise UsageError(
+            f"The rule '{name_of(job.rule)}' is to take gradients by the features, and each target has features of "
+            "its own here. Use on=weights."
         )
 
 

@@ -8,8 +8,6 @@ arXiv:1810.04650, section 3.3). By the weights it takes a backward pass a loss, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import nn
@@ -20,76 +18,22 @@ from headstart.core.seeding import numpy_generator, seed_torch
 from headstart.core.types import Batch, Rule, Update
 from headstart.engine.build import BuiltStage
 from headstart.engine.combiner import Combiner
-from headstart.engine.forward import Place, forward, fractions, is_finite, remember, wrong_with
-from headstart.engine.gradients import Gradients, added, added_each, combined, gram_of, grow, weighted, whole
+from headstart.engine.forward import Place, remember
+from headstart.engine.gradients import (
+    Gradients,
+    added,
+    added_each,
+    by_weight,
+    combined,
+    gram_of,
+    grow,
+    pass_on,
+    tie,
+    weighted,
+    whole,
+)
+from headstart.engine.looking import NotFinite, Seen, Work, look
 from headstart.engine.memory import is_out_of_memory
-from headstart.models.paths import own_parameters
-
-
-class NotFinite(Exception):
-    """A loss is not finite: which one, and of which rows."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """One update: what is to be done, and over which weights."""
-
-    built: BuiltStage
-    combiner: Combiner
-    micro_batches: Sequence[Mapping[str, Batch]]
-    update: Update
-    learning: Sequence[nn.Parameter]
-    place: Place
-
-    @cached_property
-    def common(self) -> list[nn.Parameter]:
-        """What learns in the backbone and belongs to no target alone."""
-        backbone = self.built.model.backbone
-        inside = {id(p) for p in backbone.parameters()} - own_parameters(backbone)
-        return [p for p in self.learning if id(p) in inside]
-
-    @cached_property
-    def private(self) -> list[nn.Parameter]:
-        """What else learns: heads, what else is a target's own, and the objective's modules."""
-        common = {id(p) for p in self.common}
-        return [p for p in self.learning if id(p) not in common]
-
-    @cached_property
-    def divided(self) -> bool:
-        """Whether some of the private weights lie in the backbone, behind the cut."""
-        inside = {id(p) for p in self.built.model.backbone.parameters()}
-        return any(id(p) in inside for p in self.private)
-
-    @property
-    def by_gradients(self) -> bool:
-        """Whether there are gradients to combine: of a rule that reads them, and of weights in common."""
-        return self.combiner.rule.reads_gradients and bool(self.common)
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One micro-batch with its losses, times its share of the rows.
-
-    named: the objective's K losses. more: the sum of what is added to them; None without any. every: all by name,
-    detached. Where gradients are combined: features: where the graph was cut, with what they were computed of.
-    by_features, by_common, by_private: [K + 1] gradients by their copies and by weights, those of `more` last.
-    """
-
-    named: Mapping[str, torch.Tensor]
-    more: torch.Tensor | None
-    every: Mapping[str, torch.Tensor]
-    features: Sequence[torch.Tensor] = ()
-    by_features: Sequence[Gradients] = ()
-    by_common: Sequence[Gradients] = ()
-    by_private: Sequence[Gradients] = ()
-
-    def through(self, gradients: Gradients, common: Sequence[nn.Parameter]) -> Gradients:
-        """Pass gradients by the features on to the common weights."""
-        reached = [(tensor, g) for tensor, g in zip(self.features, gradients, strict=True) if g is not None]
-        if not reached:
-            return [None] * len(common)
-        tensors, given = zip(*reached, strict=True)
-        return torch.autograd.grad(tensors, common, given, retain_graph=True, allow_unused=True)
 
 
 def combined_gradients(
@@ -113,7 +57,7 @@ def combined_gradients(
     try:
         for number in range(len(micro_batches)):
             with torch.set_grad_enabled(work.by_gradients or alone):
-                first = _look(work, number)
+                first = look(work, number)
             sums = {**sums, **{name: sums.get(name, 0) + value for name, value in first.every.items()}}
             gram = gram + (
                 gram_of(first.by_features[:-1]) if work.by_gradients else torch.zeros(2 * (len(first.named),))
@@ -126,7 +70,7 @@ def combined_gradients(
     def again() -> Iterator[Seen]:
         if not alone:
             put_back()
-        yield from [first] if alone else (_look(work, number) for number in range(len(micro_batches)))
+        yield from [first] if alone else (look(work, number) for number in range(len(micro_batches)))
 
     own = {name: sums[name] for name in first.named}
     try:
@@ -150,75 +94,51 @@ def _by_losses(work: Work, again: Iterable[Seen], own: Mapping[str, torch.Tensor
         losses = [weight.to(loss) * loss for weight, loss in zip(weights, seen.named.values(), strict=True)]
         losses += [] if seen.more is None else [seen.more]
         torch.stack(losses).sum().backward(inputs=list(work.learning))
+    pass_on(work.built.model.backbone, work.built.tuning.tied, work.learning)
     return after
 
 
 def _by_gradients(work: Work, again: Iterable[Seen], own: Mapping[str, torch.Tensor], gram: torch.Tensor) -> Combiner:
     """Combine the gradients of the losses, by the features where these tell how they agree."""
-    rule, world, private = work.combiner.rule, work.built.context.world, []
+    rule, world, tied = work.combiner.rule, work.built.context.world, work.built.tuning.tied
     world.add_up([gram])
     tell = bool((gram - gram.diag().diag()).any()) or len(own) == 1
-    if rule.on == "features" or (rule.on == "auto" and tell):
+    if tied is None and (rule.on == "features" or (rule.on == "auto" and tell)):
         weights, after = _weigh(work, own, gram)
         for seen in again:
-            passed = added(combined(seen.by_features[:-1], rule, weights), seen.by_features[-1])
-            direct = added(combined(seen.by_common[:-1], rule, weights), seen.by_common[-1])
+            passed, direct = (_agreed(rule, weights, each) for each in (seen.by_features, seen.by_common))
             grow(work.common, added(direct, seen.through(passed, work.common)))
-            private = added_each(private, seen.by_private)
-            if work.divided:
-                sums = added(weighted(seen.by_features[:-1], _factors(rule, weights)), seen.by_features[-1])
-                grow(work.private, seen.through(sums, work.private))
-    else:
-        common: list[Gradients] = []
-        for seen in again:
-            passed = [seen.through(gradients, [*work.common, *work.private]) for gradients in seen.by_features]
-            first = len(work.common)
-            common = added_each(common, added_each(seen.by_common, [each[:first] for each in passed]))
-            private = added_each(private, added_each(seen.by_private, [each[first:] for each in passed]))
-        each = [whole(gradients, work.common) for gradients in common[:-1]] if world.size > 1 else common[:-1]
-        for gradients in each:
-            world.add_up([g for g in gradients if g is not None])
-        weights, after = _weigh(work, own, gram_of(each))
-        seed_torch(work.built.context.seed, "combine", *work.place[:3])  # drawn as in one piece, and one process
-        made = combined(each, rule, weights)
-        grow(work.common, made if world.is_writer else [None] * len(made))  # the others' are added to these
-        grow(work.common, common[-1])
-    grow(work.private, added(weighted(private[:-1], _factors(rule, weights)), private[-1]))
+            grow(work.private, _alone(rule, weights, seen.by_private))
+            if work.is_divided:
+                grow(work.private, seen.through(_alone(rule, weights, seen.by_features), work.private))
+        return after
+    count, rows = len(work.common), []
+    for seen in again:
+        passed = [seen.through(gradients, [*work.common, *work.private]) for gradients in seen.by_features]
+        direct = [[*one, *other] for one, other in zip(seen.by_common, seen.by_private, strict=True)]
+        rows = added_each(rows, added_each(direct, passed))
+    each = [by_weight(work.weights, gradients[:count]) for gradients in rows]
+    of_losses, more = each[:-1], each[-1]
+    if world.size > 1:
+        of_losses = [whole(gradients, [copies[0] for copies in work.weights]) for gradients in of_losses]
+        world.add_up([g for gradients in of_losses for g in gradients])
+    weights, after = _weigh(work, own, gram_of(of_losses))
+    seed_torch(work.built.context.seed, "combine", *work.place[:3])  # drawn as in one piece, and one process
+    made = combined(of_losses, rule, weights)
+    made = made if world.is_writer else [None] * len(made)  # the others' are added to these
+    grow([*work.common, *work.private], _alone(rule, weights, rows))
+    tie(work.weights, tied.share if tied else 1.0, added(made, more))
     return after
 
 
-def _factors(rule: Rule, weights: torch.Tensor) -> torch.Tensor:
-    """Return by how much each loss counts in what is private."""
-    return weights if rule.weighs_losses else torch.ones_like(weights)
+def _agreed(rule: Rule, weights: torch.Tensor, each: Sequence[Gradients]) -> Gradients:
+    """Combine the gradients of K losses, and add those of what is added to the losses."""
+    return added(combined(each[:-1], rule, weights), each[-1])
 
 
-def _look(work: Work, number: int) -> Seen:
-    """Compute a micro-batch's losses, and where gradients are combined those of each up to where the graph is cut."""
-    if not work.by_gradients:
-        return Seen(*_losses(work, number))
-    with work.built.model.cutting() as cuts:
-        named, more, every = _losses(work, number)
-    inputs = [*cuts.leaves, *work.common, *work.private]
-    rows: list[Gradients] = []
-    for loss in (*named.values(), more):
-        if loss is None or not loss.requires_grad:
-            rows.append([None] * len(inputs))
-        else:
-            rows.append(torch.autograd.grad(loss, inputs, retain_graph=True, allow_unused=True))
-    first, second = len(cuts.leaves), len(cuts.leaves) + len(work.common)
-    parts = ([row[start:end] for row in rows] for start, end in ((0, first), (first, second), (second, None)))
-    return Seen(named, more, every, cuts.features, *parts)
-
-
-def _losses(work: Work, number: int) -> tuple[dict[str, torch.Tensor], torch.Tensor | None, dict[str, torch.Tensor]]:
-    """Compute a micro-batch's losses, what is added to them, and all by name, detached; times its share of the rows."""
-    batches, share = work.micro_batches[number], fractions(work.built, work.micro_batches)[number]
-    named, more = forward(work.built, batches, work.update, work.learning, work.place, number)
-    every = {name: loss.float() * share for name, loss in (named | more).items()}
-    if not is_finite(work.built, torch.stack(list(every.values())).sum()):
-        raise NotFinite(wrong_with(work.built, named | more, batches, work.place))
-    rest = torch.stack([every[name] for name in more]).sum() if more else None
-    return {name: every[name] for name in named}, rest, {name: loss.detach().double() for name, loss in every.items()}
+def _alone(rule: Rule, weights: torch.Tensor, each: Sequence[Gradients]) -> Gradients:
+    """As `_agreed` by what losses do not have in common: they are added up, weighed where the rule weighs losses."""
+    return added(weighted(each[:-1], weights if rule.weighs_losses else torch.ones_like(weights)), each[-1])
 
 
 def _weigh(work: Work, losses: Mapping[str, torch.Tensor], gram: torch.Tensor) -> tuple[torch.Tensor, Combiner]:

@@ -1,4 +1,4 @@
-"""The losses of a micro-batch: the objective's, what a strategy watches, and the penalties."""
+"""The losses of a micro-batch: the objective's, and what a strategy watches."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 import torch
-from torch import nn
 
 from headstart.core.errors import UsageError, first_few, unknown
 from headstart.core.seeding import seed_torch
 from headstart.core.types import Batch, ForwardPass, Loss, Update
 from headstart.engine.build import BuiltStage
 from headstart.engine.machine import autocast, to_device
-from headstart.engine.penalties import penalties
 from headstart.models.model import Model
 
 
@@ -30,7 +28,6 @@ def forward(
     built: BuiltStage,
     batches: Mapping[str, Batch],
     update: Update,
-    learning: Sequence[nn.Parameter],
     place: Place,
     number: int,
 ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
@@ -40,14 +37,13 @@ def forward(
         built: What learns, and how.
         batches: A micro-batch of each stream.
         update: Computes the losses.
-        learning: What they are minimised over.
         place: Which update of which step.
         number: Of the micro-batch.
 
     Returns:
         The objective's losses by name, and what is added to them; scalars, means over the micro-batch.
     """
-    model, tuning, job, context = built.model, built.tuning, built.job, built.context
+    model, tuning, context = built.model, built.tuning, built.context
     others = ("process", context.world.rank) if context.world.rank else ()  # dropout is another one in each process
     seed_torch(context.seed, "step", *place[:3], number, *others)
     on_device = {name: to_device(batch, context.device) for name, batch in batches.items()}
@@ -59,7 +55,7 @@ def forward(
             targets = {loss.target for loss in named.values()}
             added["watched"] = tuning.watch([_with_labels(seen, on_device, targets) for seen in passes])
     values = {name: loss.value * _share(built, batches, name, loss) for name, loss in named.items()}
-    return values, added | penalties(tuning, learning, job.stage)
+    return values, added
 
 
 def _share(built: BuiltStage, batches: Mapping[str, Batch], name: str, loss: Loss) -> float:

@@ -12,6 +12,8 @@ import torch
 
 from headstart.core import plugins
 from headstart.core.choosing import most_rows
+from headstart.core.errors import UsageError
+from headstart.core.plugins import name_of
 from headstart.core.recipe import Stage
 from headstart.core.seeding import numpy_generator
 from headstart.core.stopping import Stop
@@ -78,8 +80,27 @@ class Job:
     name: str = "training"
 
     def prepare(self, model: Model) -> Tuning:
-        """Let the strategy prepare the model, and give targets what they have of their own."""
-        return self.strategy.prepare(model) if self.sharing is None else self.sharing.prepare(model, self.strategy)
+        """Let the strategy prepare the model, and give targets what they have of their own.
+
+        Args:
+            model: With a head a target.
+
+        Returns:
+            What learns, and how.
+
+        Raises:
+            UsageError: The strategy or the scheme does not fit the model, or they do not fit together.
+        """
+        if self.sharing is None:
+            return self.strategy.prepare(model)
+        tuning = self.sharing.prepare(model, self.strategy)
+        looks = any(each is not None for each in (tuning.watch, tuning.survey, tuning.select))
+        if looks or model.backbone._forward_hooks:
+            raise UsageError(
+                f"{name_of(self.strategy)} works on the features of one network, and {name_of(self.sharing)} gives "
+                "each target features of its own. Choose another strategy, such as full, partial or lora."
+            )
+        return tuning
 
 
 def make_job(

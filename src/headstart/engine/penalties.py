@@ -1,4 +1,4 @@
-"""What is added to an objective's losses at each update: the strategy's penalty, the stage's L1 and L2 penalties."""
+"""What is added to the losses of each update and depends on weights alone: penalties of the strategy and the stage."""
 
 from __future__ import annotations
 
@@ -9,9 +9,28 @@ from torch import nn
 
 from headstart.core.recipe import Stage
 from headstart.core.types import Tuning
+from headstart.engine.build import BuiltStage, Held
 
 
-def penalties(tuning: Tuning, learning: Sequence[nn.Parameter], stage: Stage) -> dict[str, torch.Tensor]:
+def penalise(built: BuiltStage, learning: Sequence[nn.Parameter]) -> dict[str, torch.Tensor]:
+    """Add the gradients of the penalties to those of the losses, once these are those of the whole batch.
+
+    Args:
+        built: What learns, and how.
+        learning: What this update moves.
+
+    Returns:
+        This process's part of each penalty, by name; scalars.
+    """
+    found = penalties(built.tuning, learning, built.job.stage, built.held)
+    if any(value.requires_grad for value in found.values()):
+        torch.stack(list(found.values())).sum().backward(inputs=list(learning))
+    return {name: value.detach().double() / built.context.world.size for name, value in found.items()}
+
+
+def penalties(
+    tuning: Tuning, learning: Sequence[nn.Parameter], stage: Stage, held: Sequence[Held] = ()
+) -> dict[str, torch.Tensor]:
     """Compute the penalties on weights, by name.
 
     Args:
@@ -19,13 +38,16 @@ def penalties(tuning: Tuning, learning: Sequence[nn.Parameter], stage: Stage) ->
         learning: What this update moves; as with weight decay, only its matrices and kernels are penalised.
         stage: Gives `l1` (times the sum of |w|; Tibshirani 1996, the lasso) and `l2` (times half the sum of w squared;
             unlike `weight_decay`, which is decoupled, it passes through the optimiser).
+        held: What is pulled back to where the stage starts; a part of the strategy's "penalty".
 
     Returns:
         Scalars; only those that are asked for.
     """
     found: dict[str, torch.Tensor] = {}
-    if tuning.penalty is not None:
-        found["penalty"] = tuning.penalty()
+    terms = [] if tuning.penalty is None else [tuning.penalty()]
+    terms += [each.strength / 2 * (each.now - each.then).square().sum() for each in held]
+    if terms:
+        found["penalty"] = torch.stack(terms).sum()
     matrices = [p for p in learning if p.ndim > 1] if stage.l1 or stage.l2 else []
     if stage.l1 and matrices:
         found["l1"] = stage.l1 * torch.stack([p.abs().sum() for p in matrices]).sum()

@@ -14,8 +14,10 @@ from headstart.core.types import MODEL_PARTS, Batch, Event, Objective, Stepper, 
 from headstart.engine.build import BuiltStage
 from headstart.engine.combining import combined_gradients
 from headstart.engine.forward import Place, forward, fractions, is_finite, remember, wrong_with
+from headstart.engine.gradients import pass_on
 from headstart.engine.lone import lone_values
 from headstart.engine.memory import is_out_of_memory
+from headstart.engine.penalties import penalise
 from headstart.models.model import Model
 
 
@@ -67,9 +69,10 @@ def train_step(
         if world.most(float(bool(wrong))):
             raise TrainingError(wrong or "The loss is not finite in another process, which names the rows.")
         world.add_gradients(learning)
-        if built.tuning.gradients is not None:
-            built.tuning.gradients()
-        means |= losses
+        on_weights = penalise(built, learning)
+        if on_weights and not is_finite(built, torch.stack(list(on_weights.values())).sum()):
+            raise TrainingError(wrong_with(built, on_weights, batches, Place(built.number, step, number, progress)))
+        means |= losses | on_weights
         if built.job.stage.clip:
             torch.nn.utils.clip_grad_norm_(learning, built.job.stage.clip)
         optimiser.step()  # what has no gradient does not move
@@ -130,7 +133,7 @@ def gradients(
     """
     sums: dict[str, torch.Tensor] = {}
     for number, fraction in enumerate(fractions(built, micro_batches)):
-        named, added = forward(built, micro_batches[number], update, learning, place, number)
+        named, added = forward(built, micro_batches[number], update, place, number)
         losses = named | added
         total = torch.stack([loss.float() for loss in losses.values()]).sum() * fraction
         if not is_finite(built, total):
@@ -139,6 +142,7 @@ def gradients(
         for name, loss in losses.items():
             value = loss.detach().double() * fraction
             sums[name] = sums[name] + value if name in sums else value
+    pass_on(built.model.backbone, built.tuning.tied, learning)
     return sums, ""
 
 

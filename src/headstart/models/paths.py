@@ -26,6 +26,10 @@ NAME = f"{INSERTED}paths"
 OTHERWISE = "An earlier stage or run divided the network among targets otherwise. Divide it alike in all of them."
 
 
+class OfEach(nn.ModuleList):
+    """Modules of which each belongs to one target alone."""
+
+
 class Paths(nn.Module):
     """What the targets but the first have of their own.
 
@@ -38,7 +42,7 @@ class Paths(nn.Module):
         super().__init__()
         self.targets = tuple(targets)
         self.names = tuple(tensors)
-        self.own = nn.ModuleList(_Own(tensors) for _ in targets[1:])
+        self.own = OfEach(_Own(tensors) for _ in targets[1:])
 
     def of(self, target: str) -> dict[str, torch.Tensor]:
         """Return a target's own tensors, by the name of the network's; the first target has none."""
@@ -146,11 +150,11 @@ def divide(model: Model) -> None:
 
 def own_parameters(backbone: nn.Module) -> set[int]:
     """Return the identities of the parameters that belong to one target alone."""
-    paths = paths_of(backbone)
-    if paths is None:
-        return set()
-    named = dict(backbone.named_parameters())
-    return {id(p) for p in paths.parameters()} | {id(named[name]) for name in paths.names if name in named}
+    found = {id(p) for module in backbone.modules() if isinstance(module, OfEach) for p in module.parameters()}
+    if (paths := paths_of(backbone)) is not None:
+        named = dict(backbone.named_parameters())
+        found |= {id(named[name]) for name in paths.names if name in named}
+    return found
 
 
 def paths_of(backbone: nn.Module) -> Paths | None:

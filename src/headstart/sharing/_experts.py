@@ -15,7 +15,7 @@ from headstart.core.plugins import name_of
 from headstart.core.sharing import Scheme
 from headstart.core.types import Features, ParamGroup, Strategy, Tuning
 from headstart.models.model import Backbone, Model, device_of
-from headstart.models.paths import OTHERWISE, divide
+from headstart.models.paths import OTHERWISE, OfEach, divide
 from headstart.models.surgery._around import Around, forward_of, set_forward
 from headstart.models.tree import INSERTED
 
@@ -36,8 +36,8 @@ class Level(nn.Module):
     def __init__(self, width: int, targets: int, shared: int, own: int, *, passes: bool) -> None:
         super().__init__()
         self.shared = nn.ModuleList(_expert(width) for _ in range(shared))
-        self.own = nn.ModuleList(nn.ModuleList(_expert(width) for _ in range(own)) for _ in range(targets))
-        self.gates = nn.ModuleList(nn.Linear(width, shared + own, bias=False) for _ in range(targets))
+        self.own = OfEach(nn.ModuleList(_expert(width) for _ in range(own)) for _ in range(targets))
+        self.gates = OfEach(nn.Linear(width, shared + own, bias=False) for _ in range(targets))
         self.gate = nn.Linear(width, shared + targets * own, bias=False) if passes else None
 
     def forward(self, common: torch.Tensor, each: Sequence[torch.Tensor]) -> tuple[torch.Tensor, list[torch.Tensor]]:

@@ -1,7 +1,8 @@
 """Shared gradients: each target has a copy of the common part, and what one learns the others take over.
 
-With share 1 each copy moves by the sum of all targets' gradients, so that copies stay equal and the common part is as
-with shared weights. With less, each moves by its own gradient and that share of the others', and copies drift apart.
+With share 1 each copy moves by the sum of all targets' gradients, or by what a rule makes of them, so that copies stay
+equal and the common part is as with shared weights. With less, each moves by its own gradient times 1 - share and by
+that times share, and copies drift apart.
 """
 
 from __future__ import annotations
@@ -9,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
-from headstart.core.types import Tuning
+from headstart.core.types import Tied, Tuning
 from headstart.models.model import Backbone
 from headstart.models.stages import plain
 from headstart.sharing._own import Copies, OwnTensors, common_stages
@@ -24,7 +24,7 @@ class ShareGradients(OwnTensors):
 
     Attributes:
         common: Stages in the common part, from the input: how many, or the last one's name; None: all but one.
-        share: Of the other targets' gradients, from 0 to 1.
+        share: How far a copy's gradient is that of all targets, from 0 to 1.
     """
 
     common: str | None = None
@@ -40,16 +40,7 @@ class ShareGradients(OwnTensors):
         return lambda _: True
 
     def complete(self, backbone: Backbone, tuning: Tuning, common: Sequence[nn.Parameter], copies: Copies) -> Tuning:
-        """Pass the gradients of the common part on."""
+        """Tie the copies of the common part."""
         shared = common_stages(backbone, self.common, self)
-        tied = [each for name, each in copies.items() if plain(name) in shared]
-
-        def gradients() -> None:
-            for each in tied:
-                own = [torch.zeros_like(p) if p.grad is None else p.grad for p in each]
-                total = torch.stack(own).sum(dim=0)
-                for p, gradient in zip(each, own, strict=True):
-                    p.grad = gradient + self.share * (total - gradient)
-
-        tuning.gradients = gradients
+        tuning.tied = Tied([each for name, each in copies.items() if plain(name) in shared], self.share)
         return tuning

@@ -9,9 +9,8 @@ import torch
 
 from headstart.core.types import Defaults, ParamGroup, Tuning
 from headstart.models.model import Model
-from headstart.strategies._groups import head_group
 from headstart.strategies._rates import FINE_TUNING
-from headstart.strategies._source import Start, weights
+from headstart.strategies._source import weights
 
 
 @dataclass(frozen=True)
@@ -28,16 +27,11 @@ class L2Sp:
     defaults: ClassVar[Defaults] = FINE_TUNING
 
     def prepare(self, model: Model) -> Tuning:
-        """Let every parameter learn, and remember where the backbone starts."""
-        own = weights(model, "l2_sp")
-        start = Start(own)
-        new = list(model.heads.parameters())
+        """Let every parameter learn, and hold the backbone at its start."""
+        backbone = ParamGroup(weights(model, "l2_sp"), weight_decay=0.0, hold=self.alpha)
+        head = ParamGroup(list(model.heads.parameters()), self.head_lr, weight_decay=0.0)
 
         def penalty() -> torch.Tensor:
-            moved = torch.stack([(now - then).square().sum() for now, then in start.pairs()]).sum()
-            size = torch.stack([p.square().sum() for p in new]).sum()
-            return (self.alpha * moved + self.beta * size) / 2
+            return self.beta / 2 * torch.stack([p.square().sum() for p in head.params]).sum()
 
-        head = head_group(model, self.head_lr)
-        groups = [ParamGroup(own, weight_decay=0.0)]
-        return Tuning([*groups, ParamGroup(head.params, head.lr_scale, weight_decay=0.0)], penalty=penalty)
+        return Tuning([backbone, head], penalty=penalty)
