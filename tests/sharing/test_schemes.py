@@ -93,6 +93,19 @@ def test_what_cannot_be_divided_is_refused(tmp_path: Path) -> None:
         trained(tmp_path / "c", "share_weights", "linear_probe")
 
 
+@pytest.mark.parametrize("strategy", ["full", "lora"])
+@pytest.mark.parametrize("sharing", ["soft", "share_gradients", "cross_stitch"])
+def test_what_surgery_froze_stays_as_it_was_for_every_target(tmp_path: Path, sharing: str, strategy: str) -> None:
+    def network() -> toys.Tiny:
+        backbone = toys.tiny()
+        backbone.freeze_overrides = dict.fromkeys(stages()["first"], True)
+        return backbone
+
+    model = trained(tmp_path, sharing, strategy, network)
+    for target in ("first", "second"):
+        assert "second.weight" in moved(model, target) <= set(stages()["second"])
+
+
 @pytest.mark.parametrize("sharing", ["share_weights", "mmoe"])
 @pytest.mark.parametrize("strategy", ["feature_distillation", "bss", "delta", "wise_ft", "surgical", "side_tuning"])
 def test_a_strategy_that_works_on_features_of_one_network_is_refused(

@@ -57,7 +57,8 @@ class OwnTensors(Scheme):
         tuning = strategy.prepare(model)
         learning = {id(p) for group in tuning.groups for p in group.params}
         named = {name: p for name, p in backbone.named_parameters() if not name.startswith(f"{NAME}.")}
-        own = [name for name, p in named.items() if id(p) in learning and is_own(plain(name))]
+        frozen = {name for name in named if backbone.freeze_overrides.get(plain(name))}  # by surgery
+        own = [name for name, p in named.items() if id(p) in learning and name not in frozen and is_own(plain(name))]
         if not own:
             raise UsageError(
                 f"{name_of(self)}: of what is each target's own nothing learns by {name_of(strategy)}. Choose a "
