@@ -49,6 +49,7 @@ def test_a_noisy_one_does_not_win_because_a_third_is_ahead_of_the_first() -> Non
     assert choose.plainest_of_the_best([plain, noisy, best]).offer == best.offer
 
 
+@pytest.mark.slow
 def test_a_table_needs_no_option(tmp_path: Path) -> None:
     heard: list[Event] = []
     run = fit_module.fit(wine(), hs.Recipe(), out=tmp_path / "run", listen=heard.append)
@@ -68,6 +69,7 @@ def test_no_test_row_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(seen) == 3 * len(data.splits["train"]) and not set(seen) & set(data.splits["test"].ids)
 
 
+@pytest.mark.slow
 def test_a_network_without_pretraining_is_judged_by_what_it_learns_of_other_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

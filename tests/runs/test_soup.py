@@ -44,6 +44,7 @@ def cook(runs: list[hs.Run], folder: Path, kind: Any) -> Soup:
     return soup([run.folder for run in runs], data(), out=folder / kind, kind=kind)
 
 
+@pytest.mark.slow
 def test_a_uniform_soup_is_the_mean_of_all_weights(runs: list[hs.Run], tmp_path: Path) -> None:
     made = cook(runs, tmp_path, "uniform")
     weights = [hs.load(run.folder).model.state_dict() for run in runs]

@@ -60,6 +60,7 @@ def test_every_objective_is_tried_and_what_the_criterion_says_is_kept(frame, sou
     assert explain(run.folder).rows
 
 
+@pytest.mark.slow
 def test_the_labels_of_the_target_have_no_say(frame, sources, here) -> None:
     """Noise in their place gives the same weights and the same choice."""
     first = adapted(frame, sources, here / "out")

@@ -170,6 +170,7 @@ def test_some_rows_are_drawn_and_none_of_the_test(photos: Path) -> None:
     assert labelled(data, 1, 20)[0].ids != some.ids and labelled(data, 0, 500)[0].ids == order
 
 
+@pytest.mark.slow
 def test_a_second_ranking_reads_its_features_from_the_disk(
     photos: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

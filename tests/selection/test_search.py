@@ -47,6 +47,7 @@ def record(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "search.json").read_text())
 
 
+@pytest.mark.slow
 def test_the_better_source_is_found_and_the_run_is_a_run_like_any_other(task, short, sources, here) -> None:
     run = found(task, short, sources[::-1], here / "out")
     assert run.recipe.source is not None and run.recipe.source.name == sources[0]
