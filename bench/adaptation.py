@@ -4,7 +4,8 @@ python bench/adaptation.py [--shared FOLDER] [--pairs PAIR …] [--objectives NA
 
 Pictures of PACS with a MobileNetV1 at half its width; reviews of Amazon, the first 40 words of 2,000 training and 500
 test rows of each domain, with all-MiniLM-L6-v2; the last stages learn (`partial`), for 200 steps of 32 rows of each
-domain, shown plainly, at the strategy's usual rate; the last step counts.
+domain, shown plainly, at the strategy's usual rate; the last step counts. `shot` and `adda` are a second stage of as
+many steps at a rate of 1e-4, after one of the source alone.
 Half of the target's rows are learnt from without labels, the other half test. `probe` is the solved head on the
 source's features, `ceiling` the same with the labels of the target's own rows. Each line is one JSON object: accuracy
 on the target's test rows and the source's validation rows, what each criterion says of the model without a label of the
@@ -38,6 +39,7 @@ SOURCES = {PICTURES: "weights/vision/mobilenetv1_050_imagenet", REVIEWS: "gt-all
 STRATEGIES = {PICTURES: "partial k=2", REVIEWS: "partial k=1"}
 PAIRS = ("photo-art_painting", "art_painting-photo", "books-kitchen", "kitchen-dvd")
 WORDS, ROWS = 40, {"train": 2000, "test": 500}  # of a review; of a domain of reviews
+AFTER_SOURCE = ("shot", "adda")  # a second stage, after one that learnt the source
 LOOKED_AT = 500  # rows of a pool, by each criterion
 CRITERIA = ("entropy", "bnm", "snd", "iwv", "dev", "circular")
 
@@ -46,7 +48,7 @@ def objectives() -> list[str]:
     """List those that learn two domains in one stage."""
     kinds = {name: plugins.load("objectives", name) for name in plugins.names("objectives")}
     found = [name for name, kind in kinds.items() if issubclass(kind, TwoDomains) and kind.learns_by_steps]
-    return ["probe", "source_only", *found, "ceiling"]
+    return ["probe", "source_only", *found, *AFTER_SOURCE, "ceiling"]
 
 
 def run(shared: Path, pair: str, objective: str, seed: int, steps: int) -> dict[str, Any]:
@@ -60,6 +62,9 @@ def run(shared: Path, pair: str, objective: str, seed: int, steps: int) -> dict[
     if not solved:
         settings |= {"stages.0.steps": steps, "stages.0.batch_size": 32, "stages.0.augment": "plain"}
         settings |= {"stages.0.criterion": "last", "stages.0.objective": objective}
+    if objective in AFTER_SOURCE:
+        settings |= {key.replace(".0.", ".1."): value for key, value in settings.items() if key.startswith("stages.0.")}
+        settings |= {"stages.0.objective": "source_only label_smoothing=0.1", "stages.1.lr": 1e-4}
     words: dict[str, Any] = {
         "source": name,
         "strategy": "linear_probe" if solved else STRATEGIES[data],
