@@ -96,6 +96,11 @@ class Input(Protocol):
         ...
 
     @classmethod
+    def taken(cls, column: Any, where: str) -> str:
+        """Say how cells of the input are taken that could mean several things; "" where all is plain."""
+        return ""
+
+    @classmethod
     def loose(cls, items: Any, columns: Sequence[str]) -> dict[str, list[Any]]:
         """Make columns of examples that come without: as `read` takes them, under the names of `columns` or others.
 

@@ -83,7 +83,9 @@ def infer(tables: Tables, frame: pd.DataFrame, plan: DataPlan) -> tuple[Task, li
         raise UsageError(f"The column '{overlap.pop()}' cannot be both input and label.")
     targets = {name: infer_target(frame, columns_of[name], named) for name, named in plans.items()}
     pairs = " pairs" if len(inputs) == 2 and not by_name(modality).tabular else ""
-    notes = [_say("input", inputs, f"read as {modality}{pairs}")]
+    taken = {by_name(modality).taken(frame[c], f"column '{c}'"): None for c in inputs}
+    how = "".join(f", {said}" for said in taken if said)
+    notes = [_say("input", inputs, f"read as {modality}{pairs}{how}")]
     if apart:
         notes.append(_say("labels", labels, f"each a target of its own ({option('task', 'KIND')} makes one of all)"))
     check_files(tables, modality, inputs, named=bool(plan.modality))

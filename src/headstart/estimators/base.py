@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any, cast
@@ -16,8 +16,9 @@ from headstart.core.errors import UsageError
 from headstart.core.recipe import Recipe
 from headstart.core.types import TARGET, Task
 from headstart.data.rows import Rows
-from headstart.estimators.examples import column_names, make_examples, modality_of
+from headstart.estimators.examples import column_names, is_frame, make_examples, modality_of, taken
 from headstart.estimators.fitted import Fitted
+from headstart.estimators.labels import told
 from headstart.estimators.training import train
 from headstart.inputs import by_name
 
@@ -35,11 +36,12 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         surgery: Operations on the network, each written as in `headstart fit --surgery`: ["cut after=layer3"].
         epochs: Passes over the rows; None takes the strategy's default.
         lr: Learning rate; None takes the strategy's default.
+        batch_size: Rows in a step; None takes the default.
         validation_fraction: Share of the rows on which the best step is chosen; with 0 all rows train and the last
             step counts.
         random_state: Decides everything random.
         device: "auto", "cpu", "cuda" …
-        settings: Any other setting of the recipe by its path, such as {"stages.0.batch_size": 8}.
+        settings: Any other setting of the recipe by its path, such as {"stages.0.l2": 0.01}.
     """
 
     fitted_: Fitted
@@ -55,6 +57,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         surgery: Sequence[str] | None = None,
         epochs: float | None = None,
         lr: float | None = None,
+        batch_size: int | None = None,
         validation_fraction: float = 0.0,
         random_state: Any = 0,
         device: str = "auto",
@@ -66,6 +69,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         self.surgery = surgery
         self.epochs = epochs
         self.lr = lr
+        self.batch_size = batch_size
         self.validation_fraction = validation_fraction
         self.random_state = random_state
         self.device = device
@@ -124,9 +128,26 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         check_consistent_length(checked, y)
         return modality, tuple(getattr(self, "feature_names_in_", ["x"])) if vectors else column_names(X), checked
 
-    def _train(self, examples: Any, task: Task, targets: np.ndarray) -> None:
+    def _train(self, examples: Any, task: Task, labels: np.ndarray, validation: Rows | None) -> None:
+        if said := taken(examples, task):
+            told(f"X was read as {task.modality}s of {said}.")
         rows = self._rows(examples, task)
-        self.fitted_ = train(Rows(rows.ids, rows.inputs, {TARGET: targets}), task, self._recipe(task.modality))
+        rows = Rows(rows.ids, rows.inputs, {TARGET: labels})
+        self.fitted_ = train(rows, validation, task, self._recipe(task.modality))
+
+    def _held_out(self, data: Any, task: Task, encode: Callable[[Any], np.ndarray]) -> Rows | None:
+        """Make rows of the examples and labels on which steps are chosen, (X, y); None where there are none."""
+        if data is None:
+            return None
+        if self.validation_fraction:
+            raise UsageError("validation_data and validation_fraction exclude each other: give one of them.")
+        if not isinstance(data, tuple | list) or len(data) != 2:
+            raise UsageError("validation_data is a pair, (X, y); weights of rows are not known here.")
+        X, y = data
+        checked = self._check(X, by_name(task.modality).tabular, reset=False)
+        check_consistent_length(checked, y)
+        rows = self._rows(checked, task)
+        return Rows([f"validation {row}" for row in rows.ids], rows.inputs, {TARGET: encode(y)})
 
     def _rows_to_predict(self, X: Any) -> Rows:
         check_is_fitted(self)
@@ -137,7 +158,8 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         """Check examples as scikit-learn does: vectors become an array [N, D] float32, others stay as they are."""
         if vectors:
             return validate_data(self, X, reset=reset, dtype=np.float32, ensure_min_samples=2 if reset else 1)
-        validate_data(self, X, reset=reset, skip_check_array=True)
+        if is_frame(X):  # pictures and texts have no columns: what looks like their number is a height
+            validate_data(self, X, reset=reset, skip_check_array=True)
         return X
 
     @staticmethod
@@ -153,6 +175,7 @@ class HeadstartEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             "head": self.head,
             "stages.0.epochs": self.epochs,
             "stages.0.lr": self.lr,
+            "stages.0.batch_size": self.batch_size,
             "data.validation": self.validation_fraction,
             "device": self.device,
             "seed": _seed(self.random_state),

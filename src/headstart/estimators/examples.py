@@ -13,7 +13,7 @@ from headstart.data.inputs import as_files, contents, make_rows
 from headstart.data.readers.memory import input_columns
 from headstart.data.rows import Rows
 from headstart.data.tables import make_frame
-from headstart.inputs import modalities, tabular
+from headstart.inputs import by_name, modalities, tabular
 
 
 def modality_of(X: Any) -> str:
@@ -55,6 +55,14 @@ def make_examples(X: Any, task: Task) -> Rows:
 def column_names(X: Any) -> tuple[str, ...]:
     """Name the columns of images or texts."""
     return tuple(_columns(X))
+
+
+def taken(X: Any, task: Task) -> str:
+    """Say how the cells of training examples were taken, where they could mean several things; "" for vectors."""
+    kind = by_name(task.modality)
+    if kind.tabular:
+        return ""
+    return "; ".join(filter(None, (kind.taken(cells, f"X, column '{name}'") for name, cells in _columns(X).items())))
 
 
 def is_frame(value: Any) -> bool:

@@ -23,12 +23,13 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):
         feature_names_in_: Their names, where X was a frame.
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, validation_data: Any = None) -> Self:
         """Train.
 
         Args:
             X: N examples, as in `HeadstartClassifier.fit`.
             y: Numbers [N] or [N, T], in any unit.
+            validation_data: Examples and numbers that choose the best step, a pair (X, y); they are not learnt.
 
         Returns:
             The estimator.
@@ -41,10 +42,12 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):
             TrainingError: A loss is not finite.
         """
         modality, inputs, examples = self._read_training(X, y)
-        targets = np.array(check_array(y, ensure_2d=False, dtype=cast(Any, np.float32), input_name="y"))
+        targets = _numbers(y)
         self._flat_y = targets.ndim == 1
         target, labels = Regression.from_array(targets, getattr(y, "columns", None))
-        self._train(examples, Task(modality, inputs, {TARGET: target}), labels)
+        task = Task(modality, inputs, {TARGET: target})
+        held_out = self._held_out(validation_data, task, lambda numbers: _numbers(numbers).reshape(-1, labels.shape[1]))
+        self._train(examples, task, labels, held_out)
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # [N] or [N, T]
@@ -67,3 +70,7 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _numbers(y: Any) -> np.ndarray:
+    return np.array(check_array(y, ensure_2d=False, dtype=cast(Any, np.float32), input_name="y"))

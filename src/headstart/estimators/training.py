@@ -24,11 +24,12 @@ from headstart.runs.refit import bounded, can_be_bounded, whole
 from headstart.runs.training import make_jobs
 
 
-def train(rows: Rows, task: Task, recipe: Recipe) -> Fitted:
+def train(rows: Rows, validation: Rows | None, task: Task, recipe: Recipe) -> Fitted:
     """Train a model on labelled rows.
 
     Args:
         rows: All of them train; the share `recipe.data.validation` first chooses the steps, as `recipe.refit` says.
+        validation: Rows that choose the steps and are never learnt, in the place of that share.
         task: What is to be learnt.
         recipe: The plan; what it leaves open is chosen.
 
@@ -41,10 +42,11 @@ def train(rows: Rows, task: Task, recipe: Recipe) -> Fitted:
         SourceError: The source cannot be loaded.
         TrainingError: A loss is not finite.
     """
-    checked, _ = check_rows({"train": rows}, task.modality)
+    given = {"train": rows} if validation is None else {"train": rows, "validation": validation}
+    checked, _ = check_rows(given, task.modality)
     plan = DataPlan(validation=recipe.data.validation, test=0.0)
-    parts, notes = make_splits({"train": SplitRows(checked["train"])}, task, plan, recipe.seed)
-    drawn = [name for name in parts if name == "validation"]
+    parts, notes = make_splits({name: SplitRows(part) for name, part in checked.items()}, task, plan, recipe.seed)
+    drawn = [name for name in parts if name not in given]
     dataset, backbone, chosen = prepare(make_dataset(task, parts, notes, drawn=drawn), recipe)
     chosen = with_precision(chosen, dataset, backbone, choose_device(recipe.device), World(), silent)
     precision = chosen.recipe.precision

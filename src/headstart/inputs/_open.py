@@ -11,6 +11,7 @@ import importlib.util
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -183,9 +184,14 @@ def _from_array(array: np.ndarray, where: str) -> Image.Image:
     return _opaque(Image.fromarray(np.ascontiguousarray(_eight_bits(flat))), where)
 
 
+def channels_first(shape: Sequence[int]) -> bool:
+    """Return whether a picture of this shape has its channels before its rows and columns."""
+    return len(shape) == 3 and shape[0] in {1, 3, 4} and shape[2] not in {1, 3, 4}
+
+
 def _check_array(array: np.ndarray, where: str) -> None:
     shape = array.shape[:2] if array.ndim == 3 and array.shape[2] == 1 else array.shape
-    if len(shape) == 3 and shape[0] in {1, 3} and shape[2] not in {3, 4}:
+    if channels_first(shape):
         raise _bad(where, f"has shape {shape}, channels first", "give [H, W, C]: array.transpose(1, 2, 0)")
     if len(shape) not in {2, 3} or (len(shape) == 3 and shape[2] not in {3, 4}) or 0 in shape:
         raise _bad(where, f"has shape {shape}", "give [H, W], [H, W, 1] or [H, W, 3]")

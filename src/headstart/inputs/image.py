@@ -26,6 +26,7 @@ from headstart.core.offer import Offer
 from headstart.core.progress import track
 from headstart.core.told import told
 from headstart.inputs import HEAT, PICTURE, TINY
+from headstart.inputs._arrays import scaled
 from headstart.inputs._evidence import overlay
 from headstart.inputs._open import SUFFIXES, check_image, image_size, is_image, open_image
 
@@ -77,7 +78,7 @@ class Image(Input):
 
         Raises:
             UsageError: There is more than one column.
-            DataError: Cells are no images; all are listed.
+            DataError: Cells are no images; all are listed. Or arrays are channels first, or of an unknown scale.
         """
         if len(columns) != 1:
             raise UsageError(f"An image task has one input column; {len(columns)} are named: {first_few(columns)}.")
@@ -89,7 +90,12 @@ class Image(Input):
                 problems.append(Problem(f"{row}, column '{columns[0]}'", "has no image" if missing(cell) else held))
         if problems:
             raise BadRows("Inputs that are not images:", problems)
-        return cells
+        return scaled(cells, f"column '{columns[0]}'")[0]
+
+    @classmethod
+    def taken(cls, column: Any, where: str) -> str:
+        """Say which number arrays were taken to have for white, where their type does not tell."""
+        return scaled(cells_of(column), where)[1]
 
     @classmethod
     def loose(cls, items: Any, columns: Sequence[str]) -> dict[str, list[Any]]:

@@ -12,11 +12,19 @@ from typing import Any
 import numpy as np
 
 from headstart.core.errors import DataError, UsageError, first_few, reason_of
+from headstart.data.readers._cells import (
+    LABEL_NAMES,
+    cells_of,
+    classes_of,
+    frame_columns,
+    is_frame,
+    label_columns,
+    one_hot,
+    told_one_hot,
+)
 from headstart.data.readers._paths import Resolved, resolve_files
 from headstart.data.readers._records import are_records, columns_of, file_cell
 from headstart.data.tables import SPLITS, Tables, make_frame
-
-LABEL_NAMES = ("y", "label", "labels", "target", "targets")
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class Memory:
         if isinstance(data, str | Path):
             return Path(data).is_file() and Path(data).suffix.lower() in {".npz", ".npy"}
         return (
-            _is_frame(data)
+            is_frame(data)
             or _is_other_frame(data)
             or _is_pair(data)
             or (type(data) is dict and bool(data))
@@ -54,12 +62,13 @@ class Memory:
         """
         if isinstance(data, str | Path):
             data = _load(Path(data))
-        found = {split: _columns(_as_columns(part), split) for split, part in _parts(data).items()}
+        parts, notes = _with_classes({split: _as_columns(part) for split, part in _parts(data).items()})
+        found = {split: _columns(part, split) for split, part in parts.items()}
         hints = [labels for _, labels in found.values() if labels]
         return Tables(
             {split: make_frame(files.columns, ids) for split, ((files, ids), _) in found.items()},
             hints[0] if hints else (),
-            tuple(dict.fromkeys(note for (files, _), _ in found.values() for note in files.notes)),
+            tuple(dict.fromkeys([*notes, *(note for (files, _), _ in found.values() for note in files.notes)])),
             absent={name: error for (files, _), _ in found.values() for name, error in files.absent.items()},
             wrong=tuple(error for (files, _), _ in found.values() for error in files.wrong),
         )
@@ -77,11 +86,11 @@ def input_columns(x: Any) -> dict[str, Sequence[Any]]:
     Raises:
         DataError: The examples are of no known kind.
     """
-    if _is_frame(x):
-        return _frame_columns(x)
+    if is_frame(x):
+        return frame_columns(x)
     if isinstance(x, dict):
-        return {str(name): _cells(cells) for name, cells in x.items()}
-    cells = _cells(x)
+        return {str(name): cells_of(cells) for name, cells in x.items()}
+    cells = cells_of(x)
     if not cells:
         raise DataError("There are no examples: the inputs are empty.")
     if all(
@@ -93,17 +102,9 @@ def input_columns(x: Any) -> dict[str, Sequence[Any]]:
     return {"x": cells}
 
 
-def _frame_columns(frame: Any) -> dict[str, Sequence[Any]]:
-    names = [str(name) for name in frame.columns]
-    twice = list(dict.fromkeys(name for name in names if names.count(name) > 1))
-    if twice:
-        raise DataError(f"The frame has several columns of one name: {first_few(map(repr, twice))}. Rename them.")
-    return {name: list(frame[column]) for name, column in zip(names, frame.columns, strict=True)}
-
-
 def is_table(data: Any) -> bool:
     """Return whether this is a whole table: a frame, or a pair of examples and labels."""
-    return _is_frame(data) or _is_other_frame(data) or _is_pair(data)
+    return is_frame(data) or _is_other_frame(data) or _is_pair(data)
 
 
 def _parts(data: Any) -> dict[str, Any]:
@@ -127,17 +128,34 @@ def _parts(data: Any) -> dict[str, Any]:
     return dict(parts)
 
 
+def _with_classes(parts: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Put classes in the place of one-hot rows, where the labels of all splits are such rows; and say so."""
+    labels = {split: y for split, part in parts.items() if (y := _labels_of(part)[1]) is not None}
+    if not labels or not all(map(one_hot, labels.values())):
+        return parts, []
+    for split, y in labels.items():
+        part, (key, _) = parts[split], _labels_of(parts[split])
+        parts[split] = (part[0], classes_of(y)) if _is_pair(part) else {**part, key: classes_of(y)}
+    return parts, [f"label: {told_one_hot(next(iter(labels.values())))}"]
+
+
+def _labels_of(part: Any) -> tuple[Any, Any]:
+    """Find the labels of a split, and under which name they stand in a dict."""
+    if _is_pair(part):
+        return None, part[1]
+    named = [key for key in part if str(key).lower() in LABEL_NAMES][:1] if isinstance(part, dict) else []
+    return (named[0], part[named[0]]) if named else (None, None)
+
+
 def _columns(part: Any, split: str) -> tuple[tuple[Resolved, list[str]], tuple[str, ...]]:
     """Make the columns of a split, in which names of files are paths from here; the row names; the label columns."""
+    key, y = _labels_of(part)
+    labels = {} if y is None else label_columns(y, "label" if key is None else str(key))
     if _is_pair(part):
         inputs = input_columns(part[0])
-        labels = {} if part[1] is None else _label_columns(part[1], "label")
-    elif isinstance(part, dict):
-        named = [key for key in part if str(key).lower() in LABEL_NAMES][:1]
-        labels = _label_columns(part[named[0]], str(named[0])) if named else {}
-        inputs = input_columns({key: cells for key, cells in part.items() if key not in named})
     else:
-        inputs, labels = input_columns(part), {}
+        named = key is not None
+        inputs = input_columns({name: cells for name, cells in part.items() if name != key} if named else part)
     columns = {**inputs, **labels}
     lengths = {name: len(cells) for name, cells in columns.items()}
     if len(set(lengths.values())) != 1:
@@ -145,41 +163,11 @@ def _columns(part: Any, split: str) -> tuple[tuple[Resolved, list[str]], tuple[s
             f"'{split}': the parts differ in length: {first_few(f'{n} has {c}' for n, c in lengths.items())}."
         )
     source = part[0] if _is_pair(part) else part
-    index: Any = getattr(source, "index", None) if _is_frame(source) else None
+    index: Any = getattr(source, "index", None) if is_frame(source) else None
     names = list(index) if index is not None and index.is_unique else range(next(iter(lengths.values())))
     ids = [f"{split}[{name}]" for name in names]
     columns = {name: [file_cell(cell) for cell in cells] for name, cells in columns.items()}
     return (resolve_files(columns, ids, Path()), ids), tuple(labels)
-
-
-def _label_columns(y: Any, name: str) -> dict[str, Sequence[Any]]:
-    if _is_frame(y):
-        return _frame_columns(y)
-    if isinstance(y, dict):
-        return {str(column): _cells(cells) for column, cells in y.items()}
-    cells = _cells(y)
-    widths = {len(cell) if isinstance(cell, np.ndarray | list | tuple) else 0 for cell in cells}
-    wide = isinstance(cells[0], np.ndarray) if cells else False
-    table = wide or (
-        cells and all(isinstance(c, list | tuple) and all(isinstance(v, int | float) for v in c) for c in cells)
-    )
-    if table and len(widths) == 1 and 0 not in widths:
-        width = widths.pop()
-        if width == 1:
-            return {name: [cell[0] for cell in cells]}
-        return {f"{name}_{i}": [cell[i] for cell in cells] for i in range(width)}
-    return {name: cells}
-
-
-def _cells(values: Any) -> list[Any]:
-    if isinstance(values, list | tuple):
-        return [v.item() if isinstance(v, np.generic) else v for v in values]
-    if isinstance(values, str) or not hasattr(values, "__array__"):
-        raise UsageError(f"Inputs and labels are arrays, lists or frames; got {type(values).__name__}.")
-    if type(values).__name__ == "Series":
-        return list(values)
-    array = np.asarray(values)
-    return array.tolist() if array.ndim == 1 else list(array)
 
 
 def _is_pair(data: Any) -> bool:
@@ -207,10 +195,6 @@ def _as_columns(part: Any) -> Any:
     if not _are_rows(part):
         return part
     return columns_of(part) if are_records(part) else tuple(map(list, zip(*part, strict=True)))
-
-
-def _is_frame(data: Any) -> bool:
-    return type(data).__name__ == "DataFrame" and hasattr(data, "columns") and hasattr(data, "index")
 
 
 def _load(path: Path) -> Mapping[str, np.ndarray] | np.ndarray:
