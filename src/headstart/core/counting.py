@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-ONE = {"are": "is", "have": "has", "them": "it", "their": "its"}  # others take an s
+ONE = {"are": "is", "do": "does", "have": "has", "them": "it", "their": "its"}  # others take an s
 
 
 def counted(count: int, many: str, of: int | None = None) -> str:

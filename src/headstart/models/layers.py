@@ -54,7 +54,8 @@ def find(backbone: Backbone, pattern: str, trace: Trace, what: str) -> list[str]
 
     Args:
         backbone: The backbone whose layers are named.
-        pattern: A pattern with * ? [abc], on dotted names ("blocks.4.*.act"); or the name of a stage that is one layer.
+        pattern: A pattern with * ? [abc], on dotted names ("blocks.4.*.act"); the name of a stage that is one layer;
+            or, where nothing is called so, the end of dotted names.
         trace: Trace of the backbone's dry run.
         what: The operation, for messages.
 
@@ -71,6 +72,7 @@ def find(backbone: Backbone, pattern: str, trace: Trace, what: str) -> list[str]
         if len(ending) > 1:
             raise UsageError(f"{what}: the stage '{pattern}' is several layers: {first_few(ending)}. Name those.")
         fitting = ending
+    fitting = fitting or [name for name in names if fnmatchcase(name, f"*.{pattern}")]
     if not fitting:
         raise no_layer(backbone, pattern, what)
     return [name for name in fitting if not any(name.startswith(f"{other}.") for other in fitting)]
@@ -81,7 +83,7 @@ def find_one(backbone: Backbone, name: str, trace: Trace, what: str) -> str:
 
     Args:
         backbone: The backbone whose layers are named.
-        name: A layer or a stage.
+        name: A layer, a stage, or the end of one layer's dotted name.
         trace: Trace of the backbone's dry run.
         what: The operation, for messages.
 
@@ -93,7 +95,10 @@ def find_one(backbone: Backbone, name: str, trace: Trace, what: str) -> str:
     """
     names = layer_names(backbone)
     found = name.removeprefix("net.") if "net" not in names else name
-    if found not in names:
+    inner = [other for other in names if other.endswith(f".{found}")]
+    if found not in names and len(inner) == 1 and name not in backbone.stages():
+        found = inner[0]
+    elif found not in names:
         ending = stage_layers(backbone, trace).get(name)
         if not ending:
             raise no_layer(backbone, name, what)
@@ -172,6 +177,7 @@ def find_tensors(backbone: Backbone, names: Sequence[str], patterns: Collection[
             if fits(pattern, name)
             or fnmatchcase(stage_of.get(name) or stage_of.get(name.rpartition(".")[0], ""), pattern)
         }
+        fitting = fitting or {name for name in names if fits(f"*.{pattern}", name)}
         if not fitting:
             raise no_layer(backbone, pattern, what)
         chosen |= fitting

@@ -1,0 +1,1 @@
+"""Networks of Keras as plain torch modules."""
