@@ -18,7 +18,7 @@ from headstart.core.types import Tuning
 from headstart.engine.penalties import penalties
 from headstart.models.keras.backend import import_keras
 from headstart.models.load import load_source
-from models.keras.nets import SIDE, number_model, picture_model
+from models.keras.nets import SIDE, number_model, picture_model, shaken
 
 STEPS, ROWS = 20, 16
 
@@ -42,12 +42,12 @@ def test_the_penalties_of_the_file_are_kept(file: Path) -> None:
 
 
 def test_full_follows_the_loss_of_keras(tmp_path: Path) -> None:
-    """The same start, order, rate and SGD for 20 steps: the losses of Keras' fit are met to 1e-3."""
+    """The same start, order, rate and SGD for 20 steps: the losses of Keras' fit are met to 1e-5."""
     keras = import_keras()
     model = picture_model()
     kept = keras.Model(model.inputs[0], model.get_layer("avg_pool").output)
     top = keras.layers.Dense(3, activation="softmax", name="new")
-    whole = keras.Model(kept.inputs[0], top(kept.output))
+    whole = shaken(keras.Model(kept.inputs[0], top(kept.output)))
     whole.save(tmp_path / "start.keras")
     backbone = load_source(f"keras:{tmp_path / 'start.keras'}").train()
     assert backbone.source_classifier is not None
@@ -77,7 +77,7 @@ def test_full_follows_the_loss_of_keras(tmp_path: Path) -> None:
         loss.backward()
         optimiser.step()
         own.append(loss.item())
-    assert np.abs(np.array(own) - losses).max() < 1e-3 and np.ptp(losses) > 0.1
+    assert np.abs(np.array(own) - losses).max() < 1e-5 and np.ptp(losses) > 0.05
 
 
 QUICK = {("full", "supervised"), ("lora", "supervised"), ("linear_probe", "supervised"), ("full", "dann")}
