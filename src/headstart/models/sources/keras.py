@@ -177,5 +177,5 @@ def _said(built: Built) -> str:
     said += (
         [f"{counted(len(built.fixed), 'layer')} that {agree(len(built.fixed), 'do')} not learn"] if built.fixed else []
     )
-    said += [f"left out, as --augment varies pictures: {first_few(built.left_out)}"] if built.left_out else []
+    said += [f"left out, as views of a run vary pictures: {first_few(built.left_out)}"] if built.left_out else []
     return "; ".join(said)
