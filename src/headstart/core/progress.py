@@ -23,7 +23,7 @@ def told_to(listen: Listener) -> Iterator[None]:
     """Inside the block, work of this thread is told to a listener.
 
     Args:
-        listen: Takes events of the kind "progress".
+        listen: Takes events of the kinds "progress" and "note".
 
     Yields:
         Nothing.
@@ -65,6 +65,13 @@ def working(what: str, total: int | None = None) -> Iterator[Callable[[int], Non
     finally:
         if listen is not None and told:
             listen(Event("progress", what, {"done": done, "total": done}))
+
+
+def note(message: str) -> None:
+    """Tell something in a sentence that everyone should know who waits for the work."""
+    listen = _listener.get()
+    if listen is not None:
+        listen(Event("note", message))
 
 
 def track(items: Iterable[T], what: str, total: int) -> Iterator[T]:

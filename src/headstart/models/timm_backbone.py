@@ -15,6 +15,7 @@ from headstart.models import stages
 from headstart.models.light_timm import import_timm
 from headstart.models.model import Backbone
 from headstart.models.prefix import prefix_of
+from headstart.models.timm_changes import change
 
 # timm's entry points fix these widths; the builders behind them take `channel_multiplier`.
 WIDTH_BUILDERS = {"mobilenetv1_100": "_gen_mobilenet_v1", "mobilenetv2_100": "_gen_mobilenet_v2"}
@@ -53,13 +54,13 @@ def create(architecture: Mapping[str, Any]) -> nn.Module:
     """Build a timm network without classifier and with random weights.
 
     Args:
-        architecture: "name" of the timm network and its "options", as plain data.
+        architecture: "name" of the timm network, its "options" and "changes" to it, as plain data.
 
     Returns:
         The network.
 
     Raises:
-        SourceError: The options are none that timm takes for it, or would make timm read a file.
+        SourceError: The options or changes are none that it takes, or would make timm read a file.
     """
     timm = import_timm()
     name, options = architecture["name"], {**architecture.get("options", {}), "num_classes": 0}
@@ -71,10 +72,13 @@ def create(architecture: Mapping[str, Any]) -> nn.Module:
         raise SourceError(f"{name}: a model card must not set {first_few(unsafe)}.")
     try:
         if "channel_multiplier" in options:
-            return _width_builder(name)(name, **options)
-        return timm.create_model(name, pretrained=False, **options)
+            net = _width_builder(name)(name, **options)
+        else:
+            net = timm.create_model(name, pretrained=False, **options)
     except (TypeError, ValueError, KeyError, AssertionError, RuntimeError) as error:
         raise SourceError(f"timm {timm.__version__} cannot build {name} with {options}: {error}") from error
+    change(net, architecture.get("changes", {}))
+    return net
 
 
 def rebuild(card: Card) -> TimmBackbone:

@@ -32,8 +32,8 @@ class Timm:
     """An image network of timm.
 
     weights: a local safetensors file of the network; it goes before the hub's, and timm's config.json beside it says
-    what the network takes. pretrained: false gives random
-    weights. revision: branch, tag or commit of the hub's repository; the commit is written into the card.
+    what the network takes. Of VGG, ResNet, InceptionV3 and MobileNetV2 also Keras' weights, FILE.h5. pretrained: false
+    gives random weights. revision: branch, tag or commit of the hub's repository; the commit is written into the card.
     """
 
     weights: str | None = None
@@ -58,9 +58,12 @@ class Timm:
             SourceError: There are no safetensors weights, or they do not fit.
         """
         from headstart.models import timm_backbone
+        from headstart.models.keras import into_timm, weight_files
         from headstart.models.timm_backbone import TimmBackbone
         from headstart.models.weights import classifier_in
 
+        if self.weights is not None and Path(self.weights).suffix.lower() in weight_files.SUFFIXES:
+            return into_timm.load(name, Path(self.weights))
         timm = import_timm()
         if network := hf_folder.timm_network(Path(name)):
             weights = Path(name) / WEIGHTS
