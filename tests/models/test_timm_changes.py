@@ -23,7 +23,7 @@ def test_means_are_of_the_pixels_inside_the_map():
 
 def test_strides_and_eps():
     architecture = {"name": "test_resnet", "changes": {"eps": 0.5, "strides": {"conv1.0": 1}}}
-    net, plain = (timm_backbone.create(made) for made in (architecture, {"name": "test_resnet"}))
+    net, plain = (timm_backbone.create(made).eval() for made in (architecture, {"name": "test_resnet"}))
     assert {module.eps for module in net.modules() if isinstance(module, nn.BatchNorm2d)} == {0.5}
     x = torch.rand(1, 3, 32, 32)
     assert net.forward_features(x).shape[-1] == 2 * plain.forward_features(x).shape[-1]  # pyright: ignore[reportCallIssue]

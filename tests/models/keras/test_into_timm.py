@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image as Pillow
+from torch import nn
 
 from headstart.core.errors import SourceError, UsageError
 from headstart.core.progress import told_to
@@ -41,7 +42,10 @@ def _agrees(found, expected, bound=1e-4):
 
 
 def _check(model, name, backbone, size):
-    """Compare features or, where the model has its top, answers with Keras'."""
+    """Compare features or, where the model has its top, answers with Keras', and the eps, which is too small to show."""
+    assert {norm.eps for norm in backbone.modules() if isinstance(norm, nn.BatchNorm2d)} == {
+        layer.epsilon for layer in model.layers if hasattr(layer, "epsilon")
+    }
     pixels = _pixels(size)
     expected = answers(model, _prepared(name, pixels))
     with torch.no_grad():
