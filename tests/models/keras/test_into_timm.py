@@ -42,7 +42,7 @@ def _agrees(found, expected, bound=1e-4):
 
 
 def _check(model, name, backbone, size):
-    """Compare features or, where the model has its top, answers with Keras', and the eps, which is too small to show."""
+    """Compare features or, where the model has its top, answers with Keras'; and eps, which hardly shows there."""
     assert {norm.eps for norm in backbone.modules() if isinstance(norm, nn.BatchNorm2d)} == {
         layer.epsilon for layer in model.layers if hasattr(layer, "epsilon")
     }
