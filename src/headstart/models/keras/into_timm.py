@@ -17,12 +17,11 @@ from headstart.core.storage import sha256
 from headstart.core.types import Card
 from headstart.inputs.image import Image
 from headstart.models import timm_backbone
+from headstart.models.keras.backend import EXTRA
 from headstart.models.keras.old_networks import NETWORKS, TOPS, Old, old_network
 from headstart.models.keras.weight_files import Layers, opened, read
 from headstart.models.timm_backbone import TimmBackbone
 from headstart.models.weights import check_finite, load_exactly, misfit
-
-CROP = 0.875  # 224 of 256 pixels, as these networks were tested by their authors
 
 Shapes = list[tuple[int, ...]]
 
@@ -44,8 +43,7 @@ def load(name: str, path: Path) -> TimmBackbone:
     if name not in NETWORKS:
         raise SourceError(
             f"{path}: which layers of Keras are which of timm:{name} is not known, only those of "
-            f"{first_few(NETWORKS, most=20)}. Keras itself reads any model of its own: keras:FILE, after "
-            "pip install 'headstart[keras]'."
+            f"{first_few(NETWORKS, most=20)}. keras:FILE takes any model that Keras saved whole, with {EXTRA}."
         )
     with opened(path) as layers:
         old = old_network(name, layers)
@@ -122,7 +120,7 @@ def _card(net: nn.Module, old: Old, architecture: Mapping[str, Any], path: Path)
         name=f"timm:{architecture['name']}",
         family=timm_backbone.family(net),
         params=timm_backbone.count(net),
-        input=Image(old.size, old.size, 3, mean, std, "bilinear", CROP),
+        input=Image(old.size, old.size, 3, mean, std, "bilinear"),
         builder="timm",
         architecture=architecture,
         sha256=sha256(path),

@@ -17,6 +17,7 @@ import numpy as np
 
 from headstart.core import pointers
 from headstart.core.errors import SourceError, UsageError, reason_of
+from headstart.models.keras.backend import EXTRA
 
 SUFFIXES = (".h5", ".hdf5")
 NUMBERS = "fiub"  # NumPy's kinds: floating point, integers with and without a sign, booleans
@@ -73,7 +74,7 @@ def _import_h5py() -> Any:
     try:
         return importlib.import_module("h5py")
     except ImportError as error:
-        raise UsageError("HDF5 files are read with h5py. Install it: pip install 'headstart[keras]'.") from error
+        raise UsageError(f"HDF5 files are read with h5py. Install it: {EXTRA}.") from error
 
 
 def _check_start(path: Path, h5py: Any) -> None:
