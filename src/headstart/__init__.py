@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from headstart.api import read as read
     from headstart.api import report as report
     from headstart.api import source as source
+    from headstart.artifact.export import export as export
     from headstart.artifact.load import load as load
     from headstart.artifact.predictor import Predictor as Predictor
     from headstart.core.choice import Choice as Choice
@@ -94,6 +95,7 @@ _HOMES = {
     "Replace": "headstart.models.surgery.replace",
     "Siamese": "headstart.models.surgery.siamese",
     "Unfreeze": "headstart.models.surgery.unfreeze",
+    "export": "headstart.artifact.export",
     "evaluate": "headstart.api",
     "fit": "headstart.api",
     "inspect": "headstart.api",

@@ -27,6 +27,7 @@ from headstart.cli import (
     compare,
     demo,
     evaluate,
+    export,
     fit,
     inspect,
     listing,
@@ -67,6 +68,7 @@ app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("soup")(soup.soup)
+app.command("export")(export.export)
 app.command("show")(showing.show)
 app.command("inspect")(inspect.inspect)
 app.command("list")(listing.listing)

@@ -1,0 +1,65 @@
+"""Write a saved model for another library."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from headstart.artifact.load import load
+from headstart.artifact.predictor import Predictor
+from headstart.core.errors import UsageError, unknown
+from headstart.core.interface import option
+from headstart.core.storage import new_file, write_text
+from headstart.core.task import kind_of
+from headstart.models.cards import input_to_plain
+
+FORMATS = ("keras",)
+
+
+def export(run: str | Path, *, to: str = "keras", out: str | Path | None = None) -> Path:
+    """Write a saved model for another library.
+
+    Args:
+        run: The folder of a run.
+        to: "keras": a .keras file, for a run with a source `keras:`. What it takes and what its outputs mean stands
+            beside it, in a JSON file of the same name.
+        out: The file; None is model.keras in the run's folder.
+
+    Returns:
+        The file.
+
+    Raises:
+        UsageError: There is no such format, or the model cannot be written in it.
+        SourceError: The library is not there in the form that is needed.
+    """
+    if to not in FORMATS:
+        raise unknown("format", to, FORMATS)
+    path = Path(run) / "model.keras" if out is None else Path(out)
+    if path.suffix != ".keras":
+        raise UsageError(f"{option('out', str(path))} must end in .keras.")
+    from headstart.models.keras.back import keras_model
+
+    predictor = load(run, device="cpu")
+    made = keras_model(predictor.model, {name: found.temperature for name, found in predictor.calibrations.items()})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with new_file(path, every=False) as temporary:
+        written = temporary.with_name(f"{temporary.name}.keras")  # Keras looks at how the name ends
+        try:
+            made.save(written)
+            written.replace(temporary)
+        finally:
+            written.unlink(missing_ok=True)
+    write_text(path.with_suffix(".json"), json.dumps(_about(predictor), indent=2, ensure_ascii=False) + "\n")
+    return path
+
+
+def _about(predictor: Predictor) -> dict[str, Any]:
+    """Say what the model takes and gives."""
+    card = predictor.model.backbone.card
+    targets = {
+        name: {"kind": kind_of(target), "classes": list(getattr(target, "classes", ()))}
+        for name, target in predictor.task.targets.items()
+    }
+    order = "blue, green, red" if card.architecture["reverse"] else "as they are"
+    return {"input": input_to_plain(card.input), "channels": order, "targets": targets}
