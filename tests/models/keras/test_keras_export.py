@@ -40,7 +40,11 @@ def test_a_classifier_of_pictures(strategy: str, head: str, tmp_path: Path) -> N
     with torch.no_grad():
         assert np.abs(np.asarray(model(shown)) - run.predict_proba(x[:9])).max() < 1e-5
     about = json.loads(path.with_suffix(".json").read_text())
-    assert about["targets"]["target"]["classes"] == ["0", "1", "2"] and about["channels"] == "as they are" and about["input"]["std"] == [1.0, 1.0, 1.0]
+    assert (
+        about["targets"]["target"]["classes"] == ["0", "1", "2"]
+        and about["channels"] == "as they are"
+        and about["input"]["std"] == [1.0, 1.0, 1.0]
+    )
     again = hs.source(f"keras:{path}")
     assert again.dim == (8 if head != "linear" else 12)
 
