@@ -21,12 +21,12 @@ from headstart.views.plain import Plain
 from models.contract import check_backbone
 from models.keras.saved import answers, network, write_old
 
-MODULES = {"VGG16": "vgg16", "ResNet50": "resnet50", "InceptionV3": "inception_v3", "MobileNetV2": "mobilenet_v2"}
+MODULES = {"VGG16": "vgg16", "VGG19": "vgg19", "InceptionV3": "inception_v3", "MobileNetV2": "mobilenet_v2"}
 SMALL = "mobilenetv2_035"
 
 
 def _prepared(name, pixels):
-    module = importlib.import_module(f"keras.applications.{MODULES[name]}")
+    module = importlib.import_module(f"keras.applications.{MODULES.get(name, 'resnet')}")
     return module.preprocess_input(pixels.astype(np.float32))
 
 
@@ -160,12 +160,24 @@ def test_another_network_is_told(small):
         load_source("timm:mobilenetv2_100", {"weights": str(small.path)})
 
 
-def test_a_value_that_is_not_finite_is_told(small, tmp_path):
+def _broken(file):
+    _put(file, "bn_Conv1", "moving_mean", np.full(16, np.nan, np.float32))
+
+
+def _broken_top(file):
+    file.attrs["layer_names"] = [*_layers(file), b"predictions"]
+    file.create_group("predictions").attrs["weight_names"] = [b"kernel:0", b"bias:0"]
+    file["predictions/kernel:0"] = np.full((1280, 4), np.nan, np.float32)
+    file["predictions/bias:0"] = np.zeros(4, np.float32)
+
+
+@pytest.mark.parametrize(("spoil", "said"), [(_broken, r"bn1\.running_mean"), (_broken_top, "predictions, array 0")])
+def test_values_that_are_not_finite_are_told(small, tmp_path, spoil, said):
     path = tmp_path / "broken.h5"
     path.write_bytes(small.old.read_bytes())
     with h5py.File(path, "r+") as file:
-        _put(file, "bn_Conv1", "moving_mean", np.full(16, np.nan, np.float32))
-    with pytest.raises(SourceError, match=r"bn1\.running_mean"):
+        spoil(file)
+    with pytest.raises(SourceError, match=said):
         load_source(f"timm:{SMALL}", {"weights": str(path)})
 
 
@@ -245,6 +257,25 @@ def test_answers_of_each_network_are_those_of_keras(name, timm_name, size, tmp_p
     backbone = load_source(f"timm:{timm_name}", {"weights": str(path)})
     assert backbone.source_classifier is not None
     _check(model, name, backbone, size)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "timm_name", "options"),
+    [
+        ("VGG19", "vgg19", {}),
+        ("ResNet101", "resnet101", {}),
+        ("ResNet152", "resnet152", {}),
+        ("MobileNetV2", "mobilenetv2_050", {"alpha": 0.5}),
+        ("MobileNetV2", "mobilenetv2_075", {"alpha": 0.75}),
+        ("MobileNetV2", "mobilenetv2_100", {"alpha": 1.0}),
+        ("MobileNetV2", "mobilenetv2_140", {"alpha": 1.4}),
+    ],
+)
+def test_other_sizes_of_these_networks(name, timm_name, options, tmp_path):
+    model = network(name, None, **options)
+    backbone = load_source(f"timm:{timm_name}", {"weights": str(write_old(model, tmp_path / "w_notop.h5"))})
+    _check(model, name, backbone, 64)
 
 
 @pytest.mark.slow

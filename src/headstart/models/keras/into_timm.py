@@ -57,12 +57,12 @@ def load(name: str, path: Path) -> TimmBackbone:
             expected[top] = [(int(cast(Any, net).head_hidden_size), classes), (classes,)]
         _check(expected, layers, f"timm:{name}", path)
         tensors = {key: tensor for pair in pairs for key, tensor in pair.tensors(layers, path).items()}
-        classifier = None if top is None else [_tensor(array, path) for array in layers[top]]
+        classifier = [] if top is None else [_tensor(array, path) for array in layers[top]]
     counts = {key: count for key, count in net.named_buffers() if key.endswith("num_batches_tracked")}
-    check_finite(tensors, str(path))
+    check_finite({**tensors, **{f"{top}, array {place}": tensor for place, tensor in enumerate(classifier)}}, str(path))
     load_exactly(net, {**counts, **tensors}, str(path))
     backbone = TimmBackbone(net, _card(net, old, architecture, path))
-    if classifier is not None:
+    if classifier:
         backbone.source_classifier = (classifier[0].T.contiguous(), classifier[1])
     progress.note(f"{path.name}: {len(expected)} of {len(expected)} layers of Keras are in timm:{name}")
     return backbone
