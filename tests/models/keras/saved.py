@@ -14,7 +14,11 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 
 
 def network(name: str, size: int | None, **options: Any) -> Any:
-    """Make a network in which no weight, bias or statistic is what it is at the start."""
+    """Make a network in which no bias or statistic is what it is at the start, and pictures are not lost on the way.
+
+    Kernels keep the scale of what they are given (He et al. 2015, arXiv:1502.01852); the last of a branch of ResNet
+    gives less, so that sums do not grow.
+    """
     import keras
 
     top = options.get("include_top")
@@ -27,6 +31,10 @@ def network(name: str, size: int | None, **options: Any) -> Any:
                 variable.assign(random.uniform(0.5, 1.5, variable.shape))
             elif variable.name in {"beta", "bias", "moving_mean"}:
                 variable.assign(random.normal(0, 0.2, variable.shape))
+            else:
+                inputs = np.prod(variable.shape[:2] if "depthwise" in layer.name else variable.shape[:-1])
+                part = 0.3 if layer.name.endswith("_3_conv") else 1
+                variable.assign(random.normal(0, part * np.sqrt(2 / inputs), variable.shape))
     return model
 
 
