@@ -34,3 +34,11 @@ def test_dropout_is_on_in_training_only():
 def test_options_out_of_range(values):
     with pytest.raises(UsageError, match="must be"):
         plugins.build("heads", "mlp", values)
+
+
+def test_behind_the_hidden_layer_stands_what_was_asked_for():
+    hidden = torch.tensor([[-1.0, 0.5, 2.0]])
+    for activation, wanted in (("relu", hidden.clamp(min=0)), ("gelu", torch.nn.functional.gelu(hidden))):
+        options = plugins.build("heads", "mlp", {"hidden": 3, "activation": activation})
+        assert torch.equal(options.build(2, CLASSES).trunk[1](hidden), wanted)
+        assert options.hidden_layer == ("trunk.0" if activation == "gelu" else "")  # what feeds on it puts GELU behind

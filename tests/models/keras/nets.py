@@ -55,7 +55,14 @@ def picture_model() -> Any:
     x = layers.Conv2D(12, 1, activation="relu", name="block3_conv")(x)
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
     x = layers.Dropout(0.3, name="drop")(x)
-    return shaken(keras.Model(inputs, layers.Dense(5, activation="softmax", name="predictions")(x), name="small"))
+    model = shaken(keras.Model(inputs, layers.Dense(5, activation="softmax", name="predictions")(x), name="small"))
+    model.compile("adam", own_loss)
+    return model
+
+
+def own_loss(y: Any, out: Any) -> Any:
+    """Be a loss that no file can hold: how a model was trained is not read."""
+    return import_keras().losses.sparse_categorical_crossentropy(y, out)
 
 
 def number_model(width: int = 6) -> Any:

@@ -1,9 +1,9 @@
-"""One hidden layer with GELU and dropout, then a linear layer."""
+"""One hidden layer with GELU or ReLU and dropout, then a linear layer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Literal
 
 from torch import nn
 
@@ -14,15 +14,16 @@ from headstart.models.pooling import Pooling
 
 @dataclass(frozen=True)
 class Mlp:
-    """One hidden layer with GELU and dropout, then a linear layer.
+    """One hidden layer with GELU or ReLU and dropout, then a linear layer.
 
-    hidden: width of the hidden layer. dropout: share of it that is dropped while training, in [0, 1).
+    hidden: width of the hidden layer. activation: what is behind it. dropout: share of it that is dropped while
+    training, in [0, 1).
     pooling: "auto" takes the backbone's own pooled features, "cls" the class token, "mean" the mean over the
     other ones (of texts: the first token, and the mean over all).
     """
 
-    hidden_layer: ClassVar[str] = "trunk.0"  # of what it builds, for heads of later runs that feed on it
     hidden: int = 256
+    activation: Literal["gelu", "relu"] = "gelu"
     dropout: float = 0.1
     pooling: Pooling = "auto"
 
@@ -32,11 +33,16 @@ class Mlp:
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), not {self.dropout}.")
 
+    @property
+    def hidden_layer(self) -> str:
+        """Name the layer of what it builds that heads of later runs may feed on, which put GELU behind it."""
+        return "trunk.0" if self.activation == "gelu" else ""
+
     def build(self, dim: int, target: Target) -> Head:
         """Make the head for features of width `dim`. Small last weights: the first loss is that of an even guess."""
         last = nn.Linear(self.hidden, target.outputs)
         nn.init.trunc_normal_(last.weight, std=0.01)
         nn.init.zeros_(last.bias)
-        return Head(
-            nn.Sequential(nn.Linear(dim, self.hidden), nn.GELU(), nn.Dropout(self.dropout), last), target, self.pooling
-        )
+        behind = nn.GELU() if self.activation == "gelu" else nn.ReLU()
+        trunk = nn.Sequential(nn.Linear(dim, self.hidden), behind, nn.Dropout(self.dropout), last)
+        return Head(trunk, target, self.pooling)

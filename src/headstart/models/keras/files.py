@@ -18,12 +18,12 @@ from headstart.models.keras.backend import import_keras
 
 MOST_CONFIG = 64 * 2**20  # bytes of an architecture as JSON
 ARCHIVE, HDF5 = (".keras",), (".h5", ".hdf5")
-WEIGHTS = ".weights.h5"
+COMPILED = "compile_config"  # how it was trained, which is not read
 CODE = ("Lambda", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer")
 LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization", "Hashing", "HashedCrossing")  # they need TensorFlow
 MODULES = re.compile(
     r"keras(\.src)?(\.(layers|models|initializers|regularizers|constraints|activations|ops|dtype_policies|random"
-    r"|losses|metrics|optimizers)(\.\w+)*)?"
+    r"|losses|metrics|optimizers|backend\.(torch|tensorflow|jax)\.optimizers)(\.\w+)*)?"
 )
 OF_APPLICATIONS = (
     "keras.src.applications.convnext.LayerScale",
@@ -51,6 +51,7 @@ def load_model(path: Path, architecture: Path | None) -> Any:
     check_kind(path)
     named = architecture is not None
     config = architecture_of(architecture.read_bytes(), architecture) if named else _config(path)
+    config = {key: value for key, value in config.items() if key != COMPILED}
     check_config(config, path)
     keras = import_keras()
     try:

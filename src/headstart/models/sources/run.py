@@ -76,19 +76,20 @@ def _take_head(backbone: Backbone, plain: dict[str, Any], tensors: Mapping[str, 
     head, task = Choice.parse(plain.get("head", LINEAR.plain()), "head"), plain.get("task", {})
     if head.options.get("pooling", "auto") != "auto":
         return  # it stands on other features than a backbone gives by itself
-    inner = _declared("heads", head.name, "hidden_layer")
+    known = head.name in plugins.names("heads")  # an own one may not be here
+    inner: str = getattr(plugins.build("heads", head.name, head.options), "hidden_layer", "") if known else ""
     for target, own in task.get("targets", {TARGET: task}).items():  # version 0.1 had one target without a name
         found = classifier_in(tensors, (f"heads.{target}.trunk",), backbone.dim)
         classes = tuple(own.get("classes", ()))
         if found is not None and (not own or len(found[0]) == len(classes)):  # no regression, whose answer is no class
             backbone.source_classifier, backbone.card = found, replace(backbone.card, labels=classes)
-            backbone.source_form = _declared("targets", own.get("kind", ""), "form") or backbone.source_form
+            backbone.source_form = _form(own.get("kind", "")) or backbone.source_form
             return
         hidden = classifier_in(tensors, (f"heads.{target}.{inner}",), backbone.dim) if inner else None
         if hidden is not None and hidden[1] is not None and backbone.source_hidden is None:
             backbone.source_hidden = (hidden[0], hidden[1])
 
 
-def _declared(kind: str, name: str, what: str) -> str:
-    """Return what a plug-in says of itself; "" where it says nothing, or is an own one that is not here."""
-    return getattr(plugins.load(kind, name), what, "") if name in plugins.names(kind) else ""
+def _form(kind: str) -> str:
+    """Return the form of a kind of target; "" of an own one that is not here."""
+    return plugins.load("targets", kind).form if kind in plugins.names("targets") else ""

@@ -1,0 +1,36 @@
+"""VGG16 without its top, Flatten, Dense(1024, relu), Dropout(0.5), Dense(10); then layers taken out and added by name.
+
+python examples/classic/keras_vgg16.py [vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5]
+"""
+
+import sys
+
+import numpy as np
+
+import headstart as hs
+
+SIDE = 64  # 224 in the classic program; VGG16 without its top takes any size from 32 on
+
+
+def pictures(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw pictures [N, H, W, 3] of stripes in ten directions."""
+    draw = np.random.default_rng(seed)
+    y = draw.integers(0, 10, rows)
+    down, right = np.mgrid[:SIDE, :SIDE]
+    angle, shift = (y * np.pi / 10)[:, None, None], draw.uniform(0, 6, rows)[:, None, None]
+    wave = np.sin(down * np.cos(angle) + right * np.sin(angle) + shift)  # [N, H, W]
+    noise = draw.normal(0, 40, (rows, SIDE, SIDE, 3))
+    return (128 + 60 * wave[..., None] + noise).clip(0, 255).astype(np.uint8), y
+
+
+if __name__ == "__main__":
+    weights = f"weights={sys.argv[1]}" if len(sys.argv) > 1 else "pretrained=false"
+    source = f"keras:VGG16 {weights} size={SIDE}"
+    data = {"train": pictures(200, 0), "validation": pictures(60, 1), "test": pictures(100, 2)}
+    top = {"head": "mlp hidden=1024 activation=relu dropout=0.5", "strategy": "linear_probe"}  # the network is frozen
+    flat = "cut after=block5_pool pool=flatten"
+    words = {"epochs": 5, "batch_size": 32, "lr": 1e-4, "settings": {"stages.0.optimiser": "adam"}, "progress": False}
+    print(hs.fit(data, source=source, surgery=[flat], **top, **words))
+    shorter = ["remove layers=block5_conv3", "insert after=block4_pool layer=batch_norm", flat]
+    print(hs.inspect(hs.operate(hs.source(source), shorter)))
+    print(hs.fit(data, source=source, surgery=shorter, **top, **words))
