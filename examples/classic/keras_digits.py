@@ -43,6 +43,8 @@ if __name__ == "__main__":
     half = len(x) // 2
     data = {"train": (x[:half], y[:half]), "test": (x[half:], y[half:])}
     fitted = {"surgery": ["adapt_input channels=1 size=28"], "settings": {"stages.0.optimiser": "adam"}}
-    run = hs.fit(data, source=f"keras:{source}", strategy="full", epochs=40, batch_size=128, lr=3e-3, **fitted, progress=False)
+    run = hs.fit(
+        data, source=f"keras:{source}", strategy="full", epochs=40, batch_size=128, lr=3e-3, **fitted, progress=False
+    )
     figures = run.evaluations["test"].metrics
     print(f"test: accuracy {figures['accuracy'].value:.3f}, recall {figures['recall_macro'].value:.3f}")

@@ -148,14 +148,27 @@ def virtual(file: Any, other: Path) -> None:
     file.create_virtual_dataset("more", layout)
 
 
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
 @pytest.mark.parametrize("link", [external, outside, virtual])
-def test_links_to_other_files_are_refused(link: Callable[[Any, Path], None], good: Path, tmp_path: Path) -> None:
-    path, other = tmp_path / "net.h5", tmp_path / "secret"
-    path.write_bytes((good / "net.h5").read_bytes())
+def test_links_to_other_files_are_refused(
+    link: Callable[[Any, Path], None], suffix: str, good: Path, tmp_path: Path
+) -> None:
+    path, other, weights = tmp_path / f"net.{suffix}", tmp_path / "secret", tmp_path / "weights.h5"
     other.write_bytes(np.arange(4, dtype=np.float32).tobytes())
-    with h5py.File(path, "r+") as file:
+    if suffix == "h5":
+        path.write_bytes((good / "net.h5").read_bytes())
+    else:
+        with zipfile.ZipFile(good / "net.keras") as given:
+            contents = {name: given.read(name) for name in given.namelist()}
+        weights.write_bytes(contents.pop("model.weights.h5"))
+    with h5py.File(path if suffix == "h5" else weights, "r+") as file:
         link(file, other)
-    with pytest.raises(SourceError, match="more are links to other places"):
+    if suffix == "keras":
+        with zipfile.ZipFile(path, "w") as made:
+            for name, content in contents.items():
+                made.writestr(name, content)
+            made.write(weights, "model.weights.h5")
+    with pytest.raises(SourceError, match=r"was not read: /more is (a link|kept in another file)"):
         load_source(f"keras:{path}")
 
 
@@ -199,7 +212,7 @@ def test_other_kinds_of_files_say_how_to_convert_them(tmp_path: Path) -> None:
     for name, message in (
         ("saved", r"a SavedModel.*model.save\('NAME.keras'\)"),
         ("net.tflite", "needs TensorFlow"),
-        ("net.h5", "damaged"),
+        ("net.h5", "not an HDF5 file"),
         ("none.keras", "not there"),
     ):
         with pytest.raises(SourceError, match=message):

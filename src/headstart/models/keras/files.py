@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.errors import SourceError, first_few, reason_of
+from headstart.models.keras import weight_files
 from headstart.models.keras.backend import import_keras
 
 MOST_CONFIG = 64 * 2**20  # bytes of an architecture as JSON
@@ -146,34 +147,8 @@ def check_kind(path: Path) -> None:
     if path.suffix in ARCHIVE and not zipfile.is_zipfile(path):
         raise SourceError(f"{path} is damaged: a .keras file is a zip archive, and this is none. Fetch it again.")
     if path.suffix in HDF5:
-        check_links(path)
-
-
-def check_links(path: Path) -> None:
-    """Refuse an HDF5 file that names other files. SourceError: it does, or it is damaged."""
-    import_keras()  # h5py comes with it
-    import h5py
-
-    found: list[str] = []
-
-    def look(group: Any, at: str) -> None:
-        for name in group:
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                found.append(f"{at}{name}")
-                continue
-            part = group[name]
-            if isinstance(part, h5py.Group):
-                look(part, f"{at}{name}/")
-            elif part.external or part.is_virtual:
-                found.append(f"{at}{name}")
-
-    try:
-        with h5py.File(path, "r") as file:
-            look(file, "")
-    except (OSError, RuntimeError, KeyError, ValueError, RecursionError) as error:
-        raise SourceError(f"{path} is damaged: {reason_of(error)}. Fetch it again.") from error
-    if found:
-        raise SourceError(f"{path} is refused: {first_few(found)} are links to other places. Write it without links.")
+        with weight_files.checked(path):
+            pass
 
 
 def _config(path: Path) -> dict[str, Any]:
@@ -184,12 +159,14 @@ def _config(path: Path) -> dict[str, Any]:
                 if archive.getinfo("config.json").file_size > MOST_CONFIG:
                     raise SourceError(f"{path}: its architecture is of more than {MOST_CONFIG // 2**20} MiB.")
                 _check_members(archive, path)
+                for name in archive.namelist():
+                    if name.endswith(".h5"):
+                        with archive.open(name) as content, weight_files.checked(path, content):
+                            pass
                 return architecture_of(archive.read("config.json"), path)
         except (KeyError, zipfile.BadZipFile, OSError, RuntimeError) as error:
             raise SourceError(f"{path} is damaged: {reason_of(error)}. Fetch it again.") from error
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with weight_files.checked(path) as file:
         text = file.attrs.get("model_config")
     if text is None:
         raise SourceError(

@@ -40,12 +40,8 @@ def opened(path: Path) -> Iterator[Layers]:
         SourceError: The file is missing, damaged or not safe to read, or has no layers.
     """
     h5py = _import_h5py()
-    _check_start(path, h5py)
-    with _whole(path):
-        file = h5py.File(path, "r")
-    with file:
+    with checked(path) as file:
         with _whole(path):
-            _check(h5py, file, path, set())
             root = file.get("model_weights", file)
             layers = dict(_by_attributes(root) if _names(root, "layer_names") else _by_groups(root))
             for array in chain.from_iterable(layers.values()):
@@ -54,6 +50,32 @@ def opened(path: Path) -> Iterator[Layers]:
         if not layers:
             raise SourceError(f"{path} holds no layers with weights: write it with model.save_weights(FILE).")
         yield layers
+
+
+@contextmanager
+def checked(path: Path, content: Any = None) -> Iterator[Any]:
+    """Open an HDF5 file that holds numbers alone, all of them in the file itself.
+
+    Args:
+        path: The file.
+        content: The file within `path`, opened for reading, where `path` is an archive; None: `path` itself.
+
+    Yields:
+        h5py's file.
+
+    Raises:
+        UsageError: h5py is not installed.
+        SourceError: The file is missing, damaged or not safe to read.
+    """
+    h5py = _import_h5py()
+    if content is None:
+        _check_start(path, h5py)
+    with _whole(path):
+        file = h5py.File(path if content is None else content, "r")
+    with file:
+        with _whole(path):
+            _check(h5py, file, path, set())
+        yield file
 
 
 def read(dataset: Any, path: Path) -> np.ndarray:

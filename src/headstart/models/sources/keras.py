@@ -125,9 +125,10 @@ class Keras:
             return applications.make(name, fetched, self.size is None, self.size)
         path = Path(self.weights)
         files.check_kind(path)
-        reasons = []
+        reasons, size = [], self.size
         for with_top in (True, False):
-            model = applications.make(name, None, with_top, self.size)
+            model = applications.make(name, None, with_top, size)
+            size = model.inputs[0].shape[1]  # the application's own where none was asked for
             try:
                 model.load_weights(path)
             except Exception as error:  # noqa: BLE001 (whatever Keras makes of another network's file)
