@@ -9,7 +9,7 @@ import numpy as np
 
 import headstart as hs
 
-SIDE = 64  # 224 in the classic program; VGG16 without its top takes any size from 32 on
+SIDE = 224 if len(sys.argv) > 1 else 64  # without its top it takes any size from 32 on
 
 
 def pictures(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
