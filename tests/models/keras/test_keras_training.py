@@ -16,6 +16,8 @@ from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
 from headstart.core.types import Tuning
 from headstart.engine.penalties import penalties
+from headstart.features.staged import stage
+from headstart.features.tracing import trace
 from headstart.models.keras.backend import import_keras
 from headstart.models.load import load_source
 from models.keras.nets import SIDE, number_model, picture_model, shaken
@@ -38,7 +40,7 @@ def test_the_penalties_of_the_file_are_kept(file: Path) -> None:
     assert found.keys() == {"regularisers"} and torch.allclose(found["regularisers"], wanted)
     assert penalties(Tuning([]), [conv.weight], Stage(), (), backbone)["regularisers"] < wanted
     assert penalties(Tuning([]), list(backbone.net.block3_conv.parameters()), Stage(), (), backbone) == {}  # pyright: ignore
-    assert "1 layer with a penalty" in backbone.card.source_task
+    assert "1 layer with penalties of its own" in backbone.card.source_task
 
 
 def test_full_follows_the_loss_of_keras(tmp_path: Path) -> None:
@@ -133,3 +135,26 @@ def test_what_the_file_does_not_let_learn_stays_bit_identical(tmp_path: Path) ->
     toys.train(tmp_path, model, data, "full", stage=Stage(steps=3, batch_size=8, lr=1e-2))
     moved = {name for name in toys.moved(before, model) if name.startswith("backbone")}
     assert not any(".one." in name for name in moved) and any(".two." in name for name in moved)
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_the_frozen_part_is_found_on_the_graph(foreign: bool, tmp_path: Path) -> None:
+    """Blocks that do not learn are a constant: what comes after them gives the same on what is kept."""
+    keras = import_keras()
+    inputs = x = keras.Input((SIDE, SIDE, 3))
+    for name in ("block1", "block2", "block3"):
+        x = keras.layers.Conv2D(64, 3, padding="same", strides=2, name=f"{name}_conv")(x)
+        x = (keras.layers.GroupNormalization(2) if foreign else keras.layers.BatchNormalization())(x)
+    model = shaken(keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x)))
+    model.save(tmp_path / "net.keras")
+    backbone = load_source(f"keras:{tmp_path / 'net.keras'}").eval()
+    last = backbone.stages()["block3_conv"]
+    for name, parameter in backbone.named_parameters():
+        parameter.requires_grad_(name in last)
+    learning = [parameter for parameter in backbone.parameters() if parameter.requires_grad]
+    x = torch.rand(4, 3, SIDE, SIDE)
+    found = (stage if foreign else trace)(backbone, x, learning, tokens=False, **({} if foreign else {"free": True}))
+    kept = [value.detach() for value in found.before(x)]
+    assert len(kept) == 1 and found.share > 0.3
+    again, whole = found.after(x, kept, training=False)["pooled"], backbone(x)["pooled"]
+    assert torch.allclose(again, whole, atol=1e-6)

@@ -6,6 +6,8 @@ import copy
 import os
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import requires
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +187,16 @@ def test_another_backend_is_not_changed(first: str) -> None:
     environment = {**os.environ, "KERAS_BACKEND": "jax"} if first == "pass" else dict(os.environ)
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "needs Keras' torch backend" in done.stderr.splitlines()[-1]
+
+
+def test_without_keras_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keras", None)
+    with pytest.raises(UsageError, match=r"pip install 'headstart\[keras\]'"):
+        load_source("keras:VGG16", {"pretrained": False})
+
+
+def test_keras_comes_with_its_extra_alone_and_brings_no_tensorflow() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    assert project["optional-dependencies"]["keras"] == ["keras>=3.15"]
+    assert not any(need.startswith("keras") for need in project["dependencies"])
+    assert not any("tensorflow" in need for need in requires("keras") or () if "extra" not in need)

@@ -91,7 +91,7 @@ class Keras:
             sha256=sha256(path) if is_file else sha256(Path(self.weights)) if self.weights else "",
         )
         made, built = backbone.of_model(model, card)
-        made.card = replace(made.card, source_task=_said(built))
+        made.card = replace(made.card, source_task=self._said(model.name, built, is_file=is_file))
         backbone.check_equal(made, model)
         return made
 
@@ -170,13 +170,15 @@ class Keras:
         mean, std = {"tf": (0.5, 0.5), "unit": (0.0, 1.0), "raw": (0.0, 1 / 255)}.get(kind, (0.0, 0.0))
         return (False, *IMAGENET) if kind == "torch" else (False, (mean,) * channels, (std,) * channels)
 
-
-def _said(built: Built) -> str:
-    """Say what a model's file asks for beside its weights."""
-    penalised = sum(hasattr(module, "regularisers") for module in built.module.modules())
-    said = [f"{counted(penalised, 'layer')} with a penalty of its own"] if penalised else []
-    said += (
-        [f"{counted(len(built.fixed), 'layer')} that {agree(len(built.fixed), 'do')} not learn"] if built.fixed else []
-    )
-    said += [f"left out, as views of a run vary pictures: {first_few(built.left_out)}"] if built.left_out else []
-    return "; ".join(said)
+    def _said(self, name: str, built: Built, *, is_file: bool) -> str:
+        """Say what the model is, and what it asks for beside its weights."""
+        if not is_file and self.weights is None and not self.pretrained:
+            return "none: random weights"
+        penalised, fixed = sum(hasattr(part, "regularisers") for part in built.module.modules()), len(built.fixed)
+        said = [f"the Keras model '{name}'"]
+        said += (
+            [f"{counted(penalised, 'layers')} with penalties of {agree(penalised, 'their')} own"] if penalised else []
+        )
+        said += [f"{counted(fixed, 'layers')} that {agree(fixed, 'do')} not learn"] if fixed else []
+        said += [f"left out, as views of a run vary pictures: {first_few(built.left_out)}"] if built.left_out else []
+        return "; ".join(said)
