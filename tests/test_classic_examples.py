@@ -12,7 +12,7 @@ import pytest
 
 CLASSIC = Path(__file__).parents[1] / "examples" / "classic"
 FILES = sorted(path.name for path in CLASSIC.glob("*.py"))
-PROGRAMS = ("bert_three_ways.py", "own_head.py", "two_tasks.py")
+PROGRAMS = ("keras_digits.py", "keras_vgg16.py", "bert_three_ways.py", "own_head.py", "two_tasks.py")
 
 
 def printed(name: str, folder: Path) -> str:
@@ -33,6 +33,21 @@ def test_every_program_has_its_command_in_both_languages() -> None:
     page = (CLASSIC.parents[1] / "docs" / "classic.md").read_text()
     for name in PROGRAMS:
         assert page.count(f"    python examples/classic/{name}\n") == 2
+
+
+@pytest.mark.slow  # training by Keras, then by Headstart
+def test_keras_digits(tmp_path: Path) -> None:
+    out = printed("keras_digits.py", tmp_path)
+    accuracy, recall = map(float, re.findall(r"^test: accuracy (\S+), recall (\S+)$", out, re.MULTILINE)[0])
+    assert accuracy > 0.85 and recall > 0.85
+
+
+@pytest.mark.slow  # two passes through a VGG16
+def test_keras_vgg16(tmp_path: Path) -> None:
+    out = printed("keras_vgg16.py", tmp_path)
+    assert re.search(r"block5\.block5_conv3 +Removed", out) and "features [B, 2048]" in out
+    right = [int(count) for count in re.findall(r"^Test: (\d+) of 100 right", out, re.MULTILINE)]
+    assert len(right) == 2 and min(right) > 60
 
 
 @pytest.mark.slow  # three runs of a BERT

@@ -153,8 +153,17 @@ def test_the_frozen_part_is_found_on_the_graph(foreign: bool, tmp_path: Path) ->
         parameter.requires_grad_(name in last)
     learning = [parameter for parameter in backbone.parameters() if parameter.requires_grad]
     x = torch.rand(4, 3, SIDE, SIDE)
-    found = (stage if foreign else trace)(backbone, x, learning, tokens=False, **({} if foreign else {"free": True}))
+    found = (stage if foreign else trace)(backbone, x, learning, tokens=False, **({} if foreign else {"free": False}))
     kept = [value.detach() for value in found.before(x)]
     assert len(kept) == 1 and found.share > 0.3
     again, whole = found.after(x, kept, training=False)["pooled"], backbone(x)["pooled"]
     assert torch.allclose(again, whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1, 255])
+def test_the_estimator_takes_arrays_in_the_layout_of_keras(scale: int, file: Path, tmp_path: Path) -> None:
+    x, y = pictures()
+    shown = x if scale == 255 else (x / np.float32(255)).astype(np.float32)
+    settings = {"device": "cpu", "keep_better": "no"}
+    model = hs.HeadstartClassifier(f"keras:{file}", strategy="linear_probe", settings=settings, out=tmp_path / "run")
+    assert np.mean(model.fit(shown, y).predict(shown) == y) > 0.8
