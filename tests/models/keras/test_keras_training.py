@@ -118,7 +118,7 @@ def test_a_run_saves_a_model_that_needs_the_file_no_more(strategy: str, file: Pa
     source.write_bytes(file.read_bytes())
     x, y = pictures()
     settings = {"device": "cpu", "stages.0.steps": 4} if strategy == "full" else {"device": "cpu"}
-    made = hs.fit((list(x), y), source=f"keras:{source}", strategy=strategy, settings=settings, out=tmp_path / "run")
+    made = hs.fit((list(x), y), source=f"keras:{source}", strategy=strategy, settings=settings)
     source.unlink()
     again = hs.load(tmp_path / "run")
     assert again.model.backbone.card.architecture["model"]["config"]["name"] == "small"
@@ -161,9 +161,9 @@ def test_the_frozen_part_is_found_on_the_graph(foreign: bool, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("scale", [1, 255])
-def test_the_estimator_takes_arrays_in_the_layout_of_keras(scale: int, file: Path, tmp_path: Path) -> None:
+def test_the_estimator_takes_arrays_in_the_layout_of_keras(scale: int, file: Path) -> None:
     x, y = pictures()
     shown = x if scale == 255 else (x / np.float32(255)).astype(np.float32)
     settings = {"device": "cpu", "keep_better": "no"}
-    model = hs.HeadstartClassifier(f"keras:{file}", strategy="linear_probe", settings=settings, out=tmp_path / "run")
+    model = hs.HeadstartClassifier(f"keras:{file}", strategy="linear_probe", settings=settings)
     assert np.mean(model.fit(shown, y).predict(shown) == y) > 0.8
