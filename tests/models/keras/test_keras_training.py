@@ -120,7 +120,7 @@ def test_a_run_saves_a_model_that_needs_the_file_no_more(strategy: str, file: Pa
     source.write_bytes(file.read_bytes())
     x, y = pictures()
     settings = {"device": "cpu", "stages.0.steps": 4} if strategy == "full" else {"device": "cpu"}
-    made = hs.fit((list(x), y), source=f"keras:{source}", strategy=strategy, settings=settings)
+    made = hs.fit((list(x), y), source=f"keras:{source}", strategy=strategy, settings=settings, out=tmp_path / "run")
     source.unlink()
     again = hs.load(tmp_path / "run")
     assert again.model.backbone.card.architecture["model"]["config"]["name"] == "small"
