@@ -11,6 +11,7 @@ from importlib.metadata import requires
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -127,6 +128,33 @@ def test_a_copy_has_weights_of_its_own(file: Path) -> None:
     with torch.no_grad():
         next(other.parameters()).add_(1.0)
     assert not torch.equal(next(other.parameters()), next(backbone.parameters()))
+
+
+def test_a_model_that_ends_with_a_model_loses_the_classifier_within(tmp_path: Path) -> None:
+    """As Teachable Machine writes it: two Sequential models in one, the second of which answers."""
+    keras = import_keras()
+    layers = keras.layers
+    parts = [layers.Conv2D(4, 3, name="conv"), layers.DepthwiseConv2D(3, name="dw"), layers.GlobalAveragePooling2D()]
+    first = keras.Sequential([keras.Input((SIDE, SIDE, 3)), *parts], name="first")
+    ends = [layers.Dense(6, activation="relu", name="hidden"), layers.Dropout(0.2), layers.Dense(3, "softmax")]
+    for kept, width, stages in (
+        (ends, 6, ["first.conv", "first.dw", "second.hidden"]),
+        ([layers.Dense(3, "softmax")], 4, ["first.conv", "first.dw"]),
+    ):
+        second = keras.Sequential([keras.Input((4,)), *kept], name="second")
+        model = shaken(keras.Sequential([keras.Input((SIDE, SIDE, 3)), first, second]))
+        model.save(tmp_path / "net.h5")
+        with h5py.File(tmp_path / "net.h5", "r+") as file:  # as Keras 2 wrote it
+            config = str(file.attrs["model_config"])
+            file.attrs["model_config"] = config.replace('"depth_multiplier": 1', '"groups": 1, "depth_multiplier": 1')
+        backbone = load_source(f"keras:{tmp_path / 'net.h5'}").eval()
+        assert backbone.dim == width and list(backbone.stages()) == stages and backbone.source_classifier is not None
+        weight, bias = backbone.source_classifier
+        assert bias is not None
+        with torch.no_grad():
+            found = (backbone(PICTURE.permute(0, 3, 1, 2))["pooled"] @ weight.T + bias).softmax(1)
+            assert torch.allclose(found, model(PICTURE, training=False), atol=1e-5)
+        check_backbone(backbone, PICTURE.permute(0, 3, 1, 2), 3)
 
 
 @pytest.mark.parametrize("name", ["VGG16", "MobileNetV2", "DenseNet121", "EfficientNetB0"])

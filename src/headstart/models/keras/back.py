@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError, first_few
-from headstart.models.keras.backbone import KerasBackbone, ending
+from headstart.models.keras.backbone import Ending, KerasBackbone, ending
 from headstart.models.keras.backend import import_keras
 from headstart.models.keras.files import check_config
 from headstart.models.keras.graph import build, functional
@@ -45,21 +45,21 @@ def keras_model(model: Model, temperatures: Mapping[str, float | None]) -> Any:
         raise UsageError(f"{backbone.card.name} is no model of Keras: only a run with a source keras: can become one.")
     keras = import_keras()
     with keras.device("cpu"):
-        base = _filled(backbone)
-        value = ending(functional(base), backbone.card.architecture["include_top"]).until
+        base, end = _filled(backbone)
+        value = end.until
         if len(value.shape) == 4:
             value = keras.layers.GlobalAveragePooling2D(name="headstart_pool")(value)
         elif len(value.shape) == 3:
             value = keras.layers.GlobalAveragePooling1D(name="headstart_pool")(value)
         outputs = {name: _head(name, head, value, temperatures.get(name)) for name, head in model.heads.items()}
         answer = outputs if len(outputs) > 1 else next(iter(outputs.values()))
-        made = keras.Model(functional(base).inputs[0], answer, name=base.name)
+        made = keras.Model(end.graph.inputs[0], answer, name=base.name)
     _check(made, model, temperatures)
     return made
 
 
-def _filled(backbone: KerasBackbone) -> Any:
-    """Build the file's model with the weights that the backbone has now."""
+def _filled(backbone: KerasBackbone) -> tuple[Any, Ending]:
+    """Build the file's model with the weights that the backbone has now; say where the backbone ends in it."""
     architecture = backbone.card.architecture
     changed = [op["name"] for op in architecture.get(RECORD, {}).get("operations", ())]
     changed = [name for name in changed if name not in WEIGHTLESS] + [str(e["name"]) for e in backbone.card.inserted]
@@ -67,15 +67,15 @@ def _filled(backbone: KerasBackbone) -> Any:
         raise UsageError(f"The network was changed ({first_few(changed)}), and the file's layers do not have this.")
     check_config(architecture["model"], backbone.card.name)
     base = import_keras().models.model_from_json(json.dumps(architecture["model"]))
-    graph = functional(base)
-    built = build(graph, ending(graph, architecture["include_top"]).until)
+    end = ending(functional(base), architecture["include_top"])
+    built = build(end.graph, end.until)
     state = backbone.net.state_dict()
     for at, (layer, slots) in built.places.items():
         variables = weights_of(layer)
         for name, (own, order) in slots.items():
             variable = variables[name]
             variable.assign(to_keras(state[f"{at}.{own}"].cpu(), order, tuple(variable.shape)))
-    return base
+    return base, end
 
 
 def _head(name: str, head: nn.Module, value: Any, temperature: float | None) -> Any:

@@ -13,7 +13,7 @@ from headstart.core.errors import SourceError
 from headstart.core.types import Card, Features
 from headstart.models.dryrun import ROWS
 from headstart.models.keras.backend import import_keras
-from headstart.models.keras.graph import Built, build, functional, nodes_of
+from headstart.models.keras.graph import Built, build, functional, is_model, nodes_of
 from headstart.models.keras.modules import ReverseChannels, first
 from headstart.models.keras.network import Network
 from headstart.models.model import Backbone
@@ -58,10 +58,12 @@ class Ending:
     """Where the part of a model that is taken over ends.
 
     Attributes:
-        until: The value, a tensor of Keras.
+        graph: The model, without the end of a model within it.
+        until: A value of the graph, a tensor of Keras.
         classifier: The layer behind it that answers the source's task; None where there is none.
     """
 
+    graph: Any
     until: Any
     classifier: Any = None
 
@@ -79,6 +81,16 @@ def ending(graph: Any, include_top: bool) -> Ending:
     Raises:
         SourceError: There is nothing before the classifier.
     """
+    found = _end(graph, include_top)
+    if id(found.until) == id(found.graph.inputs[0]):
+        raise SourceError(
+            f"The Keras model '{graph.name}' is nothing but a classifier. To take its answers as features, "
+            "give include_top=true."
+        )
+    return found
+
+
+def _end(graph: Any, include_top: bool) -> Ending:
     calls = {id(node.outputs[0]): node for node in nodes_of(graph)}
 
     def behind(value: Any, *kinds: str) -> Any:
@@ -91,18 +103,30 @@ def ending(graph: Any, include_top: bool) -> Ending:
     value, classifier = graph.outputs[0], None
     if not include_top:
         node = calls.get(id(behind(value, "Activation", "Softmax", "Reshape", "Flatten")))
+        if node is not None and is_model(node.operation):
+            return _end_within(graph, node)
         if node is not None and _classifies(type(node.operation).__name__, node.input_tensors[0].shape):
             value, classifier = node.input_tensors[0], node.operation
     value = behind(value, "Dropout")
     node = calls.get(id(value))
     if node is not None and type(node.operation).__name__ == "GlobalAveragePooling2D":
         value = node.input_tensors[0]
-    if id(value) not in calls:
-        raise SourceError(
-            f"The Keras model '{graph.name}' is nothing but a classifier. To take its answers as features, "
-            "give include_top=true."
-        )
-    return Ending(value, classifier)
+    return Ending(graph, value, classifier)
+
+
+def _end_within(graph: Any, node: Any) -> Ending:
+    """End in the model that a model ends with."""
+    inner, given = functional(node.operation), node.input_tensors[0]
+    end = _end(inner, include_top=False)
+    if end.classifier is None:
+        return Ending(graph, graph.outputs[0])
+    keras = import_keras()
+    if id(end.until) == id(end.graph.inputs[0]):
+        shorter = keras.Model(graph.inputs[0], given, name=graph.name)
+        return replace(_end(shorter, include_top=True), classifier=end.classifier)
+    part = keras.Model(end.graph.inputs[0], end.until, name=node.operation.name)
+    value = part(given, **{key: kept for key, kept in node.arguments.kwargs.items() if key == "training"})
+    return Ending(keras.Model(graph.inputs[0], value, name=graph.name), value, end.classifier)
 
 
 def _classifies(kind: str, shape: tuple[int | None, ...]) -> bool:
@@ -124,7 +148,7 @@ def of_model(model: Any, card: Card) -> tuple[KerasBackbone, Built]:
     """
     graph = functional(model)
     end = ending(graph, card.architecture["include_top"])
-    built = build(graph, end.until)
+    built = build(end.graph, end.until)
     net = built.module
     assert isinstance(net, Network)
     card = replace(card, params=sum(parameter.numel() for parameter in net.parameters()))
@@ -144,11 +168,11 @@ def of_model(model: Any, card: Card) -> tuple[KerasBackbone, Built]:
 def check_equal(backbone: KerasBackbone, model: Any) -> None:
     """Compare a backbone's network with Keras' on numbers that are drawn. SourceError: they differ."""
     keras, graph = import_keras(), functional(model)
-    until = ending(graph, backbone.card.architecture["include_top"]).until
+    end = ending(graph, backbone.card.architecture["include_top"])
     x = torch.rand(backbone.card.input.blank(ROWS).shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad(), keras.device("cpu"):
         backbone.eval()
-        own, wanted = backbone.net(x), keras.Model(graph.inputs, until)(_last(x), training=False)
+        own, wanted = backbone.net(x), keras.Model(end.graph.inputs[0], end.until)(_last(x), training=False)
         backbone.train()
     worst = (own - first(wanted)).abs().max()
     if not worst <= TOLERANCE * wanted.abs().max().clamp_min(1e-30):

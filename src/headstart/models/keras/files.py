@@ -58,12 +58,25 @@ def load_model(path: Path, architecture: Path | None) -> Any:
     try:
         with keras.device("cpu"):
             if not named:
-                return keras.models.load_model(path, compile=False, safe_mode=True)
-            model = keras.models.model_from_json(json.dumps(config))
+                return keras.models.load_model(path, _older(keras), compile=False, safe_mode=True)
+            model = keras.models.model_from_json(json.dumps(config), _older(keras))
             model.load_weights(path)
             return model
     except Exception as error:  # whatever Keras makes of a damaged file
         raise SourceError(f"{path}: Keras {keras.__version__} cannot load it: {reason_of(error)}") from error
+
+
+def _older(keras: Any) -> dict[str, Any]:
+    """Give the layers that Keras 2 wrote with an option that Keras 3 refuses, though it says nothing."""
+
+    class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            if config.get("groups") == 1:
+                config = {key: value for key, value in config.items() if key != "groups"}
+            return keras.layers.DepthwiseConv2D.from_config(config)
+
+    return {"DepthwiseConv2D": DepthwiseConv2D}
 
 
 def architecture_of(text: bytes, where: Path | str) -> dict[str, Any]:

@@ -48,6 +48,11 @@ def functional(model: Any) -> Any:
     return graph
 
 
+def is_model(layer: Any) -> bool:
+    """Return whether a layer is a model within the model."""
+    return hasattr(layer, "layers") and hasattr(layer, "inputs")
+
+
 def nodes_of(graph: Any, until: Any = None) -> list[Any]:
     """List the calls of layers that a value needs, in order.
 
@@ -117,7 +122,7 @@ def _below(name: str, rest: str) -> str:
 def _part(node: Any, still: bool) -> Built:
     """Translate a layer or a model within the model."""
     layer = node.operation
-    if hasattr(layer, "layers") and hasattr(layer, "inputs"):
+    if is_model(layer):
         built = build(functional(layer))
         assert isinstance(built.module, Network)
         built.module.still, built.module.nested = still, True
