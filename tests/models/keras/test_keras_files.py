@@ -16,7 +16,7 @@ from headstart.core.errors import SourceError
 from headstart.models.keras.backend import import_keras
 from headstart.models.keras.files import check_config
 from headstart.models.load import load_source, rebuild
-from models.keras.nets import number_model
+from models.keras.nets import number_model, picture_model
 
 CANARY = "canary"
 
@@ -132,6 +132,19 @@ def test_what_keras_itself_writes_passes(good: Path) -> None:
     for name in ("MobileNetV3Small", "EfficientNetB0", "ConvNeXtTiny"):
         model = getattr(applications, name)(weights=None, include_top=False, input_shape=(64, 64, 3))
         check_config(json.loads(model.to_json()), name)
+
+
+def test_an_archive_of_keras_2_names_its_classes_otherwise(tmp_path: Path) -> None:
+    picture_model().save(tmp_path / "net.keras")
+    with zipfile.ZipFile(tmp_path / "net.keras") as given, zipfile.ZipFile(tmp_path / "old.keras", "w") as made:
+        for name in given.namelist():
+            content = given.read(name)
+            if name == "config.json":
+                config = json.loads(content) | {"module": "keras.src.engine.functional", "registered_name": "Functional"}
+                content = json.dumps(config).encode()
+            made.writestr(name, content)
+    backbone = load_source(f"keras:{tmp_path / 'old.keras'}")
+    assert list(backbone.stages()) == list(load_source(f"keras:{tmp_path / 'net.keras'}").stages())
 
 
 def external(file: Any, other: Path) -> None:

@@ -23,7 +23,7 @@ COMPILED = "compile_config"  # how it was trained, which is not read
 CODE = ("Lambda", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer")
 LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization", "Hashing", "HashedCrossing")  # they need TensorFlow
 MODULES = re.compile(
-    r"keras(\.src)?(\.(layers|models|initializers|regularizers|constraints|activations|ops|dtype_policies|random"
+    r"keras(\.src)?(\.(layers|models|engine|initializers|regularizers|constraints|activations|ops|dtype_policies|random"
     r"|losses|metrics|optimizers|backend\.(torch|tensorflow|jax)\.optimizers)(\.\w+)*)?"
 )
 OF_APPLICATIONS = (
@@ -67,7 +67,7 @@ def load_model(path: Path, architecture: Path | None) -> Any:
 
 
 def _older(keras: Any) -> dict[str, Any]:
-    """Give the layers that Keras 2 wrote with an option that Keras 3 refuses, though it says nothing."""
+    """Give what Keras 2 wrote otherwise: where the class of models is, and an option that says nothing."""
 
     class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
         @classmethod
@@ -76,7 +76,8 @@ def _older(keras: Any) -> dict[str, Any]:
                 config = {key: value for key, value in config.items() if key != "groups"}
             return keras.layers.DepthwiseConv2D.from_config(config)
 
-    return {"DepthwiseConv2D": DepthwiseConv2D}
+    empty = keras.Input((1,))
+    return {"DepthwiseConv2D": DepthwiseConv2D, "Functional": type(keras.Model(empty, empty))}
 
 
 def architecture_of(text: bytes, where: Path | str) -> dict[str, Any]:
