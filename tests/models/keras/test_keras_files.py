@@ -140,7 +140,10 @@ def test_an_archive_of_keras_2_names_its_classes_otherwise(tmp_path: Path) -> No
         for name in given.namelist():
             content = given.read(name)
             if name == "config.json":
-                config = json.loads(content) | {"module": "keras.src.engine.functional", "registered_name": "Functional"}
+                config = json.loads(content) | {
+                    "module": "keras.src.engine.functional",
+                    "registered_name": "Functional",
+                }
                 content = json.dumps(config).encode()
             made.writestr(name, content)
     backbone = load_source(f"keras:{tmp_path / 'old.keras'}")

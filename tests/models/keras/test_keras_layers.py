@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,9 @@ def test_other_layers_are_computed_by_keras_and_learn() -> None:
     x = torch.randn(2, 6, 6, 3)
     assert torch.allclose(net.eval()(first(x)), model(x, training=False), atol=1e-5)
     assert len(list(net.parameters())) == 4 and len(list(net.buffers())) == 2
+    copied = copy.deepcopy(net)
+    assert torch.equal(copied(first(x)), net(first(x)))
+    assert {id(tensor) for tensor in copied.parameters()}.isdisjoint(id(tensor) for tensor in net.parameters())
     before = [buffer.clone() for buffer in net.buffers()]
     given = [variable.value.detach().numpy().copy() for variable in model.variables]
     net.train()(first(x)).sum().backward()
