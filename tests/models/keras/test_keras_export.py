@@ -11,9 +11,12 @@ import pytest
 import torch
 
 import headstart as hs
+import toys
 from headstart.cli.main import main
 from headstart.core.errors import UsageError
+from headstart.models.keras.back import keras_model
 from headstart.models.keras.backend import import_keras
+from headstart.models.load import load_source
 from models.keras.nets import SIDE, number_model, picture_model
 
 
@@ -24,7 +27,12 @@ def pictures(rows: int = 60) -> tuple[list[Any], np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("strategy", "head"), [("full", "linear"), ("linear_probe", "linear"), ("lora", "mlp hidden=8")]
+    ("strategy", "head"),
+    [
+        ("full", "linear"),
+        pytest.param("linear_probe", "linear", marks=pytest.mark.slow),
+        pytest.param("lora", "mlp hidden=8", marks=pytest.mark.slow),
+    ],
 )
 def test_a_classifier_of_pictures(strategy: str, head: str, tmp_path: Path) -> None:
     picture_model().save(tmp_path / "small.keras")
@@ -47,6 +55,18 @@ def test_a_classifier_of_pictures(strategy: str, head: str, tmp_path: Path) -> N
     )
     again = hs.source(f"keras:{path}")
     assert again.dim == (8 if head != "linear" else 12)
+
+
+def test_probabilities_are_calibrated(tmp_path: Path) -> None:
+    number_model().save(tmp_path / "numbers.keras")
+    backbone = load_source(f"keras:{tmp_path / 'numbers.keras'}")
+    model = toys.make_model(backbone, toys.dataset(backbone.card.input)).eval()
+    x = torch.randn(5, 6)
+    with torch.no_grad():
+        model.heads["target"].trunk.weight.mul_(100)  # pyright: ignore
+        wanted = (model.heads["target"](backbone(x)) / 2.5).softmax(1)
+        assert torch.allclose(keras_model(model, {"target": 2.5})(x), wanted, atol=1e-5)
+        assert not torch.allclose(keras_model(model, {})(x), wanted, atol=1e-2)
 
 
 def test_values_come_in_their_own_unit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -114,7 +114,7 @@ def pictures(rows: int = 60) -> tuple[np.ndarray, np.ndarray]:
     return (noise + 60 * labels[:, None, None, None]).astype(np.uint8), labels
 
 
-@pytest.mark.parametrize("strategy", ["full", "linear_probe"])
+@pytest.mark.parametrize("strategy", [pytest.param("full", marks=pytest.mark.slow), "linear_probe"])
 def test_a_run_saves_a_model_that_needs_the_file_no_more(strategy: str, file: Path, tmp_path: Path) -> None:
     source = tmp_path / "copy.keras"
     source.write_bytes(file.read_bytes())
