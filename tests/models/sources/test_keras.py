@@ -9,7 +9,7 @@ import sys
 import tomllib
 from importlib.metadata import requires
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -20,6 +20,7 @@ from headstart.core.errors import SourceError, UsageError
 from headstart.data.transforms import make_transform
 from headstart.inputs.image import Image
 from headstart.models.keras.backend import import_keras
+from headstart.models.keras.layers import LAYERS, Translated
 from headstart.models.load import load_source
 from headstart.models.operate import operate
 from headstart.models.surgery.cut import Cut
@@ -197,6 +198,20 @@ def test_models_that_cannot_be_taken_over(make: Any, message: str, tmp_path: Pat
     make(import_keras()).save(tmp_path / "net.keras")
     with pytest.raises(SourceError, match=message):
         load_source(f"keras:{tmp_path / 'net.keras'}")
+
+
+def test_a_network_that_differs_from_that_of_keras_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cast(Any, LAYERS), "ReLU", lambda layer, shape: Translated(torch.nn.Identity()))
+    with pytest.raises(SourceError, match=r"differs from Keras' by .*report it"):
+        load_source(f"keras:{file}")
+
+
+@pytest.mark.slow  # writes the weights of an InceptionV3
+def test_weights_without_a_top_go_with_the_applications_own_size(tmp_path: Path) -> None:
+    path = tmp_path / "inception_notop.weights.h5"
+    shaken(import_keras().applications.InceptionV3(weights=None, include_top=False)).save_weights(path)
+    backbone = load_source("keras:InceptionV3", {"weights": str(path)})
+    assert isinstance(backbone.card.input, Image) and backbone.card.input.height == 299 and backbone.dim == 2048
 
 
 def test_an_unknown_application_is_named() -> None:
