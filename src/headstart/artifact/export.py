@@ -23,7 +23,7 @@ def export(run: str | Path, *, to: str = "keras", out: str | Path | None = None)
     Args:
         run: The folder of a run.
         to: "keras": a .keras file, for a run with a source `keras:`. What it takes and what its outputs mean stands
-            beside it, in a JSON file of the same name.
+            beside it, in a JSON file of the same name (model.keras.json).
         out: The file; None is model.keras in the run's folder.
 
     Returns:
@@ -50,8 +50,13 @@ def export(run: str | Path, *, to: str = "keras", out: str | Path | None = None)
             written.replace(temporary)
         finally:
             written.unlink(missing_ok=True)
-    write_text(path.with_suffix(".json"), json.dumps(_about(predictor), indent=2, ensure_ascii=False) + "\n")
+    write_text(about_file(path), json.dumps(_about(predictor), indent=2, ensure_ascii=False) + "\n")
     return path
+
+
+def about_file(path: Path) -> Path:
+    """Return the file beside an exported one that says what it takes and gives."""
+    return path.with_name(f"{path.name}.json")
 
 
 def _about(predictor: Predictor) -> dict[str, Any]:

@@ -25,8 +25,10 @@ def export(
 
     show = Show(as_json)
     with show.work():
+        from headstart.artifact.export import about_file
         from headstart.artifact.export import export as write
 
         path = write(run, to=to, out=out)
-    show.say(f"Written: {path}; what it takes and gives: {path.with_suffix('.json')}")
-    show.finish({"file": str(path), "about": str(path.with_suffix(".json"))})
+        about = about_file(path)
+    show.say(f"Written: {path}; what it takes and gives: {about}")
+    show.finish({"file": str(path), "about": str(about)})

@@ -47,12 +47,15 @@ def test_a_classifier_of_pictures(strategy: str, head: str, tmp_path: Path) -> N
     shown = np.stack(x[:9]).astype(np.float32) / 255  # the file's model is told by nothing how pixels come: 0 to 1
     with torch.no_grad():
         assert np.abs(np.asarray(model(shown)) - run.predict_proba(x[:9])).max() < 1e-5
-    about = json.loads(path.with_suffix(".json").read_text())
+    about = json.loads(path.with_name("model.keras.json").read_text())
     assert (
         about["targets"]["target"]["classes"] == ["0", "1", "2"]
         and about["channels"] == "as they are"
         and about["input"]["std"] == [1.0, 1.0, 1.0]
     )
+    assert hs.load(tmp_path / "run").predict(x[:3]) == run.predict(
+        x[:3]
+    )  # what is beside the model is not taken for it
     again = hs.source(f"keras:{path}")
     assert again.dim == (8 if head != "linear" else 12)
 
