@@ -73,6 +73,7 @@ def examples(
         "binary": labels % 2,
         "multiclass": labels,
         "multilabel": np.stack([labels == c for c in range(classes)], axis=1).astype(np.float32),
+        "retrieval": labels,
         "regression": (labels[:, None] + rng.normal(0, 0.1, (rows, 1))).astype(np.float32),
     }
     return Rows([f"row {start + i}" for i in range(rows)], inputs, {"target": targets[kind]})
@@ -90,7 +91,16 @@ def reviews(kind: str = "binary", train: int = 60) -> dict[str, Any]:
 def task_for(expects: Input, kind: str = "multiclass", classes: int = 3) -> Task:
     """Make the task of `examples`."""
     names = {"binary": ("a", "b"), "regression": ()}.get(kind, tuple("abcdefgh"[:classes]))
-    return Task.of("image" if isinstance(expects, Image) else "vector", kind, ("x",), ("y",), names)
+    modality = "image" if isinstance(expects, Image) else "vector"
+    if kind == "retrieval":
+        target = plugins.build("targets", kind, {"columns": ("y",), "identities": names})
+        return Task(modality, ("x",), {TARGET: target})
+    return Task.of(modality, kind, ("x",), ("y",), names)
+
+
+def kind_for(objective: Objective) -> str:
+    """Return a kind of target that an objective learns."""
+    return "retrieval" if "embeddings" in objective.forms else "multiclass"
 
 
 def dataset(expects: Input, kind: str = "multiclass", rows: int = 24) -> Dataset:

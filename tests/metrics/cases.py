@@ -12,6 +12,7 @@ SHAPES: list[tuple[Form, int]] = [
     ("classes", 3),
     ("classes", 12),
     ("labels", 4),
+    ("embeddings", 4),
     ("values", 1),
     ("values", 3),
 ]
@@ -19,7 +20,7 @@ SHAPES: list[tuple[Form, int]] = [
 
 def measured(form: Form, labels: np.ndarray, predictions: np.ndarray, decisions: np.ndarray | None = None) -> Measured:
     """Decide for the likeliest class, or from 0.5 on; nothing may be written into the arrays."""
-    if decisions is None and form != "values":
+    if decisions is None and form not in ("values", "embeddings"):
         decisions = predictions.argmax(axis=1) if form == "classes" else (predictions >= 0.5).astype(np.int64)
     for array in (labels, predictions, decisions):
         if array is not None:
@@ -36,6 +37,9 @@ def random(form: Form, rows: int, width: int, *, seed: int = 0, digits: int | No
     if form == "values":
         labels = rng.normal(size=(rows, width))
         scores = labels + noise
+    elif form == "embeddings":
+        labels = rng.integers(0, width, rows)
+        scores = noise + 2.5 * np.eye(width)[labels]
     elif form == "labels":
         labels = (rng.random((rows, width)) < 0.3).astype(np.int64)
         scores = np.clip(0.35 * labels + 0.65 * rng.random((rows, width)), 0, 1)
@@ -56,13 +60,15 @@ def perfect(like: Measured) -> Measured:
 def worst(form: Form, rows: int, width: int) -> Measured:
     """Predict another class than the label's, the other labels, or the numbers upside down, for certain."""
     like = random(form, rows, width)
+    if form == "embeddings":  # every row at the same place: ties count against it
+        return measured(form, like.labels, np.ones((rows, width)))
     other = (like.labels + 1) % width if form == "classes" else 1 - like.labels if form == "labels" else -like.labels
     return measured(form, like.labels, certain(form, other, width))
 
 
 def certain(form: Form, labels: np.ndarray, width: int) -> np.ndarray:
     """Turn labels into the predictions that are sure of them."""
-    return np.eye(width)[labels] if form == "classes" else labels.astype(np.float64)
+    return np.eye(width)[labels] if form in ("classes", "embeddings") else labels.astype(np.float64)
 
 
 def taken(found: Measured, rows: np.ndarray) -> Measured:
@@ -74,7 +80,8 @@ def taken(found: Measured, rows: np.ndarray) -> Measured:
 def degenerate(form: Form, width: int) -> list[Measured]:
     """Make what leaves metrics undefined: one row, one class, no label, one value; right, wrong and undecided."""
     one = np.zeros((6, width))
-    labels = [np.zeros(6, np.int64), np.full(6, width - 1)] if form == "classes" else [one.astype(np.int64), one + 1]
+    single = form in ("classes", "embeddings")
+    labels = [np.zeros(6, np.int64), np.full(6, width - 1)] if single else [one.astype(np.int64), one + 1]
     if form == "values":
         labels = [one, one + 0.1, np.arange(6.0)[:, None] + one]
     made = [measured(form, y, certain(form, other, width)) for y in labels for other in labels]

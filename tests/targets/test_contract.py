@@ -19,10 +19,13 @@ from headstart.data.tables import make_frame
 CELLS: dict[str, list[Any]] = {
     "classes": ["a", "b", "b", "a", "a", "b"] * 3,
     "labels": [["a"], ["a", "b"], [], ["b"], ["a"], ["b"]] * 3,
+    "embeddings": ["a", "b", "b", "a", "a", "b"] * 3,
     "values": [0.5, 1.0, -2.0, 3.5, 0.25, 8.0] * 3,
 }
 KINDS = plugins.names("targets")
-LABELLED = [name for name in KINDS if plugins.load("targets", name).needs_columns]  # pyright: ignore[reportAttributeAccessIssue]
+LABELLED: list[str] = [name for name in KINDS if plugins.load("targets", name).needs_columns]  # pyright: ignore[reportAttributeAccessIssue]
+
+OPEN = [name for name in LABELLED if plugins.load("targets", name).new_classes]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def table(cells: list[Any]) -> pd.DataFrame:
@@ -79,7 +82,20 @@ def test_rows_without_labels_are_all_listed(name: str) -> None:
     assert "has no label (column 'y')" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", LABELLED)
+@pytest.mark.parametrize("name", OPEN)
+def test_a_kind_that_is_asked_of_new_classes_takes_them_and_no_class_in_two_splits(name: str) -> None:
+    target, frame = made(name)
+    labels = target.encode(frame)
+    frame.at["row 1", "y"], frame.at["row 4", "y"] = "?", "!"
+    again = target.encode(frame)
+    assert {again[1], again[4]}.isdisjoint(labels.tolist()) and again[1] != again[4]
+    assert np.array_equal(np.delete(again, [1, 4]), np.delete(labels, [1, 4]))
+    with pytest.raises(DataError, match="class 'a'.*rows in several splits: 9 in train, 1 in test"):
+        target.check_splits({"train": labels, "test": labels[:1]})
+    target.check_splits({"train": labels[labels == 0], "test": labels[labels == 1]})
+
+
+@pytest.mark.parametrize("name", sorted({*LABELLED} - {*OPEN}))
 def test_labels_that_training_did_not_have_are_all_listed(name: str) -> None:
     target, frame = made(name)
     frame.at["row 1", "y"], frame.at["row 4", "y"] = "?", "!"

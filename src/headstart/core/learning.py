@@ -44,7 +44,8 @@ class Stream:
         views: How each example is shown, by the key under which the batch holds it: a file of `views/`, or "augmented",
             which stands for the stage's `augment`. Two keys give two views of the same rows.
         size: Rows in a step, relative to the stage's batch size.
-        sampler: "balanced" gives every class equally often, for rows of one class each; "domains" every domain.
+        sampler: "balanced" gives every class equally often, for rows of one class each; "domains" every domain;
+            "several" every class in turn, four rows of it one after another, so that each has others of its class.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Stream:
     labelled: bool = True
     views: Mapping[str, str] = field(default_factory=lambda: {"x": AUGMENTED})
     size: float = 1.0
-    sampler: Literal["shuffled", "balanced", "domains"] = "shuffled"
+    sampler: Literal["shuffled", "balanced", "domains", "several"] = "shuffled"
 
     def __post_init__(self) -> None:
         if not self.pool:

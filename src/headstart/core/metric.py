@@ -45,7 +45,8 @@ class Metric(Protocol):
     def weighted(self, measured: Any) -> Callable[[np.ndarray], np.ndarray]:
         """Prepare the metric for rows that count more or less, as they do in a resample of the bootstrap.
 
-        The value is the one at equal weights; whole weights give the value of rows that are there as often.
+        The value is the one at equal weights; whole weights give the value of rows that are there as often. Where rows
+        are looked for among each other, they are looked for as often, and what is found stays.
 
         Args:
             measured: A `headstart.metrics._measured.Measured`: labels, predictions, decisions, and what metrics share.

@@ -32,9 +32,14 @@ class Target(Outcomes, Protocol):
 
     Attributes:
         needs_columns: Whether there is a label column to look for.
+        head: The head that it has where none is named.
+        new_classes: Whether it is asked of classes that training has no row of: no class is in two splits, its labels
+            are [N] int64 that say which rows are of one class, and the source's features are answers as they are.
     """
 
     needs_columns: ClassVar[bool]
+    head: ClassVar[str]
+    new_classes: ClassVar[bool]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -75,6 +80,10 @@ class Target(Outcomes, Protocol):
 
     def check_training(self, labels: Labels) -> None:
         """Check that there is something to learn from the encoded training labels. DataError: there is nothing."""
+        ...
+
+    def check_splits(self, labels: Mapping[str, Labels]) -> None:
+        """Check the encoded labels of the splits that were given, by split. DataError: they cannot be used."""
         ...
 
     def collate(self, labels: Labels) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """Divide rows into training, validation and test: by class, by group, by domain, always by the seed.
 
-Splits that were given are kept. A group never spans two splits, and every class keeps a row in training.
+Splits that were given are kept. A group never spans two splits, and every class keeps a row in training; where a
+target is asked of new classes, each class is in one split alone, and each split has at least two.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from headstart.inputs import by_name
 
 VALIDATION_SHARE = 0.15  # of the training rows, where the plan names none
 LEAST_OF_A_CLASS = 2  # rows on average, below which such a split is not made
+LEAST_CLASSES = 2  # of a split that is asked of new classes: of one alone nothing can be told apart
 LARGE = 0.5  # a share that is not ours
 TARGET_TEST_SHARE = 0.5  # of the target domain, where it comes without a test split
 
@@ -60,12 +62,14 @@ def make_splits(
         "train", "validation", "test" as far as there are any, "target" with domains; and notes.
 
     Raises:
-        DataError: A group spans given splits, or there are too few groups.
+        DataError: A group, or a class that is to be new, spans given splits, or there are too few groups.
         UsageError: A share leaves no row of each class to learn from.
     """
     splits = dict(parts)
     notes: list[str] = []
     _check_groups(splits)
+    for name, target in task.predicted.items():
+        target.check_splits({split: part.rows.labels_of(name) for split, part in splits.items() if part.rows.labels})
     few = splits.pop("target_labelled", None)
     if few is not None and "target" in splits:
         splits["target"] = _apart(splits["target"], few, notes)
@@ -121,6 +125,10 @@ def _cut(
     if share == 0 or len(part) < 2:
         notes.append(f"{name}: no rows were taken ({'the share is 0' if share == 0 else 'too few rows'})")
         return
+    target, classes = _new_classes(task, part.rows)
+    if target is not None:
+        _cut_by_class(splits, origin, name, share, classes, seed, notes)
+        return
     hidden = origin == "target"  # no choice of rows may hang on labels that training must not see
     balanced, strata = (None, np.full(len(part), -1)) if hidden else _strata(task, part.rows)
     _check_share(name, share, strata)
@@ -139,6 +147,42 @@ def _cut(
     how = "by group" if part.groups is not None else "at random" if balanced is None else "balanced by class"
     whose = " of the target domain" if origin == "target" else ""
     notes.append(f"{name}: {chosen.sum()} of {len(part)} rows{whose}, chosen {how}, seed {seed}")
+
+
+def _cut_by_class(
+    splits: dict[str, SplitRows],
+    origin: str,
+    name: str,
+    share: float,
+    classes: np.ndarray,
+    seed: int,
+    notes: list[str],
+) -> None:
+    """Move whole classes, by the classes [N] of the rows, until the share is nearly reached."""
+    part = splits[origin]
+    if part.groups is not None:
+        raise UsageError(f"The rows are divided by class, and cannot be by group too. Leave {option('group')} away.")
+    names, sizes = np.unique(classes[classes >= 0], return_counts=True)
+    if len(names) < 2 * LEAST_CLASSES:
+        notes.append(
+            f"{name}: no rows were taken, as {LEAST_CLASSES} classes are needed on each side, and {origin} has "
+            f"{counted(len(names), 'classes')}"
+        )
+        return
+    order = numpy_generator(seed, "split", name).permutation(len(names))
+    reached = np.cumsum(sizes[order]) - share * len(part)
+    taken = int(np.clip(np.abs(reached).argmin() + 1, LEAST_CLASSES, len(names) - LEAST_CLASSES))
+    chosen = np.isin(classes, names[order[:taken]])
+    splits[origin], splits[name] = part.take(np.flatnonzero(~chosen)), part.take(np.flatnonzero(chosen))
+    notes.append(f"{name}: {chosen.sum()} of {len(part)} rows, all of {taken} of {len(names)} classes, seed {seed}")
+
+
+def _new_classes(task: Task, rows: Rows) -> tuple[Target | None, np.ndarray]:
+    """Find the target that is asked of new classes, and the class of each row, [N], -1 without any."""
+    for name in rows.targets:
+        if task.targets[name].new_classes:
+            return task.targets[name], rows.among_all(name, rows.labels_of(name))
+    return None, np.full(len(rows), -1)
 
 
 def _check_share(name: str, share: float, strata: np.ndarray) -> None:

@@ -25,6 +25,8 @@ from headstart.data.loading import Samples, load
 from headstart.data.rows import Rows, take
 from headstart.data.transforms import Draw, Transform
 
+TOGETHER = 4  # rows of a class that come one after another where a stream wants several
+
 Collate = Callable[[Any], Any]  # the labels of some rows, an array or a list, to what a batch holds
 
 
@@ -88,7 +90,7 @@ class BatchStream:
             parts: np.ndarray | None = self.rows.domains
         else:
             parts = next((classes for name in self.rows.labels if (classes := self._classes(name)) is not None), None)
-        return BalancedOrder(parts, (self.seed, self.stream.name))
+        return BalancedOrder(parts, (self.seed, self.stream.name), TOGETHER if self.stream.sampler == "several" else 1)
 
     def _classes(self, target: str) -> np.ndarray | None:
         """Return the class of each row by a target, -1 where it has none; None where rows have no class each."""

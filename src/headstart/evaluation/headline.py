@@ -74,7 +74,8 @@ def headline(
     metric, rows = evaluation.primary, evaluation.rows
     figure = evaluation.metrics[metric]
     row = target.as_outputs(labels).mean(axis=0)  # shares or means: no other constant fits these labels better
-    constant, guess = _value(metric, target, labels, row), _guess(target, row)
+    constant = None if target.new_classes else _value(metric, target, labels, row)
+    guess = "" if target.new_classes else _guess(target, row)
     share = metric == "accuracy" and figure.value is not None
     if share:
         said, places = _right(figure, rows, evaluation.level), 0

@@ -38,6 +38,23 @@ class ShareOfRows(Usual, ABC):
         return lambda weights: ratio((right * among) @ weights, among @ weights)
 
 
+class RecallAt(ShareOfRows):
+    """The share of rows with another of their class among the nearest `k`; rows that are alone are not looked for."""
+
+    forms: ClassVar[tuple[Form, ...]] = ("embeddings",)
+    undefined: ClassVar[str] = "it needs two rows of a class"
+    k: ClassVar[int]
+
+    def unit(self, form: Form, names: Sequence[str]) -> str:
+        """Return the unit."""
+        return "share of rows that are looked for"
+
+    def counted(self, measured: Measured) -> tuple[np.ndarray, np.ndarray]:
+        """Say which rows find one of theirs, and which are looked for, both [N] bool."""
+        found = measured.neighbours
+        return found.before < self.k, found.asked
+
+
 class Gap(Usual, ABC):
     """A gap that is above 0 in any sample, also where it is 0 in truth."""
 

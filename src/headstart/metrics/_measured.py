@@ -18,6 +18,7 @@ import numpy as np
 from scipy import sparse
 
 from headstart.core.types import Form
+from headstart.metrics._neighbours import Neighbours, neighbours
 from headstart.metrics._ranks import RankMeasure, ranking, ratio
 from headstart.metrics._rare import rare, rare_ranking
 
@@ -91,6 +92,11 @@ class Measured:
     def normalised(self) -> np.ndarray:
         """The probabilities [N, C] of one class a row, made to sum to 1."""
         return self.predictions / self.predictions.sum(axis=1, keepdims=True)
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """What rows find of their class, where the predictions are embeddings [N, D]."""
+        return neighbours(self.labels, self.predictions)
 
     def column(self, place: int) -> Measured:
         """Return one column of values as if it were the only one."""

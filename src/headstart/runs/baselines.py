@@ -37,6 +37,7 @@ from headstart.solvers.knn import nearest
 MOST_ROWS = 50_000  # of training: beyond them the features are cut so much that they say little
 MEASURED = ("validation", "test")
 MAJORITY, KNN, PROBE, SCRATCH, ALONE = "majority", "knn", "probe", "scratch", "alone"
+FEATURES = "features"
 Outputs = Mapping[str, Mapping[str, np.ndarray]]  # what a model gives, by split and target
 
 
@@ -89,6 +90,8 @@ def fit_baselines(setting: Setting, loaded: Loaded | None = None) -> tuple[list[
     data, recipe = setting.dataset, setting.plan.recipe
     if not data.task.predicted or not data.splits["train"].labels or not measured_splits(data):
         return [], None
+    if any(target.new_classes for target in data.task.predicted.values()):
+        return [_features(setting, loaded)], None
     made: list[Fitted] = [_majority(data, recipe)]
     rows = len(data.splits["train"])
     if rows > MOST_ROWS:
@@ -131,6 +134,24 @@ def _majority(data: Dataset, recipe: Recipe) -> Fitted:
         outputs[split] = {name: np.tile(row, (len(data.splits[split]), 1)) for name, row in shares.items()}
     what = "the same answer for every row: the shares of the classes in training, or the mean"
     return Fitted(MAJORITY, what, "", False, outputs, {name: Calibration() for name in data.task.predicted})
+
+
+def _features(setting: Setting, loaded: Loaded | None) -> Fitted:
+    """Take the source's features as they are for the answers, where the classes that are asked for are new."""
+    recipe, data = setting.plan.recipe, setting.dataset
+    backbone = load_backbone(recipe, data, loaded=loaded)
+    model = place(build_model(recipe, data, backbone), setting.device)
+    transform = make_transform(backbone.card.input, once=True)
+    outputs = {
+        split: dict.fromkeys(
+            data.task.predicted,
+            embed(model, data.splits[split], transform, precision=setting.precision, known=setting.known),
+        )
+        for split in measured_splits(data)
+    }
+    what = "the source's features as they are: nothing is learnt"
+    pretrained = bool(backbone.card.sha256)
+    return Fitted(FEATURES, what, "", pretrained, outputs, {name: Calibration() for name in data.task.predicted})
 
 
 def _offers(data: Dataset, recipe: Recipe) -> list[Offer]:

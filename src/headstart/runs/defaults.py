@@ -14,9 +14,9 @@ from headstart import views
 from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.interface import option
-from headstart.core.recipe import Recipe, Stage
+from headstart.core.recipe import LINEAR, Recipe, Stage
 from headstart.core.tuning import Defaults
-from headstart.core.types import Objective, Strategy
+from headstart.core.types import Event, Listener, Objective, Strategy, Task
 from headstart.data.rows import Dataset
 from headstart.data.transforms import make_transform
 from headstart.engine.machine import choose_device
@@ -44,6 +44,25 @@ class Start(NamedTuple):
     backbone: Backbone | None
     pretrained: bool
     fixed: bool
+
+
+def with_usual_head(recipe: Recipe, task: Task, listen: Listener) -> Recipe:
+    """Take the head that all targets usually have, where the recipe names none but the usual one of most kinds.
+
+    Args:
+        recipe: Its head may be open.
+        task: Has the targets.
+        listen: Is told of another head.
+
+    Returns:
+        The recipe.
+    """
+    usual = {target.head for target in task.predicted.values()}
+    if recipe.head != LINEAR or len(usual) != 1 or usual == {LINEAR.name}:
+        return recipe
+    (name,) = usual
+    listen(Event("note", f"head: {name}, as is usual for such targets"))
+    return dataclasses.replace(recipe, head=Choice(name))
 
 
 def choose_strategy(

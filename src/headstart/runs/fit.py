@@ -31,6 +31,7 @@ from headstart.models.model import Backbone
 from headstart.runs.begin import Begun, begin
 from headstart.runs.choices import keeping, kept
 from headstart.runs.choose import choose_start
+from headstart.runs.defaults import with_usual_head
 from headstart.runs.evaluate import (
     Results,
     evaluate_splits,
@@ -86,7 +87,7 @@ def prepare(
     known = known or known_features(recipe, listen)
     begun = begin(data, recipe, listen)
     dataset, recipe = begun.dataset, begun.named_in(recipe)
-    is_open = recipe.source is None
+    recipe, is_open = with_usual_head(recipe, dataset.task, listen), recipe.source is None
     try:
         recipe, backbone = _start(recipe, dataset, listen, known, loaded)
     except BadRows as error:  # that only the network knows to be so

@@ -37,6 +37,8 @@ class BaseTarget:
         losses: Names of the losses that fit.
         balances: Ways of making up for rare classes that fit.
         takes_parents: Whether it has a column of the classes' parents beside that of the classes.
+        head: The head that it has where none is named.
+        new_classes: Whether it is asked of classes that training has no row of (`headstart.core.task.Target`).
         array_type: How scikit-learn's `type_of_target` calls arrays of these labels; "" where it has no word for them.
     """
 
@@ -49,6 +51,8 @@ class BaseTarget:
     losses: ClassVar[tuple[str, ...]] = ()
     balances: ClassVar[tuple[str, ...]] = ()
     takes_parents: ClassVar[bool] = False
+    head: ClassVar[str] = "linear"
+    new_classes: ClassVar[bool] = False
     array_type: ClassVar[str] = ""
 
     @classmethod
@@ -131,6 +135,16 @@ class BaseTarget:
 
         Raises:
             DataError: There is nothing.
+        """
+
+    def check_splits(self, labels: Mapping[str, Labels]) -> None:
+        """Check that the splits that were given can be used.
+
+        Args:
+            labels: As `encode` gave them, by split.
+
+        Raises:
+            DataError: The target is asked of new classes, and some have rows in two splits; all are listed.
         """
 
     def collate(self, labels: Labels) -> torch.Tensor:
