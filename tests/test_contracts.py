@@ -222,11 +222,11 @@ def test_a_head_maps_features_to_the_outputs_of_the_task(name: str, kind: str) -
         return
     assert isinstance(head, Head)
     out = head({"pooled": torch.randn(4, 5)})
-    assert out.shape == (4, task.outputs)
+    assert out.shape == (4, head.target.outputs)
     y = torch.from_numpy(toys.examples(Vector(6), 4, kind).y)
     assert head.loss(out, y).ndim == 0
     decoded = head.decode(out)
-    assert decoded.shape == (4, task.outputs)
+    assert decoded.shape == (4, head.target.outputs)
     if kind in ("binary", "multiclass"):
         assert torch.allclose(decoded.sum(1), torch.ones(4))
 

@@ -20,7 +20,7 @@ nan = float("nan")
 def values(found: Measured) -> dict[str, float]:
     """Compute every metric that suits."""
     y, p, decided = found.labels, found.predictions, found.decisions
-    compute: Any = {"classes": _classes, "labels": _labels, "values": _values}[found.form]
+    compute: Any = {"classes": _classes, "labels": _labels, "values": _values, "embeddings": _found}[found.form]
     found_values = compute(y, p, decided) | ({} if found.above is None else _tree(y, p, decided, found.above))
     return {name: float(value) for name, value in found_values.items()}
 
@@ -81,6 +81,22 @@ def _values(y: Any, p: Any, decided: None) -> dict[str, float]:
         "spearman": _mean([stats.spearmanr(a, b)[0] for a, b in varied]),
         "pearson": _mean([stats.pearsonr(a, b)[0] for a, b in varied]),
     }
+
+
+def _found(y: Any, p: Any, decided: None) -> dict[str, float]:
+    """Let each row sort all others by their angle; of those that are equally near, its own class comes last."""
+    unit = p / np.maximum(np.linalg.norm(p, axis=1, keepdims=True), 1e-12)
+    found: dict[str, list[float]] = {name: [] for name in ("recall_at_1", "recall_at_5", "recall_at_10", "map_at_r")}
+    for row in range(len(y)):
+        others = [other for other in range(len(y)) if other != row]
+        near = sorted(others, key=lambda other: (-round(float(unit[row] @ unit[other]), 10), y[other] == y[row]))
+        right = [y[other] == y[row] for other in near]
+        if wanted := sum(right):
+            for k in (1, 5, 10):
+                found[f"recall_at_{k}"].append(any(right[:k]))
+            precisions = [sum(right[: place + 1]) / (place + 1) for place in range(wanted) if right[place]]
+            found["map_at_r"].append(sum(precisions) / wanted)
+    return {name: float(np.mean(values)) if values else nan for name, values in found.items()}
 
 
 def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:

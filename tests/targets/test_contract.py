@@ -90,7 +90,7 @@ def test_a_kind_that_is_asked_of_new_classes_takes_them_and_no_class_in_two_spli
     again = target.encode(frame)
     assert {again[1], again[4]}.isdisjoint(labels.tolist()) and again[1] != again[4]
     assert np.array_equal(np.delete(again, [1, 4]), np.delete(labels, [1, 4]))
-    with pytest.raises(DataError, match="class 'a'.*rows in several splits: 9 in train, 1 in test"):
+    with pytest.raises(DataError, match=r"class 'a'.*rows in several splits: 9 in train, 1 in test"):
         target.check_splits({"train": labels, "test": labels[:1]})
     target.check_splits({"train": labels[labels == 0], "test": labels[labels == 1]})
 

@@ -37,6 +37,10 @@ def examples(kind: str) -> tuple[Target, np.ndarray, np.ndarray]:
     if made.form == "labels":
         labels = (rng.random((ROWS, 3)) < 0.4).astype(np.float32)
         return made, labels, np.clip(0.3 * labels + 0.7 * rng.random((ROWS, 3)), 0, 1)
+    if made.form == "embeddings":
+        target = plugins.build("targets", kind, {"columns": ("y",), "identities": names})
+        labels = rng.integers(0, 3, ROWS)
+        return target, labels, rng.normal(size=(ROWS, 16)) + 3 * np.eye(16)[labels]
     target = plugins.build("targets", kind, {"columns": names})
     labels = rng.normal(size=(ROWS, 3))
     return target, labels, labels + 0.5 * rng.normal(size=(ROWS, 3))
@@ -61,7 +65,7 @@ def test_labels_and_outputs_pass_the_check_and_bad_rows_do_not(kind: str) -> Non
     with pytest.raises(DataError, match="row 7"):
         target.check(labels, wrong)
     with pytest.raises(DataError, match="shape"):
-        target.check(labels, outputs[:, :-1])
+        target.check(labels[:-1] if target.form == "embeddings" else labels, outputs[:, :-1])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -129,6 +133,11 @@ def test_mistakes_are_the_wrong_rows_worst_first_and_are_put_in_words(kind: str)
     decided = target.decide(outputs)
     found = target.mistakes(labels, outputs)
     wrong = range(ROWS) if decided is None else np.flatnonzero((decided != labels).reshape(ROWS, -1).any(axis=1))
+    if target.form == "embeddings":  # not what a row is taken for is wrong, but what is nearest to it
+        unit = outputs / np.linalg.norm(outputs, axis=1, keepdims=True)
+        nearest = (unit @ unit.T - 3 * np.eye(ROWS)).argmax(axis=1)
+        wrong = np.flatnonzero(labels[nearest] != labels)
+        assert 0 < len(wrong) < ROWS
     assert sorted(found) == list(wrong)
     if decided is not None:
         losses = [target.validation_loss(labels[[i]], outputs[[i]]) for i in found]
@@ -144,7 +153,10 @@ def test_labels_are_described(kind: str) -> None:
     groups, names = target.colours(labels)
     assert len(groups) == ROWS and (not names or set(np.unique(groups)) <= {-1, *range(len(names))})
     counts, ranges = target.counts(labels), target.ranges(labels)
-    assert bool(counts) != bool(ranges) and set(counts or ranges) == set(target.names)
+    if target.new_classes:
+        assert counts == ranges == {}  # of one split they say nothing of another
+    else:
+        assert bool(counts) != bool(ranges) and set(counts or ranges) == set(target.names)
     assert all(low <= mean <= high for low, mean, high in ranges.values())
     strata = target.fold_strata(labels)
     assert strata is None or len(strata) == ROWS
@@ -172,7 +184,7 @@ def test_it_is_measured_by_metrics_of_its_form_and_its_sections_render(kind: str
 @pytest.mark.parametrize("kind", KINDS)
 def test_better_outputs_have_a_lower_loss(kind: str) -> None:
     target, labels, outputs = examples(kind)
-    best = labels if target.form != "classes" else np.eye(target.outputs)[labels]
+    best = np.eye(outputs.shape[1])[labels] if target.form in ("classes", "embeddings") else labels
     middle = (outputs + best) / 2
     losses = [target.validation_loss(labels, given) for given in (best, middle, outputs)]
     assert losses == sorted(losses) and losses[0] == pytest.approx(0, abs=1e-6)

@@ -6,6 +6,7 @@ import numpy as np
 
 from headstart.core.types import Metric
 from headstart.evaluation.results import Interval
+from headstart.metrics._bases import MeanOfRows
 from headstart.metrics._measured import Measured
 
 MOST = 200  # rows that are turned over
@@ -27,6 +28,11 @@ def edge_interval(metric: Metric, found: Measured, level: float, units: int) -> 
     Returns:
         The value with a one-sided interval; without one where turned rows change nothing.
     """
+    share = 1 - (1 - level) ** (1 / units)
+    if isinstance(metric, MeanOfRows):  # so many rows may be at the other limit
+        value, (least, greatest) = float(metric.weighted(found)(found.unit)[0]), metric.limits
+        end = value + share * ((least if value > least else greatest) - value)
+        return Interval(value, min(value, end), max(value, end))
     rows = len(found.labels)
     turned = _turned(found, np.unique(np.linspace(0, rows - 1, min(rows, MOST)).astype(int)))
     both = Measured(
@@ -37,7 +43,7 @@ def edge_interval(metric: Metric, found: Measured, level: float, units: int) -> 
         _joined(found.decisions, turned.decisions),
         found.above,
     )
-    share, more = 1 - (1 - level) ** (1 / units), len(turned.labels)
+    more = len(turned.labels)
     weights = np.concatenate([np.full(rows, (1 - share) / rows), np.full(more, share / more)])[:, None]
     compute = metric.weighted(both)
     value = float(metric.weighted(found)(found.unit)[0])

@@ -65,7 +65,11 @@ def values(found: Measured, compute: Measure) -> dict[str, float]:
 def class_table(found: Measured) -> dict[str, dict[str, float]]:
     """Compute precision, recall, f1 and support by class; of several columns of values, their metrics by column."""
     if found.decisions is None:
-        parts = {name: found.column(place) for place, name in enumerate(found.names)} if len(found.names) > 1 else {}
+        parts = (
+            {name: found.column(place) for place, name in enumerate(found.names)}
+            if len(found.names) > 1 and found.labels.ndim > 1
+            else {}
+        )
         return {name: values(part, measure(part)) for name, part in parts.items()}
     support, chosen, hits = (count[:, 0] for count in found.counts(found.unit))  # each [C]
     f1 = ratio(2 * hits, support + chosen)

@@ -14,7 +14,7 @@ from headstart.evaluation.edges import edge_interval
 from headstart.evaluation.intervals import shares, spread_interval
 from headstart.evaluation.measure import class_table, confusion_table, measure, measured, values
 from headstart.evaluation.results import Evaluation, Interval, finite
-from headstart.metrics._bases import Gap
+from headstart.metrics._bases import Gap, MeanOfRows
 from headstart.metrics._find import suited
 from headstart.metrics._measured import Measured
 
@@ -65,7 +65,7 @@ def evaluate(
         if name in metrics:
             continue
         metrics[name], missing = spread_interval(value, spread.get(name, np.empty(0)), level, known[name].limits)
-        if metrics[name].empty and found.form in FORMS:
+        if metrics[name].empty and (found.form in FORMS or isinstance(known[name], MeanOfRows)):
             metrics[name] = edge_interval(known[name], found, level, units)
         metrics[name] = _less_chance(metrics[name], known[name], found, seed)
         if missing:

@@ -38,6 +38,19 @@ class ShareOfRows(Usual, ABC):
         return lambda weights: ratio((right * among) @ weights, among @ weights)
 
 
+class MeanOfRows(Usual, ABC):
+    """The mean over some rows of a value between the limits."""
+
+    @abstractmethod
+    def of_rows(self, measured: Measured) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the value of each row, [N], and say over which rows it is averaged, [N] bool."""
+
+    def weighted(self, measured: Measured) -> Callable[[np.ndarray], np.ndarray]:
+        """Prepare the metric for weights [N, R]."""
+        found, among = (each.astype(np.float64) for each in self.of_rows(measured))
+        return lambda weights: ratio((found * among) @ weights, among @ weights)
+
+
 class RecallAt(ShareOfRows):
     """The share of rows with another of their class among the nearest `k`; rows that are alone are not looked for."""
 

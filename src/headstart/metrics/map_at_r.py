@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from headstart.core.types import Form
-from headstart.metrics._bases import Usual
+from headstart.metrics._bases import MeanOfRows
 from headstart.metrics._measured import Measured
-from headstart.metrics._ranks import ratio
 
 
 @dataclass(frozen=True)
-class MapAtR(Usual):
+class MapAtR(MeanOfRows):
     """Mean average precision at R."""
 
     title: ClassVar[str] = "MAP at R"
@@ -26,8 +25,7 @@ class MapAtR(Usual):
         """Return the unit."""
         return "0 to 1, mean over rows that are looked for"
 
-    def weighted(self, measured: Measured) -> Callable[[np.ndarray], np.ndarray]:
-        """Prepare the metric for weights [N, R] of the rows that are looked for."""
+    def of_rows(self, measured: Measured) -> tuple[np.ndarray, np.ndarray]:
+        """Give the average precision of each row, and the rows that are looked for."""
         found = measured.neighbours
-        asked = found.asked.astype(np.float64)
-        return lambda weights: ratio((found.precision * asked) @ weights, asked @ weights)
+        return found.precision, found.asked

@@ -98,14 +98,14 @@ class EmbeddingOutcomes:
     def mistakes(
         self, labels: np.ndarray, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None
     ) -> np.ndarray:
-        """Find the rows to which one of another class is nearest; those with most such before a right one come first."""
+        """Find the rows to which one of another class is nearest; those with most of such before a right one first."""
         found = neighbours(labels, outputs)
         wrong = np.flatnonzero(found.asked & (found.before > 0))
         return wrong[np.argsort(-found.before[wrong], kind="stable")]
 
     def explain(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Wrong:
         """Name the class of a row to which one of another class is nearest."""
-        return Wrong(self.name_of(int(label)), "another class is nearest", "")
+        return Wrong(self.name_of(int(label)), "another class", "by the nearest of all other rows")
 
     def decisive(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> int:
         """Name the greatest number of the embedding: what in the example makes it so is shown."""
