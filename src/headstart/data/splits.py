@@ -110,9 +110,10 @@ def _validation_share(rows: Rows, task: Task, notes: list[str], test: float) -> 
         return VALIDATION_SHARE
     few = f"fewer than {LEAST_TO_CHOOSE}" if made < LEAST_TO_CHOOSE else f"under {LEAST_OF_A_CLASS} a class"
     few = f"{counted(made, 'rows')} ({few}) {agree(made, 'are')}"
+    instead = crossed() if test and not _is_by_class(task) else ""  # folds take no test rows, and no new classes
     notes.append(
         f"validation: none, as {few} too few to choose a step by; all rows learn "
-        f"({option('validation', 0.2)} takes some{crossed() if test else ''})"  # folds take no test rows
+        f"({option('validation', 0.2)} takes some{instead})"
     )
     return None
 
@@ -175,6 +176,10 @@ def _cut_by_class(
     chosen = np.isin(classes, names[order[:taken]])
     splits[origin], splits[name] = part.take(np.flatnonzero(~chosen)), part.take(np.flatnonzero(chosen))
     notes.append(f"{name}: {chosen.sum()} of {len(part)} rows, all of {taken} of {len(names)} classes, seed {seed}")
+
+
+def _is_by_class(task: Task) -> bool:
+    return any(target.new_classes for target in task.predicted.values())
 
 
 def _new_classes(task: Task, rows: Rows) -> tuple[Target | None, np.ndarray]:

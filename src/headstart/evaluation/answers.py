@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from headstart.core.errors import first_few
 from headstart.core.types import Task
 from headstart.drawing.text import number_text
 from headstart.inputs import WORDS, by_name
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 PIECE = 60  # signs of a text that are shown
 DIGITS = 6  # of a probability
+NUMBERS = 4  # of an embedding that are shown
 NONE = "none"  # the answer where no class is given
 
 
@@ -92,6 +94,8 @@ def _prefix(task: Task, target: str) -> str:
 def _written(cell: Any) -> str:
     if isinstance(cell, str):
         return cell
+    if isinstance(cell, list | tuple) and cell and isinstance(cell[0], float):
+        return first_few(map(_written, cell), most=NUMBERS)
     if isinstance(cell, list | tuple):
         return ", ".join(map(_written, cell)) or NONE
     if cell is None or cell != cell:  # of a row that was left out

@@ -61,7 +61,7 @@ def with_usual_head(recipe: Recipe, task: Task, listen: Listener) -> Recipe:
     if recipe.head != LINEAR or len(usual) != 1 or usual == {LINEAR.name}:
         return recipe
     (name,) = usual
-    listen(Event("note", f"head: {name}, as is usual for such targets"))
+    listen(Event("note", f"head: {name}, the usual one here (name another: {option('head')})"))
     return dataclasses.replace(recipe, head=Choice(name))
 
 

@@ -185,6 +185,11 @@ def _only_target(task: Task) -> Target:
     if len(task.predicted) != 1:
         names = first_few(task.predicted) or "none"
         raise UsageError(f"Cross-validation measures one target; this task has {len(task.predicted)} ({names}).")
+    if task.target.new_classes:
+        raise UsageError(
+            "Cross-validation puts the answers of all folds together, and embeddings of several models cannot be "
+            f"compared. Repeat the run with other seeds in its place ({option('seed')}): each holds out other classes."
+        )
     return task.target
 
 
