@@ -29,7 +29,7 @@ def found(path: Path, seed: int = 0, **plan: object) -> Dataset:
 
 
 def test_each_class_is_in_one_split_and_each_split_has_two(tmp_path: Path) -> None:
-    for classes, rows in ((6, 60), (30, 20), (41, 12)):
+    for classes, rows in ((6, 120), (30, 20), (41, 12)):
         data = found(table(tmp_path, classes, rows))
         homes = [{*part.y.tolist()} for part in data.splits.values()]
         assert list(data.splits) == ["train", "validation", "test"]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import headstart as hs
 import toys
 from headstart.core.errors import UsageError
-from headstart.core.recipe import Stage
+from headstart.core.recipe import Recipe, Stage
 from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event
-from headstart.models.model import Head
+from headstart.models.model import Head, Model
+from headstart.runs.folds import cross_validate
 
 CLASSES = 12
 
@@ -73,14 +76,8 @@ def test_new_rows_of_classes_that_no_split_had_are_measured(run: hs.Run, picture
 def test_the_embedding_is_the_features_at_the_start() -> None:
     data = toys.dataset(toys.tiny().card.input, "retrieval")
     head: Head = toys.make_model(toys.tiny(), data, "embedding").head
-    features = torch_like(data)
+    features = torch.from_numpy(data.splits["train"].inputs[:, :5])
     assert np.allclose(head({"pooled": features}).detach().numpy(), features.numpy())
-
-
-def torch_like(data: hs.Dataset):
-    import torch
-
-    return torch.from_numpy(data.splits["train"].inputs[:, :5])
 
 
 @pytest.mark.parametrize("strategy", ["full", "partial", "linear_probe", "lora"])
@@ -88,7 +85,7 @@ def torch_like(data: hs.Dataset):
 def test_it_goes_on_after_a_stop_as_if_there_was_none(tmp_path: Path, strategy: str, objective: str) -> None:
     data, stage = toys.dataset(toys.source("vector:mlp").card.input, "retrieval"), Stage(steps=8, batch_size=8, lr=1e-2)
 
-    def fresh():
+    def fresh() -> Model:
         return toys.make_model(toys.source("vector:mlp"), data, "embedding")
 
     whole = fresh()
@@ -109,9 +106,9 @@ def test_it_goes_on_after_a_stop_as_if_there_was_none(tmp_path: Path, strategy: 
 
 
 def test_what_has_no_meaning_for_embeddings_is_refused(pictures: Path, tmp_path: Path) -> None:
-    given = {"source": "digits:cnn", "out": tmp_path / "run", "settings": {"stages.0.steps": 1}}
+    given: Any = {"source": "digits:cnn", "out": tmp_path / "run", "settings": {"stages.0.steps": 1}}
     with pytest.raises(UsageError, match="Repeat the run with other seeds"):
-        hs.fit(pictures, task="retrieval", folds=3, **given)
+        cross_validate(pictures, Recipe().with_settings({"data.task": "retrieval", "source": "digits:cnn"}), k=3)
     with pytest.raises(UsageError, match="'triplet'"):
         hs.fit(pictures, objective="triplet", **given)
     with pytest.raises(UsageError, match="embedding needs a target of embeddings"):
