@@ -78,7 +78,9 @@ def main() -> None:
                 }
                 rows = run.evaluations["test"].rows
                 print(
-                    json.dumps({"set": name, "seed": seed, "loss": loss, "rows": rows, **figures, "s": round(seconds)})
+                    json.dumps(
+                        {"set": name, "seed": seed, "loss": loss, "rows": rows, **figures, "seconds": round(seconds)}
+                    )
                 )
 
 
