@@ -69,7 +69,9 @@ def make_splits(
     notes: list[str] = []
     _check_groups(splits)
     for name, target in task.predicted.items():
-        target.check_splits({split: part.rows.labels_of(name) for split, part in splits.items() if part.rows.labels})
+        target.check_splits(
+            {split: part.rows.labels_of(name) for split, part in splits.items() if name in part.rows.labels}
+        )
     few = splits.pop("target_labelled", None)
     if few is not None and "target" in splits:
         splits["target"] = _apart(splits["target"], few, notes)
