@@ -16,7 +16,7 @@ from headstart.core.seeding import numpy_generator
 from headstart.core.types import Batch, Stream, Task
 from headstart.data.bucketed import WINDOW
 from headstart.data.rows import Rows
-from headstart.data.streams import BatchStream, in_order
+from headstart.data.streams import BatchStream, Labelling, in_order
 from headstart.data.transforms import Draw, check_fits, make_transform
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
@@ -256,7 +256,9 @@ def test_labels_are_collated_by_target_and_may_be_ragged() -> None:
         return [torch.from_numpy(value) for value in values]
 
     transform = make_transform(Vector())
-    stream = BatchStream(rows, transform, stream=Stream("train"), batch_size=4, seed=0, collate={"boxes": collate})
+    stream = BatchStream(
+        rows, transform, stream=Stream("train"), batch_size=4, seed=0, labelling=Labelling({"boxes": collate})
+    )
     batch = next(stream.batches())
     assert [len(value) - 1 for value in batch.labels["boxes"]] == batch.labels["kind"].tolist()
     halves = batch.split(2)

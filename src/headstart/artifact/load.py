@@ -75,6 +75,8 @@ def _model(path: Path, description: dict[str, Any], task: Task) -> Model:
         head_choice = Choice.parse(description["head"], "head")
         choice = plugins.build("heads", head_choice.name, head_choice.options)
         heads = {name: choice.build(backbone.dim, target) for name, target in task.predicted.items()}
+        for head in heads.values():
+            head.fit_to(backbone)
     model = Model(backbone, heads)
     load_exactly(model, read_safetensors(path / WEIGHTS), str(path / WEIGHTS))
     return model

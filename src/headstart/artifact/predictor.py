@@ -25,6 +25,7 @@ from headstart.engine.feed import Feed, Workers
 from headstart.engine.machine import choose_threads, threads
 from headstart.engine.predict import FEATURES, PART, embed, predict, predict_in_parts
 from headstart.features.frozen import KnownFeatures
+from headstart.inputs import by_name
 from headstart.models.model import Model
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Predictor:
         return f"Predictor: {self.task.sentence()}. {self.model}"
 
     def predict(self, data: Any, *, skip_bad: bool = False) -> Any:
-        """Predict for each example a class name, a tuple of class names (multi-label), or a number (or several).
+        """Predict for each example a class name, a tuple of them (multi-label), a number (or several), or a mask.
 
         Args:
             data: Examples.
@@ -77,14 +78,15 @@ class Predictor:
 
         Returns:
             A list; where there are several targets, a list for each by name. For a pandas frame a series or a frame
-            with its index.
+            with its index. A mask is [H, W] uint8 of the size of the picture: places in `classes`.
 
         Raises:
             UsageError: The model was pretrained without labels.
         """
         data = one_row(data, self.task)
         asked = self._told(data, skip_bad=skip_bad)
-        decided = {name: asked.in_place(found, None) for name, found in self.decide(self.outputs(asked.rows)).items()}
+        laid = self.laid(asked.rows, self.outputs(asked.rows))
+        decided = {name: asked.in_place(found, None) for name, found in self.decide(laid).items()}
         index = getattr(data, "index", None)
         return self._by_target(decided) if index is None or callable(index) else self._framed(decided, index)
 
@@ -103,15 +105,15 @@ class Predictor:
             ValueError: There are no classes.
             UsageError: The model was pretrained without labels.
         """
-        if self.task.predicted and not any(target.classes for target in self.task.targets.values()):
-            raise ValueError("A regression has no probabilities; use predict.")
+        if self.task.predicted and not any(t.classes and not t.dense for t in self.task.targets.values()):
+            raise ValueError("Numbers and masks have no probabilities; use predict.")
         data = one_row(data, self.task)
         asked = self._told(data, skip_bad=skip_bad)
         found = self.outputs(asked.rows)
         shares: dict[str, Any] = {
             name: np.stack(asked.in_place(found[name], np.full(target.outputs, np.nan)))
             for name, target in self.task.targets.items()
-            if target.classes
+            if target.classes and not target.dense
         }
         index = getattr(data, "index", None)
         if index is not None and not callable(index):
@@ -323,6 +325,16 @@ class Predictor:
         return {
             name: target.predictions(outputs[name], self.calibrations.get(name, Calibration()).thresholds)
             for name, target in self.task.predicted.items()
+        }
+
+    def laid(self, rows: Rows, outputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Bring outputs that lie over pictures to the size of these, in a list; others stay as they are."""
+        kind = by_name(self.task.modality)
+        return {
+            name: [target.laid(each, kind.size_of(item) or each.shape[::-1]) for each, item in pairs]
+            if (target := self.task.targets[name]).dense and (pairs := zip(found, rows.inputs, strict=True))
+            else found
+            for name, found in outputs.items()
         }
 
     def _check_predicts(self) -> None:

@@ -124,13 +124,16 @@ def _write(
     import pandas as pd
 
     from headstart.evaluation.table_files import table_file
+    from headstart.runs.pictures import write_pictures
 
     first: list[pd.DataFrame] = []
     with nullcontext() if out is None else table_file(out, predictor.task) as write:
         for names, (rows, outputs) in _with_names(asked, parts):
-            frame = _table(predictor, asked, names if skip_bad else None, rows, outputs)
+            frame = _table(predictor, asked, names if skip_bad else None, out, rows, outputs)
+            if out is not None:
+                write_pictures(out, predictor, asked.names, rows, outputs)
             if write is not None:
-                write(frame, partial(_example, predictor, asked, rows, outputs, skip_bad=skip_bad))
+                write(frame, partial(_example, predictor, asked, rows, outputs, out, skip_bad=skip_bad))
             if records is not None:
                 records.add(frame)
             if (room := SHOWN - sum(map(len, first))) > 0:
@@ -153,7 +156,12 @@ def _with_names(asked: Asked, parts: Iterable[Part]) -> Iterator[tuple[list[str]
 
 
 def _table(
-    predictor: Predictor, asked: Asked, names: list[str] | None, rows: Rows, outputs: Mapping[str, np.ndarray]
+    predictor: Predictor,
+    asked: Asked,
+    names: list[str] | None,
+    out: Path | None,
+    rows: Rows,
+    outputs: Mapping[str, np.ndarray],
 ) -> pd.DataFrame:
     """Make the table of predictions: name, piece of the example, answer, probability, and why a row was left out.
 
@@ -161,6 +169,7 @@ def _table(
         predictor: The model.
         asked: All examples.
         names: Those that get a row, in this order; None is those of `rows`.
+        out: The file that the table is for; pictures lie beside it, and the table names them. None leaves them out.
         rows: The examples with outputs.
         outputs: By target, for each of them.
 
@@ -171,9 +180,11 @@ def _table(
 
     from headstart.evaluation.answers import certainties, pieces
     from headstart.evaluation.tables import predictions_frame
+    from headstart.runs.pictures import named_pictures
 
     task = predictor.task
     frame = predictions_frame(task, list(rows.ids), {}, outputs, calibrations=predictor.calibrations)
+    frame = named_pictures(frame, out, task, asked.names)
     for name, cells in certainties(task, frame).items():
         place: Any = frame.columns.get_loc(f"{name.removesuffix('probability')}prediction")
         frame.insert(place + 1, name, cells)
@@ -187,7 +198,13 @@ def _table(
 
 
 def _example(
-    predictor: Predictor, asked: Asked, rows: Rows, outputs: Mapping[str, np.ndarray], *, skip_bad: bool
+    predictor: Predictor,
+    asked: Asked,
+    rows: Rows,
+    outputs: Mapping[str, np.ndarray],
+    out: Path | None,
+    *,
+    skip_bad: bool,
 ) -> pd.DataFrame:
     """Make a row with all that a table can hold: all labels, and a reason if any example was left out."""
     import numpy as np
@@ -195,7 +212,7 @@ def _example(
 
     first = rows.take([0])
     every = {name: np.ones_like(found[:1]) for name, found in outputs.items()}
-    row = _table(predictor, asked, list(first.ids) if skip_bad else None, first, every)
+    row = _table(predictor, asked, list(first.ids) if skip_bad else None, out, first, every)
     reasons = [problem.what for problem in asked.left_out.values()]
     return row.assign(left_out=pd.Series(reasons[:1], dtype=object)) if reasons else row
 

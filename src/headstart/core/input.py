@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
+from headstart.core.errors import UsageError
 from headstart.core.told import told
 
 if TYPE_CHECKING:
@@ -248,6 +249,10 @@ class Input(Protocol):
         return ()
 
     @classmethod
+    def size_of(cls, item: Any) -> tuple[int, int] | None:
+        """Return width and height of an image; None of others, and where they cannot be told."""
+
+    @classmethod
     def languages(cls, inputs: Any) -> tuple[str, ...]:
         """Tell the languages of the inputs, as `headstart.inputs._language` does; () where they have none."""
         return ()
@@ -309,9 +314,12 @@ class Input(Protocol):
         """Make the example that evaluation sees of what `open` gave."""
         return raw
 
+    def beside(self, raw: Any, picture: Any, view: View) -> Any:
+        """Show a mask that lies over an opened example by a view that `moves`: [H, W, …]. UsageError: none can."""
+        raise UsageError(f"A picture lies over an image, not over {self.plural}: choose another kind of target.")
+
     def collate(self, examples: list[Any]) -> Any:
         """Make a batch's x: tensors [B, …]."""
-        ...
 
     def blank(self, rows: int) -> Any:
         """Make a batch's x of empty examples, for dry runs."""
@@ -369,13 +377,15 @@ class View(Protocol):
     """A way to show an example in training: a file in `views/`. The fields of its frozen dataclass are its options.
 
     inputs: the classes of inputs that it can show; () is every one. offered: those that it shows where nobody asked for
-    it, as what is usual with a strategy or as what a search draws; None is all of them. ways: how many ways of showing
-    a row take turns, by epoch, the first of which is plain; 0 where each epoch may have a new one.
+    it, as what is usual or as what a search draws; None is all of them. ways: how many ways of showing a row take
+    turns, by epoch, the first of which is plain; 0 where each epoch may have a new one. moves: whether it does no more
+    than move pixels, so that a mask can be shown likewise (`Input.beside`).
     """
 
     inputs: ClassVar[tuple[type, ...]] = ()
     offered: ClassVar[tuple[type, ...] | None] = None
     ways: ClassVar[int] = 0
+    moves: ClassVar[bool] = False
 
     def show(self, raw: Any, expects: Any) -> Any:
         """Make one example.

@@ -74,7 +74,7 @@ class Outcomes(Protocol):
     title: the kind in words. form: what labels and outputs look like, by which metrics know what they can measure:
     "classes" (one class a row), "labels" (any number of classes a row), "values" (numbers), or a form of one's own.
     primary: the metric that comes first. hub: the word of the Hugging Face hub for it. loss_unit: the unit of the
-    training loss.
+    training loss. pictured: the column of the table of predictions that holds a picture, as a PNG; "" without one.
     """
 
     title: ClassVar[str]
@@ -82,6 +82,7 @@ class Outcomes(Protocol):
     primary: ClassVar[str]
     hub: ClassVar[str]
     loss_unit: ClassVar[str]
+    pictured: ClassVar[str]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -171,6 +172,18 @@ class Outcomes(Protocol):
 
     def explain(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Wrong:
         """Put one row in words: right or wrong."""
+        ...
+
+    def overlay(self, label: Any, output: np.ndarray) -> str:
+        """Draw a row's output and label as a picture that lies over its example, as a data URI; "" where none can."""
+        ...
+
+    def colour_key(self) -> list[tuple[str, str]]:
+        """Return name and colour of what `overlay` draws; nothing where it draws nothing."""
+        ...
+
+    def picture(self, laid: np.ndarray) -> bytes:
+        """Write what `laid` gave as the file that labels are read from, in bytes; b"" where labels are no files."""
         ...
 
     def decisive(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> int:

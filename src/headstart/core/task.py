@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 TARGET = "target"  # the name of a task's only target
 
 Labels = Any  # encoded labels of N rows: an array [N, …], or a list where rows are ragged
+Show = Callable[[Any], Any]  # gives a picture that lies over an image as the image is shown, no two pixels mixed
 
 
 class Target(Outcomes, Protocol):
@@ -32,13 +33,18 @@ class Target(Outcomes, Protocol):
 
     Attributes:
         needs_columns: Whether there is a label column to look for.
+        dense: Whether it answers for each place of an example (dense prediction), as a mask does: its labels are shown
+            through the views of their examples, and its heads read maps, not pooled features.
         head: The head that it has where none is named.
+        surgery: The operations that a source goes through first where none is named.
         new_classes: Whether it is asked of classes that training has no row of: no class is in two splits, its labels
             are [N] int64 that say which rows are of one class, and the source's features are answers as they are.
     """
 
     needs_columns: ClassVar[bool]
+    dense: ClassVar[bool]
     head: ClassVar[str]
+    surgery: ClassVar[tuple[str, ...]]
     new_classes: ClassVar[bool]
 
     @property
@@ -86,8 +92,20 @@ class Target(Outcomes, Protocol):
         """Check the encoded labels of the splits that were given, by split. DataError: they cannot be used."""
         ...
 
+    def check_over(self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None]) -> None:
+        """Check that labels of a dense target lie over images of these widths and heights. DataError: some do not."""
+        ...
+
+    def laid(self, output: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Bring an output of a dense target to the width and the height of its image."""
+        ...
+
+    def shown(self, label: Any, show: Show) -> Any:
+        """Show the label of a row of a dense target as the row itself is shown: see `Show`."""
+        ...
+
     def collate(self, labels: Labels) -> torch.Tensor:
-        """Make the tensor of a batch from the labels of its rows."""
+        """Make the tensor of a batch from the labels of its rows, which `shown` gave where the target is dense."""
         ...
 
     def strata(self, labels: Labels) -> np.ndarray | None:

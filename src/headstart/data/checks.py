@@ -8,9 +8,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from headstart.core.counting import agree, counted
 from headstart.core.errors import BadRows, DataError, Problem
 from headstart.core.packed import Packed
+from headstart.core.types import Labels, Task
 from headstart.data.rows import Rows, join
 from headstart.inputs import by_name
 
@@ -103,3 +106,26 @@ def check_repeats(train: Sequence[Rows], test: Rows, modality: str) -> list[str]
 def _chained(parts: Iterable[Sequence[Any]]) -> Sequence[Any]:
     """Put examples below each other, each as it is: arrays of different types are not made one."""
     return join([part if isinstance(part, Packed) else list(part) for part in parts])
+
+
+def check_over(
+    rows: Sequence[str], inputs: Any, labels: Mapping[str, Labels], known: Mapping[str, np.ndarray], task: Task
+) -> None:
+    """Check that labels of dense targets lie over their examples.
+
+    Args:
+        rows: Names of all rows, N.
+        inputs: Of these.
+        labels: By target, of the rows that have one.
+        known: By target, which have one, [N] bool.
+        task: Has the targets.
+
+    Raises:
+        DataError: Some do not; all are listed.
+    """
+    kind = by_name(task.modality)
+    for name, own in labels.items():
+        if task.targets[name].dense:
+            places = np.flatnonzero(known[name]).tolist()
+            sizes = [kind.size_of(inputs[place]) for place in places]
+            task.targets[name].check_over([rows[place] for place in places], own, sizes)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from headstart.core.errors import DataError, UsageError
 from headstart.core.interface import option
 from headstart.core.learning import AUGMENTED
 from headstart.core.seeding import mix, numpy_generator
-from headstart.core.types import Batch, Stream
+from headstart.core.task import Show
+from headstart.core.types import Batch, Stream, Target
 from headstart.data.balanced import BalancedOrder
 from headstart.data.bucketed import BucketedOrder
 from headstart.data.loading import Samples, load
@@ -28,6 +30,25 @@ from headstart.data.transforms import Draw, Transform
 TOGETHER = 4  # rows of a class that come one after another where a stream wants several
 
 Collate = Callable[[Any], Any]  # the labels of some rows, an array or a list, to what a batch holds
+Shown = Callable[[Any, Show], Any]  # the label of a row, by what shows pictures as the row is shown
+
+
+class Labelling(NamedTuple):
+    """How labels come into a batch: by target `collate` makes tensors of them, and `shown` shows those that lie over
+    their examples, in the first view.
+    """
+
+    collate: Mapping[str, Collate] = MappingProxyType({})
+    shown: Mapping[str, Shown] = MappingProxyType({})
+
+    @classmethod
+    def of(cls, targets: Mapping[str, Target]) -> Labelling:
+        """Label as targets do; a target that is not named has its arrays taken as they are."""
+        collate = {name: target.collate for name, target in targets.items()}
+        return cls(collate, {name: target.shown for name, target in targets.items() if target.dense})
+
+
+AS_THEY_ARE = Labelling()
 
 
 class BatchStream:
@@ -41,7 +62,7 @@ class BatchStream:
         seed: The run's seed.
         views: Fixed ways in which the view "augmented" shows a row, one after another by epoch, of which the first is
             plain; 0 draws a new one for each epoch, as every other view does.
-        collate: By target, makes tensors of labels; a target without one takes arrays as they are.
+        labelling: Makes tensors of labels.
         workers: Processes that open images; text and vectors are ready at hand and need none.
         pin: Copy batches to page-locked memory, for a GPU.
         shard: This process's number and how many processes divide each batch; it gets its piece of it.
@@ -56,7 +77,7 @@ class BatchStream:
         batch_size: int,
         seed: int,
         views: int = 0,
-        collate: Mapping[str, Collate] | None = None,
+        labelling: Labelling = AS_THEY_ARE,
         workers: int = 0,
         pin: bool = False,
         shard: tuple[int, int] = (0, 1),
@@ -67,6 +88,8 @@ class BatchStream:
             raise UsageError(f"The stream '{stream.name}' needs labels, and its rows have none.")
         self.rows = rows if stream.labelled else rows.unlabelled()
         self.stream = stream
+        if stream.labelled and any(name in labelling.shown for name in rows.labels):
+            check_moves(stream, transform)
         self.batch_size = stream.rows(batch_size)
         self.seed = seed
         self._piece = slice(*(self.batch_size * number // shard[1] for number in (shard[0], shard[0] + 1)))
@@ -75,7 +98,7 @@ class BatchStream:
         self._workers = workers if is_costly(self._prepared, transform) else 0
         self._pin = pin
         ways = {key: views if view == AUGMENTED else 0 for key, view in stream.views.items()}
-        self._make = _BatchMaker(self.rows, self._prepared, transform, ways, (seed, stream.name), collate or {})
+        self._make = _BatchMaker(self.rows, self._prepared, transform, ways, (seed, stream.name), labelling)
         self._epoch_order = lru_cache(maxsize=2)(self._make_order)
         self._balanced = self._balance() if stream.sampler != "shuffled" else None
 
@@ -137,7 +160,7 @@ def in_order(
     transform: Transform,
     *,
     batch_size: int,
-    collate: Mapping[str, Collate] | None = None,
+    labelling: Labelling = AS_THEY_ARE,
     workers: int = 0,
     pin: bool = False,
     seed: tuple[int, str] | None = None,
@@ -150,7 +173,7 @@ def in_order(
         rows: The rows; their labels, if any, are in the batches.
         transform: Makes the examples.
         batch_size: Most rows in a batch.
-        collate: By target, makes tensors of labels.
+        labelling: Makes tensors of labels.
         workers: Processes that open images.
         pin: Copy batches to page-locked memory, for a GPU.
         seed: A `BatchStream`'s seed and its stream's name, to show rows as it does; None shows them plainly.
@@ -160,7 +183,7 @@ def in_order(
     Yields:
         The place of each row of the batch in `rows`, [B], and the batch. Texts come longest first in each part.
     """
-    settings = {"batch_size": batch_size, "collate": collate, "pin": pin, "seed": seed, "epoch": epoch}
+    settings = {"batch_size": batch_size, "labelling": labelling, "pin": pin, "seed": seed, "epoch": epoch}
     if (
         part is not None
         and part < len(rows)
@@ -177,7 +200,7 @@ def in_order(
     places = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     samples = ([(epoch, int(place)) for place in batch] for batch in places)
     ways = dict.fromkeys(("x",) if seed is None else transform.views, 0)
-    make = _BatchMaker(rows, prepared, transform, ways, seed, collate or {})
+    make = _BatchMaker(rows, prepared, transform, ways, seed, labelling)
     yield from zip(places, load(make, samples, workers if is_costly(prepared, transform) else 0, pin=pin), strict=True)
 
 
@@ -193,16 +216,25 @@ class _BatchMaker:
     transform: Transform
     ways: Mapping[str, int]
     seed: tuple[int, str] | None
-    collate: Mapping[str, Collate] = field(default_factory=dict)
+    labelling: Labelling = AS_THEY_ARE
 
     def __call__(self, samples: Samples) -> Batch:
         places = [row for _, row in samples]
         items = take(self.prepared, places)
         views = {key: self.transform.collate(self._examples(samples, items, key)) for key in self.ways}
         rows = self.rows.take(places)
-        labels = {name: self.collate.get(name, _tensor)(values) for name, values in rows.labels.items()}
+        labels = {name: self._labels(name, values, samples, items) for name, values in rows.labels.items()}
         known = {name: _tensor(has) for name, has in rows.known.items()}
         return Batch(rows.ids, views, labels, None if rows.domains is None else _tensor(rows.domains), known)
+
+    def _labels(self, name: str, values: Any, samples: Samples, items: Sequence[Any]) -> Any:
+        """Make what the batch holds of the labels of a target; those that lie over examples are shown like them."""
+        if (shown := self.labelling.shown.get(name)) is not None:
+            key = next(iter(self.ways))
+            draws = [self._draw(epoch, row, key) for epoch, row in samples]
+            shows = [self.transform.beside(item, key, draw) for item, draw in zip(items, draws, strict=True)]
+            values = [shown(value, show) for value, show in zip(values, shows, strict=True)]
+        return self.labelling.collate.get(name, _tensor)(values)
 
     def _examples(self, samples: Samples, items: Sequence[Any], key: str) -> list[Any]:
         draws = [self._draw(epoch, row, key) for epoch, row in samples]
@@ -214,6 +246,19 @@ class _BatchMaker:
         if self.seed is None or (ways and number == 0):
             return None
         return Draw(number, mix(*self.seed, number, str(self.rows.ids[row]), key))
+
+
+def check_moves(stream: Stream, transform: Transform) -> None:
+    """Check that labels can be shown as their examples are. UsageError: there are several views, or one changes more
+    than where pixels are.
+    """
+    unfit = [key for key, view in transform.views.items() if not view.moves]
+    if len(stream.views) > 1 or unfit:
+        what = f"shows each row in {len(stream.views)} views" if len(stream.views) > 1 else "changes more than places"
+        raise UsageError(
+            f"A label that lies over an image has to be shown as the image is, and the stream '{stream.name}' {what}. "
+            f"Use a view that only moves pixels ({option('augment', 'weak')}, mirror, plain)."
+        )
 
 
 def _tensor(labels: Any) -> Any:

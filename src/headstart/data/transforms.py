@@ -13,6 +13,7 @@ from headstart.core.counting import counted
 from headstart.core.errors import BadRows, Problem, UsageError, first_few
 from headstart.core.kept import Kept
 from headstart.core.seeding import torch_seeded
+from headstart.core.task import Show
 from headstart.core.types import Input, Task, View
 from headstart.data.rows import Rows, concatenate
 from headstart.inputs import modality
@@ -97,6 +98,17 @@ class Transform:
         raw = self._workshop.expects.open(item)
         with torch_seeded(draw.seed):
             return view.show(raw, self._workshop.expects)
+
+    def beside(self, item: Any, key: str, draw: Draw | None) -> Show:
+        """Return what shows a picture that lies over a row as `example` shows the row; arguments are the same."""
+        expects, view = self._workshop.expects, PLAIN if draw is None else self.views[key]
+        raw = None if view == PLAIN else expects.open(item)
+
+        def show(picture: Any) -> Any:
+            with torch_seeded(*(() if draw is None else (draw.seed,))):
+                return expects.beside(raw, picture, view)
+
+        return show
 
     def collate(self, examples: list[Any]) -> Any:
         """Make a batch's x."""

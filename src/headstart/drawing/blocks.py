@@ -148,7 +148,7 @@ class Drawings:
 
 @dataclass(frozen=True)
 class Legend:
-    """Names of colours, for several drawings at once."""
+    """Names of colours, "c0" … or "#rrggbb", for several drawings at once."""
 
     template: ClassVar[str] = "legend"
     entries: Sequence[tuple[str, str]]

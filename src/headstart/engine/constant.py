@@ -229,12 +229,13 @@ def _check(model: Model, traced: Cut, rows: Rows, transform: Transform, precisio
             ):
                 with torch.random.fork_rng(devices=[]):
                     torch.manual_seed(0)
-                    found.append(compute()["pooled"].float())
+                    given_features = compute()
+                    found.append([given_features["pooled"], *given_features.get("maps", ())])
                 _restore(model, was)
-            whole_features, features = found
-            worst = (whole_features - features).abs().max() / whole_features.abs().max().clamp(min=1e-12)
-            if not worst <= CLOSE[precision]:
-                raise Untraceable(f"its parts differ from the whole by {worst.item():.1e} of the largest feature")
+            for one, other in zip(*found, strict=True):
+                worst = (one.float() - other.float()).abs().max() / one.float().abs().max().clamp(min=1e-12)
+                if not worst <= CLOSE[precision]:
+                    raise Untraceable(f"its parts differ from the whole by {worst.item():.1e} of the largest feature")
         for name, module in model.backbone.named_modules():
             module.training = modes[name]
 

@@ -73,16 +73,19 @@ class World:
         """Put the shards of all processes together.
 
         Args:
-            values: What this process computed for its `places(count)`, [n, D] float32.
+            values: What this process computed for its `places(count)`, [n, …] float32 or uint8.
             count: Rows of all.
 
         Returns:
-            [count, D], in every process.
+            [count, …], in every process.
         """
         if self.size == 1:
             return values
-        most = -(-count // self.size)
-        own = torch.zeros(most, int(self.most(values.shape[1])))  # a process without rows does not know the width
+        most, axes = -(-count // self.size), int(self.most(values.ndim))
+        # a process without rows does not know the shape
+        shape = [int(self.most(values.shape[axis] if len(values) else 0)) for axis in range(1, axes)]
+        bytes_ = bool(self.most(float(values.dtype == np.uint8)))
+        own = torch.zeros(most, *shape, dtype=torch.uint8 if bytes_ else torch.float32)
         if len(values):
             own[: len(values)] = torch.from_numpy(values)
         shards = [torch.empty_like(own) for _ in range(self.size)]

@@ -23,7 +23,7 @@ from headstart.engine.machine import autocast, keep_memory, to_device
 from headstart.engine.memory import is_out_of_memory
 from headstart.features.frozen import FeatureTransform, KnownFeatures, frozen_rows
 from headstart.models.hidden import features_at, prefix_at
-from headstart.models.model import Head, Model, device_of
+from headstart.models.model import Head, Model, device_of, reads_maps
 from headstart.models.pooling import Pooling, pool
 from headstart.models.taps import channel_axes, first, stage_modules
 
@@ -48,7 +48,7 @@ def predict(
     known: KnownFeatures | None = None,
     fast: Fast | None = None,
 ) -> dict[str, np.ndarray]:
-    """Predict for every target at once: probabilities [N, C] or values [N, T], float32.
+    """Predict for every target at once: probabilities [N, C] or values [N, T], float32; of a dense one [N, …] uint8.
 
     Args:
         model: Is put into evaluation mode meanwhile.
@@ -200,7 +200,7 @@ class _Settings(NamedTuple):
 
 def _known(model: Model, rows: Rows, transform: Transform, settings: _Settings) -> tuple[Rows, Transform]:
     """Put the features of rows in the place of the examples, where features are to be kept."""
-    if settings.known is None or isinstance(transform, FeatureTransform):
+    if settings.known is None or isinstance(transform, FeatureTransform) or reads_maps(model):
         return rows, transform
     return frozen_rows(rows, _features(model, rows, transform, settings)), FeatureTransform()
 
@@ -306,7 +306,7 @@ def _parts(
                         for name, values in found.items():
                             if name not in result:
                                 shape = (min(size, len(rows) - start), *values.shape[1:])
-                                result[name] = np.empty(shape, dtype=np.float32)
+                                result[name] = np.empty(shape, dtype=values.dtype)
                             result[name][places - start] = values
                         left -= len(places)
                         advance(len(places))
@@ -329,6 +329,11 @@ def _bytes(x: Any) -> int:
     return total
 
 
+def _as_array(tensor: torch.Tensor) -> np.ndarray:
+    """Return numbers as float32, and what is decided for each place of an example, in bytes, as it is."""
+    return (tensor if tensor.dtype == torch.uint8 else tensor.float()).cpu().numpy()
+
+
 def _in_pieces(compute: Callable[[Any], Tensors], x: Any, rows: int, most: int) -> tuple[dict[str, np.ndarray], int]:
     """Compute a batch, in smaller pieces where memory runs out; return the values, and the size that did."""
     while True:
@@ -336,7 +341,7 @@ def _in_pieces(compute: Callable[[Any], Tensors], x: Any, rows: int, most: int) 
             size = -(-rows // -(-rows // most))  # pieces of like size
             pieces = [compute(cut(x, start, start + size)) for start in range(0, rows, size)]
             joined = {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
-            return {name: tensor.float().cpu().numpy() for name, tensor in joined.items()}, most
+            return {name: _as_array(tensor) for name, tensor in joined.items()}, most
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -16,7 +16,7 @@ from headstart.core.learning import AUGMENTED
 from headstart.core.seeding import mix, numpy_generator
 from headstart.core.types import Batch, Measured, Stream, Tuning
 from headstart.data.rows import concatenate
-from headstart.data.streams import BatchStream, in_order
+from headstart.data.streams import BatchStream, Labelling, in_order
 from headstart.data.transforms import make_transform
 from headstart.engine.constant import keep_constant
 from headstart.engine.feed import Feed, Workers
@@ -26,7 +26,7 @@ from headstart.engine.predict import embed, measure
 from headstart.features.cache import NoRoom
 from headstart.features.frozen import FeatureTransform, backbone_is_constant, frozen_rows
 from headstart.features.graphs import Untraceable
-from headstart.models.model import Model, device_of
+from headstart.models.model import Model, device_of, reads_maps
 
 SURVEY_BATCH = 32
 T = TypeVar("T")
@@ -90,7 +90,7 @@ class StageData:
             labelled.rows.take(mixed),
             transform,
             batch_size=SURVEY_BATCH,
-            collate={name: target.collate for name, target in self.context.task.targets.items()},
+            labelling=Labelling.of(self.context.task.targets),
             workers=self.workers.count,
             pin=device.type == "cuda",
         ):
@@ -114,7 +114,7 @@ class StageData:
         The objective must read features alone, every view of every stream be the plain one, and nothing in the
         backbone learn.
         """
-        if not self._is_plain or not backbone_is_constant(self.model):
+        if not self._is_plain or not backbone_is_constant(self.model) or reads_maps(self.model):
             return False
         plain = make_transform(self.model.backbone.card.input, once=True)
         everything = [*self.training.values(), *self.measured.values()]
@@ -229,7 +229,7 @@ class StageData:
             batch_size=stage.batch_size,
             seed=self._seed,
             views=stage.views or 0,
-            collate={name: target.collate for name, target in self.context.task.targets.items()},
+            labelling=Labelling.of(self.context.task.targets),
             workers=workers,
             pin=self.context.device.type == "cuda",
             shard=(world.rank, world.size),

@@ -11,6 +11,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils import _pytree as pytree
 
+from headstart.core.task import Show
 from headstart.core.types import Input
 from headstart.data.rows import Rows, take
 from headstart.data.transforms import Draw, Transform
@@ -81,6 +82,10 @@ class KeptTransform(Transform):
         """Return what is kept of a row in one of its views, and its example."""
         row = self.tables[0 if draw is None else draw.number % len(self.tables)][item]
         return row, self.whole.example(self.prepared[item], self.key, draw) if self.with_x else None
+
+    def beside(self, item: Any, key: str, draw: Draw | None) -> Show:
+        """Return what shows a picture that lies over the row's own example."""
+        return self.whole.beside(self.prepared[item], self.key, draw)
 
     def collate(self, examples: list[tuple[Row, Any]]) -> dict[str, Any]:
         """Make a batch for `Model.features`: {"kept": tensors by number, "x"}."""

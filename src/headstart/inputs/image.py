@@ -20,7 +20,7 @@ from headstart.core.cells import digest, missing
 from headstart.core.columns import cells_of
 from headstart.core.counting import agree, counted
 from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
-from headstart.core.input import Cut, Input
+from headstart.core.input import Cut, Input, View
 from headstart.core.interface import option
 from headstart.core.offer import Offer
 from headstart.core.progress import track
@@ -133,6 +133,11 @@ class Image(Input):
         return [found for found, _, _ in looked], notes
 
     @classmethod
+    def size_of(cls, item: Any) -> tuple[int, int] | None:
+        """Return width and height."""
+        return image_size(item)
+
+    @classmethod
     def baselines(cls, inputs: Sequence[Any]) -> tuple[Offer, ...]:
         """Compare with histograms of gradients and of colours."""
         return (Offer("hog:colour", why="histograms of gradients and of colours", pretrained=False),)
@@ -206,6 +211,12 @@ class Image(Input):
         Both in one step, so that a very long image is never enlarged as a whole.
         """
         return pixels(raw.resize((self.width, self.height), self._resample, box=self._seen(*raw.size)))
+
+    def beside(self, raw: Pillow.Image | None, picture: Pillow.Image, view: View) -> np.ndarray:
+        """Show a picture that lies over an opened image as a view shows the image: the nearest pixel each time."""
+        laid = picture if raw is None else picture.resize(raw.size, Pillow.Resampling.NEAREST)
+        shown = view.show(laid, replace(self, interpolation="nearest")).numpy()
+        return shown[:, :, 0] if shown.shape[2] == 1 else shown
 
     def seen(self, example: torch.Tensor, inputs: Any) -> dict[str, Any]:
         """Show the pixels that are normalised for the network."""

@@ -78,9 +78,11 @@ class Head(nn.Module):
 
     Attributes:
         learns_by_steps: Whether gradients can train it; one that is only solved is refused elsewhere.
+        dense: Whether it answers for each place of an example, from `maps` and not from pooled features.
     """
 
     learns_by_steps: ClassVar[bool] = True
+    dense: ClassVar[bool] = False
     output: Output
 
     def __init__(self, trunk: nn.Module, target: Target, pooling: Pooling = "auto") -> None:
@@ -93,6 +95,11 @@ class Head(nn.Module):
 
     def forward(self, features: Features) -> torch.Tensor:  # [B, target.outputs]
         return self.trunk(own_part(pool(features, self.pooling), self.part))
+
+    def fit_to(self, backbone: Backbone) -> None:
+        """Make what depends on the shapes that the backbone gives, before weights are drawn or loaded; nothing unless a
+        head says so. UsageError: the backbone does not give what it reads.
+        """
 
     def start(self, backbone: Backbone) -> None:
         """Take what it needs of the source before training; nothing unless a head says so. UsageError: it lacks it."""
@@ -310,6 +317,11 @@ class Model(nn.Module):
         """
         self.train()
         _freeze_modes(self)
+
+
+def reads_maps(model: Model) -> bool:
+    """Return whether a head reads more than pooled features, so that these alone are not worth keeping."""
+    return any(isinstance(head, Head) and head.dense for head in model.heads.values())
 
 
 def device_of(module: nn.Module) -> torch.device:

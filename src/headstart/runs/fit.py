@@ -53,6 +53,7 @@ from headstart.runs.refit import CHOSEN, REFIT
 from headstart.runs.report import write_observed, write_report
 from headstart.runs.run import Run
 from headstart.runs.state import read as read_state
+from headstart.runs.suited import suited
 from headstart.runs.training import Raw, Setting, fit_first, fit_whole
 
 LEFT_OUT = "left_out.csv"  # the rows of the data that could not be read
@@ -87,7 +88,7 @@ def prepare(
     known = known or known_features(recipe, listen)
     begun = begin(data, recipe, listen)
     dataset, recipe = begun.dataset, begun.named_in(recipe)
-    recipe, is_open = with_usual_head(recipe, dataset.task, listen), recipe.source is None
+    recipe, is_open = suited(with_usual_head(recipe, dataset.task, listen), dataset.task), recipe.source is None
     try:
         recipe, backbone = _start(recipe, dataset, listen, known, loaded)
     except BadRows as error:  # that only the network knows to be so

@@ -13,7 +13,7 @@ from headstart.core.seeding import numpy_generator
 from headstart.core.types import Calibration, Task
 from headstart.data.rows import Rows
 from headstart.evaluation.report.facts import Example
-from headstart.inputs import by_name
+from headstart.inputs import HEAT, by_name
 from headstart.models.model import Model
 from headstart.runs.evidence import explained
 
@@ -82,6 +82,8 @@ def _explained(
     places: Sequence[int],
 ) -> list[dict[str, Any]]:
     """Explain mistakes where that is possible: gradients may need more memory than there is, and end no run."""
+    if task.targets[name].dense:
+        return [{} for _ in places]  # what is decided for a place is no matter of the whole example
     try:
         return explained(model, task, name, rows, places, outputs, thresholds)
     except (HeadstartError, RuntimeError, MemoryError) as error:
@@ -164,4 +166,6 @@ def _shown(
 ) -> Example:
     told = task.targets[name].explain(rows.labels[name][place], outputs[place].astype(np.float64), thresholds)
     show: Any = by_name(task.modality).preview(rows.inputs[place], task.inputs)
+    if lies_over := task.targets[name].overlay(rows.labels[name][place], outputs[place]):
+        show[HEAT] = lies_over
     return Example(label=told.label, prediction=told.prediction, how=told.how, id=rows.ids[place], **show)

@@ -85,6 +85,7 @@ def build_model(recipe: Recipe, data: Dataset, backbone: Backbone) -> Model:
     for name, target in data.task.predicted.items():
         with torch_seeded(recipe.seed, "head", *([] if name == TARGET else [name])):
             heads[name] = options.build(backbone.dim, target)
+            heads[name].fit_to(backbone)
             heads[name].start(backbone)
         heads[name].output.start(data.splits["train"].labels_of(name))
     if backbone.kept_rows is not None:

@@ -17,7 +17,7 @@ from headstart.core.stopping import Stop
 from headstart.core.types import Batch, Solving, Stream, silent
 from headstart.data.pools import TASK
 from headstart.data.rows import Dataset
-from headstart.data.streams import BatchStream
+from headstart.data.streams import BatchStream, Labelling
 from headstart.data.transforms import Transform
 from headstart.engine.cost import measure_cost
 from headstart.engine.fit import fit
@@ -86,7 +86,7 @@ def _batches(setup: Setup) -> list[dict[str, Batch]]:
             stream=Stream("affinity"),
             batch_size=recipe.stages[-1].batch_size or 1,
             seed=recipe.seed,
-            collate={name: target.collate},
+            labelling=Labelling.of({name: target}),
         ).batches()
         for name, target in targets.items()
     }

@@ -39,11 +39,16 @@ def balance_classes(kind: str, labels: np.ndarray, classes: int) -> Balance:
     Returns:
         What the loss is changed by.
     """
-    counts = np.bincount(labels, minlength=classes).clip(min=1)  # a class without rows counts as one
+    return balance_counts(kind, np.bincount(labels, minlength=classes))
+
+
+def balance_counts(kind: str, counts: np.ndarray) -> Balance:
+    """Make up for rare classes by how many rows (or pixels) each has, [C]; see `balance_classes`."""
+    rows, counts = int(counts.sum()), counts.clip(min=1)  # a class without rows counts as one
     if kind == "logit_adjust":
         return Balance(shift=tuple(np.log(counts / counts.sum()).tolist()))
     if kind == "weights":
-        weights = 1 / _effective(counts, len(labels))
+        weights = 1 / _effective(counts, rows)
         return Balance(weights=tuple((weights * counts.sum() / (weights * counts).sum()).tolist()))
     return Balance(focus=FOCUS) if kind == "focal" else Balance()
 

@@ -137,7 +137,7 @@ def infer_target(frame: pd.DataFrame, columns: Sequence[str], plan: TargetPlan) 
         raise UsageError(
             f"Several label columns must hold numbers: {first_few(columns)}. For classes, name one column."
         )
-    doubted = labels.words and not (labels.lists or labels.separator)
+    doubted = labels.words and not (labels.lists or labels.separator or kind.dense)
     if doubted and labels.distinct * 2 > len(labels) >= 20 and (not plan.labels or amount(labels.cells)):
         said = hint(labels.cells)
         mend = (
@@ -196,7 +196,7 @@ def doubts(frame: pd.DataFrame, target: Target, plan: TargetPlan) -> list[str]:
     Returns:
         Notes.
     """
-    if (plan.task and not hasattr(target, "separator")) or plan.separator or len(target.columns) != 1:
+    if (plan.task and not hasattr(target, "separator")) or plan.separator or len(target.columns) != 1 or target.dense:
         return []
     labels = LabelCells.of(frame, target.columns, None)
     where = f"label: column '{target.columns[0]}'"

@@ -12,7 +12,7 @@ from headstart.core.columns import Column, blank_cells
 from headstart.core.counting import agree, counted
 from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
 from headstart.core.interface import option
-from headstart.core.task import kind_of
+from headstart.core.task import Show, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,10 @@ class BaseTarget:
         losses: Names of the losses that fit.
         balances: Ways of making up for rare classes that fit.
         takes_parents: Whether it has a column of the classes' parents beside that of the classes.
+        dense: Whether it answers for each place of an example, from maps (`headstart.core.task.Target`).
         head: The head that it has where none is named.
+        surgery: The operations that a source goes through first where none is named.
+        pictured: The column of the table of predictions that holds a picture; "" without any.
         new_classes: Whether it is asked of classes that training has no row of (`headstart.core.task.Target`).
         array_type: How scikit-learn's `type_of_target` calls arrays of these labels; "" where it has no word for them.
     """
@@ -51,7 +54,10 @@ class BaseTarget:
     losses: ClassVar[tuple[str, ...]] = ()
     balances: ClassVar[tuple[str, ...]] = ()
     takes_parents: ClassVar[bool] = False
+    dense: ClassVar[bool] = False
     head: ClassVar[str] = "linear"
+    surgery: ClassVar[tuple[str, ...]] = ()
+    pictured: ClassVar[str] = ""
     new_classes: ClassVar[bool] = False
     array_type: ClassVar[str] = ""
 
@@ -146,6 +152,29 @@ class BaseTarget:
         Raises:
             DataError: The target is asked of new classes, and some have rows in two splits; all are listed.
         """
+
+    def check_over(self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None]) -> None:
+        """Check nothing: only labels of dense targets lie over their examples."""
+
+    def laid(self, output: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Leave an output that lies over no picture as it is."""
+        return output
+
+    def overlay(self, label: Any, output: np.ndarray) -> str:
+        """Draw nothing over an example."""
+        return ""
+
+    def colour_key(self) -> list[tuple[str, str]]:
+        """Return nothing: nothing is drawn."""
+        return []
+
+    def picture(self, laid: np.ndarray) -> bytes:
+        """Return nothing: labels are no files."""
+        return b""
+
+    def shown(self, label: Any, show: Show) -> Any:
+        """Leave a label that lies over no picture as it is."""
+        return label
 
     def collate(self, labels: Labels) -> torch.Tensor:
         """Make the tensor of a batch from the labels of its rows: an array, or a list of one array a row."""

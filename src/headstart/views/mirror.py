@@ -19,6 +19,7 @@ class Mirror(View):
 
     inputs: ClassVar[tuple[type, ...]] = (Image,)
     ways: ClassVar[int] = 2
+    moves: ClassVar[bool] = True
 
     def show(self, raw: Pillow.Image, expects: Image) -> torch.Tensor:  # [H, W, C] uint8
         """Make the mirrored example."""

@@ -13,6 +13,7 @@ class Plain(View):
     """No variation: every look at a row shows the same."""
 
     inputs: ClassVar[tuple[type, ...]] = ()
+    moves: ClassVar[bool] = True
 
     def show(self, raw: Any, expects: Input) -> Any:
         """Make the example as the input does."""

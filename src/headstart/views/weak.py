@@ -25,6 +25,7 @@ class Weak(View):
 
     inputs: ClassVar[tuple[type, ...]] = (Image, Text, Vector)
     offered: ClassVar[tuple[type, ...]] = (Image,)
+    moves: ClassVar[bool] = True
 
     def show(self, raw: Any, expects: Any) -> Any:
         """Make one example."""

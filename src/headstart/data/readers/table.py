@@ -19,6 +19,7 @@ from headstart.core.errors import DataError, UsageError, first_few
 from headstart.core.interface import option
 from headstart.data.formats import ending, is_table, may_be_table, opened, stem
 from headstart.data.readers._csv import Sheet, decode, parse
+from headstart.data.readers._masks import paired_folders
 from headstart.data.readers._paths import resolve_files
 from headstart.data.readers._plain_csv import read_plain
 from headstart.data.readers._records import read_json, read_jsonl, read_lines, read_parquet
@@ -54,7 +55,7 @@ class Table:
         path = Path(data)
         if path.is_file():
             return bool(ending(path))
-        if not path.is_dir() or (path / "dataset_info.json").exists():
+        if not path.is_dir() or (path / "dataset_info.json").exists() or paired_folders(path):
             return False
         if self.domains and any(_split_files(sub)[0] for sub in folders_in(path)):
             return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headstart.drawing.blocks import Card, Cards, Piece, Words
+from headstart.drawing.blocks import Card, Cards, Legend, Piece, Words
 from headstart.evaluation.report.facts import Example, Facts, TargetFacts
 from headstart.inputs import HEAT, LISTED, PICTURE, PIECES, TINY, WORDS
 
@@ -16,7 +16,7 @@ def examples(facts: Facts, found: TargetFacts) -> list[Any]:
         return []
     split = found.named(facts.observed["mistakes_of"])
     parts: list[Any] = [Words(f"Some {split} rows, drawn at random, with the answer of the model.", "soft")]
-    return [*parts, Cards([_card(example) for example in shown])]
+    return [*parts, *_key(found), Cards([_card(example) for example in shown])]
 
 
 def mistakes(facts: Facts, found: TargetFacts) -> list[Any]:
@@ -29,7 +29,9 @@ def mistakes(facts: Facts, found: TargetFacts) -> list[Any]:
     count = wrong if isinstance(wrong, int) else wrong[found.name]
     said = found.target.introduce(count, len(shown), found.named(split))
     parts: list[Any] = [Words(f"{said} Some may be labelled wrongly.")]
-    if any(HEAT in example for example in shown):
+    if found.target.dense:
+        parts += _key(found)
+    elif any(HEAT in example for example in shown):
         text = "Bright: where the picture spoke for the answer (gradient x activation). Point at it to see it whole."
         parts.append(Words(text, "soft"))
     if any(PIECES in example for example in shown):
@@ -39,6 +41,13 @@ def mistakes(facts: Facts, found: TargetFacts) -> list[Any]:
         )
         parts.append(Words(f"{told}: what the answer lost without it, one at a time.", "soft"))
     return [*parts, Cards([_card(example) for example in shown])]
+
+
+def _key(found: TargetFacts) -> list[Any]:
+    """Say what the colours over pictures mean, where a target draws some."""
+    entries = found.target.colour_key()
+    told = "Colours: what was decided. White: the borders of the labels. Point at a picture to see it alone."
+    return [Words(told, "soft"), Legend(entries)] if entries else []
 
 
 def _card(example: Example) -> Card:
