@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.artifact.nearest import Hit, Nearest, nearest
 from headstart.artifact.reference import Compared
 from headstart.artifact.tent import tented
 from headstart.core.errors import DataError, UsageError
+from headstart.core.interface import option
 from headstart.core.recipe import Recipe
 from headstart.core.types import LEAST_TO_COMPARE, Calibration, Task
 from headstart.data.left_out import Bad, without_bad
@@ -24,6 +26,7 @@ from headstart.engine.fast import Fast
 from headstart.engine.feed import Feed, Workers
 from headstart.engine.machine import choose_threads, threads
 from headstart.engine.predict import FEATURES, PART, embed, predict, predict_in_parts
+from headstart.features.cache import GB, Cache
 from headstart.features.frozen import KnownFeatures
 from headstart.inputs import by_name
 from headstart.models.model import Model
@@ -155,6 +158,44 @@ class Predictor:
             UsageError: The network has no norm layers, or the model does not predict one class a row.
         """
         return replace(self, model=tented(self.model, rows), reference=None)
+
+    def search(self, data: Any, among: Any, *, k: int = 10, workers: int = 0) -> list[Nearest]:
+        """Find the examples that are nearest to others by the cosine of their embeddings, exactly.
+
+        Of a retrieval model the embedding is its answer, of others the features that the head sees. Features that took
+        long are kept on disk, as those of runs are.
+
+        Args:
+            data: Examples to look for.
+            among: Examples to look among; one that is looked for and is there finds itself.
+            k: How many are found for each.
+            workers: Processes that open images.
+
+        Returns:
+            What was found for each.
+
+        Raises:
+            UsageError: k is below 1.
+        """
+        if k < 1:
+            raise UsageError(f"{option('k', k)}: at least one is to be found.")
+        asked, there = self._told(data), self._told(among)
+        known = KnownFeatures(Cache(int(self.recipe.cache_gb * GB), LOG.info))
+        one, other = (self._embedded(rows.rows, known, workers) for rows in (asked, there))
+        found = zip(asked.names, *nearest(one, other, k), strict=True)
+        return [
+            Nearest(query, tuple(Hit(there.names[int(p)], float(c)) for p, c in zip(places, cosines, strict=True)))
+            for query, places, cosines in found
+        ]
+
+    def _embedded(self, rows: Rows, known: KnownFeatures, workers: int) -> np.ndarray:
+        lone = self.task.target if len(self.task.predicted) == 1 else None
+        if lone is not None and lone.new_classes:
+            (vectors,) = self.raw_outputs(rows, workers=workers, known=known).values()
+            return vectors
+        with threads(choose_threads(self.model.backbone.card.params)):
+            how: Any = {"workers": workers, "precision": self.precision, "known": known, "fast": self._fast}
+            return embed(self.model, rows, self._transform, **how)
 
     def embed(self, data: Any) -> np.ndarray:
         """Compute the features that the head sees, [N, D]."""

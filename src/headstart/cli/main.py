@@ -35,6 +35,7 @@ from headstart.cli import (
     predict,
     rank,
     report,
+    search,
     showing,
     soup,
 )
@@ -65,6 +66,7 @@ app.command("rank")(rank.rank)
 app.command("affinity")(affinity.affinity)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("search")(search.search)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("soup")(soup.soup)

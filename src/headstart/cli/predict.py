@@ -70,7 +70,7 @@ def predict(
 
             predictor = load(folder, device=device)
             predictor = predictor if task is None else predictor.alone(task)
-            asked = predictor.ask(_examples(data, predictor.task), skip_bad=skip_bad)
+            asked = predictor.ask(examples(data, predictor.task), skip_bad=skip_bad)
             if told := predictor.cut(asked.rows):
                 show.note(told)
             if adapt is not None:
@@ -240,7 +240,7 @@ class Records:
             yield piece
 
 
-def _examples(data: list[str], task: Task) -> str | list[str]:
+def examples(data: list[str], task: Task) -> str | list[str]:
     """Take one path as it is, and several words as examples; what looks like a path has to be there.
 
     Args:
