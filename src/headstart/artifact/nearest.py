@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from headstart.core.errors import UsageError
+from headstart.core.interface import option
+from headstart.features.cache import GB, Cache
+from headstart.features.frozen import KnownFeatures
+
+if TYPE_CHECKING:
+    from headstart.artifact.predictor import Asked, Predictor
+    from headstart.data.rows import Rows
+
+LOG = logging.getLogger("headstart")
 CELLS = 4_000_000  # similarities that are held at a time
 
 
@@ -25,6 +36,39 @@ class Nearest(NamedTuple):
     def to_plain(self) -> dict[str, Any]:
         """Return plain data, safe for JSON."""
         return {"query": self.query, "nearest": [hit._asdict() for hit in self.hits]}
+
+
+def search(model: Predictor, asked: Asked, among: Asked, k: int, workers: int) -> list[Nearest]:
+    """Find the examples that are nearest to others.
+
+    Args:
+        model: Of retrieval the embedding is its answer, of others the features that the head sees.
+        asked: What to look for.
+        among: What to look among.
+        k: How many are found for each.
+        workers: Processes that open images.
+
+    Returns:
+        What was found for each.
+
+    Raises:
+        UsageError: k is below 1.
+    """
+    if k < 1:
+        raise UsageError(f"{option('k', k)}: at least one is to be found.")
+    known = KnownFeatures(Cache(int(model.recipe.cache_gb * GB), LOG.info))
+    one, other = (_embedded(model, each.rows, known, workers) for each in (asked, among))
+    return [
+        Nearest(query, tuple(Hit(among.names[int(p)], float(c)) for p, c in zip(places, cosines, strict=True)))
+        for query, places, cosines in zip(asked.names, *nearest(one, other, k), strict=True)
+    ]
+
+
+def _embedded(model: Predictor, rows: Rows, known: KnownFeatures, workers: int) -> np.ndarray:
+    targets = list(model.task.predicted.values())
+    if len(targets) == 1 and targets[0].new_classes:
+        return next(iter(model.raw_outputs(rows, workers=workers, known=known).values()))
+    return model.features(rows, workers=workers, known=known)
 
 
 def nearest(queries: np.ndarray, among: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.artifact.nearest import Hit, Nearest, nearest
+from headstart.artifact.nearest import Nearest, search
 from headstart.artifact.reference import Compared
 from headstart.artifact.tent import tented
 from headstart.core.errors import DataError, UsageError
-from headstart.core.interface import option
 from headstart.core.recipe import Recipe
 from headstart.core.types import LEAST_TO_COMPARE, Calibration, Task
 from headstart.data.left_out import Bad, without_bad
@@ -26,7 +25,6 @@ from headstart.engine.fast import Fast
 from headstart.engine.feed import Feed, Workers
 from headstart.engine.machine import choose_threads, threads
 from headstart.engine.predict import FEATURES, PART, embed, predict, predict_in_parts
-from headstart.features.cache import GB, Cache
 from headstart.features.frozen import KnownFeatures
 from headstart.inputs import by_name
 from headstart.models.model import Model
@@ -177,25 +175,7 @@ class Predictor:
         Raises:
             UsageError: k is below 1.
         """
-        if k < 1:
-            raise UsageError(f"{option('k', k)}: at least one is to be found.")
-        asked, there = self._told(data), self._told(among)
-        known = KnownFeatures(Cache(int(self.recipe.cache_gb * GB), LOG.info))
-        one, other = (self._embedded(rows.rows, known, workers) for rows in (asked, there))
-        found = zip(asked.names, *nearest(one, other, k), strict=True)
-        return [
-            Nearest(query, tuple(Hit(there.names[int(p)], float(c)) for p, c in zip(places, cosines, strict=True)))
-            for query, places, cosines in found
-        ]
-
-    def _embedded(self, rows: Rows, known: KnownFeatures, workers: int) -> np.ndarray:
-        lone = self.task.target if len(self.task.predicted) == 1 else None
-        if lone is not None and lone.new_classes:
-            (vectors,) = self.raw_outputs(rows, workers=workers, known=known).values()
-            return vectors
-        with threads(choose_threads(self.model.backbone.card.params)):
-            how: Any = {"workers": workers, "precision": self.precision, "known": known, "fast": self._fast}
-            return embed(self.model, rows, self._transform, **how)
+        return search(self, self._told(data), self._told(among), k, workers)
 
     def embed(self, data: Any) -> np.ndarray:
         """Compute the features that the head sees, [N, D]."""
@@ -356,10 +336,11 @@ class Predictor:
             how: Any = {"workers": workers, "precision": self.precision, "known": known, "fast": self._fast}
             return predict(self.model, rows, self._transform, **how)
 
-    def features(self, rows: Rows) -> np.ndarray:
-        """Compute the features [N, D] of rows that the head sees."""
+    def features(self, rows: Rows, *, workers: int = 0, known: KnownFeatures | None = None) -> np.ndarray:
+        """Compute the features [N, D] of rows that the head sees; arguments as of `raw_outputs`."""
         with threads(choose_threads(self.model.backbone.card.params)):
-            return embed(self.model, rows, self._transform, precision=self.precision, fast=self._fast)
+            how: Any = {"workers": workers, "precision": self.precision, "known": known, "fast": self._fast}
+            return embed(self.model, rows, self._transform, **how)
 
     def decide(self, outputs: Mapping[str, np.ndarray]) -> dict[str, list[Any]]:
         """Turn calibrated outputs by target into predictions, by the model's own thresholds where it has some."""
