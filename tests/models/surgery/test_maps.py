@@ -12,6 +12,7 @@ import toys
 from headstart.core.errors import UsageError
 from headstart.features.tracing import trace
 from headstart.inputs.image import Image
+from headstart.models.load import load_source
 from headstart.models.model import Backbone
 from headstart.models.taps import stage_modules
 from models.surgery.patients import patient_after, toy
@@ -49,6 +50,17 @@ def test_maps_are_what_the_last_stage_of_each_resolution_gives() -> None:
     for each in found["maps"]:
         same = [stage for stage in stages.values() if stage.shape == each.shape]
         assert torch.equal(each, same[-1])
+
+
+@pytest.mark.parametrize("name", ["timm:test_convnext", "timm:test_mambaout"])  # the second has channels last
+def test_of_two_stages_of_one_resolution_the_last_gives_the_maps_channels_second(name: str) -> None:
+    backbone, x = load_source(name, {"pretrained": False}), torch.rand(2, 3, 160, 160)
+    stages = given(backbone, x)
+    assert stages["stem"].shape == stages["stages.0"].shape
+    with torch.no_grad():
+        finest = patient_after(backbone, "maps").eval()(x)["maps"][0]
+    wanted = stages["stages.0"] if name.endswith("convnext") else stages["stages.0"].permute(0, 3, 1, 2)
+    assert torch.equal(finest, wanted) and finest.shape[2:] == (40, 40)
 
 
 def test_finer_maps_are_asked_for_and_come_with_a_cut() -> None:
