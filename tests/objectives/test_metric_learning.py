@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from pathlib import Path
@@ -17,6 +18,7 @@ from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
 from headstart.data.balanced import BalancedOrder
 from headstart.data.rows import Dataset, Rows
+from headstart.data.streams import BatchStream
 from headstart.data.transforms import make_transform
 from headstart.engine.predict import predict
 from headstart.inputs.vector import Vector
@@ -137,6 +139,16 @@ def test_four_rows_of_a_class_come_together_and_each_row_once_before_any_again()
     assert {*Counter(row for _, row in rows if targets[row] < 4).values()} == {2}
     alone = BalancedOrder(targets, ("seed",))
     assert [alone.sample(n) for n in range(5)] == [BalancedOrder(targets, ("seed",), 1).sample(n) for n in range(5)]
+
+
+@pytest.mark.parametrize("name", ["triplet", "pairs"])
+def test_each_batch_of_a_loss_of_pairs_has_four_rows_of_each_of_its_classes(name: str) -> None:
+    made = plugins.build("objectives", name, {})
+    rows = apart(range(6), 9, 0)
+    stream = BatchStream(rows, make_transform(Vector(6)), stream=made.streams[0], batch_size=12, seed=0)
+    for batch in itertools.islice(stream.batches(), 9):
+        assert sorted(Counter(batch.y.tolist()).values()) == [4, 4, 4]
+    assert made.couples_rows
 
 
 def apart(classes: range, rows: int, seed: int) -> Rows:

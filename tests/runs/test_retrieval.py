@@ -109,6 +109,11 @@ def test_what_has_no_meaning_for_embeddings_is_refused(pictures: Path, tmp_path:
     given: Any = {"source": "digits:cnn", "out": tmp_path / "run", "settings": {"stages.0.steps": 1}}
     with pytest.raises(UsageError, match="Repeat the run with other seeds"):
         cross_validate(pictures, Recipe().with_settings({"data.task": "retrieval", "source": "digits:cnn"}), k=3)
+    table = tmp_path / "two.csv"
+    table.write_text("a,b,who,kind\n" + "".join(f"{n}.5,{n % 7}.25,p{n // 10},{'xy'[n % 2]}\n" for n in range(200)))
+    two = {"data.targets.who.labels": "who", "data.targets.who.task": "retrieval", "data.targets.kind.labels": "kind"}
+    with pytest.raises(UsageError, match="such a target is learnt alone"):
+        hs.fit(table, source="vector:mlp", settings={**two, "stages.0.steps": 1}, out=tmp_path / "two")
     with pytest.raises(UsageError, match="'triplet'"):
         hs.fit(pictures, objective="triplet", **given)
     with pytest.raises(UsageError, match="embedding needs a target of embeddings"):

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from headstart import views
 from headstart.core import plugins
 from headstart.core.choice import Choice
+from headstart.core.errors import UsageError
 from headstart.core.interface import option
 from headstart.core.recipe import LINEAR, Recipe, Stage
 from headstart.core.tuning import Defaults
@@ -56,7 +57,16 @@ def with_usual_head(recipe: Recipe, task: Task, listen: Listener) -> Recipe:
 
     Returns:
         The recipe.
+
+    Raises:
+        UsageError: One of several targets is asked of new classes, by which the rows are divided.
     """
+    new = [name for name, target in task.predicted.items() if target.new_classes]
+    if new and len(task.predicted) > 1:
+        raise UsageError(
+            f"The rows are divided by the classes of '{new[0]}', which are new in each split: such a target is learnt "
+            "alone. Leave the others away."
+        )
     usual = {target.head for target in task.predicted.values()}
     if recipe.head != LINEAR or len(usual) != 1 or usual == {LINEAR.name}:
         return recipe
