@@ -37,7 +37,8 @@ def notes(dataset: Any) -> str:
         (np.linspace(0, 5, 60), "regression", ()),
         ([True, False] * 30, "binary", ("False", "True")),
         ([["a", "b"], ["b"], []] * 20, "multilabel", ("a", "b")),
-        (np.eye(3, dtype=int)[np.arange(60) % 3], "multilabel", ("label_0", "label_1", "label_2")),
+        (np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1]] * 20), "multilabel", ("label_0", "label_1", "label_2")),
+        (np.eye(3, dtype=int)[np.arange(60) % 3], "multiclass", ("0", "1", "2")),  # one-hot rows
         (np.random.default_rng(1).normal(size=(60, 2)), "regression", ()),
     ],
 )
