@@ -142,14 +142,14 @@ def with_keras(table: str, weights: str, epochs: str) -> None:
                 [classes.index(row["label"]) for row in rows]
             )
 
-    base = keras.applications.MobileNetV2(weights=None, include_top=False, pooling="avg")
+    base = keras.applications.MobileNetV2(weights=None, include_top=False, pooling="avg")  # pyright: ignore
     base.trainable = False
     given = keras.Input((224, 224, 3))
     flipped = keras.layers.RandomFlip("horizontal")(given)
     features = base(keras.layers.Rescaling(1 / 127.5, offset=-1)(flipped), training=False)
     model = keras.Model(given, keras.layers.Dense(len(classes), activation="softmax")(features))
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(Pictures("0"), validation_data=Pictures("1"), epochs=int(epochs), verbose=2)
+    model.fit(Pictures("0"), validation_data=Pictures("1"), epochs=int(epochs), verbose=2)  # pyright: ignore
 
 
 def with_peft(learn: str, test: str, folder: str, batch: str, rate: str) -> None:

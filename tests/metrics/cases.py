@@ -15,12 +15,14 @@ SHAPES: list[tuple[Form, int]] = [
     ("embeddings", 4),
     ("values", 1),
     ("values", 3),
+    ("masks", 4),
 ]
+PIXELS = 12  # of a mask
 
 
 def measured(form: Form, labels: np.ndarray, predictions: np.ndarray, decisions: np.ndarray | None = None) -> Measured:
     """Decide for the likeliest class, or from 0.5 on; nothing may be written into the arrays."""
-    if decisions is None and form not in ("values", "embeddings"):
+    if decisions is None and form not in ("values", "embeddings", "masks"):
         decisions = predictions.argmax(axis=1) if form == "classes" else (predictions >= 0.5).astype(np.int64)
     for array in (labels, predictions, decisions):
         if array is not None:
@@ -40,13 +42,16 @@ def random(form: Form, rows: int, width: int, *, seed: int = 0, digits: int | No
     elif form == "embeddings":
         labels = rng.integers(0, width, rows)
         scores = noise + 2.5 * np.eye(width)[labels]
+    elif form == "masks":
+        pixels = rng.integers(0, width, (rows, PIXELS))
+        labels = scores = areas(pixels, np.where(rng.random(pixels.shape) < 0.6, pixels, pixels[::-1]), width)
     elif form == "labels":
         labels = (rng.random((rows, width)) < 0.3).astype(np.int64)
         scores = np.clip(0.35 * labels + 0.65 * rng.random((rows, width)), 0, 1)
     else:
         labels = rng.integers(0, width, rows)
         scores = noise + 1.5 * np.eye(width)[labels]
-    scores = scores if digits is None else scores.round(digits)
+    scores = scores if digits is None or form == "masks" else scores.round(digits)
     if form == "classes":
         scores = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     return measured(form, labels, scores)
@@ -54,12 +59,19 @@ def random(form: Form, rows: int, width: int, *, seed: int = 0, digits: int | No
 
 def perfect(like: Measured) -> Measured:
     """Predict the labels themselves."""
+    if like.form == "masks":
+        right = np.repeat(like.labels[:, :, :1], 3, axis=2)
+        return measured(like.form, right, right)
     return measured(like.form, like.labels, certain(like.form, like.labels, len(like.names)))
 
 
 def worst(form: Form, rows: int, width: int) -> Measured:
     """Predict another class than the label's, the other labels, or the numbers upside down, for certain."""
     like = random(form, rows, width)
+    if form == "masks":
+        labelled = like.labels[:, :, 0]
+        wrong = np.stack([labelled, np.roll(labelled, 1, axis=1), np.zeros_like(labelled)], axis=2)
+        return measured(form, wrong, wrong)
     if form == "embeddings":  # every row at the same place: ties count against it
         return measured(form, like.labels, np.ones((rows, width)))
     other = (like.labels + 1) % width if form == "classes" else 1 - like.labels if form == "labels" else -like.labels
@@ -71,6 +83,12 @@ def certain(form: Form, labels: np.ndarray, width: int) -> np.ndarray:
     return np.eye(width)[labels] if form in ("classes", "embeddings") else labels.astype(np.float64)
 
 
+def areas(labelled: np.ndarray, decided: np.ndarray, width: int) -> np.ndarray:
+    """Count the pixels of each class by label, by decision and by both: masks [N, P] to [N, C, 3]."""
+    each = [np.eye(width, dtype=np.int64)[mask] for mask in (labelled, decided)]  # [N, P, C]
+    return np.stack([each[0].sum(axis=1), each[1].sum(axis=1), (each[0] * each[1]).sum(axis=1)], axis=2)
+
+
 def taken(found: Measured, rows: np.ndarray) -> Measured:
     """Take rows, in this order and as often as they are named."""
     decisions = None if found.decisions is None else found.decisions[rows]
@@ -79,6 +97,11 @@ def taken(found: Measured, rows: np.ndarray) -> Measured:
 
 def degenerate(form: Form, width: int) -> list[Measured]:
     """Make what leaves metrics undefined: one row, one class, no label, one value; right, wrong and undecided."""
+    some = [random(form, rows, width, seed=seed) for rows in (1, 2) for seed in range(3)]
+    if form == "masks":
+        masks = [np.zeros((6, PIXELS), np.int64), np.full((6, PIXELS), width - 1)]
+        made = [areas(y, other, width) for y in masks for other in masks]
+        return [*(measured(form, each, each) for each in (*made, np.zeros_like(made[0]))), *some]
     one = np.zeros((6, width))
     single = form in ("classes", "embeddings")
     labels = [np.zeros(6, np.int64), np.full(6, width - 1)] if single else [one.astype(np.int64), one + 1]
@@ -87,4 +110,4 @@ def degenerate(form: Form, width: int) -> list[Measured]:
     made = [measured(form, y, certain(form, other, width)) for y in labels for other in labels]
     equal = one + (1 / width if form == "classes" else 0.5)
     made += [measured(form, y, equal.copy()) for y in labels]
-    return [*made, *(random(form, rows, width, seed=seed) for rows in (1, 2) for seed in range(3))]
+    return [*made, *some]

@@ -20,7 +20,9 @@ nan = float("nan")
 def values(found: Measured) -> dict[str, float]:
     """Compute every metric that suits."""
     y, p, decided = found.labels, found.predictions, found.decisions
-    compute: Any = {"classes": _classes, "labels": _labels, "values": _values, "embeddings": _found}[found.form]
+    compute: Any = {"classes": _classes, "labels": _labels, "values": _values, "embeddings": _found, "masks": _areas}[
+        found.form
+    ]
     found_values = compute(y, p, decided) | ({} if found.above is None else _tree(y, p, decided, found.above))
     return {name: float(value) for name, value in found_values.items()}
 
@@ -97,6 +99,18 @@ def _found(y: Any, p: Any, decided: None) -> dict[str, float]:
             precisions = [sum(right[: place + 1]) / (place + 1) for place in range(wanted) if right[place]]
             found["map_at_r"].append(sum(precisions) / wanted)
     return {name: float(np.mean(values)) if values else nan for name, values in found.items()}
+
+
+def _areas(y: Any, p: Any, decided: None) -> dict[str, float]:
+    """Lay out the pixels of each class one by one, [N, C, 3] of counts."""
+    shares: list[float] = []
+    for labelled, found, both in y.sum(axis=0):
+        if labelled + found:
+            truth = [1] * both + [1] * (labelled - both) + [0] * (found - both)
+            answer = [1] * both + [0] * (labelled - both) + [1] * (found - both)
+            shares.append(float(metrics.jaccard_score(truth, answer)))
+    labelled = y[:, :, 0].sum()
+    return {"miou": _mean(shares), "pixel_accuracy": y[:, :, 2].sum() / labelled if labelled else nan}
 
 
 def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:

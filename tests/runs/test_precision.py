@@ -176,7 +176,7 @@ def test_folds_take_the_format_of_the_model_of_all_rows(tmp_path: Path, cancer: 
 
 
 def test_an_estimator_predicts_in_the_format_that_was_chosen(data: Dataset, trials: list[Compared]) -> None:
-    predictor = train(data.splits["train"], data.task, RECIPE).predictor
+    predictor = train(data.splits["train"], None, data.task, RECIPE).predictor
     assert predictor.precision == predictor.recipe.precision == "bfloat16" and len(trials) == 1
 
 

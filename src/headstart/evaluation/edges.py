@@ -55,6 +55,10 @@ def edge_interval(metric: Metric, found: Measured, level: float, units: int) -> 
 
 def _turned(found: Measured, places: np.ndarray) -> Measured:
     labels, predictions = found.labels[places], found.predictions[places]
+    if found.form == "masks":  # pixels [N, C, 3], labelled, decided and both: a right one is decided as the next class
+        labelled, both = labels[:, :, 0], labels[:, :, 2]
+        turned = np.stack([labelled, labelled - both + np.roll(both, 1, axis=1), labelled - both], axis=2)
+        return Measured(found.form, found.names, turned, turned)
     if found.decisions is None:
         return Measured(found.form, found.names, labels, 2 * found.labels.mean(axis=0) - predictions)
     decisions = found.decisions[places]
