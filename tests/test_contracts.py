@@ -246,7 +246,7 @@ def loadable(name: str) -> tuple[str, Backbone]:
         pytest.skip(
             f"{name}: lists no model where there is none in this folder or cache; it has claim tests of its own"
         )
-    chosen = next((n for n in names if n.startswith("test_resnet")), names[0])
+    chosen = next((n for n in names if n.startswith(("test_resnet", "MobileNetV2"))), names[0])
     try:
         return f"{name}:{chosen}", load_source(f"{name}:{chosen}", options)
     except SourceError as error:

@@ -146,7 +146,7 @@ def test_where_the_batches_are_the_same_so_is_every_bit(pictures: Path) -> None:
     assert predictor.model.training, "whoever leaves in the middle finds the model as it was"
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", [pytest.param(e, marks=() if e == "csv" else pytest.mark.slow) for e in ENDINGS])
 def test_each_part_is_on_the_disk_before_the_next_is_read(
     texts: Path, ending: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

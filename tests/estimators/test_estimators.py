@@ -35,6 +35,7 @@ def table(load: Callable[..., Any], *, as_frame: bool = False) -> tuple[Any, Any
     return load(return_X_y=True, as_frame=as_frame)
 
 
+@pytest.mark.slow  # several fits
 def test_vectors_by_cross_validation() -> None:
     assert cross_val_score(hs.HeadstartClassifier(), *load_wine(return_X_y=True), cv=3).mean() > 0.93
 

@@ -138,6 +138,7 @@ def test_to_evaluate_and_to_predict_compute_each_picture_once(
     assert passes.seen == {"folded": ROWS + 2, "plain": 2}
 
 
+@pytest.mark.slow  # folds
 def test_folds_of_a_backbone_that_stays_compute_each_picture_once(
     tmp_path: Path, pictures: Path, source: str, passes: Passes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

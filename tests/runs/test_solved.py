@@ -86,7 +86,11 @@ def test_a_refit_takes_the_steps_that_were_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "after", [pytest.param(8, id="in the first fit", marks=pytest.mark.slow), pytest.param(20, id="in the refit")]
+    "after",
+    [
+        pytest.param(8, id="in the first fit", marks=pytest.mark.slow),
+        pytest.param(20, id="in the refit", marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_cut_in_either_fit_ends_the_same(tmp_path: Path, after: int) -> None:
     settings = {"stages.0.strategy": "full", "stages.0.steps": 15, "stages.0.criterion": "last", "checkpoint": 0}
@@ -159,6 +163,7 @@ def test_a_probe_is_as_good_as_logistic_regression(tmp_path: Path) -> None:
     assert ours > fitted.score(features, y) - 0.03
 
 
+@pytest.mark.slow  # several runs
 def test_a_greedy_soup_refuses_runs_that_learnt_what_would_judge_them(tmp_path: Path) -> None:
     given = recipe(**{"data.validation": 0.3, "stages.0.steps": 3})
     runs = [hs.fit(wine(), recipe=given, out=tmp_path / name).folder for name in ("a", "b")]

@@ -194,7 +194,9 @@ def test_generalise_learns_all_domains_but_one(frame, sources, here) -> None:
     assert run.evaluations["test"].rows == 40 and run.headlines[0].text.startswith("Test (domain three)")
 
 
-@pytest.mark.parametrize(("named", "tried"), [({}, True), ({"task": "regression"}, False)])
+@pytest.mark.parametrize(
+    ("named", "tried"), [pytest.param({}, True, marks=pytest.mark.slow), ({"task": "regression"}, False)]
+)
 def test_a_search_with_rows_without_labels_learns_from_them_too(task, sources, here, monkeypatch, named, tried) -> None:
     pixels, labels = task
     columns = [f"p{place}" for place in range(64)]

@@ -16,6 +16,7 @@ from headstart.models.sources.digits import Digits
 from models.contract import accuracy, check_backbone
 
 
+@pytest.mark.slow
 def test_digits_are_learnt():
     torch.manual_seed(0)
     digits: Any = load_digits()
