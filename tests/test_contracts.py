@@ -72,6 +72,8 @@ def test_every_strategy_works_with_every_objective(tmp_path: Path, strategy: str
         if str(error).startswith(f"{objective} needs"):  # what it moves is fixed under this strategy
             assert strategy != "full"
             return
+        if toys.kind_for(what) != "multiclass" and str(error).startswith(f"{strategy} needs a task of one class a row"):
+            return
         assert "labelled rows" in str(error)  # a strategy that learns from labels first, and an objective without any
         assert not any(stream.labelled for stream in plugins.build("objectives", objective, {}).streams)
         return

@@ -160,4 +160,4 @@ def test_the_hidden_layer_of_a_run_is_that_of_its_head(earlier):
     head.start(found)
     inner: Any = head.trunk
     assert torch.allclose(inner.seen(x), kept.eval().trunk[:2](x))
-    assert Mlp.hidden_layer == "trunk.0"
+    assert Mlp().hidden_layer == "trunk.0"

@@ -95,7 +95,8 @@ PAIRS += [("full", objective) for objective in plugins.names("objectives") if ob
 )
 def test_strategies_and_objectives_work_with_it(strategy: str, objective: str, file: Path, tmp_path: Path) -> None:
     backbone = load_source(f"keras:{file}")
-    data = toys.with_pools(toys.dataset(backbone.card.input), plugins.build("objectives", objective, {}))
+    what = plugins.build("objectives", objective, {})
+    data = toys.with_pools(toys.dataset(backbone.card.input, toys.kind_for(what)), what)
     model = toys.make_model(backbone, data)
     try:
         outcome = toys.train(tmp_path, model, data, strategy, objective, stage=Stage(steps=3, batch_size=8, lr=1e-3))
