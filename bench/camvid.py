@@ -1,4 +1,4 @@
-"""Segmentation of street scenes: mIoU on CamVid's official second part, with validation frames of a sequence of their own.
+"""Segmentation of street scenes: mIoU on CamVid's official second part; another street chooses the step.
 
 python bench/camvid.py [--shared FOLDER] [--strategy full] [--epochs 20] [--size 224] [--out FILE]
 
