@@ -172,3 +172,20 @@ def test_the_estimator_takes_arrays_in_the_layout_of_keras(scale: int, file: Pat
     said = nullcontext() if scale == 255 else pytest.warns(DataConversionWarning, match="from 0 to 1")
     with said:
         assert np.mean(model.fit(shown, y).predict(shown) == y) > 0.8
+
+
+def test_penalties_of_other_layers_are_kept_and_those_of_other_kinds_are_told(tmp_path: Path) -> None:
+    keras = import_keras()
+    inputs = x = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2DTranspose(4, 3, kernel_regularizer=keras.regularizers.L1L2(0.1, 0.2), name="up")(x)
+    x = keras.layers.Conv2D(4, 3, kernel_regularizer="orthogonal_regularizer", name="turned")(x)
+    x = keras.layers.Conv2D(4, 3, activity_regularizer="l2", name="quiet")(x)
+    shaken(keras.Model(inputs, x)).save(tmp_path / "net.keras")
+    backbone = load_source(f"keras:{tmp_path / 'net.keras'}")
+    assert (
+        "not kept: turned, quiet" in backbone.card.source_task and "1 layer with penalties" in backbone.card.source_task
+    )
+    kernel: Any = next(p for p in backbone.get_submodule("net.up").parameters() if p.ndim == 4)
+    wanted = 0.1 * kernel.abs().sum() + 0.2 * kernel.square().sum()
+    found = penalties(Tuning([]), list(backbone.parameters()), Stage(), (), backbone)
+    assert torch.allclose(found["regularisers"], wanted)

@@ -80,6 +80,8 @@ def test_weights_beside_an_architecture(tmp_path: Path, model: Any) -> None:
     with torch.no_grad():
         cut = import_keras().Model(model.inputs, model.get_layer("avg_pool").output)
         assert torch.allclose(backbone(PICTURE.permute(0, 3, 1, 2))["pooled"], cut(PICTURE), atol=1e-5)
+    with pytest.raises(SourceError, match=r"none.json cannot be read.*model.to_json"):
+        load_source(f"keras:{weights}", {"architecture": str(tmp_path / "none.json")})
     with pytest.raises(SourceError, match=r"weights alone. Name its architecture.*keras:NAME weights=FILE"):
         load_source(f"keras:{weights}")
 

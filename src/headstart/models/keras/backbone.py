@@ -14,7 +14,7 @@ from headstart.core.types import Card, Features
 from headstart.models.dryrun import ROWS
 from headstart.models.keras.backend import import_keras
 from headstart.models.keras.graph import Built, build, functional, is_model, nodes_of
-from headstart.models.keras.modules import ReverseChannels, first
+from headstart.models.keras.modules import ReverseChannels, first, last
 from headstart.models.keras.network import Network
 from headstart.models.model import Backbone
 from headstart.models.stages import Stages, prefixed
@@ -172,7 +172,7 @@ def check_equal(backbone: KerasBackbone, model: Any) -> None:
     x = torch.rand(backbone.card.input.blank(ROWS).shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad(), keras.device("cpu"):
         backbone.eval()
-        own, wanted = backbone.net(x), keras.Model(end.graph.inputs[0], end.until)(_last(x), training=False)
+        own, wanted = backbone.net(x), keras.Model(end.graph.inputs[0], end.until)(last(x), training=False)
         backbone.train()
     worst = (own - first(wanted)).abs().max()
     if not worst <= TOLERANCE * wanted.abs().max().clamp_min(1e-30):
@@ -206,7 +206,3 @@ def _linear(layer: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
     variables: Mapping[str, torch.Tensor] = {v.name: v.value.detach().clone() for v in layer.weights}
     kernel = variables["kernel"]  # [D, C] or [1, 1, D, C]
     return kernel.reshape(kernel.shape[-2:]).T.contiguous(), variables.get("bias")
-
-
-def _last(x: torch.Tensor) -> torch.Tensor:
-    return x.permute(0, 2, 3, 1) if x.ndim == 4 else x

@@ -51,7 +51,7 @@ def load_model(path: Path, architecture: Path | None) -> Any:
     """
     check_kind(path)
     named = architecture is not None
-    config = architecture_of(architecture.read_bytes(), architecture) if named else _config(path)
+    config = _beside(architecture) if named else _config(path)
     config = {key: value for key, value in config.items() if key != COMPILED}
     check_config(config, path)
     keras = import_keras()
@@ -64,6 +64,17 @@ def load_model(path: Path, architecture: Path | None) -> Any:
             return model
     except Exception as error:  # whatever Keras makes of a damaged file
         raise SourceError(f"{path}: Keras {keras.__version__} cannot load it: {reason_of(error)}") from error
+
+
+def _beside(architecture: Path) -> dict[str, Any]:
+    """Read an architecture from a file of its own. SourceError: it cannot be read, or is none."""
+    try:
+        text = architecture.read_bytes()
+    except OSError as error:
+        raise SourceError(
+            f"{architecture} cannot be read: {reason_of(error)}. It is to hold what model.to_json() gives."
+        ) from error
+    return architecture_of(text, architecture)
 
 
 def _older(keras: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import SourceError
-from headstart.models.keras.layers import Slots, to_torch, translate, weights_of
+from headstart.models.keras.layers import Slots, other_penalties, to_torch, translate, weights_of
 from headstart.models.keras.network import INPUT, Network, Ref, Step, free_name, in_blocks, leaves
 
 AUGMENTING = re.compile(r"Random\w+|AugMix|CutMix|MixUp|RandAugment|AutoContrast|Solarization|Equalization")
@@ -25,12 +25,14 @@ class Built:
         places: By the name of a module: Keras' layer, and where its weights are.
         fixed: Modules of layers that Keras is not to let learn.
         left_out: Layers that vary pictures in training.
+        unkept: Layers with a penalty that is not kept, which is neither L1 nor L2 of a weight.
     """
 
     module: nn.Module
     places: dict[str, tuple[Any, Slots]] = field(default_factory=dict)
     fixed: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    unkept: list[str] = field(default_factory=list)
 
 
 def functional(model: Any) -> Any:
@@ -112,6 +114,7 @@ def build(graph: Any, until: Any = None) -> Built:
         built.places |= {_below(where[name], at): found for at, found in part.places.items()}
         built.fixed += [_below(where[name], at) for at in part.fixed]
         built.left_out += part.left_out
+        built.unkept += part.unkept
     return built
 
 
@@ -136,4 +139,5 @@ def _part(node: Any, still: bool) -> Built:
     with torch.no_grad():
         for name, (own, order) in made.slots.items():
             state[own].copy_(to_torch(variables[name].value.detach(), order, state[own].shape))
-    return Built(made.module, {"": (layer, made.slots)}, fixed)
+    unkept = [layer.name] if other_penalties(layer) else []
+    return Built(made.module, {"": (layer, made.slots)}, fixed, unkept=unkept)

@@ -18,6 +18,7 @@ from torch import nn
 from headstart.models.keras import modules
 from headstart.models.keras.foreign import Foreign
 
+L1_AND_L2 = ("L1", "L2", "L1L2")
 Shape = tuple[int | None, ...]
 Make = Callable[[Any, "Shape"], "Translated | None"]
 Slots = Mapping[str, tuple[str, tuple[int, ...]]]  # by Keras' name of a weight: torch's name, and the order of axes
@@ -50,11 +51,10 @@ def translate(layer: Any, shape: Shape) -> Translated:
     made = make(layer, shape) if make is not None else None
     if made is None:
         foreign = Foreign(layer)
-        shapes = {variable.path: len(variable.shape) for variable in getattr(layer, "variables", ())}
-        return Translated(
-            foreign, {path: (name, tuple(range(shapes[path]))) for path, name in foreign.variables.items()}
-        )
-    penalties = {slot[0]: found for name, slot in made.slots.items() if any(found := _penalty(layer, name))}
+        axes = {variable.path: tuple(range(len(variable.shape))) for variable in getattr(layer, "variables", ())}
+        made = Translated(foreign, {path: (name, axes[path]) for path, name in foreign.variables.items()})
+    own = {name: name.rpartition("/")[2] for name in made.slots}  # of a path the name
+    penalties = {slot[0]: found for name, slot in made.slots.items() if any(found := _penalty(layer, own[name]))}
     if penalties:
         made.module.regularisers = penalties  # pyright: ignore[reportArgumentType]
     return made
@@ -85,6 +85,14 @@ def to_keras(tensor: torch.Tensor, order: Sequence[int], shape: Sequence[int]) -
     """Lay a weight of torch out as Keras has it."""
     back = sorted(range(len(order)), key=order.__getitem__)
     return torch.permute(tensor.reshape([shape[axis] for axis in order]), back)
+
+
+def other_penalties(layer: Any) -> bool:
+    """Return whether a layer has a penalty that is neither L1 nor L2 of a weight."""
+    found = [value for name, value in vars(layer).items() if name.endswith("_regularizer") and value is not None]
+    return any(type(value).__name__ not in L1_AND_L2 for value in found) or bool(
+        getattr(layer, "activity_regularizer", None)
+    )
 
 
 def _penalty(layer: Any, name: str) -> tuple[float, float]:

@@ -22,6 +22,15 @@ SUFFIXES = (".keras", ".h5", ".hdf5")
 SIDE = 224  # of pictures, where a model takes any size
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CAFFE = "ResNet50"  # an application that wants pixels so
+FAILURES = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OSError,
+    RuntimeError,
+)  # of a file that misfits
 ARITHMETIC = ("Rescaling", "Normalization", "Multiply", "Add", "Subtract", "TrueDivide", "Divide", "GetItem", "Cast")
 
 
@@ -131,7 +140,7 @@ class Keras:
             size = model.inputs[0].shape[1]  # the application's own where none was asked for
             try:
                 model.load_weights(path)
-            except Exception as error:  # noqa: BLE001 (whatever Keras makes of another network's file)
+            except FAILURES as error:
                 reasons.append(reason_of(error))
                 continue
             return model
@@ -180,5 +189,8 @@ class Keras:
             [f"{counted(penalised, 'layers')} with penalties of {agree(penalised, 'their')} own"] if penalised else []
         )
         said += [f"{counted(fixed, 'layers')} that {agree(fixed, 'do')} not learn"] if fixed else []
+        said += [f"penalties that are neither L1 nor L2 of weights are not kept: {first_few(built.unkept)}"] * bool(
+            built.unkept
+        )
         said += [f"left out, as views of a run vary pictures: {first_few(built.left_out)}"] if built.left_out else []
         return "; ".join(said)
