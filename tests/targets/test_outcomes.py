@@ -142,8 +142,11 @@ def test_mistakes_are_the_wrong_rows_worst_first_and_are_put_in_words(kind: str)
     if decided is not None:
         losses = [target.validation_loss(labels[[i]], outputs[[i]]) for i in found]
         assert losses == sorted(losses, reverse=True)
-    first = target.explain(labels[found[0]], outputs[found[0]])
-    assert all(isinstance(part, str) and part for part in first)
+    told = target.explain_rows(labels, outputs, list(found[:3]))
+    assert len(told) == 3 and all(isinstance(part, str) and part for one in told for part in one)
+    assert [one.label for one in told] == [target.explain(labels[i], outputs[i]).label for i in found[:3]]
+    if target.form != "values":
+        assert all(one.label != one.prediction for one in told)
     assert "test" in target.introduce(len(found), 3, "test") and "3" in target.introduce(len(found), 3, "test")
 
 
@@ -188,3 +191,11 @@ def test_better_outputs_have_a_lower_loss(kind: str) -> None:
     middle = (outputs + best) / 2
     losses = [target.validation_loss(labels, given) for given in (best, middle, outputs)]
     assert losses == sorted(losses) and losses[0] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_row_that_is_looked_for_is_taken_for_what_the_nearest_other_is() -> None:
+    target: Any = plugins.build("targets", "retrieval", {"columns": ("y",), "identities": ("a", "b")})
+    outputs = np.array([[1.0, 0.0], [2.0, 0.1], [0.0, 1.0], [1.0, 0.9]])
+    told = target.explain_rows(np.array([0, 0, 1, 0]), outputs, [0, 3, 2])
+    assert [(one.label, one.prediction) for one in told] == [("a", "a"), ("a", "a"), ("b", "a")]
+    assert told[0].how == "as the nearest other row is, cosine 1.00" and told[2].how.endswith("cosine 0.67")

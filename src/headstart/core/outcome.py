@@ -174,6 +174,16 @@ class Outcomes(Protocol):
         """Put one row in words: right or wrong."""
         ...
 
+    def explain_rows(
+        self,
+        labels: Labels,
+        outputs: np.ndarray,
+        places: Sequence[int],
+        thresholds: Mapping[str, float] | None = None,
+    ) -> list[Wrong]:
+        """Put rows at these places in words; a target whose answers depend on the other rows looks at all of them."""
+        ...
+
     def overlay(self, label: Any, output: np.ndarray) -> str:
         """Draw a row's output and label as a picture that lies over its example, as a data URI; "" where none can."""
         ...

@@ -110,7 +110,7 @@ def worst(
     places = task.targets[name].mistakes(rows.labels[name], outputs, thresholds)
     chosen = [int(place) for place in places[:MOST]]
     more = explain(chosen) if chosen else []
-    shown = [_shown(task, name, rows, outputs, thresholds, place) for place in chosen]
+    shown = _shown(task, name, rows, outputs, thresholds, chosen)
     return len(places), [{**one, **told} for one, told in zip(shown, more, strict=True)]  # pyright: ignore[reportReturnType]
 
 
@@ -141,11 +141,9 @@ def some(
         wrong = _varied(order[is_wrong[order]], groups, MOST_WRONG)
         right = _varied(order[~is_wrong[order]], groups, MOST_RIGHT + MOST_WRONG - len(wrong))
         chosen = [*((place, "right") for place in right), *((place, "wrong") for place in wrong)]
-    found: list[Example] = []
-    for place, verdict in chosen:
-        one = _shown(task, name, rows, outputs, thresholds, place)
-        found.append({**one, "verdict": verdict} if verdict else one)
-    return found
+    shown = _shown(task, name, rows, outputs, thresholds, [place for place, _ in chosen])
+    verdicts = [verdict for _, verdict in chosen]
+    return [{**one, "verdict": verdict} if verdict else one for one, verdict in zip(shown, verdicts, strict=True)]
 
 
 def _varied(places: np.ndarray, groups: np.ndarray, most: int) -> list[int]:
@@ -162,10 +160,13 @@ def _varied(places: np.ndarray, groups: np.ndarray, most: int) -> list[int]:
 
 
 def _shown(
-    task: Task, name: str, rows: Rows, outputs: np.ndarray, thresholds: Mapping[str, float], place: int
-) -> Example:
-    told = task.targets[name].explain(rows.labels[name][place], outputs[place].astype(np.float64), thresholds)
-    show: Any = by_name(task.modality).preview(rows.inputs[place], task.inputs)
-    if lies_over := task.targets[name].overlay(rows.labels[name][place], outputs[place]):
-        show[HEAT] = lies_over
-    return Example(label=told.label, prediction=told.prediction, how=told.how, id=rows.ids[place], **show)
+    task: Task, name: str, rows: Rows, outputs: np.ndarray, thresholds: Mapping[str, float], places: Sequence[int]
+) -> list[Example]:
+    target, labels = task.targets[name], rows.labels[name]
+    shown: list[Example] = []
+    for place, told in zip(places, target.explain_rows(labels, outputs, places, thresholds), strict=True):
+        show: Any = by_name(task.modality).preview(rows.inputs[place], task.inputs)
+        if lies_over := target.overlay(labels[place], outputs[place]):
+            show[HEAT] = lies_over
+        shown.append(Example(label=told.label, prediction=told.prediction, how=told.how, id=rows.ids[place], **show))
+    return shown

@@ -104,8 +104,26 @@ class EmbeddingOutcomes:
         return wrong[np.argsort(-found.before[wrong], kind="stable")]
 
     def explain(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Wrong:
-        """Name the class of a row to which one of another class is nearest."""
-        return Wrong(self.name_of(int(label)), "another class", "by the nearest of all other rows")
+        """Name the class of a row; what it is taken for depends on the others (`explain_rows`)."""
+        return Wrong(self.name_of(int(label)), "", "")
+
+    def explain_rows(
+        self,
+        labels: np.ndarray,
+        outputs: np.ndarray,
+        places: Sequence[int],
+        thresholds: Mapping[str, float] | None = None,
+    ) -> list[Wrong]:
+        """Take each row for what the nearest of all others is; of equally near ones, one of another class."""
+        unit = outputs / np.maximum(np.linalg.norm(outputs, axis=1, keepdims=True), 1e-12)
+        told = []
+        for place in places:
+            near = np.round(unit @ unit[place], 12)
+            near[place] = -np.inf
+            first = int(np.lexsort((labels == labels[place], -near))[0])
+            name, found = self.name_of(int(labels[place])), self.name_of(int(labels[first]))
+            told.append(Wrong(name, found, f"as the nearest other row is, cosine {near[first]:.2f}"))
+        return told
 
     def decisive(self, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> int:
         """Name the greatest number of the embedding: what in the example makes it so is shown."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -12,6 +12,7 @@ from headstart.core.columns import Column, blank_cells
 from headstart.core.counting import agree, counted
 from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
 from headstart.core.interface import option
+from headstart.core.outcome import Wrong
 from headstart.core.task import Show, kind_of
 
 if TYPE_CHECKING:
@@ -60,6 +61,17 @@ class BaseTarget:
     pictured: ClassVar[str] = ""
     new_classes: ClassVar[bool] = False
     array_type: ClassVar[str] = ""
+
+    def explain_rows(
+        self,
+        labels: Labels,
+        outputs: np.ndarray,
+        places: Sequence[int],
+        thresholds: Mapping[str, float] | None = None,
+    ) -> list[Wrong]:
+        """Put rows at these places in words, each by itself."""
+        explain: Any = self.explain  # pyright: ignore[reportAttributeAccessIssue]  # of the kind's outcomes
+        return [explain(labels[place], outputs[place].astype(np.float64), thresholds) for place in places]
 
     @classmethod
     def fits(cls, labels: LabelCells) -> bool:
