@@ -5,28 +5,17 @@ python examples/classic/keras_vgg16.py [vgg16_weights_tf_dim_ordering_tf_kernels
 
 import sys
 
-import numpy as np
+from pictures import pictures
 
 import headstart as hs
 
 SIDE = 224 if len(sys.argv) > 1 else 64  # without its top it takes any size from 32 on
 
 
-def pictures(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw pictures [N, H, W, 3] of stripes in ten directions."""
-    draw = np.random.default_rng(seed)
-    y = draw.integers(0, 10, rows)
-    down, right = np.mgrid[:SIDE, :SIDE]
-    angle, shift = (y * np.pi / 10)[:, None, None], draw.uniform(0, 6, rows)[:, None, None]
-    wave = np.sin(down * np.cos(angle) + right * np.sin(angle) + shift)  # [N, H, W]
-    noise = draw.normal(0, 40, (rows, SIDE, SIDE, 3))
-    return (128 + 60 * wave[..., None] + noise).clip(0, 255).astype(np.uint8), y
-
-
 if __name__ == "__main__":
     weights = f"weights={sys.argv[1]}" if len(sys.argv) > 1 else "pretrained=false"
     source = f"keras:VGG16 {weights} size={SIDE}"
-    data = {"train": pictures(200, 0), "validation": pictures(60, 1), "test": pictures(100, 2)}
+    data = pictures(SIDE)
     top = {"head": "mlp hidden=1024 activation=relu dropout=0.5", "strategy": "linear_probe"}  # the network is frozen
     flat = "cut after=block5_pool pool=flatten"
     lr = 1e-4 if len(sys.argv) > 1 else 1e-3  # what random weights give is small

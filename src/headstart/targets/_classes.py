@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.core.cells import class_name
 from headstart.core.columns import cells_of
-from headstart.core.errors import DataError, UsageError, first_few
+from headstart.core.errors import DataError, first_few
 from headstart.core.interface import option
 from headstart.core.task import kind_of
 from headstart.targets._class_list import encode_names, find_classes
@@ -34,15 +34,7 @@ class OneClass(ClassOutcomes, BaseTarget):
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
     balances: ClassVar[tuple[str, ...]] = ("weights", "sampler", "focal", "logit_adjust")
     most: ClassVar[int | None] = None
-
-    @classmethod
-    def of(cls, columns: Sequence[str], separator: str | None = None) -> Self:
-        """Make the target of one label column. UsageError: there are several, or a separator is named."""
-        if len(columns) > 1:
-            raise UsageError(
-                f"A {kind_of(cls)} task has one label column; {len(columns)} are named: {first_few(columns)}."
-            )
-        return super().of(columns, separator)
+    one_column: ClassVar[str] = "label column"
 
     def complete(self, train: pd.DataFrame, frames: Mapping[str, pd.DataFrame]) -> Self:
         """Complete the target by its class list. DataError: labels are missing or cannot be used."""

@@ -41,6 +41,7 @@ class BaseTarget:
         dense: Whether it answers for each place of an example, from maps (`headstart.core.task.Target`).
         head: The head that it has where none is named.
         surgery: The operations that a source goes through first where none is named.
+        one_column: What its label column is called in the error for several ones; "" where there may be several.
         pictured: The column of the table of predictions that holds a picture; "" without any.
         new_classes: Whether it is asked of classes that training has no row of (`headstart.core.task.Target`).
         array_type: How scikit-learn's `type_of_target` calls arrays of these labels; "" where it has no word for them.
@@ -58,6 +59,7 @@ class BaseTarget:
     dense: ClassVar[bool] = False
     head: ClassVar[str] = "linear"
     surgery: ClassVar[tuple[str, ...]] = ()
+    one_column: ClassVar[str] = ""
     pictured: ClassVar[str] = ""
     new_classes: ClassVar[bool] = False
     array_type: ClassVar[str] = ""
@@ -90,10 +92,14 @@ class BaseTarget:
             The target.
 
         Raises:
-            UsageError: The kind has no separator.
+            UsageError: The kind has no separator, or one column alone.
         """
         if separator:
             raise UsageError(f"A separator is for multilabel tasks; the task is {kind_of(cls)}.")
+        if cls.one_column and len(columns) > 1:
+            raise UsageError(
+                f"A {kind_of(cls)} task has one {cls.one_column}; {len(columns)} are named: {first_few(columns)}."
+            )
         return cls(tuple(columns))
 
     def complete(self, train: pd.DataFrame, frames: Mapping[str, pd.DataFrame]) -> Self:

@@ -10,8 +10,8 @@ import numpy as np
 
 from headstart.core.columns import cells_of
 from headstart.core.counting import agree, counted
-from headstart.core.errors import BadRows, DataError, Problem, UsageError, first_few
-from headstart.core.task import Show, kind_of
+from headstart.core.errors import BadRows, DataError, Problem, first_few
+from headstart.core.task import Show
 from headstart.targets._infer import LabelCells
 from headstart.targets._legend import Value, find_legend, parsed, written
 from headstart.targets._mask_outcomes import MaskOutcomes
@@ -51,6 +51,7 @@ class Segmentation(MaskOutcomes, BaseTarget):
 
     order: ClassVar[int] = 5
     dense: ClassVar[bool] = True
+    one_column: ClassVar[str] = "column of masks"
     head: ClassVar[str] = "decoder"
     surgery: ClassVar[tuple[str, ...]] = ("adapt_input whole=true", "maps")
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
@@ -63,15 +64,6 @@ class Segmentation(MaskOutcomes, BaseTarget):
     def fits(cls, labels: LabelCells) -> bool:
         """Return whether the labels are pictures."""
         return len(labels.columns) == 1 and len(labels) > 0 and all(map(is_mask, labels.cells))
-
-    @classmethod
-    def of(cls, columns: Sequence[str], separator: str | None = None) -> Self:
-        """Make the target of one column of masks. UsageError: there are several, or a separator is named."""
-        if len(columns) != 1:
-            raise UsageError(
-                f"A {kind_of(cls)} task has one column of masks; {len(columns)} are named: {first_few(columns)}."
-            )
-        return super().of(columns, separator)
 
     def complete(self, train: pd.DataFrame, frames: Mapping[str, pd.DataFrame]) -> Self:
         """Complete the target by its classes: those of the legend, else the values in the training masks.
