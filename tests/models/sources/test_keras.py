@@ -221,6 +221,19 @@ def test_an_unknown_application_is_named() -> None:
         load_source("keras:VGG61")
 
 
+def test_weights_that_lack_a_layers_numbers_leave_none_of_them_random(tmp_path: Path) -> None:
+    keras = import_keras()
+    inner = keras.Sequential([keras.layers.Dense(4)])
+    short, long = (
+        keras.Sequential([keras.Input((3,)), *layers]) for layers in ([inner], [inner, keras.layers.Dense(2)])
+    )
+    path, architecture = tmp_path / "short.weights.h5", tmp_path / "long.json"
+    short.save_weights(path)
+    architecture.write_text(long.to_json())
+    with pytest.raises(SourceError, match="cannot load it"):
+        load_source(f"keras:{path}", {"architecture": str(architecture)})
+
+
 IMPORTED = """import sys, types
 keras = sys.modules["keras"] = types.ModuleType("keras")
 keras.backend = types.SimpleNamespace(backend=lambda: "jax")"""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,7 @@ def load_model(path: Path, architecture: Path | None) -> Any:
     check_config(config, path)
     keras = import_keras()
     try:
-        with keras.device("cpu"):
+        with keras.device("cpu"), all_weights():
             if not named:
                 return keras.models.load_model(path, _older(keras), compile=False, safe_mode=True)
             model = keras.models.model_from_json(json.dumps(config), _older(keras))
@@ -64,6 +66,21 @@ def load_model(path: Path, architecture: Path | None) -> Any:
             return model
     except Exception as error:  # whatever Keras makes of a damaged file
         raise SourceError(f"{path}: Keras {keras.__version__} cannot load it: {reason_of(error)}") from error
+
+
+@contextmanager
+def all_weights() -> Iterator[None]:
+    """Have no layer keep its random weights because a file has none for it, of which Keras only warns.
+
+    Raises:
+        ValueError: Keras warned so inside.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Skipping nested container")
+        try:
+            yield
+        except UserWarning as warning:
+            raise ValueError("it has no weights for some of the model's layers") from warning
 
 
 def _beside(architecture: Path) -> dict[str, Any]:

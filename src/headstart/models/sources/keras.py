@@ -139,7 +139,8 @@ class Keras:
             model = applications.make(name, None, with_top, size)
             size = model.inputs[0].shape[1]  # the application's own where none was asked for
             try:
-                model.load_weights(path)
+                with files.all_weights():
+                    model.load_weights(path)
             except FAILURES as error:
                 reasons.append(reason_of(error))
                 continue
