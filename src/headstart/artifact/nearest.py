@@ -1,4 +1,7 @@
-"""Exact search: the examples that are nearest to others by the angle between their embeddings."""
+"""Exact search: the examples that are nearest to others by the angle between their embeddings.
+
+An approximate index pays for nothing here: docs/retrieval.md has the figures.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from headstart.data.rows import Rows
 
 LOG = logging.getLogger("headstart")
-CELLS = 4_000_000  # similarities that are held at a time
+QUERIES, BLOCK = 256, 2048  # rows that are compared with each other at a time
 
 
 class Hit(NamedTuple):
@@ -83,11 +86,23 @@ def nearest(queries: np.ndarray, among: np.ndarray, k: int) -> tuple[np.ndarray,
         Places in `among` [Q, k], the nearest first, and the cosines [Q, k].
     """
     one, other = (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12) for rows in (queries, among))
-    step = max(1, CELLS // max(len(among), 1))
-    places, cosines = [], []
-    for start in range(0, len(one), step):
-        similar = one[start : start + step] @ other.T
-        order = np.argsort(-similar, axis=1, kind="stable")[:, :k]
-        places.append(order)
-        cosines.append(np.take_along_axis(similar, order, axis=1))
+    k = min(k, len(other))
+    found = [_nearest(one[start : start + QUERIES], other, k) for start in range(0, len(one), QUERIES)]
+    places, cosines = zip(*found, strict=True)
     return np.concatenate(places), np.concatenate(cosines)
+
+
+def _nearest(queries: np.ndarray, among: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Go through `among` in blocks: after the first ones few rows are nearer than the k that were found till then."""
+    places, cosines = np.zeros((len(queries), k), dtype=np.int64), np.full((len(queries), k), -np.inf, queries.dtype)
+    for start in range(0, len(among), BLOCK):
+        similar = queries @ among[start : start + BLOCK].T
+        asking, new = np.nonzero(similar > cosines[:, -1:])  # an equal one comes too late
+        ends = np.searchsorted(asking, np.arange(len(queries) + 1))
+        for query in np.unique(asking):
+            own = new[ends[query] : ends[query + 1]]
+            values = np.concatenate([cosines[query], similar[query, own]])
+            order = np.argsort(-values, kind="stable")[:k]
+            places[query] = np.concatenate([places[query], start + own])[order]
+            cosines[query] = values[order]
+    return places, cosines
