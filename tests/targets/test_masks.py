@@ -272,3 +272,31 @@ def test_the_report_draws_each_class_with_its_figures() -> None:
     shades = set(map(tuple, np.asarray(drawing.convert("RGB")).reshape(-1, 3).tolist()))
     assert {tuple(bytes.fromhex(colour[1:])) for _, colour in made.colour_key()} <= shades
     assert made.colours(labels).names == made.classes and made.ranges(labels) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("absent", [(), (2,), (0, 3)])
+@pytest.mark.parametrize("seed", range(4))
+def test_miou_is_that_of_torchmetrics(seed: int, absent: tuple[int, ...]) -> None:
+    """Its MulticlassJaccardIndex is of all pixels, as here; its MeanIoU averages over images and ignores nothing."""
+    classification = pytest.importorskip("torchmetrics.classification")
+    random, classes = np.random.default_rng(seed), 5
+    there = [place for place in range(classes) if place not in absent]
+    masks = random.choice([*there, IGNORED], size=(6, 11, 8)).astype(np.uint8)
+    outputs = random.choice(there, size=masks.shape).astype(np.uint8)
+    if seed % 2:
+        outputs[0, 0] = classes - 1  # decided, and in no label
+        masks[masks == classes - 1] = IGNORED
+    found = evaluate(target(tuple("abcde")), [packed_mask(mask) for mask in masks], outputs, resamples=0)
+
+    def theirs(average: str) -> Any:
+        peer = classification.MulticlassJaccardIndex(classes, average=average, ignore_index=IGNORED)
+        for mask, output in zip(masks, outputs, strict=True):  # an image at a time
+            peer.update(torch.from_numpy(output)[None].long(), torch.from_numpy(mask)[None].long())
+        return peer.compute().tolist()
+
+    assert found.metrics["miou"].value == pytest.approx(theirs("macro"), abs=1e-6)
+    for name, each in zip("abcde", theirs("none"), strict=True):
+        nowhere = found.per_class[name]["miou"] is None  # theirs is then 0, and not in the mean
+        assert (0 if nowhere else found.per_class[name]["miou"]) == pytest.approx(each, abs=1e-6)
+        assert nowhere == ("abcde".index(name) in absent)

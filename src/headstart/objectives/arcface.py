@@ -16,8 +16,8 @@ from headstart.targets._embedding_output import EmbeddingOutput
 class Arcface(MetricLearning):
     """Let each row be nearer to the centre of its class than to all others, by an angle (retrieval).
 
-    margin: the angle, in radians. scale: multiplies the cosines. Beyond pi - margin the cosine falls on in a line, as
-    in the authors' program.
+    margin: the angle, in radians (in degrees in pytorch-metric-learning, whose loss is the same). scale: multiplies the
+    cosines. Beyond pi - margin the cosine falls on in a line, as in the authors' program.
     """
 
     margin: float = 0.5

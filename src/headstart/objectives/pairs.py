@@ -1,6 +1,8 @@
 """The contrastive loss of pairs (Hadsell, Chopra & LeCun 2006, CVPR, eq. 4).
 
 Pairs of one class are few in a batch: they are averaged by themselves, as are pairs of two classes; both count alike.
+The paper squares what pairs of two classes lack to the margin. pytorch-metric-learning does not, and adds the two means
+up without halving them, each over the pairs that have a loss.
 """
 
 from __future__ import annotations

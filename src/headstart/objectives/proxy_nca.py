@@ -2,6 +2,7 @@
 
 Proxies take the place of rows, so that no batch need hold two of a class (Movshovitz-Attias et al. 2017,
 arXiv:1703.07464); eq. 6 with the temperature. It is what `supervised` minimises for embeddings.
+pytorch-metric-learning's ProxyNCALoss is the same at `softmax_scale` = 1 / temperature.
 """
 
 from __future__ import annotations

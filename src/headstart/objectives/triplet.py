@@ -1,4 +1,7 @@
-"""The triplet loss with the hardest rows of a batch (Hermans, Beyer & Leibe 2017, arXiv:1703.07737, eq. 5)."""
+"""The triplet loss with the hardest rows of a batch (Hermans, Beyer & Leibe 2017, arXiv:1703.07737, eq. 5).
+
+The mean is over all rows, as in the paper; pytorch-metric-learning's usual one is over those that have a loss.
+"""
 
 from __future__ import annotations
 
