@@ -173,7 +173,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Card:
-    """One example: a picture (a data URI) with a heat map over it, a text or its pieces, and lines of (name, value).
+    """One example: a picture (a data URI) with a heat map over it, a sound, a text or its pieces, lines of (name, value).
 
     verdict: "right", "wrong" or "". listed: the pieces stand below each other.
     """
@@ -184,6 +184,7 @@ class Card:
     picture: str = ""
     tiny: bool = False
     heat: str = ""
+    sound: str = ""
     text: str = ""
     pieces: Sequence[Piece] = ()
     listed: bool = False

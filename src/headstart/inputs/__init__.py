@@ -13,6 +13,7 @@ from headstart.core.input import Input
 T = TypeVar("T")
 PICTURE = "image"  # of a preview: a picture, as a data URI, which `TINY` pixels ask to enlarge
 TINY = "tiny"
+SOUND = "sound"  # of a preview: a sound that can be played, as a data URI
 WORDS = "text"  # of a preview: words
 CUT = "cut"  # of a shown example: what the network does not see of it, in words
 HEAT = "heat"  # of an explained example: a picture that lies over `PICTURE`, as a data URI

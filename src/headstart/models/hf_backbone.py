@@ -1,4 +1,4 @@
-"""A network of transformers as a backbone: text encoders and vision models, without their task heads."""
+"""A network of transformers as a backbone: encoders of texts, images and sounds, without their task heads."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from torch import nn
 
 from headstart.core.errors import SourceError, first_few
 from headstart.core.types import Card, Features, Prefix
+from headstart.inputs.audio import Audio
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
-from headstart.models import stages
+from headstart.models import hf_sound, stages
 from headstart.models.dryrun import FAILURES
 from headstart.models.model import Backbone
 from headstart.models.parts import misfit_of
@@ -27,6 +28,14 @@ from headstart.models.weights import misfit
 _NUMBER = re.compile(r"\d+")
 REAL = 10_000  # rows of embeddings from which on a vocabulary is one of a language, and no toy
 LEAST_KNOWN = 0.9  # share of them that a tokenizer must have; a few are there to make the number round
+STILL = {  # what is of no use here: the memory of past tokens, masks and left-out layers of other random generators
+    "use_cache": False,
+    "apply_spec_augment": False,
+    "mask_time_prob": 0.0,
+    "mask_feature_prob": 0.0,
+    "layerdrop": 0.0,
+    "encoder_layerdrop": 0.0,
+}
 REFUSED = {
     "auto_map": "Python code that comes with the model; Headstart runs no such code",
     "quantization_config": "quantised weights; take the model's full weights",
@@ -111,13 +120,14 @@ def config_of(architecture: Mapping[str, Any], where: str) -> Any:
     except (ValueError, TypeError, AttributeError, KeyError, StrictDataclassError) as error:
         why = str(error).partition(" Should contain one of")[0]  # a list of hundreds
         raise SourceError(f"{where}: transformers cannot use its config (model_type {kind!r}): {why}") from error
-    if hasattr(config, "use_cache"):
-        config.use_cache = False  # generation's memory of past tokens, of no use here
+    for name, value in STILL.items():
+        if hasattr(config, name):
+            setattr(config, name, value)
     return config
 
 
-def input_of(config: Any, where: str) -> type[Text] | type[Image]:
-    """Find what a model takes: text or images.
+def input_of(config: Any, where: str) -> type[Text] | type[Image] | type[Audio]:
+    """Find what a model takes: text, images or sounds.
 
     Args:
         config: transformers' config.
@@ -127,16 +137,20 @@ def input_of(config: Any, where: str) -> type[Text] | type[Image]:
         The class of its input.
 
     Raises:
-        SourceError: It is neither a text encoder nor a vision model, or has two towers or a decoder of its own.
+        SourceError: It is none of those, or has two towers or a decoder of its own.
     """
     cls = _class_of(config, where)
+    if config.model_type in hf_sound.KINDS:
+        return Audio
     if getattr(config, "is_encoder_decoder", False) or hasattr(config, "text_config"):
         raise SourceError(
             f"{where} is a {cls.__name__}, with two networks in one. Take an encoder, such as BERT or ViT."
         )
     kinds: dict[str, type[Text] | type[Image]] = {"input_ids": Text, "pixel_values": Image}
     if cls.main_input_name not in kinds:
-        raise SourceError(f"{where} is a {cls.__name__}, which takes {cls.main_input_name}; text and images are known.")
+        raise SourceError(
+            f"{where} is a {cls.__name__}, which takes {cls.main_input_name}; text and images are known, and sounds of {first_few(hf_sound.KINDS)}."
+        )
     return kinds[cls.main_input_name]
 
 
@@ -144,7 +158,8 @@ def random_net(config: Any, where: str) -> nn.Module:
     """Build the network with random weights, in float32, without a pooler where its class can do without."""
     from transformers import AutoModel
 
-    return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False, **_pooler(config, where))
+    net = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False, **_pooler(config, where))
+    return hf_sound.encoder_of(net)
 
 
 def read_net(folder: Path, config: Any) -> nn.Module:

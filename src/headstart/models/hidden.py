@@ -39,7 +39,7 @@ def features_at(
         laid = out if maps else out.permute(0, 3, 1, 2)
         name = {"max": "max_pool", "flatten": "flatten"}.get(kind, "avg_pool")
         return Features(pooled=pool_maps(laid, name), maps=[laid])
-    mask = x.get("attention_mask") if isinstance(x, dict) else None  # [B, T]
+    mask = backbone.mask_of(x, out.shape[1])  # [B, T]
     features = Features(pooled=_pool_tokens(backbone, out, mask, kind, prefix), tokens=out)
     if mask is not None:
         features["mask"] = mask

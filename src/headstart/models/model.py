@@ -66,6 +66,10 @@ class Backbone(nn.Module):
     def forward(self, x: Any) -> Features:
         """Compute the features of a batch's `x`."""
 
+    def mask_of(self, x: Any, count: int) -> torch.Tensor | None:
+        """Find which of the `count` tokens of a hidden state are some of the example's, [B, count]; None: all are."""
+        return x.get("attention_mask") if isinstance(x, Mapping) else None
+
 
 class Head(nn.Module):
     """The part that is new for a target: pools the features, then maps them to the target's outputs.

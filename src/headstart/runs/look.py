@@ -20,7 +20,7 @@ from headstart.drawing.blocks import Notes, Page, Section
 from headstart.drawing.draw import draw
 from headstart.evaluation.report import seen
 from headstart.evaluation.report.facts import ITSELF, Seen
-from headstart.inputs import CUT, PICTURE, WORDS, by_name
+from headstart.inputs import CUT, PICTURE, SOUND, WORDS, by_name
 
 ROWS = 3
 HEIGHT = 700  # pixels of the page in a notebook
@@ -74,9 +74,14 @@ class Shown:
         }
 
     def to_plain(self) -> dict[str, Any]:
-        """Return the JSON object that `headstart show --json` prints last, without the pictures."""
+        """Return the JSON object that `headstart show --json` prints last, without pictures and sounds."""
         examples = [
-            {**e, "views": {view: {k: v for k, v in s.items() if k != PICTURE} for view, s in e["views"].items()}}
+            {
+                **e,
+                "views": {
+                    view: {k: v for k, v in s.items() if k not in (PICTURE, SOUND)} for view, s in e["views"].items()
+                },
+            }
             for e in self.examples
         ]
         steps = [{"step": name, "gave": told} for name, told in self.steps]

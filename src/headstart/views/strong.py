@@ -2,7 +2,8 @@
 
 Of an image a random part, changed in colour or shape by TrivialAugment (Müller and Hutter 2021, arXiv:2103.10158), with
 a part of it erased (Zhong et al. 2017, arXiv:1708.04896). Of a text words exchanged, hidden and left out (Wei & Zou
-2019, arXiv:1901.11196). Of a row of numbers some set to zero, the others stretched.
+2019, arXiv:1901.11196). Of a row of numbers some set to zero, the others stretched. Of a sound, moved and noisy, some
+time and some pitches silenced (SpecAugment; Park et al. 2019, arXiv:1904.08779).
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from headstart.core.input import View
+from headstart.inputs.audio import Audio
 from headstart.inputs.image import Image, pixels
 from headstart.inputs.text import Text
 from headstart.inputs.vector import Vector
 from headstart.views._crop import crop_and_flip
 from headstart.views._numbers import Numbers
+from headstart.views._sounds import Sounds
 from headstart.views._words import Words
 
 if TYPE_CHECKING:
@@ -26,9 +29,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Strong(View):
-    """Change an image by TrivialAugment and erase a part; swap, hide and drop words; drop and stretch numbers."""
+    """Change an image by TrivialAugment and erase a part; change words; change numbers; mask a sound."""
 
-    inputs: ClassVar[tuple[type, ...]] = (Image, Text, Vector)
+    inputs: ClassVar[tuple[type, ...]] = (Audio, Image, Text, Vector)
     offered: ClassVar[tuple[type, ...]] = (Image,)
 
     def show(self, raw: Any, expects: Any) -> Any:
@@ -51,6 +54,7 @@ def _pipeline(expects: Image) -> tuple[Any, Any]:
 
 
 WAYS = {
+    Audio: Sounds(shift=0.2, gain=10.0, noise=15.0, mask=0.2).show,
     Image: _picture,
     Text: Words(swap=0.1, hide=0.1, drop=0.1).show,
     Vector: Numbers(noise=0.2, drop=0.2).show,

@@ -1,4 +1,6 @@
-"""A little variation: a random part of an image, flipped every other time; a text without a few of its words."""
+"""A little variation: a random part of an image, flipped every other time; a text without a few of its words;
+a sound moved, louder or softer, with a little noise.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from headstart.core.input import View
+from headstart.inputs.audio import Audio
 from headstart.inputs.image import Image, pixels
 from headstart.inputs.text import Text
 from headstart.inputs.vector import Vector
 from headstart.views._crop import crop_and_flip
 from headstart.views._numbers import Numbers
+from headstart.views._sounds import Sounds
 from headstart.views._words import Words
 
 if TYPE_CHECKING:
@@ -21,9 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Weak(View):
-    """Cut a part of 35 to 100 % of an image and flip it; drop 5 % of the words; stretch numbers a little."""
+    """Cut a part of 35 to 100 % of an image and flip it; drop 5 % of the words; stretch numbers; move a sound."""
 
-    inputs: ClassVar[tuple[type, ...]] = (Image, Text, Vector)
+    inputs: ClassVar[tuple[type, ...]] = (Audio, Image, Text, Vector)
     offered: ClassVar[tuple[type, ...]] = (Image,)
     moves: ClassVar[bool] = True
 
@@ -43,4 +47,9 @@ def _pipeline(expects: Image) -> Any:
     return v2.Compose(crop_and_flip(expects))
 
 
-WAYS = {Image: _picture, Text: Words(drop=0.05).show, Vector: Numbers(noise=0.05).show}
+WAYS = {
+    Audio: Sounds(shift=0.1, gain=6.0, noise=25.0).show,
+    Image: _picture,
+    Text: Words(drop=0.05).show,
+    Vector: Numbers(noise=0.05).show,
+}

@@ -6,7 +6,7 @@ from typing import Any
 
 from headstart.drawing.blocks import Card, Cards, Legend, Piece, Words
 from headstart.evaluation.report.facts import Example, Facts, TargetFacts
-from headstart.inputs import HEAT, LISTED, PICTURE, PIECES, TINY, WORDS
+from headstart.inputs import HEAT, LISTED, PICTURE, PIECES, SOUND, TINY, WORDS
 
 
 def examples(facts: Facts, found: TargetFacts) -> list[Any]:
@@ -61,6 +61,7 @@ def _card(example: Example) -> Card:
         picture=example.get(PICTURE, ""),
         tiny=example.get(TINY, False),
         heat=example.get(HEAT, ""),
+        sound=example.get(SOUND, ""),
         text="" if pieces else example.get(WORDS, ""),
         pieces=pieces,
         listed=example.get(LISTED, False),

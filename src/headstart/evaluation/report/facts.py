@@ -71,6 +71,7 @@ class Example(TypedDict):
     text: NotRequired[str]
     image: NotRequired[str]  # a data URI
     tiny: NotRequired[bool]  # an image of few pixels, to be shown enlarged
+    sound: NotRequired[str]  # a data URI
     heat: NotRequired[str]  # a data URI that lies over the image: what spoke for the prediction
     pieces: NotRequired[list[tuple[str, float]]]  # words or columns, and how much each speaks for the prediction
     listed: NotRequired[bool]  # the pieces stand below each other

@@ -7,7 +7,7 @@ from typing import Any
 
 from headstart.drawing.blocks import Card, Cards, Cell, Heading, Table, Words
 from headstart.evaluation.report.facts import ITSELF, Facts, Seen
-from headstart.inputs import CUT, PICTURE, TINY, WORDS
+from headstart.inputs import CUT, PICTURE, SOUND, TINY, WORDS
 from headstart.views import PLAIN
 
 
@@ -40,4 +40,11 @@ def way(shown: Seen) -> list[Any]:
 
 def _card(view: str, one: Mapping[str, Any]) -> Card:
     lines = [("cut:", one[CUT])] if one.get(CUT) else []
-    return Card(view, lines, picture=one.get(PICTURE, ""), tiny=one.get(TINY, False), text=one.get(WORDS, ""))
+    return Card(
+        view,
+        lines,
+        picture=one.get(PICTURE, ""),
+        tiny=one.get(TINY, False),
+        sound=one.get(SOUND, ""),
+        text=one.get(WORDS, ""),
+    )

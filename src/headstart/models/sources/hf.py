@@ -1,4 +1,4 @@
-"""`hf:FOLDER` or `hf:OWNER/NAME`: a text encoder or vision model of transformers, from a folder or the hub."""
+"""`hf:FOLDER` or `hf:OWNER/NAME`: a text encoder, vision model or network of sounds of transformers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from headstart.core.storage import refuse_pickle, sha256
 from headstart.core.types import Card, Task
 from headstart.inputs import by_name
 from headstart.inputs._tokens import load_tokenizer
+from headstart.inputs.audio import Audio
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
 from headstart.models import hf_folder, hub, hub_cache
@@ -21,32 +22,33 @@ from headstart.models import hf_folder, hub, hub_cache
 if TYPE_CHECKING:  # torch comes with these: to list what is on this machine takes none
     from torch import nn
 
-    from headstart.models.hf_backbone import TextBackbone, VisionBackbone
+    from headstart.models.model import Backbone
 
 CLASSIFIERS = ("classifier", "classifier.1")
 
 
 @dataclass(frozen=True)
 class Hf:
-    """A text encoder or vision model of transformers.
+    """A text encoder, vision model or network of sounds of transformers.
 
     revision: branch, tag or commit of the hub's repository; the commit is written into the card.
     max_length: the most tokens of a text; by default the least of the model's positions, what the
     folder's sentence-transformers file says, and 256. pooling: how tokens are pooled; "auto" is what the
     folder's 1_Pooling/config.json says, else the mean. prefix: what the encoder was trained to find before each
-    text, for example "query: ".
+    text, for example "query: ". seconds: how much of a sound is heard; by default the longest training sound's.
     """
 
     revision: str | None = None
     max_length: int | None = None
     pooling: Literal["auto", "cls", "mean"] = "auto"
     prefix: str = ""
+    seconds: float | None = None
 
     def names(self, query: str) -> list[str]:
         """List the models in the hub's cache whose name contains the query."""
         return hub.cached(query)
 
-    def load(self, name: str) -> TextBackbone | VisionBackbone:
+    def load(self, name: str) -> Backbone:
         """Load a folder, or a repository of the hub.
 
         Args:
@@ -79,6 +81,13 @@ class Hf:
             hf_backbone.check_tokenizer(net, load_tokenizer(str(folder), ()), name)
             longest = hf_folder.max_length(folder, limit, self.max_length)
             expected = Text(str(folder), longest, prefix=self.prefix, positions=limit)
+        elif kind is Audio:
+            from headstart.models import hf_sound
+
+            found = hf_sound.hearing(folder, config, self.seconds)
+            expected, architecture["front_end"] = found.expects, found.front_end
+            architecture["config"] |= found.config
+            net = hf_sound.encoder_of(net, found.config.get("max_source_positions"))
         else:
             expected = hf_folder.image_input(folder, getattr(config, "num_channels", 3))
         card = Card(
@@ -101,7 +110,7 @@ class Hf:
             backbone.source_classifier = classifier_in(tensors, CLASSIFIERS, backbone.dim)
         return backbone
 
-    def rebuild(self, card: Card) -> TextBackbone | VisionBackbone:
+    def rebuild(self, card: Card) -> Backbone:
         """Build the network of a card with random weights."""
         from headstart.models import hf_backbone
 
@@ -180,11 +189,14 @@ def _hash(weights: list[Path]) -> str:
     return hashes[0] if len(hashes) == 1 else hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
 
 
-def _backbone(net: nn.Module, card: Card) -> TextBackbone | VisionBackbone:
+def _backbone(net: nn.Module, card: Card) -> Backbone:
+    from headstart.models import hf_sound
     from headstart.models.hf_backbone import TextBackbone, VisionBackbone
 
     if "pooling" in card.architecture:
         return TextBackbone(net, card, card.architecture["pooling"])
+    if "front_end" in card.architecture:
+        return hf_sound.backbone(net, card)
     return VisionBackbone(net, card)
 
 

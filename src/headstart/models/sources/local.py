@@ -1,4 +1,7 @@
-"""`local:FOLDER/NAME`: NAME.safetensors with NAME.json, a card that names the timm network and the SHA-256."""
+"""`local:FOLDER/NAME`: NAME.safetensors with NAME.json, a card that names the timm network and the SHA-256.
+
+Where the card has a `front_end`, the network sees log-mel spectrograms, and takes sounds.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,18 @@ import csv
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from headstart.core.errors import SourceError, first_few
 from headstart.core.types import Card
+from headstart.inputs.audio import Audio
 from headstart.inputs.image import Image
-from headstart.models import timm_backbone
+from headstart.models import sound_backbone, timm_backbone
+from headstart.models.front_ends import Mel
 from headstart.models.timm_backbone import TimmBackbone
 from headstart.models.weights import check_sha256, classifier_in, load_exactly, read_safetensors
 
@@ -55,14 +62,17 @@ class Local:
         check_sha256(weights, plain["sha256"], described.name)
         tensors = read_safetensors(weights)
         options = {key: value for key, value in plain.get("kwargs", {}).items() if key != "num_classes"}
-        architecture = {"name": plain["architecture"], "options": options}
+        architecture: dict[str, Any] = {"name": plain["architecture"], "options": options}
+        mel = Mel.of_card(plain["front_end"], described.name) if "front_end" in plain else None
+        if mel is not None:
+            architecture["front_end"] = asdict(mel)
         net = timm_backbone.create(architecture)
         load_exactly(net, tensors, str(weights), drop=CLASSIFIERS)
         card = Card(
             name=f"local:{weights.stem}",
             family=timm_backbone.family(net),
             params=timm_backbone.count(net),
-            input=_input(plain, described),
+            input=_input(plain, described) if mel is None else _sound(plain, mel, described),
             builder="local",
             architecture=architecture,
             source_task=plain.get("source_task", ""),
@@ -70,13 +80,17 @@ class Local:
             licence=plain.get("licence", ""),
             sha256=plain["sha256"],
         )
-        backbone = TimmBackbone(net, card)
+        backbone = _backbone(net, card)
         backbone.source_classifier = classifier_in(tensors, CLASSIFIERS, backbone.dim)
         return backbone
 
     def rebuild(self, card: Card) -> TimmBackbone:
         """Build the network of a card with random weights."""
-        return timm_backbone.rebuild(card)
+        return _backbone(timm_backbone.create(card.architecture), card)
+
+
+def _backbone(net: nn.Module, card: Card) -> TimmBackbone:
+    return (sound_backbone.SpectrogramBackbone if "front_end" in card.architecture else TimmBackbone)(net, card)
 
 
 def _files(name: str) -> tuple[Path, Path]:
@@ -116,6 +130,14 @@ def _input(plain: Mapping[str, Any], path: Path) -> Image:
         )
     channels, height, width = plain["input_size"]
     return Image(height, width, channels, tuple(plain["mean"]), tuple(plain["std"]), plain["interpolation"])
+
+
+def _sound(plain: Mapping[str, Any], mel: Mel, path: Path) -> Audio:
+    """Read how long a sound is that makes one of the patches which the network was trained on."""
+    samples = plain["front_end"].get("patch_samples")
+    if not isinstance(samples, int) or mel.frames(samples) < 1:
+        raise SourceError(f"{path}: front_end must say patch_samples, at least {mel.window_samples}.")
+    return Audio(mel.sample_rate, samples / mel.sample_rate)
 
 
 def _labels(plain: Mapping[str, Any], path: Path) -> tuple[str, ...]:

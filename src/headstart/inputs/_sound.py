@@ -1,0 +1,147 @@
+"""Read any sound as one row of float32 samples with its rate, or say why it cannot be read.
+
+Channels are averaged. soundfile decodes wav, flac, ogg and mp3, soxr resamples; both come with the extra `audio`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from headstart.core import pointers
+from headstart.core.errors import DataError, Problem, UsageError
+
+SUFFIXES = frozenset(
+    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
+    | {".m4a", ".aac", ".wma", ".webm", ".amr"}  # read only to say what is missing
+)
+EXTRA = "pip install 'headstart[audio]'"
+LEAST_RATE, MOST_RATE = 1_000, 768_000  # samples a second
+MOST_SAMPLES = 256_000_000  # of a sound, all channels together: about an hour of music
+
+
+class Clip(NamedTuple):
+    """A sound that is in memory: samples [T] or [T, channels], and how many there are a second."""
+
+    samples: np.ndarray
+    rate: int
+
+
+def as_clip(cell: Any) -> Clip | None:
+    """Read a cell that holds samples and a rate: a pair, in either order, or a dict as `datasets` has it; else None."""
+    if isinstance(cell, Mapping):
+        cell = (cell.get("array"), cell.get("sampling_rate"))
+    if not isinstance(cell, tuple | list) or len(cell) != 2:
+        return None
+    samples, rate = cell if isinstance(cell[0], np.ndarray) else cell[::-1]
+    known = isinstance(samples, np.ndarray) and isinstance(rate, int | np.integer) and not isinstance(rate, bool)
+    return Clip(samples, int(rate)) if known else None
+
+
+def is_sound(cell: Any) -> bool:
+    """Return whether a cell is a sound: a `Path` or the bytes of a file of sound, or samples with a rate."""
+    if isinstance(cell, Path):
+        return cell.suffix.lower() in SUFFIXES
+    if isinstance(cell, bytes):
+        named = cell[:4] in {b"fLaC", b"OggS", b"caff", b".snd"} or cell[8:12] in {b"WAVE", b"AIFF", b"AIFC"}
+        return named or cell.startswith((b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2"))
+    return as_clip(cell) is not None
+
+
+def read_sound(item: Any, where: str = "") -> tuple[Clip, int]:
+    """Read one sound.
+
+    Args:
+        item: A path, the bytes of a file, or a `Clip`.
+        where: What to call the sound in an error; "" takes its path.
+
+    Returns:
+        The mean of its channels, [T] float32, with its rate; and how many channels there were.
+
+    Raises:
+        DataError: It cannot be read, has fewer than two samples, or some are not finite.
+        UsageError: soundfile is not installed.
+    """
+    where = where or (str(item) if isinstance(item, Path) else "the sound")
+    samples, rate = _samples(item) if isinstance(item, Clip) else _decode(item, where)
+    if samples.ndim not in {1, 2} or samples.size > MOST_SAMPLES:
+        raise _bad(where, f"has shape {samples.shape}", "give samples [T] or [T, channels], cut into shorter sounds")
+    if not LEAST_RATE <= rate <= MOST_RATE:
+        raise _bad(where, f"has {rate:,} samples a second", "write the right rate")
+    if samples.ndim == 2 and samples.shape[0] < samples.shape[1]:
+        raise _bad(where, f"has shape {samples.shape}, channels first", "give [T, channels]: array.T")
+    if len(samples) < 2:
+        raise _bad(where, "holds no sound (0 samples)" if not len(samples) else "holds a single sample", "delete it")
+    wrong = np.argwhere(~np.isfinite(samples))
+    if len(wrong):
+        value = samples[tuple(wrong[0])]
+        raise _bad(
+            where, f"has {len(wrong):,} samples that are no finite numbers ({value} at {wrong[0][0]})", "mend it"
+        )
+    channels = 1 if samples.ndim == 1 else samples.shape[1]
+    mono = samples if samples.ndim == 1 else samples.mean(axis=1)
+    return Clip(np.ascontiguousarray(mono, dtype=np.float32), rate), channels
+
+
+def resampled(clip: Clip, rate: int) -> np.ndarray:  # [T] float32
+    """Bring a sound to another rate. UsageError: soxr is needed and not installed."""
+    return clip.samples if clip.rate == rate else _library("soxr").resample(clip.samples, clip.rate, rate)
+
+
+def duration(item: Any) -> float | None:
+    """Read how many seconds a sound has, without decoding it; None where it cannot be told."""
+    if isinstance(item, Clip):
+        return len(item.samples) / item.rate
+    library = _library("soundfile")
+    try:
+        found = library.info(str(item) if isinstance(item, Path) else io.BytesIO(item))
+    except (OSError, library.SoundFileError):
+        return None
+    return found.frames / found.samplerate
+
+
+def _samples(clip: Clip) -> Clip:
+    """Scale whole numbers to [-1, 1], as files of them are read."""
+    samples, kind = clip.samples, clip.samples.dtype.kind
+    if kind == "i":
+        samples = samples / np.float32(-float(np.iinfo(samples.dtype).min))
+    elif kind == "u":
+        half = (float(np.iinfo(samples.dtype).max) + 1) / 2
+        samples = (samples - np.float64(half)) / half
+    return Clip(samples, clip.rate)
+
+
+def _decode(item: Any, where: str) -> Clip:
+    library = _library("soundfile")
+    try:
+        content = item if isinstance(item, bytes) else Path(item).read_bytes()
+    except OSError as error:
+        raise _bad(where, f"cannot be read: {error.strerror or error}") from error
+    if not content:
+        raise _bad(where, "is empty (0 bytes)", "copy or download it again")
+    if pointers.is_pointer(content):
+        raise _bad(where, pointers.WHAT, pointers.MEND)
+    try:
+        return Clip(*library.read(io.BytesIO(content), dtype="float32"))
+    except library.SoundFileError as error:
+        why = str(error).rpartition(": ")[2].rstrip(".")
+        raise _bad(where, f"is not a sound that soundfile reads ({why})", "convert it to wav or flac") from error
+
+
+@lru_cache
+def _library(name: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise UsageError(f"Sounds are read with {name} ({error}). Install it: {EXTRA}.") from error
+
+
+def _bad(where: str, what: str, mend: str = "") -> DataError:
+    return DataError("A sound cannot be used:", [Problem(where, what, mend)])
