@@ -241,7 +241,7 @@ def loadable(name: str) -> tuple[str, Backbone]:
     options: dict[str, Any] = (
         {"pretrained": False} if "pretrained" in {f.name for f in dataclasses.fields(source)} else {}
     )
-    told = {"dim": 6, "texts": ["some words", "other words"]}
+    told = {"dim": 6, "texts": ["some words", "other words"], "seconds": 0.5}
     options |= {f.name: told[f.name] for f in dataclasses.fields(source) if f.name in told}
     names = plugins.build("sources", name, options).names("")
     if not names:

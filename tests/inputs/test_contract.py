@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib.util
 import json
 import pickle
 from pathlib import Path
@@ -20,6 +21,7 @@ from headstart.data.inputs import contents
 from headstart.data.transforms import make_transform
 from headstart.inputs import PICTURE, WORDS, by_name, modality, of_file
 from headstart.models.cards import input_from_plain, input_to_plain
+from sounds import wav
 
 RANDOM = np.random.default_rng(0)
 
@@ -33,6 +35,7 @@ class Case(NamedTuple):
 
 
 CASES = {
+    "audio": Case([wav(0.1 * RANDOM.normal(size=400)) for _ in range(5)], [None, 3.0, {"a": 1}], {"seconds": 0.1}),
     "image": Case(
         [RANDOM.integers(0, 256, (20, 24, 3), dtype=np.uint8) for _ in range(5)],
         [None, 3.0, {"a": 1}],
@@ -41,6 +44,18 @@ CASES = {
     "text": Case(["one", "two words", "and now three", "four", "one"], [None, [1], {}], {"max_length": 8}),
     "vector": Case([np.arange(4.0) + row for row in range(5)], [np.ones(3), np.full(4, np.nan), None], {"dim": 4}),
 }
+
+
+WANTED = {"audio": "soundfile"}  # what opens the examples
+NAMES = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            name in WANTED and importlib.util.find_spec(WANTED[name]) is None, reason=f"needs {WANTED.get(name)}"
+        ),
+    )
+    for name in plugins.names("inputs")
+]
 
 
 @pytest.fixture
@@ -67,7 +82,7 @@ def frame(cells: list[Any]) -> pd.DataFrame:
     return pd.DataFrame({"x": column})
 
 
-@pytest.mark.parametrize("name", plugins.names("inputs"))
+@pytest.mark.parametrize("name", NAMES)
 def test_cells_become_examples_of_the_shape_of_a_dry_run(name: str, tokenizer: str) -> None:
     expects, kind = made(name, tokenizer), by_name(name)
     cells = CASES[name].cells
@@ -89,7 +104,7 @@ def test_cells_become_examples_of_the_shape_of_a_dry_run(name: str, tokenizer: s
     assert again.expects == expects and copy.deepcopy(expects) == expects
 
 
-@pytest.mark.parametrize("name", plugins.names("inputs"))
+@pytest.mark.parametrize("name", NAMES)
 def test_every_wrong_cell_is_listed(name: str) -> None:
     cells = [CASES[name].cells[0], *CASES[name].wrong]
     with pytest.raises(DataError) as caught:
@@ -98,7 +113,7 @@ def test_every_wrong_cell_is_listed(name: str) -> None:
     assert rows == {f"row {place}" for place in range(1, len(cells))}
 
 
-@pytest.mark.parametrize("name", plugins.names("inputs"))
+@pytest.mark.parametrize("name", NAMES)
 def test_loose_examples_are_read_as_those_of_a_table(name: str) -> None:
     kind, cells = by_name(name), CASES[name].cells
     columns = kind.loose(cells, ["x"])
@@ -108,7 +123,7 @@ def test_loose_examples_are_read_as_those_of_a_table(name: str) -> None:
     assert all(np.array_equal(one, other) for one, other in zip(read, from_table, strict=True))
 
 
-@pytest.mark.parametrize("name", plugins.names("inputs"))
+@pytest.mark.parametrize("name", NAMES)
 def test_equal_content_has_one_digest(name: str) -> None:
     kind, cells = by_name(name), CASES[name].cells
     inputs = kind.read(frame([*cells, copy.deepcopy(cells[0])]), ["x"])
@@ -117,7 +132,7 @@ def test_equal_content_has_one_digest(name: str) -> None:
     assert len(set(digests)) == len({repr(cell) for cell in cells})
 
 
-@pytest.mark.parametrize("name", plugins.names("inputs"))
+@pytest.mark.parametrize("name", NAMES)
 def test_a_preview_is_plain_data(name: str) -> None:
     kind = by_name(name)
     inputs = kind.read(frame(CASES[name].cells), ["x"])
@@ -126,7 +141,7 @@ def test_a_preview_is_plain_data(name: str) -> None:
     assert isinstance(preview.get(PICTURE, preview.get(WORDS)), str)
 
 
-@pytest.mark.parametrize("name", plugins.names("inputs"))
+@pytest.mark.parametrize("name", NAMES)
 def test_what_is_expected_survives_the_card_and_the_saved_model(name: str, tokenizer: str, tmp_path: Path) -> None:
     expects = made(name, tokenizer)
     assert modality(expects) == name
@@ -141,4 +156,9 @@ def test_what_is_expected_survives_the_card_and_the_saved_model(name: str, token
 
 
 def test_a_file_belongs_to_one_modality() -> None:
-    assert of_file("a/B.JPG") == "image" and of_file("notes.txt") is None and of_file(".jpg") is None
+    assert (
+        of_file("a/B.JPG") == "image"
+        and of_file("a.wav") == "audio"
+        and of_file("notes.txt") is None
+        and of_file(".jpg") is None
+    )

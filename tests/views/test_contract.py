@@ -12,6 +12,8 @@ import toys
 from headstart.core import plugins
 from headstart.core.recipe import Recipe
 from headstart.data.transforms import Draw, make_transform
+from headstart.inputs._sound import Clip
+from headstart.inputs.audio import Audio
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
 from headstart.inputs.vector import Vector
@@ -20,7 +22,9 @@ from headstart.views import PLAIN, shows
 IMAGE = Image(16, 16)
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
 TEXT = Text(str(toys.ENGLISH / "tokenizer"), 64)
+SOUND = Clip(np.sin(np.arange(1200, dtype=np.float32)), 8000)
 EXAMPLES: list[tuple[Any, Any]] = [
+    (Audio(8000, 0.2), SOUND),
     (IMAGE, PICTURE),
     (Vector(40), np.arange(40, dtype=np.float32)),
     (TEXT, TEXT.prepare(["a good film " * 8])[0]),

@@ -173,9 +173,9 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Card:
-    """One example: a picture (a data URI) with a heat map over it, a sound, a text or its pieces, lines of (name, value).
+    """One example: a picture with a heat map over it, a sound, a text or its pieces, and lines of (name, value).
 
-    verdict: "right", "wrong" or "". listed: the pieces stand below each other.
+    Pictures and sounds are data URIs. verdict: "right", "wrong" or "". listed: the pieces stand below each other.
     """
 
     template: ClassVar[str] = "card"

@@ -17,8 +17,8 @@ from headstart.core import pointers
 from headstart.core.errors import DataError, Problem, UsageError
 
 SUFFIXES = frozenset(
-    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"}
-    | {".m4a", ".aac", ".wma", ".webm", ".amr"}  # read only to say what is missing
+    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".w64"}
+    | {".m4a", ".wma", ".webm", ".amr"}  # read only to say what is missing
 )
 EXTRA = "pip install 'headstart[audio]'"
 LEAST_RATE, MOST_RATE = 1_000, 768_000  # samples a second
@@ -48,7 +48,7 @@ def is_sound(cell: Any) -> bool:
     if isinstance(cell, Path):
         return cell.suffix.lower() in SUFFIXES
     if isinstance(cell, bytes):
-        named = cell[:4] in {b"fLaC", b"OggS", b"caff", b".snd"} or cell[8:12] in {b"WAVE", b"AIFF", b"AIFC"}
+        named = cell[:4] in {b"fLaC", b"OggS", b".snd"} or cell[8:12] in {b"WAVE", b"AIFF", b"AIFC"}
         return named or cell.startswith((b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2"))
     return as_clip(cell) is not None
 

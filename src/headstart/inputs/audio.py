@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -122,7 +123,7 @@ class Audio(Input):
     def measure(cls, inputs: Sequence[Any], columns: Sequence[str]) -> dict[str, Any]:
         """Find the seconds of the longest training sound, up to 30."""
         known = [found for found in map(duration, inputs) if found]
-        return {"seconds": round(min(LONGEST, max(known)), 3)} if known else {}
+        return {"seconds": min(LONGEST, math.ceil(1000 * max(known)) / 1000)} if known else {}
 
     @classmethod
     def baselines(cls, inputs: Sequence[Any]) -> tuple[Offer, ...]:
@@ -146,8 +147,9 @@ class Audio(Input):
         known = [duration(item) or 0.0 for item in inputs]
         places = [place for place, found in enumerate(known) if found * self.sample_rate >= self.samples + 1]
         what = f"{agree(len(places), 'are')} longer than {self.seconds:g} s, of which the middle is heard"
-        longer = f"adapt_input seconds={min(LONGEST, max(known, default=0)):.3g}"
-        return Cut(places, what, option("surgery", longer)) if places else None
+        longer = min(LONGEST, math.ceil(10 * max(known, default=0)) / 10)
+        mend = option("surgery", f"adapt_input seconds={longer:g}") if longer > self.seconds else ""
+        return Cut(places, what, mend) if places else None
 
     def open(self, item: Any) -> np.ndarray:  # [T] float32
         """Read a sound at the network's rate, all of it."""
@@ -246,14 +248,15 @@ def _notes(ids: Sequence[str], looked: Sequence[_Look]) -> list[str]:
     notes = []
     several = sum(look.channels > 1 for look in looked)
     if several:
-        notes.append(f"{counted(several, 'sounds')} with several channels: the mean of them is heard")
+        notes.append(f"{counted(several, 'sounds')} {agree(several, 'have')} several channels: their mean is heard")
     rates = Counter(look.rate for look in looked)
     if len(rates) > 1:
         listed = first_few(f"{rate:,} Hz ({count:,})" for rate, count in rates.most_common())
         notes.append(f"sounds of several rates, each brought to the network's: {listed}")
     silent = [row for row, look in zip(ids, looked, strict=True) if look.silent]
     if silent:
-        notes.append(f"{counted(len(silent), 'sounds')} that hold nothing but silence: {first_few(silent)}")
+        hold = agree(len(silent), "hold")
+        notes.append(f"{counted(len(silent), 'sounds')} {hold} nothing but silence: {first_few(silent)}")
     return notes
 
 

@@ -6,6 +6,7 @@ They hold no parameters, and their tables are computed anew, so that no artefact
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -138,7 +139,9 @@ class Fbank(nn.Module):
 
         super().__init__()
         self.frames, self.mean, self.std = frames, mean, std
-        filters = mel_filter_bank(257, bins, 20, 8_000, 16_000, mel_scale="kaldi", triangularize_in_mel_space=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # its lowest bins are so narrow that some hold nothing
+            filters = mel_filter_bank(257, bins, 20, 8_000, 16_000, mel_scale="kaldi", triangularize_in_mel_space=True)
         self.register_buffer("filters", torch.from_numpy(filters).float(), persistent=False)
         self.register_buffer("window", torch.hann_window(400, periodic=False), persistent=False)
 

@@ -149,7 +149,8 @@ def input_of(config: Any, where: str) -> type[Text] | type[Image] | type[Audio]:
     kinds: dict[str, type[Text] | type[Image]] = {"input_ids": Text, "pixel_values": Image}
     if cls.main_input_name not in kinds:
         raise SourceError(
-            f"{where} is a {cls.__name__}, which takes {cls.main_input_name}; text and images are known, and sounds of {first_few(hf_sound.KINDS)}."
+            f"{where} is a {cls.__name__}, which takes {cls.main_input_name}; text and images are known, and sounds of "
+            f"{first_few(hf_sound.KINDS)}."
         )
     return kinds[cls.main_input_name]
 

@@ -1,5 +1,6 @@
-"""A little variation: a random part of an image, flipped every other time; a text without a few of its words;
-a sound moved, louder or softer, with a little noise.
+"""A little variation: a random part of an image, flipped every other time; a text without a few of its words.
+
+A sound is moved, made louder or softer, and gets a little noise.
 """
 
 from __future__ import annotations

@@ -263,7 +263,7 @@ def test_damage_is_named(bert):
         ({"quantization_config": {"quant_method": "bitsandbytes"}}, "quantised weights"),
         ({"hidden_size": "wide"}, "transformers cannot use its config.*hidden_size"),
         ({"model_type": "t5", "classifier_dropout": 0.0}, "two networks in one"),
-        ({"model_type": "wav2vec2"}, "takes input_values"),
+        ({"model_type": "sew"}, "takes input_values"),
     ],
 )
 def test_configs_that_cannot_be_used(bert, changes, message):

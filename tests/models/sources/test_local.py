@@ -14,11 +14,15 @@ from safetensors.torch import save_file
 
 from headstart.core.errors import SourceError
 from headstart.core.storage import sha256
+from headstart.inputs.audio import Audio
 from headstart.inputs.image import Image as ImageInput
+from headstart.models.front_ends import LogMel, Mel
 from headstart.models.load import load_source
 from headstart.models.model import Backbone
+from headstart.models.operate import operate
 from headstart.models.sources.local import Local
 from models.contract import check_backbone
+from sounds import small_network
 
 VISION = {
     "mobilenetv2_100_imagenet": (224, 1280),
@@ -125,10 +129,10 @@ def test_real_weights(shared, name):
     assert list(backbone.stages())[:2] == ["stem", "blocks.0"]
 
 
-def test_real_weights_of_sound_patches(shared):
+def test_real_weights_of_sounds(shared):
     backbone = load_source(f"local:{shared('weights/audio/yamnet.safetensors')}")
-    check_backbone(backbone, torch.randn(2, 1, 96, 64), 2)
-    assert backbone.card.input == ImageInput(96, 64, 1, (0.0,), (1.0,), "bilinear")
+    check_backbone(backbone, 0.1 * torch.randn(2, 15_600), 2)
+    assert backbone.card.input == Audio(16_000, 0.975)
     assert backbone.card.labels[:2] == ("Speech", "Child speech, kid speaking")
 
 
@@ -167,3 +171,28 @@ def test_copied_weights_load_from_elsewhere(shared, tmp_path):
     for suffix in (".json", ".safetensors"):
         shutil.copy(shared(f"weights/vision/mobilenetv1_025_imagenet{suffix}"), tmp_path)
     assert load_source(f"local:{tmp_path}/mobilenetv1_025_imagenet").card.labels == ()
+
+
+def test_a_network_with_a_front_end_sees_the_spectrogram_of_a_sound(tmp_path):
+    backbone = load_source(f"local:{small_network(tmp_path)}").eval()
+    x = 0.1 * torch.randn(2, 15_600)
+    check_backbone(backbone, x, 2)
+    assert backbone.card.input == Audio(16_000, 0.975)
+    net = timm.create_model("test_resnet", num_classes=0, in_chans=1).eval()
+    net.load_state_dict({name.removeprefix("net."): tensor for name, tensor in backbone.state_dict().items()})
+    spectrum = LogMel(Mel())(x)
+    assert spectrum.shape == (2, 96, 64)
+    torch.testing.assert_close(backbone(x)["pooled"], net(spectrum[:, None]))
+    longer = operate(backbone, ["adapt_input seconds=2.0"])
+    assert longer.backbone.card.input == Audio(16_000, 2.0)
+    assert longer.notes[0].message == "hears 2 s in place of 0.975 s"
+    assert longer.backbone(torch.randn(1, 32_000))["maps"][0].shape[2] == 7
+
+
+def test_a_front_end_without_patches_is_refused(tmp_path):
+    name = small_network(tmp_path)
+    card = json.loads(name.with_suffix(".json").read_text())
+    for changes, message in (({"patch_samples": 10}, "patch_samples, at least 400"), ({"log": "log10"}, "front_end")):
+        name.with_suffix(".json").write_text(json.dumps({**card, "front_end": {**card["front_end"], **changes}}))
+        with pytest.raises(SourceError, match=message):
+            load_source(f"local:{name}")

@@ -97,9 +97,15 @@ def input_columns(x: Any) -> dict[str, Sequence[Any]]:
         isinstance(cell, tuple | list) and len(cell) == 2 and all(isinstance(t, str) for t in cell) for cell in cells
     ):
         return {"text_a": [cell[0] for cell in cells], "text_b": [cell[1] for cell in cells]}
-    if all(isinstance(cell, list | tuple) for cell in cells):
+    if all(isinstance(cell, list | tuple) and not _mixed(cell) for cell in cells):
         return {"x": [np.asarray(cell, dtype=np.float64) for cell in cells]}
     return {"x": cells}
+
+
+def _mixed(cell: Sequence[Any]) -> bool:
+    """Return whether a cell holds an array beside what is none, such as samples of a sound with their rate."""
+    arrays = [isinstance(part, np.ndarray) and part.ndim > 0 for part in cell]
+    return any(arrays) and not all(arrays)
 
 
 def is_table(data: Any) -> bool:
