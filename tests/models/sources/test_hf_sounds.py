@@ -130,7 +130,12 @@ def test_silence_behind_a_sound_changes_no_pooled_feature_after_a_cut(tmp_path: 
 
 
 def test_training_masks_nothing_by_numpys_generator(tmp_path: Path) -> None:
-    quiet = {"hidden_dropout": 0.0, "attention_dropout": 0.0, "activation_dropout": 0.0, "feat_proj_dropout": 0.0}
+    quiet: dict[str, Any] = {
+        "hidden_dropout": 0.0,
+        "attention_dropout": 0.0,
+        "activation_dropout": 0.0,
+        "feat_proj_dropout": 0.0,
+    }
     config = transformers.Wav2Vec2Config(**SMALL, **quiet, mask_time_prob=0.9, layerdrop=0.5)
     transformers.AutoModel.from_config(config).save_pretrained(tmp_path)
     backbone = load_source(f"hf:{tmp_path}", {"seconds": 0.5})
