@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from headstart.core.types import Features
-from headstart.models.dryrun import Shape, Trace, dry_run, root, to_device
+from headstart.models.dryrun import ROWS, Shape, Trace, dry_run, root, to_device
 from headstart.models.model import Backbone, device_of
 from headstart.models.stages import plain
 
@@ -68,7 +68,7 @@ def stage_outputs(backbone: Backbone) -> dict[str, torch.Tensor]:
 
         def note(_: nn.Module, __: Any, output: Any, stage: str = stage) -> None:
             hidden = first(output)
-            if isinstance(hidden, torch.Tensor) and hidden.ndim in (2, 3, 4):
+            if isinstance(hidden, torch.Tensor) and hidden.ndim in (2, 3, 4) and len(hidden) == 1:
                 seen[stage] = hidden
 
         handles.append(module.register_forward_hook(note))
@@ -128,7 +128,7 @@ def channel_axes(backbone: Backbone) -> dict[str, int]:
         backbone: Cut into stages.
 
     Returns:
-        Axes by stage.
+        Axes by stage. A stage that ends with what is no batch, such as embeddings of positions, is left out.
 
     Raises:
         UsageError: The network cannot be run.
@@ -137,7 +137,7 @@ def channel_axes(backbone: Backbone) -> dict[str, int]:
     axes = {}
     for stage, module in stage_modules(backbone).items():
         call = trace.calls.get(names[module])
-        if call is not None and len(call.gave) in (2, 3, 4):
+        if call is not None and len(call.gave) in (2, 3, 4) and call.gave[0] == ROWS:
             axes[stage] = 1 if maps_first(backbone, trace, call.gave, call.end) else len(call.gave) - 1
     return axes
 

@@ -16,6 +16,7 @@ from headstart.core.errors import SourceError, UsageError
 from headstart.inputs.audio import Audio
 from headstart.models.load import load_source
 from headstart.models.operate import operate
+from headstart.models.taps import channel_axes, stage_shapes
 from models.contract import check_backbone
 
 SMALL: dict[str, Any] = {
@@ -127,6 +128,13 @@ def test_silence_behind_a_sound_changes_no_pooled_feature_after_a_cut(tmp_path: 
     found = cut(x)
     assert found["mask"].sum() == -(-4_000 * found["tokens"].shape[1] // 8_000)
     torch.testing.assert_close(found["pooled"], found["tokens"][:, : int(found["mask"].sum())].mean(dim=1))
+
+
+def test_stages_are_those_that_give_a_batch(tmp_path: Path) -> None:
+    backbone = load_source(f"hf:{saved(tmp_path, 'whisper')}", {"seconds": 0.5})
+    layers = ["layers.0", "layers.1", "layers.2", "final"]  # embeddings end with those of positions, [25, 32]
+    assert list(channel_axes(backbone)) == layers
+    assert stage_shapes(backbone) == dict.fromkeys(layers, (1, 25, 32))
 
 
 def test_training_masks_nothing_by_numpys_generator(tmp_path: Path) -> None:
