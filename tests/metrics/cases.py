@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.core.types import Form
+from headstart.metrics._matching import CLASS, FLAGS, SCORE, matched
 from headstart.metrics._measured import Measured
 
 SHAPES: list[tuple[Form, int]] = [
@@ -16,25 +17,33 @@ SHAPES: list[tuple[Form, int]] = [
     ("values", 1),
     ("values", 3),
     ("masks", 4),
+    ("boxes", 3),
 ]
 PIXELS = 12  # of a mask
+BOXES = 9  # that are found in a picture, at most
 
 
 def measured(form: Form, labels: np.ndarray, predictions: np.ndarray, decisions: np.ndarray | None = None) -> Measured:
     """Decide for the likeliest class, or from 0.5 on; nothing may be written into the arrays."""
-    if decisions is None and form not in ("values", "embeddings", "masks"):
+    if decisions is None and form not in ("values", "embeddings", "masks", "boxes"):
         decisions = predictions.argmax(axis=1) if form == "classes" else (predictions >= 0.5).astype(np.int64)
     for array in (labels, predictions, decisions):
         if array is not None:
             array.flags.writeable = False
-    names = tuple(f"c{i}" for i in range(predictions.shape[1]))
+    names = tuple(f"c{i}" for i in range((labels if form == "boxes" else predictions).shape[1]))
     above = np.arange(len(names)) % max(2, len(names) // 2) if form == "classes" else None  # a tree, if need be
     return Measured(form, names, labels, predictions, decisions, above)
 
 
 def random(form: Form, rows: int, width: int, *, seed: int = 0, digits: int | None = None) -> Measured:
-    """Make predictions that know something; `digits` rounds them, so that many are tied."""
+    """Make predictions that know something; `digits` rounds them, so that many are tied.
+
+    Scores of boxes are not rounded: of equal ones the first row's comes first, as in COCO.
+    """
     rng = np.random.default_rng(seed)
+    if form == "boxes":
+        labels = [random_boxes(rng, width) for _ in range(rows)]
+        return measured(form, *matched(labels, np.stack([detected(rng, each, width) for each in labels]), width))
     noise = rng.normal(size=(rows, width))
     if form == "values":
         labels = rng.normal(size=(rows, width))
@@ -59,6 +68,8 @@ def random(form: Form, rows: int, width: int, *, seed: int = 0, digits: int | No
 
 def perfect(like: Measured) -> Measured:
     """Predict the labels themselves."""
+    if like.form == "boxes":
+        return measured(like.form, like.labels, found_boxes(like.labels, 1))
     if like.form == "masks":
         right = np.repeat(like.labels[:, :, :1], 3, axis=2)
         return measured(like.form, right, right)
@@ -72,6 +83,8 @@ def worst(form: Form, rows: int, width: int) -> Measured:
         labelled = like.labels[:, :, 0]
         wrong = np.stack([labelled, np.roll(labelled, 1, axis=1), np.zeros_like(labelled)], axis=2)
         return measured(form, wrong, wrong)
+    if form == "boxes":
+        return measured(form, like.labels, found_boxes(like.labels, 0))
     if form == "embeddings":  # every row at the same place: ties count against it
         return measured(form, like.labels, np.ones((rows, width)))
     other = (like.labels + 1) % width if form == "classes" else 1 - like.labels if form == "labels" else -like.labels
@@ -89,6 +102,35 @@ def areas(labelled: np.ndarray, decided: np.ndarray, width: int) -> np.ndarray:
     return np.stack([each[0].sum(axis=1), each[1].sum(axis=1), (each[0] * each[1]).sum(axis=1)], axis=2)
 
 
+def random_boxes(rng: np.random.Generator, width: int, most: int = 5) -> np.ndarray:
+    """Draw some boxes of a picture as labels are encoded, [n, 6]; a fifth are crowds."""
+    count = rng.integers(0, most + 1)
+    low, size = rng.random((count, 2)) * 0.6, 0.1 + 0.3 * rng.random((count, 2))
+    more = np.stack([rng.integers(0, width, count), rng.random(count) < 0.2], axis=1)
+    return np.concatenate([low, low + size, more], axis=1).astype(np.float32)
+
+
+def detected(rng: np.random.Generator, label: np.ndarray, width: int, most: int = BOXES) -> np.ndarray:
+    """Find boxes as heads do, [K, 6]: most labels, some twice, shifted a little; others; and places that are unused."""
+    known = label[rng.random(len(label)) < 0.8]
+    known = np.concatenate([known, known[rng.random(len(known)) < 0.3]])
+    corners = known[:, :4] + 0.03 * rng.normal(size=(len(known), 4))
+    boxes = np.column_stack([corners, np.zeros(len(known)), known[:, 4]])
+    other = random_boxes(rng, width)
+    boxes = np.concatenate([boxes, np.column_stack([other[:, :4], np.zeros(len(other)), other[:, 4]])])[:most]
+    boxes[:, 4] = np.sort(0.05 + 0.9 * rng.random(len(boxes)))[::-1]
+    return np.concatenate([boxes, np.zeros((most - len(boxes), 6))]).astype(np.float32)
+
+
+def found_boxes(counts: np.ndarray, flag: int) -> np.ndarray:
+    """Find as many boxes as there are labels, for certain, all of them right (1) or false (0): [N, K, 12]."""
+    found = np.zeros((len(counts), max(1, counts.sum(axis=1).max()), FLAGS.stop), np.float32)
+    for row, count in zip(found, counts, strict=True):
+        places = np.repeat(np.arange(len(count)), count)
+        row[: len(places), CLASS], row[: len(places), SCORE], row[: len(places), FLAGS] = places, 1, flag
+    return found
+
+
 def taken(found: Measured, rows: np.ndarray) -> Measured:
     """Take rows, in this order and as often as they are named."""
     decisions = None if found.decisions is None else found.decisions[rows]
@@ -102,6 +144,10 @@ def degenerate(form: Form, width: int) -> list[Measured]:
         masks = [np.zeros((6, PIXELS), np.int64), np.full((6, PIXELS), width - 1)]
         made = [areas(y, other, width) for y in masks for other in masks]
         return [*(measured(form, each, each) for each in (*made, np.zeros_like(made[0]))), *some]
+    if form == "boxes":
+        made = [np.zeros((6, width), np.int64), np.eye(width, dtype=np.int64)[np.zeros(6, int)]]
+        found = [found_boxes(count, flag) for count in made for flag in (0, 1)]
+        return [*(measured(form, count.copy(), each.copy()) for count in made for each in found), *some]
     one = np.zeros((6, width))
     single = form in ("classes", "embeddings")
     labels = [np.zeros(6, np.int64), np.full(6, width - 1)] if single else [one.astype(np.int64), one + 1]

@@ -121,7 +121,7 @@ def test_what_is_wrong_with_masks_is_listed_by_row(tmp_path: Path) -> None:
     assert "its mask has 1 pixels of a value of no class: 9" in str(caught.value)
     assert "2 pixels of values of no class: 8; 9" in str(caught.value)
     with pytest.raises(DataError, match=r"big: is 4 x 4 pixels, its mask 2 x 1"):
-        made.check_over(["big"], [packed_mask(np.zeros((1, 2), np.uint8))], [(4, 4)])
+        made.lay_over(["big"], [packed_mask(np.zeros((1, 2), np.uint8))], [(4, 4)])
     (tmp_path / "masks" / "torn.png").write_bytes(b"no picture")
     torn = make_frame({"mask": [tmp_path / "masks" / "torn.png"]}, ["torn"])
     with pytest.raises(DataError, match="torn: its mask cannot be read as a mask"):
@@ -267,7 +267,7 @@ def test_the_report_draws_each_class_with_its_figures() -> None:
     assert (
         section.title == "IoU by class" and f"{found.per_class['b']['miou']:.4g}"[:5] in page and "6 pictures" in page
     )
-    drawing = Image.open(io.BytesIO(base64.b64decode(made.overlay(labels[0], outputs[0]).partition(",")[2])))
+    drawing = Image.open(io.BytesIO(base64.b64decode(made.overlay(labels[0], outputs[0], (4, 4)).partition(",")[2])))
     assert drawing.mode == "RGBA" and max(drawing.size) == 160
     shades = set(map(tuple, np.asarray(drawing.convert("RGB")).reshape(-1, 3).tolist()))
     assert {tuple(bytes.fromhex(colour[1:])) for _, colour in made.colour_key()} <= shades

@@ -8,7 +8,7 @@ import tempfile
 from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
 
 import typer
 
@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     Part = tuple[Rows, Mapping[str, np.ndarray]]
 
 SHOWN = 20
+
+
+class Files(NamedTuple):
+    """What is written: a table, and the folder of pictures with what was found in them."""
+
+    out: Path | None
+    draw: Path | None
+
+
 PIECE = 2**16  # signs
 
 
@@ -35,6 +44,7 @@ def predict(
     folder: Annotated[str, typer.Argument(help="Folder of a run or of a saved model.")],
     data: Annotated[list[str], typer.Argument(help="A folder, a table, image files, or texts.")],
     out: Annotated[Path | None, typer.Option(help="Write the predictions here: .csv, .jsonl or .parquet.")] = None,
+    draw: Annotated[Path | None, typer.Option(help="Draw boxes or masks into copies, in this folder.")] = None,
     task: Annotated[str | None, typer.Option(help="Answer for this one of several tasks alone.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:NUMBER.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that load data.")] = 0,
@@ -70,6 +80,8 @@ def predict(
 
             predictor = load(folder, device=device)
             predictor = predictor if task is None else predictor.alone(task)
+            if draw is not None and not any(target.dense for target in predictor.task.predicted.values()):
+                raise UsageError(f"--draw {draw}: this model finds nothing in a picture that could be drawn.")
             asked = predictor.ask(examples(data, predictor.task), skip_bad=skip_bad)
             if told := predictor.cut(asked.rows):
                 show.note(told)
@@ -80,13 +92,15 @@ def predict(
                 show.note(f"{counted(len(asked.rows), 'examples')} adapted the norm layers (tent)")
             compared = predictor.compared(len(asked.rows))
             parts = predictor.outputs_in_parts(asked.rows, Workers(workers, show.note), compared=compared)
-            first = _write(predictor, asked, parts, out, records, skip_bad=skip_bad)
+            first = _write(predictor, asked, parts, Files(out, draw), records, skip_bad=skip_bad)
             if compared is not None and (told := compared.told()):
                 show.listen(Event("warning", told))
         count = len(asked.names)
         if asked.left_out:
             few = first_few((f"{row} ({problem.what})" for row, problem in asked.left_out.items()), "; ", 2)
             show.note(f"left out: {counted(len(asked.left_out), 'examples', count)} that cannot be read: {few}")
+        if draw is not None:
+            show.note(f"{counted(len(asked.rows), 'pictures')} with what was found in them are in {draw}")
         if out is not None:
             show.note(f"{counted(count, 'predictions')} written to {out}")
         else:
@@ -103,7 +117,7 @@ def _write(
     predictor: Predictor,
     asked: Asked,
     parts: Iterable[Part],
-    out: Path | None,
+    files: Files,
     records: Records | None,
     *,
     skip_bad: bool,
@@ -114,7 +128,7 @@ def _write(
         predictor: The model.
         asked: The examples.
         parts: The rows with outputs.
-        out: A file for the table.
+        files: Where the table and drawings go.
         records: Takes the rows of the table.
         skip_bad: Whether examples that were left out have rows too.
 
@@ -124,14 +138,17 @@ def _write(
     import pandas as pd
 
     from headstart.evaluation.table_files import table_file
-    from headstart.runs.pictures import write_pictures
+    from headstart.runs.pictures import draw_pictures, write_pictures
 
     first: list[pd.DataFrame] = []
+    out, draw = files
     with nullcontext() if out is None else table_file(out, predictor.task) as write:
         for names, (rows, outputs) in _with_names(asked, parts):
             frame = _table(predictor, asked, names if skip_bad else None, out, rows, outputs)
             if out is not None:
                 write_pictures(out, predictor, asked.names, rows, outputs)
+            if draw is not None:
+                draw_pictures(draw, predictor, asked.names, rows, outputs)
             if write is not None:
                 write(frame, partial(_example, predictor, asked, rows, outputs, out, skip_bad=skip_bad))
             if records is not None:
@@ -180,11 +197,11 @@ def _table(
 
     from headstart.evaluation.answers import certainties, pieces
     from headstart.evaluation.tables import predictions_frame
-    from headstart.runs.pictures import named_pictures
+    from headstart.runs.pictures import in_pixels, named_pictures
 
     task = predictor.task
     frame = predictions_frame(task, list(rows.ids), {}, outputs, calibrations=predictor.calibrations)
-    frame = named_pictures(frame, out, task, asked.names)
+    frame = named_pictures(in_pixels(frame, predictor, rows, outputs), out, task, asked.names)
     for name, cells in certainties(task, frame).items():
         place: Any = frame.columns.get_loc(f"{name.removesuffix('probability')}prediction")
         frame.insert(place + 1, name, cells)
@@ -211,7 +228,8 @@ def _example(
     import pandas as pd
 
     first = rows.take([0])
-    every = {name: np.ones_like(found[:1]) for name, found in outputs.items()}
+    targets = predictor.task.targets
+    every = {n: found[:1] if targets[n].dense else np.ones_like(found[:1]) for n, found in outputs.items()}
     row = _table(predictor, asked, list(first.ids) if skip_bad else None, out, first, every)
     reasons = [problem.what for problem in asked.left_out.values()]
     return row.assign(left_out=pd.Series(reasons[:1], dtype=object)) if reasons else row

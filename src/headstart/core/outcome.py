@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL.Image import Image as Picture
 
     from headstart.core.task import Labels
 
@@ -184,12 +185,24 @@ class Outcomes(Protocol):
         """Put rows at these places in words; a target whose answers depend on the other rows looks at all of them."""
         ...
 
-    def overlay(self, label: Any, output: np.ndarray) -> str:
-        """Draw a row's output and label as a picture that lies over its example, as a data URI; "" where none can."""
+    def overlay(
+        self, label: Any, output: np.ndarray, size: tuple[int, int], thresholds: Mapping[str, float] | None = None
+    ) -> str:
+        """Draw a row's output and label as a picture that lies over its example, of this width and height, as a data
+        URI; "" where none can.
+        """
         ...
 
     def colour_key(self) -> list[tuple[str, str]]:
         """Return name and colour of what `overlay` draws; nothing where it draws nothing."""
+        ...
+
+    def cells(self, laid: Sequence[Any], thresholds: Mapping[str, float] | None = None) -> dict[str, list[Any]]:
+        """Make the columns of a user's table that need outputs of the size of their examples; nothing where none do."""
+        ...
+
+    def drawn(self, picture: Picture, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Picture:
+        """Draw the output of a dense target into a copy of its picture."""
         ...
 
     def picture(self, laid: np.ndarray) -> bytes:

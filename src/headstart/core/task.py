@@ -92,8 +92,8 @@ class Target(Outcomes, Protocol):
         """Check the encoded labels of the splits that were given, by split. DataError: they cannot be used."""
         ...
 
-    def check_over(self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None]) -> None:
-        """Check that labels of a dense target lie over images of these widths and heights. DataError: some do not."""
+    def lay_over(self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None]) -> Labels:
+        """Lay labels of a dense target over images of these widths and heights. DataError: some do not lie there."""
         ...
 
     def laid(self, output: np.ndarray, size: tuple[int, int]) -> np.ndarray:

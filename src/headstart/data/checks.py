@@ -108,10 +108,10 @@ def _chained(parts: Iterable[Sequence[Any]]) -> Sequence[Any]:
     return join([part if isinstance(part, Packed) else list(part) for part in parts])
 
 
-def check_over(
+def lay_over(
     rows: Sequence[str], inputs: Any, labels: Mapping[str, Labels], known: Mapping[str, np.ndarray], task: Task
-) -> None:
-    """Check that labels of dense targets lie over their examples.
+) -> dict[str, Labels]:
+    """Lay labels of dense targets over their examples.
 
     Args:
         rows: Names of all rows, N.
@@ -120,12 +120,16 @@ def check_over(
         known: By target, which have one, [N] bool.
         task: Has the targets.
 
+    Returns:
+        The labels; those of other targets as they were.
+
     Raises:
-        DataError: Some do not; all are listed.
+        DataError: Some do not lie there; all are listed.
     """
-    kind = by_name(task.modality)
+    kind, laid = by_name(task.modality), dict(labels)
     for name, own in labels.items():
         if task.targets[name].dense:
             places = np.flatnonzero(known[name]).tolist()
             sizes = [kind.size_of(inputs[place]) for place in places]
-            task.targets[name].check_over([rows[place] for place in places], own, sizes)
+            laid[name] = task.targets[name].lay_over([rows[place] for place in places], own, sizes)
+    return laid

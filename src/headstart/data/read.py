@@ -20,7 +20,7 @@ from headstart.core.packed import packed
 from headstart.core.recipe import DataPlan
 from headstart.core.types import Input, Labels, Target, Task
 from headstart.data.aside import leave_out, no_training_rows, with_labels
-from headstart.data.checks import check_over, check_repeats, check_rows, for_all
+from headstart.data.checks import check_repeats, check_rows, for_all, lay_over
 from headstart.data.domains import (
     BARE,
     FEW,
@@ -312,7 +312,7 @@ def _labelled_rows(frame: pd.DataFrame, task: Task) -> Rows:
             jobs[name] = partial(task.targets[name].encode, frame if has.all() else frame.loc[has])
     done = for_all(jobs, lambda job: job())
     ids, inputs = packed(map(str, frame.index)), done.pop("")
-    check_over([str(row) for row in frame.index], inputs, done, known, task)
+    done = lay_over([str(row) for row in frame.index], inputs, done, known, task)
     lacking = {name: has for name, has in known.items() if not has.all() and name in done}
     return Rows(ids, inputs, {**done, **{n: filled(done[n], has) for n, has in lacking.items()}}, known=lacking)
 

@@ -7,6 +7,7 @@ import numpy as np
 from headstart.core.types import Metric
 from headstart.evaluation.results import Interval
 from headstart.metrics._bases import MeanOfRows
+from headstart.metrics._matching import turned_boxes
 from headstart.metrics._measured import Measured
 
 MOST = 200  # rows that are turned over
@@ -59,6 +60,8 @@ def _turned(found: Measured, places: np.ndarray) -> Measured:
         labelled, both = labels[:, :, 0], labels[:, :, 2]
         turned = np.stack([labelled, labelled - both + np.roll(both, 1, axis=1), labelled - both], axis=2)
         return Measured(found.form, found.names, turned, turned)
+    if found.form == "boxes":
+        return Measured(found.form, found.names, labels, turned_boxes(labels, predictions))
     if found.decisions is None:
         return Measured(found.form, found.names, labels, 2 * found.labels.mean(axis=0) - predictions)
     decisions = found.decisions[places]

@@ -146,7 +146,7 @@ def _value(metric: str, target: Target, labels: Labels, row: np.ndarray) -> floa
     known = _find.find(metric)
     if known is None:  # a plug-in that is gone
         return None
-    value = _find.value(known, measured(target, labels, np.tile(row, (len(labels), 1))))
+    value = _find.value(known, measured(target, labels, np.repeat(row[None], len(labels), axis=0)))
     return float(value) if np.isfinite(value) else None
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from scipy import sparse
 
 from headstart.core.types import Form
+from headstart.metrics._matching import of_class
 from headstart.metrics._neighbours import Neighbours, neighbours
 from headstart.metrics._ranks import RankMeasure, ranking, ratio
 from headstart.metrics._rare import rare, rare_ranking
@@ -62,6 +63,7 @@ class Measured:
     form: "classes", one class a row: labels [N] int64, predictions are probabilities [N, C], decisions [N] int64.
     "labels", any number of classes a row: labels [N, C] of 0 and 1, predictions are probabilities [N, C], decisions
     [N, C]. "values", numbers: labels and predictions [N, T] float64, no decisions.
+    "boxes": labels are counts of boxes by class, predictions the found boxes, as `_matching.matched` gives them.
     names: the C classes, or the T columns. above: of classes in a tree the place of each one's parent, [C].
     """
 
@@ -99,9 +101,10 @@ class Measured:
         return neighbours(self.labels, self.predictions)
 
     def column(self, place: int) -> Measured:
-        """Return one column of values as if it were the only one."""
+        """Return one column of values, or one class of masks or boxes, as if it were the only one."""
         only = slice(place, place + 1)
-        return Measured(self.form, self.names[only], self.labels[:, only], self.predictions[:, only])
+        predictions = of_class(self.predictions, place) if self.form == "boxes" else self.predictions[:, only]
+        return Measured(self.form, self.names[only], self.labels[:, only], predictions)
 
     @_kept
     def total(self, weights: np.ndarray) -> np.ndarray:

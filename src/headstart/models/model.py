@@ -83,10 +83,12 @@ class Head(nn.Module):
     Attributes:
         learns_by_steps: Whether gradients can train it; one that is only solved is refused elsewhere.
         dense: Whether it answers for each place of an example, from `maps` and not from pooled features.
+        forms: Of the targets that it answers for where it is dense.
     """
 
     learns_by_steps: ClassVar[bool] = True
     dense: ClassVar[bool] = False
+    forms: ClassVar[tuple[str, ...]] = ()
     output: Output
 
     def __init__(self, trunk: nn.Module, target: Target, pooling: Pooling = "auto") -> None:

@@ -165,8 +165,10 @@ def _shown(
     target, labels = task.targets[name], rows.labels[name]
     shown: list[Example] = []
     for place, told in zip(places, target.explain_rows(labels, outputs, places, thresholds), strict=True):
-        show: Any = by_name(task.modality).preview(rows.inputs[place], task.inputs)
-        if lies_over := target.overlay(labels[place], outputs[place]):
+        kind = by_name(task.modality)
+        show: Any = kind.preview(rows.inputs[place], task.inputs)
+        size = kind.size_of(rows.inputs[place])
+        if size is not None and (lies_over := target.overlay(labels[place], outputs[place], size, thresholds)):
             show[HEAT] = lies_over
         shown.append(Example(label=told.label, prediction=told.prediction, how=told.how, id=rows.ids[place], **show))
     return shown

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.artifact.predictor import Predictor
 from headstart.core import storage
+from headstart.core.outcome import Calibration
 from headstart.core.types import Task
 from headstart.data.rows import Rows
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 
@@ -63,6 +65,55 @@ def write_pictures(
                 file.write_bytes(target.picture(found))
 
 
+def in_pixels(frame: pd.DataFrame, predictor: Predictor, rows: Rows, outputs: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Write what was found in pixels of each example, in a table of predictions.
+
+    Args:
+        frame: The table.
+        predictor: Whose predictions.
+        rows: The examples.
+        outputs: Of these, by target.
+
+    Returns:
+        The table.
+    """
+    task, columns = predictor.task, {}
+    laid = predictor.laid(rows, outputs)
+    for name, target in task.predicted.items():
+        thresholds = predictor.calibrations.get(name, Calibration()).thresholds
+        cells = target.cells(laid[name], thresholds) if target.dense else {}
+        columns |= {f"{name}.{column}" if len(task.targets) > 1 else column: own for column, own in cells.items()}
+    return frame.assign(**columns)
+
+
+def draw_pictures(
+    folder: Path, predictor: Predictor, every: Sequence[str], rows: Rows, outputs: Mapping[str, np.ndarray]
+) -> None:
+    """Draw what was found into copies of the pictures.
+
+    Args:
+        folder: Where these go.
+        predictor: Whose predictions.
+        every: The names of all examples.
+        rows: The examples.
+        outputs: Of these, by target.
+
+    Raises:
+        DiskError: The disk refuses.
+    """
+    from headstart.inputs._open import open_image
+
+    paths = _named(folder, every)
+    for place, (row, item) in enumerate(zip(rows.ids, rows.inputs, strict=True)):
+        picture = open_image(item)
+        for name, target in predictor.task.predicted.items():
+            thresholds = predictor.calibrations.get(name, Calibration()).thresholds
+            picture = target.drawn(picture, outputs[name][place], thresholds)
+        paths[row].parent.mkdir(parents=True, exist_ok=True)
+        with storage.new_file(paths[row]) as file:
+            picture.save(file, "PNG", compress_level=1)
+
+
 def _columns(task: Task) -> dict[str, str]:
     """Return the column of each target that is a picture."""
     found = {name: target.pictured for name, target in task.predicted.items() if target.pictured}
@@ -70,10 +121,15 @@ def _columns(task: Task) -> dict[str, str]:
 
 
 def _paths(out: Path, name: str, task: Task, every: Sequence[str]) -> dict[str, Path]:
-    """Name a file for each example, in a folder beside the table: as the example is called below what all share."""
+    """Name a file for each example, in a folder beside the table."""
     folder = out.with_name(
         f"{out.stem}_{task.targets[name].pictured}s" if len(task.targets) == 1 else f"{out.stem}_{name}"
     )
+    return _named(folder, every)
+
+
+def _named(folder: Path, every: Sequence[str]) -> dict[str, Path]:
+    """Name a PNG for each example in a folder: as the example is called below what all share."""
     parents = [str(PurePath(row).parent) for row in every]
     common = os.path.commonpath(parents) if len({os.path.isabs(each) for each in parents}) == 1 else ""  # noqa: PTH117
     own = {row: PurePath(os.path.relpath(row, common or ".")) for row in every}

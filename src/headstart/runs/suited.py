@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from headstart.core import plugins
 from headstart.core.choice import Choice
 from headstart.core.errors import UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.recipe import LINEAR, Recipe
-from headstart.core.types import Task
+from headstart.core.types import Target, Task
 from headstart.models.model import Head
-from headstart.models.operate import build
 
 
 def suited(recipe: Recipe, task: Task) -> Recipe:
@@ -32,19 +32,24 @@ def suited(recipe: Recipe, task: Task) -> Recipe:
     if first is not None and others:
         many = first_few(others)
         raise UsageError(f"Targets of whole examples ({many}) cannot be learnt beside one of each place of them.")
-    if task.predicted and _is_dense(recipe.head, task) != (first is not None):
+    if task.predicted and not _fits(recipe.head, task, first):
         fits = LINEAR.name if first is None else first.head
         raise UsageError(f"The head '{recipe.head.name}' does not fit the kind of target: take {option('head', fits)}.")
     if first is None:
         return recipe
     if recipe.source is None:
         raise UsageError(f"Name a source of convolutions for this kind of target: {option('source', 'timm:resnet18')}.")
-    known = [build(choice) for choice in recipe.surgery]
-    needed = [Choice.parse(text, "surgery") for text in first.surgery]
-    more = tuple(choice for choice in needed if build(choice) not in known)
-    return dataclasses.replace(recipe, surgery=(*recipe.surgery, *more))
+    needed = [_unnamed(Choice.parse(text, "surgery"), recipe.surgery) for text in first.surgery]
+    return dataclasses.replace(recipe, surgery=(*recipe.surgery, *(each for each in needed if each is not None)))
 
 
-def _is_dense(head: Choice, task: Task) -> bool:
+def _unnamed(needed: Choice, named: Sequence[Choice]) -> Choice | None:
+    """Return what of an operation the recipe does not name itself; None where it names all of it."""
+    own = [choice for choice in named if choice.name == needed.name]
+    left = {key: value for key, value in needed.options.items() if all(key not in choice.options for choice in own)}
+    return Choice(needed.name, left) if left or not own else None
+
+
+def _fits(head: Choice, task: Task, dense: Target | None) -> bool:
     made: Head = plugins.build("heads", head.name, head.options).build(1, next(iter(task.predicted.values())))
-    return made.dense
+    return not made.dense if dense is None else made.dense and dense.form in made.forms

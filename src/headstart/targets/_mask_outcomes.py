@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from PIL.Image import Image
 
 from headstart.core.errors import DataError, first_few
 from headstart.core.outcome import Calibration, Colours, Measurements, Wrong
@@ -16,7 +17,7 @@ from headstart.drawing.text import UNKNOWN, number_text
 from headstart.metrics._ranks import mean_known, ratio
 from headstart.targets._by_class import absent
 from headstart.targets._legend import parsed
-from headstart.targets._mask_pictures import colours, laid, overlay, png
+from headstart.targets._mask_pictures import colours, laid, overlay, png, shaded
 from headstart.targets._masks import IGNORED, opened_mask, packed_mask, pixels_of
 
 MASK = "mask"  # the column of what was decided
@@ -136,7 +137,9 @@ class MaskOutcomes:
         named = [first_few(self._named(each)) for each in (own / max(own.sum(), 1), shares)]
         return Wrong(named[0], named[1], said)
 
-    def overlay(self, label: Any, output: np.ndarray) -> str:
+    def overlay(
+        self, label: Any, output: np.ndarray, size: tuple[int, int], thresholds: Mapping[str, float] | None = None
+    ) -> str:
         """Draw the decisions in the colours of their classes, half clear, and the borders of the label in white."""
         return overlay(np.asarray(opened_mask(label)), output, len(self.classes))
 
@@ -144,6 +147,10 @@ class MaskOutcomes:
         """Return each class with its colour."""
         shades = colours(len(self.classes))
         return [(name, f"#{bytes(shade.tolist()).hex()}") for name, shade in zip(self.classes, shades, strict=True)]
+
+    def drawn(self, picture: Image, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Image:
+        """Lay the decisions over the picture in the colours of their classes, half clear."""
+        return shaded(picture, output, len(self.classes))
 
     def picture(self, laid: np.ndarray) -> bytes:
         """Write a mask as those were that were learnt: with the values or the colours of its classes."""

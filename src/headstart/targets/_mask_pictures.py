@@ -40,6 +40,12 @@ def overlay(places: np.ndarray, decided: np.ndarray, classes: int) -> str:
     return f"data:image/png;base64,{base64.b64encode(png(drawn)).decode('ascii')}"
 
 
+def shaded(picture: Image.Image, decided: np.ndarray, classes: int) -> Image.Image:
+    """Lay decisions [h, w] over a picture in the colours of their classes, half clear; it is given back in RGB."""
+    own = picture.convert("RGB")
+    return Image.blend(own, Image.fromarray(colours(classes)[laid(decided, own.size)]), SHADE / 255)
+
+
 def laid(decided: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Bring decisions [h, w] to a width and a height, by the nearest pixel."""
     picture = Image.fromarray(np.ascontiguousarray(decided, dtype=np.uint8))

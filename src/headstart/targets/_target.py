@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import torch
+    from PIL.Image import Image as Picture
 
     from headstart.core.types import Labels, LossOptions
     from headstart.targets._infer import LabelCells
@@ -171,20 +172,31 @@ class BaseTarget:
             DataError: The target is asked of new classes, and some have rows in two splits; all are listed.
         """
 
-    def check_over(self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None]) -> None:
-        """Check nothing: only labels of dense targets lie over their examples."""
+    def lay_over(self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None]) -> Labels:
+        """Leave labels as they are: only those of dense targets lie over their examples."""
+        return labels
 
     def laid(self, output: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """Leave an output that lies over no picture as it is."""
         return output
 
-    def overlay(self, label: Any, output: np.ndarray) -> str:
+    def overlay(
+        self, label: Any, output: np.ndarray, size: tuple[int, int], thresholds: Mapping[str, float] | None = None
+    ) -> str:
         """Draw nothing over an example."""
         return ""
 
     def colour_key(self) -> list[tuple[str, str]]:
         """Return nothing: nothing is drawn."""
         return []
+
+    def cells(self, laid: Sequence[Any], thresholds: Mapping[str, float] | None = None) -> dict[str, list[Any]]:
+        """Make no columns: what a row is predicted does not depend on its size."""
+        return {}
+
+    def drawn(self, picture: Picture, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Picture:
+        """Draw nothing."""
+        return picture
 
     def picture(self, laid: np.ndarray) -> bytes:
         """Return nothing: labels are no files."""

@@ -109,7 +109,7 @@ class Segmentation(MaskOutcomes, BaseTarget):
         colours = any(len(value) == 3 for value in (*known, *ignored))
         return self._read(frame, lambda cell: packed_mask(as_places(values_of(cell, colours=colours), known, ignored)))
 
-    def check_over(self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None]) -> None:
+    def lay_over(self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None]) -> Labels:
         """Check that each mask has the size of its picture. DataError: some have not; all are listed."""
         problems = [
             Problem(
@@ -124,6 +124,7 @@ class Segmentation(MaskOutcomes, BaseTarget):
             raise BadRows(
                 f"{counted(len(problems), 'masks')} {agree(len(problems), 'do')} not fit their pictures:", problems
             )
+        return labels
 
     def check_training(self, labels: Labels) -> None:
         """Refuse masks all of whose pixels are of one class, or of none (DataError)."""

@@ -17,6 +17,7 @@ from headstart.core.counting import counted
 from headstart.core.errors import BadRows, DataError, Problem, first_few
 from headstart.core.interface import option
 from headstart.data.formats import is_table, stem
+from headstart.data.readers._box_folders import holds_boxes
 from headstart.data.readers._masks import paired_folders
 from headstart.data.tables import PARENT, SPLITS, Tables, make_frame, splits_of
 from headstart.data.walk import files_below, files_in, folders_in
@@ -42,7 +43,7 @@ class ImageFolder:
         if not isinstance(data, str | Path) or not Path(data).is_dir():
             return False
         root = Path(data)
-        if paired_folders(root):
+        if paired_folders(root) or holds_boxes(root):
             return False
         files = files_in(root)
         if {"dataset_info.json", "dataset_dict.json"} & {file.name.lower() for file in files}:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.errors import BadRows, Problem
-from headstart.data.readers._masks import Pair, mask_key, paired_folders, pictures_in
+from headstart.data.readers._masks import mask_key, paired_folders
+from headstart.data.readers._pairs import Pair, pictures_in
 from headstart.data.tables import Tables, make_frame
 from headstart.inputs import of_file
 

@@ -18,6 +18,7 @@ from headstart.core.counting import agree, counted
 from headstart.core.errors import DataError, UsageError, first_few
 from headstart.core.interface import option
 from headstart.data.formats import ending, is_table, may_be_table, opened, stem
+from headstart.data.readers._box_folders import holds_boxes
 from headstart.data.readers._csv import Sheet, decode, parse
 from headstart.data.readers._masks import paired_folders
 from headstart.data.readers._paths import resolve_files
@@ -54,8 +55,10 @@ class Table:
             return False
         path = Path(data)
         if path.is_file():
-            return bool(ending(path))
-        if not path.is_dir() or (path / "dataset_info.json").exists() or paired_folders(path):
+            return bool(ending(path)) and not holds_boxes(path)
+        if not path.is_dir() or (path / "dataset_info.json").exists():
+            return False
+        if paired_folders(path) or holds_boxes(path):
             return False
         if self.domains and any(_split_files(sub)[0] for sub in folders_in(path)):
             return True

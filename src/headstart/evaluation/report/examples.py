@@ -46,7 +46,8 @@ def mistakes(facts: Facts, found: TargetFacts) -> list[Any]:
 def _key(found: TargetFacts) -> list[Any]:
     """Say what the colours over pictures mean, where a target draws some."""
     entries = found.target.colour_key()
-    told = "Colours: what was decided. White: the borders of the labels. Point at a picture to see it alone."
+    white = "the borders of the labels" if found.target.pictured else "the boxes of the labels, in dashes"
+    told = f"Colours: what was decided. White: {white}. Point at a picture to see it alone."
     return [Words(told, "soft"), Legend(entries)] if entries else []
 
 

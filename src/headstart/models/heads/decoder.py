@@ -72,6 +72,7 @@ class DecoderHead(Head):
     """A head that answers for each pixel that the network sees: outputs [B, outputs, H, W]."""
 
     dense: ClassVar[bool] = True
+    forms: ClassVar[tuple[str, ...]] = ("masks",)
     trunk: Pyramid
 
     def __init__(self, trunk: Pyramid, target: Target, options: Decoder) -> None:

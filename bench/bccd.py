@@ -1,0 +1,150 @@
+"""Detection of blood cells: average precision on BCCD's test pictures; its own validation pictures choose the step.
+
+python bench/bccd.py ours|scratch|torchvision [--shared FOLDER] [--seconds CPU_SECONDS] [--out FOLDER]
+
+`ours` is `headstart fit FOLDER --source MobileNetV2` with no other option, `scratch` the same from random weights.
+`torchvision` is its FCOS with the same pretrained network and its own recipe (SGD with momentum, warm-up, step decay,
+mirrored pictures), for about as many CPU seconds in all as `--seconds` says; the figures are computed by
+headstart's metrics from its boxes. Each prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import headstart as hs
+from headstart.core.recipe import DataPlan
+from headstart.data.read import read
+from headstart.evaluation.metrics import evaluate
+
+SHARED = Path(os.environ.get("HEADSTART_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+SIDE, BATCH, LR = 320, 8, 0.01
+Pair = tuple[torch.Tensor, dict[str, torch.Tensor]]
+
+
+def ours(data: Path, source: str, out: Path, *, pretrained: bool) -> dict[str, Any]:
+    """Fit with the defaults."""
+    run = hs.fit(data, source=source if pretrained else f"{source} pretrained=false", out=out, device="cpu")
+    figures = {name: [m.value, m.low, m.high] for name, m in run.evaluations["test"].metrics.items()}
+    return {**figures, "steps": run.outcome.steps}
+
+
+def pairs(rows: Any) -> list[Pair]:
+    """Make torchvision's pairs of pictures and boxes in pixels, classes from 0."""
+    from torchvision.io import ImageReadMode, decode_image
+
+    made = []
+    for item, label in zip(rows.inputs, rows.y, strict=True):
+        picture = decode_image(str(item), ImageReadMode.RGB).float() / 255
+        height, width = picture.shape[1:]
+        boxes = torch.from_numpy(label[:, :4] * np.array([width, height, width, height], dtype=np.float32))
+        made.append((picture, {"boxes": boxes, "labels": torch.from_numpy(label[:, 4]).long()}))
+    return made
+
+
+def detector(source: str, classes: int) -> torch.nn.Module:
+    """Put torchvision's FCOS on the pyramid of the pretrained network, with torchvision's own widths."""
+    import timm
+    from safetensors.torch import load_file
+    from torchvision.models.detection.fcos import FCOS
+    from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelP6P7
+
+    class Network(torch.nn.Module):
+        out_channels = 256
+
+        def __init__(self) -> None:
+            super().__init__()
+            whole = timm.create_model("mobilenetv2_100", num_classes=1001)
+            whole.load_state_dict(load_file(f"{source}.safetensors"), strict=False)
+            self.body: Any = timm.create_model("mobilenetv2_100", features_only=True, out_indices=(2, 3, 4))
+            missing = self.body.load_state_dict(whole.state_dict(), strict=False).missing_keys
+            assert not missing, missing
+            channels: list[int] = self.body.feature_info.channels()
+            self.pyramid = FeaturePyramidNetwork(channels, 256, LastLevelP6P7(256, 256))
+
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            return self.pyramid(OrderedDict((str(place), level) for place, level in enumerate(self.body(x))))
+
+    return FCOS(Network(), classes, min_size=SIDE, max_size=SIDE * 4 // 3)
+
+
+def torchvisions(data: Path, source: str, seconds: float) -> dict[str, Any]:
+    """Train torchvision's FCOS for so many CPU seconds; the step of the best validation mAP is tested."""
+    found = read(data, DataPlan())
+    torch.manual_seed(0)
+    model = detector(source, len(found.task.classes))
+    train = pairs(found.splits["train"])
+    body = [weight for name, weight in model.named_parameters() if weight.requires_grad and "norm" not in name]
+    optimiser = torch.optim.SGD(body, lr=LR, momentum=0.9, weight_decay=1e-4)
+    start, step, best, kept = time.process_time(), 0, -1.0, {}
+    while (spent := time.process_time() - start) < seconds:
+        model.train()
+        for group in optimiser.param_groups:
+            group["lr"] = LR * min(1.0, (step + 1) / 50) * (0.1 if spent > 0.7 * seconds else 1.0)
+        rows = torch.randint(len(train), (BATCH,)).tolist()
+        shown = [mirrored(*train[row]) if torch.rand(()) < 0.5 else train[row] for row in rows]
+        losses = model([picture for picture, _ in shown], [boxes for _, boxes in shown])
+        optimiser.zero_grad()
+        torch.stack([*losses.values()]).sum().backward()
+        optimiser.step()
+        step += 1
+        if step % 52 == 0:
+            value = measured(model, found, "validation")["map_50_95"][0]
+            if value > best:
+                best, kept = value, {name: weight.clone() for name, weight in model.state_dict().items()}
+    model.load_state_dict(kept or model.state_dict())
+    return {**measured(model, found, "test"), "steps": step}
+
+
+def mirrored(picture: torch.Tensor, boxes: dict[str, torch.Tensor]) -> Pair:
+    """Mirror a picture with its boxes."""
+    width = picture.shape[2]
+    x0, y0, x1, y1 = boxes["boxes"].unbind(1)
+    return picture.flip(2), {**boxes, "boxes": torch.stack([width - x1, y0, width - x0, y1], dim=1)}
+
+
+def measured(model: torch.nn.Module, found: Any, split: str) -> dict[str, Any]:
+    """Measure boxes of torchvision's form."""
+    rows, outputs = found.splits[split], np.zeros((len(found.splits[split]), 100, 6), dtype=np.float32)
+    model.eval()
+    with torch.no_grad():
+        for row, (picture, _) in enumerate(pairs(rows)):
+            (answer,) = model([picture])
+            height, width = picture.shape[1:]
+            columns = answer["boxes"] / torch.tensor([width, height, width, height]), answer["scores"], answer["labels"]
+            boxes = torch.cat([columns[0], columns[1][:, None], columns[2][:, None]], dim=1)[:100]
+            outputs[row, : len(boxes)] = boxes.numpy()
+    figures = evaluate(found.task.target, rows.y, outputs).metrics
+    return {name: [metric.value, metric.low, metric.high] for name, metric in figures.items()}
+
+
+def main() -> None:
+    """Print the figures of one run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("way", choices=("ours", "scratch", "torchvision"))
+    parser.add_argument("--shared", type=Path, default=SHARED)
+    parser.add_argument("--seconds", type=float, default=900)
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    data, source = given.shared / "data/image/bccd", str(given.shared / "weights/vision/mobilenetv2_100_imagenet")
+    with tempfile.TemporaryDirectory() as folder:
+        if given.way == "torchvision":
+            done = torchvisions(data, source, given.seconds)
+        else:
+            out = given.out or Path(folder) / "run"
+            done = ours(data, f"local:{source}", out, pretrained=given.way == "ours")
+        print(json.dumps({"way": given.way, **done, "cpu_seconds": round(time.process_time())}))
+
+
+if __name__ == "__main__":
+    main()
