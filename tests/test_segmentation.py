@@ -23,6 +23,7 @@ from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event, silent
 from headstart.data.read import read
 from headstart.data.transforms import make_transform
+from headstart.engine import constant
 from headstart.engine.predict import predict
 from headstart.models.operate import operate
 from headstart.runs.defaults import with_usual_head
@@ -190,3 +191,26 @@ def test_from_a_folder_to_masks_of_new_images(tmp_path: Path, monkeypatch: pytes
     assert np.array_equal(written, masks[0]) and written.shape == SIZE[::-1]
     told = CliRunner().invoke(app, ["predict", "run", "data/images/test/0.png", "--json"])
     assert json.loads(told.output.splitlines()[-1])["predictions"][0]["prediction"][0] == "ground"
+
+
+@pytest.mark.slow
+def test_a_frozen_network_under_a_decoder_of_the_package_is_computed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("segmentation_models_pytorch")
+    monkeypatch.setattr(constant, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(constant, "LEAST_GAIN", 0.0)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    data, told = write(tmp_path / "data", {"train": 24, "val": 8, "test": 8}), []
+    words: dict[str, Any] = {
+        "source": "timm:test_resnet pretrained=false",
+        "strategy": "linear_probe",
+        "augment": "plain",
+    }
+    settings = {"stages.0.steps": 50, "stages.0.batch_size": 8, "stages.0.lr": 3e-3}
+    words |= {"head": "smp decoder=unetplusplus", "surgery": ["adapt_input whole=true size=64"], "settings": settings}
+    run = hs.fit(data, **words, out=tmp_path / "run", listen=told.append)
+    figures = run.evaluations["test"]
+    assert (figures.metrics["miou"].value or 0) > 0.5
+    assert hs.evaluate(tmp_path / "run").evaluations["test"] == figures
+    assert any("computed once for each row" in event.message for event in told)

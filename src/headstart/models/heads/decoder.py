@@ -10,17 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from headstart.core.errors import UsageError
-from headstart.core.interface import option
-from headstart.core.types import Features, Target
-from headstart.models.model import Backbone, Head
-from headstart.models.taps import example, probe
+from headstart.core.types import Target
+from headstart.models.heads._dense import DenseHead, enlarged, even
+from headstart.models.model import Head
 
 GROUPS = 8  # of the norm
 
@@ -42,8 +39,12 @@ class Decoder:
             raise ValueError(f"dropout must be from 0 to below 1, not {self.dropout}.")
 
     def build(self, dim: int, target: Target) -> Head:
-        """Make the head; the convolutions on maps come once the backbone is known (`Head.fit_to`)."""
-        return DecoderHead(Pyramid((), self.width, target.outputs, self.dropout), target, self)
+        """Make the head; its convolutions come once the backbone is known (`Head.fit_to`)."""
+
+        def make(maps: Sequence[torch.Tensor], size: Sequence[int]) -> nn.Module:
+            return Pyramid([each.shape[1] for each in maps], self.width, target.outputs, self.dropout)
+
+        return DenseHead("decoder", make, target)
 
 
 class Pyramid(nn.Module):
@@ -55,9 +56,7 @@ class Pyramid(nn.Module):
         self.smooth = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.norm = nn.GroupNorm(GROUPS, width)
         self.dropout = nn.Dropout2d(dropout)
-        self.last = nn.Conv2d(width, outputs, 1)
-        nn.init.trunc_normal_(self.last.weight, std=0.01)
-        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+        self.last = even(nn.Conv2d(width, outputs, 1))
 
     def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
         found: torch.Tensor | None = None
@@ -66,36 +65,3 @@ class Pyramid(nn.Module):
             found = own if found is None else own + enlarged(found, own.shape[2:])
         assert found is not None
         return self.last(self.dropout(functional.relu(self.norm(self.smooth(found)))))
-
-
-class DecoderHead(Head):
-    """A head that answers for each pixel that the network sees: outputs [B, outputs, H, W]."""
-
-    dense: ClassVar[bool] = True
-    forms: ClassVar[tuple[str, ...]] = ("masks",)
-    trunk: Pyramid
-
-    def __init__(self, trunk: Pyramid, target: Target, options: Decoder) -> None:
-        super().__init__(trunk, target)
-        self.options = options
-        self.size = (1, 1)
-
-    def fit_to(self, backbone: Backbone) -> None:
-        """Make the convolutions on the backbone's maps. UsageError: it gives none, or takes no images."""
-        maps, x = probe(backbone).get("maps"), example(backbone)
-        if not maps or not isinstance(x, torch.Tensor) or x.ndim != 4:
-            raise UsageError(
-                f"The head 'decoder' needs maps, and {backbone.card.name} gives none: take a network "
-                f"of convolutions, such as {option('source', 'timm:resnet18')}."
-            )
-        channels = [each.shape[1] for each in maps]
-        self.trunk = Pyramid(channels, self.options.width, self.target.outputs, self.options.dropout)
-        self.size = tuple(x.shape[2:])
-
-    def forward(self, features: Features) -> torch.Tensor:  # [B, outputs, H, W]
-        return enlarged(self.trunk(features.get("maps", ())), self.size)
-
-
-def enlarged(maps: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
-    """Bring maps to another size, bilinearly."""
-    return functional.interpolate(maps, size=list(size), mode="bilinear", align_corners=False)
