@@ -99,7 +99,7 @@ def torchvisions(data: Path, source: str, seconds: float) -> dict[str, Any]:
         optimiser.step()
         step += 1
         if step % 52 == 0:
-            value = measured(model, found, "validation")["map_50_95"][0]
+            value = measured(model, found, "validation")["mean_average_precision"][0]
             if value > best:
                 best, kept = value, {name: weight.clone() for name, weight in model.state_dict().items()}
     model.load_state_dict(kept or model.state_dict())

@@ -126,7 +126,10 @@ def _boxes(y: Any, p: Any, decided: None) -> dict[str, float]:
         [_precision([box[2 + t] for box in boxes if box[1] == c and box[2 + t] >= 0], wanted[c]) for t in range(10)]
         for c in np.flatnonzero(wanted)
     ]
-    return {"map_50_95": _mean([_mean(each) for each in by_class]), "map_50": _mean([each[0] for each in by_class])}
+    return {
+        "mean_average_precision": _mean([_mean(each) for each in by_class]),
+        "map_50": _mean([each[0] for each in by_class]),
+    }
 
 
 def _precision(right: list[float], wanted: int) -> float:

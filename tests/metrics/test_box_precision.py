@@ -37,7 +37,7 @@ def measured(made: tuple[np.ndarray, np.ndarray]) -> Measured:
 
 
 def both(made: tuple[np.ndarray, np.ndarray]) -> tuple[float, float]:
-    return value(load("map_50_95"), measured(made)), value(load("map_50"), measured(made))
+    return value(load("mean_average_precision"), measured(made)), value(load("map_50"), measured(made))
 
 
 def test_overlaps_are_shares_of_the_union_and_of_crowds_of_the_own_area() -> None:

@@ -37,6 +37,7 @@ class Target(Outcomes, Protocol):
             through the views of their examples, and its heads read maps, not pooled features.
         head: The head that it has where none is named.
         surgery: The operations that a source goes through first where none is named.
+        usual_batch: Examples in a step where none are named; None is by the number of rows.
         new_classes: Whether it is asked of classes that training has no row of: no class is in two splits, its labels
             are [N] int64 that say which rows are of one class, and the source's features are answers as they are.
     """
@@ -45,6 +46,7 @@ class Target(Outcomes, Protocol):
     dense: ClassVar[bool]
     head: ClassVar[str]
     surgery: ClassVar[tuple[str, ...]]
+    usual_batch: ClassVar[int | None]
     new_classes: ClassVar[bool]
 
     @property

@@ -124,7 +124,8 @@ def length(stage: Stage, defaults: Defaults, objective: Objective, data: Dataset
         The batch size, the steps, and the steps between evaluations.
     """
     rows = passed(objective, data)
-    batch_size = min(stage.batch_size or (BATCH if rows >= MANY else SMALL_BATCH), rows)
+    usual = [target.usual_batch for target in data.task.predicted.values() if target.usual_batch is not None]
+    batch_size = min(stage.batch_size or min(usual, default=BATCH if rows >= MANY else SMALL_BATCH), rows)
     epoch = math.ceil(rows / batch_size)
     steps = stage.steps or max(1, math.ceil(epoch * (stage.epochs or 0)))
     if stage.steps is None and stage.epochs is None:

@@ -27,7 +27,7 @@ def best_cut(found: np.ndarray, place: int, total: int) -> Cut | None:
         total: Labels of the class.
 
     Returns:
-        The highest such score, at which all boxes of the same score are kept.
+        The score half-way between the last box that is kept and the next one, all of whose equals are left out.
     """
     scores, right, among = _summed(found, place)
     if not total or not right.any():
@@ -35,7 +35,8 @@ def best_cut(found: np.ndarray, place: int, total: int) -> Cut | None:
     last = np.flatnonzero(np.diff(scores, append=-1.0))  # boxes of equal scores come together
     f1 = 2 * right[last] / (among[last] + total)
     at = last[f1.argmax()]
-    return Cut(float(scores[at]), float(right[at] / among[at]), float(right[at] / total), float(f1.max()))
+    below = scores[at + 1] if at + 1 < len(scores) else 0.0
+    return Cut(float(scores[at] + below) / 2, float(right[at] / among[at]), float(right[at] / total), float(f1.max()))
 
 
 def cut_at(found: np.ndarray, place: int, total: int, score: float) -> Cut | None:

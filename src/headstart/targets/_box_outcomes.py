@@ -31,7 +31,7 @@ class BoxOutcomes:
 
     classes: tuple[str, ...]
     form: ClassVar[str] = "boxes"
-    primary: ClassVar[str] = "map_50_95"
+    primary: ClassVar[str] = "mean_average_precision"
     title: ClassVar[str] = "detection"
     hub: ClassVar[str] = "object-detection"
     loss_unit: ClassVar[str] = "focal, GIoU and centre losses"
@@ -189,7 +189,7 @@ class BoxOutcomes:
     def validation_loss(self, labels: Labels, outputs: np.ndarray) -> float:
         """Compute 1 minus the mean average precision."""
         from headstart.metrics._measured import Measured
-        from headstart.metrics.map_50_95 import MeanAveragePrecision
+        from headstart.metrics.mean_average_precision import MeanAveragePrecision
 
         counts, found = self.check(labels, outputs)
         measured = Measured(self.form, self.classes, counts, found, None)

@@ -42,6 +42,7 @@ class BaseTarget:
         dense: Whether it answers for each place of an example, from maps (`headstart.core.task.Target`).
         head: The head that it has where none is named.
         surgery: The operations that a source goes through first where none is named.
+        usual_batch: Examples in a step where none are named; None is by the number of rows.
         one_column: What its label column is called in the error for several ones; "" where there may be several.
         pictured: The column of the table of predictions that holds a picture; "" without any.
         new_classes: Whether it is asked of classes that training has no row of (`headstart.core.task.Target`).
@@ -60,6 +61,7 @@ class BaseTarget:
     dense: ClassVar[bool] = False
     head: ClassVar[str] = "linear"
     surgery: ClassVar[tuple[str, ...]] = ()
+    usual_batch: ClassVar[int | None] = None
     one_column: ClassVar[str] = ""
     pictured: ClassVar[str] = ""
     new_classes: ClassVar[bool] = False

@@ -36,6 +36,7 @@ class Detection(BoxOutcomes, BaseTarget):
     dense: ClassVar[bool] = True
     one_column: ClassVar[str] = "column of boxes"
     head: ClassVar[str] = "fcos"
+    usual_batch: ClassVar[int | None] = 8  # each picture has many boxes
     surgery: ClassVar[tuple[str, ...]] = ("adapt_input size=320 whole=true", "maps finest=8")
 
     @classmethod
