@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import re
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -111,6 +113,45 @@ def test_every_sound_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert list(problems) == ids[:-1]
     for name, (_, what) in {**BAD, **more}.items():
         assert re.search(what, problems[name]), problems[name]
+
+
+def table(**columns: list[Any]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(cells, dtype=object) for name, cells in columns.items()})
+
+
+def test_pieces_are_cut_from_a_sound_by_their_seconds(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(wav(np.arange(8000) / 10_000, 1000))
+    for whole in (tmp_path / "a.wav", (tmp_path / "a.wav").read_bytes(), (np.arange(8000) / 10_000, 1000)):
+        frame = table(clip=[whole] * 3, start=["1", "", 7], end=[2.5, None, "9"])
+        assert Audio.columns(frame, ["clip"], ["end", "start"]) == ("clip", "start", "end")
+        items = Audio.read(frame, ["clip", "start", "end"])
+        found = [read_sound(item)[0].samples for item in items]
+        wanted = [np.arange(1000, 2500), np.arange(8000), np.arange(7000, 8000)]
+        assert all(np.allclose(one, other / 10_000, atol=1e-4) for one, other in zip(found, wanted, strict=True))
+        assert [duration(item) for item in items] == [1.5, 8.0, 1.0]
+        assert len(set(Audio.check(["a", "b", "c"], items)[0])) == 3
+        assert len({Audio().key(item) for item in items}) == 3
+    items = Audio.read(table(clip=[tmp_path / "a.wav"] * 2, start=[0, 0], end=[1, 2]), ["clip", "start", "end"])
+    assert len({Audio().key(item) for item in items}) == 2
+    assert "2 sounds are pieces of 1 files: group='COLUMN' keeps those of one" in Audio.check(["a", "b"], items)[1][0]
+    assert Audio.loose(["a.wav"], ["clip", "start"]) == {"clip": [Path("a.wav")], "start": [None]}
+
+
+def test_pieces_that_are_none_are_named() -> None:
+    cells = [(TONE, RATE)] * 5
+    frame = table(clip=cells, start=[0.2, "x", -1, 0.1, 0], end=[0.1, 1, 1, math.inf, 0])
+    with pytest.raises(DataError) as caught:
+        Audio.read(frame, ["clip", "start", "end"])
+    assert [(problem.where, problem.what) for problem in caught.value.problems] == [
+        ("0", "ends at 0.1 s and starts at 0.2 s"),
+        ("1, column 'start'", "holds no seconds from 0 on"),
+        ("2, column 'start'", "holds no seconds from 0 on"),
+        ("3, column 'end'", "holds no seconds from 0 on"),
+        ("4", "ends at 0 s and starts at 0 s"),
+    ]
+    late = Audio.read(table(clip=cells[:1], start=[5], end=[6]), ["clip", "start", "end"])
+    with pytest.raises(DataError, match=r"starts at 5 s, and the sound ends at 0.3 s"):
+        Audio.check(["a"], late)
 
 
 def test_what_is_made_of_sounds_is_said() -> None:

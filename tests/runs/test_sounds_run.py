@@ -11,7 +11,7 @@ import pytest
 
 import headstart as hs
 from headstart.core.errors import DataError
-from headstart.core.recipe import Recipe
+from headstart.core.recipe import DataPlan, Recipe
 from headstart.core.storage import sha256
 from sounds import RATE, folder_of_tones, small_network, tone, wav
 
@@ -48,6 +48,16 @@ def test_bad_sounds_are_all_named_by_file(tmp_path: Path) -> None:
     assert {problem.where for problem in caught.value.problems} == {"low/empty.wav", "high/text.wav"}
 
 
+def test_sounds_with_the_seconds_of_their_pieces_are_one_input(tmp_path: Path) -> None:
+    folder = folder_of_tones(tmp_path / "tones", 12)
+    files = sorted(folder.glob("*/*.wav"))
+    frame = pd.DataFrame({"clip": map(str, files), "start": 0.01, "end": 0.09, "label": [f.parent.name for f in files]})
+    named = hs.read(frame, plan=DataPlan(inputs=("clip", "start", "end"), group="clip"))
+    for data in (named, hs.read(frame)):
+        assert (data.task.modality, data.task.inputs) == ("audio", ("clip", "start", "end"))
+        assert data.splits["train"].inputs[0].end == 0.09
+
+
 @pytest.mark.slow
 def test_a_folder_of_sounds_becomes_a_tested_model(tmp_path: Path) -> None:
     folder = folder_of_tones(tmp_path / "tones", 80)
@@ -79,3 +89,24 @@ def test_the_baseline_tells_tones_apart(tmp_path: Path) -> None:
     run = hs.fit(str(folder_of_tones(tmp_path / "tones", 80)), source="logmel:moments", out=str(tmp_path / "run"))
     assert run.evaluations["test"].metrics["accuracy"].value == 1.0
     assert np.unique(hs.load(str(tmp_path / "run")).predict([wav(tone(pitch)) for pitch in (300.0, 1200.0)])).size == 2
+
+
+@pytest.mark.slow
+def test_rows_may_be_pieces_of_recordings(tmp_path: Path) -> None:
+    random, rows = np.random.default_rng(0), []
+    for recording in range(24):  # low, then high, or the other way round
+        pitches = (300, 1200) if recording % 2 else (1200, 300)
+        samples = np.concatenate([tone(pitch * random.uniform(0.8, 1.25)) for pitch in pitches])
+        (tmp_path / f"{recording}.wav").write_bytes(wav(samples + random.normal(0, 0.1, len(samples))))
+        for piece, pitch in enumerate(pitches):
+            ends = (0, 0.3) if piece == 0 else (0.3, "")
+            rows.append((f"{recording}.wav", *ends, "low" if pitch == 300 else "high"))
+    names = pd.Index(["clip", "start", "end", "label"])
+    pd.DataFrame(rows, columns=names).to_csv(tmp_path / "pieces.csv", index=False)
+    out = str(tmp_path / "run")
+    run = hs.fit(str(tmp_path / "pieces.csv"), source="logmel:moments", input="clip,start,end", group="clip", out=out)
+    assert run.evaluations["test"].metrics["accuracy"].value == 1.0
+    model = hs.load(str(tmp_path / "run"))
+    assert model.task.inputs == ("clip", "start", "end")
+    assert model.predict(str(tmp_path / "pieces.csv"))[:4] == ["high", "low", "low", "high"]
+    assert model.predict([(tone(300.0), RATE), wav(tone(1200.0))]) == ["low", "high"]

@@ -62,7 +62,7 @@ def guess_inputs(frame: pd.DataFrame, columns: Sequence[str], plan: DataPlan) ->
         by_name(plan.modality)
     held = {name: contents(frame[name]) for name in (plan.inputs or columns)}
     if plan.inputs:
-        return plan.modality or _common_modality(held), plan.inputs
+        return plan.modality or _common_modality(frame, held), plan.inputs
     candidates = cast("pd.DataFrame", frame[list(columns)])
     numbers = [name for name, content in held.items() if content == NUMBER]
     for modality, kind in modalities().items():
@@ -80,13 +80,18 @@ def guess_inputs(frame: pd.DataFrame, columns: Sequence[str], plan: DataPlan) ->
     )
 
 
-def _common_modality(held: Mapping[str, str]) -> str:
+def _common_modality(frame: pd.DataFrame, held: Mapping[str, str]) -> str:
     for modality, kind in modalities().items():
         if set(held.values()) <= ({modality, NUMBER} if kind.tabular else {modality}):
             return modality
     labels = {modality for modality, kind in modalities().items() if kind.label_like}
     if set(held.values()) <= {NUMBER, "empty", "other", *labels}:  # dates are others
         return tabular()
+    numbers = [name for name, content in held.items() if content == NUMBER]
+    for modality, kind in modalities().items():
+        own = [name for name, content in held.items() if content == modality]
+        if own and set(kind.columns(cast("pd.DataFrame", frame[list(held)]), own, numbers)) == set(held):
+            return modality
     raise UsageError(f"The inputs must hold one kind of data: {first_few(f'{n} holds {c}' for n, c in held.items())}.")
 
 

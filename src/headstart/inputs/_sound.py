@@ -32,6 +32,14 @@ class Clip(NamedTuple):
     rate: int
 
 
+class Piece(NamedTuple):
+    """A piece of a sound, from one second to another; None is where the sound itself ends."""
+
+    whole: Any
+    start: float
+    end: float | None
+
+
 def as_clip(cell: Any) -> Clip | None:
     """Read a cell that holds samples and a rate: a pair, in either order, or a dict as `datasets` has it; else None."""
     if isinstance(cell, Mapping):
@@ -57,18 +65,19 @@ def read_sound(item: Any, where: str = "") -> tuple[Clip, int]:
     """Read one sound.
 
     Args:
-        item: A path, the bytes of a file, or a `Clip`.
+        item: A path, the bytes of a file, a `Clip`, or a `Piece` of one of these.
         where: What to call the sound in an error; "" takes its path.
 
     Returns:
         The mean of its channels, [T] float32, with its rate; and how many channels there were.
 
     Raises:
-        DataError: It cannot be read, has fewer than two samples, or some are not finite.
+        DataError: It cannot be read, has fewer than two samples, or some are not finite; a piece starts after its end.
         UsageError: soundfile is not installed.
     """
-    where = where or (str(item) if isinstance(item, Path) else "the sound")
-    samples, rate = _samples(item) if isinstance(item, Clip) else _decode(item, where)
+    whole, start, end = item if isinstance(item, Piece) else Piece(item, 0.0, None)
+    where = where or (str(whole) if isinstance(whole, Path) else "the sound")
+    samples, rate = _samples(whole, where, start, end) if isinstance(whole, Clip) else _decode(whole, where, start, end)
     if samples.ndim not in {1, 2} or samples.size > MOST_SAMPLES:
         raise _bad(where, f"has shape {samples.shape}", "give samples [T] or [T, channels], cut into shorter sounds")
     if not LEAST_RATE <= rate <= MOST_RATE:
@@ -95,6 +104,9 @@ def resampled(clip: Clip, rate: int) -> np.ndarray:  # [T] float32
 
 def duration(item: Any) -> float | None:
     """Read how many seconds a sound has, without decoding it; None where it cannot be told."""
+    if isinstance(item, Piece):
+        found = duration(item.whole)
+        return None if found is None else min(found, found if item.end is None else item.end) - item.start
     if isinstance(item, Clip):
         return len(item.samples) / item.rate
     library = _library("soundfile")
@@ -105,9 +117,11 @@ def duration(item: Any) -> float | None:
     return found.frames / found.samplerate
 
 
-def _samples(clip: Clip) -> Clip:
-    """Scale whole numbers to [-1, 1], as files of them are read."""
-    samples, kind = clip.samples, clip.samples.dtype.kind
+def _samples(clip: Clip, where: str, start: float, end: float | None) -> Clip:
+    """Take a piece of samples; scale whole numbers to [-1, 1], as files of them are read."""
+    first, count = _span(start, end, clip.rate, len(clip.samples), where)
+    samples = clip.samples[first : first + count]
+    kind = samples.dtype.kind
     if kind == "i":
         samples = samples / np.float32(-float(np.iinfo(samples.dtype).min))
     elif kind == "u":
@@ -116,21 +130,33 @@ def _samples(clip: Clip) -> Clip:
     return Clip(samples, clip.rate)
 
 
-def _decode(item: Any, where: str) -> Clip:
+def _decode(item: Any, where: str, start: float, end: float | None) -> Clip:
     library = _library("soundfile")
     try:
-        content = item if isinstance(item, bytes) else Path(item).read_bytes()
+        with io.BytesIO(item) if isinstance(item, bytes) else Path(item).open("rb") as file:
+            head = file.read(len(pointers.START))
+            if not head:
+                raise _bad(where, "is empty (0 bytes)", "copy or download it again")
+            if pointers.is_pointer(head):
+                raise _bad(where, pointers.WHAT, pointers.MEND)
+            file.seek(0)
+            with library.SoundFile(file) as sound:
+                first, count = _span(start, end, sound.samplerate, sound.frames, where)
+                sound.seek(first)
+                return Clip(sound.read(count, dtype="float32"), sound.samplerate)
     except OSError as error:
         raise _bad(where, f"cannot be read: {error.strerror or error}") from error
-    if not content:
-        raise _bad(where, "is empty (0 bytes)", "copy or download it again")
-    if pointers.is_pointer(content):
-        raise _bad(where, pointers.WHAT, pointers.MEND)
-    try:
-        return Clip(*library.read(io.BytesIO(content), dtype="float32"))
     except library.SoundFileError as error:
         why = str(error).rpartition(": ")[2].rstrip(".")
         raise _bad(where, f"is not a sound that soundfile reads ({why})", "convert it to wav or flac") from error
+
+
+def _span(start: float, end: float | None, rate: int, frames: int, where: str) -> tuple[int, int]:
+    """Find the first sample of a piece and how many there are; what ends after the sound ends with it."""
+    if start and start * rate >= frames:
+        raise _bad(where, f"starts at {start:g} s, and the sound ends at {frames / max(rate, 1):g} s")
+    first = round(start * rate)
+    return first, (frames if end is None else min(frames, round(end * rate))) - first
 
 
 @lru_cache

@@ -23,7 +23,8 @@ from headstart.core.offer import Offer
 from headstart.core.progress import track
 from headstart.core.told import told
 from headstart.inputs import PICTURE, SOUND
-from headstart.inputs._sound import SUFFIXES, Clip, as_clip, duration, is_sound, read_sound, resampled
+from headstart.inputs._pieces import ENDS, read_pieces, told_recordings
+from headstart.inputs._sound import SUFFIXES, Clip, Piece, as_clip, duration, is_sound, read_sound, resampled
 from headstart.inputs._spectrogram import player, spectrogram
 
 if TYPE_CHECKING:
@@ -65,22 +66,38 @@ class Audio(Input):
         return is_sound(cells[0])
 
     @classmethod
+    def columns(cls, frame: pd.DataFrame, own: Sequence[str], numbers: Sequence[str]) -> tuple[str, ...]:
+        """Choose the first column of sounds, and with it those of numbers called `start` and `end`.
+
+        Args:
+            frame: The columns beside the labels.
+            own: The columns that hold sounds.
+            numbers: The columns that hold one number a cell.
+
+        Returns:
+            The columns; () where none holds sounds.
+        """
+        return (own[0], *(name for name in ENDS if name in numbers)) if own else ()
+
+    @classmethod
     def read(cls, frame: pd.DataFrame, columns: Sequence[str]) -> list[Any]:
-        """Take the cells of the one column, files unopened.
+        """Take the cells of the column of sounds, files unopened, and where pieces of them begin and end.
 
         Args:
             frame: Cells by column, each row under its name.
-            columns: The input's.
+            columns: The input's: that of sounds, perhaps `start` and `end`.
 
         Returns:
-            Paths, the bytes of files, and `Clip`s.
+            Paths, the bytes of files, `Clip`s, and `Piece`s of these.
 
         Raises:
-            UsageError: There is more than one column.
-            DataError: Cells are no sounds; all are listed.
+            UsageError: There are more columns.
+            DataError: Cells are no sounds, or pieces end before they start; all are listed.
         """
-        if len(columns) != 1:
-            raise UsageError(f"A task of sounds has one input column; {len(columns)} are named: {first_few(columns)}.")
+        if not set(columns[1:]) <= set(ENDS):
+            raise UsageError(
+                f"A task of sounds has one input column, and perhaps start and end; named are {first_few(columns)}."
+            )
         inputs, problems = [], []
         for row, cell in zip(frame.index, cells_of(frame[columns[0]]), strict=True):
             found = cell if isinstance(cell, Path | bytes) else as_clip(cell)
@@ -88,15 +105,19 @@ class Audio(Input):
             if found is None:
                 what = f"holds {type(cell).__name__} {str(cell)[:40]!r}, not a sound: give a file, or (samples, rate)"
                 problems.append(Problem(f"{row}, column '{columns[0]}'", "has no sound" if missing(cell) else what))
+        if len(columns) > 1:
+            inputs, wrong = read_pieces(frame, inputs)
+            problems += wrong
         if problems:
             raise BadRows("Inputs that are not sounds:", problems)
         return inputs
 
     @classmethod
     def loose(cls, items: Any, columns: Sequence[str]) -> dict[str, list[Any]]:
-        """Take texts as paths, and samples with their rate as one sound."""
+        """Take texts as paths, samples with their rate as one sound, and each sound as a whole."""
         items = [items] if as_clip(items) else items
-        return {columns[0]: [Path(item) if isinstance(item, str) else item for item in items]}
+        found = [Path(item) if isinstance(item, str) else item for item in items]
+        return {columns[0]: found, **{name: [None] * len(found) for name in columns[1:]}}
 
     @classmethod
     def check(cls, ids: Sequence[str], items: Sequence[Any]) -> tuple[list[bytes], list[str]]:
@@ -117,7 +138,7 @@ class Audio(Input):
         problems = [problem for look in looked for problem in look.problems]
         if problems:
             raise BadRows(f"{counted(len(problems), 'sounds')} cannot be used:", problems)
-        return [look.digest for look in looked], _notes(ids, looked)
+        return [look.digest for look in looked], [*_notes(ids, looked), *told_recordings(items)]
 
     @classmethod
     def measure(cls, inputs: Sequence[Any], columns: Sequence[str]) -> dict[str, Any]:
@@ -137,6 +158,8 @@ class Audio(Input):
 
     def key(self, item: Any) -> Hashable:
         """Return path, time and size of a file, which may be written anew; of what is in memory the hash."""
+        if isinstance(item, Piece):
+            return self.key(item.whole), item.start, item.end
         if isinstance(item, Path):
             found = item.stat()
             return str(item), found.st_mtime_ns, found.st_size
@@ -190,11 +213,12 @@ class Audio(Input):
             Steps in words.
         """
         clip, channels = read_sound(inputs[0])
+        whole = inputs[0].whole if isinstance(inputs[0], Piece) else inputs[0]
         raw = self.open(inputs[0])
         mono = "" if channels == 1 else f", the mean of {channels} channels"
         example = self.example(raw)
         return [
-            ("file" if isinstance(inputs[0], Path) else "sound", told(inputs[0])),
+            ("file" if isinstance(whole, Path) else "sound", told(whole)),
             ("decoded", f"{len(clip.samples) / clip.rate:.3f} s at {clip.rate:,} Hz{mono}"),
             (f"resampled to {self.sample_rate:,} Hz", told(raw)),
             ("its middle" if len(raw) > self.samples else "followed by silence", told(example)),
@@ -240,7 +264,12 @@ def _look(row: str, item: Any) -> _Look:
         clip, channels = read_sound(content, row)
     except DataError as error:
         return _Look(problems=tuple(error.problems))
-    return _Look(_digest(content), clip.rate, channels, float(np.abs(clip.samples).max()) <= SILENT)
+    return _Look(
+        _digest(clip if isinstance(item, Piece) else content),
+        clip.rate,
+        channels,
+        float(np.abs(clip.samples).max()) <= SILENT,
+    )
 
 
 def _notes(ids: Sequence[str], looked: Sequence[_Look]) -> list[str]:
@@ -265,6 +294,6 @@ def _shown(clip: Clip) -> dict[str, Any]:
 
 
 def _digest(item: Any) -> bytes:
-    if isinstance(item, Clip):
+    if isinstance(item, Clip):  # of a piece what was read of it
         return digest(f"{item.rate}{item.samples.dtype}{item.samples.shape}".encode() + item.samples.tobytes())
     return digest(item)
