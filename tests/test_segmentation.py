@@ -18,6 +18,7 @@ import toys
 from headstart.cli.main import app
 from headstart.core.choice import Choice
 from headstart.core.errors import DataError, UsageError
+from headstart.core.offer import Offer
 from headstart.core.recipe import DataPlan, Recipe, Stage
 from headstart.core.stopping import Stop, Stopped
 from headstart.core.types import Event, silent
@@ -26,6 +27,7 @@ from headstart.data.transforms import make_transform
 from headstart.engine import constant
 from headstart.engine.predict import predict
 from headstart.models.operate import operate
+from headstart.runs import choose
 from headstart.runs.defaults import with_usual_head
 from headstart.runs.network import build_model
 from headstart.runs.suited import suited
@@ -119,8 +121,6 @@ def test_the_head_and_the_surgery_are_those_of_the_kind(folder: Path) -> None:
     found = suited(recipe, task)
     assert found.head.name == "decoder" and [op.name for op in found.surgery] == ["adapt_input", "maps"]
     assert suited(found, task) == found, "what is there already is not done twice"
-    with pytest.raises(UsageError, match="Name a source"):
-        suited(dataclasses.replace(recipe, source=None), task)
     with pytest.raises(UsageError, match="The head 'mlp' does not fit"):
         suited(dataclasses.replace(recipe, head=Choice("mlp")), task)
     numbers = toys.task_for(toys.source("vector:mlp").card.input)
@@ -129,6 +129,22 @@ def test_the_head_and_the_surgery_are_those_of_the_kind(folder: Path) -> None:
     both = dataclasses.replace(task, targets={"mask": task.target, "kind": numbers.target})
     with pytest.raises(UsageError, match=r"whole examples \(kind\) cannot be learnt beside"):
         suited(recipe, both)
+
+
+def test_without_a_source_the_first_network_at_hand_is_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, told = read(folder, DataPlan()), []
+    offers = [Offer("hog:colour", pretrained=False), Offer("timm:test_resnet", "mlp"), Offer("timm:test_vit")]
+    monkeypatch.setattr(choose, "gather", lambda task, inputs: offers)
+    recipe = with_usual_head(choose.with_network(Recipe(), data, told.append), data.task, silent)
+    assert (recipe.source, recipe.head.name) == (Choice("timm:test_resnet"), "decoder")
+    assert "start: timm:test_resnet, the first network at hand" in told[0].message
+    named = dataclasses.replace(recipe, source=Choice("timm:other"))
+    assert choose.with_network(named, data, silent) == named
+    monkeypatch.setattr(choose, "gather", lambda task, inputs: offers[:1])
+    with pytest.raises(UsageError, match="Name a source of convolutions"):
+        choose.with_network(Recipe(), data, silent)
+    with pytest.raises(UsageError, match="heads on maps are not: name one source"):
+        hs.fit(folder, sources=["timm:*"])
 
 
 def made(folder: Path) -> tuple[Any, Any]:

@@ -78,6 +78,32 @@ def choose_start(
     return take_best(recipe, data, offers, listen, known)
 
 
+def with_network(recipe: Recipe, data: Dataset, listen: Listener) -> Recipe:
+    """Take the first pretrained network that is offered, where a target is dense and no source is named.
+
+    Heads on maps are not solved, by which other starts are compared.
+
+    Args:
+        recipe: Its source may be open.
+        data: The rows.
+        listen: Is told of the network.
+
+    Returns:
+        The recipe; as it was where a source is named or no target is dense.
+
+    Raises:
+        UsageError: No network is offered.
+    """
+    if recipe.source is not None or not any(target.dense for target in data.task.predicted.values()):
+        return recipe
+    offers = [offer for offer in gather(data.task, data.splits["train"].inputs) if offer.pretrained]
+    if not offers:
+        raise UsageError(f"Name a source of convolutions for this kind of target: {option('source', 'timm:resnet18')}.")
+    first = dataclasses.replace(offers[0], head=LINEAR.name)
+    listen(Event("note", f"start: {first}, the first network at hand (name another: {option('source')})"))
+    return with_offer(recipe, first)
+
+
 def take_best(
     recipe: Recipe,
     data: Dataset,

@@ -30,7 +30,7 @@ from headstart.features.frozen import KnownFeatures
 from headstart.models.model import Backbone
 from headstart.runs.begin import Begun, begin
 from headstart.runs.choices import keeping, kept
-from headstart.runs.choose import choose_start
+from headstart.runs.choose import choose_start, with_network
 from headstart.runs.defaults import with_usual_head
 from headstart.runs.evaluate import (
     Results,
@@ -88,7 +88,9 @@ def prepare(
     known = known or known_features(recipe, listen)
     begun = begin(data, recipe, listen)
     dataset, recipe = begun.dataset, begun.named_in(recipe)
-    recipe, is_open = suited(with_usual_head(recipe, dataset.task, listen), dataset.task), recipe.source is None
+    is_open = recipe.source is None
+    recipe = with_usual_head(with_network(recipe, dataset, listen), dataset.task, listen)
+    recipe = suited(recipe, dataset.task)
     try:
         recipe, backbone = _start(recipe, dataset, listen, known, loaded)
     except BadRows as error:  # that only the network knows to be so

@@ -25,7 +25,7 @@ def suited(recipe: Recipe, task: Task) -> Recipe:
         The recipe; as it was where no target is dense.
 
     Raises:
-        UsageError: Some targets are dense and others are not, the head is for others, or no source is named.
+        UsageError: Some targets are dense and others are not, or the head is for others.
     """
     first = next((target for target in task.predicted.values() if target.dense), None)
     others = [name for name, target in task.predicted.items() if not target.dense]
@@ -37,8 +37,6 @@ def suited(recipe: Recipe, task: Task) -> Recipe:
         raise UsageError(f"The head '{recipe.head.name}' does not fit the kind of target: take {option('head', fits)}.")
     if first is None:
         return recipe
-    if recipe.source is None:
-        raise UsageError(f"Name a source of convolutions for this kind of target: {option('source', 'timm:resnet18')}.")
     needed = [_unnamed(Choice.parse(text, "surgery"), recipe.surgery) for text in first.surgery]
     return dataclasses.replace(recipe, surgery=(*recipe.surgery, *(each for each in needed if each is not None)))
 

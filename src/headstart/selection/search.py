@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.counting import counted
-from headstart.core.errors import SourceError, first_few
+from headstart.core.errors import SourceError, UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.offer import Offer
 from headstart.core.recipe import Recipe
@@ -88,6 +88,14 @@ def search(
     begun = begin(data, recipe, listen)
     if not wanted.said and not can_choose(begun.dataset):
         return fit(begun, recipe, out=out, listen=listen, stop=stop)
+    if any(target.dense for target in begun.dataset.task.predicted.values()):
+        if wanted.sources:
+            raise UsageError(
+                "Sources are compared by heads that are solved on their features, and heads on maps are not: name one "
+                f"source ({option('source', 'timm:resnet18')})."
+            )
+        timed = dataclasses.replace(recipe, budget=wanted.budget) if wanted.said else recipe
+        return fit(begun, timed, out=out, resume=resume, listen=listen, stop=stop)
     if not (adapts(begun.dataset, recipe) or generalises(recipe)):
         begun, recipe = with_more_validation(data, begun, recipe, listen)
     dataset = begun.dataset
