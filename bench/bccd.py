@@ -75,7 +75,9 @@ def detector(source: str, classes: int) -> torch.nn.Module:
         def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
             return self.pyramid(OrderedDict((str(place), level) for place, level in enumerate(self.body(x))))
 
-    return FCOS(Network(), classes, min_size=SIDE, max_size=SIDE * 4 // 3)
+    pixels = json.loads(Path(f"{source}.json").read_text(encoding="utf-8"))
+    how: dict[str, Any] = {"image_mean": pixels["mean"], "image_std": pixels["std"]}
+    return FCOS(Network(), classes, min_size=SIDE, max_size=SIDE * 4 // 3, **how)
 
 
 def torchvisions(data: Path, source: str, seconds: float) -> dict[str, Any]:
