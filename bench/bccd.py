@@ -28,13 +28,14 @@ from headstart.data.read import read
 from headstart.evaluation.metrics import evaluate
 
 SHARED = Path(os.environ.get("HEADSTART_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+SCRATCH = "timm:mobilenetv2_100"
 SIDE, BATCH, LR = 320, 8, 0.01
 Pair = tuple[torch.Tensor, dict[str, torch.Tensor]]
 
 
 def ours(data: Path, source: str, out: Path, *, pretrained: bool) -> dict[str, Any]:
     """Fit with the defaults."""
-    run = hs.fit(data, source=source if pretrained else f"{source} pretrained=false", out=out, device="cpu")
+    run = hs.fit(data, source=source if pretrained else f"{SCRATCH} pretrained=false", out=out, device="cpu")
     figures = {name: [m.value, m.low, m.high] for name, m in run.evaluations["test"].metrics.items()}
     return {**figures, "steps": run.outcome.steps}
 
