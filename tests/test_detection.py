@@ -216,6 +216,7 @@ def test_from_a_folder_to_boxes_in_new_pictures(tmp_path: Path, monkeypatch: pyt
     assert again.task.kind == "detection" and again.task.classes == ("blue", "red")
 
 
+@pytest.mark.slow  # a whole run, with its search
 def test_drawing_where_nothing_is_found_in_pictures_is_refused(tmp_path: Path) -> None:
     x, y = np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32), ["a", "b"] * 12
     hs.fit((x, y), source=None, out=tmp_path / "run")

@@ -45,6 +45,7 @@ def losses(folder: Path) -> list[float]:
     return [value for line in lines for key, value in line.items() if key in ("loss", "accuracy")]
 
 
+@pytest.mark.slow  # starts processes twice
 def test_two_processes_train_as_one(tmp_path: Path) -> None:
     cases = [case for case in ranks.CASES if case not in ("rule-nan", "stop", "dead")]
     code, error = run_two(tmp_path, *cases)  # one after another in the same two processes

@@ -173,6 +173,7 @@ def test_progress_is_shown_and_can_be_left_away(table: Path, capsys: pytest.Capt
     assert "parameters (" in capsys.readouterr().err.partition("moved:")[2]
 
 
+@pytest.mark.slow  # starts a kernel
 @pytest.mark.filterwarnings("ignore")
 def test_a_notebook_shows_progress_short_descriptions_and_short_errors(table: Path) -> None:
     cells = [

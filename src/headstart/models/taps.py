@@ -18,6 +18,8 @@ from headstart.models.dryrun import ROWS, Shape, Trace, dry_run, root, to_device
 from headstart.models.model import Backbone, device_of
 from headstart.models.stages import plain
 
+PARTS = 2  # of an example at most, each of which goes through the network as a row of its own
+
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)  # they hold modules, and nothing calls them
 
 
@@ -68,7 +70,7 @@ def stage_outputs(backbone: Backbone) -> dict[str, torch.Tensor]:
 
         def note(_: nn.Module, __: Any, output: Any, stage: str = stage) -> None:
             hidden = first(output)
-            if isinstance(hidden, torch.Tensor) and hidden.ndim in (2, 3, 4) and len(hidden) == 1:
+            if isinstance(hidden, torch.Tensor) and hidden.ndim in (2, 3, 4) and len(hidden) <= PARTS:
                 seen[stage] = hidden
 
         handles.append(module.register_forward_hook(note))
@@ -137,7 +139,7 @@ def channel_axes(backbone: Backbone) -> dict[str, int]:
     axes = {}
     for stage, module in stage_modules(backbone).items():
         call = trace.calls.get(names[module])
-        if call is not None and len(call.gave) in (2, 3, 4) and call.gave[0] == ROWS:
+        if call is not None and len(call.gave) in (2, 3, 4) and call.gave[0] in (ROWS, PARTS * ROWS):
             axes[stage] = 1 if maps_first(backbone, trace, call.gave, call.end) else len(call.gave) - 1
     return axes
 
