@@ -3,8 +3,8 @@
 python bench/bccd.py ours|scratch|torchvision [--shared FOLDER] [--seconds CPU_SECONDS] [--out FOLDER]
 
 `ours` is `headstart fit FOLDER --source MobileNetV2` with no other option, `scratch` the same from random weights.
-`torchvision` is its FCOS with the same pretrained network and its own recipe (SGD with momentum, warm-up, step decay,
-mirrored pictures), for about as many CPU seconds in all as `--seconds` says; the figures are computed by
+`torchvision` is its SSDLite on the same pretrained network with the recipe of its references (SGD with momentum,
+cosine decay, cut and mirrored pictures), for as many CPU seconds as `--seconds` says; the figures are computed by
 headstart's metrics from its boxes. Each prints one JSON object.
 """
 
@@ -41,61 +41,82 @@ def ours(data: Path, source: str, out: Path, *, pretrained: bool) -> dict[str, A
 
 
 def pairs(rows: Any) -> list[Pair]:
-    """Make torchvision's pairs of pictures and boxes in pixels, classes from 0."""
+    """Make torchvision's pairs of pictures and boxes in pixels, classes from 1."""
+    from torchvision import tv_tensors
     from torchvision.io import ImageReadMode, decode_image
 
     made = []
     for item, label in zip(rows.inputs, rows.y, strict=True):
         picture = decode_image(str(item), ImageReadMode.RGB).float() / 255
         height, width = picture.shape[1:]
-        boxes = torch.from_numpy(label[:, :4] * np.array([width, height, width, height], dtype=np.float32))
-        made.append((picture, {"boxes": boxes, "labels": torch.from_numpy(label[:, 4]).long()}))
+        corners = torch.from_numpy(label[:, :4] * np.array([width, height, width, height], dtype=np.float32))
+        boxes = tv_tensors.BoundingBoxes(corners, format="XYXY", canvas_size=(height, width))
+        made.append((tv_tensors.Image(picture), {"boxes": boxes, "labels": torch.from_numpy(label[:, 4]).long() + 1}))
     return made
 
 
 def detector(source: str, classes: int) -> torch.nn.Module:
-    """Put torchvision's FCOS on the pyramid of the pretrained network, with torchvision's own widths."""
+    """Put torchvision's SSDLite on the pretrained network: its maps of stride 16 and 32, and four coarser ones."""
     import timm
     from safetensors.torch import load_file
-    from torchvision.models.detection.fcos import FCOS
-    from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelP6P7
+    from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
+    from torchvision.models.detection.ssd import SSD
+    from torchvision.models.detection.ssdlite import SSDLiteHead
+    from torchvision.ops import Conv2dNormActivation
+
+    def extra(inner: int, given: int, taken: int) -> torch.nn.Module:
+        layers = [Conv2dNormActivation(taken, inner, 1, activation_layer=torch.nn.ReLU6)]
+        layers += [Conv2dNormActivation(inner, inner, 3, 2, groups=inner, activation_layer=torch.nn.ReLU6)]
+        return torch.nn.Sequential(*layers, Conv2dNormActivation(inner, given, 1, activation_layer=torch.nn.ReLU6))
 
     class Network(torch.nn.Module):
-        out_channels = 256
-
         def __init__(self) -> None:
             super().__init__()
             whole = timm.create_model("mobilenetv2_100", num_classes=1001)
             whole.load_state_dict(load_file(f"{source}.safetensors"), strict=False)
-            self.body: Any = timm.create_model("mobilenetv2_100", features_only=True, out_indices=(2, 3, 4))
+            self.body: Any = timm.create_model("mobilenetv2_100", features_only=True, out_indices=(3, 4))
             missing = self.body.load_state_dict(whole.state_dict(), strict=False).missing_keys
             assert not missing, missing
-            channels: list[int] = self.body.feature_info.channels()
-            self.pyramid = FeaturePyramidNetwork(channels, 256, LastLevelP6P7(256, 256))
+            self.channels: list[int] = [*self.body.feature_info.channels(), 512, 256, 256, 128]
+            inner = (256, 128, 128, 64)
+            self.more = torch.nn.ModuleList(
+                extra(width, given, taken)
+                for width, given, taken in zip(inner, self.channels[2:], self.channels[1:-1], strict=True)
+            )
 
         def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-            return self.pyramid(OrderedDict((str(place), level) for place, level in enumerate(self.body(x))))
+            maps = self.body(x)
+            for layer in self.more:
+                maps.append(layer(maps[-1]))
+            return OrderedDict((str(place), level) for place, level in enumerate(maps))
 
+    network = Network()
+    anchors = DefaultBoxGenerator([[2, 3] for _ in network.channels], min_ratio=0.2, max_ratio=0.95)
+    head = SSDLiteHead(network.channels, anchors.num_anchors_per_location(), classes + 1, torch.nn.BatchNorm2d)
     pixels = json.loads(Path(f"{source}.json").read_text(encoding="utf-8"))
-    how: dict[str, Any] = {"image_mean": pixels["mean"], "image_std": pixels["std"]}
-    return FCOS(Network(), classes, min_size=SIDE, max_size=SIDE * 4 // 3, **how)
+    how: dict[str, Any] = {"image_mean": pixels["mean"], "image_std": pixels["std"], "head": head}
+    more = {"score_thresh": 0.01, "nms_thresh": 0.55, "detections_per_img": 100}
+    return SSD(network, anchors, (SIDE, SIDE), classes + 1, **how, **more)
 
 
 def torchvisions(data: Path, source: str, seconds: float) -> dict[str, Any]:
-    """Train torchvision's FCOS for so many CPU seconds; the step of the best validation mAP is tested."""
+    """Train torchvision's SSDLite for so many CPU seconds; the step of the best validation mAP is tested."""
+    from torchvision.transforms import v2
+
     found = read(data, DataPlan())
     torch.manual_seed(0)
     model = detector(source, len(found.task.classes))
     train = pairs(found.splits["train"])
-    body = [weight for name, weight in model.named_parameters() if weight.requires_grad and "norm" not in name]
-    optimiser = torch.optim.SGD(body, lr=LR, momentum=0.9, weight_decay=1e-4)
+    cut = v2.Compose([v2.RandomIoUCrop(), v2.RandomHorizontalFlip(), v2.SanitizeBoundingBoxes()])
+    body = [weight for weight in model.parameters() if weight.requires_grad]
+    optimiser = torch.optim.SGD(body, lr=LR, momentum=0.9, weight_decay=4e-5)
     start, step, best, kept = time.process_time(), 0, -1.0, {}
     while (spent := time.process_time() - start) < seconds:
         model.train()
         for group in optimiser.param_groups:
-            group["lr"] = LR * min(1.0, (step + 1) / 50) * (0.1 if spent > 0.7 * seconds else 1.0)
+            group["lr"] = LR * min(1.0, (step + 1) / 50) * (1 + np.cos(np.pi * spent / seconds)) / 2
         rows = torch.randint(len(train), (BATCH,)).tolist()
-        shown = [mirrored(*train[row]) if torch.rand(()) < 0.5 else train[row] for row in rows]
+        shown = [cut(*train[row]) for row in rows]
         losses = model([picture for picture, _ in shown], [boxes for _, boxes in shown])
         optimiser.zero_grad()
         torch.stack([*losses.values()]).sum().backward()
@@ -109,13 +130,6 @@ def torchvisions(data: Path, source: str, seconds: float) -> dict[str, Any]:
     return {**measured(model, found, "test"), "steps": step}
 
 
-def mirrored(picture: torch.Tensor, boxes: dict[str, torch.Tensor]) -> Pair:
-    """Mirror a picture with its boxes."""
-    width = picture.shape[2]
-    x0, y0, x1, y1 = boxes["boxes"].unbind(1)
-    return picture.flip(2), {**boxes, "boxes": torch.stack([width - x1, y0, width - x0, y1], dim=1)}
-
-
 def measured(model: torch.nn.Module, found: Any, split: str) -> dict[str, Any]:
     """Measure boxes of torchvision's form."""
     rows, outputs = found.splits[split], np.zeros((len(found.splits[split]), 100, 6), dtype=np.float32)
@@ -124,7 +138,11 @@ def measured(model: torch.nn.Module, found: Any, split: str) -> dict[str, Any]:
         for row, (picture, _) in enumerate(pairs(rows)):
             (answer,) = model([picture])
             height, width = picture.shape[1:]
-            columns = answer["boxes"] / torch.tensor([width, height, width, height]), answer["scores"], answer["labels"]
+            columns = (
+                answer["boxes"] / torch.tensor([width, height, width, height]),
+                answer["scores"],
+                answer["labels"] - 1,
+            )
             boxes = torch.cat([columns[0], columns[1][:, None], columns[2][:, None]], dim=1)[:100]
             outputs[row, : len(boxes)] = boxes.numpy()
     figures = evaluate(found.task.target, rows.y, outputs).metrics
