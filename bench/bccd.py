@@ -50,7 +50,7 @@ def pairs(rows: Any) -> list[Pair]:
         picture = decode_image(str(item), ImageReadMode.RGB).float() / 255
         height, width = picture.shape[1:]
         corners = torch.from_numpy(label[:, :4] * np.array([width, height, width, height], dtype=np.float32))
-        boxes = tv_tensors.BoundingBoxes(corners, format="XYXY", canvas_size=(height, width))
+        boxes = tv_tensors.BoundingBoxes(corners, format="XYXY", canvas_size=(height, width))  # pyright: ignore[reportCallIssue]
         made.append((tv_tensors.Image(picture), {"boxes": boxes, "labels": torch.from_numpy(label[:, 4]).long() + 1}))
     return made
 
@@ -138,12 +138,8 @@ def measured(model: torch.nn.Module, found: Any, split: str) -> dict[str, Any]:
         for row, (picture, _) in enumerate(pairs(rows)):
             (answer,) = model([picture])
             height, width = picture.shape[1:]
-            columns = (
-                answer["boxes"] / torch.tensor([width, height, width, height]),
-                answer["scores"],
-                answer["labels"] - 1,
-            )
-            boxes = torch.cat([columns[0], columns[1][:, None], columns[2][:, None]], dim=1)[:100]
+            corners = answer["boxes"] / torch.tensor([width, height, width, height])
+            boxes = torch.cat([corners, answer["scores"][:, None], answer["labels"][:, None] - 1], dim=1)[:100]
             outputs[row, : len(boxes)] = boxes.numpy()
     figures = evaluate(found.task.target, rows.y, outputs).metrics
     return {name: [metric.value, metric.low, metric.high] for name, metric in figures.items()}
