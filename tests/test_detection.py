@@ -229,3 +229,17 @@ def test_a_drawing_is_a_copy() -> None:
     picture = Image.new("RGB", (40, 30))
     drawn = made.drawn(picture, np.array([[0.25, 0.2, 0.75, 0.8, 0.9, 0]], np.float32))
     assert drawn.size == (40, 30) and (np.asarray(drawn) != 0).any() and not np.asarray(picture).any()
+
+
+@pytest.mark.slow  # trains four small networks
+def test_runs_are_compared_and_rows_are_tested_in_folds(folder: Path, tmp_path: Path) -> None:
+    settings = {"stages.0.steps": 2, "stages.0.batch_size": 4, "head": "fcos width=8"}
+    surgery = (Choice("adapt_input", {"size": 32}), Choice("maps", {"finest": 4}))
+    recipe = dataclasses.replace(Recipe().with_settings(settings), surgery=surgery)
+    recipe = dataclasses.replace(recipe, source=Choice("timm:test_resnet", {"pretrained": False}))
+    once = hs.cross_validate(folder, folds=2, recipe=recipe, out=tmp_path / "one")
+    assert once.out_of_fold.rows == 12 and once.out_of_fold.metrics["map_50"].value is not None
+    other = hs.fit(folder, recipe=dataclasses.replace(recipe, seed=1), out=tmp_path / "other")
+    again = hs.fit(folder, recipe=dataclasses.replace(recipe, seed=2), out=tmp_path / "again")
+    plain = hs.compare([other.folder, again.folder]).to_plain()
+    assert plain["rows"] == 4 and "map_50" in str(plain)

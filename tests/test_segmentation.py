@@ -230,3 +230,17 @@ def test_a_frozen_network_under_a_decoder_of_the_package_is_computed_once(
     assert (figures.metrics["miou"].value or 0) > 0.5
     assert hs.evaluate(tmp_path / "run").evaluations["test"] == figures
     assert any("computed once for each row" in event.message for event in told)
+
+
+@pytest.mark.slow  # trains four small networks
+def test_runs_are_compared_and_rows_are_tested_in_folds(folder: Path, tmp_path: Path) -> None:
+    settings = {"stages.0.steps": 2, "stages.0.batch_size": 4, "head": "decoder width=8"}
+    surgery = (Choice("adapt_input", {"size": 32}), Choice("maps", {"finest": 4}))
+    recipe = dataclasses.replace(Recipe().with_settings(settings), surgery=surgery)
+    recipe = dataclasses.replace(recipe, source=Choice("timm:test_resnet", {"pretrained": False}))
+    once = hs.cross_validate(folder, folds=2, recipe=recipe, out=tmp_path / "one")
+    assert once.out_of_fold.rows == 12 and once.out_of_fold.metrics["miou"].value is not None
+    other = hs.fit(folder, recipe=dataclasses.replace(recipe, seed=1), out=tmp_path / "other")
+    again = hs.fit(folder, recipe=dataclasses.replace(recipe, seed=2), out=tmp_path / "again")
+    plain = hs.compare([other.folder, again.folder]).to_plain()
+    assert plain["rows"] == 4 and "miou" in str(plain)

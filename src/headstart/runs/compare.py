@@ -19,7 +19,7 @@ from headstart.core.interface import option
 from headstart.core.ranges import check_numbers
 from headstart.core.recipe import Recipe
 from headstart.core.types import Calibration, Task
-from headstart.data.rows import Rows
+from headstart.data.rows import Rows, take
 from headstart.drawing.blocks import Words
 from headstart.drawing.draw import draw
 from headstart.drawing.text import UNKNOWN
@@ -267,10 +267,12 @@ def _aligned(first: _Measured, other: _Measured, split: str) -> dict[str, np.nda
     aligned, every = {}, np.ones(len(order), dtype=bool)
     for name, target in first.task.predicted.items():
         classes = other.task.targets[name].classes
-        labels, outputs = target.reorder(classes, other.rows.labels[name][order], other.outputs[name][order])
-        known, theirs = first.rows.known.get(name, every), other.rows.known.get(name, every)[order]
-        differ = (labels != first.rows.labels[name]).reshape(len(labels), -1).any(axis=1)
-        unlike = np.flatnonzero(np.where(known & theirs, differ, known != theirs))
+        theirs = take(other.rows.labels[name], order)
+        labels, outputs = target.reorder(classes, theirs, other.outputs[name][order])
+        known, has = first.rows.known.get(name, every), other.rows.known.get(name, every)[order]
+        pairs = zip(labels, first.rows.labels[name], strict=True)
+        differ = np.array([not np.array_equal(*pair) for pair in pairs], dtype=bool)
+        unlike = np.flatnonzero(np.where(known & has, differ, known != has))
         if unlike.size:
             problems = [Problem(str(first.rows.ids[place]), "has another label") for place in unlike[:SHOWN]]
             raise DataError(f"{unlike.size} of {len(labels)} rows have different labels in the two runs:", problems)

@@ -13,7 +13,7 @@ from headstart.core.errors import first_few
 from headstart.core.outcome import Calibration, Colours, Measurements, Wrong
 from headstart.core.types import Labels
 from headstart.drawing.blocks import Section
-from headstart.metrics._matching import FLAGS, SCORE, matched
+from headstart.metrics._matching import FLAGS, MOST, SCORE, matched
 from headstart.targets._box_curves import best_cut
 from headstart.targets._box_pictures import drawn, overlay
 from headstart.targets._box_tables import sections
@@ -103,12 +103,12 @@ class BoxOutcomes:
         return {BOXES: [written(own, each[:, :4], scores=each[:, 4]) for own, each in zip(names, found, strict=True)]}
 
     def read_table(self, table: Mapping[str, Any]) -> tuple[Labels, np.ndarray]:
-        """Read the boxes of labels and those found, [N, K, 6]."""
+        """Read the boxes of labels and those found, [N, 100, 6]."""
         labels, found = (
             [np.frombuffer(cell, dtype=np.float32).reshape(-1, NUMBERS) for cell in table[name]]
             for name in self.table_columns
         )
-        outputs = np.zeros((len(found), max(1, *map(len, found)), NUMBERS), dtype=np.float32)
+        outputs = np.zeros((len(found), MOST, NUMBERS), dtype=np.float32)
         for row, boxes in enumerate(found):
             outputs[row, : len(boxes)] = boxes
         return labels, outputs

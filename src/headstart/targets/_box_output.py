@@ -13,6 +13,7 @@ from torch.nn import functional
 from torchvision.ops import batched_nms, generalized_box_iou_loss, sigmoid_focal_loss
 
 from headstart.core.types import Labels, LossOptions
+from headstart.metrics._matching import MOST as MOST_BOXES
 from headstart.targets._outputs import Output
 
 RADIUS = 1.5  # strides around the middle of a box in which places learn it
@@ -20,7 +21,7 @@ LEAST, MOST = (
     4.0,
     8.0,
 )  # strides to the furthest side that a level learns; no least for the finest, no most above
-BOXES = 100  # that are decided for a picture, at most
+BOXES = MOST_BOXES  # that are decided for a picture, at most
 CANDIDATES = 400  # of a picture, before the ones that lie over each other are left out
 SURE = 0.01  # the least score
 SAME = 0.6  # IoU from which on two boxes of a class are one
