@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 
 import headstart as hs
 import toys
+from dense import check_folds_and_comparison, check_resumes
 from headstart.cli.main import app
 from headstart.core.choice import Choice
 from headstart.core.errors import DataError, UsageError
 from headstart.core.outcome import Calibration
-from headstart.core.recipe import DataPlan, Recipe, Stage
-from headstart.core.stopping import Stop, Stopped
-from headstart.core.types import Event, silent
+from headstart.core.recipe import DataPlan, Recipe
+from headstart.core.types import silent
 from headstart.data.read import read
 from headstart.models.operate import operate
 from headstart.runs.defaults import with_usual_head
@@ -136,23 +136,7 @@ def made(folder: Path) -> tuple[Any, Any]:
 
 
 def test_a_stop_and_a_resume_give_the_same_weights(tmp_path: Path, folder: Path) -> None:
-    stage = Stage(steps=6, batch_size=4, lr=1e-3, augment="weak")
-    runs = {}
-    for name in ("whole", "cut"):
-        stop = Stop()
-
-        def listen(event: Event, stop: Stop = stop, name: str = name) -> None:
-            if name == "cut" and event.kind == "step" and event.values["step"] >= 3:
-                stop.signal = 15
-
-        model, data = made(folder)
-        try:
-            toys.train(tmp_path / name, model, data, stage=stage, stop=stop, listen=listen)
-        except Stopped:
-            model, data = made(folder)
-            toys.train(tmp_path / name, model, data, stage=stage, resume=True)
-        runs[name] = model
-    assert toys.moved(toys.snapshot(runs["whole"]), runs["cut"]) == set()
+    check_resumes(tmp_path, lambda: made(folder))
 
 
 def test_outcomes_of_boxes(tmp_path: Path) -> None:
@@ -233,13 +217,13 @@ def test_a_drawing_is_a_copy() -> None:
 
 @pytest.mark.slow  # trains four small networks
 def test_runs_are_compared_and_rows_are_tested_in_folds(folder: Path, tmp_path: Path) -> None:
-    settings = {"stages.0.steps": 2, "stages.0.batch_size": 4, "head": "fcos width=8"}
-    surgery = (Choice("adapt_input", {"size": 32}), Choice("maps", {"finest": 4}))
-    recipe = dataclasses.replace(Recipe().with_settings(settings), surgery=surgery)
+    check_folds_and_comparison(tmp_path, folder, "fcos width=8", "map_50")
+
+
+def test_a_view_that_changes_colours_is_refused_before_a_run_begins(folder: Path, tmp_path: Path) -> None:
+    settings = {"stages.0.augment": "strong", "stages.0.steps": 1}
+    recipe = dataclasses.replace(Recipe().with_settings(settings), surgery=(Choice("adapt_input", {"size": 64}),))
     recipe = dataclasses.replace(recipe, source=Choice("timm:test_resnet", {"pretrained": False}))
-    once = hs.cross_validate(folder, folds=2, recipe=recipe, out=tmp_path / "one")
-    assert once.out_of_fold.rows == 12 and once.out_of_fold.metrics["map_50"].value is not None
-    other = hs.fit(folder, recipe=dataclasses.replace(recipe, seed=1), out=tmp_path / "other")
-    again = hs.fit(folder, recipe=dataclasses.replace(recipe, seed=2), out=tmp_path / "again")
-    plain = hs.compare([other.folder, again.folder]).to_plain()
-    assert plain["rows"] == 4 and "map_50" in str(plain)
+    with pytest.raises(UsageError, match="only moves pixels"):
+        hs.fit(folder, recipe=recipe, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

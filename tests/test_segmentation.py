@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 
 import headstart as hs
 import toys
+from dense import check_folds_and_comparison, check_resumes
 from headstart.cli.main import app
 from headstart.core.choice import Choice
 from headstart.core.errors import DataError, UsageError
 from headstart.core.offer import Offer
-from headstart.core.recipe import DataPlan, Recipe, Stage
-from headstart.core.stopping import Stop, Stopped
-from headstart.core.types import Event, silent
+from headstart.core.recipe import DataPlan, Recipe
+from headstart.core.types import silent
 from headstart.data.read import read
 from headstart.data.transforms import make_transform
 from headstart.engine import constant
@@ -157,23 +157,7 @@ def made(folder: Path) -> tuple[Any, Any]:
 
 
 def test_a_stop_and_a_resume_give_the_same_weights(tmp_path: Path, folder: Path) -> None:
-    stage = Stage(steps=6, batch_size=4, lr=1e-3, augment="weak")
-    runs = {}
-    for name in ("whole", "cut"):
-        stop = Stop()
-
-        def listen(event: Event, stop: Stop = stop, name: str = name) -> None:
-            if name == "cut" and event.kind == "step" and event.values["step"] >= 3:
-                stop.signal = 15
-
-        model, data = made(folder)
-        try:
-            toys.train(tmp_path / name, model, data, stage=stage, stop=stop, listen=listen)
-        except Stopped:
-            model, data = made(folder)
-            toys.train(tmp_path / name, model, data, stage=stage, resume=True)
-        runs[name] = model
-    assert toys.moved(toys.snapshot(runs["whole"]), runs["cut"]) == set()
+    check_resumes(tmp_path, lambda: made(folder))
 
 
 def test_outputs_are_bytes(folder: Path) -> None:
@@ -234,13 +218,4 @@ def test_a_frozen_network_under_a_decoder_of_the_package_is_computed_once(
 
 @pytest.mark.slow  # trains four small networks
 def test_runs_are_compared_and_rows_are_tested_in_folds(folder: Path, tmp_path: Path) -> None:
-    settings = {"stages.0.steps": 2, "stages.0.batch_size": 4, "head": "decoder width=8"}
-    surgery = (Choice("adapt_input", {"size": 32}), Choice("maps", {"finest": 4}))
-    recipe = dataclasses.replace(Recipe().with_settings(settings), surgery=surgery)
-    recipe = dataclasses.replace(recipe, source=Choice("timm:test_resnet", {"pretrained": False}))
-    once = hs.cross_validate(folder, folds=2, recipe=recipe, out=tmp_path / "one")
-    assert once.out_of_fold.rows == 12 and once.out_of_fold.metrics["miou"].value is not None
-    other = hs.fit(folder, recipe=dataclasses.replace(recipe, seed=1), out=tmp_path / "other")
-    again = hs.fit(folder, recipe=dataclasses.replace(recipe, seed=2), out=tmp_path / "again")
-    plain = hs.compare([other.folder, again.folder]).to_plain()
-    assert plain["rows"] == 4 and "miou" in str(plain)
+    check_folds_and_comparison(tmp_path, folder, "decoder width=8", "miou")

@@ -20,7 +20,7 @@ from headstart.core.interface import option
 from headstart.core.learning import AUGMENTED
 from headstart.core.seeding import mix, numpy_generator
 from headstart.core.task import Show
-from headstart.core.types import Batch, Stream, Target
+from headstart.core.types import Batch, Stream, Target, View
 from headstart.data.balanced import BalancedOrder
 from headstart.data.bucketed import BucketedOrder
 from headstart.data.loading import Samples, load
@@ -89,7 +89,7 @@ class BatchStream:
         self.rows = rows if stream.labelled else rows.unlabelled()
         self.stream = stream
         if stream.labelled and any(name in labelling.shown for name in rows.labels):
-            check_moves(stream, transform)
+            check_moves(stream, transform.views)
         self.batch_size = stream.rows(batch_size)
         self.seed = seed
         self._piece = slice(*(self.batch_size * number // shard[1] for number in (shard[0], shard[0] + 1)))
@@ -248,11 +248,11 @@ class _BatchMaker:
         return Draw(number, mix(*self.seed, number, str(self.rows.ids[row]), key))
 
 
-def check_moves(stream: Stream, transform: Transform) -> None:
+def check_moves(stream: Stream, views: Mapping[str, View]) -> None:
     """Check that labels can be shown as their examples are. UsageError: there are several views, or one changes more
     than where pixels are.
     """
-    unfit = [key for key, view in transform.views.items() if not view.moves]
+    unfit = [key for key, view in views.items() if not view.moves]
     if len(stream.views) > 1 or unfit:
         what = f"shows each row in {len(stream.views)} views" if len(stream.views) > 1 else "changes more than places"
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import torch
@@ -50,9 +51,9 @@ class SoundBackbone(Backbone):
         assert mask is not None
         return Features(pooled=mean_over_tokens(tokens, mask), tokens=tokens, mask=mask)
 
+    @abstractmethod
     def tokens(self, x: torch.Tensor) -> torch.Tensor:
         """Compute the last hidden state."""
-        raise NotImplementedError
 
 
 class SamplesBackbone(SoundBackbone):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from headstart import views
 from headstart.core import plugins
 from headstart.core.choosing import suits
 from headstart.core.errors import UsageError, first_few
@@ -12,6 +13,8 @@ from headstart.core.recipe import Stage
 from headstart.core.tuning import couples_rows
 from headstart.core.types import Criterion, Form, Objective, Strategy, kind_of
 from headstart.data.rows import Dataset
+from headstart.data.streams import check_moves
+from headstart.inputs import by_name
 
 
 def check_forms(name: str, objective: Objective, data: Dataset) -> None:
@@ -116,6 +119,14 @@ def check_several(stage: Stage, objective: Objective, data: Dataset) -> None:
                 f"The objective '{stage.objective.name}' compares the rows of a batch with each other, and a batch of "
                 f"'{stream.name}' has {rows}. Use {option('batch-size', 2)} or more, and more rows than one."
             )
+
+
+def check_view(augment: str, objective: Objective, data: Dataset) -> None:
+    """Refuse a view that cannot show such examples, or that does more than move labels which lie over them."""
+    views.check_kind(augment, by_name(data.task.modality))
+    for stream in objective.streams_in(data.pools):
+        if stream.labelled and any(target.dense for target in data.task.predicted.values()):
+            check_moves(stream, {key: views.build(view) for key, view in stream.shown(augment).items()})
 
 
 def check_imbalance(kind: str, objective: Objective, data: Dataset) -> None:

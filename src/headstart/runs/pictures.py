@@ -66,7 +66,7 @@ def write_pictures(
 
 
 def in_pixels(frame: pd.DataFrame, predictor: Predictor, rows: Rows, outputs: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Write what was found in pixels of each example, in a table of predictions.
+    """Write what was found in pixels of each example, in a table of predictions; pictures are files of their own.
 
     Args:
         frame: The table.
@@ -78,11 +78,11 @@ def in_pixels(frame: pd.DataFrame, predictor: Predictor, rows: Rows, outputs: Ma
         The table.
     """
     task, columns = predictor.task, {}
-    laid = predictor.laid(rows, outputs)
-    for name, target in task.predicted.items():
-        thresholds = predictor.calibrations.get(name, Calibration()).thresholds
-        cells = target.cells(laid[name], thresholds) if target.dense else {}
-        columns |= {f"{name}.{column}" if len(task.targets) > 1 else column: own for column, own in cells.items()}
+    own = {name: target for name, target in task.predicted.items() if target.dense and not target.pictured}
+    laid = predictor.laid(rows, {name: outputs[name] for name in own})
+    for name, target in own.items():
+        cells = target.cells(laid[name], _thresholds(predictor, name))
+        columns |= {f"{name}.{column}" if len(task.targets) > 1 else column: cell for column, cell in cells.items()}
     return frame.assign(**columns)
 
 
@@ -107,11 +107,15 @@ def draw_pictures(
     for place, (row, item) in enumerate(zip(rows.ids, rows.inputs, strict=True)):
         picture = open_image(item)
         for name, target in predictor.task.predicted.items():
-            thresholds = predictor.calibrations.get(name, Calibration()).thresholds
-            picture = target.drawn(picture, outputs[name][place], thresholds)
+            picture = target.drawn(picture, outputs[name][place], _thresholds(predictor, name))
         paths[row].parent.mkdir(parents=True, exist_ok=True)
         with storage.new_file(paths[row]) as file:
             picture.save(file, "PNG", compress_level=1)
+
+
+def _thresholds(predictor: Predictor, name: str) -> Mapping[str, float]:
+    """Return from which score on something of a class counts as found."""
+    return predictor.calibrations.get(name, Calibration()).thresholds
 
 
 def _columns(task: Task) -> dict[str, str]:

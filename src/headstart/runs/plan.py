@@ -23,7 +23,6 @@ from headstart.data.domains import FEW
 from headstart.data.rows import Dataset
 from headstart.engine.optimisers import SOLVE, check_optimiser
 from headstart.features.frozen import KnownFeatures
-from headstart.inputs import by_name
 from headstart.metrics._find import every
 from headstart.models.load import parts_of
 from headstart.models.model import Backbone
@@ -132,7 +131,7 @@ def make_plan(
         check_scheme(stage, data.task)
         checks.check_whole(stage, strategy, objective, 1)
         if stage.augment is not None:
-            views.check_kind(stage.augment, by_name(data.task.modality))
+            checks.check_view(stage.augment, objective, data)
         for target in data.task.predicted.values():
             target.check_loss(objective.loss_options)
         if stage.imbalance == "auto":

@@ -1,4 +1,4 @@
-"""What heads that answer for each pixel have in common: a trunk made for the maps that the network gives."""
+"""What heads on maps have in common: a trunk made for the maps that the network gives."""
 
 from __future__ import annotations
 
@@ -18,18 +18,16 @@ from headstart.models.taps import example, probe
 Make = Callable[[Sequence[torch.Tensor], Sequence[int]], nn.Module]
 
 
-class DenseHead(Head):
-    """A head that answers for each pixel that the network sees: outputs [B, outputs, H, W].
+class MapsHead(Head):
+    """A head whose trunk reads maps.
 
     Args:
         name: What messages call it.
-        make: Makes the trunk, from maps to outputs of any resolution, for maps such as the backbone's, fine to coarse,
-            and the height and width of its images.
+        make: Makes the trunk for maps such as the backbone's, fine to coarse, and the height and width of its images.
         target: Decides the loss and the decoding.
     """
 
     dense: ClassVar[bool] = True
-    forms: ClassVar[tuple[str, ...]] = ("masks",)
 
     def __init__(self, name: str, make: Make, target: Target) -> None:
         super().__init__(nn.Identity(), target)
@@ -47,8 +45,17 @@ class DenseHead(Head):
         self.size = tuple(x.shape[2:])
         self.trunk = self.make(maps, self.size)
 
+    def forward(self, features: Features) -> torch.Tensor:
+        return self.trunk(features.get("maps", ()))
+
+
+class PixelHead(MapsHead):
+    """A head that answers for each pixel that the network sees: its trunk's outputs, enlarged to [B, outputs, H, W]."""
+
+    forms: ClassVar[tuple[str, ...]] = ("masks",)
+
     def forward(self, features: Features) -> torch.Tensor:  # [B, outputs, H, W]
-        return enlarged(self.trunk(features.get("maps", ())), self.size)
+        return enlarged(super().forward(features), self.size)
 
 
 def even(layer: nn.Conv2d) -> nn.Conv2d:

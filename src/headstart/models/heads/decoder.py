@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from headstart.core.types import Target
-from headstart.models.heads._dense import DenseHead, enlarged, even
+from headstart.models.heads._dense import PixelHead, enlarged, even
 from headstart.models.model import Head
 
 GROUPS = 8  # of the norm
@@ -44,7 +44,7 @@ class Decoder:
         def make(maps: Sequence[torch.Tensor], size: Sequence[int]) -> nn.Module:
             return Pyramid([each.shape[1] for each in maps], self.width, target.outputs, self.dropout)
 
-        return DenseHead("decoder", make, target)
+        return PixelHead("decoder", make, target)
 
 
 class Pyramid(nn.Module):

@@ -16,11 +16,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from headstart.core.errors import UsageError
-from headstart.core.interface import option
-from headstart.core.types import Features, Target
-from headstart.models.model import Backbone, Head
-from headstart.models.taps import probe
+from headstart.core.types import Target
+from headstart.models.heads._dense import MapsHead
+from headstart.models.model import Head
 
 GROUPS = 8  # of the norms
 PRIOR = 0.01  # probability of each class at the start, as in focal loss (arXiv:1708.02002, section 3.3)
@@ -46,7 +44,11 @@ class Fcos:
 
     def build(self, dim: int, target: Target) -> Head:
         """Make the head; its layers come once the backbone is known (`Head.fit_to`)."""
-        return FcosHead(nn.Identity(), target, self)
+
+        def make(maps: Sequence[torch.Tensor], size: Sequence[int]) -> nn.Module:
+            return Detector([each.shape[1] for each in maps], self.width, self.depth, target.outputs)
+
+        return FcosHead("fcos", make, target)
 
 
 class Detector(nn.Module):
@@ -100,29 +102,10 @@ class Detector(nn.Module):
         return torch.cat([places(level).expand(len(flat), -1, -1), flat], dim=2)
 
 
-class FcosHead(Head):
+class FcosHead(MapsHead):
     """A head that finds boxes: outputs [B, L, 4 + outputs], see `Detector`."""
 
-    dense: ClassVar[bool] = True
     forms: ClassVar[tuple[str, ...]] = ("boxes",)
-
-    def __init__(self, trunk: nn.Module, target: Target, options: Fcos) -> None:
-        super().__init__(trunk, target)
-        self.options = options
-
-    def fit_to(self, backbone: Backbone) -> None:
-        """Make the layers on the backbone's maps. UsageError: it gives none."""
-        maps = probe(backbone).get("maps")
-        if not maps:
-            raise UsageError(
-                f"The head 'fcos' needs maps, and {backbone.card.name} gives none: take a network "
-                f"of convolutions, such as {option('source', 'timm:resnet18')}."
-            )
-        channels = [each.shape[1] for each in maps]
-        self.trunk = Detector(channels, self.options.width, self.options.depth, self.target.outputs)
-
-    def forward(self, features: Features) -> torch.Tensor:  # [B, L, 4 + outputs]
-        return self.trunk(features.get("maps", ()))
 
 
 def places(level: torch.Tensor) -> torch.Tensor:

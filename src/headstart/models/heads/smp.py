@@ -17,7 +17,7 @@ from torch import nn
 from headstart.core.errors import UsageError
 from headstart.core.interface import option
 from headstart.core.types import Target
-from headstart.models.heads._dense import DenseHead, even
+from headstart.models.heads._dense import PixelHead, even
 from headstart.models.model import Head
 
 PACKAGE, EXTRA = "segmentation_models_pytorch", "pip install 'headstart[segmentation]'"
@@ -65,7 +65,7 @@ class Smp:
         def make(maps: Sequence[torch.Tensor], size: Sequence[int]) -> nn.Module:
             return Decoding(KINDS[self.decoder], maps, size, target.outputs)
 
-        return DenseHead("smp", make, target)
+        return PixelHead("smp", make, target)
 
 
 class Decoding(nn.Module):
