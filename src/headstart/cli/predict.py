@@ -42,7 +42,7 @@ PIECE = 2**16  # signs
 
 def predict(
     folder: Annotated[str, typer.Argument(help="Folder of a run or of a saved model.")],
-    data: Annotated[list[str], typer.Argument(help="A folder, a table, pictures, sounds, or texts.")],
+    data: Annotated[list[str], typer.Argument(help="Folder, table, pictures, sounds or texts.")],
     out: Annotated[Path | None, typer.Option(help="Write the predictions here: .csv, .jsonl or .parquet.")] = None,
     draw: Annotated[Path | None, typer.Option(help="Draw boxes or masks into copies, in this folder.")] = None,
     task: Annotated[str | None, typer.Option(help="Answer for this one of several tasks alone.")] = None,
