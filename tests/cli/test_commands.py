@@ -185,9 +185,8 @@ def test_an_artefact_of_a_newer_format_or_damaged(
     assert code == 2 and "There is no folder" in stderr
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_the_last_step(photos: Path, tmp_path: Path, number: int, code: int) -> None:
     command = [
         sys.executable,

@@ -67,6 +67,7 @@ def same(one: Any, other: Any) -> bool:
     return one[1] == other[1] and all(torch.equal(tensor, other[0][name]) for name, tensor in one[0].items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["dann", "mcd"])
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_the_targets_labels_have_no_part_in_training_and_choice(

@@ -79,6 +79,7 @@ def whole(monkeypatch: pytest.MonkeyPatch) -> Any:
     return train
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_losses_and_weights_are_those_of_the_whole_network(tmp_path: Path, whole: Any, pattern: str) -> None:
     backbone = toys.small("timm:test_resnet")

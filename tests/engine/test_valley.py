@@ -90,6 +90,7 @@ def test_it_is_the_algorithm_of_the_paper(seed: int) -> None:
     assert len(average.spans) <= average.growth
 
 
+@pytest.mark.slow
 def test_the_mean_is_what_is_kept_with_the_statistics_that_batch_norm_has_there(tmp_path: Path, monkeypatch) -> None:
     backbone = toys.source("timm:test_resnet")
     data = toys.dataset(backbone.card.input)

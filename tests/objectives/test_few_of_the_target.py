@@ -157,6 +157,7 @@ def accuracy(folder: Path, objective: str, few: int) -> float:
     return float((out.argmax(dim=1).numpy() == classes).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["source_only", "mcc", "mapped"])
 def test_two_labels_a_class_mend_what_the_source_gets_wrong(tmp_path: Path, objective: str) -> None:
     assert accuracy(tmp_path / "none", objective, 0) < 0.3

@@ -58,6 +58,7 @@ def test_the_constant_answer_is_that_of_the_rows_that_were_learnt(tmp_path: Path
     assert mine is not None and theirs is not None and change == pytest.approx(mine - theirs, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_run_is_not_compared_with_itself_and_of_very_many_rows_it_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ from headstart.evaluation.report.sides import Side, apart, group_names, short_na
 from headstart.evaluation.results import Comparison, Interval
 
 
+@pytest.mark.slow
 def test_differences_are_those_of_the_metrics(two_runs):
     a, b = two_runs
     compared = hs.compare([a.folder, b.folder], resamples=200)

@@ -77,6 +77,7 @@ def test_each_row_is_tested_once_a_repeat_and_never_trained_on(cancer, tmp_path,
     assert not (tmp_path / "run" / "folds" / "0-0" / "model").exists()
 
 
+@pytest.mark.slow
 def test_intervals_stay_where_a_metric_can_be_and_no_fold_speaks_of_the_others(cancer, tmp_path):
     small = pd.read_csv(cancer).groupby("target", group_keys=False).head(12)
     small.to_csv(tmp_path / "small.csv", index=False)

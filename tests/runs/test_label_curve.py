@@ -71,6 +71,7 @@ def test_without_validation_rows_those_that_were_left_out_measure(tmp_path: Path
     assert "rows that were left out of the fit" in (run.folder / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_few_rows_and_sources_without_features_have_none_and_it_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +107,7 @@ def test_a_penalty_is_chosen_once_a_size_and_each_class_is_drawn(
     assert {classes for *_, classes in seen} == {2}
 
 
+@pytest.mark.slow
 def test_a_task_without_validation_rows_is_judged_by_rows_left_out(tmp_path: Path) -> None:
     def rows(first: int, last: int) -> pd.DataFrame:
         texts, labels = sentences(last, noise=0.1)

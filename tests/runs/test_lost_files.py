@@ -128,6 +128,7 @@ def test_data_that_has_moved_is_named_with_how_to_name_it_anew(
     assert hs.evaluate("run", tmp_path / "moved" / "data.csv").evaluations["test"].rows == 60
 
 
+@pytest.mark.slow
 def test_a_source_named_by_a_path_is_found_again(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hs.fit("data.csv", source="run:run", strategy="full", settings=SETTINGS, out="second")
     weights = storage.sha256(run.with_name("second") / "model" / "model.safetensors")

@@ -86,6 +86,7 @@ def test_it_is_wherever_metrics_are(own, two_runs, fit_rows, tmp_path, monkeypat
     assert write_report(run.folder).read_text(encoding="utf-8") == page  # the record says what is needed
 
 
+@pytest.mark.slow
 def test_folds_of_before_it_came_are_taken(own, cancer, tmp_path, monkeypatch):
     settings = {"stages.0.steps": 2, "stages.0.lr": 1e-2, "data.validation": 0.2, "data.test": 0.0}
     given = {"source": "vector:mlp", "settings": settings, "folds": 2, "out": tmp_path / "run"}

@@ -164,6 +164,7 @@ def test_folds_of_a_backbone_that_stays_compute_each_picture_once(
 SLOW = pytest.mark.slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changed",
     ["nothing", pytest.param("weights", marks=SLOW), pytest.param("preprocessing", marks=SLOW), "a row"],

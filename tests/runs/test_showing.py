@@ -106,6 +106,7 @@ def test_each_view_shows_what_it_makes_of_a_row(photos: Path) -> None:
     assert again.examples == shown.examples
 
 
+@pytest.mark.slow
 def test_the_report_of_a_run_shows_what_its_training_saw(photos: Path, bert: str, tmp_path: Path) -> None:
     quick = {"validation": 0.25, "test": 0.25, "progress": False}
     looks = {

@@ -57,6 +57,7 @@ def test_a_plan_with_everything_chosen_is_its_own_plan() -> None:
     assert make_plan(once, data).recipe == once
 
 
+@pytest.mark.slow
 def test_every_labelled_row_is_fitted_in_the_end(tmp_path: Path) -> None:
     """With the split kept the model is that of the training rows; else that of all: told apart by their weights."""
     x, y = wine()

@@ -46,6 +46,7 @@ def figures(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "search.json").read_text())
 
 
+@pytest.mark.slow
 def test_every_objective_is_tried_and_what_the_criterion_says_is_kept(frame, sources, here) -> None:
     run = adapted(frame, sources, here / "out")
     told = figures(run.folder)

@@ -99,6 +99,7 @@ def test_where_nothing_can_be_used_that_is_an_error(photos: Path) -> None:
         rank(photos, "local:nowhere/*")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["regression", "multilabel", "several"])
 def test_other_targets(kind: str, photos: Path, zoo: Path, tmp_path: Path) -> None:
     files = sorted(str(path) for path in photos.glob("*/*.png"))

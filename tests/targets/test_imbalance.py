@@ -88,6 +88,7 @@ def recall_of_the_rare_class(folder: Path, imbalance: str) -> float:
     return float(found[test.y == 1].mean())
 
 
+@pytest.mark.slow
 def test_the_rare_class_is_found_more_often(tmp_path: Path) -> None:
     plain = recall_of_the_rare_class(tmp_path, "none")
     found = {kind: recall_of_the_rare_class(tmp_path, kind) for kind in ("weights", "sampler", "logit_adjust")}

@@ -196,6 +196,14 @@ def test_the_loss_is_cross_entropy_and_dice_by_hand() -> None:
     assert dice_loss(torch.eye(2)[None, :, None], torch.tensor([[[0, 1]]]), torch.ones(1, 1, 2, dtype=torch.bool)) == 0
 
 
+def test_outputs_of_fewer_places_are_compared_with_the_pixel_in_the_middle_of_each() -> None:
+    y = torch.randint(2, (2, 9, 6))
+    y[0, 4, 1] = IGNORED
+    out = torch.randn(2, 2, 3, 2)
+    middles = y[:, 1::3, 1::3]
+    assert MaskOutput(2).loss(out, y, LossOptions()) == MaskOutput(2).loss(out, middles, LossOptions())
+
+
 def test_the_loss_of_a_batch_is_the_mean_of_its_pictures_and_a_blank_picture_has_none() -> None:
     out, y = torch.randn(3, 2, 4, 4), torch.randint(2, (3, 4, 4))
     y[1, :3] = IGNORED

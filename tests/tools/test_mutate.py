@@ -110,6 +110,7 @@ def test_a_copy_has_all_but_what_was_made_here(tmp_path: Path) -> None:
     assert not tree.exists()
 
 
+@pytest.mark.slow
 def test_a_verdict_is_what_the_tests_say(tmp_path: Path) -> None:
     source = "def count(low, high):\n    while low < high:\n        low += 1\n    return low\n\n\nUNSEEN = 3\n"
     plant(tmp_path, source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from headstart.core.types import Labels, LossOptions
 from headstart.targets._balance import Balance, balance_counts
@@ -16,7 +17,7 @@ TINY = 1e-6  # pixels
 class MaskOutput(Output):
     """A class for each pixel: logits [B, C, H, W], labels [B, H, W] int64. Cross-entropy and Dice; the likeliest class.
 
-    Both are means over a picture's pixels first, so that the mean over a batch is that of its micro-batches.
+    Logits of fewer places than the labels have are compared with the labels at the middle of each place. Both are means over a picture's pixels first, so that the mean over a batch is that of its micro-batches.
     """
 
     def __init__(self, classes: int) -> None:
@@ -33,6 +34,8 @@ class MaskOutput(Output):
         """Compute the cross-entropy of each pixel with what the balance asks for, plus Dice unless one is named."""
         if self.balance.shift:
             out = out + out.new_tensor(self.balance.shift)[:, None, None]
+        if y.shape[1:] != out.shape[2:]:
+            y = functional.interpolate(y[:, None].float(), out.shape[2:], mode="nearest-exact")[:, 0].long()
         known, logs = y != IGNORED, out.log_softmax(dim=1)
         y = y.where(known, 0)
         loss = self._cross_entropy(logs, y, known, options)

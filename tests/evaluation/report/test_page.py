@@ -85,6 +85,7 @@ def test_nothing_is_fetched_and_no_script_can_run(make_facts):
     assert not [a for _, a in page.seen for key in ("src", "href") if (a.get(key) or "#")[0] != "#"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "width"), [("multiclass", 200), ("multilabel", 200), ("regression", 3)])
 def test_size_is_bounded_for_many_rows_and_classes(make_facts, kind, width):
     text = render(make_facts(kind, 10_000, width, steps=20_000))

@@ -103,6 +103,7 @@ def test_trees_are_grown_until_more_do_not_help_and_in_one_thread(monkeypatch: p
     assert max(rounds) > boosting.AT_ONCE
 
 
+@pytest.mark.slow
 def test_rare_classes_are_made_up_for() -> None:
     labels = (SUM > 1.8).astype(np.int64)
     given = {kind: _answers(kind, labels) for kind in ("none", "weights", "logit_adjust")}

@@ -45,6 +45,19 @@ def test_it_is_made_for_the_maps_and_answers_for_each_pixel_evenly_at_first() ->
     assert even.item() == pytest.approx(math.log(3), abs=0.1)
 
 
+def test_while_it_learns_it_answers_for_every_second_pixel() -> None:
+    backbone = operate(toys.small("timm:test_resnet"), ["maps"]).backbone.eval()
+    head: Any = Decoder(width=16, dropout=0).build(backbone.dim, TARGET)
+    head.fit_to(backbone)
+    nn.init.normal_(head.trunk.last.weight)
+    with torch.no_grad():
+        features = backbone(torch.rand(2, 3, 64, 64))
+        learning, whole = head.train()(features), head.eval()(features)
+    assert learning.shape == (2, 3, 32, 32) and whole.shape == (2, 3, 64, 64)
+    between = functional.avg_pool2d(whole, 2)  # of bilinear pixels the mean of four is the value in their middle
+    assert torch.allclose(learning, between, atol=0.02 * float(whole.abs().max()))
+
+
 def test_a_network_without_maps_is_refused() -> None:
     with pytest.raises(UsageError, match=r"needs maps, and .* gives none"):
         Decoder().build(4, TARGET).fit_to(toys.source("timm:test_vit"))

@@ -127,6 +127,7 @@ def test_the_card_of_a_saved_model_is_checked_too(good: Path, tmp_path: Path) ->
         rebuild(card)
 
 
+@pytest.mark.slow
 def test_what_keras_itself_writes_passes(good: Path) -> None:
     applications = import_keras().applications
     for name in ("MobileNetV3Small", "EfficientNetB0", "ConvNeXtTiny"):

@@ -50,12 +50,18 @@ class MapsHead(Head):
 
 
 class PixelHead(MapsHead):
-    """A head that answers for each pixel that the network sees: its trunk's outputs, enlarged to [B, outputs, H, W]."""
+    """A head that answers for each pixel that the network sees: its trunk's outputs, enlarged to [B, outputs, H, W].
+
+    While it learns it answers for every second pixel of a row and of a column, as the trunk's outputs are coarser
+    still: each pixel more would cost as much as the trunk does and say next to nothing new.
+    """
 
     forms: ClassVar[tuple[str, ...]] = ("masks",)
 
-    def forward(self, features: Features) -> torch.Tensor:  # [B, outputs, H, W]
-        return enlarged(super().forward(features), self.size)
+    def forward(self, features: Features) -> torch.Tensor:
+        found = super().forward(features)
+        half = [max(own, (side + 1) // 2) for own, side in zip(found.shape[2:], self.size, strict=True)]
+        return enlarged(found, half if self.training else self.size)
 
 
 def even(layer: nn.Conv2d) -> nn.Conv2d:
