@@ -17,7 +17,8 @@ TINY = 1e-6  # pixels
 class MaskOutput(Output):
     """A class for each pixel: logits [B, C, H, W], labels [B, H, W] int64. Cross-entropy and Dice; the likeliest class.
 
-    Logits of fewer places than the labels have are compared with the labels at the middle of each place. Both are means over a picture's pixels first, so that the mean over a batch is that of its micro-batches.
+    Logits of fewer places than the labels have are compared with the labels at the middle of each place.
+    Both are means over a picture's pixels first, so that the mean over a batch is that of its micro-batches.
     """
 
     def __init__(self, classes: int) -> None:
