@@ -17,6 +17,7 @@ RANKS = {
     "solvers": 1,
     "transferability": 2,
     "mappings": 2,
+    "few_shot": 2,
     "combine": 1,
     "sharing": 4,
     "targets": 2,

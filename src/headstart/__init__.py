@@ -56,9 +56,11 @@ if TYPE_CHECKING:
     from headstart.runs.showing import show as show
     from headstart.runs.soup import soup as soup
     from headstart.selection.affinity import Affinity as Affinity
+    from headstart.selection.answered import Answered as Answered
     from headstart.selection.api import affinity as affinity
     from headstart.selection.api import rank as rank
     from headstart.selection.explain import explain as explain
+    from headstart.selection.fewshot import fewshot as fewshot
     from headstart.selection.rank import Ranking as Ranking
 
 __version__ = "0.1.0"
@@ -111,6 +113,8 @@ _HOMES = {
     "Affinity": "headstart.selection.affinity",
     "affinity": "headstart.selection.api",
     "rank": "headstart.selection.api",
+    "Answered": "headstart.selection.answered",
+    "fewshot": "headstart.selection.fewshot",
     "explain": "headstart.selection.explain",
     "Ranking": "headstart.selection.rank",
 }

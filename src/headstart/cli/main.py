@@ -28,6 +28,7 @@ from headstart.cli import (
     demo,
     evaluate,
     export,
+    fewshot,
     fit,
     inspect,
     listing,
@@ -64,6 +65,7 @@ app.command("adapt")(other_data.adapt)
 app.command("generalise")(other_data.generalise)
 app.command("rank")(rank.rank)
 app.command("affinity")(affinity.affinity)
+app.command("fewshot")(fewshot.fewshot)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("search")(search.search)

@@ -43,6 +43,7 @@ PACKAGES = {
     "criteria": "headstart.criteria",
     "metrics": "headstart.metrics",
     "transferability": "headstart.transferability",
+    "few_shot": "headstart.few_shot",
 }
 SINGULAR = {
     "sources": "source",
@@ -61,6 +62,7 @@ SINGULAR = {
     "criteria": "criterion",
     "metrics": "metric",
     "transferability": "transferability score",
+    "few_shot": "few-shot method",
 }
 
 

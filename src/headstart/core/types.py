@@ -17,6 +17,7 @@ from headstart.core.events import Listener as Listener
 from headstart.core.events import Tracker as Tracker
 from headstart.core.events import Tracking as Tracking
 from headstart.core.events import silent as silent
+from headstart.core.fewshot import FewShot as FewShot
 from headstart.core.input import Input as Input
 from headstart.core.input import View as View
 from headstart.core.learning import MODEL_PARTS as MODEL_PARTS

@@ -1,0 +1,213 @@
+"""Answer episodes of new classes by every method that needs no training, from features that are computed once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from headstart.core import plugins
+from headstart.core.choice import Choice
+from headstart.core.counting import counted
+from headstart.core.episodes import Draws, Episode, fitted, sizes_of
+from headstart.core.errors import UsageError, first_few, unknown
+from headstart.core.interface import option
+from headstart.core.recipe import Recipe
+from headstart.core.seeding import numpy_generator
+from headstart.core.types import Event, FewShot, Listener, Target, silent
+from headstart.data.rows import Dataset, Rows, concatenate
+from headstart.runs.begin import begin
+from headstart.selection.answered import Answered, Answers
+
+BASE_ROWS = 500  # of other classes, whose mean rows are centred by
+AT_ONCE = 16_000_000  # numbers of the features of episodes that are held at a time
+CLASSES = ("classes", "embeddings")  # forms of targets whose rows are of one class each
+
+
+class Asked(NamedTuple):
+    """What is asked: rows with the class of each, [N], below 0 where it is none of the episodes'; and of what size."""
+
+    data: Dataset
+    rows: Rows
+    labels: np.ndarray
+    episode: Episode
+    base: str
+
+    @property
+    def classes(self) -> int:
+        """How many classes episodes are made of."""
+        return len(np.unique(self.labels[self.labels >= 0]))
+
+
+def few_shot(
+    start: str,
+    data: Any,
+    recipe: Recipe,
+    *,
+    ways: int | None = None,
+    shots: int = 1,
+    queries: int | None = None,
+    episodes: int = 600,
+    novel: Sequence[str] = (),
+    methods: Sequence[str] = (),
+    listen: Listener = silent,
+) -> Answered:
+    """Answer episodes of classes that a source, or a run, has not learnt.
+
+    Args:
+        start: A source, or the folder of a run or of a saved model.
+        data: What `begin` takes; None is the run's own.
+        recipe: Says how the data is read; its seed draws the episodes.
+        ways: Classes in an episode; None takes five, or all where there are fewer.
+        shots: Rows of each to learn from.
+        queries: Rows of each to ask; None takes fifteen, or what the smallest class has left.
+        episodes: How many.
+        novel: The classes that episodes are made of; without any, those that were not learnt.
+        methods: Plug-ins with their options; without any, all.
+        listen: Is told what goes on.
+
+    Returns:
+        The accuracy of each method.
+
+    Raises:
+        UsageError: A name or a number is wrong.
+        DataError: Rows are wrong, or classes have too few of them.
+        SourceError: The source cannot be loaded.
+    """
+    began = time.monotonic()
+    if episodes < 1:
+        raise UsageError(f"{option('episodes', episodes)}: there must be at least one.")
+    chosen = _built(methods)
+    run = None if _is_source(start) else Path(start)
+    asked = _asked(data, recipe, run, novel, listen)
+    asked = _sized(asked, ways, shots, queries)
+    draws = Draws(asked.labels, asked.episode, (recipe.seed, "few shots"))
+    places = np.stack([draws.draw(number) for number in range(episodes)])  # [E, W, K + Q]
+    base = _base(asked, recipe.seed)
+    needed, inverse = np.unique(np.concatenate([places.ravel(), base]), return_inverse=True)
+    listen(Event("note", f"{asked.episode}, {episodes:,} of them, of {counted(asked.classes, 'classes')}{asked.base}"))
+    from headstart.selection.features_of import features_of  # imports torch
+
+    features = features_of(start, run, asked.data, asked.rows.take(needed), recipe, listen)
+    mean = features[inverse[places.size :]].mean(axis=0) if len(base) else None
+    passed = time.monotonic() - began
+    answers = answered(features, inverse[: places.size].reshape(places.shape), shots, chosen, mean)
+    return Answered(start, asked.episode, episodes, asked.classes, len(needed), answers, mean is not None, passed)
+
+
+def answered(
+    features: np.ndarray,
+    places: np.ndarray,
+    shots: int,
+    methods: dict[str, FewShot],
+    base: np.ndarray | None = None,
+) -> list[Answers]:
+    """Let each method answer all episodes.
+
+    Args:
+        features: [N, D].
+        places: Of the rows of each episode by class, those to learn from first, [E, W, K + Q].
+        shots: K.
+        methods: By name.
+        base: The mean of features of other classes, [D].
+
+    Returns:
+        What each came to.
+    """
+    right: dict[str, list[np.ndarray]] = {name: [] for name in methods}
+    seconds = dict.fromkeys(methods, 0.0)
+    for batch, truth in _batches(features, places, shots, base):
+        for name, method in methods.items():
+            began = time.perf_counter()
+            scores = method.scores(batch)
+            seconds[name] += time.perf_counter() - began
+            right[name].append((scores.argmax(axis=2) == truth).mean(axis=1))
+    return [
+        Answers(name, method.transductive, np.concatenate(right[name]), seconds[name])
+        for name, method in methods.items()
+    ]
+
+
+def _batches(
+    features: np.ndarray, places: np.ndarray, shots: int, base: np.ndarray | None
+) -> Iterator[tuple[Any, np.ndarray]]:
+    """Yield episodes, as many as fit the memory, with the classes of their queries, [Q]."""
+    from headstart.few_shot._episodes import Episodes
+
+    ways, each = places.shape[1:]
+    step = max(1, AT_ONCE // (ways * each * max(features.shape[1], ways * each)))
+    for start in range(0, len(places), step):
+        own = places[start : start + step]
+        learnt, asked = (part.reshape(len(own), -1) for part in (own[:, :, :shots], own[:, :, shots:]))
+        labels = np.tile(np.arange(ways).repeat(shots), (len(own), 1))
+        yield Episodes(features[learnt], labels, features[asked], base), np.arange(ways).repeat(each - shots)
+
+
+def _built(methods: Sequence[str]) -> dict[str, FewShot]:
+    """Build the methods by what they were called."""
+    named = {text: Choice.parse(text, "method") for text in methods or plugins.names("few_shot")}
+    return {text: plugins.build("few_shot", choice.name, choice.options) for text, choice in named.items()}
+
+
+def _is_source(start: str) -> bool:
+    """Return whether a source is named, and no folder."""
+    prefix, colon, _ = start.partition(":")
+    if not Path(start).exists() and not (colon and prefix in plugins.names("sources")):
+        raise UsageError(f"{start} is no folder of a run, and no source (headstart list sources).")
+    return not Path(start).exists()
+
+
+def _asked(data: Any, recipe: Recipe, run: Path | None, novel: Sequence[str], listen: Listener) -> Asked:
+    """Read the rows, and find out which classes are asked."""
+    if run is not None:
+        from headstart.selection.own_classes import of_run  # reads the saved model
+
+        dataset, learnt, base = of_run(run, data, recipe, listen)
+    else:
+        whole = replace(recipe, data=replace(recipe.data, validation=0.0, test=0.0))
+        dataset, learnt, base = begin(data, whole, listen).dataset, frozenset(), ""
+    rows, target = _labelled(dataset)
+    labels = np.asarray(rows.y)
+    names = {label: _name(target, label) for label in np.unique(labels).tolist()}
+    for name in novel:
+        if name not in names.values():
+            raise unknown("class", name, sorted(names.values()))
+    wanted = {label for label, name in names.items() if (name in novel if novel else name not in learnt)}
+    if not wanted:
+        raise UsageError(
+            f"The run has learnt or chosen by all classes of this data ({first_few(names.values())}). Give it rows of "
+            f"others, or name those to ask for all the same: {option('novel', 'NAME')}."
+        )
+    return Asked(dataset, rows, np.where(np.isin(labels, list(wanted)), labels, -1), Episode(2, 1, 1), base)
+
+
+def _sized(asked: Asked, ways: int | None, shots: int, queries: int | None) -> Asked:
+    target = next(iter(asked.data.task.predicted.values()))
+    sizes = sizes_of(asked.labels, lambda label: _name(target, label))
+    return asked._replace(episode=fitted(sizes, ways, shots, queries))
+
+
+def _labelled(dataset: Dataset) -> tuple[Rows, Target]:
+    """Put the labelled rows of all splits together. UsageError: rows are not of one class each."""
+    targets = dataset.task.predicted
+    if len(targets) != 1 or (target := next(iter(targets.values()))).form not in CLASSES:
+        raise UsageError(
+            "Episodes are made of rows of one class each, and this data predicts "
+            f"{first_few(targets) if len(targets) > 1 else dataset.task.sentence()}. Name the column of classes "
+            f"({option('label')}), or the kind of task ({option('task')})."
+        )
+    return concatenate([dataset.splits[name] for name in dataset.splits]), target
+
+
+def _name(target: Any, label: int) -> str:
+    return target.classes[label] if target.classes else target.name_of(label)
+
+
+def _base(asked: Asked, seed: int) -> np.ndarray:
+    """Draw rows of classes that are not asked: their mean is what rows are centred by."""
+    others = np.flatnonzero(asked.labels < 0)
+    return np.sort(numpy_generator(seed, "base rows").permutation(others)[:BASE_ROWS])
