@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from headstart.core.counting import counted
 from headstart.core.errors import DataError, Problem, UsageError
 from headstart.core.seeding import numpy_generator
+
+if TYPE_CHECKING:
+    import numpy as np
 
 WAYS, QUERIES = 5, 15  # as in most papers, where classes and rows allow it
 
@@ -98,6 +100,8 @@ def fitted(sizes: Mapping[str, int], ways: int | None, shots: int, queries: int 
 
 def sizes_of(labels: np.ndarray, name_of: Callable[[int], str] = str) -> dict[str, int]:
     """Count the rows of each class by its name; labels [N] below 0 are of none."""
+    import numpy as np
+
     found, counts = np.unique(labels[labels >= 0], return_counts=True)
     return {name_of(label): size for label, size in zip(found.tolist(), counts.tolist(), strict=True)}
 
@@ -112,11 +116,15 @@ class Draws:
     """
 
     def __init__(self, labels: np.ndarray, episode: Episode, key: tuple[int | str, ...]) -> None:
+        import numpy as np
+
         self.episode, self._key = episode, key
         self._rows = [np.flatnonzero(labels == label) for label in np.unique(labels[labels >= 0])]
 
     def draw(self, number: int) -> np.ndarray:
         """Return the places of the rows of an episode, [ways, shots + queries]: of each class those to learn first."""
+        import numpy as np
+
         random = numpy_generator(*self._key, "episode", number)
         classes = random.permutation(len(self._rows))[: self.episode.ways]
         size = self.episode.of_class

@@ -19,6 +19,7 @@ from typing import (
     runtime_checkable,
 )
 
+from headstart.core.episodes import Episode
 from headstart.core.errors import first_few
 from headstart.core.metric import Form
 
@@ -45,7 +46,9 @@ class Stream:
             which stands for the stage's `augment`. Two keys give two views of the same rows.
         size: Rows in a step, relative to the stage's batch size.
         sampler: "balanced" gives every class equally often, for rows of one class each; "domains" every domain;
-            "several" every class in turn, four rows of it one after another, so that each has others of its class.
+            "several" every class in turn, four rows of it one after another, so that each has others of its class;
+            "episodes" whole episodes, as many in a step as `size` says.
+        episode: How large each is, where rows come in episodes.
     """
 
     name: str
@@ -53,7 +56,8 @@ class Stream:
     labelled: bool = True
     views: Mapping[str, str] = field(default_factory=lambda: {"x": AUGMENTED})
     size: float = 1.0
-    sampler: Literal["shuffled", "balanced", "domains", "several"] = "shuffled"
+    sampler: Literal["shuffled", "balanced", "domains", "several", "episodes"] = "shuffled"
+    episode: Episode | None = None
 
     def __post_init__(self) -> None:
         if not self.pool:
@@ -64,7 +68,9 @@ class Stream:
             raise ValueError(f"The stream '{self.name}' has no views: nothing of its rows would be seen.")
 
     def rows(self, batch_size: int) -> int:
-        """Count the rows of a step where the stage's batch has `batch_size`."""
+        """Count the rows of a step where the stage's batch has `batch_size`, which says nothing of whole episodes."""
+        if self.episode is not None:
+            return max(1, round(self.size)) * self.episode.rows
         return max(1, round(self.size * batch_size))
 
     def shown(self, augment: str) -> dict[str, str]:

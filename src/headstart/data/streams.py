@@ -23,6 +23,7 @@ from headstart.core.task import Show
 from headstart.core.types import Batch, Stream, Target, View
 from headstart.data.balanced import BalancedOrder
 from headstart.data.bucketed import BucketedOrder
+from headstart.data.episodes import EpisodeOrder
 from headstart.data.loading import Samples, load
 from headstart.data.rows import Rows, take
 from headstart.data.transforms import Draw, Transform
@@ -102,8 +103,8 @@ class BatchStream:
         self._epoch_order = lru_cache(maxsize=2)(self._make_order)
         self._balanced = self._balance() if stream.sampler != "shuffled" else None
 
-    def _balance(self) -> BalancedOrder:
-        """Order the rows so that all classes, or all domains, come equally often."""
+    def _balance(self) -> BalancedOrder | EpisodeOrder:
+        """Order the rows so that all classes, or all domains, come equally often, or by episodes."""
         if self.stream.sampler == "domains":
             if self.rows.domains is None or len(np.unique(self.rows.domains)) < 2:
                 raise UsageError(
@@ -113,6 +114,9 @@ class BatchStream:
             parts: np.ndarray | None = self.rows.domains
         else:
             parts = next((classes for name in self.rows.labels if (classes := self._classes(name)) is not None), None)
+        if self.stream.sampler == "episodes":
+            assert self.stream.episode is not None, "a stream of episodes says how large they are"
+            return EpisodeOrder(parts, self.stream.episode, (self.seed, self.stream.name))
         return BalancedOrder(parts, (self.seed, self.stream.name), TOGETHER if self.stream.sampler == "several" else 1)
 
     def _classes(self, target: str) -> np.ndarray | None:

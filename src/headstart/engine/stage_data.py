@@ -221,7 +221,7 @@ class StageData:
     def _batches(self, stream: Stream, workers: int, start: int) -> Iterator[Batch]:
         stage, world = self.job.stage, self.context.world
         assert stage.batch_size is not None
-        if stream.labelled and stage.imbalance == "sampler":
+        if stream.labelled and stage.imbalance == "sampler" and stream.episode is None:
             stream = dataclasses.replace(stream, sampler="balanced")
         made = BatchStream(
             *self.training[stream.name],

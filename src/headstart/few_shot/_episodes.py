@@ -6,6 +6,7 @@ the inner products [N, N] of the N rows of an episode they cost the same for fea
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 TINY = 1e-12
 POWER_TINY = 1e-6
+AT_ONCE = 16_000_000  # numbers of the features of episodes that are held at a time
 
 
 class Episodes:
@@ -96,6 +98,30 @@ class Rows:
         moved = self.products - mean - mean.swapaxes(1, 2) + mean.mean(axis=2, keepdims=True)
         sizes = np.sqrt(np.maximum(np.einsum("enn->en", moved), TINY))
         return Rows(moved / sizes[:, :, None] / sizes[:, None], self.members)
+
+
+def batches(
+    features: np.ndarray, places: np.ndarray, shots: int, base: np.ndarray | None = None
+) -> Iterator[tuple[slice, Episodes, np.ndarray]]:
+    """Take as many episodes at a time as fit the memory.
+
+    Args:
+        features: [N, D].
+        places: Of the rows of each episode by class, those to learn from first, [E, W, K + Q].
+        shots: K.
+        base: The mean of features of other classes, [D].
+
+    Yields:
+        Which episodes, their rows, and the class of each query, [W Q].
+    """
+    ways, each = places.shape[1:]
+    step = max(1, AT_ONCE // (ways * each * max(features.shape[1], ways * each)))
+    for start in range(0, len(places), step):
+        own = places[start : start + step]
+        learnt, asked = (part.reshape(len(own), -1) for part in (own[:, :, :shots], own[:, :, shots:]))
+        labels = np.tile(np.arange(ways).repeat(shots), (len(own), 1))
+        episodes = Episodes(features[learnt], labels, features[asked], base)
+        yield slice(start, start + len(own)), episodes, np.arange(ways).repeat(each - shots)
 
 
 def softmax(values: Any) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,11 +20,11 @@ from headstart.core.recipe import Recipe
 from headstart.core.seeding import numpy_generator
 from headstart.core.types import Event, FewShot, Listener, Target, silent
 from headstart.data.rows import Dataset, Rows, concatenate
+from headstart.few_shot._episodes import batches
 from headstart.runs.begin import begin
 from headstart.selection.answered import Answered, Answers
 
 BASE_ROWS = 500  # of other classes, whose mean rows are centred by
-AT_ONCE = 16_000_000  # numbers of the features of episodes that are held at a time
 CLASSES = ("classes", "embeddings")  # forms of targets whose rows are of one class each
 
 
@@ -120,7 +120,7 @@ def answered(
     """
     right: dict[str, list[np.ndarray]] = {name: [] for name in methods}
     seconds = dict.fromkeys(methods, 0.0)
-    for batch, truth in _batches(features, places, shots, base):
+    for _, batch, truth in batches(features, places, shots, base):
         for name, method in methods.items():
             began = time.perf_counter()
             scores = method.scores(batch)
@@ -130,21 +130,6 @@ def answered(
         Answers(name, method.transductive, np.concatenate(right[name]), seconds[name])
         for name, method in methods.items()
     ]
-
-
-def _batches(
-    features: np.ndarray, places: np.ndarray, shots: int, base: np.ndarray | None
-) -> Iterator[tuple[Any, np.ndarray]]:
-    """Yield episodes, as many as fit the memory, with the classes of their queries, [Q]."""
-    from headstart.few_shot._episodes import Episodes
-
-    ways, each = places.shape[1:]
-    step = max(1, AT_ONCE // (ways * each * max(features.shape[1], ways * each)))
-    for start in range(0, len(places), step):
-        own = places[start : start + step]
-        learnt, asked = (part.reshape(len(own), -1) for part in (own[:, :, :shots], own[:, :, shots:]))
-        labels = np.tile(np.arange(ways).repeat(shots), (len(own), 1))
-        yield Episodes(features[learnt], labels, features[asked], base), np.arange(ways).repeat(each - shots)
 
 
 def _built(methods: Sequence[str]) -> dict[str, FewShot]:
