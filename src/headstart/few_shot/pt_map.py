@@ -9,7 +9,7 @@ import numpy as np
 
 from headstart.few_shot._episodes import Episodes
 
-STILL = 1e-3  # the share by which the rows of a class may be off at the end
+ROUNDS, STILL = 30, 1e-3  # a step; the share by which the queries of a class may be off at the end
 
 
 @dataclass(frozen=True)
@@ -43,25 +43,25 @@ class PtMap:
         return plan
 
 
-def transported(
-    costs: np.ndarray, sharpness: float, scale: np.ndarray | float = 1.0
-) -> tuple[np.ndarray, np.ndarray | float]:
+def transported(costs: np.ndarray, sharpness: float, scale: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Carry queries to classes at the least cost, but for entropy (Cuturi 2013, arXiv:1306.0895): Sinkhorn's iteration.
 
     Args:
         costs: [E, Q, W].
         sharpness: λ, how little entropy counts.
-        scale: Of the classes, as it was found for costs much like these, [E, 1, W].
+        scale: Of the classes, as it was found for costs much like these, [E, W, 1].
 
     Returns:
         [E, Q, W], where a query's shares sum to 1 and those of a class to Q / W; and the scale.
     """
     kernel = np.exp(-sharpness * (costs - costs.min(axis=2, keepdims=True)))
+    turned = np.ascontiguousarray(kernel.swapaxes(1, 2))
     each = costs.shape[1] / costs.shape[2]
-    while True:
-        plan = kernel * scale
-        plan /= plan.sum(axis=2, keepdims=True)
-        found = plan.sum(axis=1, keepdims=True) / each
+    scale = np.ones((len(costs), costs.shape[2], 1)) if scale is None else scale
+    for _ in range(ROUNDS):
+        share = 1 / (kernel @ scale)
+        found = scale * (turned @ share) / each
         if np.abs(found - 1).max() < STILL:
-            return plan, scale
+            break
         scale = scale / found
+    return kernel * scale.swapaxes(1, 2) / (kernel @ scale), scale
