@@ -57,11 +57,10 @@ def transported(costs: np.ndarray, sharpness: float, scale: np.ndarray | None = 
     kernel = np.exp(-sharpness * (costs - costs.min(axis=2, keepdims=True)))
     turned = np.ascontiguousarray(kernel.swapaxes(1, 2))
     each = costs.shape[1] / costs.shape[2]
-    scale = np.ones((len(costs), costs.shape[2], 1)) if scale is None else scale
+    known: np.ndarray = np.ones((len(costs), costs.shape[2], 1)) if scale is None else scale
     for _ in range(ROUNDS):
-        share = 1 / (kernel @ scale)
-        found = scale * (turned @ share) / each
+        found = known * (turned @ (1 / (kernel @ known))) / each
         if np.abs(found - 1).max() < STILL:
             break
-        scale = scale / found
-    return kernel * scale.swapaxes(1, 2) / (kernel @ scale), scale
+        known = known / found
+    return kernel * known.swapaxes(1, 2) / (kernel @ known), known
