@@ -46,7 +46,7 @@ class Adapting(Episodic):
     """An objective whose weights take steps in each episode."""
 
     inner_steps: int = 5
-    inner_rate: float = 0.01
+    inner_rate: float = 0.4  # of MAML on Omniglot
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -21,6 +21,7 @@ class MetaSgd(Adapting):
     """
 
     inner_steps: int = 1
+    inner_rate: float = 0.1
 
     def modules(self, model: Model) -> nn.Module:
         """Make the classifier, and a rate for each number that learns."""
