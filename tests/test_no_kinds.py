@@ -9,7 +9,7 @@ from pathlib import Path
 import headstart
 
 SOURCE = Path(headstart.__file__).parent
-KINDS = {"binary", "multiclass", "multilabel", "regression", "retrieval", "segmentation"}
+KINDS = {"binary", "multiclass", "multilabel", "regression", "retrieval", "segmentation", "detection", "generation"}
 
 
 def literals(file: Path) -> Iterator[str]:

@@ -127,7 +127,7 @@ def test_the_head_and_the_surgery_are_those_of_the_kind(folder: Path) -> None:
     with pytest.raises(UsageError, match="The head 'decoder' does not fit"):
         suited(recipe, numbers)
     both = dataclasses.replace(task, targets={"mask": task.target, "kind": numbers.target})
-    with pytest.raises(UsageError, match=r"whole examples \(kind\) cannot be learnt beside"):
+    with pytest.raises(UsageError, match=r"pooled features \(kind\) cannot be learnt beside"):
         suited(recipe, both)
 
 
@@ -141,9 +141,9 @@ def test_without_a_source_the_first_network_at_hand_is_taken(folder: Path, monke
     named = dataclasses.replace(recipe, source=Choice("timm:other"))
     assert choose.with_network(named, data, silent) == named
     monkeypatch.setattr(choose, "gather", lambda task, inputs: offers[:1])
-    with pytest.raises(UsageError, match="Name a source of convolutions"):
+    with pytest.raises(UsageError, match="No source is at hand for this kind of target: name one"):
         choose.with_network(Recipe(), data, silent)
-    with pytest.raises(UsageError, match="heads on maps are not: name one source"):
+    with pytest.raises(UsageError, match="those of such targets are not: name one source"):
         hs.fit(folder, sources=["timm:*"])
 
 

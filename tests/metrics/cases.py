@@ -18,19 +18,22 @@ SHAPES: list[tuple[Form, int]] = [
     ("values", 3),
     ("masks", 4),
     ("boxes", 3),
+    ("texts", 1),
 ]
 PIXELS = 12  # of a mask
+WORDS = ["the", "dog,", "Straße", "runs.", "3.5", "1,000", "a-b", "it's", "&quot;no&quot;", "(x)", "2-3", "over"]
 BOXES = 9  # that are found in a picture, at most
 
 
 def measured(form: Form, labels: np.ndarray, predictions: np.ndarray, decisions: np.ndarray | None = None) -> Measured:
     """Decide for the likeliest class, or from 0.5 on; nothing may be written into the arrays."""
-    if decisions is None and form not in ("values", "embeddings", "masks", "boxes"):
+    if decisions is None and form not in ("values", "embeddings", "masks", "boxes", "texts"):
         decisions = predictions.argmax(axis=1) if form == "classes" else (predictions >= 0.5).astype(np.int64)
     for array in (labels, predictions, decisions):
         if array is not None:
             array.flags.writeable = False
-    names = tuple(f"c{i}" for i in range((labels if form == "boxes" else predictions).shape[1]))
+    width = 1 if form == "texts" else (labels if form == "boxes" else predictions).shape[1]
+    names = tuple(f"c{i}" for i in range(width))
     above = np.arange(len(names)) % max(2, len(names) // 2) if form == "classes" else None  # a tree, if need be
     return Measured(form, names, labels, predictions, decisions, above)
 
@@ -44,6 +47,8 @@ def random(form: Form, rows: int, width: int, *, seed: int = 0, digits: int | No
     if form == "boxes":
         labels = [random_boxes(rng, width) for _ in range(rows)]
         return measured(form, *matched(labels, np.stack([detected(rng, each, width) for each in labels]), width))
+    if form == "texts":
+        return measured(form, *random_texts(rng, rows))
     noise = rng.normal(size=(rows, width))
     if form == "values":
         labels = rng.normal(size=(rows, width))
@@ -73,6 +78,8 @@ def perfect(like: Measured) -> Measured:
     if like.form == "masks":
         right = np.repeat(like.labels[:, :, :1], 3, axis=2)
         return measured(like.form, right, right)
+    if like.form == "texts":
+        return measured(like.form, like.labels, like.labels)
     return measured(like.form, like.labels, certain(like.form, like.labels, len(like.names)))
 
 
@@ -85,6 +92,8 @@ def worst(form: Form, rows: int, width: int) -> Measured:
         return measured(form, wrong, wrong)
     if form == "boxes":
         return measured(form, like.labels, found_boxes(like.labels, 0))
+    if form == "texts":
+        return measured(form, like.labels, np.full(rows, "", dtype=object))
     if form == "embeddings":  # every row at the same place: ties count against it
         return measured(form, like.labels, np.ones((rows, width)))
     other = (like.labels + 1) % width if form == "classes" else 1 - like.labels if form == "labels" else -like.labels
@@ -100,6 +109,17 @@ def areas(labelled: np.ndarray, decided: np.ndarray, width: int) -> np.ndarray:
     """Count the pixels of each class by label, by decision and by both: masks [N, P] to [N, C, 3]."""
     each = [np.eye(width, dtype=np.int64)[mask] for mask in (labelled, decided)]  # [N, P, C]
     return np.stack([each[0].sum(axis=1), each[1].sum(axis=1), (each[0] * each[1]).sum(axis=1)], axis=2)
+
+
+def random_texts(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw labels of a few words, and answers in which some of the words are others, are missing or come twice."""
+    labels, answers = np.empty(rows, dtype=object), np.empty(rows, dtype=object)
+    for row in range(rows):
+        words = rng.choice(WORDS, rng.integers(1, 12))
+        counts = rng.choice([0, 1, 1, 1, 1, 2], len(words))
+        other = np.where(rng.random(len(words)) < 0.2, rng.choice(WORDS, len(words)), words)
+        labels[row], answers[row] = " ".join(words), " ".join(np.repeat(other, counts))
+    return labels, answers
 
 
 def random_boxes(rng: np.random.Generator, width: int, most: int = 5) -> np.ndarray:
@@ -148,6 +168,9 @@ def degenerate(form: Form, width: int) -> list[Measured]:
         made = [np.zeros((6, width), np.int64), np.eye(width, dtype=np.int64)[np.zeros(6, int)]]
         found = [found_boxes(count, flag) for count in made for flag in (0, 1)]
         return [*(measured(form, count.copy(), each.copy()) for count in made for each in found), *some]
+    if form == "texts":
+        made = [np.array([text] * 6, dtype=object) for text in ("a", "a good b", "c d e f g h", "")]
+        return [*(measured(form, label, answer) for label in made[:3] for answer in made), *some]
     one = np.zeros((6, width))
     single = form in ("classes", "embeddings")
     labels = [np.zeros(6, np.int64), np.full(6, width - 1)] if single else [one.astype(np.int64), one + 1]

@@ -6,9 +6,15 @@ the sum over classes (0 to 2), a binary one that of the positive class (0 to 1).
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import jiwer
 import numpy as np
+from rouge_score import rouge_scorer
+from rouge_score.tokenizers import Tokenizer
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
 from scipy import stats
 from sklearn import metrics
 
@@ -27,9 +33,32 @@ def values(found: Measured) -> dict[str, float]:
         "embeddings": _found,
         "masks": _areas,
         "boxes": _boxes,
+        "texts": _texts,
     }[found.form]
     found_values = compute(y, p, decided) | ({} if found.above is None else _tree(y, p, decided, found.above))
     return {name: float(value) for name, value in found_values.items()}
+
+
+def _texts(y: Any, p: Any, decided: Any) -> dict[str, float]:
+    labels, answers = list(y), list(p)
+    scorer = rouge_scorer.RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=_Words())
+    rouge = [scorer.score(label, answer) for label, answer in zip(labels, answers, strict=True)]
+    found: dict[str, Any] = {
+        "bleu": BLEU().corpus_score(answers, [labels]).score,
+        "chrf": CHRF().corpus_score(answers, [labels]).score,
+        "wer": jiwer.wer(labels, answers),
+        "cer": jiwer.cer(labels, answers),
+        "exact_match": np.mean([label == answer for label, answer in zip(labels, answers, strict=True)]),
+        **{f"rouge_{n.lower()}": np.mean([row[f"rouge{n}"].fmeasure for row in rouge]) for n in "12L"},
+    }
+    return found
+
+
+class _Words(Tokenizer):
+    """Words of any script, where the package's own knows the letters a to z."""
+
+    def tokenize(self, text: str) -> list[str]:
+        return re.sub(r"[\W_]+", " ", text.lower()).split()
 
 
 def _tree(y: Any, p: Any, decided: Any, above: Any) -> dict[str, float]:

@@ -22,10 +22,10 @@ CELLS: dict[str, list[Any]] = {
     "embeddings": ["a", "b", "b", "a", "a", "b"] * 3,
     "values": [0.5, 1.0, -2.0, 3.5, 0.25, 8.0] * 3,
 }
-KINDS = [  # those of a dense target lie over pictures: tests/targets/test_masks.py
+KINDS = [  # those whose heads read more than pooled features: test_masks.py, test_box_output.py, test_texts.py
     name
     for name in plugins.names("targets")
-    if not plugins.load("targets", name).dense  # pyright: ignore[reportAttributeAccessIssue]
+    if plugins.load("targets", name).pooled  # pyright: ignore[reportAttributeAccessIssue]
 ]
 LABELLED: list[str] = [name for name in KINDS if plugins.load("targets", name).needs_columns]  # pyright: ignore[reportAttributeAccessIssue]
 

@@ -47,9 +47,10 @@ def examples(kind: str) -> tuple[Target, np.ndarray, np.ndarray]:
 
 
 def has_outcomes(kind: str) -> bool:
-    """Return whether a kind predicts numbers of a row; pretraining does not, and masks are in test_masks.py."""
+    """Return whether a kind predicts numbers of a row; pretraining does not; texts are in test_texts.py, masks in
+    test_masks.py."""
     made: Any = plugins.load("targets", kind)
-    return bool(made.form) and not made.dense
+    return bool(made.form) and made.pooled
 
 
 KINDS = [kind for kind in plugins.names("targets") if has_outcomes(kind)]

@@ -107,7 +107,7 @@ class Predictor:
             UsageError: The model was pretrained without labels.
         """
         if self.task.predicted and not any(t.classes and not t.dense for t in self.task.targets.values()):
-            raise ValueError("Numbers and masks have no probabilities; use predict.")
+            raise ValueError("Numbers, masks and texts have no probabilities; use predict.")
         data = one_row(data, self.task)
         asked = self._told(data, skip_bad=skip_bad)
         found = self.outputs(asked.rows)

@@ -34,7 +34,8 @@ class Target(Outcomes, Protocol):
     Attributes:
         needs_columns: Whether there is a label column to look for.
         dense: Whether it answers for each place of an example (dense prediction), as a mask does: its labels are shown
-            through the views of their examples, and its heads read maps, not pooled features.
+            through the views of their examples.
+        pooled: Whether any head on pooled features answers for it; else only heads that name its form do.
         head: The head that it has where none is named.
         surgery: The operations that a source goes through first where none is named.
         usual_batch: Examples in a step where none are named; None is by the number of rows.
@@ -44,6 +45,7 @@ class Target(Outcomes, Protocol):
 
     needs_columns: ClassVar[bool]
     dense: ClassVar[bool]
+    pooled: ClassVar[bool]
     head: ClassVar[str]
     surgery: ClassVar[tuple[str, ...]]
     usual_batch: ClassVar[int | None]

@@ -23,7 +23,7 @@ from headstart.engine.machine import autocast, keep_memory, to_device
 from headstart.engine.memory import is_out_of_memory
 from headstart.features.frozen import FeatureTransform, KnownFeatures, frozen_rows
 from headstart.models.hidden import features_at, prefix_at
-from headstart.models.model import Head, Model, device_of, reads_maps
+from headstart.models.model import Head, Model, device_of, reads_more
 from headstart.models.pooling import Pooling, pool
 from headstart.models.taps import channel_axes, first, stage_modules
 
@@ -200,7 +200,7 @@ class _Settings(NamedTuple):
 
 def _known(model: Model, rows: Rows, transform: Transform, settings: _Settings) -> tuple[Rows, Transform]:
     """Put the features of rows in the place of the examples, where features are to be kept."""
-    if settings.known is None or isinstance(transform, FeatureTransform) or reads_maps(model):
+    if settings.known is None or isinstance(transform, FeatureTransform) or reads_more(model):
         return rows, transform
     return frozen_rows(rows, _features(model, rows, transform, settings)), FeatureTransform()
 

@@ -26,7 +26,7 @@ from headstart.engine.predict import embed, measure
 from headstart.features.cache import NoRoom
 from headstart.features.frozen import FeatureTransform, backbone_is_constant, frozen_rows
 from headstart.features.graphs import Untraceable
-from headstart.models.model import Model, device_of, reads_maps
+from headstart.models.model import Model, device_of, reads_more
 
 SURVEY_BATCH = 32
 T = TypeVar("T")
@@ -114,7 +114,7 @@ class StageData:
         The objective must read features alone, every view of every stream be the plain one, and nothing in the
         backbone learn.
         """
-        if not self._is_plain or not backbone_is_constant(self.model) or reads_maps(self.model):
+        if not self._is_plain or not backbone_is_constant(self.model) or reads_more(self.model):
             return False
         plain = make_transform(self.model.backbone.card.input, once=True)
         everything = [*self.training.values(), *self.measured.values()]

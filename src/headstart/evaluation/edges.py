@@ -62,6 +62,9 @@ def _turned(found: Measured, places: np.ndarray) -> Measured:
         return Measured(found.form, found.names, turned, turned)
     if found.form == "boxes":
         return Measured(found.form, found.names, labels, turned_boxes(labels, predictions))
+    if found.form == "texts":
+        answers = np.where(labels == predictions, "", labels).astype(object)
+        return Measured(found.form, found.names, labels, answers)
     if found.decisions is None:
         return Measured(found.form, found.names, labels, 2 * found.labels.mean(axis=0) - predictions)
     decisions = found.decisions[places]

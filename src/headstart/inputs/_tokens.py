@@ -23,6 +23,11 @@ TYPES: dict[str, Any] = {  # of a text
 PROBE = "A word, 1 \u00e9 \u4e2d"  # which every whole tokenizer takes
 
 
+def has_tokenizer(folder: Path) -> bool:
+    """Return whether a folder has files of a tokenizer."""
+    return any(next(folder.glob(pattern), None) for pattern in TOKENIZER_FILES)
+
+
 def load_tokenizer(folder: str, added: Sequence[str]) -> Any:
     """Load a tokenizer of transformers, or the terms that stand in its place.
 

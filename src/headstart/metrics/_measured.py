@@ -63,6 +63,7 @@ class Measured:
     form: "classes", one class a row: labels [N] int64, predictions are probabilities [N, C], decisions [N] int64.
     "labels", any number of classes a row: labels [N, C] of 0 and 1, predictions are probabilities [N, C], decisions
     [N, C]. "values", numbers: labels and predictions [N, T] float64, no decisions.
+    "texts": labels and predictions are texts, [N].
     "boxes": labels are counts of boxes by class, predictions the found boxes, as `_matching.matched` gives them.
     names: the C classes, or the T columns. above: of classes in a tree the place of each one's parent, [C].
     """

@@ -17,7 +17,7 @@ from headstart.core.types import Card, Features, Prefix
 from headstart.inputs.audio import Audio
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
-from headstart.models import hf_sound, stages
+from headstart.models import hf_decoder, hf_sound, stages
 from headstart.models.dryrun import FAILURES
 from headstart.models.model import Backbone
 from headstart.models.parts import misfit_of
@@ -126,6 +126,14 @@ def config_of(architecture: Mapping[str, Any], where: str) -> Any:
     return config
 
 
+def writing_config(card: Card) -> Any:
+    """Return the config of the encoder-decoder that a card's backbone is a half of; None where it is of none."""
+    if card.builder != "hf" or not card.architecture["config"].get("is_encoder_decoder", False):
+        return None
+    config = config_of(card.architecture, card.name)
+    return config if hf_decoder.class_of(config) is not None else None
+
+
 def input_of(config: Any, where: str) -> type[Text] | type[Image] | type[Audio]:
     """Find what a model takes: text, images or sounds.
 
@@ -137,14 +145,16 @@ def input_of(config: Any, where: str) -> type[Text] | type[Image] | type[Audio]:
         The class of its input.
 
     Raises:
-        SourceError: It is none of those, or has two towers or a decoder of its own.
+        SourceError: It is none of those, or has two towers or a decoder that writes no texts.
     """
     cls = _class_of(config, where)
     if config.model_type in hf_sound.KINDS:
         return Audio
-    if getattr(config, "is_encoder_decoder", False) or hasattr(config, "text_config"):
+    writes = hf_decoder.class_of(config) is not None
+    if hasattr(config, "text_config") or (getattr(config, "is_encoder_decoder", False) and not writes):
         raise SourceError(
-            f"{where} is a {cls.__name__}, with two networks in one. Take an encoder, such as BERT or ViT."
+            f"{where} is a {cls.__name__}, with two networks in one. Take an encoder, such as BERT or ViT, or an "
+            "encoder-decoder of texts, such as T5."
         )
     kinds: dict[str, type[Text] | type[Image]] = {"input_ids": Text, "pixel_values": Image}
     if cls.main_input_name not in kinds:
@@ -160,7 +170,7 @@ def random_net(config: Any, where: str) -> nn.Module:
     from transformers import AutoModel
 
     net = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False, **_pooler(config, where))
-    return hf_sound.encoder_of(net)
+    return hf_decoder.encoder_of(net)
 
 
 def read_net(folder: Path, config: Any) -> nn.Module:
@@ -171,7 +181,8 @@ def read_net(folder: Path, config: Any) -> nn.Module:
         config: Its config.
 
     Returns:
-        The network with its weights in float32. What the file has beyond it, the source task's head, is left out.
+        The network with its weights in float32, an encoder-decoder with the layer that names the tokens. What else the
+        file has, the source task's head, is left out.
 
     Raises:
         SourceError: Tensors are missing, of another shape or of layers that the config does not have; the first few
@@ -179,18 +190,18 @@ def read_net(folder: Path, config: Any) -> nn.Module:
     """
     from transformers import AutoModel
 
+    whole = hf_decoder.class_of(config)
     try:
         with _quiet():
-            net, report = AutoModel.from_pretrained(
+            net, report = (whole or AutoModel).from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,
                 use_safetensors=True,
                 local_files_only=True,
-                trust_remote_code=False,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # to list them all below
-                **_pooler(config, str(folder)),
+                **({} if whole else {"trust_remote_code": False, **_pooler(config, str(folder))}),
             )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         why = f"its files lack {error}, fetch them again" if isinstance(error, KeyError) else error

@@ -1,4 +1,4 @@
-"""Networks of sounds in folders of the Hugging Face layout: what they hear, and which part of them is the encoder."""
+"""Networks of sounds in folders of the Hugging Face layout: what they hear, and how long."""
 
 from __future__ import annotations
 
@@ -74,23 +74,11 @@ def hearing(folder: Path, config: Any, seconds: float | None) -> Hearing:
     return Hearing(Audio(rate, positions / POSITIONS), front_end, {"max_source_positions": positions})
 
 
-def encoder_of(net: nn.Module, positions: int | None = None) -> nn.Module:
-    """Take the part of a network that hears: of Whisper the encoder, with the first of its positions.
-
-    Args:
-        net: transformers' plain network.
-        positions: How many are left; None is all.
-
-    Returns:
-        The encoder; a network that has no decoder as it is.
-    """
-    if not getattr(net.config, "is_encoder_decoder", False):
-        return net
-    encoder: Any = net.get_encoder()  # pyright: ignore[reportCallIssue]
+def shorten(encoder: Any, positions: int | None) -> None:
+    """Leave Whisper's encoder the first of its positions; None leaves it as it is."""
     if positions is not None:
         encoder.embed_positions = nn.Embedding.from_pretrained(encoder.embed_positions.weight[:positions].clone())
         encoder.config.max_source_positions = encoder.max_source_positions = positions
-    return encoder
 
 
 def backbone(net: nn.Module, card: Card) -> SoundBackbone:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from headstart.core.errors import UsageError, first_few
+from headstart.core.input import Cut
 from headstart.core.learning import map_tensors, where_known
 from headstart.core.types import Card, Features, ForwardPass, Labels, LossOptions, Prefix, Solved, Solving, Target
 from headstart.models.pooling import WHOLE, Part, Pooling, own_part, pool
@@ -36,6 +37,8 @@ class Backbone(nn.Module):
         prefix: What the first tokens of an image are, before its patches; None where that is not known, and for texts.
         parts: Which part of the features is whose, by target, where targets have features of their own.
         only: The target whose features alone are asked for; None: those of all.
+        source_decoder: The decoder of the source's own network, where it has one that writes texts: its tensors by
+            name, and its tokenizer (JSON of `tokenizers`). It is no part of the backbone.
         kept_rows: None, or by which names a linear head starts from the rows of `source_classifier` ("CLASS=LABEL").
     """
 
@@ -45,6 +48,7 @@ class Backbone(nn.Module):
     source_classifier: tuple[torch.Tensor, torch.Tensor | None] | None = None
     source_form: str = "classes"
     source_hidden: tuple[torch.Tensor, torch.Tensor] | None = None
+    source_decoder: tuple[Mapping[str, torch.Tensor], str] | None = None
     freeze_overrides: Mapping[str, bool] = MappingProxyType({})
     prefix: Prefix | None = None
     kept_rows: tuple[str, ...] | None = None
@@ -82,13 +86,15 @@ class Head(nn.Module):
 
     Attributes:
         learns_by_steps: Whether gradients can train it; one that is only solved is refused elsewhere.
-        dense: Whether it answers for each place of an example, from `maps` and not from pooled features.
-        forms: Of the targets that it answers for where it is dense.
+        pooled: Whether it reads pooled features alone; others read maps or tokens.
+        forms: Of the targets that it answers for where it does not read pooled features.
+        starts_new: Whether its weights are drawn; those that are the source's learn at the rate of the backbone.
     """
 
     learns_by_steps: ClassVar[bool] = True
-    dense: ClassVar[bool] = False
+    pooled: ClassVar[bool] = True
     forms: ClassVar[tuple[str, ...]] = ()
+    starts_new: bool = True
     output: Output
 
     def __init__(self, trunk: nn.Module, target: Target, pooling: Pooling = "auto") -> None:
@@ -109,6 +115,10 @@ class Head(nn.Module):
 
     def start(self, backbone: Backbone) -> None:
         """Take what it needs of the source before training; nothing unless a head says so. UsageError: it lacks it."""
+
+    def cut(self, labels: Labels) -> Cut | None:
+        """Find labels of which it can learn and give only a part; a head says where there may be some."""
+        return None
 
     def solves(self, wanted: Solving) -> bool:
         """Return whether `solve` finds the optimum of this loss; heads that need steps do not."""
@@ -325,9 +335,23 @@ class Model(nn.Module):
         _freeze_modes(self)
 
 
-def reads_maps(model: Model) -> bool:
+def reads_more(model: Model) -> bool:
     """Return whether a head reads more than pooled features, so that these alone are not worth keeping."""
-    return any(isinstance(head, Head) and head.dense for head in model.heads.values())
+    return any(isinstance(head, Head) and not head.pooled for head in model.heads.values())
+
+
+def check_pooled(model: Model, name: str) -> None:
+    """Refuse heads that read more than pooled features, for what looks at these and at numbers made of them.
+
+    Args:
+        model: Has the heads.
+        name: Of the strategy or the objective, for the message.
+
+    Raises:
+        UsageError: A head reads maps or tokens.
+    """
+    if reads_more(model):
+        raise UsageError(f"{name} needs heads on pooled features, and those of this kind of target read more of them.")
 
 
 def device_of(module: nn.Module) -> torch.device:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from torch import nn
 
-from headstart.models.model import Model
+from headstart.models.model import Model, check_pooled
 from headstart.objectives._domains import Alignment, Side
 
 
@@ -20,6 +21,11 @@ class Coral(Alignment):
     """Minimise the task's loss on `source`, and the distance of the outputs' covariances on `source` and `target`."""
 
     couples_rows: ClassVar[bool] = True
+
+    def modules(self, model: Model) -> nn.Module:
+        """Make nothing. UsageError: heads read more than pooled features, so that outputs are no rows of numbers."""
+        check_pooled(model, "coral")
+        return super().modules(model)
 
     def align(self, model: Model, extra: Any, source: Side, target: Side, strength: float) -> torch.Tensor:
         """Compute the distance of the covariances of the outputs."""

@@ -79,9 +79,10 @@ def choose_start(
 
 
 def with_network(recipe: Recipe, data: Dataset, listen: Listener) -> Recipe:
-    """Take the first pretrained network that is offered, where a target is dense and no source is named.
+    """Take the first pretrained network that is offered, where no source is named and a target's heads read more than
+    pooled features.
 
-    Heads on maps are not solved, by which other starts are compared.
+    Such heads are not solved, by which other starts are compared.
 
     Args:
         recipe: Its source may be open.
@@ -89,16 +90,16 @@ def with_network(recipe: Recipe, data: Dataset, listen: Listener) -> Recipe:
         listen: Is told of the network.
 
     Returns:
-        The recipe; as it was where a source is named or no target is dense.
+        The recipe; as it was where a source is named, or heads on pooled features do.
 
     Raises:
         UsageError: No network is offered.
     """
-    if recipe.source is not None or not any(target.dense for target in data.task.predicted.values()):
+    if recipe.source is not None or all(target.pooled for target in data.task.predicted.values()):
         return recipe
     offers = [offer for offer in gather(data.task, data.splits["train"].inputs) if offer.pretrained]
     if not offers:
-        raise UsageError(f"Name a source of convolutions for this kind of target: {option('source', 'timm:resnet18')}.")
+        raise UsageError(f"No source is at hand for this kind of target: name one ({option('source')}).")
     first = dataclasses.replace(offers[0], head=LINEAR.name)
     listen(Event("note", f"start: {first}, the first network at hand (name another: {option('source')})"))
     return with_offer(recipe, first)

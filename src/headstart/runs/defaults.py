@@ -97,6 +97,8 @@ def choose_strategy(
         name, why = FEW_ROWS, f"the objective {stage.objective.name} is solved on features that stay the same"
     elif not start.pretrained:
         name, why = MANY_ROWS, "the network's weights are not all the source's"
+    elif backbone is not None and backbone.source_decoder and not all(t.pooled for t in data.task.predicted.values()):
+        name, why = MANY_ROWS, "the source's decoder is learnt already and goes on as its encoder does"
     elif not objective.is_heads_loss:
         name, why = MANY_ROWS, f"the objective {stage.objective.name} is to change the features"
     else:

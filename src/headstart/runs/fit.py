@@ -45,7 +45,7 @@ from headstart.runs.forms import choose_form
 from headstart.runs.gain import Gain, beside
 from headstart.runs.keep import Final, choose_keeping, settle
 from headstart.runs.known import check_cut, check_known
-from headstart.runs.network import Loaded, build_model, load_backbone
+from headstart.runs.network import Loaded, build_model, load_backbone, told_cut_labels
 from headstart.runs.observe import Before, observe_after, observe_before
 from headstart.runs.plan import Plan, check_names, check_shards, make_plan, views_of
 from headstart.runs.precision import with_precision
@@ -235,6 +235,8 @@ def _fit(
         storage.write_text(folder / LEFT_OUT, written(dataset.left_out))
         listen(Event("note", f"the rows that were left out: {folder / LEFT_OUT}"))
     model = build_model(recipe, dataset, backbone)
+    for note in told_cut_labels(model, dataset):
+        listen(Event("note", note))
     before, writes = None, world.is_writer and state.status != "finished"
     seen: Any = {"device": device, "precision": recipe.precision, "seed": recipe.seed, "known": known}
     if writes:

@@ -158,7 +158,7 @@ def _example(
 
 def _label(target: Target, label: Any) -> str:
     """Write a label as the report does."""
-    if target.dense:
+    if not target.pooled:
         return target.explain(label, target.as_outputs([label])[0]).label
     count = len(target.classes)
     neutral = np.full(count, 1 / count) if count else np.asarray(label, dtype=np.float64).reshape(-1)

@@ -82,8 +82,8 @@ def _explained(
     places: Sequence[int],
 ) -> list[dict[str, Any]]:
     """Explain mistakes where that is possible: gradients may need more memory than there is, and end no run."""
-    if task.targets[name].dense:
-        return [{} for _ in places]  # what is decided for a place is no matter of the whole example
+    if not task.targets[name].pooled:
+        return [{} for _ in places]  # no single number decides about the whole example
     try:
         return explained(model, task, name, rows, places, outputs, thresholds)
     except (HeadstartError, RuntimeError, MemoryError) as error:

@@ -15,23 +15,25 @@ from headstart.models.model import Head
 
 
 def suited(recipe: Recipe, task: Task) -> Recipe:
-    """Take the surgery of dense targets.
+    """Take the surgery that targets need.
 
     Args:
         recipe: Its head is chosen; the surgery that it names stays.
         task: Has the targets.
 
     Returns:
-        The recipe; as it was where no target is dense.
+        The recipe; as it was where none needs any.
 
     Raises:
-        UsageError: Some targets are dense and others are not, or the head is for others.
+        UsageError: Some targets have heads on pooled features and others have not, or the head is for others.
     """
-    first = next((target for target in task.predicted.values() if target.dense), None)
-    others = [name for name, target in task.predicted.items() if not target.dense]
+    first = next((target for target in task.predicted.values() if not target.pooled), None)
+    others = [name for name, target in task.predicted.items() if target.pooled]
     if first is not None and others:
         many = first_few(others)
-        raise UsageError(f"Targets of whole examples ({many}) cannot be learnt beside one of each place of them.")
+        raise UsageError(
+            f"Targets with heads on pooled features ({many}) cannot be learnt beside one whose head reads more."
+        )
     if task.predicted and not _fits(recipe.head, task, first):
         fits = LINEAR.name if first is None else first.head
         raise UsageError(f"The head '{recipe.head.name}' does not fit the kind of target: take {option('head', fits)}.")
@@ -48,6 +50,6 @@ def _unnamed(needed: Choice, named: Sequence[Choice]) -> Choice | None:
     return Choice(needed.name, left) if left or not own else None
 
 
-def _fits(head: Choice, task: Task, dense: Target | None) -> bool:
+def _fits(head: Choice, task: Task, special: Target | None) -> bool:
     made: Head = plugins.build("heads", head.name, head.options).build(1, next(iter(task.predicted.values())))
-    return not made.dense if dense is None else made.dense and dense.form in made.forms
+    return made.pooled if special is None else special.form in made.forms

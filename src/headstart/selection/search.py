@@ -88,11 +88,11 @@ def search(
     begun = begin(data, recipe, listen)
     if not wanted.said and not can_choose(begun.dataset):
         return fit(begun, recipe, out=out, listen=listen, stop=stop)
-    if any(target.dense for target in begun.dataset.task.predicted.values()):
+    if not all(target.pooled for target in begun.dataset.task.predicted.values()):
         if wanted.sources:
             raise UsageError(
-                "Sources are compared by heads that are solved on their features, and heads on maps are not: name one "
-                f"source ({option('source', 'timm:resnet18')})."
+                "Sources are compared by heads that are solved on their features, and those of such targets are not: "
+                f"name one source ({option('source', 'timm:resnet18')})."
             )
         timed = dataclasses.replace(recipe, budget=wanted.budget) if wanted.said else recipe
         return fit(begun, timed, out=out, resume=resume, listen=listen, stop=stop)

@@ -7,8 +7,9 @@ from headstart.models.model import Model
 
 
 def head_group(model: Model, lr_scale: float = 1.0) -> ParamGroup:
-    """Group all parameters of the heads."""
-    return ParamGroup(list(model.heads.parameters()), lr_scale)
+    """Group all parameters of the heads; those that are the source's are no faster than its other ones."""
+    new = all(head.starts_new for head in model.by_target().values())
+    return ParamGroup(list(model.heads.parameters()), lr_scale if new else 1.0)
 
 
 def backbone_group(model: Model) -> ParamGroup:

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from headstart.core.types import Batch, Defaults, Features, ForwardPass, Tuning
-from headstart.models.model import Head, Model
+from headstart.models.model import Head, Model, check_pooled
 from headstart.models.taps import channel_axes, first, stage_modules
 from headstart.strategies._groups import backbone_group, head_group
 from headstart.strategies._rates import FINE_TUNING
@@ -44,6 +44,7 @@ class Delta:
     def prepare(self, model: Model) -> Tuning:
         """Let every parameter learn; keep a frozen copy, and listen at the stages of both."""
         weights(model, "delta")
+        check_pooled(model, "delta")
         source = FrozenCopy(model.backbone)
         taps, source_taps = Taps(model.backbone), Taps(source.backbone)
         attention: dict[str, torch.Tensor] = {}

@@ -17,7 +17,7 @@ from torch import nn
 from headstart.core.errors import UsageError
 from headstart.core.learning import where_known
 from headstart.core.types import Batch, Defaults, Features, Tuning
-from headstart.models.model import Backbone, Head, Model, device_of
+from headstart.models.model import Backbone, Head, Model, check_pooled, device_of
 from headstart.models.pooling import mean_over_tokens
 from headstart.models.taps import channel_axes, first, stage_modules, stage_shapes
 from headstart.strategies._groups import head_group
@@ -38,7 +38,8 @@ class Head2Toe:
             raise ValueError(f"lasso must not be below 0; it is {self.lasso}.")
 
     def prepare(self, model: Model) -> Tuning:
-        """Tap the stages; the features are chosen before the first step."""
+        """Tap the stages; the features are chosen before the first step. UsageError: heads read others, too."""
+        check_pooled(model, "head2toe")
         select = self.insert(model.backbone)
 
         @torch.no_grad()

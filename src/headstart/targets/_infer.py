@@ -115,6 +115,10 @@ def _is_whole(cell: Any) -> bool:
     return cell.strip().lstrip("+-").isdigit() if isinstance(cell, str) else not isinstance(cell, float)
 
 
+def _is_phrase(cell: Any) -> bool:
+    return len(str(cell).split()) > 2
+
+
 def infer_target(frame: pd.DataFrame, columns: Sequence[str], plan: TargetPlan) -> Target:
     """Make the target of label columns.
 
@@ -204,6 +208,12 @@ def doubts(frame: pd.DataFrame, target: Target, plan: TargetPlan) -> list[str]:
         return []
     if labels.words:
         said = hint(labels.cells)
+        if (
+            not said
+            and labels.distinct * 2 > len(labels) >= 20
+            and sum(map(_is_phrase, labels.cells)) * 2 > len(labels)
+        ):
+            said = f"texts, taken for classes ({option('task', 'generation')}: for answers that are to be written)"
         return [f"{where}: {said}"] if said else []
     if plan.task:
         return []

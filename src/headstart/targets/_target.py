@@ -40,6 +40,7 @@ class BaseTarget:
         balances: Ways of making up for rare classes that fit.
         takes_parents: Whether it has a column of the classes' parents beside that of the classes.
         dense: Whether it answers for each place of an example, from maps (`headstart.core.task.Target`).
+        pooled: Whether any head on pooled features answers for it (`headstart.core.task.Target`).
         head: The head that it has where none is named.
         surgery: The operations that a source goes through first where none is named.
         usual_batch: Examples in a step where none are named; None is by the number of rows.
@@ -59,6 +60,7 @@ class BaseTarget:
     balances: ClassVar[tuple[str, ...]] = ()
     takes_parents: ClassVar[bool] = False
     dense: ClassVar[bool] = False
+    pooled: ClassVar[bool] = True
     head: ClassVar[str] = "linear"
     surgery: ClassVar[tuple[str, ...]] = ()
     usual_batch: ClassVar[int | None] = None

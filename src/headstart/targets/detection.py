@@ -34,6 +34,7 @@ class Detection(BoxOutcomes, BaseTarget):
 
     order: ClassVar[int] = 4
     dense: ClassVar[bool] = True
+    pooled: ClassVar[bool] = False
     one_column: ClassVar[str] = "column of boxes"
     head: ClassVar[str] = "fcos"
     usual_batch: ClassVar[int | None] = 8  # each picture has many boxes

@@ -51,6 +51,7 @@ class Segmentation(MaskOutcomes, BaseTarget):
 
     order: ClassVar[int] = 5
     dense: ClassVar[bool] = True
+    pooled: ClassVar[bool] = False
     one_column: ClassVar[str] = "column of masks"
     head: ClassVar[str] = "decoder"
     surgery: ClassVar[tuple[str, ...]] = ("adapt_input whole=true", "maps")

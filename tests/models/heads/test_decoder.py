@@ -39,7 +39,7 @@ def test_it_is_made_for_the_maps_and_answers_for_each_pixel_evenly_at_first() ->
     with torch.no_grad():
         features = backbone(torch.rand(2, 3, 64, 64))
         out = head.eval()(features)
-    assert out.shape == (2, 3, 64, 64) and head.dense
+    assert out.shape == (2, 3, 64, 64) and not head.pooled
     assert len(head.trunk.laterals) == len(features["maps"]) > 1
     even = functional.cross_entropy(out, torch.randint(3, (2, 64, 64)))
     assert even.item() == pytest.approx(math.log(3), abs=0.1)

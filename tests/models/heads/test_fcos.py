@@ -51,7 +51,7 @@ def test_it_is_made_for_the_maps_and_finds_nothing_at_first() -> None:
         out = head.eval()(features)
     sizes = [level.shape[2] for level in features["maps"]]
     assert out.shape == (2, sum(side**2 for side in (*sizes, (sizes[-1] + 1) // 2)), 4 + TARGET.outputs)
-    assert head.dense and head.forms == ("boxes",)
+    assert not head.pooled and head.forms == ("boxes",)
     assert torch.allclose(out[..., 9:].sigmoid(), torch.tensor(0.01), atol=0.005)  # the prior of focal loss
 
 

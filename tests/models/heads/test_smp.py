@@ -56,7 +56,7 @@ def test_it_learns_from_the_maps_of_any_network_and_answers_evenly_at_first(name
     with torch.no_grad():
         features = backbone(torch.rand(2, 3, side, side))
         out = head.eval()(features)
-    assert out.shape == (2, 3, side, side) and head.dense
+    assert out.shape == (2, 3, side, side) and not head.pooled
     assert functional.cross_entropy(out, torch.randint(3, (2, side, side))).item() == pytest.approx(
         math.log(3), abs=0.1
     )

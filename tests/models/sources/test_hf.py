@@ -262,7 +262,7 @@ def test_damage_is_named(bert):
         ({"model_type": "nonsense"}, "transformers cannot use its config"),
         ({"quantization_config": {"quant_method": "bitsandbytes"}}, "quantised weights"),
         ({"hidden_size": "wide"}, "transformers cannot use its config.*hidden_size"),
-        ({"model_type": "t5", "classifier_dropout": 0.0}, "two networks in one"),
+        ({"model_type": "clip"}, "two networks in one"),
         ({"model_type": "sew"}, "takes input_values"),
     ],
 )

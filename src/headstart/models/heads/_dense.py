@@ -27,7 +27,7 @@ class MapsHead(Head):
         target: Decides the loss and the decoding.
     """
 
-    dense: ClassVar[bool] = True
+    pooled: ClassVar[bool] = False
 
     def __init__(self, name: str, make: Make, target: Target) -> None:
         super().__init__(nn.Identity(), target)

@@ -1,4 +1,7 @@
-"""`hf:FOLDER` or `hf:OWNER/NAME`: a text encoder, vision model or network of sounds of transformers."""
+"""`hf:FOLDER` or `hf:OWNER/NAME`: a text encoder, vision model or network of sounds of transformers.
+
+Of an encoder-decoder the encoder is the backbone, and the decoder goes along for heads that write texts.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from headstart.core.offer import Offer, Stored, covers
 from headstart.core.storage import refuse_pickle, sha256
 from headstart.core.types import Card, Task
 from headstart.inputs import by_name
-from headstart.inputs._tokens import load_tokenizer
+from headstart.inputs._tokens import has_tokenizer, load_tokenizer
 from headstart.inputs.audio import Audio
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
@@ -60,7 +63,7 @@ class Hf:
         Raises:
             SourceError: It is missing, damaged, has pickled weights only, or brings its own code.
         """
-        from headstart.models import hf_backbone
+        from headstart.models import hf_backbone, hf_decoder
         from headstart.models.weights import classifier_in, read_safetensors
 
         folder, commit = self._find(name)
@@ -75,10 +78,17 @@ class Hf:
         config = hf_backbone.config_of(architecture, name)
         kind = hf_backbone.input_of(config, name)
         net = hf_backbone.read_net(folder, config)
+        decoder = hf_decoder.taken(net)
+        if decoder is not None:
+            generation = hf_folder.read_json(folder / "generation_config.json")
+            architecture["config"] = hf_decoder.written_config(config, architecture["config"], generation)
+        net, spelling = hf_decoder.encoder_of(net), ""
         if kind is Text:
             architecture["pooling"] = hf_folder.pooling(folder) if self.pooling == "auto" else self.pooling
             limit = hf_backbone.token_limit(net)
-            hf_backbone.check_tokenizer(net, load_tokenizer(str(folder), ()), name)
+            tokenizer = load_tokenizer(str(folder), ())
+            hf_backbone.check_tokenizer(net, tokenizer, name)
+            spelling = hf_decoder.spelling_of(tokenizer)
             longest = hf_folder.max_length(folder, limit, self.max_length)
             expected = Text(str(folder), longest, prefix=self.prefix, positions=limit)
         elif kind is Audio:
@@ -87,7 +97,9 @@ class Hf:
             found = hf_sound.hearing(folder, config, self.seconds)
             expected, architecture["front_end"] = found.expects, found.front_end
             architecture["config"] |= found.config
-            net = hf_sound.encoder_of(net, found.config.get("max_source_positions"))
+            hf_sound.shorten(net, found.config.get("max_source_positions"))
+            if decoder is not None and has_tokenizer(folder):
+                spelling = hf_decoder.spelling_of(load_tokenizer(str(folder), ()))
         else:
             expected = hf_folder.image_input(folder, getattr(config, "num_channels", 3))
         card = Card(
@@ -106,6 +118,7 @@ class Hf:
             revision=commit,
         )
         backbone = _backbone(net, card)
+        backbone.source_decoder = None if decoder is None else (decoder, spelling)
         if kind is Image:  # a text model's classifier stands on a pooler, which is no part of the backbone
             backbone.source_classifier = classifier_in(tensors, CLASSIFIERS, backbone.dim)
         return backbone

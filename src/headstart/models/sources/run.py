@@ -72,12 +72,17 @@ def _model_folder(path: Path) -> Path | None:
 
 
 def _take_head(backbone: Backbone, plain: dict[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
-    """Take the first classifier of the run for the source's, with its class list, and hidden layers of its heads."""
+    """Take the run's first classifier for the source's, with its class list, hidden layers of heads, and a decoder."""
     head, task = Choice.parse(plain.get("head", LINEAR.plain()), "head"), plain.get("task", {})
     if head.options.get("pooling", "auto") != "auto":
         return  # it stands on other features than a backbone gives by itself
     known = head.name in plugins.names("heads")  # an own one may not be here
     inner: str = getattr(plugins.build("heads", head.name, head.options), "hidden_layer", "") if known else ""
+    for target in task.get("targets", {}):  # the first that has a decoder with a tokenizer of its own
+        at = f"heads.{target}.output."
+        if backbone.source_decoder is None and (written := tensors.get(f"{at}spelling.written")) is not None:
+            decoder = {name.removeprefix(f"{at}net."): each for name, each in tensors.items() if f"{at}net." in name}
+            backbone.source_decoder = (decoder, written.numpy().tobytes().decode())
     for target, own in task.get("targets", {TARGET: task}).items():  # version 0.1 had one target without a name
         found = classifier_in(tensors, (f"heads.{target}.trunk",), backbone.dim)
         classes = tuple(own.get("classes", ()))
