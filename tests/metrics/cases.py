@@ -19,6 +19,7 @@ SHAPES: list[tuple[Form, int]] = [
     ("masks", 4),
     ("boxes", 3),
     ("texts", 1),
+    ("tags", 3),
 ]
 PIXELS = 12  # of a mask
 WORDS = ["the", "dog,", "Straße", "runs.", "3.5", "1,000", "a-b", "it's", "&quot;no&quot;", "(x)", "2-3", "over"]
@@ -27,12 +28,13 @@ BOXES = 9  # that are found in a picture, at most
 
 def measured(form: Form, labels: np.ndarray, predictions: np.ndarray, decisions: np.ndarray | None = None) -> Measured:
     """Decide for the likeliest class, or from 0.5 on; nothing may be written into the arrays."""
-    if decisions is None and form not in ("values", "embeddings", "masks", "boxes", "texts"):
+    if decisions is None and form not in ("values", "embeddings", "masks", "boxes", "texts", "tags"):
         decisions = predictions.argmax(axis=1) if form == "classes" else (predictions >= 0.5).astype(np.int64)
     for array in (labels, predictions, decisions):
         if array is not None:
             array.flags.writeable = False
     width = 1 if form == "texts" else (labels if form == "boxes" else predictions).shape[1]
+    width -= form == "tags"  # beside words
     names = tuple(f"c{i}" for i in range(width))
     above = np.arange(len(names)) % max(2, len(names) // 2) if form == "classes" else None  # a tree, if need be
     return Measured(form, names, labels, predictions, decisions, above)
@@ -59,13 +61,15 @@ def random(form: Form, rows: int, width: int, *, seed: int = 0, digits: int | No
     elif form == "masks":
         pixels = rng.integers(0, width, (rows, PIXELS))
         labels = scores = areas(pixels, np.where(rng.random(pixels.shape) < 0.6, pixels, pixels[::-1]), width)
+    elif form == "tags":
+        labels = scores = tagged(rng.integers(0, 4, (rows, width)), rng.integers(0, 3, (rows, width)))
     elif form == "labels":
         labels = (rng.random((rows, width)) < 0.3).astype(np.int64)
         scores = np.clip(0.35 * labels + 0.65 * rng.random((rows, width)), 0, 1)
     else:
         labels = rng.integers(0, width, rows)
         scores = noise + 1.5 * np.eye(width)[labels]
-    scores = scores if digits is None or form == "masks" else scores.round(digits)
+    scores = scores if digits is None or form in ("masks", "tags") else scores.round(digits)
     if form == "classes":
         scores = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     return measured(form, labels, scores)
@@ -75,7 +79,7 @@ def perfect(like: Measured) -> Measured:
     """Predict the labels themselves."""
     if like.form == "boxes":
         return measured(like.form, like.labels, found_boxes(like.labels, 1))
-    if like.form == "masks":
+    if like.form in ("masks", "tags"):
         right = np.repeat(like.labels[:, :, :1], 3, axis=2)
         return measured(like.form, right, right)
     if like.form == "texts":
@@ -89,6 +93,9 @@ def worst(form: Form, rows: int, width: int) -> Measured:
     if form == "masks":
         labelled = like.labels[:, :, 0]
         wrong = np.stack([labelled, np.roll(labelled, 1, axis=1), np.zeros_like(labelled)], axis=2)
+        return measured(form, wrong, wrong)
+    if form == "tags":
+        wrong = like.labels * np.array([1, 1, 0])
         return measured(form, wrong, wrong)
     if form == "boxes":
         return measured(form, like.labels, found_boxes(like.labels, 0))
@@ -120,6 +127,14 @@ def random_texts(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.nd
         other = np.where(rng.random(len(words)) < 0.2, rng.choice(WORDS, len(words)), words)
         labels[row], answers[row] = " ".join(words), " ".join(np.repeat(other, counts))
     return labels, answers
+
+
+def tagged(labelled: np.ndarray, decided: np.ndarray) -> np.ndarray:
+    """Make counts of entities by row and class, [N, C] each, and of words, as [N, C + 1, 3]; most are right."""
+    both = np.minimum(labelled, decided) * (np.arange(len(labelled)) % 3 > 0)[:, None]
+    entities = np.stack([labelled, decided, both], axis=2)
+    words = np.stack([labelled.sum(axis=1) + 5, decided.sum(axis=1).clip(max=5), both.sum(axis=1).clip(max=5)], axis=1)
+    return np.concatenate([entities, words[:, None]], axis=1)
 
 
 def random_boxes(rng: np.random.Generator, width: int, most: int = 5) -> np.ndarray:
@@ -163,6 +178,10 @@ def degenerate(form: Form, width: int) -> list[Measured]:
     if form == "masks":
         masks = [np.zeros((6, PIXELS), np.int64), np.full((6, PIXELS), width - 1)]
         made = [areas(y, other, width) for y in masks for other in masks]
+        return [*(measured(form, each, each) for each in (*made, np.zeros_like(made[0]))), *some]
+    if form == "tags":
+        none, one = np.zeros((6, width), np.int64), np.eye(width, dtype=np.int64)[np.zeros(6, int)]
+        made = [tagged(y, p) for y in (none, one) for p in (none, one)]
         return [*(measured(form, each, each) for each in (*made, np.zeros_like(made[0]))), *some]
     if form == "boxes":
         made = [np.zeros((6, width), np.int64), np.eye(width, dtype=np.int64)[np.zeros(6, int)]]

@@ -34,6 +34,7 @@ def values(found: Measured) -> dict[str, float]:
         "masks": _areas,
         "boxes": _boxes,
         "texts": _texts,
+        "tags": _tags,
     }[found.form]
     found_values = compute(y, p, decided) | ({} if found.above is None else _tree(y, p, decided, found.above))
     return {name: float(value) for name, value in found_values.items()}
@@ -145,6 +146,20 @@ def _areas(y: Any, p: Any, decided: None) -> dict[str, float]:
             shares.append(float(metrics.jaccard_score(truth, answer)))
     labelled = y[:, :, 0].sum()
     return {"miou": _mean(shares), "pixel_accuracy": y[:, :, 2].sum() / labelled if labelled else nan}
+
+
+def _tags(y: Any, p: Any, decided: None) -> dict[str, float]:
+    """Lay out entities one by one: each is labelled, found, or both. seqeval itself: test_entities.py."""
+    labelled, found, both = y[:, :-1].sum(axis=(0, 1))
+    truth = [1] * both + [1] * (labelled - both) + [0] * (found - both)
+    answer = [1] * both + [0] * (labelled - both) + [1] * (found - both)
+    zero: Any = 0
+    figures: Any = (nan, nan, nan)
+    if truth:
+        figures = metrics.precision_recall_fscore_support(truth, answer, average="binary", zero_division=zero)[:3]
+    words, _, right = y[:, -1].sum(axis=0)
+    named = zip(("entity_precision", "entity_recall", "entity_f1"), figures, strict=True)
+    return dict(named) | {"token_accuracy": right / words if words else nan}
 
 
 def _boxes(y: Any, p: Any, decided: None) -> dict[str, float]:

@@ -17,7 +17,7 @@ from headstart.core.types import Task
 from headstart.data.rows import Rows
 from headstart.engine.predict import predict
 from headstart.features.frozen import FeatureTransform
-from headstart.models.model import Model
+from headstart.models.model import Model, reads_more
 
 FILE = "reference.safetensors"
 MOST = 300  # rows that are kept, and new ones that are compared with them
@@ -81,7 +81,9 @@ class Compared:
         )
 
     def _strata(self, features: np.ndarray) -> np.ndarray:
-        """Find the predicted class of each row; all are alike where the first target has none."""
+        """Find the predicted class of each row; all are alike where the first target has none, or one a place."""
+        if reads_more(self.model):
+            return np.zeros(len(features))
         outputs = predict(self.model, Rows([""] * len(features), features), FeatureTransform())
         for name, target in self.task.predicted.items():
             labels = target.decide(outputs[name])

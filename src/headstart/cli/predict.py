@@ -197,11 +197,11 @@ def _table(
 
     from headstart.evaluation.answers import certainties, pieces
     from headstart.evaluation.tables import predictions_frame
-    from headstart.runs.pictures import in_pixels, named_pictures
+    from headstart.runs.pictures import in_examples, named_pictures
 
     task = predictor.task
     frame = predictions_frame(task, list(rows.ids), {}, outputs, calibrations=predictor.calibrations)
-    frame = named_pictures(in_pixels(frame, predictor, rows, outputs), out, task, asked.names)
+    frame = named_pictures(in_examples(frame, predictor, rows, outputs), out, task, asked.names)
     for name, cells in certainties(task, frame).items():
         place: Any = frame.columns.get_loc(f"{name.removesuffix('probability')}prediction")
         frame.insert(place + 1, name, cells)

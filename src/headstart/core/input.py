@@ -212,6 +212,10 @@ class Input(Protocol):
         """Return this input with both parts of an example shown one by one, tensors [B, 2, …]; None without parts."""
         return None
 
+    def by_words(self) -> Self | None:
+        """Return this input with the place of the first token of each word beside the tokens; None without words."""
+        return None
+
     def with_terms(self, by: str, texts: Any) -> tuple[Self, int] | None:
         """Return this input with the weights of terms beside each example, and the number of terms.
 
@@ -250,7 +254,7 @@ class Input(Protocol):
 
     @classmethod
     def size_of(cls, item: Any) -> tuple[int, int] | None:
-        """Return width and height of an image; None of others, and where they cannot be told."""
+        """Return over what labels of places lie: an image's width and height, the words of a text and 1; or None."""
 
     @classmethod
     def languages(cls, inputs: Any) -> tuple[str, ...]:
@@ -342,14 +346,7 @@ class Input(Protocol):
         return {}
 
     def walk(self, inputs: Any) -> list[tuple[str, str]]:
-        """Tell the way of one row into the network: each step, and what it gave.
-
-        Args:
-            inputs: What `read` made of this one row.
-
-        Returns:
-            Steps in words.
-        """
+        """Tell the way of one row, which is all that `inputs` has, into the network: each step, and what it gave."""
         item = self.prepare(inputs)[0]
         raw = self.open(item)
         example = self.example(raw)

@@ -193,12 +193,24 @@ class Outcomes(Protocol):
         """
         ...
 
+    def marked(
+        self, item: Any, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None
+    ) -> list[tuple[str, list[tuple[str, str, str]]]]:
+        """Mark label and output in an example that is a text: lines, each with its name and its pieces, which are text,
+        what it is marked as ("" for nothing), and the colour of that; nothing where nothing is marked.
+        """
+        ...
+
     def colour_key(self) -> list[tuple[str, str]]:
         """Return name and colour of what `overlay` draws; nothing where it draws nothing."""
         ...
 
-    def cells(self, laid: Sequence[Any], thresholds: Mapping[str, float] | None = None) -> dict[str, list[Any]]:
-        """Make the columns of a user's table that need outputs of the size of their examples; nothing where none do."""
+    def cells(
+        self, laid: Sequence[Any], thresholds: Mapping[str, float] | None = None, items: Sequence[Any] = ()
+    ) -> dict[str, list[Any]]:
+        """Make the columns of a user's table that need outputs of the size of their examples, or these themselves;
+        nothing where none do.
+        """
         ...
 
     def drawn(self, picture: Picture, output: np.ndarray, thresholds: Mapping[str, float] | None = None) -> Picture:

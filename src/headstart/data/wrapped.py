@@ -7,6 +7,7 @@ from pathlib import Path
 
 from headstart.data.formats import is_table
 from headstart.data.readers._box_folders import holds_boxes
+from headstart.data.readers._conll_files import conll_files
 from headstart.data.tables import SPLITS
 from headstart.data.walk import files_below, files_in, folders_in
 from headstart.inputs import of_file
@@ -23,7 +24,7 @@ def inner_folder(folder: Path) -> Path:
     Returns:
         The folder itself; where it holds no data but in a single folder that is divided again, that one.
     """
-    while not any(map(_is_data, files_in(folder))) and not holds_boxes(folder):
+    while not any(map(_is_data, files_in(folder))) and not holds_boxes(folder) and not conll_files(folder):
         having = (sub for sub in folders_in(folder) if any(_is_data(found.path) for found in files_below(sub)))
         holding = list(islice(having, 2))
         if len(holding) != 1 or holding[0].name.lower() in SPLITS:

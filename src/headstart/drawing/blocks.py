@@ -175,7 +175,9 @@ class Piece(NamedTuple):
 class Card:
     """One example: a picture with a heat map over it, a sound, a text or its pieces, and lines of (name, value).
 
-    Pictures and sounds are data URIs. verdict: "right", "wrong" or "". listed: the pieces stand below each other.
+    Pictures and sounds are data URIs. marked: lines of a text, each with its name and its pieces: text, what it is
+    marked as, or "", and the colour of that. verdict: "right", "wrong" or "".
+    listed: the pieces stand below each other.
     """
 
     template: ClassVar[str] = "card"
@@ -187,6 +189,7 @@ class Card:
     sound: str = ""
     text: str = ""
     pieces: Sequence[Piece] = ()
+    marked: Sequence[tuple[str, Sequence[tuple[str, str, str]]]] = ()
     listed: bool = False
     verdict: str = ""
 
@@ -202,7 +205,7 @@ class Cards:
     @property
     def texts(self) -> bool:
         """Whether they need room for texts."""
-        return any(card.text or card.pieces for card in self.cards)
+        return any(card.text or card.pieces or card.marked for card in self.cards)
 
 
 @dataclass(frozen=True)

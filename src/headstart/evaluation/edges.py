@@ -60,6 +60,12 @@ def _turned(found: Measured, places: np.ndarray) -> Measured:
         labelled, both = labels[:, :, 0], labels[:, :, 2]
         turned = np.stack([labelled, labelled - both + np.roll(both, 1, axis=1), labelled - both], axis=2)
         return Measured(found.form, found.names, turned, turned)
+    if (
+        found.form == "tags"
+    ):  # entities and words [N, C + 1, 3]: those that were missed are right, and the others are not
+        labelled, decided, both = np.moveaxis(labels, 2, 0)
+        turned = np.stack([labelled, np.maximum(decided, labelled - both), labelled - both], axis=2)
+        return Measured(found.form, found.names, turned, turned)
     if found.form == "boxes":
         return Measured(found.form, found.names, labels, turned_boxes(labels, predictions))
     if found.form == "texts":

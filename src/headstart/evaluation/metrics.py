@@ -18,7 +18,7 @@ from headstart.metrics._bases import Gap, MeanOfRows
 from headstart.metrics._find import suited
 from headstart.metrics._measured import Measured
 
-FORMS = ("classes", "labels", "values", "masks", "boxes", "texts")  # those that rows can be turned over in
+FORMS = ("classes", "labels", "values", "masks", "boxes", "texts", "tags")  # those that rows can be turned over in
 
 
 def evaluate(

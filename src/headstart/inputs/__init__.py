@@ -18,6 +18,7 @@ WORDS = "text"  # of a preview: words
 CUT = "cut"  # of a shown example: what the network does not see of it, in words
 HEAT = "heat"  # of an explained example: a picture that lies over `PICTURE`, as a data URI
 PIECES = "pieces"  # of an explained example: its pieces, each with its weight from -1 to 1
+MARKED = "marked"  # of a text: lines in which pieces are marked, as `Outcomes.marked` gives them
 LISTED = "listed"  # the pieces stand below each other
 
 

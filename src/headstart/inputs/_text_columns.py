@@ -15,6 +15,7 @@ from headstart.core.errors import BadRows, Problem, UsageError, first_few
 from headstart.core.interface import option
 from headstart.core.packed import Packed, packed
 from headstart.inputs._kinds import LONG, TAKEN, is_dates, kind, mean_bytes
+from headstart.inputs._words import joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,11 +28,15 @@ PAIR_NAMES = (
     ("text_a", "text_b"),
     ("text1", "text2"),
 )
+WORD_LISTS = ("tokens", "words")  # usual names of columns of lists of words
 FEATURES = 3  # columns of numbers, dates or categories from which on a table is one of them
 
 
 def columns_of_text(frame: pd.DataFrame, own: Sequence[str]) -> tuple[str, ...]:
     """Choose a usual pair of names, else a usual name, else one or two columns of free text.
+
+    Lists of words are chosen where no column has a usual name of texts. Beside three columns or more of numbers, dates
+    or categories only long text counts: names of people or things do not make a table one of texts.
 
     Args:
         frame: The columns beside the labels.
@@ -43,6 +48,10 @@ def columns_of_text(frame: pd.DataFrame, own: Sequence[str]) -> tuple[str, ...]:
     Raises:
         UsageError: More than two columns hold free text.
     """
+    lists = [name for name in own if any(map(is_words, frame[name][:1]))]
+    own = [name for name in own if name not in lists]
+    if lists and not any(name.strip().lower() in NAMES for name in own):
+        return tuple(name for name in lists if len(lists) == 1 or name.strip().lower() in WORD_LISTS)[:1]
     if len(frame.columns) > 1:
         own = [name for name in own if not is_dates(frame[name])]
     if len(frame.columns) >= FEATURES and own:
@@ -84,6 +93,8 @@ def texts_of(frame: pd.DataFrame, columns: Sequence[str]) -> Sequence[Any]:
     problems = []
     texts: list[Sequence[str]] = []
     for column in columns:
+        if as_text(frame[column]) is None and any(map(is_words, cells_of(frame[column]))):
+            frame = frame.assign(**{column: [joined(cell) if is_words(cell) else cell for cell in frame[column]]})
         known = as_text(frame[column])
         cells = cells_of(frame[column]) if known is None else Packed.of_column(known)
         doubtful = range(len(cells)) if known is None else np.flatnonzero(blank_cells(known)).tolist()
@@ -98,10 +109,17 @@ def texts_of(frame: pd.DataFrame, columns: Sequence[str]) -> Sequence[Any]:
     return texts[0] if len(columns) == 1 else list(zip(*texts, strict=True))
 
 
+def is_words(cell: Any) -> bool:
+    """Return whether a cell is a list of words."""
+    return isinstance(cell, list | tuple) and len(cell) > 0 and all(isinstance(word, str) for word in cell)
+
+
 def _wrong(cell: Any) -> str:
     """Say why a cell is no text; "" where it is one."""
     if blank(cell):
         return "has no text"
+    if isinstance(cell, list | tuple) and not cell:
+        return "has no word"
     if not isinstance(cell, str | int | float | Path):
         return f"holds {type(cell).__name__}, not text"
     return ""

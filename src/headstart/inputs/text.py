@@ -23,9 +23,10 @@ from headstart.inputs._evidence import cut_pieces, text_pieces
 from headstart.inputs._language import languages
 from headstart.inputs._scripts import unspaced
 from headstart.inputs._terms import FILE, Terms
-from headstart.inputs._text_columns import columns_of_text, texts_of
+from headstart.inputs._text_columns import columns_of_text, is_words, texts_of
 from headstart.inputs._text_shown import kept_and_cut, previewed, way
 from headstart.inputs._tokens import TYPES, load_tokenizer, padded, shared_tokenizer
+from headstart.inputs._words import first_tokens, word_spans
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +47,8 @@ class Text(Input):
     A pair of texts is one sequence [B, T] with a mark between them; where it is `separate`, two of their own [B, 2, T].
     Single texts and pairs may stand beside each other, where the pairs are not separate.
     A tokenizer may give the tokens of a text weights.
-    prefix: what the network was trained to find before each text. terms: the folder of terms that are told, with their
+    prefix: what the network was trained to find before each text. marks_words: whether the place of the first token
+    of each word is told beside the tokens (`inputs/_words.py`). terms: the folder of terms that are told, with their
     weights, beside the tokens; "" is none.
     """
 
@@ -66,31 +68,17 @@ class Text(Input):
     separate: bool = False
     prefix: str = ""
     terms: str = ""
+    marks_words: bool = False
     positions: int | None = field(default=None, compare=False)
 
     @classmethod
     def holds(cls, cells: Sequence[Any]) -> bool:
-        """Return whether the first cell is text."""
-        return isinstance(cells[0], str)
+        """Return whether the first cell is text, or a list of words."""
+        return isinstance(cells[0], str) or is_words(cells[0])
 
     @classmethod
     def columns(cls, frame: pd.DataFrame, own: Sequence[str], numbers: Sequence[str]) -> tuple[str, ...]:
-        """Choose a usual pair of names, else a usual name, else one or two columns of free text.
-
-        Beside three columns or more of numbers, dates or categories only long text counts: names of people or things
-        do not make a table one of texts.
-
-        Args:
-            frame: The columns beside the labels.
-            own: The columns that hold text.
-            numbers: Are found again, with those that hold blank cells.
-
-        Returns:
-            One column or two.
-
-        Raises:
-            UsageError: More than two columns hold free text.
-        """
+        """Choose as `columns_of_text` does. UsageError: more than two columns hold free text."""
         return columns_of_text(frame, own)
 
     @classmethod
@@ -140,6 +128,20 @@ class Text(Input):
         """Try a pair as one sequence, and as two texts."""
         return ((),) if len(columns) == 1 else ((), ("siamese",))
 
+    @classmethod
+    def size_of(cls, item: Any) -> tuple[int, int] | None:
+        """Return the number of words of a text, and 1; None of a pair."""
+        return (len(item.split()), 1) if isinstance(item, str) else None
+
+    def by_words(self) -> Self:
+        """Return the input that tells where words begin. UsageError: its tokenizer does not say what it made tokens
+        of, or the texts of a pair are shown by themselves.
+        """
+        if self.separate or not getattr(self._tokenizer, "is_fast", False):
+            why = "shows pairs apart" if self.separate else "has a tokenizer that does not say where its tokens begin"
+            raise UsageError(f"words: this network {why}. Take one with a tokenizer.json, such as BERT's or RoBERTa's.")
+        return replace(self, marks_words=True)
+
     def in_parts(self) -> Self:
         """Return the input that shows both texts of a pair by themselves. UsageError: they have terms in common."""
         if self.terms:
@@ -158,7 +160,9 @@ class Text(Input):
         return replace(self, terms=str(terms.in_a_folder())), len(terms.terms)
 
     def refuses(self, inputs: Sequence[Any]) -> str:
-        """Refuse lone texts where there must be pairs, and lengths that leave nothing of a text."""
+        """Refuse lone texts where there must be pairs, pairs where words are told, and lengths that leave nothing."""
+        if self.marks_words and not all(isinstance(item, str) for item in inputs):
+            return "tells the words of single texts (surgery `words`), and these are pairs"
         if self.separate and not all(isinstance(item, tuple) for item in inputs):
             return "takes pairs of texts, each for itself (surgery `siamese`), and these are single texts"
         if self.max_length > MOST_SPECIAL or isinstance(self._tokenizer, Terms) or not len(inputs):
@@ -196,6 +200,11 @@ class Text(Input):
         mend = option("surgery", f"adapt_input max_length={most}") if most > self.max_length else ""
         be = agree(len(places), "are")
         what = f"{be} longer than {counted(self.max_length, 'tokens')} and {be} cut"
+        if self.marks_words:
+            texts = [inputs[place] for place in places]
+            pairs = zip(texts, self.prepare(texts), strict=True)
+            lost = sum(len(text.split()) - int((item["word_places"] > 0).sum()) for text, item in pairs)
+            what += f", so that {counted(lost, 'words')} of them get no answer"
         return Cut(places, what, mend) if places else None
 
     def _whole(self, item: Any) -> list[list[int]]:
@@ -293,14 +302,7 @@ class Text(Input):
         return kept_and_cut(example if self.separate else [example], cut, self._tokenizer)
 
     def walk(self, inputs: Sequence[Any]) -> list[tuple[str, str]]:
-        """Tell what happens to a text on its way into the network.
-
-        Args:
-            inputs: The one text, or pair, in a list.
-
-        Returns:
-            Steps in words.
-        """
+        """Tell what happens to a text, or a pair, which is all that `inputs` has, on its way into the network."""
         item = self.prepare(inputs)[0]
         length = int(self.lengths([item])[0])
         whole = None if isinstance(self._tokenizer, Terms) else max(map(len, self._whole(inputs[0])))
@@ -329,8 +331,9 @@ class Text(Input):
         import torch
 
         ones = torch.ones_like(ids)
-        terms = {"term_ids": ones * 0, "term_weights": ones.float()} if self.terms else {}
-        return {"input_ids": ids, "attention_mask": ones, **terms}
+        more = {"term_ids": ones * 0, "term_weights": ones.float()} if self.terms else {}
+        more |= {"word_places": ones.cumsum(dim=-1)} if self.marks_words else {}
+        return {"input_ids": ids, "attention_mask": ones, **more}
 
     def trial(self) -> dict[str, torch.Tensor]:  # each [1, T], or [1, 2, T]
         """Make a text of the most tokens, the last word of the vocabulary among them."""
@@ -363,7 +366,12 @@ class Text(Input):
             truncation=True,
             max_length=self.max_length,
             return_attention_mask=False,
+            return_offsets_mapping=self.marks_words,
         )
+        if self.marks_words:
+            starts = [word_spans(text, len(self.prefix)) for text in first]
+            places = [first_tokens(*each) for each in zip(starts, tokens["offset_mapping"], strict=True)]
+            tokens = {**tokens, "word_places": places}
         if self._terms is not None:
             terms = self._terms(*([*column] for column in columns))
             tokens = {**tokens, "term_ids": terms["input_ids"], "term_weights": terms["weights"]}

@@ -13,7 +13,7 @@ from headstart.core.seeding import numpy_generator
 from headstart.core.types import Calibration, Task
 from headstart.data.rows import Rows
 from headstart.evaluation.report.facts import Example
-from headstart.inputs import HEAT, by_name
+from headstart.inputs import HEAT, MARKED, by_name
 from headstart.models.model import Model
 from headstart.runs.evidence import explained
 
@@ -170,5 +170,7 @@ def _shown(
         size = kind.size_of(rows.inputs[place])
         if size is not None and (lies_over := target.overlay(labels[place], outputs[place], size, thresholds)):
             show[HEAT] = lies_over
+        if lines := target.marked(rows.inputs[place], labels[place], outputs[place], thresholds):
+            show = {MARKED: lines}
         shown.append(Example(label=told.label, prediction=told.prediction, how=told.how, id=rows.ids[place], **show))
     return shown

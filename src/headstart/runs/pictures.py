@@ -65,8 +65,10 @@ def write_pictures(
                 file.write_bytes(target.picture(found))
 
 
-def in_pixels(frame: pd.DataFrame, predictor: Predictor, rows: Rows, outputs: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Write what was found in pixels of each example, in a table of predictions; pictures are files of their own.
+def in_examples(
+    frame: pd.DataFrame, predictor: Predictor, rows: Rows, outputs: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
+    """Write what was found in pixels or words of each example in a table of predictions; pictures are files.
 
     Args:
         frame: The table.
@@ -81,7 +83,7 @@ def in_pixels(frame: pd.DataFrame, predictor: Predictor, rows: Rows, outputs: Ma
     own = {name: target for name, target in task.predicted.items() if target.dense and not target.pictured}
     laid = predictor.laid(rows, {name: outputs[name] for name in own})
     for name, target in own.items():
-        cells = target.cells(laid[name], _thresholds(predictor, name))
+        cells = target.cells(laid[name], _thresholds(predictor, name), rows.inputs)
         columns |= {f"{name}.{column}" if len(task.targets) > 1 else column: cell for column, cell in cells.items()}
     return frame.assign(**columns)
 

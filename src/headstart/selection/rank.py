@@ -213,6 +213,11 @@ def rank_sources(
         raise UsageError(
             "Sources are ranked by how well their features tell labels, and this data has none to predict."
         )
+    if not all(target.pooled for target in dataset.task.predicted.values()):
+        raise UsageError(
+            "Sources are ranked by heads that are solved on their features, and the head that these labels need is "
+            f"trained by steps: fit with each ({option('source')}), and compare the runs."
+        )
     offers = expand(sources, dataset.task, dataset.splits["train"].inputs)
     some, of = labelled(dataset, recipe.seed, rows)
     listen(Event("note", f"{len(offers)} sources, looked at on {len(some):,} of {of:,} labelled rows"))

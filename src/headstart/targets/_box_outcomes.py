@@ -96,7 +96,9 @@ class BoxOutcomes:
         found[BOXES] = [self._bytes(output[output[:, 4] > 0]) for output in outputs]
         return found
 
-    def cells(self, laid: Sequence[np.ndarray], thresholds: Mapping[str, float] | None = None) -> dict[str, list[Any]]:
+    def cells(
+        self, laid: Sequence[np.ndarray], thresholds: Mapping[str, float] | None = None, items: Sequence[Any] = ()
+    ) -> dict[str, list[Any]]:
         """Write the boxes that were found in pixels, as labels are written, with their scores."""
         found = [self._found(output, thresholds) for output in laid]
         names = [[self.classes[int(place)] for place in each[:, 5]] for each in found]

@@ -190,11 +190,19 @@ class BaseTarget:
         """Draw nothing over an example."""
         return ""
 
+    def marked(
+        self, item: Any, label: Any, output: np.ndarray, thresholds: Mapping[str, float] | None = None
+    ) -> list[tuple[str, list[tuple[str, str, str]]]]:
+        """Mark nothing in a text."""
+        return []
+
     def colour_key(self) -> list[tuple[str, str]]:
         """Return nothing: nothing is drawn."""
         return []
 
-    def cells(self, laid: Sequence[Any], thresholds: Mapping[str, float] | None = None) -> dict[str, list[Any]]:
+    def cells(
+        self, laid: Sequence[Any], thresholds: Mapping[str, float] | None = None, items: Sequence[Any] = ()
+    ) -> dict[str, list[Any]]:
         """Make no columns: what a row is predicted does not depend on its size."""
         return {}
 

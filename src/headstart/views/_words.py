@@ -31,6 +31,8 @@ class Words:
 
     def _one(self, tokens: Tokens, expects: Text) -> Tokens:
         """Change what stands for words, and leave marks of the tokenizer where they are; terms are only left out."""
+        if expects.marks_words:  # which have answers: they stay where they are
+            return self._hidden({name: array.copy() for name, array in tokens.items()}, expects)
         words, places = expects.words(tokens), np.arange(len(tokens["input_ids"]))
         for run in np.split(words, np.flatnonzero(np.diff(words) > 1) + 1):  # a mark stands between two texts
             _exchange(places, run, round(self.swap * len(run)))
@@ -40,6 +42,13 @@ class Words:
         made = _without(made, words[self._dropped(len(words))])
         terms = {name: tokens[name] for name in TERMS if name in tokens}
         return made | (_without(terms, self._dropped(len(terms[TERMS[0]]))) if terms else {})
+
+    def _hidden(self, tokens: Tokens, expects: Text) -> Tokens:
+        """Hide as many words as are exchanged, hidden and left out elsewhere; none without a mask."""
+        words = expects.words(tokens)
+        if expects.hidden is not None:
+            tokens["input_ids"][words[_chosen(len(words), self.swap + self.hide + self.drop)]] = expects.hidden
+        return tokens
 
     def _dropped(self, count: int) -> np.ndarray:  # [count] bool
         """Choose what is left out: never everything."""

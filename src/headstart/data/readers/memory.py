@@ -97,9 +97,14 @@ def input_columns(x: Any) -> dict[str, Sequence[Any]]:
         isinstance(cell, tuple | list) and len(cell) == 2 and all(isinstance(t, str) for t in cell) for cell in cells
     ):
         return {"text_a": [cell[0] for cell in cells], "text_b": [cell[1] for cell in cells]}
-    if all(isinstance(cell, list | tuple) and not _mixed(cell) for cell in cells):
+    if all(isinstance(cell, list | tuple) and not _mixed(cell) and not _of_words(cell) for cell in cells):
         return {"x": [np.asarray(cell, dtype=np.float64) for cell in cells]}
     return {"x": cells}
+
+
+def _of_words(cell: Sequence[Any]) -> bool:
+    """Return whether a cell is a list of words."""
+    return bool(cell) and all(isinstance(word, str) for word in cell)
 
 
 def _mixed(cell: Sequence[Any]) -> bool:

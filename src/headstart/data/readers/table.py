@@ -19,6 +19,7 @@ from headstart.core.errors import DataError, UsageError, first_few
 from headstart.core.interface import option
 from headstart.data.formats import ending, is_table, may_be_table, opened, stem
 from headstart.data.readers._box_folders import holds_boxes
+from headstart.data.readers._conll_files import conll_files
 from headstart.data.readers._csv import Sheet, decode, parse
 from headstart.data.readers._masks import paired_folders
 from headstart.data.readers._paths import resolve_files
@@ -55,10 +56,10 @@ class Table:
             return False
         path = Path(data)
         if path.is_file():
-            return bool(ending(path)) and not holds_boxes(path)
+            return bool(ending(path)) and not holds_boxes(path) and not conll_files(path)
         if not path.is_dir() or (path / "dataset_info.json").exists():
             return False
-        if paired_folders(path) or holds_boxes(path):
+        if paired_folders(path) or holds_boxes(path) or conll_files(path):
             return False
         if self.domains and any(_split_files(sub)[0] for sub in folders_in(path)):
             return True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from headstart.drawing.blocks import Card, Cards, Legend, Piece, Words
 from headstart.evaluation.report.facts import Example, Facts, TargetFacts
-from headstart.inputs import HEAT, LISTED, PICTURE, PIECES, SOUND, TINY, WORDS
+from headstart.inputs import HEAT, LISTED, MARKED, PICTURE, PIECES, SOUND, TINY, WORDS
 
 
 def examples(facts: Facts, found: TargetFacts) -> list[Any]:
@@ -16,7 +17,7 @@ def examples(facts: Facts, found: TargetFacts) -> list[Any]:
         return []
     split = found.named(facts.observed["mistakes_of"])
     parts: list[Any] = [Words(f"Some {split} rows, drawn at random, with the answer of the model.", "soft")]
-    return [*parts, *_key(found), Cards([_card(example) for example in shown])]
+    return [*parts, *_key(found, shown), Cards([_card(example) for example in shown])]
 
 
 def mistakes(facts: Facts, found: TargetFacts) -> list[Any]:
@@ -30,7 +31,7 @@ def mistakes(facts: Facts, found: TargetFacts) -> list[Any]:
     said = found.target.introduce(count, len(shown), found.named(split))
     parts: list[Any] = [Words(f"{said} Some may be labelled wrongly.")]
     if found.target.dense:
-        parts += _key(found)
+        parts += _key(found, shown)
     elif any(HEAT in example for example in shown):
         text = "Bright: where the picture spoke for the answer (gradient x activation). Point at it to see it whole."
         parts.append(Words(text, "soft"))
@@ -43,9 +44,11 @@ def mistakes(facts: Facts, found: TargetFacts) -> list[Any]:
     return [*parts, Cards([_card(example) for example in shown])]
 
 
-def _key(found: TargetFacts) -> list[Any]:
+def _key(found: TargetFacts, shown: Sequence[Example]) -> list[Any]:
     """Say what the colours over pictures mean, where a target draws some."""
     entries = found.target.colour_key()
+    if entries and not any(HEAT in example for example in shown):
+        return [Legend(entries)]
     white = "the borders of the labels" if found.target.pictured else "the boxes of the labels, in dashes"
     told = f"Colours: what was decided. White: {white}. Point at a picture to see it alone."
     return [Words(told, "soft"), Legend(entries)] if entries else []
@@ -65,6 +68,7 @@ def _card(example: Example) -> Card:
         sound=example.get(SOUND, ""),
         text="" if pieces else example.get(WORDS, ""),
         pieces=pieces,
+        marked=example.get(MARKED, ()),
         listed=example.get(LISTED, False),
         verdict=example.get("verdict", ""),
     )

@@ -74,6 +74,7 @@ class Example(TypedDict):
     sound: NotRequired[str]  # a data URI
     heat: NotRequired[str]  # a data URI that lies over the image: what spoke for the prediction
     pieces: NotRequired[list[tuple[str, float]]]  # words or columns, and how much each speaks for the prediction
+    marked: NotRequired[list[tuple[str, list[tuple[str, str, str]]]]]  # lines of a text, with what is marked in each
     listed: NotRequired[bool]  # the pieces stand below each other
     about: NotRequired[str]  # the output that heat or pieces are of, where a row has several
 
