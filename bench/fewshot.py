@@ -1,7 +1,7 @@
 """Few examples: Conv-4 that learnt Omniglot by episodes, and all methods without training on features of ImageNet.
 
 Omniglot's characters of four alphabets are learnt, those of a fifth choose the step, and those of three others are
-asked (with turns by 90 degrees as characters of their own, as in the papers). Photographs are seen by MobileNetV2 of ImageNet.
+asked (with turns by 90 degrees as characters of their own, as in the papers). MobileNetV2 of ImageNet sees photographs.
 One line of JSON a row; 600 episodes, 15 queries a class.
 
     python bench/fewshot.py --shared ../shared [--learn "protonet ways=20 queries=5"] [--steps 800] [--photos]
