@@ -68,18 +68,21 @@ class Adapting(Episodic):
     def adapted(self, learner: Learner, extra: Any, halves: Halves) -> Weights:
         """Return the weights after the steps on the rows to learn from."""
         weights = learner.learning
-        for _ in range(self.inner_steps):
-            moving = {name: weight for name, weight in weights.items() if self.moves(name)}
-            loss = loss_of(learner, weights, halves.support, halves.learnt, halves.ways)
-            slopes = torch.autograd.grad(
-                loss, list(moving.values()), create_graph=self.through_steps, allow_unused=True
-            )
-            weights = weights | {
-                name: weight - self.rate(name, extra) * slope
-                for (name, weight), slope in zip(moving.items(), slopes, strict=True)
-                if slope is not None
-            }
+        with nullcontext() if self.through_steps else learner.model.passes():  # those are gone after each step
+            for _ in range(self.inner_steps):
+                weights = weights | self._moved(learner, weights, extra, halves)
         return weights
+
+    def _moved(self, learner: Learner, weights: Weights, extra: Any, halves: Halves) -> Weights:
+        """Take one step; return the weights that move."""
+        moving = {name: weight for name, weight in weights.items() if self.moves(name)}
+        loss = loss_of(learner, weights, halves.support, halves.learnt, halves.ways)
+        slopes = torch.autograd.grad(loss, [*moving.values()], create_graph=self.through_steps, allow_unused=True)
+        return {
+            name: weight - self.rate(name, extra) * slope
+            for (name, weight), slope in zip(moving.items(), slopes, strict=True)
+            if slope is not None
+        }
 
     @property
     def through_steps(self) -> bool:
