@@ -82,7 +82,7 @@ class Rows:
     @cached_property
     def means(self) -> np.ndarray:
         """The class means, as combinations of the rows, [E, N, W]."""
-        blank = np.zeros((*self.lengths.shape, self.members.shape[2]))
+        blank = np.zeros((*self.lengths.shape, self.members.shape[2]), self.products.dtype)
         blank[:, : self.learnt] = self.members / self.members.sum(axis=1, keepdims=True)
         return blank
 
@@ -125,9 +125,9 @@ def batches(
 
 
 def softmax(values: Any) -> np.ndarray:
-    """Compute the softmax over the last axis."""
-    raised = np.exp(values - values.max(axis=-1, keepdims=True))
-    return raised / raised.sum(axis=-1, keepdims=True)
+    """Compute the softmax over the last axis, which is short: column by column that takes a third of the time."""
+    raised = np.exp(values - np.maximum.reduce(np.moveaxis(values, -1, 0))[..., None])
+    return raised / np.einsum("...w->...", raised)[..., None]
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
