@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,18 @@ from dense import check_resumes
 from encoder_decoders import PAIRS
 from headstart.core import plugins
 from headstart.core.choice import Choice
+from headstart.core.errors import BadRows
 from headstart.core.recipe import DataPlan, Recipe, Stage
 from headstart.data.read import read
+from headstart.data.transforms import make_transform
 from headstart.engine import constant
+from headstart.engine.predict import predict
 from headstart.features import cutting
 from headstart.models.load import load_source
+from headstart.runs.answers import check_room, told_cut_labels
 from headstart.runs.defaults import Start, choose_strategy
-from headstart.runs.network import build_model, told_cut_labels
+from headstart.runs.network import build_model
+from headstart.targets._written_texts import texts_of
 
 SHARED = Path(os.environ.get("HEADSTART_SHARED", "shared"))
 PLAN = DataPlan(inputs=("words",), labels=("digits",), task="generation")
@@ -102,6 +108,93 @@ def test_tokens_of_a_frozen_encoder_are_computed_once(
     assert any("computed once" in message for message in told), [each for each in told if each]
     before, after = (toys.snapshot(model) for model in models)
     assert all(torch.allclose(before[name].float(), after[name].float(), atol=1e-4) for name in before)
+
+
+@pytest.fixture
+def sounds(tmp_path: Path) -> Path:
+    """Write tones, two pitches for each character, and what is said in them."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "sounds"
+    folder.mkdir()
+    for split, count in (("train", 24), ("validation", 8), ("test", 8)):
+        rows = []
+        for number in range(count):
+            said = "".join(rng.choice([*"ab"], 3))
+            tones = [np.sin(np.arange(2400) * (0.3 if each == "a" else 0.9)) for each in said]
+            parts = [np.r_[tone, 0.1 * rng.random(800)] for tone in tones]
+            write_wav(folder / f"{split}{number}.wav", np.concatenate(parts))
+            rows.append((f"{split}{number}.wav", said))
+        with (folder / f"{split}.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("sound", "said"), *rows])
+    return folder
+
+
+def write_wav(path: Path, samples: np.ndarray) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes((samples * 20_000).astype("<i2").tobytes())
+
+
+def hearing(folder: Path) -> str:
+    """Save a small encoder of sounds with random weights, and name it."""
+    import transformers
+
+    torch.manual_seed(0)
+    config = transformers.WhisperConfig(
+        vocab_size=300,
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=64,
+        decoder_ffn_dim=64,
+        pad_token_id=0,
+        bos_token_id=3,
+        eos_token_id=1,
+        decoder_start_token_id=3,
+        begin_suppress_tokens=None,
+    )
+    transformers.WhisperForConditionalGeneration(config).save_pretrained(folder)
+    encoder_decoders.save_tokenizer(folder, ["ab", "ba"], start=True)
+    return f"hf:{folder}"
+
+
+@pytest.mark.slow  # trains four heads
+def test_speech_is_read_from_sounds_by_ctc_and_by_whisper_s_own_decoder(tmp_path: Path, sounds: Path) -> None:
+    pytest.importorskip("soundfile", reason="the extra audio is absent")
+    source, plan = hearing(tmp_path / "whisper"), DataPlan(labels=("said",), task="generation")
+    data = read(sounds, plan)
+    for head in ("ctc", "ctc beams=3", "seq2seq beams=2", "seq2seq decoder=small width=64 layers=1"):
+        recipe = Recipe().with_settings({"source": source, "head": head})
+        model = build_model(recipe, data, load_source(source, {"seconds": 1.2}))
+        check_room(model, data)
+        losses: list[float] = []
+        toys.train(
+            tmp_path / head.replace(" ", "_"),
+            model,
+            data,
+            "full",
+            stage=Stage(steps=12, batch_size=8, lr=3e-3),
+            listen=lambda event, losses=losses: losses.append(event.values["loss"]) if event.kind == "step" else None,
+        )
+        assert losses[-1] < losses[0]
+        (outputs,) = predict(model, data.splits["test"], make_transform(model.backbone.card.input)).values()
+        assert outputs.dtype == np.uint8 and len(texts_of(outputs)) == 8
+
+
+def test_sounds_too_short_for_what_is_said_are_listed_before_training(tmp_path: Path, sounds: Path) -> None:
+    pytest.importorskip("soundfile", reason="the extra audio is absent")
+    table = (sounds / "train.csv").read_text().splitlines()
+    table[2] = "train1.wav," + "ab" * 40
+    (sounds / "train.csv").write_text("\n".join(table))
+    source = hearing(tmp_path / "whisper")
+    data = read(sounds, DataPlan(labels=("said",), task="generation"))
+    model = build_model(Recipe().with_settings({"source": source, "head": "ctc"}), data, load_source(source))
+    with pytest.raises(BadRows) as caught:
+        check_room(model, data)
+    (problem,) = caught.value.problems
+    assert problem.where == "train.csv:3" and problem.what == "its text needs 80 tokens, and it gives 60"
 
 
 def test_a_decoder_that_is_learnt_already_goes_on_as_its_encoder_does(tmp_path: Path, source: str) -> None:

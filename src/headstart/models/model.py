@@ -105,6 +105,10 @@ class Head(nn.Module):
         self.output = cast(Output, target.output())
         self.part = WHOLE
 
+    def needs(self, labels: Labels) -> np.ndarray | None:
+        """Count the tokens of an example that each label needs, [N]; None: any number will do."""
+        return None
+
     def forward(self, features: Features) -> torch.Tensor:  # [B, target.outputs]
         return self.trunk(own_part(pool(features, self.pooling), self.part))
 

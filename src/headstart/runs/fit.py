@@ -28,6 +28,7 @@ from headstart.engine.job import Outcome
 from headstart.engine.machine import check_processes, choose_device, choose_threads, threads
 from headstart.features.frozen import KnownFeatures
 from headstart.models.model import Backbone
+from headstart.runs.answers import check_room, told_cut_labels
 from headstart.runs.begin import Begun, begin
 from headstart.runs.choices import keeping, kept
 from headstart.runs.choose import choose_start, with_network
@@ -45,7 +46,7 @@ from headstart.runs.forms import choose_form
 from headstart.runs.gain import Gain, beside
 from headstart.runs.keep import Final, choose_keeping, settle
 from headstart.runs.known import check_cut, check_known
-from headstart.runs.network import Loaded, build_model, load_backbone, told_cut_labels
+from headstart.runs.network import Loaded, build_model, load_backbone
 from headstart.runs.observe import Before, observe_after, observe_before
 from headstart.runs.plan import Plan, check_names, check_shards, make_plan, views_of
 from headstart.runs.precision import with_precision
@@ -235,6 +236,7 @@ def _fit(
         storage.write_text(folder / LEFT_OUT, written(dataset.left_out))
         listen(Event("note", f"the rows that were left out: {folder / LEFT_OUT}"))
     model = build_model(recipe, dataset, backbone)
+    check_room(model, dataset)
     for note in told_cut_labels(model, dataset):
         listen(Event("note", note))
     before, writes = None, world.is_writer and state.status != "finished"

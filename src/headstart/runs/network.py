@@ -5,11 +5,9 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Mapping
-from itertools import product
 from typing import Any
 
 from headstart.core import plugins
-from headstart.core.counting import counted
 from headstart.core.errors import UsageError, first_few
 from headstart.core.progress import working
 from headstart.core.recipe import Recipe
@@ -96,17 +94,6 @@ def build_model(recipe: Recipe, data: Dataset, backbone: Backbone) -> Model:
         if head.pooling != "auto":
             pool(probe(backbone), head.pooling)  # refuses what this backbone does not give, before any slow work
     return Model(backbone, heads)
-
-
-def told_cut_labels(model: Model, data: Dataset) -> list[str]:
-    """Tell of which labels a head can give only a part, split by split, with the first few by name."""
-    notes = []
-    for (target, head), (split, rows) in product(model.by_target().items(), data.splits.items()):
-        own = rows.of(target) if target in rows.targets else None
-        if own is not None and (found := head.cut(own.labels_of(target))) is not None:
-            named = first_few(str(own.ids[place]) for place in found.places)
-            notes.append(f"{counted(len(found.places), 'labels', len(own))} of {split} {found.what}: {named}")
-    return notes
 
 
 def _filled(operation: Any, measured: Mapping[str, Any]) -> Any:

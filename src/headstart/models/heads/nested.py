@@ -18,8 +18,8 @@ from torch.nn import functional
 from headstart.core.errors import UsageError
 from headstart.core.interface import option
 from headstart.core.types import Labels, Solved, Solving, Target
+from headstart.models.heads._sized import Dense
 from headstart.models.model import Backbone, Head
-from headstart.models.weights import AnyShape
 
 
 @dataclass(frozen=True)
@@ -38,25 +38,6 @@ class Nested:
     def build(self, dim: int, target: Target) -> Head:
         """Make the head for features of width `dim`; until it has seen the source, that is one class and no more."""
         return NestedHead(Inner(torch.zeros(1, dim), torch.zeros(1), target.outputs, self), target, self)
-
-
-class Dense(AnyShape):
-    """A linear layer whose size is known only with the source: weight [outputs, inputs], bias [outputs]."""
-
-    weight: torch.Tensor
-    bias: torch.Tensor
-
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, *, learns: bool) -> None:
-        super().__init__()
-        for name, tensor in (("weight", weight.clone()), ("bias", bias.clone())):
-            self.register_parameter(name, nn.Parameter(tensor)) if learns else self.register_buffer(name, tensor)
-
-    def open_shapes(self) -> dict[str, torch.Tensor]:
-        """Return both tensors: what is loaded gives the size."""
-        return {"weight": self.weight, "bias": self.bias}
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.linear(x, self.weight, self.bias)
 
 
 class Inner(nn.Module):

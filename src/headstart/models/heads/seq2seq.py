@@ -7,7 +7,7 @@ each token of a label from the ones before it. Answers are searched for with bea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -17,11 +17,11 @@ from headstart.core.counting import agree, counted
 from headstart.core.errors import UsageError
 from headstart.core.input import Cut
 from headstart.core.interface import option
-from headstart.core.types import Features, Labels, LossOptions, Target
+from headstart.core.types import Labels, LossOptions, Target
 from headstart.models import hf_backbone, hf_decoder
 from headstart.models.heads._spelling import Bytes, Spelling, Words
+from headstart.models.heads._tokens import TokensHead
 from headstart.models.model import Backbone, Head
-from headstart.models.taps import probe
 from headstart.targets._text_output import TextOutput, lengths_of
 from headstart.targets._written_texts import texts_of
 
@@ -60,27 +60,21 @@ class Seq2seq:
         return Seq2seqHead(self, target)
 
 
-class Seq2seqHead(Head):
-    """A head that writes texts: its outputs are tokens and their mask [B, T, D + 1], of which answers are made."""
+class Seq2seqHead(TokensHead):
+    """A head that writes texts token by token."""
 
-    pooled: ClassVar[bool] = False
-    forms: ClassVar[tuple[str, ...]] = ("texts",)
     output: TextOutput
 
     def __init__(self, options: Seq2seq, target: Target) -> None:
-        super().__init__(nn.Identity(), target)
+        super().__init__("seq2seq", target)
         self.options = options
 
     def fit_to(self, backbone: Backbone) -> None:
         """Make the decoder. UsageError: the backbone gives no tokens."""
-        tokens = probe(backbone).get("tokens")
-        if tokens is None:
-            raise UsageError(
-                f"The head 'seq2seq' looks at tokens, and {backbone.card.name} gives none: take a transformer."
-            )
+        dim = self.width_of(backbone)
         config = None if self.options.decoder == "small" else hf_backbone.writing_config(backbone.card)
         if config is None:
-            self.trunk = nn.Linear(tokens.shape[2], self.options.width)
+            self.trunk = nn.Linear(dim, self.options.width)
             config, spelling = _small(self.options), Bytes()
         else:
             self.starts_new = False
@@ -110,12 +104,6 @@ class Seq2seqHead(Head):
         places = [place for place, text in enumerate(texts_of(labels)) if len(spelling.tokens(text)) >= most]
         be = agree(len(places), "are")
         return Cut(places, f"{be} longer than {counted(most - 1, 'tokens')} and {be} cut") if places else None
-
-    def forward(self, features: Features) -> torch.Tensor:  # [B, T, D + 1]
-        tokens = self.trunk(features.get("tokens"))
-        mask = features.get("mask")
-        known = tokens.new_ones(tokens.shape[:2]) if mask is None else mask.to(tokens.dtype)
-        return torch.cat([tokens, known.unsqueeze(2)], dim=2)
 
 
 class Writer(TextOutput):
