@@ -115,7 +115,7 @@ def test_who_is_near_is_counted_half_where_it_is_not_mutual() -> None:
 
 def test_tim_steps_as_its_proposition_says() -> None:
     """Eq. 7 and 8 of arXiv:2008.11297, by features and class by class."""
-    method, asked = Tim(temperature=3.0, conditional=0.2, cross_entropy=0.3, **RAW), drawn(episodes=1)
+    method, asked = Tim(temperature=3.0, conditional=0.2, cross_entropy=0.3, **RAW), drawn(shift=0.4, episodes=1)
     rows, z = asked.rows(**RAW), asked._rows[0].astype(float)
     weights = np.stack([z[:6][asked.labels[0] == k].mean(axis=0) for k in range(3)])
     p = softmax(-1.5 * ((z[:, None] - weights) ** 2).sum(axis=2))

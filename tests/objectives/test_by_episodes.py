@@ -79,6 +79,7 @@ def test_the_halves_of_an_episode_have_each_class() -> None:
     first, second = what.episodes(next(stream()))
     assert first.learnt.tolist() == [0, 0, 1, 1, 2, 2] and first.truth.tolist() == [0] * 3 + [1] * 3 + [2] * 3
     assert first.support.shape == (6, 6) and second.queries.shape == (9, 6)
+    assert len(torch.cat([first.support, first.queries]).unique(dim=0)) == 15  # no row is both learnt and asked
 
 
 def test_protonet_is_the_softmax_of_squared_distances_to_means() -> None:
