@@ -1,4 +1,4 @@
-"""Pairs of examples: the squared error of their cosines, features that part by class, and a head that is solved after."""
+"""Pairs of examples: the squared error of their cosines, features that part by class, a head that is solved after."""
 
 from __future__ import annotations
 
