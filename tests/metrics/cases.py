@@ -37,7 +37,15 @@ def measured(form: Form, labels: np.ndarray, predictions: np.ndarray, decisions:
     width -= form == "tags"  # beside words
     names = tuple(f"c{i}" for i in range(width))
     above = np.arange(len(names)) % max(2, len(names) // 2) if form == "classes" else None  # a tree, if need be
-    return Measured(form, names, labels, predictions, decisions, above)
+    return Measured(form, names, labels, predictions, decisions, above, likely(labels, predictions, form))
+
+
+def likely(labels: np.ndarray, answers: np.ndarray, form: Form) -> np.ndarray | None:
+    """Make labels that are answers certain, and others the less likely the longer they are: nats and tokens, [N, 2]."""
+    if form != "texts":
+        return None
+    tokens = np.array([1 + len(str(label).split()) for label in labels])
+    return np.stack([np.where(labels == answers, 0.0, 0.7 * tokens + 0.1), tokens], axis=1)
 
 
 def random(form: Form, rows: int, width: int, *, seed: int = 0, digits: int | None = None) -> Measured:

@@ -37,6 +37,9 @@ def values(found: Measured) -> dict[str, float]:
         "tags": _tags,
     }[found.form]
     found_values = compute(y, p, decided) | ({} if found.above is None else _tree(y, p, decided, found.above))
+    if found.likelihoods is not None:
+        nats, tokens = found.likelihoods.T
+        found_values["perplexity"] = np.prod(np.exp(nats / tokens.sum()))
     return {name: float(value) for name, value in found_values.items()}
 
 

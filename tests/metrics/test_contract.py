@@ -12,7 +12,7 @@ from headstart.core.types import Metric
 from headstart.evaluation.metrics import evaluate
 from headstart.metrics._find import load, value
 from headstart.metrics._measured import Measured
-from metrics.cases import SHAPES, degenerate, perfect, random, taken, worst
+from metrics.cases import SHAPES, degenerate, likely, perfect, random, taken, worst
 
 every = pytest.mark.parametrize("name", plugins.names("metrics"))
 
@@ -125,7 +125,7 @@ class _Given:
     def __init__(self, found: Measured) -> None:
         self.found, self.outputs = found, len(found.names)
         self.form, self.names, self.decide = found.form, found.names, lambda outputs, limits: found.decisions
-        self.above = found.above
+        self.above, self.likelihoods = found.above, lambda outputs: found.likelihoods
 
     def check(self, labels: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return labels, outputs
@@ -135,4 +135,5 @@ class _Given:
 
 
 def _with_labels(found: Measured, labels: np.ndarray) -> Measured:
-    return Measured(found.form, found.names, labels, found.predictions, found.decisions, found.above)
+    known = likely(labels, found.predictions, found.form)
+    return Measured(found.form, found.names, labels, found.predictions, found.decisions, found.above, known)

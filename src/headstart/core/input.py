@@ -61,6 +61,11 @@ class Input(Protocol):
     parts: ClassVar[str] = "parts"
     broad: ClassVar[str] = ""
 
+    @property
+    def lays(self) -> bool:
+        """Whether a row's label is laid behind its example by `behind(example, label)`, for a network that goes on."""
+        return False
+
     @classmethod
     def holds(cls, cells: Sequence[Any]) -> bool:
         """Return whether a column holds such examples; none of its cells is blank, and few may be wrong."""
@@ -297,10 +302,7 @@ class Input(Protocol):
         return None
 
     def key(self, item: Any) -> Hashable | None:
-        """Return under what the example of an item is kept for the next time; None where making it is quick.
-
-        Equal keys mean equal content. What is kept has the attribute `nbytes`.
-        """
+        """Return by what an item's example, which has `nbytes`, is kept: equal keys, equal content. None: it is not."""
         return None
 
     def plainly(self) -> Self:

@@ -175,6 +175,7 @@ class Features(TypedDict):
     maps: NotRequired[list[torch.Tensor]]  # each [B, C, H, W]
     mask: NotRequired[torch.Tensor]  # [B, T], 1 where there is a token
     prefix: NotRequired[Prefix]  # of an image: what the first tokens are, before its patches
+    laid: NotRequired[torch.Tensor]  # [B, T, 2]: the tokens' numbers, and 1 where one is of an answer behind its text
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class Metric(Protocol):
     for; None is any number. limits: the least and the greatest value there can be. undefined: what it needs to be
     defined, as "it needs labels that vary"; "" where it always is. of_probabilities: whether it measures how right the
     probabilities themselves are, so that it is worth to see before and after a temperature. One that needs a tree of
-    classes says so (`of_trees`).
+    classes says so (`of_trees`), as does one of how likely labels are (`of_likelihoods`).
     """
 
     title: ClassVar[str]

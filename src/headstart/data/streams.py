@@ -242,7 +242,13 @@ class _BatchMaker:
 
     def _examples(self, samples: Samples, items: Sequence[Any], key: str) -> list[Any]:
         draws = [self._draw(epoch, row, key) for epoch, row in samples]
-        return [self.transform.example(item, key, draw) for item, draw in zip(items, draws, strict=True)]
+        examples = [self.transform.example(item, key, draw) for item, draw in zip(items, draws, strict=True)]
+        if not self.rows.labels or not self.transform.lays:
+            return examples
+        (labels,) = self.rows.labels.values()
+        return [
+            self.transform.behind(example, labels[row]) for example, (_, row) in zip(examples, samples, strict=True)
+        ]
 
     def _draw(self, epoch: int, row: int, key: str) -> Draw | None:
         ways = self.ways[key]

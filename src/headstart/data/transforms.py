@@ -110,6 +110,15 @@ class Transform:
 
         return show
 
+    @property
+    def lays(self) -> bool:
+        """Whether the labels of rows are laid behind their examples."""
+        return self.expects.lays
+
+    def behind(self, example: Any, label: Any) -> Any:
+        """Lay a row's label behind its example."""
+        return self._workshop.expects.behind(example, label)
+
     def collate(self, examples: list[Any]) -> Any:
         """Make a batch's x."""
         return self._workshop.expects.collate(examples)

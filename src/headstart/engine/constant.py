@@ -71,6 +71,8 @@ def keep_constant(
     expects, count = model.backbone.card.input, len(first.rows)
     if model.backbone.parts:
         raise Untraceable("each target has a way of its own through it")
+    if expects.lays:
+        raise Untraceable("labels are laid behind its examples")
     if count < PROBE:
         raise Untraceable("there are too few rows")
     prepared = {name: each.transform.prepare(each.rows.inputs) for name, each in examples.items()}

@@ -261,7 +261,8 @@ def _run(
 ) -> dict[str, np.ndarray]:
     assert len(rows), "no rows to predict"
     world = settings.world
-    own = (rows if world.size == 1 else rows.take(world.places(len(rows)))).unlabelled()
+    own = rows if world.size == 1 else rows.take(world.places(len(rows)))
+    own = own if transform.lays else own.unlabelled()
     (result,) = [*_parts(model, own, transform, settings, compute, len(own))] or [{}]
     if world.size == 1:
         return result

@@ -43,6 +43,7 @@ def edge_interval(metric: Metric, found: Measured, level: float, units: int) -> 
         np.concatenate([found.predictions, turned.predictions]),
         _joined(found.decisions, turned.decisions),
         found.above,
+        _joined(found.likelihoods, turned.likelihoods),
     )
     more = len(turned.labels)
     weights = np.concatenate([np.full(rows, (1 - share) / rows), np.full(more, share / more)])[:, None]
@@ -70,7 +71,10 @@ def _turned(found: Measured, places: np.ndarray) -> Measured:
         return Measured(found.form, found.names, labels, turned_boxes(labels, predictions))
     if found.form == "texts":
         answers = np.where(labels == predictions, "", labels).astype(object)
-        return Measured(found.form, found.names, labels, answers)
+        known = found.likelihoods
+        if known is not None:  # which has no other end: a nat more for each token
+            known = known[places] + known[places, 1:] * np.array([1.0, 0.0])
+        return Measured(found.form, found.names, labels, answers, likelihoods=known)
     if found.decisions is None:
         return Measured(found.form, found.names, labels, 2 * found.labels.mean(axis=0) - predictions)
     decisions = found.decisions[places]

@@ -33,7 +33,9 @@ def measured(
     """
     y, p = target.check(labels, outputs)
     above = getattr(target, "above", None)
-    return Measured(target.form, target.names, y, p, target.decide(p, thresholds), above)
+    find = getattr(target, "likelihoods", None)
+    known = None if find is None else find(outputs)
+    return Measured(target.form, target.names, y, p, target.decide(p, thresholds), above, known)
 
 
 def measure(found: Measured) -> Measure:

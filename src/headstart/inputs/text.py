@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,9 @@ from headstart.core.told import told
 from headstart.inputs import PIECES
 from headstart.inputs._evidence import cut_pieces, text_pieces
 from headstart.inputs._language import languages
+from headstart.inputs._marked import Marked
+from headstart.inputs._prompted import Prompted
+from headstart.inputs._prompts import prompts
 from headstart.inputs._scripts import unspaced
 from headstart.inputs._terms import FILE, Terms
 from headstart.inputs._text_columns import columns_of_text, is_words, texts_of
@@ -40,7 +43,7 @@ SAMPLE = 1000  # texts whose language and tokens are looked at
 
 
 @dataclass(frozen=True)
-class Text(Input):
+class Text(Prompted, Marked, Input):
     """What a backbone expects of a text: the folder of its tokenizer, the most tokens, words added to the tokenizer.
 
     positions: the most tokens that the network could take; None where that is not known.
@@ -49,7 +52,7 @@ class Text(Input):
     A tokenizer may give the tokens of a text weights.
     prefix: what the network was trained to find before each text. marks_words: whether the place of the first token
     of each word is told beside the tokens (`inputs/_words.py`). terms: the folder of terms that are told, with their
-    weights, beside the tokens; "" is none.
+    weights, beside the tokens; "" is none. answers: most tokens of an answer that is laid behind a text; 0: none.
     """
 
     order: ClassVar[int] = 20
@@ -69,6 +72,7 @@ class Text(Input):
     prefix: str = ""
     terms: str = ""
     marks_words: bool = False
+    answers: int = 0
     positions: int | None = field(default=None, compare=False)
 
     @classmethod
@@ -161,6 +165,8 @@ class Text(Input):
 
     def refuses(self, inputs: Sequence[Any]) -> str:
         """Refuse lone texts where there must be pairs, pairs where words are told, and lengths that leave nothing."""
+        if self.answers and not all(isinstance(item, str) for item in inputs):
+            return "goes on with single texts, and these are pairs: put both into one column"
         if self.marks_words and not all(isinstance(item, str) for item in inputs):
             return "tells the words of single texts (surgery `words`), and these are pairs"
         if self.separate and not all(isinstance(item, tuple) for item in inputs):
@@ -210,6 +216,8 @@ class Text(Input):
     def _whole(self, item: Any) -> list[list[int]]:
         """Tokenise a text or a pair without cutting it; both texts of a pair by themselves where it is `separate`."""
         texts = [self.prefix + text for text in ([item] if isinstance(item, str) else item)]
+        if self.answers:
+            return prompts(self._tokenizer, texts)
         calls = [[text] for text in texts] if self.separate else [texts]
         return [self._tokenizer(*call, verbose=False)["input_ids"] for call in calls]
 
@@ -275,20 +283,6 @@ class Text(Input):
         """Let go of the tokens of all texts."""
         self._kept.forget()
 
-    def words(self, tokens: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the places of the tokens of a text that are no marks of the tokenizer."""
-        return np.flatnonzero(~np.isin(tokens["input_ids"], self._marks))
-
-    @property
-    def hidden(self) -> int | None:
-        """The token that hides a word; None where the tokenizer has none."""
-        return None if isinstance(self._tokenizer, Terms) else self._tokenizer.mask_token_id
-
-    @cached_property
-    def _marks(self) -> list[int]:
-        known = self._tokenizer
-        return [] if isinstance(known, Terms) else [*{*known.all_special_ids} - {known.unk_token_id}]
-
     def lengths(self, prepared: Sequence[Any]) -> np.ndarray:
         """Count tokens, [N]; of two texts those of the longer one."""
         if self.separate:
@@ -298,7 +292,8 @@ class Text(Input):
     def seen(self, example: Any, inputs: Sequence[Any]) -> dict[str, Any]:
         """Show the tokens that are kept, and those that are cut."""
         lone = isinstance(inputs[0], str) and not isinstance(self._tokenizer, Terms)
-        cut = self._whole(inputs[0])[0][self.max_length :] if lone else []
+        whole = self._whole(inputs[0])[0] if lone else []
+        cut = whole[: -self.max_length] if self.answers else whole[self.max_length :]
         return kept_and_cut(example if self.separate else [example], cut, self._tokenizer)
 
     def walk(self, inputs: Sequence[Any]) -> list[tuple[str, str]]:
@@ -359,6 +354,9 @@ class Text(Input):
 
     def _tokenise(self, texts: Sequence[Any]) -> list[dict[str, np.ndarray]]:
         columns = [*zip(*texts, strict=True)] if isinstance(texts[0], tuple) else [texts]
+        if self.answers:  # of a prompt that is too long the end stays, behind which the answer comes
+            whole = prompts(self._tokenizer, [self.prefix + text for text in texts])
+            return [{"input_ids": np.asarray(ids[-self.max_length :], TYPES["input_ids"])} for ids in whole]
         first, second, *_ = [*([self.prefix + text for text in column] for column in columns), None]
         tokens = self._tokenizer(
             first,

@@ -23,6 +23,7 @@ class Usual:
     undefined: ClassVar[str] = ""
     of_probabilities: ClassVar[bool] = False
     of_trees: ClassVar[bool] = False
+    of_likelihoods: ClassVar[bool] = False
 
 
 class ShareOfRows(Usual, ABC):

@@ -43,6 +43,7 @@ def suited(found: Measured) -> dict[str, Metric]:
         if found.form in metric.forms
         and metric.width in (None, len(found.names))
         and (found.above is not None or not getattr(metric, "of_trees", False))
+        and (found.likelihoods is not None or not getattr(metric, "of_likelihoods", False))
     }
 
 

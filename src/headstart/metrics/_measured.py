@@ -63,7 +63,7 @@ class Measured:
     form: "classes", one class a row: labels [N] int64, predictions are probabilities [N, C], decisions [N] int64.
     "labels", any number of classes a row: labels [N, C] of 0 and 1, predictions are probabilities [N, C], decisions
     [N, C]. "values", numbers: labels and predictions [N, T] float64, no decisions.
-    "texts": labels and predictions are texts, [N].
+    "texts": labels and predictions are texts, [N]; likelihoods: -log p of each label and its tokens, [N, 2], if known.
     "boxes": labels are counts of boxes by class, predictions the found boxes, as `_matching.matched` gives them.
     names: the C classes, or the T columns. above: of classes in a tree the place of each one's parent, [C].
     """
@@ -74,6 +74,7 @@ class Measured:
     predictions: np.ndarray
     decisions: np.ndarray | None = None
     above: np.ndarray | None = None
+    likelihoods: np.ndarray | None = None
     kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property

@@ -14,10 +14,11 @@ from torch import nn
 
 from headstart.core.errors import SourceError, first_few
 from headstart.core.types import Card, Features, Prefix
+from headstart.inputs._tokens import ANSWERS
 from headstart.inputs.audio import Audio
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
-from headstart.models import hf_decoder, hf_sound, stages
+from headstart.models import hf_continuing, hf_decoder, hf_sound, stages
 from headstart.models.dryrun import FAILURES
 from headstart.models.model import Backbone
 from headstart.models.parts import misfit_of
@@ -64,8 +65,17 @@ class TextBackbone(Backbone):
         mask = x["attention_mask"]
         types = {"token_type_ids": x["token_type_ids"]} if self._takes_types and "token_type_ids" in x else {}
         tokens = self.net(input_ids=x["input_ids"], attention_mask=mask, **types).last_hidden_state  # [B, T, D]
+        if self.card.input.lays:
+            return _with_laid(tokens, x)
         pooled = tokens[:, 0] if self.pooling == "cls" else mean_over_tokens(tokens, mask)
         return Features(pooled=pooled, tokens=tokens, mask=mask)
+
+
+def _with_laid(tokens: torch.Tensor, x: Mapping[str, torch.Tensor]) -> Features:
+    """Give tokens of prompts, and of answers behind them where there are some; only those of prompts are pooled."""
+    mask, answers = x["attention_mask"], x.get(ANSWERS, torch.zeros_like(x["attention_mask"]))
+    laid = torch.stack([x["input_ids"], answers], dim=2)
+    return Features(pooled=mean_over_tokens(tokens, mask - answers), tokens=tokens, mask=mask, laid=laid)
 
 
 class VisionBackbone(Backbone):
@@ -132,6 +142,14 @@ def writing_config(card: Card) -> Any:
         return None
     config = config_of(card.architecture, card.name)
     return config if hf_decoder.class_of(config) is not None else None
+
+
+def continuing_config(card: Card) -> Any:
+    """Return the config of a card's backbone that goes on with texts (a causal language model); None of another one."""
+    if card.builder != "hf" or "pooling" not in card.architecture:
+        return None
+    config = config_of(card.architecture, card.name)
+    return config if hf_continuing.class_of(config) is not None else None
 
 
 def input_of(config: Any, where: str) -> type[Text] | type[Image] | type[Audio]:

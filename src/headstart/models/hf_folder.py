@@ -17,7 +17,16 @@ WEIGHTS = "model.safetensors"
 LONGEST_BY_DEFAULT = 256  # tokens: attention's cost grows with the square, and few texts of a table are longer
 RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 TAKEN = {"Transformer", "Pooling", "Normalize"}  # modules of sentence-transformers whose work is done or is a scale
-WANTED = ("*.json", "1_Pooling/config.json", "model*.safetensors", "vocab.txt", "merges.txt", "*.model", "README.md")
+WANTED = (
+    "*.json",
+    "1_Pooling/config.json",
+    "model*.safetensors",
+    "vocab.txt",
+    "merges.txt",
+    "*.model",
+    "*.jinja",
+    "README.md",
+)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -39,6 +39,8 @@ class Backbone(nn.Module):
         only: The target whose features alone are asked for; None: those of all.
         source_decoder: The decoder of the source's own network, where it has one that writes texts: its tensors by
             name, and its tokenizer (JSON of `tokenizers`). It is no part of the backbone.
+        source_layer: The output layer of a source that goes on with texts itself, by name; nothing where its embeddings
+            are that layer, None where there is none.
         kept_rows: None, or by which names a linear head starts from the rows of `source_classifier` ("CLASS=LABEL").
     """
 
@@ -49,6 +51,7 @@ class Backbone(nn.Module):
     source_form: str = "classes"
     source_hidden: tuple[torch.Tensor, torch.Tensor] | None = None
     source_decoder: tuple[Mapping[str, torch.Tensor], str] | None = None
+    source_layer: Mapping[str, torch.Tensor] | None = None
     freeze_overrides: Mapping[str, bool] = MappingProxyType({})
     prefix: Prefix | None = None
     kept_rows: tuple[str, ...] | None = None

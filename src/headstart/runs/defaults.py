@@ -27,6 +27,7 @@ from headstart.models.model import Backbone
 from headstart.runs.shown import blurred
 
 FEW_ROWS, MANY_ROWS = "linear_probe", "full"  # the default strategies, by the study in docs/strategies.md
+LANGUAGE_MODEL = "lora"  # of networks that go on with texts
 A_CLASS, MANY = 50, 1000  # labelled rows of a class, or rows where there are no classes, from which on they are many
 BATCH, SMALL_BATCH = 32, 16  # examples in a step, with few rows
 MOST_LOOKS = 30  # on the validation split in one stage, where the recipe does not say
@@ -97,6 +98,8 @@ def choose_strategy(
         name, why = FEW_ROWS, f"the objective {stage.objective.name} is solved on features that stay the same"
     elif not start.pretrained:
         name, why = MANY_ROWS, "the network's weights are not all the source's"
+    elif backbone is not None and backbone.source_layer is not None and _all_texts(data.task):
+        name, why = LANGUAGE_MODEL, "the source writes already, and a few numbers suffice to steer it"
     elif backbone is not None and backbone.source_decoder and not all(t.pooled for t in data.task.predicted.values()):
         name, why = MANY_ROWS, "the source's decoder is learnt already and goes on as its encoder does"
     elif not objective.is_heads_loss:
@@ -111,6 +114,10 @@ def choose_strategy(
                 name, why = FEW_ROWS, f"{MANY_ROWS} would take about {seconds / 60:.0f} minutes on this device"
     told = f"strategy: {name}, as {why} (name another: {option('strategy')})"
     return dataclasses.replace(stage, strategy=Choice(name)), told
+
+
+def _all_texts(task: Task) -> bool:
+    return all(target.form == "texts" for target in task.predicted.values())
 
 
 def length(stage: Stage, defaults: Defaults, objective: Objective, data: Dataset) -> tuple[int, int, int]:

@@ -88,6 +88,8 @@ def build_model(recipe: Recipe, data: Dataset, backbone: Backbone) -> Model:
             heads[name].fit_to(backbone)
             heads[name].start(backbone)
         heads[name].output.start(data.splits["train"].labels_of(name))
+    if backbone.card.input.lays and len(heads) > 1:
+        raise UsageError(f"{backbone.card.name} goes on with a text in one way: learn one target alone.")
     if backbone.kept_rows is not None:
         start_rows(heads, backbone)
     for head in heads.values():

@@ -62,6 +62,8 @@ class Prompt:
 
     def _make(self, backbone: Backbone) -> nn.Module:
         name = backbone.card.name
+        if backbone.card.input.lays:
+            raise UsageError(f"prompt: its tokens would come before each token that {name} writes. Take lora.")
         before = probe(backbone).get("tokens")
         if before is None:
             raise UsageError(f"prompt needs a backbone that gives tokens, such as ViT or BERT; {name} gives none.")

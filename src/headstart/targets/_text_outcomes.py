@@ -13,7 +13,7 @@ from headstart.core.types import Labels
 from headstart.drawing.blocks import Section
 from headstart.metrics._texts import edits
 from headstart.targets._text_tables import sections
-from headstart.targets._written_texts import filled, packed, texts_of
+from headstart.targets._written_texts import filled, packed, scores_of, texts_of
 
 
 class TextOutcomes:
@@ -36,6 +36,10 @@ class TextOutcomes:
         if not len(labels) or len(labels) != len(outputs):
             raise DataError(f"There are {len(labels)} labels and {len(outputs)} answers: each row needs both.")
         return _texts(labels), _texts(outputs)
+
+    def likelihoods(self, outputs: np.ndarray) -> np.ndarray | None:
+        """Read the nats and the tokens of each label, [N, 2]; None where the network gives texts alone."""
+        return scores_of(outputs)
 
     def as_outputs(self, labels: Labels) -> np.ndarray:
         """Say nothing, [N, 1]: texts have no mean that would be an answer to all."""
@@ -64,9 +68,11 @@ class TextOutcomes:
     def table(
         self, labels: Labels | None, outputs: np.ndarray, thresholds: Mapping[str, float] | None = None
     ) -> dict[str, Any]:
-        """Make the columns `label` and `prediction`."""
+        """Make the columns `label` and `prediction`, and where it is known `nats` and `tokens`."""
         found = {} if labels is None else {"label": texts_of(labels)}
-        return {**found, "prediction": texts_of(outputs)}
+        known = self.likelihoods(outputs)
+        likely = {} if known is None else {"nats": known[:, 0], "tokens": known[:, 1].astype(int)}
+        return {**found, "prediction": texts_of(outputs), **likely}
 
     def read_table(self, table: Mapping[str, Any]) -> tuple[Labels, np.ndarray]:
         """Read labels, and answers [N, width]."""

@@ -16,6 +16,8 @@ from headstart.models.taps import probe
 class TokensHead(Head):
     """A head that makes texts of tokens: its outputs are these with their mask, [B, T, D + 1].
 
+    Where labels are laid behind examples, what `Features` says of that stands before the mask, [B, T, D + 3].
+
     Args:
         name: What messages call it.
         target: Of texts.
@@ -41,4 +43,5 @@ class TokensHead(Head):
         tokens = self.trunk(features.get("tokens"))
         mask = features.get("mask")
         known = tokens.new_ones(tokens.shape[:2]) if mask is None else mask.to(tokens.dtype)
-        return torch.cat([tokens, known.unsqueeze(2)], dim=2)
+        laid = [features["laid"].float()] if "laid" in features else []  # numbers of tokens have no room in 16 bits
+        return torch.cat([tokens, *laid, known.unsqueeze(2)], dim=2)

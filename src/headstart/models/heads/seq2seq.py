@@ -1,7 +1,8 @@
 """A decoder that writes texts, looking at the backbone's tokens: the source's own, or a small new one.
 
-Its cross-attention is that of Vaswani et al. (2017, arXiv:1706.03762, section 3.2.3). It learns by teacher forcing:
-each token of a label from the ones before it. Answers are searched for with beams by transformers' `generate`.
+A causal language model has none: the backbone itself goes on with its text (`_continuing.py`). A decoder's cross-
+attention is that of Vaswani et al. (2017, arXiv:1706.03762, section 3.2.3). It learns by teacher forcing: each token of
+a label from the ones before it. Answers are searched for with beams by transformers' `generate`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from headstart.core.input import Cut
 from headstart.core.interface import option
 from headstart.core.types import Labels, LossOptions, Target
 from headstart.models import hf_backbone, hf_decoder
+from headstart.models.heads._continuing import Continuing
 from headstart.models.heads._spelling import Bytes, Spelling, Words
 from headstart.models.heads._tokens import TokensHead
 from headstart.models.model import Backbone, Head
@@ -34,11 +36,11 @@ IGNORED = -100  # of tokens that no loss counts
 class Seq2seq:
     """A decoder that writes texts, looking at the backbone's tokens: the source's own, or a small new one.
 
-    decoder: "auto" takes over that of an encoder-decoder (T5, BART, Marian, Whisper), and makes a small new one of
-    bytes behind other networks; "small" always does. beams: answers that are followed at a time. longest: most tokens
-    of an answer; by default what the decoder can take, up to 512. prompt: special tokens before each answer, such as
-    "<|en|><|transcribe|><|notimestamps|>"; by default those that the tokenizer begins with. width, layers: of a
-    small decoder.
+    decoder: "auto" takes over that of an encoder-decoder (T5, BART, Marian, Whisper), lets a causal language model
+    (GPT-2, Llama) go on by itself, and makes a small new one of bytes behind other networks; "small" always does.
+    beams: answers that are followed at a time. longest: most tokens of an answer; by default what the decoder can take,
+    up to 512. prompt: special tokens before each answer, such as "<|en|><|transcribe|><|notimestamps|>"; by default
+    those that the tokenizer begins with. width, layers: of a small decoder.
     """
 
     decoder: Literal["auto", "small"] = "auto"
@@ -70,7 +72,11 @@ class Seq2seqHead(TokensHead):
         self.options = options
 
     def fit_to(self, backbone: Backbone) -> None:
-        """Make the decoder. UsageError: the backbone gives no tokens."""
+        """Make the decoder. UsageError: the backbone gives no tokens, or has no room for answers."""
+        if self.options.decoder == "auto" and hf_backbone.continuing_config(backbone.card) is not None:
+            self.starts_new = False
+            self.output = Continuing(backbone, self.options, self.target.outputs)
+            return
         dim = self.width_of(backbone)
         config = None if self.options.decoder == "small" else hf_backbone.writing_config(backbone.card)
         if config is None:
@@ -84,6 +90,9 @@ class Seq2seqHead(TokensHead):
     def start(self, backbone: Backbone) -> None:
         """Take the source's decoder over. UsageError: it is not there, or its tokenizer cannot be kept."""
         if self.starts_new:
+            return
+        if isinstance(self.output, Continuing):
+            self.output.take(backbone)
             return
         assert isinstance(self.output, Writer) and isinstance(self.output.spelling, Words)
         if backbone.source_decoder is None:
@@ -99,9 +108,9 @@ class Seq2seqHead(TokensHead):
 
     def cut(self, labels: Labels) -> Cut | None:
         """Find labels of more tokens than an answer may have."""
-        assert isinstance(self.output, Writer)
-        most, spelling = self.output.limit, self.output.spelling
-        places = [place for place, text in enumerate(texts_of(labels)) if len(spelling.tokens(text)) >= most]
+        assert isinstance(self.output, Writer | Continuing)
+        most, tokens = self.output.limit, self.output.tokens
+        places = [place for place, text in enumerate(texts_of(labels)) if len(tokens(text)) >= most]
         be = agree(len(places), "are")
         return Cut(places, f"{be} longer than {counted(most - 1, 'tokens')} and {be} cut") if places else None
 
@@ -176,6 +185,10 @@ class Writer(TextOutput):
             decoder_input_ids=first,
         )
         return self.as_rows(self.spelling.read(written[:, first.shape[1] :])).to(out.device)  # type: ignore[index]
+
+    def tokens(self, text: str) -> list[int]:
+        """Spell a text, without its end."""
+        return self.spelling.tokens(text)
 
     def _spelt(self, text: str) -> list[int]:
         """Spell a text, cut to what an answer may have, with its end."""

@@ -63,7 +63,7 @@ class Hf:
         Raises:
             SourceError: It is missing, damaged, has pickled weights only, or brings its own code.
         """
-        from headstart.models import hf_backbone, hf_decoder
+        from headstart.models import hf_backbone, hf_continuing, hf_decoder
         from headstart.models.weights import classifier_in, read_safetensors
 
         folder, commit = self._find(name)
@@ -72,7 +72,7 @@ class Hf:
             key: tensor
             for file in weights
             for key, tensor in read_safetensors(file).items()
-            if key.startswith(CLASSIFIERS)
+            if key.startswith((*CLASSIFIERS, hf_continuing.LAYER))
         }
         architecture: dict[str, Any] = {"config": _config(folder)}
         config = hf_backbone.config_of(architecture, name)
@@ -119,6 +119,7 @@ class Hf:
         )
         backbone = _backbone(net, card)
         backbone.source_decoder = None if decoder is None else (decoder, spelling)
+        backbone.source_layer = hf_continuing.layer_of(config, tensors)
         if kind is Image:  # a text model's classifier stands on a pooler, which is no part of the backbone
             backbone.source_classifier = classifier_in(tensors, CLASSIFIERS, backbone.dim)
         return backbone

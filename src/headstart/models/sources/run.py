@@ -78,6 +78,12 @@ def _take_head(backbone: Backbone, plain: dict[str, Any], tensors: Mapping[str, 
         return  # it stands on other features than a backbone gives by itself
     known = head.name in plugins.names("heads")  # an own one may not be here
     inner: str = getattr(plugins.build("heads", head.name, head.options), "hidden_layer", "") if known else ""
+    if backbone.card.input.lays:
+        expects: Any = backbone.card.input
+        backbone.card = replace(backbone.card, input=expects.without_answers())
+        backbone.source_layer = {
+            name.rpartition(".")[2]: each for name, each in tensors.items() if name.endswith(".output.layer.names")
+        }
     for target in task.get("targets", {}):  # the first that has a decoder with a tokenizer of its own
         at = f"heads.{target}.output."
         if backbone.source_decoder is None and (written := tensors.get(f"{at}spelling.written")) is not None:
