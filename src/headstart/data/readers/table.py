@@ -19,6 +19,7 @@ from headstart.core.errors import DataError, UsageError, first_few
 from headstart.core.interface import option
 from headstart.data.formats import ending, is_table, may_be_table, opened, stem
 from headstart.data.readers._box_folders import holds_boxes
+from headstart.data.readers._chat_files import chat_files
 from headstart.data.readers._conll_files import conll_files
 from headstart.data.readers._csv import Sheet, decode, parse
 from headstart.data.readers._masks import paired_folders
@@ -56,10 +57,10 @@ class Table:
             return False
         path = Path(data)
         if path.is_file():
-            return bool(ending(path)) and not holds_boxes(path) and not conll_files(path)
+            return bool(ending(path)) and not holds_boxes(path) and not _others(path)
         if not path.is_dir() or (path / "dataset_info.json").exists():
             return False
-        if paired_folders(path) or holds_boxes(path) or conll_files(path):
+        if paired_folders(path) or holds_boxes(path) or _others(path):
             return False
         if self.domains and any(_split_files(sub)[0] for sub in folders_in(path)):
             return True
@@ -161,6 +162,11 @@ class Table:
     def _text(self, path: Path, name: str) -> str:
         with opened(path, name) as file:
             return decode(file.read(), name, self.encoding)
+
+
+def _others(path: Path) -> bool:
+    """Return whether files are of another reader, although they could be tables."""
+    return bool(conll_files(path) or chat_files(path))
 
 
 def _without_names(sheet: Sheet) -> tuple[Sheet, list[int]]:
