@@ -132,7 +132,7 @@ def _majority(data: Dataset, recipe: Recipe) -> Fitted:
             name: target.as_outputs(rows.labels_of(name)).mean(axis=0) for name, target in data.task.predicted.items()
         }
         outputs[split] = {name: np.repeat(row[None], len(data.splits[split]), axis=0) for name, row in shares.items()}
-    what = "the same answer for every row: the shares of the classes in training, or the mean"
+    what = "the same answer for every row, by the training labels alone"
     return Fitted(MAJORITY, what, "", False, outputs, {name: Calibration() for name in data.task.predicted})
 
 
