@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,10 +18,11 @@ from headstart.core.errors import UsageError
 from headstart.core.recipe import Stage
 from headstart.core.types import Card
 from headstart.inputs.vector import Vector
-from headstart.models.model import Backbone, Model
+from headstart.models.model import Backbone, Head, Model
 from headstart.strategies._weights import LowRank, weights_of
 from headstart.strategies.lora import Lora
 
+TARGET: Any = SimpleNamespace(outputs=8, output=nn.Identity)
 
 @pytest.mark.parametrize("name", ["timm:test_vit", "digits:cnn", "vector:mlp"])
 def test_changes_have_a_low_rank_and_nothing_else_moves(tmp_path: Path, name: str) -> None:
@@ -99,7 +101,7 @@ class SelfAttention(nn.Module):
 def test_weights_that_are_read_in_other_ways_learn_too(net: nn.Module, adapted: list[str]) -> None:
     backbone = Wrapped(net)
     model = Model(backbone, {})
-    model.heads.update({"target": nn.Identity()})
+    model.heads.update({"target": Head(nn.Identity(), TARGET)})
     tuning = Lora(rank=2).prepare(model)
     x = torch.randn(4, 8)
     backbone(x)["pooled"].square().sum().backward()
