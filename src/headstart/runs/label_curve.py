@@ -58,7 +58,7 @@ def label_curve(
     data = setting.dataset
     rows = len(data.splits["train"])
     if frozen is None:
-        return {"why": "there are no features of a pretrained source that stay as they are and that a head is solved on"}
+        return {"why": "there are no features of a pretrained source that stay and that a head is solved on"}
     if rows < FEWEST:
         return {"why": f"there are {rows} training rows, fewer than {FEWEST}"}
     if (width := frozen.features["train"].shape[1]) > WIDEST:
