@@ -24,6 +24,7 @@ from headstart.strategies.lora import Lora
 
 TARGET: Any = SimpleNamespace(outputs=8, output=nn.Identity)
 
+
 @pytest.mark.parametrize("name", ["timm:test_vit", "digits:cnn", "vector:mlp"])
 def test_changes_have_a_low_rank_and_nothing_else_moves(tmp_path: Path, name: str) -> None:
     backbone = toys.source(name)
