@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,11 +14,13 @@ from torch.nn import functional
 import causal_models
 from causal_models import KINDS
 from encoder_decoders import PAIRS
+from headstart.core.choice import Choice
 from headstart.core.errors import UsageError
 from headstart.core.types import LossOptions
 from headstart.models.heads.seq2seq import Seq2seq
 from headstart.models.load import load_source
 from headstart.models.model import Model
+from headstart.models.operate import build, operate
 from headstart.targets._written_texts import packed, scores_of, texts_of
 from headstart.targets.generation import Generation
 
@@ -106,6 +108,28 @@ def test_answers_are_those_of_the_whole_network(tmp_path: Path, kind: str, beams
                 pad_token_id=1,
             )
             assert answer == expects.written(written[0, ids.shape[1] :].tolist())  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_answers_are_the_likeliest_tokens_where_layers_are_gone(tmp_path: Path, kind: str) -> None:
+    """Keys and values that are kept by the numbers of layers give what the network gives without them."""
+    causal_models.save(tmp_path, kind, TEXTS, layers=3)
+    backbone = load_source(f"hf:{tmp_path}", {"max_length": 24})
+    first = "net.h.0" if kind == "gpt2" else "net.layers.0"
+    backbone = operate(backbone, [build(Choice("remove", {"layers": first}))], seed=0).backbone
+    head: Any = Seq2seq().build(backbone.dim, TARGET)
+    head.fit_to(backbone)
+    head.start(backbone)
+    head.output.start([packed(answer) for _, answer in PAIRS])
+    model = Model(backbone, {"target": head}).eval()
+    x, net = seen(model, ["twenty one"]), cast(Any, backbone).net
+    with torch.inference_mode():
+        found = texts_of(head.decode(model(x)).numpy())[0]
+        ids = x["input_ids"]
+        for _ in range(int(head.output.most)):
+            state = net(input_ids=ids).last_hidden_state[:, -1]
+            ids = torch.cat([ids, head.output.layer(state).argmax(dim=1, keepdim=True)], dim=1)
+    assert found == head.output.expects.written(ids[0, x["input_ids"].shape[1] :].tolist())
 
 
 def test_labels_behind_prompts_change_no_answer_and_tell_how_likely_they_are(tmp_path: Path) -> None:
