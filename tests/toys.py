@@ -21,7 +21,9 @@ from headstart.data.rows import Dataset, Rows
 from headstart.engine.distributed import World
 from headstart.engine.fit import fit
 from headstart.engine.job import Outcome, RunContext, make_job
+from headstart.inputs import modality
 from headstart.inputs.image import Image
+from headstart.inputs.text import Text
 from headstart.inputs.vector import Vector
 from headstart.models.load import load_source
 from headstart.models.model import Backbone, Model
@@ -67,6 +69,9 @@ def examples(
     if isinstance(expects, Image):
         noise = rng.integers(0, 60, (rows, 16, 16, 3))
         inputs: Any = list((noise + 60 * labels[:, None, None, None]).astype(np.uint8))
+    elif isinstance(expects, Text):
+        words = np.array(["the", "virus", "good", "bad"])
+        inputs = [" ".join([words[1 + y], *rng.choice(words, 5)]) for y in labels]
     else:
         inputs = (rng.normal(size=(rows, 6)) + 2 * np.eye(6)[labels]).astype(np.float32)
     targets: dict[str, np.ndarray] = {
@@ -91,11 +96,11 @@ def reviews(kind: str = "binary", train: int = 60) -> dict[str, Any]:
 def task_for(expects: Input, kind: str = "multiclass", classes: int = 3) -> Task:
     """Make the task of `examples`."""
     names = {"binary": ("a", "b"), "regression": ()}.get(kind, tuple("abcdefgh"[:classes]))
-    modality = "image" if isinstance(expects, Image) else "vector"
+    takes = modality(expects)
     if kind == "retrieval":
         target = plugins.build("targets", kind, {"columns": ("y",), "identities": names})
-        return Task(modality, ("x",), {TARGET: target})
-    return Task.of(modality, kind, ("x",), ("y",), names)
+        return Task(takes, ("x",), {TARGET: target})
+    return Task.of(takes, kind, ("x",), ("y",), names)
 
 
 def kind_for(objective: Objective) -> str:

@@ -25,6 +25,11 @@ class Marked:
         """The token that hides a word; None where the tokenizer has none."""
         return None if isinstance(self._tokenizer, Terms) else self._tokenizer.mask_token_id
 
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens there are."""
+        return len(self._tokenizer)
+
     @cached_property
     def _marks(self) -> list[int]:
         known = self._tokenizer

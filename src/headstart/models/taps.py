@@ -44,12 +44,14 @@ def stage_shapes(backbone: Backbone) -> dict[str, tuple[int, ...]]:
         backbone: Cut into stages.
 
     Returns:
-        Shapes by stage: [1, D], [1, T, D] or [1, C, H, W]. A stage that gives something else is left out.
+        Shapes by stage: [1, D], [1, T, D] or [1, C, H, W]. A stage that gives something else is left out, as is one
+        that is left out by `channel_axes`.
 
     Raises:
         UsageError: The card does not say how large an example is.
     """
-    return {stage: tuple(hidden.shape) for stage, hidden in stage_outputs(backbone).items()}
+    axes = channel_axes(backbone)
+    return {stage: tuple(hidden.shape) for stage, hidden in stage_outputs(backbone).items() if stage in axes}
 
 
 def stage_outputs(backbone: Backbone) -> dict[str, torch.Tensor]:

@@ -48,6 +48,15 @@ def tiny_bert(folder: Path) -> Any:
     return load_source(f"hf:{folder}")
 
 
+def tiny_gpt(folder: Path) -> Any:
+    """Save and load a GPT-2 of 2 layers with the words of `tiny_bert` that are whole."""
+    toys.save_tokenizer(folder, "the virus good bad")
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(vocab_size=8, n_embd=16, n_layer=2, n_head=2, n_positions=32)
+    transformers.AutoModel.from_config(config).save_pretrained(folder)
+    return load_source(f"hf:{folder}")
+
+
 def pairs_of_words(rows: int) -> pd.DataFrame:
     """Make pairs of words, half of them twice the same word."""
     words = np.array(["the", "virus", "covid19", "good", "bad"])

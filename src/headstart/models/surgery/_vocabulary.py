@@ -19,6 +19,7 @@ from headstart.inputs._tokens import load_tokenizer
 from headstart.inputs.text import Text
 from headstart.models.dryrun import root
 from headstart.models.operate import Body
+from headstart.models.vocabulary import embedding_of
 
 
 def add_words(body: Body, words: Sequence[str], start: str, least: int) -> int:
@@ -38,8 +39,8 @@ def add_words(body: Body, words: Sequence[str], start: str, least: int) -> int:
     """
     expected = require(body.backbone.card.input, Text, "adapt_input: tokens and rows are for text")
     net = cast(Any, root(body.backbone)[0])
-    embedding = net.get_input_embeddings() if hasattr(net, "get_input_embeddings") else None
-    if not isinstance(embedding, nn.Embedding):
+    embedding = embedding_of(body.backbone)
+    if embedding is None:
         raise UsageError(f"adapt_input: {body.backbone.card.name} does not say which layer embeds its words.")
     old = embedding.weight.detach()
     starts: dict[int, torch.Tensor] = {}
