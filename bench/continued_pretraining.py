@@ -77,8 +77,8 @@ def fitted(data: Any, first: str | None, strategy: str, seed: int, given: Any) -
 
 def losses(folder: Path) -> list[float]:
     """Read the loss of the first and of the last steps of the first stage."""
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    found = [line["tokens"] for line in lines if line.get("stage") == 0 and "tokens" in line]
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    found = [line["losses"]["tokens"] for line in lines if line["stage"] == 0 and "losses" in line]
     return [round(statistics.fmean(part), 3) for part in (found[:1], found[-1:])]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,13 @@ import headstart as hs
 from headstart.core.recipe import Recipe
 from headstart.core.types import Event
 from headstart.runs.fit import fit
+from models.surgery.patients import tiny_bert, tiny_gpt
 
 ALL = sorted((Path(__file__).parents[1] / "examples" / "recipes").glob("*.toml"))
 TASKS = next(file for file in ALL if file.stem == "three_steps")
+TEXTS = next(file for file in ALL if file.stem == "continued_pretraining")
 FILES = [
-    file for file in ALL if file != TASKS and Recipe.read(file).source is None
+    file for file in ALL if file not in (TASKS, TEXTS) and Recipe.read(file).source is None
 ]  # the others: tests/test_surgery_runs.py
 
 
@@ -52,6 +56,32 @@ def test_a_source_task_teaches_a_target_task(tmp_path: Path) -> None:
     assert set(run.gain.over_alone()) >= {"test:target"}
     accuracy = run.evaluations["test:target"].metrics["accuracy"].value
     assert accuracy is not None and accuracy > 0.6
+
+
+@pytest.mark.parametrize(("objective", "make"), [("masked", tiny_bert), ("next_token", tiny_gpt)])
+def test_texts_without_labels_come_first(tmp_path: Path, objective: str, make: Callable[[Path], object]) -> None:
+    """The rows without labels teach the first stage, and the labels the second; the head knows the test texts."""
+    make(tmp_path / "net")
+    settings = {"source.name": f"hf:{tmp_path / 'net'}", "device": "cpu", "keep_better": "no", "data.validation": 0.0}
+    settings |= {"stages.0.steps": 3, "stages.0.objective": objective, "stages.1.steps": 40, "stages.1.lr": 0.01}
+    rng = np.random.default_rng(0)
+
+    def texts(rows: int) -> pd.DataFrame:
+        labels = [("good", "bad")[row % 2] for row in range(rows)]
+        return pd.DataFrame(
+            {"text": [" ".join([y, *rng.choice(["the", "virus"], 6)]) for y in labels], "label": labels}
+        )
+
+    data = {"train": texts(60), "test": texts(40), "unlabelled": texts(50)[["text"]]}
+    seen: list[Event] = []
+    recipe = Recipe.read(TEXTS).with_settings(settings)
+    run = hs.fit(data, recipe=recipe, out=tmp_path / "run", progress=False, listen=seen.append)
+    assert [stage.objective.name for stage in run.recipe.stages] == [objective, "supervised"]
+    assert not any("are not used" in event.message for event in seen)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [next(iter(line["losses"])) for line in lines if "losses" in line][0] == "tokens"
+    accuracy = run.evaluations["test"].metrics["accuracy"].value
+    assert accuracy is not None and accuracy > 0.8
 
 
 def test_there_are_recipes() -> None:
