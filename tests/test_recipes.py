@@ -79,7 +79,7 @@ def test_texts_without_labels_come_first(tmp_path: Path, objective: str, make: C
     assert [stage.objective.name for stage in run.recipe.stages] == [objective, "supervised"]
     assert not any("are not used" in event.message for event in seen)
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert [next(iter(line["losses"])) for line in lines if "losses" in line][0] == "tokens"
+    assert [*next(line["losses"] for line in lines if "losses" in line)] == ["tokens"]
     accuracy = run.evaluations["test"].metrics["accuracy"].value
     assert accuracy is not None and accuracy > 0.8
 
