@@ -211,6 +211,15 @@ def test_next_token_is_the_loss_of_gpt_2s_own_head(causal: Model) -> None:
     assert value.item() == pytest.approx(theirs.item(), rel=1e-5)
 
 
+def test_next_token_takes_an_output_layer_of_the_source_s_own(causal: Model) -> None:
+    names = torch.randn(8, 16, generator=torch.Generator().manual_seed(0))
+    causal.eval().backbone.source_layer = {"names": names}
+    x = {"input_ids": torch.tensor([[4, 5]]), "attention_mask": torch.ones(1, 2, dtype=torch.int64)}
+    value = loss(NextToken(), causal, NextToken().modules(causal), Batch(["a"], {"x": x}))
+    state = causal.features(x)["tokens"][0, 0]  # pyright: ignore[reportTypedDictNotRequiredAccess]
+    assert value.item() == pytest.approx(-(names @ state).log_softmax(dim=0)[5].item(), rel=1e-5)
+
+
 @pytest.mark.parametrize("name", ["masked", "next_token"])
 def test_tokens_that_others_tell_are_learnt(
     tmp_path: Path, model: Model, causal: Model, name: str, monkeypatch: pytest.MonkeyPatch

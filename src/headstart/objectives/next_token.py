@@ -1,6 +1,6 @@
 """Causal language modelling: each token names the next (Radford et al. 2018, GPT, section 3.1, eq. 1).
 
-The output layer is the embedding itself, as GPT-2 has it.
+The output layer is the network's own: its embeddings, as in GPT-2, or weights of the source, which stay as they are.
 """
 
 from __future__ import annotations
@@ -30,9 +30,7 @@ class NextToken(Naming):
         return (Stream("unlabelled", self.pool, labelled=False, views={"x": "plain"}),)
 
     def namer(self, model: Model, x: Any, width: int, vocabulary: int, embedded: int) -> nn.Module:
-        """Make what compares with embeddings. UsageError: tokens see those behind them, or embeddings have another
-        width.
-        """
+        """Make the output layer. UsageError: tokens see those behind them, or embeddings have another width."""
         name, card = name_of(self), model.backbone.card
         with torch.no_grad(), model.evaluating():
             if not is_causal(model.backbone, x):
@@ -40,17 +38,24 @@ class NextToken(Naming):
                     f"{name} needs a network whose tokens see none behind them, such as GPT-2; in {card.name} they see "
                     "the token that they are asked for. Use the objective masked."
                 )
-        if width != embedded:
+        names = (model.backbone.source_layer or {}).get("names")
+        if names is None and width != embedded:
             raise UsageError(f"{name} needs embeddings as wide as features; {card.name} has {embedded} and {width}.")
-        return Compared()
+        return OutputLayer(names)
 
     def asked(self, x: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Ask each token for the one behind it, the last of a text for nothing."""
         return functional.pad((x["input_ids"][:, 1:] + 1) * x["attention_mask"][:, 1:], (0, 1))
 
 
-class Compared(nn.Module):
-    """The logit of a token is the inner product with its embedding."""
+class OutputLayer(nn.Module):
+    """The logit of a token is the inner product with its embedding, or with its own weights where there are some."""
+
+    names: torch.Tensor | None
+
+    def __init__(self, names: torch.Tensor | None) -> None:
+        super().__init__()
+        self.register_buffer("names", names)
 
     def forward(self, states: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:  # [N, vocabulary]
-        return functional.linear(states, embeddings)
+        return functional.linear(states, embeddings if self.names is None else self.names)
