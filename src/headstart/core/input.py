@@ -266,11 +266,6 @@ class Input(Protocol):
         """Tell the languages of the inputs, as `headstart.inputs._language` does; () where they have none."""
         return ()
 
-    @property
-    def hidden(self) -> int | None:
-        """The token that hides another one; None where examples have no such."""
-        return None
-
     def forget(self) -> None:
         """Let go of what is kept of rows for the next time that they come; an input that keeps nothing does nothing."""
         return

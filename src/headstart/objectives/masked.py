@@ -40,7 +40,8 @@ class Masked(Naming):
 
     def namer(self, model: Model, x: Any, width: int, vocabulary: int, embedded: int) -> nn.Module:
         """Make BERT's head for hidden tokens. UsageError: no token hides others."""
-        if (card := model.backbone.card).input.hidden is None:
+        card = model.backbone.card
+        if getattr(card.input, "hidden", None) is None:  # of those whose tokens are hidden by one
             raise UsageError(
                 f"{name_of(self)} needs a token that hides others (a mask), and the tokenizer of {card.name} has none."
             )
