@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import transformers
 
 import causal_models
 import headstart as hs
@@ -69,6 +70,32 @@ def test_several_targets_of_texts_are_refused(tmp_path: Path, source: str) -> No
     plan = DataPlan(inputs=("words",), targets=targets)
     with pytest.raises(UsageError, match="goes on with a text in one way: learn one target alone"):
         build_model(recipe, read(frame, plan), load_source(recipe.source.name, recipe.source.options))
+
+
+@pytest.mark.slow  # makes two runs
+@pytest.mark.parametrize("kind", ["gpt2", "untied"])
+def test_what_low_rank_learnt_is_in_the_folder_that_is_exported(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read by transformers alone, the folder gives what the run predicts."""
+    monkeypatch.chdir(tmp_path)
+    causal_models.save(tmp_path / "network", kind, [text for pair in PAIRS for text in pair])
+    named = {"source": f"hf:{tmp_path / 'network'} max_length=24", "keep_better": "no", "refit": "no"}
+    recipe = Recipe().with_settings({**named, "stages.0.steps": 4, "stages.0.strategy": "lora"})
+    data = write(tmp_path / "data")
+    run = hs.fit(data, task="generation", label="digits", input="words", recipe=recipe, out=tmp_path / "run")
+    folder = hs.export(run.folder, to="transformers", out=tmp_path / "whole")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    net: Any = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    assert net.config.use_cache and sorted(file.name for file in tmp_path.glob("*.part")) == []
+    ids = torch.tensor([tokenizer("twenty one\n")["input_ids"]])
+    head: Any = hs.load(run.folder).model.head
+    with torch.no_grad():
+        assert torch.allclose(net(input_ids=ids).logits, head.output._whole[0](input_ids=ids).logits, atol=1e-5)
+    start: Any = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "network")
+    assert toys.moved(start.state_dict(), net)
+    with pytest.raises(UsageError, match="is there already"):
+        hs.export(run.folder, to="transformers", out=folder)
 
 
 def test_low_rank_is_usual_and_leaves_no_trace(tmp_path: Path, source: str) -> None:

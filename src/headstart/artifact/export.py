@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from headstart.core.storage import new_file, write_text
 from headstart.core.task import kind_of
 from headstart.models.cards import input_to_plain
 
-FORMATS = ("keras",)
+FORMATS = ("keras", "transformers")
 
 
 def export(run: str | Path, *, to: str = "keras", out: str | Path | None = None) -> Path:
@@ -23,11 +24,12 @@ def export(run: str | Path, *, to: str = "keras", out: str | Path | None = None)
     Args:
         run: The folder of a run.
         to: "keras": a .keras file, for a run with a source `keras:`. What it takes and what its outputs mean stands
-            beside it, in a JSON file of the same name (model.keras.json).
-        out: The file; None is model.keras in the run's folder.
+            beside it, in a JSON file of the same name (model.keras.json). "transformers": a folder with weights,
+            config and tokenizer, for a causal language model that answers prompts; what LoRA learnt is in the weights.
+        out: The file or folder; None is model.keras or transformers in the run's folder.
 
     Returns:
-        The file.
+        The file or folder.
 
     Raises:
         UsageError: There is no such format, or the model cannot be written in it.
@@ -35,6 +37,8 @@ def export(run: str | Path, *, to: str = "keras", out: str | Path | None = None)
     """
     if to not in FORMATS:
         raise unknown("format", to, FORMATS)
+    if to == "transformers":
+        return _transformers(run, Path(run) / "transformers" if out is None else Path(out))
     path = Path(run) / "model.keras" if out is None else Path(out)
     if path.suffix != ".keras":
         raise UsageError(f"{option('out', str(path))} must end in .keras.")
@@ -52,6 +56,25 @@ def export(run: str | Path, *, to: str = "keras", out: str | Path | None = None)
             written.unlink(missing_ok=True)
     write_text(about_file(path), json.dumps(_about(predictor), indent=2, ensure_ascii=False) + "\n")
     return path
+
+
+def _transformers(run: str | Path, folder: Path) -> Path:
+    """Write a causal language model as transformers does, whole or not at all."""
+    from headstart.models.heads._continuing import Continuing
+
+    if folder.exists():
+        raise UsageError(f"{folder} is there already: name another folder ({option('out')}).")
+    model = load(run, device="cpu").model
+    outputs = [head.output for head in model.by_target().values()]
+    if len(outputs) != 1 or not isinstance(outputs[0], Continuing):
+        raise UsageError(f"{run} is no causal language model that answers prompts; others are not written for it.")
+    begun = folder.with_name(f"{folder.name}.part")
+    try:
+        outputs[0].save(model.backbone, begun)
+        begun.rename(folder)
+    finally:
+        shutil.rmtree(begun, ignore_errors=True)
+    return folder
 
 
 def about_file(path: Path) -> Path:

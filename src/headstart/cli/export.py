@@ -10,8 +10,10 @@ import typer
 
 def export(
     run: Annotated[str, typer.Argument(help="The folder of a run.")],
-    to: Annotated[str, typer.Option(help="keras: a .keras file, for a source keras:.")] = "keras",
-    out: Annotated[Path | None, typer.Option(help="The file; else in the run's folder.")] = None,
+    to: Annotated[
+        str, typer.Option(help="keras: a .keras file, for a source keras:; transformers: a folder.")
+    ] = "keras",
+    out: Annotated[Path | None, typer.Option(help="The file or folder; else in the run's folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
     """Write a saved model for another library.
@@ -30,5 +32,6 @@ def export(
 
         path = write(run, to=to, out=out)
         about = about_file(path)
-    show.say(f"Written: {path}; what it takes and gives: {about}")
-    show.finish({"file": str(path), "about": str(about)})
+    told = {"file": str(path), **({"about": str(about)} if about.exists() else {})}
+    show.say(f"Written: {path}" + (f"; what it takes and gives: {about}" if "about" in told else ""))
+    show.finish(told)

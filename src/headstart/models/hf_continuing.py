@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
+
+from headstart.core.errors import UsageError
 
 LAYER = "lm_head.weight"  # the output layer in files, where it is not the embeddings once more
 
@@ -62,3 +65,31 @@ def whole(config: Any, net: nn.Module, layer: OutputLayer) -> nn.Module:
     setattr(made, made.base_model_prefix, net)
     made.set_output_embeddings(layer)
     return made.eval()
+
+
+def save(config: Any, net: nn.Module, layer: OutputLayer, folder: Path) -> None:
+    """Write a network with its output layer as transformers does.
+
+    Args:
+        config: transformers' config.
+        net: The network without its output layer.
+        layer: Its output layer.
+        folder: Where to; it is made.
+
+    Raises:
+        UsageError: The network is not, or no longer, the one of its config.
+    """
+    made: Any = class_of(config)(config)
+    try:
+        getattr(made, made.base_model_prefix).load_state_dict(net.state_dict())
+    except RuntimeError as error:
+        raise UsageError(
+            "This network cannot be written for transformers: surgery or a strategy left it with other layers than "
+            f"its config has ({str(error).partition(chr(10))[0]})."
+        ) from error
+    if layer.names is not None:
+        with torch.no_grad():
+            made.get_output_embeddings().weight.copy_(layer.names)
+    made.tie_weights()
+    made.config.use_cache = True  # which was of no use in training
+    made.save_pretrained(folder)

@@ -9,6 +9,7 @@ the prompt alone by transformers' `generate`, which keeps keys and values of pas
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import torch
@@ -16,6 +17,7 @@ from torch.nn import functional
 
 from headstart.core.errors import UsageError
 from headstart.core.types import Labels, LossOptions
+from headstart.inputs._tokens import load_tokenizer
 from headstart.inputs.text import Text
 from headstart.models import hf_backbone, hf_continuing
 from headstart.models.model import Backbone
@@ -128,6 +130,12 @@ class Continuing(TextOutput):
         """Compare the mean of the prompts' states, [B, D]."""
         _, answers, mask = _parts(out)
         return super().comparable(torch.cat([out[..., :-MORE], (mask & ~answers).unsqueeze(2)], dim=2))
+
+    def save(self, backbone: Backbone, folder: Path) -> None:
+        """Write the network with its tokenizer as transformers does. UsageError: it is not the one of its config."""
+        net = cast(Any, backbone).net
+        hf_continuing.save(hf_backbone.continuing_config(backbone.card), net, self.layer, folder)
+        load_tokenizer(self.expects.tokenizer, self.expects.added).save_pretrained(folder)
 
     def _scores(self, out: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Compute of each token of an answer its row, the scores from the state before it, [n, V], and its number."""
