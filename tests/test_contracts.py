@@ -300,7 +300,7 @@ OPERATIONS = {
 
 @pytest.mark.parametrize("name", plugins.names("surgery"))
 def test_an_operation_is_recorded_replayed_and_undone(name: str, tmp_path: Path) -> None:
-    of_texts = name in ("siamese", "add_terms", "words")
+    of_texts = name in ("siamese", "add_terms", "words", "context")
     backbone = tiny_bert(tmp_path) if of_texts else toys.source("timm:test_resnet")
     weight = torch.randn(2, backbone.dim)
     backbone.source_classifier = (weight, None)

@@ -20,6 +20,7 @@ SHAPES: list[tuple[Form, int]] = [
     ("boxes", 3),
     ("texts", 1),
     ("tags", 3),
+    ("spans", 1),
 ]
 PIXELS = 12  # of a mask
 WORDS = ["the", "dog,", "Straße", "runs.", "3.5", "1,000", "a-b", "it's", "&quot;no&quot;", "(x)", "2-3", "over"]
@@ -28,12 +29,12 @@ BOXES = 9  # that are found in a picture, at most
 
 def measured(form: Form, labels: np.ndarray, predictions: np.ndarray, decisions: np.ndarray | None = None) -> Measured:
     """Decide for the likeliest class, or from 0.5 on; nothing may be written into the arrays."""
-    if decisions is None and form not in ("values", "embeddings", "masks", "boxes", "texts", "tags"):
+    if decisions is None and form not in ("values", "embeddings", "masks", "boxes", "texts", "tags", "spans"):
         decisions = predictions.argmax(axis=1) if form == "classes" else (predictions >= 0.5).astype(np.int64)
     for array in (labels, predictions, decisions):
         if array is not None:
             array.flags.writeable = False
-    width = 1 if form == "texts" else (labels if form == "boxes" else predictions).shape[1]
+    width = 1 if form in ("texts", "spans") else (labels if form == "boxes" else predictions).shape[1]
     width -= form == "tags"  # beside words
     names = tuple(f"c{i}" for i in range(width))
     above = np.arange(len(names)) % max(2, len(names) // 2) if form == "classes" else None  # a tree, if need be
@@ -59,6 +60,9 @@ def random(form: Form, rows: int, width: int, *, seed: int = 0, digits: int | No
         return measured(form, *matched(labels, np.stack([detected(rng, each, width) for each in labels]), width))
     if form == "texts":
         return measured(form, *random_texts(rng, rows))
+    if form == "spans":
+        labels, answers = random_texts(rng, rows)
+        return measured(form, several(labels, rng.integers(0, 4, rows)), np.where(rng.random(rows) < 0.2, "", answers))
     noise = rng.normal(size=(rows, width))
     if form == "values":
         labels = rng.normal(size=(rows, width))
@@ -92,6 +96,8 @@ def perfect(like: Measured) -> Measured:
         return measured(like.form, right, right)
     if like.form == "texts":
         return measured(like.form, like.labels, like.labels)
+    if like.form == "spans":
+        return measured(like.form, like.labels, np.array([own[-1] if own else "" for own in like.labels], dtype=object))
     return measured(like.form, like.labels, certain(like.form, like.labels, len(like.names)))
 
 
@@ -109,6 +115,8 @@ def worst(form: Form, rows: int, width: int) -> Measured:
         return measured(form, like.labels, found_boxes(like.labels, 0))
     if form == "texts":
         return measured(form, like.labels, np.full(rows, "", dtype=object))
+    if form == "spans":
+        return measured(form, like.labels, np.full(rows, "zzz", dtype=object))
     if form == "embeddings":  # every row at the same place: ties count against it
         return measured(form, like.labels, np.ones((rows, width)))
     other = (like.labels + 1) % width if form == "classes" else 1 - like.labels if form == "labels" else -like.labels
@@ -135,6 +143,14 @@ def random_texts(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.nd
         other = np.where(rng.random(len(words)) < 0.2, rng.choice(WORDS, len(words)), words)
         labels[row], answers[row] = " ".join(words), " ".join(np.repeat(other, counts))
     return labels, answers
+
+
+def several(labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Make of each label so many right answers, of which the others are parts: tuples, [N]."""
+    found = np.empty(len(labels), dtype=object)
+    for row, (label, count) in enumerate(zip(labels, counts, strict=True)):
+        found[row] = (label, label[: len(label) // 2] + " x", f"The {label}!")[:count]
+    return found
 
 
 def tagged(labelled: np.ndarray, decided: np.ndarray) -> np.ndarray:
@@ -198,6 +214,10 @@ def degenerate(form: Form, width: int) -> list[Measured]:
     if form == "texts":
         made = [np.array([text] * 6, dtype=object) for text in ("a", "a good b", "c d e f g h", "")]
         return [*(measured(form, label, answer) for label in made[:3] for answer in made), *some]
+    if form == "spans":
+        made = [np.array([text] * 6, dtype=object) for text in ("a", "a good b", "")]
+        rights = [several(text, np.full(6, count)) for text in made[:2] for count in range(3)]
+        return [*(measured(form, right, answer) for right in rights for answer in made), *some]
     one = np.zeros((6, width))
     single = form in ("classes", "embeddings")
     labels = [np.zeros(6, np.int64), np.full(6, width - 1)] if single else [one.astype(np.int64), one + 1]

@@ -35,6 +35,7 @@ def values(found: Measured) -> dict[str, float]:
         "boxes": _boxes,
         "texts": _texts,
         "tags": _tags,
+        "spans": _spans,
     }[found.form]
     found_values = compute(y, p, decided) | ({} if found.above is None else _tree(y, p, decided, found.above))
     if found.likelihoods is not None:
@@ -56,6 +57,34 @@ def _texts(y: Any, p: Any, decided: Any) -> dict[str, float]:
         **{f"rouge_{n.lower()}": np.mean([row[f"rouge{n}"].fmeasure for row in rouge]) for n in "12L"},
     }
     return found
+
+
+def _spans(y: Any, p: Any, decided: None) -> dict[str, float]:
+    """Take the best right answer of each row, words counted one by one."""
+    exact, shares = [], []
+    for right, answer in zip(y, p, strict=True):
+        found = _plain(answer)
+        pairs = [(_plain(text), list(found)) for text in right or ("",)]
+        exact.append(max(wanted == found for wanted, _ in pairs))
+        shares.append(max(_shared(wanted, own) for wanted, own in pairs))
+    return {"exact_match": float(np.mean(exact)), "token_f1": float(np.mean(shares))}
+
+
+def _plain(text: str) -> list[str]:
+    kept = "".join(sign for sign in text.lower() if sign not in "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+    return [word for word in kept.split() if word not in ("a", "an", "the")]
+
+
+def _shared(wanted: list[str], own: list[str]) -> float:
+    if not wanted or not own:
+        return float(wanted == own)
+    both = 0
+    for word in wanted:
+        if word in own:
+            own.remove(word)
+            both += 1
+    precision, recall = both / (both + len(own)), both / len(wanted)
+    return 2 * precision * recall / (precision + recall) if both else 0.0
 
 
 class _Words(Tokenizer):

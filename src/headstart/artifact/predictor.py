@@ -353,7 +353,7 @@ class Predictor:
         """Bring outputs that lie over pictures to the size of these, in a list; others stay as they are."""
         kind = by_name(self.task.modality)
         return {
-            name: [target.laid(each, kind.size_of(item) or each.shape[::-1]) for each, item in pairs]
+            name: [target.laid(each, kind.size_of(item) or each.shape[::-1], item) for each, item in pairs]
             if (target := self.task.targets[name]).dense and (pairs := zip(found, rows.inputs, strict=True))
             else found
             for name, found in outputs.items()

@@ -215,11 +215,12 @@ class Input(Protocol):
 
     def in_parts(self) -> Self | None:
         """Return this input with both parts of an example shown one by one, tensors [B, 2, …]; None without parts."""
-        return None
 
     def by_words(self) -> Self | None:
         """Return this input with the place of the first token of each word beside the tokens; None without words."""
-        return None
+
+    def by_context(self) -> Self | None:
+        """Return this input with the places in the second text of a pair that tokens stand for; None without pairs."""
 
     def with_terms(self, by: str, texts: Any) -> tuple[Self, int] | None:
         """Return this input with the weights of terms beside each example, and the number of terms.

@@ -174,6 +174,7 @@ class Features(TypedDict):
     tokens: NotRequired[torch.Tensor]  # [B, T, D]
     maps: NotRequired[list[torch.Tensor]]  # each [B, C, H, W]
     mask: NotRequired[torch.Tensor]  # [B, T], 1 where there is a token
+    places: NotRequired[torch.Tensor]  # [B, T, 2], where in a text each token begins and ends (surgery `context`)
     prefix: NotRequired[Prefix]  # of an image: what the first tokens are, before its patches
     laid: NotRequired[torch.Tensor]  # [B, T, 2]: the tokens' numbers, and 1 where one is of an answer behind its text
 

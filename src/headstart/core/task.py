@@ -92,15 +92,21 @@ class Target(Outcomes, Protocol):
         """Check that there is something to learn from the encoded training labels. DataError: there is nothing."""
         ...
 
+    def remarks(self, labels: Labels) -> list[str]:
+        """Tell what was made of the encoded labels of a split, where that is not plain to see."""
+        ...
+
     def check_splits(self, labels: Mapping[str, Labels]) -> None:
         """Check the encoded labels of the splits that were given, by split. DataError: they cannot be used."""
         ...
 
-    def lay_over(self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None]) -> Labels:
+    def lay_over(
+        self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None], items: Sequence[Any] = ()
+    ) -> Labels:
         """Lay labels of a dense target over images of these widths and heights. DataError: some do not lie there."""
         ...
 
-    def laid(self, output: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    def laid(self, output: np.ndarray, size: tuple[int, int], item: Any = None) -> Any:
         """Bring an output of a dense target to the width and the height of its image."""
         ...
 

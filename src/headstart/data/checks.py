@@ -130,6 +130,7 @@ def lay_over(
     for name, own in labels.items():
         if task.targets[name].dense:
             places = np.flatnonzero(known[name]).tolist()
-            sizes = [kind.size_of(inputs[place]) for place in places]
-            laid[name] = task.targets[name].lay_over([rows[place] for place in places], own, sizes)
+            items = [inputs[place] for place in places]
+            sizes = [kind.size_of(item) for item in items]
+            laid[name] = task.targets[name].lay_over([rows[place] for place in places], own, sizes, items)
     return laid

@@ -47,7 +47,7 @@ from headstart.data.pools import (
     told_lacking,
     with_labels_of,
 )
-from headstart.data.remarks import conflicts
+from headstart.data.remarks import conflicts, remarks
 from headstart.data.rows import Dataset, Rows, concatenate, filled
 from headstart.data.splits import SplitRows, make_splits
 from headstart.data.tables import Tables, join
@@ -165,6 +165,7 @@ def _read(tables: Tables, plan: DataPlan, seed: int, task: Task | None, whole: b
         for_all(names, lambda name: known.targets[name].check_training(learnt.labels_of(name)))
     if (more_rows := _unlabelled_rows(bare, plan, task, bad)) is not None:
         rows[UNLABELLED] = more_rows
+    notes += remarks(rows, known)
     rows, more = check_rows(rows, task.modality)
     unlabelled, apart = (rows.pop(name, None) for name in (UNLABELLED, STRANGE))
     notes += told_lacking([part for part in rows.values() if part.labels])

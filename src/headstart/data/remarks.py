@@ -47,6 +47,24 @@ def conflicts(parts: Iterable[Rows], task: Task) -> list[str]:
     ]
 
 
+def remarks(parts: Mapping[str, Rows], task: Task) -> list[str]:
+    """Tell what targets made of their labels, split by split.
+
+    Args:
+        parts: Rows by split.
+        task: Has the targets.
+
+    Returns:
+        Notes.
+    """
+    return [
+        f"{split}: {said}"
+        for split, rows in parts.items()
+        for name in rows.labels
+        for said in task.targets[name].remarks(rows.labels_of(name))
+    ]
+
+
 def little_left(given: Mapping[str, int], left: int) -> list[str]:
     """Tell that less than half of the rows are left to learn from.
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NAMES = ("text", "texts", "sentence", "content", "review", "title", "question", "document")
 PAIR_NAMES = (
+    ("question", "context"),
     ("sentence1", "sentence2"),
     ("premise", "hypothesis"),
     ("question1", "question2"),

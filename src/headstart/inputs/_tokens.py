@@ -19,6 +19,7 @@ TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "*
 ANSWERS = "answers"  # 1 where a token is of an answer that is laid behind a text
 TYPES: dict[str, Any] = {  # of a text
     **dict.fromkeys(("input_ids", "token_type_ids", "term_ids", "word_places", "asked", ANSWERS), np.int32),
+    **dict.fromkeys(("context_starts", "context_ends"), np.int32),
     **dict.fromkeys(("weights", "term_weights"), np.float32),
 }
 PROBE = "A word, 1 \u00e9 \u4e2d"  # which every whole tokenizer takes

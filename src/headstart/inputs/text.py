@@ -22,6 +22,7 @@ from headstart.inputs import PIECES
 from headstart.inputs._evidence import cut_pieces, text_pieces
 from headstart.inputs._language import languages
 from headstart.inputs._marked import Marked
+from headstart.inputs._placed import Placed
 from headstart.inputs._prompted import Prompted
 from headstart.inputs._prompts import prompts
 from headstart.inputs._scripts import unspaced
@@ -29,7 +30,6 @@ from headstart.inputs._terms import FILE, Terms
 from headstart.inputs._text_columns import columns_of_text, is_words, texts_of
 from headstart.inputs._text_shown import kept_and_cut, previewed, way
 from headstart.inputs._tokens import TYPES, load_tokenizer, padded, shared_tokenizer
-from headstart.inputs._words import first_tokens, word_spans
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ SAMPLE = 1000  # texts whose language and tokens are looked at
 
 
 @dataclass(frozen=True)
-class Text(Prompted, Marked, Input):
+class Text(Prompted, Placed, Marked, Input):
     """What a backbone expects of a text: the folder of its tokenizer, the most tokens, words added to the tokenizer.
 
     positions: the most tokens that the network could take; None where that is not known.
@@ -51,7 +51,8 @@ class Text(Prompted, Marked, Input):
     Single texts and pairs may stand beside each other, where the pairs are not separate.
     A tokenizer may give the tokens of a text weights.
     prefix: what the network was trained to find before each text. marks_words: whether the place of the first token
-    of each word is told beside the tokens (`inputs/_words.py`). terms: the folder of terms that are told, with their
+    of each word is told beside the tokens (`inputs/_words.py`). marks_context: whether it is told where in the second
+    text of a pair each token stands (`inputs/_context.py`). terms: the folder of terms that are told, with their
     weights, beside the tokens; "" is none. answers: most tokens of an answer that is laid behind a text; 0: none.
     """
 
@@ -73,6 +74,7 @@ class Text(Prompted, Marked, Input):
     terms: str = ""
     marks_words: bool = False
     answers: int = 0
+    marks_context: bool = False
     positions: int | None = field(default=None, compare=False)
 
     @classmethod
@@ -137,15 +139,6 @@ class Text(Prompted, Marked, Input):
         """Return the number of words of a text, and 1; None of a pair."""
         return (len(item.split()), 1) if isinstance(item, str) else None
 
-    def by_words(self) -> Self:
-        """Return the input that tells where words begin. UsageError: its tokenizer does not say what it made tokens
-        of, or the texts of a pair are shown by themselves.
-        """
-        if self.separate or not getattr(self._tokenizer, "is_fast", False):
-            why = "shows pairs apart" if self.separate else "has a tokenizer that does not say where its tokens begin"
-            raise UsageError(f"words: this network {why}. Take one with a tokenizer.json, such as BERT's or RoBERTa's.")
-        return replace(self, marks_words=True)
-
     def in_parts(self) -> Self:
         """Return the input that shows both texts of a pair by themselves. UsageError: they have terms in common."""
         if self.terms:
@@ -167,8 +160,8 @@ class Text(Prompted, Marked, Input):
         """Refuse lone texts where there must be pairs, pairs where words are told, and lengths that leave nothing."""
         if self.answers and not all(isinstance(item, str) for item in inputs):
             return "goes on with single texts, and these are pairs: put both into one column"
-        if self.marks_words and not all(isinstance(item, str) for item in inputs):
-            return "tells the words of single texts (surgery `words`), and these are pairs"
+        if unplaced := self._unplaced(inputs):
+            return unplaced
         if self.separate and not all(isinstance(item, tuple) for item in inputs):
             return "takes pairs of texts, each for itself (surgery `siamese`), and these are single texts"
         if self.max_length > MOST_SPECIAL or isinstance(self._tokenizer, Terms) or not len(inputs):
@@ -327,7 +320,7 @@ class Text(Prompted, Marked, Input):
 
         ones = torch.ones_like(ids)
         more = {"term_ids": ones * 0, "term_weights": ones.float()} if self.terms else {}
-        more |= {"word_places": ones.cumsum(dim=-1)} if self.marks_words else {}
+        more |= self._made_up(ones)
         return {"input_ids": ids, "attention_mask": ones, **more}
 
     def trial(self) -> dict[str, torch.Tensor]:  # each [1, T], or [1, 2, T]
@@ -364,12 +357,9 @@ class Text(Prompted, Marked, Input):
             truncation=True,
             max_length=self.max_length,
             return_attention_mask=False,
-            return_offsets_mapping=self.marks_words,
+            return_offsets_mapping=self.marks_words or self.marks_context,
         )
-        if self.marks_words:
-            starts = [word_spans(text, len(self.prefix)) for text in first]
-            places = [first_tokens(*each) for each in zip(starts, tokens["offset_mapping"], strict=True)]
-            tokens = {**tokens, "word_places": places}
+        tokens = {**tokens, **self._places(tokens, [first, second or ()])}
         if self._terms is not None:
             terms = self._terms(*([*column] for column in columns))
             tokens = {**tokens, "term_ids": terms["input_ids"], "term_weights": terms["weights"]}

@@ -64,6 +64,7 @@ class Measured:
     "labels", any number of classes a row: labels [N, C] of 0 and 1, predictions are probabilities [N, C], decisions
     [N, C]. "values", numbers: labels and predictions [N, T] float64, no decisions.
     "texts": labels and predictions are texts, [N]; likelihoods: -log p of each label and its tokens, [N, 2], if known.
+    "spans": labels are tuples of the texts that are right, none where there is no answer; predictions texts, [N].
     "boxes": labels are counts of boxes by class, predictions the found boxes, as `_matching.matched` gives them.
     names: the C classes, or the T columns. above: of classes in a tree the place of each one's parent, [C].
     """

@@ -45,7 +45,7 @@ class BoxOutcomes:
         """Match boxes to labels: see `headstart.metrics._matching.matched`."""
         return matched(labels, np.asarray(outputs), len(self.classes))
 
-    def laid(self, output: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    def laid(self, output: np.ndarray, size: tuple[int, int], item: Any = None) -> np.ndarray:
         """Bring the boxes of a row to pixels."""
         return np.concatenate([output[:, :4] * np.array([*size, *size]), output[:, 4:]], axis=1)
 

@@ -66,7 +66,7 @@ class MaskOutcomes:
         cells = np.bincount(y[known].astype(np.int64) * count + p[known], minlength=count * count).reshape(count, count)
         return np.stack([cells.sum(axis=1), cells.sum(axis=0), cells.diagonal()], axis=1)
 
-    def laid(self, output: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    def laid(self, output: np.ndarray, size: tuple[int, int], item: Any = None) -> np.ndarray:
         """Bring what was decided for a row to the width and height of its picture: places in the class list."""
         return laid(output, size)
 

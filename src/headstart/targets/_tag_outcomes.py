@@ -80,7 +80,7 @@ class TagOutcomes:
         own, found = ({*spans(each.astype(np.int64))} for each in (label, decided))
         return own, found, own & found
 
-    def laid(self, output: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    def laid(self, output: np.ndarray, size: tuple[int, int], item: Any = None) -> np.ndarray:
         """Keep what was decided for the words of a text, [W, 2]."""
         words = size[0]
         return np.pad(output, ((0, max(0, words - len(output))), (0, 0)))[:words]

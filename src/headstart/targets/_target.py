@@ -166,6 +166,10 @@ class BaseTarget:
             DataError: There is nothing.
         """
 
+    def remarks(self, labels: Labels) -> list[str]:
+        """Tell nothing: labels are taken as they are."""
+        return []
+
     def check_splits(self, labels: Mapping[str, Labels]) -> None:
         """Check that the splits that were given can be used.
 
@@ -176,11 +180,13 @@ class BaseTarget:
             DataError: The target is asked of new classes, and some have rows in two splits; all are listed.
         """
 
-    def lay_over(self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None]) -> Labels:
+    def lay_over(
+        self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None], items: Sequence[Any] = ()
+    ) -> Labels:
         """Leave labels as they are: only those of dense targets lie over their examples."""
         return labels
 
-    def laid(self, output: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    def laid(self, output: np.ndarray, size: tuple[int, int], item: Any = None) -> Any:
         """Leave an output that lies over no picture as it is."""
         return output
 

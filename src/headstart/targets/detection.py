@@ -74,7 +74,9 @@ class Detection(BoxOutcomes, BaseTarget):
             for found in self._read(frame, places)
         ]
 
-    def lay_over(self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None]) -> Labels:
+    def lay_over(
+        self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None], items: Sequence[Any] = ()
+    ) -> Labels:
         """Make boxes shares of their pictures, cut to these. DataError: some lie outside; all are listed."""
         problems, laid = [], []
         for row, label, size in zip(rows, labels, sizes, strict=True):

@@ -110,7 +110,9 @@ class Segmentation(MaskOutcomes, BaseTarget):
         colours = any(len(value) == 3 for value in (*known, *ignored))
         return self._read(frame, lambda cell: packed_mask(as_places(values_of(cell, colours=colours), known, ignored)))
 
-    def lay_over(self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None]) -> Labels:
+    def lay_over(
+        self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None], items: Sequence[Any] = ()
+    ) -> Labels:
         """Check that each mask has the size of its picture. DataError: some have not; all are listed."""
         problems = [
             Problem(

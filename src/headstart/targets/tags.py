@@ -123,7 +123,9 @@ class Tags(TagOutcomes, BaseTarget):
 
         return self._each(frame, encoded)
 
-    def lay_over(self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None]) -> Labels:
+    def lay_over(
+        self, rows: Sequence[str], labels: Labels, sizes: Sequence[tuple[int, int] | None], items: Sequence[Any] = ()
+    ) -> Labels:
         """Check that each word has a tag. UsageError: examples are no single texts. DataError: some have not."""
         if None in sizes:
             raise UsageError("Tags are for the words of single texts, and these examples are none: name one column.")

@@ -31,7 +31,7 @@ class Words:
 
     def _one(self, tokens: Tokens, expects: Text) -> Tokens:
         """Change what stands for words, and leave marks of the tokenizer where they are; terms are only left out."""
-        if expects.marks_words:  # which have answers: they stay where they are
+        if expects.marks_words or expects.marks_context:  # which have answers: they stay where they are
             return self._hidden({name: array.copy() for name, array in tokens.items()}, expects)
         words, places = expects.words(tokens), np.arange(len(tokens["input_ids"]))
         for run in np.split(words, np.flatnonzero(np.diff(words) > 1) + 1):  # a mark stands between two texts

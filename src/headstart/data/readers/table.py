@@ -25,6 +25,7 @@ from headstart.data.readers._csv import Sheet, decode, parse
 from headstart.data.readers._masks import paired_folders
 from headstart.data.readers._paths import resolve_files
 from headstart.data.readers._plain_csv import read_plain
+from headstart.data.readers._questions import question_files
 from headstart.data.readers._records import read_json, read_jsonl, read_lines, read_parquet
 from headstart.data.tables import SPLITS, Tables, join, make_frame, splits_of
 from headstart.data.walk import files_in, folders_in
@@ -166,7 +167,7 @@ class Table:
 
 def _others(path: Path) -> bool:
     """Return whether files are of another reader, although they could be tables."""
-    return bool(conll_files(path) or chat_files(path))
+    return bool(conll_files(path) or chat_files(path) or question_files(path))
 
 
 def _without_names(sheet: Sheet) -> tuple[Sheet, list[int]]:

@@ -47,17 +47,21 @@ class TokensHead(Head):
 
     def fit_to(self, backbone: Backbone) -> None:
         """Make the layer for the backbone's words. UsageError: it gives none."""
-        features = probe(backbone)
-        tokens, most = features.get("tokens"), getattr(backbone.card.input, "max_length", 0)
-        if tokens is None or "word_places" not in example(backbone):
-            raise UsageError(
-                f"The head 'tokens' needs the words of a text, and {backbone.card.name} gives none: "
-                f"{option('surgery', 'words')}."
-            )
+        self.check(backbone)
+        tokens, most = probe(backbone).get("tokens"), getattr(backbone.card.input, "max_length", 0)
+        assert tokens is not None
         layer = nn.Linear(tokens.shape[2], self.target.outputs)
         nn.init.trunc_normal_(layer.weight, std=0.01)
         nn.init.zeros_(layer.bias)
         self.trunk, self.most = nn.Sequential(nn.Dropout(self.dropout), layer), most
+
+    def check(self, backbone: Backbone) -> None:
+        """Refuse a network that does not give words (UsageError)."""
+        if "word_places" not in example(backbone):
+            raise UsageError(
+                f"The head 'tokens' needs the words of a text, and {backbone.card.name} gives none: "
+                f"{option('surgery', 'words')}."
+            )
 
     def forward(self, features: Features) -> torch.Tensor:
         tokens, seen = features.get("tokens"), features.get("mask")
