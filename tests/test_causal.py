@@ -61,6 +61,14 @@ def test_a_stop_and_a_resume_give_the_same_weights(tmp_path: Path, source: str) 
     check_resumes(tmp_path, lambda: made(folder, source))
 
 
+def test_strategies_that_would_learn_nothing_or_write_otherwise_are_refused(tmp_path: Path, source: str) -> None:
+    folder = write(tmp_path / "data")
+    for strategy, why in (("linear_probe", "nothing would learn. Take lora"), ("prompt", "writes. Take lora")):
+        with pytest.raises(UsageError, match=why):
+            toys.train(tmp_path / strategy, *made(folder, source), strategy, stage=Stage(steps=2, batch_size=4))
+    toys.train(tmp_path / "l2_sp", *made(folder, source), "l2_sp", stage=Stage(steps=2, batch_size=4, lr=1e-3))
+
+
 def test_several_targets_of_texts_are_refused(tmp_path: Path, source: str) -> None:
     write(tmp_path / "data")
     frame = pd.read_csv(tmp_path / "data/train.csv", dtype=str).assign(again=[text for text, _ in PAIRS])

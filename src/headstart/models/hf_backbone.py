@@ -18,7 +18,7 @@ from headstart.inputs._tokens import ANSWERS
 from headstart.inputs.audio import Audio
 from headstart.inputs.image import Image
 from headstart.inputs.text import Text
-from headstart.models import hf_continuing, hf_decoder, hf_sound, stages
+from headstart.models import hf_continuing, hf_decoder, hf_packing, hf_sound, stages
 from headstart.models.dryrun import FAILURES
 from headstart.models.model import Backbone
 from headstart.models.parts import misfit_of
@@ -44,7 +44,18 @@ REFUSED = {
 
 
 class TextBackbone(Backbone):
-    """Tokens of a text encoder, pooled by their mean or by the first one."""
+    """Tokens of a text encoder, pooled by their mean or by the first one.
+
+    Args:
+        net: The network, without a head.
+        card: What is known of it.
+        pooling: How tokens are pooled.
+
+    Attributes:
+        packs: Whether texts with answers behind them may share a sequence in training.
+    """
+
+    packs: bool = False
 
     def __init__(self, net: nn.Module, card: Card, pooling: Literal["cls", "mean"]) -> None:
         super().__init__()
@@ -64,6 +75,8 @@ class TextBackbone(Backbone):
     def forward(self, x: Mapping[str, torch.Tensor]) -> Features:  # each [B, T]
         mask = x["attention_mask"]
         types = {"token_type_ids": x["token_type_ids"]} if self._takes_types and "token_type_ids" in x else {}
+        if self.card.input.lays and self.packs and self.training:
+            return _with_laid(hf_packing.states_of(self.net, x["input_ids"], mask), x)
         tokens = self.net(input_ids=x["input_ids"], attention_mask=mask, **types).last_hidden_state  # [B, T, D]
         if self.card.input.lays:
             return _with_laid(tokens, x)

@@ -34,4 +34,4 @@ class L2Sp:
         def penalty() -> torch.Tensor:
             return self.beta / 2 * torch.stack([p.square().sum() for p in head.params]).sum()
 
-        return Tuning([backbone, head], penalty=penalty)
+        return Tuning([backbone, head], penalty=penalty if head.params else None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from headstart.core.errors import UsageError
 from headstart.core.types import Defaults, Tuning
 from headstart.models.model import Model
 from headstart.strategies._groups import head_group
@@ -20,5 +21,8 @@ class LinearProbe:
     defaults: ClassVar[Defaults] = Defaults(lr=3e-3, epochs=60, augment="plain", optimiser="solve")
 
     def prepare(self, model: Model) -> Tuning:
-        """Let the heads learn."""
-        return Tuning([head_group(model)])
+        """Let the heads learn. UsageError: they have no weights, as of a network that writes answers itself."""
+        heads, made = head_group(model), model.by_target().values()
+        if made and not heads.params and not any(head.starts_new for head in made):
+            raise UsageError("linear_probe: the head has no weights of its own, so nothing would learn. Take lora.")
+        return Tuning([heads])

@@ -19,7 +19,7 @@ from headstart.core.errors import UsageError
 from headstart.core.types import Labels, LossOptions
 from headstart.inputs._tokens import load_tokenizer
 from headstart.inputs.text import Text
-from headstart.models import hf_backbone, hf_continuing
+from headstart.models import hf_backbone, hf_continuing, hf_packing
 from headstart.models.model import Backbone
 from headstart.targets._text_output import TextOutput, lengths_of
 from headstart.targets._written_texts import scored, texts_of
@@ -86,6 +86,7 @@ class Continuing(TextOutput):
             wanted = whole(input_ids=ids).logits
             states = net(input_ids=ids).last_hidden_state
             part = net(input_ids=ids[:, :2]).last_hidden_state
+            cast(Any, backbone).packs = hf_packing.packs(net)
         net.train(was_training)
         off = (self.layer(states) - wanted).abs().max() > TOLERANCE * wanted.abs().max()
         if off or not torch.allclose(part, states[:, :2], atol=TOLERANCE):
