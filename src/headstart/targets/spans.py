@@ -90,7 +90,7 @@ class Spans(SpanOutcomes, BaseTarget):
         if not all(isinstance(item, tuple) for item in items):
             raise UsageError(
                 "Answers are looked for in contexts, and these examples are no pairs of a question and a context: name "
-                f"both columns ({option('input', 'question')}, {option('input', 'context')})."
+                f"both columns ({option('input', 'question,context')})."
             )
         return self._each(rows, zip(labels, items, strict=True), lambda own: Asked.of(own[0]).within(*own[1]))
 
