@@ -16,7 +16,7 @@ import transformers
 from PIL import Image as Pillow
 
 import headstart as hs
-from headstart import views
+from headstart import views as known_views
 from headstart.cli.main import main
 from headstart.core import plugins
 from headstart.core.errors import UsageError
@@ -180,7 +180,7 @@ def test_the_command_prints_words_and_writes_the_page(
     assert not ended.value.code and "decoded, upright" in told and "2 images" not in told
     plain = json.loads(out)
     assert plain["page"] == "show.html" and len(plain["examples"]) == 2 and len(plain["steps"]) >= 5
-    ways = 1 + sum(views.shows(name, Image) for name in plugins.names("views"))  # as it is, and by each view
+    ways = 1 + sum(known_views.shows(name, Image) for name in plugins.names("views"))  # as it is, and by each view
     assert len(Images(Path("show.html").read_text(encoding="utf-8")).sources) == 2 * ways
     assert torch.equal(before, torch.random.get_rng_state())
     with pytest.raises(SystemExit):

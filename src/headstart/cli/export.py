@@ -10,9 +10,7 @@ import typer
 
 def export(
     run: Annotated[str, typer.Argument(help="The folder of a run.")],
-    to: Annotated[
-        str, typer.Option(help="keras: a .keras file; transformers: a folder.")
-    ] = "keras",
+    to: Annotated[str, typer.Option(help="keras: a .keras file; transformers: a folder.")] = "keras",
     out: Annotated[Path | None, typer.Option(help="The file or folder; else in the run's folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:

@@ -83,9 +83,7 @@ def fit(
     steps: Annotated[int | None, typer.Option(help="Steps, in place of epochs (first stage).")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate (first stage).")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples in a step (first stage).")] = None,
-    augment: Annotated[
-        str | None, typer.Option(help=f"Rows are shown: {', '.join(plugins.names('views'))}.")
-    ] = None,
+    augment: Annotated[str | None, typer.Option(help=f"Rows are shown: {', '.join(plugins.names('views'))}.")] = None,
     views: Annotated[int | None, typer.Option(min=0, help="Fixed views of a row; 0: new each epoch.")] = None,
     imbalance: Annotated[
         str | None,
