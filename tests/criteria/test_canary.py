@@ -17,7 +17,11 @@ from headstart.core.recipe import DataPlan, Stage
 from headstart.data.read import read
 from headstart.data.rows import Dataset
 
-CRITERIA = [name for name in plugins.names("criteria") if name != "last"]
+CRITERIA = [
+    name
+    for name in plugins.names("criteria")
+    if name != "last" and "classes" in (getattr(plugins.load("criteria", name), "forms", ()) or ("classes",))
+]
 PLAN = DataPlan(source_domain=("here",), target_domain=("there",), modality="vector", labels=("y",))
 
 

@@ -196,7 +196,7 @@ def test_circular_validation_takes_any_kind_of_target() -> None:
 def test_classes_are_needed_where_they_are_looked_at() -> None:
     data = toys.dataset(Vector(6), "regression")
     for name in ("entropy", "snd", "bnm"):
-        with pytest.raises(UsageError, match=f"'{name}' looks at the probabilities of classes .* read as regression"):
+        with pytest.raises(UsageError, match=f"'{name}' is for targets of the form classes; .* read as regression"):
             make_plan(Recipe().with_settings({"stages.0.criterion.name": name}), data)
     with pytest.raises(UsageError, match="'dev' needs rows for elsewhere"):
         make_plan(Recipe().with_settings({"stages.0.criterion": "dev pool=elsewhere"}), data)

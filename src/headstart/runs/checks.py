@@ -68,9 +68,10 @@ def check_pools(name: str, criterion: Criterion, data: Dataset) -> None:
             f"The criterion '{name}' needs rows for {first_few(missing)}; the data has {first_few(known)}. "
             f"Choose another: {option('criterion')} (headstart list criteria)."
         )
+    forms: tuple[str, ...] = getattr(criterion, "forms", ())
     if not suits(criterion, [target.form for target in data.task.predicted.values()]):
         raise UsageError(
-            f"The criterion '{name}' looks at the probabilities of classes of which a row has one; the task is "
+            f"The criterion '{name}' is for targets of the form {first_few(forms)}; the task is "
             f"{data.task.sentence()}. Choose another: {option('criterion')} (headstart list criteria)."
         )
 

@@ -22,6 +22,7 @@ from headstart.features.staged import stage
 from headstart.features.tracing import trace
 from headstart.models.keras.backend import import_keras
 from headstart.models.load import load_source
+from headstart.objectives._naming import Naming
 from models.keras.nets import SIDE, number_model, picture_model, shaken
 
 STEPS, ROWS = 20, 16
@@ -102,6 +103,9 @@ def test_strategies_and_objectives_work_with_it(strategy: str, objective: str, f
         outcome = toys.train(tmp_path, model, data, strategy, objective, stage=Stage(steps=3, batch_size=8, lr=1e-3))
     except UsageError as error:
         said = str(error)
+        if isinstance(what, Naming):  # it hides tokens, and pictures have none
+            assert "cannot show image input" in said or "a network that embeds tokens" in said
+            return
         assert said.startswith(f"{objective} needs") or f"{strategy} needs" in said or "labelled rows" in said
         assert strategy != "full" or "labelled rows" in said
         return
