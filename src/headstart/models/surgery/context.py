@@ -8,12 +8,10 @@ from typing import Any, ClassVar, Self
 import torch
 from torch.nn import functional
 
-from headstart.core.errors import UsageError
-from headstart.core.interface import option
 from headstart.core.types import Features
-from headstart.models.model import Backbone
 from headstart.models.operate import Body
-from headstart.models.surgery._around import Around, forward_of, set_forward
+from headstart.models.surgery._around import Around
+from headstart.models.surgery._of_tokens import put_around
 
 
 @dataclass(frozen=True)
@@ -25,18 +23,8 @@ class Context:
 
     def apply(self, body: Body) -> Self:
         """Let the input say where tokens stand. UsageError: examples are no texts, or the network gives no tokens."""
-        backbone: Backbone = body.backbone
-        if isinstance(forward_of(backbone), OfContext):
-            raise UsageError(f"context: {backbone.card.name} says where its tokens stand already.")
-        expects = backbone.card.input.by_context()
-        if expects is None or (body.trace.features or {}).get("tokens") is None:
-            raise UsageError(
-                f"context: {backbone.card.name} gives no hidden states of tokens. Take a text network, such as "
-                f"{option('source', 'hf:distilbert-base-cased')}."
-            )
-        body.expect(expects)
-        set_forward(backbone, OfContext(backbone, forward_of(backbone)))
-        body.note("context: where in the second text each token stands")
+        expects = body.backbone.card.input.by_context()
+        put_around(body, "context", OfContext, expects, "says where its tokens stand")
         return self
 
 

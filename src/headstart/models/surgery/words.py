@@ -8,12 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from headstart.core.errors import UsageError
-from headstart.core.interface import option
 from headstart.core.types import Features
-from headstart.models.model import Backbone
 from headstart.models.operate import Body
-from headstart.models.surgery._around import Around, forward_of, set_forward
+from headstart.models.surgery._around import Around
+from headstart.models.surgery._of_tokens import put_around
 
 
 @dataclass(frozen=True)
@@ -25,18 +23,7 @@ class Words:
 
     def apply(self, body: Body) -> Self:
         """Let the input say where words begin. UsageError: examples have no words, or the network gives no tokens."""
-        backbone: Backbone = body.backbone
-        if isinstance(forward_of(backbone), OfWords):
-            raise UsageError(f"words: {backbone.card.name} gives its words already.")
-        expects = backbone.card.input.by_words()
-        if expects is None or (body.trace.features or {}).get("tokens") is None:
-            raise UsageError(
-                f"words: {backbone.card.name} gives no hidden states of words. Take a text network, such as "
-                f"{option('source', 'hf:distilbert-base-cased')}."
-            )
-        body.expect(expects)
-        set_forward(backbone, OfWords(backbone, forward_of(backbone)))
-        body.note("words: the hidden state of each word's first token")
+        put_around(body, "words", OfWords, body.backbone.card.input.by_words(), "gives its words")
         return self
 
 
